@@ -1,0 +1,57 @@
+/* Files: whole files mapped for reading, and files written so that the name appears only when all of it is on disk. */
+#ifndef STG_BASE_FILE_H
+#define STG_BASE_FILE_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A read-only mapping of a regular file. */
+struct stg_file_map {
+    const uint8_t *data; /* NULL when size is 0 */
+    size_t size;         /* bytes */
+};
+
+enum stg_status stg_file_map_open(struct stg_file_map *out, const char *path) STG_MUST_USE;
+void stg_file_map_close(struct stg_file_map *map);
+
+/* An atomic writer: bytes go to a temporary file beside path (path + ".tmp-" + pid + serial); commit flushes it to
+ * disk and renames it; free without commit removes it. Nothing half-written is ever seen under path. The temporary
+ * files of writers that are open are also removed by stg_file_abandon_all(), for signal-driven exits. */
+struct stg_file_writer;
+
+enum stg_status stg_file_writer_open(struct stg_file_writer **out, const char *path) STG_MUST_USE;
+enum stg_status stg_file_writer_put(struct stg_file_writer *w, const void *data, size_t n) STG_MUST_USE;
+enum stg_status stg_file_writer_commit(struct stg_file_writer *w) STG_MUST_USE;
+uint64_t stg_file_writer_size(const struct stg_file_writer *w); /* bytes put so far */
+void stg_file_writer_free(struct stg_file_writer *w);
+void stg_file_abandon_all(void);
+
+/* Spill: an unlinked temporary file in the directory of path, for columns that are longer than memory should hold. */
+struct stg_file_spill;
+
+enum stg_status stg_file_spill_open(struct stg_file_spill **out, const char *path) STG_MUST_USE;
+enum stg_status stg_file_spill_put(struct stg_file_spill *s, const void *data, size_t n) STG_MUST_USE;
+uint64_t stg_file_spill_size(const struct stg_file_spill *s);
+/* Appends all of the spill to the writer. */
+enum stg_status stg_file_spill_copy(struct stg_file_spill *s, struct stg_file_writer *to) STG_MUST_USE;
+void stg_file_spill_free(struct stg_file_spill *s);
+
+/* Lines of a text file ("-" is standard input), of at most max_len bytes each; a longer one is STG_ERR_INPUT. */
+struct stg_lines;
+
+enum stg_status stg_lines_open(struct stg_lines **out, const char *path, size_t max_len) STG_MUST_USE;
+/* *line = the next line without its newline (borrowed until the next call), NULL at the end. */
+enum stg_status stg_lines_next(struct stg_lines *l, const char **line, size_t *len) STG_MUST_USE;
+uint64_t stg_lines_number(const struct stg_lines *l); /* of the line last returned, from 1 */
+uint64_t stg_lines_size(const struct stg_lines *l);   /* bytes of the file, 0 when unknown */
+uint64_t stg_lines_offset(const struct stg_lines *l); /* bytes read */
+/* Starts at the end and goes backwards (logs that are written newest first); not for standard input. */
+enum stg_status stg_lines_open_reversed(struct stg_lines **out, const char *path, size_t max_len) STG_MUST_USE;
+void stg_lines_free(struct stg_lines *l);
+
+bool stg_file_is_directory(const char *path);
+
+#endif

@@ -1,0 +1,18 @@
+/* Calibration: what a score means, from held-out known data alone. */
+#ifndef STG_DETECT_CALIBRATE_H
+#define STG_DETECT_CALIBRATE_H
+
+#include "model/model.h"
+#include "score/score.h"
+
+/* Stores the scores of known sequences in the model (sorted per aggregate, at most 65,536, thinned evenly beyond). */
+enum stg_status stg_calibrate(struct stg_model *m, const struct stg_score *scores, size_t n) STG_MUST_USE;
+bool stg_calibrated(const struct stg_model *m);
+/* Conformal p-value (Vovk, Gammerman, Shafer, Algorithmic Learning in a Random World, 2005, section 2.3):
+ * (1 + number of calibration scores ≥ score) / (n + 1). Known sequences that are exchangeable with the calibration data get
+ * p ≤ alpha with probability at most alpha. */
+double stg_p_value(const struct stg_model *m, enum stg_aggregate a, double score);
+/* The smallest score whose p-value is ≤ alpha, +INFINITY when n is too small for that alpha (n + 1 < 1 / alpha). */
+double stg_threshold(const struct stg_model *m, enum stg_aggregate a, double alpha);
+
+#endif

@@ -1,0 +1,55 @@
+/* Evaluation: a model on known and labelled novel sequences. The one document that text, JSON and HTML are written from. */
+#ifndef STG_DETECT_EVALUATE_H
+#define STG_DETECT_EVALUATE_H
+
+#include "detect/metrics.h"
+#include "score/score.h"
+
+struct stg_interval {
+    double value, low, high;
+};
+
+struct stg_scored_set {
+    const char *name;              /* "known", or the behaviour's */
+    const struct stg_score *scores; /* (n), borrowed */
+    size_t n;
+};
+
+struct stg_evaluation_row {
+    const char *name;
+    size_t n_novel;
+    struct stg_interval auroc;      /* 95 % */
+    double auprc;
+    struct stg_confusion calibrated; /* at the calibrated threshold (alpha) */
+    bool has_paper;                 /* labelled validation data was given for this behaviour */
+    double paper_threshold;         /* best F1 on validation data */
+    struct stg_confusion paper;     /* that threshold on the test data */
+    double auroc_by[STG_AGGREGATES];
+};
+
+struct stg_evaluation {
+    enum stg_aggregate aggregate;
+    double alpha, threshold;        /* nats; perplexity threshold = exp */
+    size_t n_known;
+    double known_fpr;               /* of known test sequences at the calibrated threshold */
+    struct stg_evaluation_row *rows; /* (n_rows) owned */
+    size_t n_rows;
+    double macro_auroc;             /* mean over behaviours */
+};
+
+struct stg_evaluate_settings {
+    enum stg_aggregate aggregate;
+    double alpha;       /* default 0.01 */
+    size_t n_resamples; /* bootstrap, default 1000 */
+    uint64_t seed;
+};
+void stg_evaluate_settings_default(struct stg_evaluate_settings *s);
+
+/* novel: (n_novel) behaviours; valid_known (n 0: none) and valid_novel (matched by name) only choose the paper's threshold. */
+enum stg_status stg_evaluate(struct stg_evaluation *out, const struct stg_model *m, const struct stg_scored_set *known,
+                             const struct stg_scored_set *novel, size_t n_novel, const struct stg_scored_set *valid_known,
+                             const struct stg_scored_set *valid_novel, size_t n_valid_novel,
+                             const struct stg_evaluate_settings *s) STG_MUST_USE;
+void stg_evaluation_fini(struct stg_evaluation *e);
+
+#endif

@@ -1,0 +1,36 @@
+/* Metrics of a detector; novel is the positive class, a higher score is more novel. */
+#ifndef STG_DETECT_METRICS_H
+#define STG_DETECT_METRICS_H
+
+#include "base/rng.h"
+#include "base/status.h"
+
+#include <stddef.h>
+
+/* Area under the ROC curve = P(novel > known) + ½ P(equal) (Hanley and McNeil 1982), by ranks, O(n log n). NAN when either is empty. */
+enum stg_status stg_auroc(const double *known, size_t n_known, const double *novel, size_t n_novel, double *out) STG_MUST_USE;
+/* Area under the precision-recall curve as average precision, ties taken together. */
+enum stg_status stg_auprc(const double *known, size_t n_known, const double *novel, size_t n_novel, double *out) STG_MUST_USE;
+
+struct stg_confusion {
+    size_t tp, fn, fp, tn;
+    double f1, accuracy, fpr, tpr; /* accuracy is the plain one over both sets */
+};
+/* score ≥ threshold is called novel. */
+void stg_confusion_at(const double *known, size_t n_known, const double *novel, size_t n_novel, double threshold,
+                      struct stg_confusion *out);
+/* The paper's rule: the best F1 among 100 even steps between the lowest and the highest score. */
+double stg_threshold_paper(const double *known, size_t n_known, const double *novel, size_t n_novel);
+
+/* Percentile bootstrap over both sets (Efron and Tibshirani 1993, section 13.3); level e.g. .95. */
+enum stg_status stg_auroc_interval(const double *known, size_t n_known, const double *novel, size_t n_novel, size_t n_resamples,
+                                   double level, struct stg_rng *rng, double *low, double *high) STG_MUST_USE;
+
+/* ROC curve as at most max_points points (fpr, tpr), from (0,0) to (1,1). */
+struct stg_roc_point {
+    double fpr, tpr;
+};
+enum stg_status stg_roc(const double *known, size_t n_known, const double *novel, size_t n_novel, size_t max_points,
+                        struct stg_roc_point *points, size_t *n_points) STG_MUST_USE;
+
+#endif

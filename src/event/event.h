@@ -1,0 +1,55 @@
+/* Event: one traced record. What a source cannot know is marked absent, never invented. Lost events are events too. */
+#ifndef STG_EVENT_EVENT_H
+#define STG_EVENT_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum stg_event_kind {
+    STG_EVENT_ENTRY = 1, /* a system call begins */
+    STG_EVENT_EXIT,      /* a system call returns */
+    STG_EVENT_MARKER,    /* anything else with a name: a UST event, a uprobe; cut rules look for them */
+    STG_EVENT_LOST,      /* a gap: n_lost events are missing at or before this time */
+    STG_EVENT_BEGIN,     /* the source's own sequences (data.txt, integer lists): one begins … */
+    STG_EVENT_END,       /* … and ends; between the two every event belongs to it */
+};
+
+/* Bits of stg_event.has */
+enum {
+    STG_HAS_TIME = 1 << 0, /* ts_ns is a real time; without it ts_ns counts events and durations mean nothing */
+    STG_HAS_CPU = 1 << 1,
+    STG_HAS_PID = 1 << 2,
+    STG_HAS_TID = 1 << 3,
+    STG_HAS_COMM = 1 << 4,
+    STG_HAS_RET = 1 << 5,    /* ret is the call's return value (exit) */
+    STG_HAS_CGROUP = 1 << 6,
+    STG_HAS_CLASS = 1 << 7,  /* only the class of ret is known: 0 success, −1 failure (data.txt) */
+    STG_HAS_COUNT = 1 << 8,  /* n_lost is a count; without it a gap of unknown size (n_lost = 1) */
+};
+
+#define STG_EVENT_MAX_ARGS 6
+#define STG_NAME_NONE UINT32_MAX
+
+struct stg_event {
+    uint64_t ts_ns;     /* nanoseconds of the source's clock; may be equal to or before the previous event's */
+    uint64_t cgroup_id; /* cgroup v2 id */
+    uint64_t n_lost;    /* STG_EVENT_LOST: how many */
+    int64_t ret;        /* exit: the return value, −4095 … −1 is −errno */
+    uint64_t args[STG_EVENT_MAX_ARGS]; /* raw registers of an entry; markers: integer fields in order */
+    uint32_t name;      /* id in the source's names: system call without prefix ("read"), or the marker's whole name */
+    uint32_t comm;      /* id in the source's comms: the thread's name; STG_NAME_NONE when absent */
+    int32_t pid, tid;   /* process (thread group) and thread; 0 when absent */
+    int32_t cpu;
+    uint16_t has;       /* STG_HAS_* */
+    uint8_t kind;       /* enum stg_event_kind */
+    uint8_t n_args;     /* valid entries of args */
+};
+
+/* −4095 ≤ ret < 0: Linux returns −errno (include/linux/err.h, MAX_ERRNO). */
+static inline bool stg_event_failed(int64_t ret)
+{
+    return ret < 0 && ret >= -4095;
+}
+
+#endif

@@ -1,0 +1,21 @@
+/* System-call names: number to name (x86-64 and the 32-bit calls), and the prefixes that tracers put in front. */
+#ifndef STG_EVENT_SYSCALLS_H
+#define STG_EVENT_SYSCALLS_H
+
+#include "event/event.h"
+
+#include <stddef.h>
+
+/* The x86-64 name of a system-call number, NULL when there is none. */
+const char *stg_syscall_name(int64_t number);
+/* The symbolic name of an errno ("EAGAIN"), NULL when there is none. */
+const char *stg_errno_name(int error);
+/* The errno of a symbolic name of len bytes, 0 when unknown. */
+int stg_errno_number(const char *name, size_t len);
+
+/* Tells what a tracepoint's name means: `syscall_entry_X`, `syscall_exit_X`, `compat_syscall_entry_X` (LTTng 2.x), `sys_X`,
+ * `compat_sys_X`, `exit_syscall` (LTTng before 2.6), `sys_enter_X`, `sys_exit_X`, with or without `syscalls:` in front (perf).
+ * *name points behind the prefix within the argument ("" for exit_syscall and raw `sys_enter`/`sys_exit`). */
+enum stg_event_kind stg_syscall_classify(const char *event_name, const char **name);
+
+#endif

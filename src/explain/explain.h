@@ -1,0 +1,42 @@
+/* Explanation: which events of a sequence were unlikely, and what was expected instead. */
+#ifndef STG_EXPLAIN_EXPLAIN_H
+#define STG_EXPLAIN_EXPLAIN_H
+
+#include "model/model.h"
+#include "score/score.h"
+
+#define STG_EXPLAIN_MAX_ALTERNATIVES 8
+
+struct stg_alternative {
+    uint32_t symbol;
+    float probability;
+};
+
+struct stg_explained_event {
+    uint32_t index;      /* row in the sequence, time order; UINT32_MAX = the end of the walk */
+    uint32_t symbol;     /* what happened, as the model sees it */
+    uint16_t call, proc; /* vocabulary ids */
+    uint8_t phase;
+    int64_t ret;
+    int64_t time_ns;     /* since the sequence began */
+    int32_t pid, tid;
+    float surprisal;     /* nats */
+    float excess;        /* surprisal − expected surprisal (the entropy of the prediction), nats: the blame */
+    uint32_t n_alternatives;
+    struct stg_alternative alternatives[STG_EXPLAIN_MAX_ALTERNATIVES]; /* likeliest first */
+};
+
+struct stg_explanation {
+    uint64_t id;
+    struct stg_score score;
+    struct stg_explained_event *events; /* (n) in time order, ends last; owned */
+    size_t n;
+    uint32_t *ranked; /* (n) indices into events, most surprising first; owned */
+};
+
+/* n_alternatives ≤ STG_EXPLAIN_MAX_ALTERNATIVES. */
+enum stg_status stg_explain(struct stg_explanation *out, const struct stg_model *m, const struct stg_seq *seq,
+                            uint32_t n_alternatives) STG_MUST_USE;
+void stg_explanation_fini(struct stg_explanation *e);
+
+#endif

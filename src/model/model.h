@@ -1,0 +1,147 @@
+/* Model: one interface for everything that gives a next event a probability: STIDE, n-gram, LSTM, and what is to come.
+ *
+ * A model is fitted on a corpus, then frozen. It scores walks (token/token.h) in batch, or steps one token at a time with a state
+ * of bounded size; both give the same surprisals. Surprisal is −ln p in nats. Scoring is const and may run on several threads,
+ * each with its own struct stg_model_run.
+ */
+#ifndef STG_MODEL_MODEL_H
+#define STG_MODEL_MODEL_H
+
+#include "base/pool.h"
+#include "base/progress.h"
+#include "base/tensors.h"
+#include "token/cut.h"
+#include "token/token.h"
+#include "token/vocab.h"
+
+#include <jansson.h>
+
+#define STG_MODEL_FORMAT "model"
+#define STG_MODEL_VERSION 1
+
+struct stg_model;
+struct stg_model_run;   /* working memory of one scoring thread; defined by each kind */
+struct stg_model_state; /* what a stream of events has left behind; defined by each kind */
+struct stg_params;      /* nn/params.h */
+
+/* One token of a stream. */
+struct stg_model_token {
+    uint8_t special;    /* STG_TOKEN_START, STG_TOKEN_END, or 0 for an event */
+    uint8_t phase;
+    uint16_t call, proc;
+    int32_t pid, tid;
+    uint32_t order;     /* position in its walk, START = 0 */
+    int64_t ret, elapsed_ns;
+};
+
+/* Settings of a new model; a kind ignores what is not for it and refuses what it cannot do. */
+struct stg_model_settings {
+    const char *kind;          /* "stide", "ngram", "lstm" */
+    const char *preset;        /* NULL or "paper" */
+    unsigned fields;           /* STG_FIELD_* that make up a symbol; 0 = the kind's default */
+    uint32_t order;            /* n of an n-gram, window of STIDE; 0 = default */
+    const char *smoothing;     /* ngram: "kneser-ney" (default) or "paper" */
+    uint32_t layers, hidden;   /* neural; 0 = default */
+    double dropout;            /* neural; < 0 = default */
+    uint64_t seed;
+};
+
+void stg_model_settings_default(struct stg_model_settings *s);
+
+/* Result of one pass of a gradient-trained model. */
+struct stg_model_loss {
+    double loss;        /* cross-entropy summed over tokens, nats, without label smoothing */
+    double objective;   /* what was differentiated, summed over tokens: with label smoothing */
+    uint64_t n_tokens;  /* scored tokens */
+    uint64_t n_correct; /* of which the likeliest symbol was the right one */
+};
+
+/* For models trained by gradients. */
+struct stg_model_gradient_ops {
+    struct stg_params *(*params)(struct stg_model *m);
+    /* Forward and backward over n walks: gradients of objective / (scored tokens of all n walks) are stored (not added) in params.
+     * Deterministic for given walks, seed and number of threads. backward false: loss only, no dropout. */
+    enum stg_status (*pass)(struct stg_model *m, const struct stg_walk *walks, size_t n, double label_smoothing,
+                            uint64_t dropout_seed, bool backward, struct stg_pool *pool,
+                            struct stg_model_loss *out) STG_MUST_USE;
+    /* Called after the optimiser has changed the parameters (packed copies are stale). */
+    enum stg_status (*updated)(struct stg_model *m) STG_MUST_USE;
+};
+
+struct stg_model_ops {
+    const char *kind;
+    const char *summary; /* one line for help */
+    /* A new, unfitted model. recipe and vocab of the training data are copied into the base by stg_model_new() after this. */
+    enum stg_status (*create)(struct stg_model **out, const struct stg_model_settings *s) STG_MUST_USE;
+    /* Called once with the training data: the model fixes its symbols and sizes; counted models fit completely. */
+    enum stg_status (*fit)(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool,
+                           struct stg_progress *progress) STG_MUST_USE;
+    const struct stg_model_gradient_ops *gradient; /* NULL for counted models */
+
+    enum stg_status (*run_new)(const struct stg_model *m, struct stg_model_run **out) STG_MUST_USE;
+    void (*run_free)(struct stg_model_run *r);
+    /* surprisal[i] points at walks[i].n − n_context + end floats: rows after the context, then the end. */
+    enum stg_status (*score)(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks, size_t n,
+                             float *const *surprisal) STG_MUST_USE;
+
+    enum stg_status (*state_new)(const struct stg_model *m, struct stg_model_state **out) STG_MUST_USE; /* nothing seen */
+    void (*state_reset)(const struct stg_model *m, struct stg_model_state *s);
+    void (*state_free)(struct stg_model_state *s);
+    /* Feeds tokens[i] to states[i] (all different); surprisal[i] = that of the token given what the state had seen; 0 for START. */
+    enum stg_status (*step)(const struct stg_model *m, struct stg_model_run *r, struct stg_model_state *const *states,
+                            const struct stg_model_token *tokens, size_t n, float *surprisal) STG_MUST_USE;
+    /* log_p (symbols): ln of the probability of every next symbol. */
+    enum stg_status (*predict)(const struct stg_model *m, struct stg_model_run *r, const struct stg_model_state *s,
+                               float *log_p) STG_MUST_USE;
+
+    /* The kind's own tensors and metadata; the base (recipe, vocabulary, symbols, extras) is done by model.c. */
+    enum stg_status (*save)(const struct stg_model *m, struct stg_tensors_writer *w) STG_MUST_USE;
+    enum stg_status (*load)(struct stg_model **out, const struct stg_tensors *t) STG_MUST_USE;
+    /* *facts: a new JSON object (sizes, parameters, order); NULL when memory is out. */
+    json_t *(*describe)(const struct stg_model *m);
+    void (*free)(struct stg_model *m);
+};
+
+/* Every implementation begins with this. */
+struct stg_model {
+    const struct stg_model_ops *ops;
+    struct stg_recipe recipe;    /* how its data was cut: a trace is cut the same way */
+    struct stg_vocab vocab;      /* frozen */
+    struct stg_symbols *symbols; /* frozen; owned */
+    size_t max_walk;             /* longest walk in events, 0 = any */
+    json_t *record;              /* training record and calibration facts; owned; metadata key `record` */
+    struct stg_tensors *file;    /* the mapping that a loaded model borrows from; NULL otherwise */
+    float *calibration;          /* (n_calibration × STG_MODEL_AGGREGATES) scores of held-out known sequences; NULL before */
+    size_t n_calibration;
+};
+
+/* Aggregates of a sequence's surprisals that are calibrated (score/score.h defines them). */
+#define STG_MODEL_AGGREGATES 4
+
+/* NULL-terminated list of kinds. Adding one = one file and one line. */
+extern const struct stg_model_ops *const stg_model_list[];
+extern const struct stg_model_ops stg_model_stide, stg_model_ngram, stg_model_lstm;
+
+/* A new model for data of this recipe and vocabulary (both copied; the vocabulary is frozen in the model). */
+enum stg_status stg_model_new(struct stg_model **out, const struct stg_model_settings *s, const struct stg_recipe *recipe,
+                              const struct stg_vocab *vocab) STG_MUST_USE;
+void stg_model_free(struct stg_model *m);
+enum stg_status stg_model_save(const struct stg_model *m, const char *path) STG_MUST_USE; /* atomic */
+enum stg_status stg_model_open(struct stg_model **out, const char *path) STG_MUST_USE;
+/* As save/open, inside a file of another format (a checkpoint holds a model and the optimiser's state). */
+enum stg_status stg_model_put(const struct stg_model *m, struct stg_tensors_writer *w) STG_MUST_USE;
+enum stg_status stg_model_get(struct stg_model **out, struct stg_tensors *t) STG_MUST_USE; /* takes t on success */
+
+/* STG_ERR_MISMATCH with what to do when data of that vocabulary cannot be scored by this model. */
+enum stg_status stg_model_check_vocab(const struct stg_model *m, const struct stg_vocab *vocab, const char *path) STG_MUST_USE;
+
+/* Helpers for kinds. */
+/* Floats that score() writes for a walk. */
+static inline size_t stg_walk_scored(const struct stg_walk *w)
+{
+    return w->n - w->n_context + (w->end ? 1 : 0);
+}
+/* Row i of a walk as a token; i = −1 is START, i = n is END. */
+void stg_walk_token(const struct stg_walk *w, ptrdiff_t i, struct stg_model_token *out);
+
+#endif

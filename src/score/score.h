@@ -1,0 +1,50 @@
+/* Score: the surprisals of a sequence and what is made of them. */
+#ifndef STG_SCORE_SCORE_H
+#define STG_SCORE_SCORE_H
+
+#include "base/pool.h"
+#include "base/progress.h"
+#include "model/model.h"
+#include "token/token.h"
+
+/* Aggregates of the surprisals (nats) of a sequence's scored tokens. Mean and maximum swap rank between data sets (ANCHORS-like
+ * finding in ARCHITECTURE.md), so several are kept. */
+enum stg_aggregate {
+    STG_AGGREGATE_MEAN,   /* its exp is the perplexity, the paper's score */
+    STG_AGGREGATE_MEDIAN,
+    STG_AGGREGATE_WINDOW, /* maximum over windows of 16 consecutive tokens of a walk of the mean within the window */
+    STG_AGGREGATE_UPPER,  /* 0.95 quantile */
+    STG_AGGREGATES,
+};
+_Static_assert(STG_AGGREGATES == STG_MODEL_AGGREGATES, "the model file stores one calibration column per aggregate");
+
+const char *stg_aggregate_name(enum stg_aggregate a); /* "mean", "median", "window", "upper" */
+/* STG_ERR_USAGE naming the choices when there is none of that name. */
+enum stg_status stg_aggregate_parse(const char *name, enum stg_aggregate *out) STG_MUST_USE;
+
+struct stg_score {
+    uint64_t id;                    /* the sequence */
+    float value[STG_AGGREGATES];    /* nats */
+    uint32_t n_tokens;              /* scored tokens */
+    uint32_t n_unknown;             /* of which the symbol was UNKNOWN */
+    uint64_t n_lost;
+    int64_t begin_ns, end_ns;
+    uint32_t n_events, trace;
+    int32_t tid, pid;
+};
+
+/* Scores every sequence of the corpus on the pool's threads. scores has room for corpus->n; order = corpus order; the result
+ * does not depend on the number of threads. Memory: one batch of at most 32,768 tokens (or one sequence) per thread. */
+enum stg_status stg_score_corpus(const struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool,
+                                 struct stg_progress *progress, struct stg_score *scores) STG_MUST_USE;
+
+/* Surprisal of every event of one sequence in time order, (n) floats, NAN where a walk was cut short; *end_sum the surprisal of
+ * the END tokens, summed (0 without). */
+enum stg_status stg_score_events(const struct stg_model *m, const struct stg_seq *seq, float *surprisal, double *end_sum)
+    STG_MUST_USE;
+
+/* Aggregates of n surprisals (one walk after another, lengths in walk_len). Reorders nothing. */
+enum stg_status stg_aggregate_values(const float *surprisal, const size_t *walk_len, size_t n_walks,
+                                     float out[STG_AGGREGATES]) STG_MUST_USE;
+
+#endif

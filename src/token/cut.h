@@ -1,0 +1,79 @@
+/* Cut: from events to sequences, streaming, in bounded memory. */
+#ifndef STG_TOKEN_CUT_H
+#define STG_TOKEN_CUT_H
+
+#include "base/tensors.h"
+#include "event/source.h"
+#include "token/token.h"
+#include "token/vocab.h"
+
+enum stg_cut {
+    STG_CUT_AUTO,    /* `given` where the source has sequences, else `request` where begin and end are known, else `thread` */
+    STG_CUT_GIVEN,   /* the source's own sequences */
+    STG_CUT_REQUEST, /* begin … end markers of a thread */
+    STG_CUT_ACCEPT,  /* accept/accept4 that succeeds … close/shutdown of that descriptor on the thread */
+    STG_CUT_THREAD,  /* a thread's whole life in the trace */
+    STG_CUT_PROCESS,
+    STG_CUT_WINDOW,  /* every N events of the scope */
+};
+
+enum stg_scope {
+    STG_SCOPE_SYSTEM,  /* all events while it is open (the paper's) */
+    STG_SCOPE_PROCESS, /* those of the process of the thread that opened it */
+    STG_SCOPE_THREAD,  /* those of that thread */
+};
+
+/* The recipe: all that decides how a trace becomes a data set; stored in data sets and models, so that a trace given where a
+ * data set is expected is cut the same way. */
+struct stg_recipe {
+    enum stg_cut cut;
+    enum stg_scope scope;
+    enum stg_order order;    /* the order in which models walk it; contexts are stored for STG_ORDER_THREAD */
+    uint64_t window;         /* STG_CUT_WINDOW: events */
+    uint64_t max_len;        /* events of a sequence; what is longer is cut off and flagged. Default 65,536 */
+    uint32_t n_context;      /* context events kept per thread. Default 16 in thread order, 0 in time order */
+    int64_t skip_first_ns;   /* drop sequences that begin earlier than this after the first begin marker (or event) */
+    char begin[128], end[128]; /* names of the marker events. Default httpd:enter_event_handler / httpd:exit_event_handler */
+    uint32_t skip_state[8];  /* request: first integer field of the begin marker at which the request is not one (6, 7) */
+    uint32_t n_skip_state;
+};
+
+void stg_recipe_default(struct stg_recipe *r);
+/* The paper's: request, system, time order, skip connection_state 6 and 7. */
+void stg_recipe_paper(struct stg_recipe *r);
+/* Metadata key `recipe` (JSON). */
+enum stg_status stg_recipe_save(const struct stg_recipe *r, struct stg_tensors_writer *w) STG_MUST_USE;
+enum stg_status stg_recipe_load(struct stg_recipe *out, const struct stg_tensors *t) STG_MUST_USE;
+
+struct stg_cut_counts {
+    uint64_t n_events;       /* system-call events seen */
+    uint64_t n_lost, n_gaps; /* lost events seen */
+    uint64_t n_sequences;    /* delivered */
+    uint64_t n_skipped;      /* before skip_first, or of a skipped state */
+    uint64_t n_open;         /* still open at the end: not sequences (request, accept) */
+    uint64_t n_unmatched_end, n_reopened; /* end without begin; begin while open (the earlier one is dropped) */
+    uint64_t n_orphan_exits; /* exits without an entry in the trace (calls under way, new threads): normal */
+    uint64_t n_unfinished;   /* entries without exit */
+    uint64_t n_backward;     /* timestamps before their predecessor's */
+    uint64_t n_unknown;      /* events whose call is not in the frozen vocabulary */
+    uint64_t n_truncated;    /* sequences cut at max_len */
+};
+
+/* Called for each finished sequence; seq is borrowed for the call. */
+typedef enum stg_status (*stg_cut_take)(void *context, const struct stg_seq *seq);
+
+struct stg_cutter;
+
+/* vocab is borrowed and grows unless frozen. Peak memory: open sequences × max_len events × 28 bytes, at most 1 GiB in all,
+ * beyond which the largest open one is cut off and counted as truncated. */
+enum stg_status stg_cutter_new(struct stg_cutter **out, const struct stg_recipe *recipe, struct stg_vocab *vocab,
+                               stg_cut_take take, void *context) STG_MUST_USE;
+void stg_cutter_free(struct stg_cutter *c);
+/* Begins a trace: thread contexts and open sequences of the one before are finished first. names and comms must outlive it. */
+enum stg_status stg_cutter_begin(struct stg_cutter *c, uint32_t i_trace, const struct stg_strings *names,
+                                 const struct stg_strings *comms) STG_MUST_USE;
+enum stg_status stg_cutter_put(struct stg_cutter *c, const struct stg_event *events, size_t n) STG_MUST_USE;
+enum stg_status stg_cutter_finish(struct stg_cutter *c) STG_MUST_USE; /* end of the last trace */
+void stg_cutter_counts(const struct stg_cutter *c, struct stg_cut_counts *out);
+
+#endif
