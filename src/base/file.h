@@ -35,6 +35,9 @@ struct stg_file_spill;
 enum stg_status stg_file_spill_open(struct stg_file_spill **out, const char *path) STG_MUST_USE;
 enum stg_status stg_file_spill_put(struct stg_file_spill *s, const void *data, size_t n) STG_MUST_USE;
 uint64_t stg_file_spill_size(const struct stg_file_spill *s);
+/* Hands all of the spill to visit(context, bytes, n), block by block. */
+enum stg_status stg_file_spill_visit(struct stg_file_spill *s, void (*visit)(void *, const void *, size_t), void *context)
+    STG_MUST_USE;
 /* Appends all of the spill to the writer. */
 enum stg_status stg_file_spill_copy(struct stg_file_spill *s, struct stg_file_writer *to) STG_MUST_USE;
 void stg_file_spill_free(struct stg_file_spill *s);

@@ -17,6 +17,7 @@
 enum stg_dtype { STG_U8, STG_I8, STG_U16, STG_I16, STG_U32, STG_I32, STG_U64, STG_I64, STG_F32, STG_F64, STG_BF16 };
 
 size_t stg_dtype_size(enum stg_dtype dtype);
+const char *stg_dtype_name(enum stg_dtype dtype); /* as in the file: "U8", "F32" … */
 
 #define STG_TENSOR_MAX_DIMS 4
 

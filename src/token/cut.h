@@ -38,6 +38,24 @@ struct stg_recipe {
     uint32_t n_skip_state;
 };
 
+#define STG_RECIPE_MAX_LEN 16777216u
+#define STG_RECIPE_MAX_CONTEXT 255u
+
+const char *stg_cut_name(enum stg_cut cut);       /* "request"; "window" without its number */
+const char *stg_scope_name(enum stg_scope scope); /* "system" */
+const char *stg_order_name(enum stg_order order); /* "thread" */
+/* From the command line ("window:1000" also sets *window); STG_ERR_USAGE naming the choices. */
+enum stg_status stg_cut_parse(const char *text, enum stg_cut *cut, uint64_t *window) STG_MUST_USE;
+enum stg_status stg_scope_parse(const char *text, enum stg_scope *out) STG_MUST_USE;
+enum stg_status stg_order_parse(const char *text, enum stg_order *out) STG_MUST_USE;
+
+/* STG_ERR_USAGE when a field is out of its range. */
+enum stg_status stg_recipe_check(const struct stg_recipe *r) STG_MUST_USE;
+/* Makes fields agree that depend on each other: `thread`, `process` and `given` have one scope and no context; max_len is at
+ * least the window. */
+void stg_recipe_settle(struct stg_recipe *r);
+
+/* Cut auto, scope system, thread order with 16 context events, Apache's markers, connection states 6 and 7 skipped. */
 void stg_recipe_default(struct stg_recipe *r);
 /* The paper's: request, system, time order, skip connection_state 6 and 7. */
 void stg_recipe_paper(struct stg_recipe *r);
@@ -64,16 +82,26 @@ typedef enum stg_status (*stg_cut_take)(void *context, const struct stg_seq *seq
 
 struct stg_cutter;
 
-/* vocab is borrowed and grows unless frozen. Peak memory: open sequences × max_len events × 28 bytes, at most 1 GiB in all,
- * beyond which the largest open one is cut off and counted as truncated. */
+/* recipe is copied; its cut must not be STG_CUT_AUTO (dataset/prepare.h resolves it). vocab is borrowed and grows unless frozen:
+ * only names that occur in delivered sequences enter, in order of first appearance; names that occur in stored context alone do
+ * not, they are UNKNOWN there.
+ *
+ * Events are kept once however many sequences are open: each scope (the system, a process, a thread) has a log of its recent
+ * events, and an open sequence is a range of it. A sequence that reaches max_len is delivered at once, flagged, and ends there.
+ * Peak memory: logs × 2 × max_len × 32 bytes, at most 512 MiB in all, beyond which the oldest sequence of the longest log is
+ * delivered early, flagged and counted as truncated; plus 64 bytes per thread and at most 256 MiB of contexts.
+ *
+ * Sequences are delivered in order of their end in the stream of events. What still is open at the end of a trace is dropped
+ * and counted (request, accept, given), or delivered in order of its beginning (thread, process, window). */
 enum stg_status stg_cutter_new(struct stg_cutter **out, const struct stg_recipe *recipe, struct stg_vocab *vocab,
                                stg_cut_take take, void *context) STG_MUST_USE;
 void stg_cutter_free(struct stg_cutter *c);
-/* Begins a trace: thread contexts and open sequences of the one before are finished first. names and comms must outlive it. */
+/* Begins a trace, after finishing the one before. names and comms are borrowed until the trace is finished. */
 enum stg_status stg_cutter_begin(struct stg_cutter *c, uint32_t i_trace, const struct stg_strings *names,
                                  const struct stg_strings *comms) STG_MUST_USE;
 enum stg_status stg_cutter_put(struct stg_cutter *c, const struct stg_event *events, size_t n) STG_MUST_USE;
-enum stg_status stg_cutter_finish(struct stg_cutter *c) STG_MUST_USE; /* end of the last trace */
+enum stg_status stg_cutter_finish(struct stg_cutter *c) STG_MUST_USE; /* end of the trace */
+/* Sums over all traces so far. */
 void stg_cutter_counts(const struct stg_cutter *c, struct stg_cut_counts *out);
 
 #endif

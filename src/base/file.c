@@ -1,0 +1,373 @@
+#include "base/file.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool stg_file_is_directory(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+enum stg_status stg_file_map_open(struct stg_file_map *out, const char *path)
+{
+    enum stg_status status = STG_OK;
+    struct stat st;
+    *out = (struct stg_file_map){0};
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        return stg_fail_errno("%s: cannot open", path);
+    }
+    if (fstat(fd, &st) != 0) {
+        status = stg_fail_errno("%s: cannot stat", path);
+        goto out;
+    }
+    if (!S_ISREG(st.st_mode)) {
+        status = stg_fail(STG_ERR_INPUT, "%s: not a regular file: give the path of a file", path);
+        goto out;
+    }
+    if (st.st_size > 0) {
+        void *data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data == MAP_FAILED) {
+            status = stg_fail_errno("%s: cannot map %lld bytes", path, (long long)st.st_size);
+            goto out;
+        }
+        out->data = data;
+        out->size = (size_t)st.st_size;
+    }
+out:
+    close(fd);
+    return status;
+}
+
+void stg_file_map_close(struct stg_file_map *map)
+{
+    if (map->data != NULL) {
+        munmap((void *)(uintptr_t)map->data, map->size);
+    }
+    *map = (struct stg_file_map){0};
+}
+
+/* Temporary files of open writers, in fixed storage so that a signal handler may remove them. */
+enum { MAX_TEMPORARY = 64 };
+
+static struct {
+    atomic_int used;
+    char path[PATH_MAX];
+} temporaries[MAX_TEMPORARY];
+
+static int remember(const char *path)
+{
+    for (int i = 0; i < MAX_TEMPORARY; i++) {
+        int free_slot = 0;
+        /* 2 = being filled in: stg_file_abandon_all() leaves it alone. */
+        if (atomic_compare_exchange_strong(&temporaries[i].used, &free_slot, 2)) {
+            snprintf(temporaries[i].path, sizeof temporaries[i].path, "%s", path);
+            atomic_store(&temporaries[i].used, 1);
+            return i;
+        }
+    }
+    return -1;
+}
+
+void stg_file_abandon_all(void)
+{
+    for (int i = 0; i < MAX_TEMPORARY; i++) {
+        if (atomic_load(&temporaries[i].used) == 1) {
+            unlink(temporaries[i].path);
+        }
+    }
+}
+
+enum { WRITE_BUFFER = 1 << 16 };
+
+struct stg_file_writer {
+    int fd;
+    int slot;       /* in temporaries, −1 = none */
+    bool in_place;  /* a pipe or device: nothing to rename */
+    char *path, *temporary;
+    uint64_t size;
+    size_t n_buffered;
+    uint8_t buffer[WRITE_BUFFER];
+};
+
+static enum stg_status write_all(int fd, const void *data, size_t n, const char *path, uint64_t offset)
+{
+    const uint8_t *p = data;
+    while (n > 0) {
+        const ssize_t k = write(fd, p, n);
+        if (k < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            const char *advice = errno == ENOSPC ? " (free space or write elsewhere)" : "";
+            return stg_fail_errno("%s: offset %llu: cannot write%s", path, (unsigned long long)offset, advice);
+        }
+        p += k;
+        n -= (size_t)k;
+        offset += (uint64_t)k;
+    }
+    return STG_OK;
+}
+
+static enum stg_status open_temporary(struct stg_file_writer *w)
+{
+    static atomic_uint serial;
+    const size_t cap = strlen(w->path) + 48;
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&w->temporary, cap, 1));
+    for (int i = 0; i < 100; i++) {
+        snprintf(w->temporary, cap, "%s.tmp-%ld-%u", w->path, (long)getpid(), atomic_fetch_add(&serial, 1));
+        w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (w->fd >= 0 || errno != EEXIST) {
+            break;
+        }
+    }
+    if (w->fd < 0) {
+        return stg_fail_errno("%s: cannot create", w->path);
+    }
+    w->slot = remember(w->temporary);
+    return STG_OK;
+}
+
+enum stg_status stg_file_writer_open(struct stg_file_writer **out, const char *path)
+{
+    enum stg_status status = STG_OK;
+    struct stg_file_writer *w = NULL;
+    struct stat st;
+    *out = NULL;
+    if (*path == '\0' || strlen(path) > PATH_MAX - 64) {
+        return stg_fail(STG_ERR_USAGE, "the output path is empty or too long: give another one");
+    }
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&w, 1, sizeof *w));
+    w->fd = -1;
+    w->slot = -1;
+    STG_TRY(stg_mem_strdup(&w->path, path));
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        status = stg_fail(STG_ERR_USAGE, "%s: is a directory: give the path of a file", path);
+        goto out;
+    }
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        w->in_place = true;
+        w->fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (w->fd < 0) {
+            status = stg_fail_errno("%s: cannot open for writing", path);
+        }
+    } else {
+        status = open_temporary(w);
+    }
+out:
+    if (status != STG_OK) {
+        stg_file_writer_free(w);
+        return status;
+    }
+    *out = w;
+    return STG_OK;
+}
+
+static enum stg_status flush(struct stg_file_writer *w)
+{
+    const size_t n = w->n_buffered;
+    w->n_buffered = 0;
+    return write_all(w->fd, w->buffer, n, w->path, w->size - n);
+}
+
+enum stg_status stg_file_writer_put(struct stg_file_writer *w, const void *data, size_t n)
+{
+    if (n > WRITE_BUFFER - w->n_buffered) {
+        STG_RETURN_IF_FAILED(flush(w));
+    }
+    if (n > WRITE_BUFFER) {
+        STG_RETURN_IF_FAILED(write_all(w->fd, data, n, w->path, w->size));
+    } else if (n > 0) {
+        memcpy(w->buffer + w->n_buffered, data, n);
+        w->n_buffered += n;
+    }
+    w->size += n;
+    return STG_OK;
+}
+
+uint64_t stg_file_writer_size(const struct stg_file_writer *w)
+{
+    return w->size;
+}
+
+/* The rename is on disk only when its directory is. A directory that cannot be synced (some network file systems) is no failure. */
+static void sync_directory(const char *path)
+{
+    char dir[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    const int n = slash == NULL ? 1 : (int)(slash - path + 1);
+    snprintf(dir, sizeof dir, "%.*s", n, slash == NULL ? "." : path);
+    const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)fsync(fd);
+        close(fd);
+    }
+}
+
+enum stg_status stg_file_writer_commit(struct stg_file_writer *w)
+{
+    STG_RETURN_IF_FAILED(flush(w));
+    if (!w->in_place && fsync(w->fd) != 0) {
+        return stg_fail_errno("%s: cannot write to disk", w->path);
+    }
+    const int fd = w->fd;
+    w->fd = -1;
+    if (close(fd) != 0) {
+        return stg_fail_errno("%s: cannot close", w->path);
+    }
+    if (w->in_place) {
+        return STG_OK;
+    }
+    if (rename(w->temporary, w->path) != 0) {
+        return stg_fail_errno("%s: cannot rename the finished file into place", w->path);
+    }
+    if (w->slot >= 0) {
+        atomic_store(&temporaries[w->slot].used, 0);
+        w->slot = -1;
+    }
+    stg_mem_free(w->temporary);
+    w->temporary = NULL;
+    sync_directory(w->path);
+    return STG_OK;
+}
+
+void stg_file_writer_free(struct stg_file_writer *w)
+{
+    if (w == NULL) {
+        return;
+    }
+    const bool created = w->fd >= 0 || w->slot >= 0;
+    if (w->fd >= 0) {
+        close(w->fd);
+    }
+    if (!w->in_place && w->temporary != NULL && created) {
+        unlink(w->temporary);
+    }
+    if (w->slot >= 0) {
+        atomic_store(&temporaries[w->slot].used, 0);
+    }
+    stg_mem_free(w->temporary);
+    stg_mem_free(w->path);
+    stg_mem_free(w);
+}
+
+struct stg_file_spill {
+    int fd;
+    char *path; /* beside which it lies, for messages */
+    uint64_t size;
+    size_t n_buffered;
+    uint8_t buffer[WRITE_BUFFER];
+};
+
+enum stg_status stg_file_spill_open(struct stg_file_spill **out, const char *path)
+{
+    enum stg_status status = STG_OK;
+    struct stg_file_spill *s = NULL;
+    char name[PATH_MAX + 32];
+    *out = NULL;
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&s, 1, sizeof *s));
+    s->fd = -1;
+    STG_TRY(stg_mem_strdup(&s->path, path));
+    const char *slash = strrchr(path, '/');
+    const int n = slash == NULL ? 0 : (int)(slash - path + 1);
+    if (n >= PATH_MAX) {
+        status = stg_fail(STG_ERR_USAGE, "the output path is too long: give a shorter one");
+        goto out;
+    }
+    snprintf(name, sizeof name, "%.*s.strange-XXXXXX", n, path);
+    s->fd = mkostemp(name, O_CLOEXEC);
+    if (s->fd < 0) {
+        status = stg_fail_errno("%s: cannot create a temporary file beside it", path);
+        goto out;
+    }
+    unlink(name);
+out:
+    if (status != STG_OK) {
+        stg_file_spill_free(s);
+        return status;
+    }
+    *out = s;
+    return STG_OK;
+}
+
+enum stg_status stg_file_spill_put(struct stg_file_spill *s, const void *data, size_t n)
+{
+    if (n > WRITE_BUFFER - s->n_buffered) {
+        STG_RETURN_IF_FAILED(write_all(s->fd, s->buffer, s->n_buffered, s->path, s->size - s->n_buffered));
+        s->n_buffered = 0;
+    }
+    if (n > WRITE_BUFFER) {
+        STG_RETURN_IF_FAILED(write_all(s->fd, data, n, s->path, s->size));
+    } else if (n > 0) {
+        memcpy(s->buffer + s->n_buffered, data, n);
+        s->n_buffered += n;
+    }
+    s->size += n;
+    return STG_OK;
+}
+
+uint64_t stg_file_spill_size(const struct stg_file_spill *s)
+{
+    return s->size;
+}
+
+enum stg_status stg_file_spill_visit(struct stg_file_spill *s, void (*visit)(void *, const void *, size_t), void *context)
+{
+    STG_RETURN_IF_FAILED(write_all(s->fd, s->buffer, s->n_buffered, s->path, s->size - s->n_buffered));
+    s->n_buffered = 0;
+    for (uint64_t at = 0; at < s->size;) {
+        const ssize_t k = pread(s->fd, s->buffer, sizeof s->buffer, (off_t)at);
+        if (k < 0 && errno == EINTR) {
+            continue;
+        }
+        if (k <= 0) {
+            return stg_fail_errno("%s: cannot read back its temporary file", s->path);
+        }
+        visit(context, s->buffer, (size_t)k);
+        at += (uint64_t)k;
+    }
+    return STG_OK;
+}
+
+struct copy {
+    struct stg_file_writer *to;
+    enum stg_status status;
+};
+
+static void copy_block(void *context, const void *data, size_t n)
+{
+    struct copy *c = context;
+    if (c->status == STG_OK) {
+        c->status = stg_file_writer_put(c->to, data, n);
+    }
+}
+
+enum stg_status stg_file_spill_copy(struct stg_file_spill *s, struct stg_file_writer *to)
+{
+    struct copy c = {.to = to, .status = STG_OK};
+    STG_RETURN_IF_FAILED(stg_file_spill_visit(s, copy_block, &c));
+    return c.status;
+}
+
+void stg_file_spill_free(struct stg_file_spill *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    if (s->fd >= 0) {
+        close(s->fd);
+    }
+    stg_mem_free(s->path);
+    stg_mem_free(s);
+}

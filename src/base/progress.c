@@ -1,0 +1,74 @@
+#include "base/progress.h"
+
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+void stg_progress_start(struct stg_progress *p, const char *what, const char *unit, uint64_t total)
+{
+    if (p == NULL) {
+        return;
+    }
+    const int enabled = p->enabled;
+    *p = (struct stg_progress){.what = what, .unit = unit, .total = total, .enabled = enabled && isatty(STDERR_FILENO)};
+    p->start_ns = p->drawn_ns = stg_clock_ns();
+}
+
+static void human(char *out, size_t cap, double value)
+{
+    const char *const units[] = {"", " k", " M", " G"};
+    int i = 0;
+    while (value >= 9999.5 && i < 3) {
+        value /= 1000;
+        i++;
+    }
+    snprintf(out, cap, value < 10 && i > 0 ? "%.1f%s" : "%.0f%s", value, units[i]);
+}
+
+static void draw(const struct stg_progress *p, uint64_t now)
+{
+    char bar[21] = "....................";
+    char left[32] = "";
+    char rate[32];
+    char done[32];
+    const double seconds = (double)(now - p->start_ns) * 1e-9;
+    const double per_second = seconds > 0 ? (double)p->done / seconds : 0;
+    if (p->total > 0) {
+        const double part = p->done < p->total ? (double)p->done / (double)p->total : 1;
+        memset(bar, '#', (size_t)(part * 20));
+        if (per_second > 0) {
+            const unsigned long s = p->done < p->total ? (unsigned long)((double)(p->total - p->done) / per_second) : 0;
+            snprintf(left, sizeof left, ", %lu:%02lu left", s / 60, s % 60);
+        }
+    }
+    human(rate, sizeof rate, per_second);
+    human(done, sizeof done, (double)p->done);
+    fprintf(stderr, "\r\033[K%s [%s] %s %s, %s/s%s%s%s", p->what, bar, done, p->unit, rate, left, p->note[0] ? "  " : "", p->note);
+    fflush(stderr);
+}
+
+void stg_progress_update(struct stg_progress *p, uint64_t done)
+{
+    if (p == NULL) {
+        return;
+    }
+    p->done = done;
+    if (!p->enabled) {
+        return;
+    }
+    const uint64_t now = stg_clock_ns();
+    if (now - p->drawn_ns >= 100000000u) {
+        p->drawn_ns = now;
+        draw(p, now);
+    }
+}
+
+void stg_progress_finish(struct stg_progress *p)
+{
+    if (p != NULL && p->enabled) {
+        fputs("\r\033[K", stderr);
+        fflush(stderr);
+    }
+}

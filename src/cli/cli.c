@@ -1,0 +1,188 @@
+/* The program: finds the command, parses, runs, reports a failure on one line. */
+#include "cli/commands.h"
+#include "cli/help.h"
+#include "cli/output.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/pool.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+const struct stg_command *const stg_command_list[] = {
+    &stg_command_prepare, &stg_command_train, &stg_command_score,  &stg_command_eval, &stg_command_explain,
+    &stg_command_report,  &stg_command_info,  &stg_command_doctor, &stg_command_help, NULL,
+};
+
+#define EXIT_FAILED 2
+
+const struct stg_command *stg_command_find(const char *name)
+{
+    for (size_t i = 0; stg_command_list[i] != NULL; i++) {
+        if (strcmp(stg_command_list[i]->name, name) == 0) {
+            return stg_command_list[i];
+        }
+    }
+    return NULL;
+}
+
+enum stg_status stg_command_need(const char *name, const struct stg_command **out)
+{
+    const char *names[64];
+    size_t n = 0;
+    *out = stg_command_find(name);
+    if (*out != NULL) {
+        return STG_OK;
+    }
+    for (size_t i = 0; stg_command_list[i] != NULL; i++) {
+        names[n++] = stg_command_list[i]->name;
+    }
+    const char *near = stg_suggest(name, names, n);
+    if (near != NULL) {
+        return stg_fail(STG_ERR_USAGE, "unknown command '%s': did you mean '%s'?", name, near);
+    }
+    return stg_fail(STG_ERR_USAGE, "unknown command '%s': `strange help` lists them", name);
+}
+
+static void on_signal(int number)
+{
+    (void)number;
+    if (stg_pool_interrupted()) { /* asked twice: no time for a checkpoint */
+        stg_file_abandon_all();
+        _exit(EXIT_FAILED);
+    }
+    stg_pool_interrupt();
+}
+
+static void install_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = SIG_IGN; /* a closed pipe is an error of write(), with its line and its exit status */
+    sigaction(SIGPIPE, &action, NULL);
+}
+
+static bool is_plain_word(const char *word)
+{
+    return *word != '\0' && strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=,+@%") == strlen(word);
+}
+
+/* The command line, quoted for a shell, as provenance. */
+static enum stg_status quote_line(int argc, char *const *argv, char **out)
+{
+    enum stg_status status = STG_OK;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    STG_TRY(stg_buffer_printf(&b, "strange"));
+    for (int i = 1; i < argc; i++) {
+        if (is_plain_word(argv[i])) {
+            STG_TRY(stg_buffer_printf(&b, " %s", argv[i]));
+            continue;
+        }
+        STG_TRY(stg_buffer_printf(&b, " '"));
+        for (const char *at = argv[i]; *at != '\0'; at++) {
+            STG_TRY(*at == '\'' ? stg_buffer_printf(&b, "'\\''") : stg_buffer_put(&b, at, 1));
+        }
+        STG_TRY(stg_buffer_printf(&b, "'"));
+    }
+    STG_TRY(stg_mem_strdup(out, b.data));
+out:
+    stg_buffer_fini(&b);
+    return status;
+}
+
+static size_t terminal_width(void)
+{
+    struct winsize size;
+    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 60) {
+        return size.ws_col < 100 ? size.ws_col : 100;
+    }
+    return 80;
+}
+
+static enum stg_status print_help(const struct stg_command *c)
+{
+    enum stg_status status = STG_OK;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    STG_TRY(c == NULL ? stg_help_overview(&b, terminal_width()) : stg_help_command(&b, c, terminal_width()));
+    STG_TRY(stg_output_write(&b));
+out:
+    stg_buffer_fini(&b);
+    return status;
+}
+
+static enum stg_status print_version(void)
+{
+    enum stg_status status = STG_OK;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    STG_TRY(stg_buffer_printf(&b, "strange %s\n", STG_VERSION));
+    STG_TRY(stg_output_write(&b));
+out:
+    stg_buffer_fini(&b);
+    return status;
+}
+
+static enum stg_status run_command(struct stg_cli *cli, const struct stg_command *c, int argc, char *const *argv, int *exit_code)
+{
+    enum stg_status status = STG_OK;
+    void *settings = NULL;
+    const char **operands = NULL;
+    int n_used = 0;
+    STG_TRY(stg_mem_zeroed(&settings, 1, c->settings_size));
+    STG_TRY(stg_mem_zeroed(&operands, (size_t)argc + 1, sizeof *operands));
+    if (c->defaults != NULL) {
+        c->defaults(settings);
+    }
+    STG_TRY(stg_options_parse(cli, c, settings, argc, argv, operands, &n_used));
+    stg_log_set_level(cli->quiet ? STG_LOG_ERROR : cli->verbose ? STG_LOG_DEBUG : STG_LOG_INFO);
+    if (cli->help || cli->version) {
+        STG_TRY(cli->help ? print_help(c) : print_version());
+        goto out;
+    }
+    STG_TRY(c->run(cli, settings, exit_code));
+out:
+    if (settings != NULL) {
+        stg_options_fini(c, settings);
+    }
+    stg_mem_free(settings);
+    stg_mem_free((void *)operands);
+    return status;
+}
+
+static enum stg_status run_program(struct stg_cli *cli, int argc, char **argv, int *exit_code)
+{
+    int at = 0;
+    STG_RETURN_IF_FAILED(quote_line(argc, argv, &cli->line));
+    STG_RETURN_IF_FAILED(stg_options_parse(cli, NULL, NULL, argc - 1, argv + 1, NULL, &at));
+    at++;
+    if (cli->version) {
+        return print_version();
+    }
+    if (at >= argc) {
+        return cli->help ? print_help(NULL) : stg_fail(STG_ERR_USAGE, "no command given: `strange help` lists them");
+    }
+    STG_RETURN_IF_FAILED(stg_command_need(argv[at], &cli->command));
+    const enum stg_status status = run_command(cli, cli->command, argc - at - 1, argv + at + 1, exit_code);
+    return status == STG_ERR_USAGE ? stg_context(status, "%s", cli->command->name) : status;
+}
+
+int stg_cli_main(int argc, char **argv)
+{
+    struct stg_cli cli = {0};
+    int exit_code = 0;
+    stg_output_init();
+    install_signals();
+    const enum stg_status status = run_program(&cli, argc, argv, &exit_code);
+    if (status != STG_OK) {
+        stg_log(STG_LOG_ERROR, "%s", stg_status_message());
+        exit_code = EXIT_FAILED;
+    }
+    stg_mem_free(cli.line);
+    return exit_code;
+}

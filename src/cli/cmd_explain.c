@@ -1,0 +1,146 @@
+/* strange explain: which calls of a sequence were unlikely, and what was expected instead. */
+#include "cli/commands.h"
+#include "cli/groups.h"
+#include "cli/output.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "explain/explain.h"
+#include "report/report.h"
+
+#include <unistd.h>
+
+struct settings {
+    bool json;
+    uint64_t sequence; /* UINT64_MAX: the worst ones */
+    uint32_t worst, alternatives, events;
+    const char *aggregate;
+};
+
+static enum stg_status explain_one(struct stg_buffer *out, const struct settings *s, const struct stg_model *m,
+                                   const struct stg_input *in, const struct stg_seq *seq)
+{
+    struct stg_explanation x = {0};
+    const char *trace = stg_input_trace(in, seq->trace);
+    enum stg_status status = STG_OK;
+    STG_TRY(stg_explain(&x, m, seq, s->alternatives));
+    STG_TRY(s->json ? stg_report_explain_json(out, m, &x, trace)
+                    : stg_report_explain_text(out, m, &x, trace, s->events, stg_log_may_colour(STDOUT_FILENO)));
+    STG_TRY(stg_output_write(out));
+out:
+    stg_explanation_fini(&x);
+    return status;
+}
+
+static enum stg_status explain_id(struct stg_buffer *out, const struct settings *s, const struct stg_model *m,
+                                  const struct stg_group *group)
+{
+    struct stg_seq seq;
+    if (s->sequence >= group->n) {
+        return stg_fail(STG_ERR_USAGE, "--sequence: there is no sequence %llu: %s has 0 to %lld", (unsigned long long)s->sequence,
+                        group->inputs[0].path, (long long)group->n - 1);
+    }
+    const struct stg_input *in = stg_group_sequence(group, (size_t)s->sequence, &seq);
+    return explain_one(out, s, m, in, &seq);
+}
+
+static enum stg_status explain_worst(struct stg_buffer *out, const struct settings *s, const struct stg_model *m,
+                                     const struct stg_group *group)
+{
+    enum stg_status status = STG_OK;
+    enum stg_aggregate aggregate;
+    size_t *worst = NULL, n = 0;
+    STG_TRY(stg_aggregate_parse(s->aggregate, &aggregate));
+    STG_TRY(stg_group_worst(group, aggregate, s->worst, &worst, &n));
+    for (size_t i = 0; i < n; i++) {
+        struct stg_seq seq;
+        const struct stg_input *in = stg_group_sequence(group, worst[i], &seq);
+        if (i > 0 && !s->json) {
+            STG_TRY(stg_buffer_printf(out, "\n"));
+        }
+        STG_TRY(explain_one(out, s, m, in, &seq));
+    }
+out:
+    stg_mem_free(worst);
+    return status;
+}
+
+static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
+{
+    const struct settings *s = context;
+    enum stg_status status = STG_OK;
+    struct stg_model *model = NULL;
+    struct stg_pool *pool = NULL;
+    struct stg_groups groups = {0};
+    struct stg_buffer out = STG_BUFFER_INIT;
+    const char *path = cli->operands[1];
+    const struct stg_list paths = {.items = &path, .n = 1};
+    (void)exit_code;
+    STG_TRY(stg_input_model(&model, cli->operands[0]));
+    STG_TRY(stg_pool_new(&pool, cli->threads));
+    STG_TRY(stg_groups_open_one(&groups, "score", &paths, model, cli));
+    if (s->sequence != UINT64_MAX) {
+        STG_TRY(explain_id(&out, s, model, &groups.groups[0]));
+    } else {
+        STG_TRY(stg_groups_score(&groups, model, pool, cli));
+        STG_TRY(explain_worst(&out, s, model, &groups.groups[0]));
+    }
+out:
+    stg_buffer_fini(&out);
+    stg_groups_fini(&groups);
+    stg_pool_free(pool);
+    stg_model_free(model);
+    return status;
+}
+
+static void defaults(void *context)
+{
+    struct settings *s = context;
+    s->sequence = UINT64_MAX;
+    s->worst = 1;
+    s->alternatives = 3;
+    s->events = 10;
+    s->aggregate = "mean";
+}
+
+static const struct stg_option options[] = {
+    {.name = "sequence", .arg = "ID", .type = STG_OPTION_U64, .offset = offsetof(struct settings, sequence),
+     .help = "explain this sequence (the id that `strange score` prints)"},
+    {.name = "worst", .arg = "K", .type = STG_OPTION_U32, .offset = offsetof(struct settings, worst), .fallback = "1",
+     .help = "explain the K most novel sequences"},
+    {.name = "alternatives", .arg = "N", .type = STG_OPTION_U32, .offset = offsetof(struct settings, alternatives), .min = 0,
+     .max = STG_EXPLAIN_MAX_ALTERNATIVES, .fallback = "3", .help = "calls to list that were expected instead"},
+    {.name = "events", .arg = "N", .type = STG_OPTION_U32, .offset = offsetof(struct settings, events), .fallback = "10",
+     .help = "most surprising events to show"},
+    {.name = "aggregate", .arg = "NAME", .type = STG_OPTION_CHOICE, .choices = "mean|median|window|upper",
+     .offset = offsetof(struct settings, aggregate), .fallback = "mean", .help = "what --worst ranks by (see `strange help score`)"},
+    {.name = "json", .type = STG_OPTION_FLAG, .offset = offsetof(struct settings, json),
+     .help = "one JSON object a line for each sequence, with all its events"},
+};
+
+static const char *const description[] = {
+    "Prints the events of a sequence that the model found most surprising, what it expected instead and with which probability, and "
+    "where they are: trace, time, thread.",
+    NULL,
+};
+
+static const struct stg_example examples[] = {
+    {"strange explain --worst 3 web.model next-run/", "the three most novel sequences of a recording"},
+    {"strange explain --sequence 17 --json web.model test.data", "everything about one sequence"},
+    {NULL, NULL},
+};
+
+const struct stg_command stg_command_explain = {
+    .name = "explain",
+    .summary = "show which calls make a sequence novel, and what was expected",
+    .operands = "MODEL DATA|TRACE",
+    .n_min = 2,
+    .n_max = 2,
+    .description = description,
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .examples = examples,
+    .settings_size = sizeof(struct settings),
+    .defaults = defaults,
+    .run = run,
+};

@@ -1,0 +1,237 @@
+/* strange report: everything about known and novel data in one HTML file. */
+#include "cli/commands.h"
+#include "cli/groups.h"
+#include "cli/output.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "report/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct settings {
+    const char *out, *title, *aggregate;
+    double alpha;
+    uint32_t explain; /* sequences of each set */
+    struct stg_list known, novel, valid_known, valid_novel;
+};
+
+/* What is explained, with where it comes from; parallel arrays as the report takes them. */
+struct explained {
+    struct stg_explanation *items; /* owned, as are the arrays */
+    const char **sets, **traces;
+    size_t n;
+};
+
+static void explained_fini(struct explained *x)
+{
+    for (size_t i = 0; i < x->n; i++) {
+        stg_explanation_fini(&x->items[i]);
+    }
+    stg_mem_free(x->items);
+    stg_mem_free((void *)x->sets);
+    stg_mem_free((void *)x->traces);
+}
+
+static enum stg_status explain_group(struct explained *x, const struct stg_group *group, const struct stg_model *m,
+                                     enum stg_aggregate aggregate, size_t k)
+{
+    enum stg_status status = STG_OK;
+    size_t *worst = NULL, n = 0;
+    STG_TRY(stg_group_worst(group, aggregate, k, &worst, &n));
+    for (size_t i = 0; i < n; i++) {
+        struct stg_seq seq;
+        STG_TRY(stg_pool_check());
+        const struct stg_input *in = stg_group_sequence(group, worst[i], &seq);
+        STG_TRY(stg_explain(&x->items[x->n], m, &seq, 3));
+        x->sets[x->n] = group->name;
+        x->traces[x->n] = stg_input_trace(in, seq.trace);
+        x->n++;
+    }
+out:
+    stg_mem_free(worst);
+    return status;
+}
+
+/* The worst k of every novel behaviour, or of the known data when there is none. */
+static enum stg_status explain_all(struct explained *x, const struct stg_groups *known, const struct stg_groups *novel,
+                                   const struct stg_model *m, enum stg_aggregate aggregate, size_t k)
+{
+    const struct stg_groups *from = novel->n > 0 ? novel : known;
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&x->items, from->n * k, sizeof *x->items));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&x->sets, from->n * k, sizeof *x->sets));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&x->traces, from->n * k, sizeof *x->traces));
+    for (size_t i = 0; i < from->n; i++) {
+        STG_RETURN_IF_FAILED(explain_group(x, &from->groups[i], m, aggregate, k));
+    }
+    return STG_OK;
+}
+
+static void count_lost(struct stg_report *r, const struct stg_groups *g)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        for (size_t k = 0; k < g->groups[i].n_inputs; k++) {
+            r->n_lost += g->groups[i].inputs[k].n_lost;
+            r->n_gaps += g->groups[i].inputs[k].n_gaps;
+        }
+    }
+}
+
+static enum stg_status write_file(const char *path, const struct stg_buffer *b)
+{
+    enum stg_status status = STG_OK;
+    struct stg_file_writer *w = NULL;
+    STG_TRY(stg_file_writer_open(&w, path));
+    STG_TRY(stg_file_writer_put(w, b->data, b->len));
+    STG_TRY(stg_file_writer_commit(w));
+out:
+    stg_file_writer_free(w);
+    return status;
+}
+
+static enum stg_status evaluate(struct stg_evaluation *out, const struct stg_model *m, const struct stg_groups g[4],
+                                const struct settings *s, enum stg_aggregate aggregate)
+{
+    struct stg_evaluate_settings e;
+    const struct stg_scored_set none = {.name = "known"};
+    stg_evaluate_settings_default(&e);
+    e.alpha = s->alpha;
+    e.aggregate = aggregate;
+    return stg_evaluate(out, m, g[0].sets, g[1].sets, g[1].n, g[2].n > 0 ? g[2].sets : &none, g[3].sets, g[3].n, &e);
+}
+
+static enum stg_status write_report(const struct settings *s, const char *model_path, const struct stg_model *m,
+                                    const struct stg_groups g[4])
+{
+    enum stg_status status = STG_OK;
+    struct stg_evaluation evaluation = {0};
+    struct explained x = {0};
+    struct stg_buffer html = STG_BUFFER_INIT;
+    char date[21];
+    struct stg_report r = {.title = s->title, .model_path = model_path, .date = date, .model = m, .known = g[0].sets,
+                           .novel = g[1].sets, .n_novel = g[1].n, .alpha = s->alpha};
+    stg_clock_date(date);
+    STG_TRY(stg_aggregate_parse(s->aggregate, &r.aggregate));
+    if (g[1].n > 0) {
+        STG_TRY(evaluate(&evaluation, m, g, s, r.aggregate));
+        r.evaluation = &evaluation;
+    }
+    STG_TRY(explain_all(&x, &g[0], &g[1], m, r.aggregate, s->explain));
+    r.explanations = x.items;
+    r.explanation_sets = x.sets;
+    r.explanation_traces = x.traces;
+    r.n_explanations = x.n;
+    count_lost(&r, &g[0]);
+    count_lost(&r, &g[1]);
+    STG_TRY(stg_report_html(&html, &r));
+    STG_TRY(strcmp(s->out, "-") == 0 ? stg_output_write(&html) : write_file(s->out, &html));
+out:
+    stg_buffer_fini(&html);
+    explained_fini(&x);
+    stg_evaluation_fini(&evaluation);
+    return status;
+}
+
+static enum stg_status check_usage(const struct settings *s)
+{
+    if (s->out == NULL) {
+        return stg_fail(STG_ERR_USAGE, "-o FILE.html is missing: say where to write the report");
+    }
+    if (s->known.n == 0) {
+        return stg_fail(STG_ERR_USAGE, "--known DATA… is missing: give data to report on");
+    }
+    if ((s->valid_known.n > 0) != (s->valid_novel.n > 0)) {
+        return stg_fail(STG_ERR_USAGE, "--valid-known and --valid-novel go together: give both or neither");
+    }
+    return STG_OK;
+}
+
+static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
+{
+    const struct settings *s = context;
+    enum stg_status status = STG_OK;
+    struct stg_model *model = NULL;
+    struct stg_pool *pool = NULL;
+    struct stg_groups groups[4] = {0};
+    (void)exit_code;
+    STG_TRY(check_usage(s));
+    STG_TRY(stg_input_model(&model, cli->operands[0]));
+    STG_TRY(stg_pool_new(&pool, cli->threads));
+    STG_TRY(stg_groups_open_one(&groups[0], "known", &s->known, model, cli));
+    STG_TRY(stg_groups_open_named(&groups[1], "--novel", &s->novel, model, cli));
+    STG_TRY(stg_groups_open_one(&groups[2], "known", &s->valid_known, model, cli));
+    STG_TRY(stg_groups_open_named(&groups[3], "--valid-novel", &s->valid_novel, model, cli));
+    for (size_t i = 0; i < 4; i++) {
+        STG_TRY(stg_groups_score(&groups[i], model, pool, cli));
+    }
+    STG_TRY(write_report(s, cli->operands[0], model, groups));
+    if (strcmp(s->out, "-") != 0) {
+        stg_log(STG_LOG_INFO, "wrote %s", s->out);
+    }
+out:
+    for (size_t i = 0; i < 4; i++) {
+        stg_groups_fini(&groups[i]);
+    }
+    stg_pool_free(pool);
+    stg_model_free(model);
+    return status;
+}
+
+static void defaults(void *context)
+{
+    struct settings *s = context;
+    s->title = "Behaviour report";
+    s->aggregate = "mean";
+    s->alpha = 0.01;
+    s->explain = 3;
+}
+
+static const struct stg_option options[] = {
+    {.name = "output", .letter = 'o', .arg = "FILE.html", .type = STG_OPTION_STRING, .offset = offsetof(struct settings, out),
+     .help = "where to write the page; - is standard output"},
+    {.name = "known", .arg = "DATA…", .type = STG_OPTION_LIST, .offset = offsetof(struct settings, known),
+     .help = "data or traces of the known behaviour, or to be compared with what the model knows"},
+    {.name = "novel", .arg = "NAME=DATA…", .type = STG_OPTION_LIST, .offset = offsetof(struct settings, novel),
+     .help = "data or traces of novel behaviours, by name"},
+    {.name = "valid-known", .arg = "DATA…", .type = STG_OPTION_LIST, .offset = offsetof(struct settings, valid_known),
+     .help = "other known data, with which the paper's threshold is chosen"},
+    {.name = "valid-novel", .arg = "NAME=DATA…", .type = STG_OPTION_LIST, .offset = offsetof(struct settings, valid_novel),
+     .help = "other data of the behaviours, with which the paper's threshold is chosen"},
+    {.name = "title", .arg = "TEXT", .type = STG_OPTION_STRING, .offset = offsetof(struct settings, title),
+     .fallback = "Behaviour report", .help = "heading of the page"},
+    {.name = "alpha", .arg = "P", .type = STG_OPTION_DOUBLE, .offset = offsetof(struct settings, alpha), .min = 1e-9, .max = 0.5,
+     .fallback = "0.01", .help = "false-alarm rate of the threshold that is drawn"},
+    {.name = "aggregate", .arg = "NAME", .type = STG_OPTION_CHOICE, .choices = "mean|median|window|upper",
+     .offset = offsetof(struct settings, aggregate), .fallback = "mean", .help = "score of a sequence (see `strange help score`)"},
+    {.name = "explain", .arg = "K", .type = STG_OPTION_U32, .offset = offsetof(struct settings, explain), .min = 0, .max = 100,
+     .fallback = "3", .help = "sequences to explain of each behaviour"},
+};
+
+static const char *const description[] = {
+    "Writes one HTML file that needs nothing else, no network either: the distributions of perplexity, the ROC curves and the table "
+    "of `strange eval`, the most novel sequences explained, what was lost, and what the model was trained on.",
+    NULL,
+};
+
+static const struct stg_example examples[] = {
+    {"strange report -o report.html web.model --known known.data --novel io=io.data", "one page about one novel behaviour"},
+    {NULL, NULL},
+};
+
+const struct stg_command stg_command_report = {
+    .name = "report",
+    .summary = "write everything as one self-contained HTML page",
+    .operands = "MODEL",
+    .n_min = 1,
+    .n_max = 1,
+    .description = description,
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .examples = examples,
+    .settings_size = sizeof(struct settings),
+    .defaults = defaults,
+    .run = run,
+};

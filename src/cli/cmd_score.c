@@ -1,0 +1,222 @@
+/* strange score: how likely is each sequence under the model, and is the whole novel? */
+#include "cli/commands.h"
+#include "cli/groups.h"
+#include "cli/output.h"
+#include "cli/verdict.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "detect/calibrate.h"
+#include "report/report.h"
+
+#include <math.h>
+
+struct settings {
+    bool json;
+    double alpha;
+    const char *aggregate;
+    uint32_t worst;
+};
+
+struct score_run {
+    const struct settings *s;
+    const struct stg_model *model;
+    const struct stg_group *group;
+    enum stg_aggregate aggregate;
+    bool calibrated;
+    size_t n_novel, n_beyond; /* p ≤ alpha; above every calibration score */
+    uint64_t bound;           /* as many novel ones as chance explains */
+    bool novel;
+};
+
+static void judge(struct score_run *r)
+{
+    const double beyond = 1 / ((double)r->model->n_calibration + 1);
+    for (size_t i = 0; i < r->group->n && r->calibrated; i++) {
+        const double p = stg_p_value(r->model, r->aggregate, (double)r->group->scores[i].value[r->aggregate]);
+        r->n_novel += p <= r->s->alpha;
+        r->n_beyond += p <= beyond * (1 + 1e-9);
+    }
+    r->bound = stg_verdict_bound(r->group->n, r->model->n_calibration, r->s->alpha, STG_VERDICT_LEVEL);
+    r->novel = r->n_novel > r->bound;
+}
+
+/* "{…}" of the report with the input in front, as ids count per data set. */
+static enum stg_status put_json(struct stg_buffer *out, const struct score_run *r)
+{
+    enum stg_status status = STG_OK;
+    struct stg_buffer line = STG_BUFFER_INIT;
+    for (size_t k = 0; k < r->group->n_inputs; k++) {
+        char *path = NULL;
+        json_t *text = json_stringn_nocheck(r->group->inputs[k].path, strlen(r->group->inputs[k].path));
+        path = text == NULL ? NULL : json_dumps(text, JSON_ENCODE_ANY);
+        json_decref(text);
+        for (size_t i = r->group->offset[k]; i < r->group->offset[k + 1] && status == STG_OK; i++) {
+            stg_buffer_clear(&line);
+            status = stg_report_score_json(&line, r->model, &r->group->scores[i], r->aggregate, r->s->alpha);
+            if (status == STG_OK) {
+                status = path == NULL || r->group->n_inputs == 1
+                             ? stg_buffer_put(out, line.data, line.len)
+                             : stg_buffer_printf(out, "{\"data\": %s, %s", path, line.data + 1);
+            }
+            if (status == STG_OK) {
+                status = stg_output_flush_large(out);
+            }
+        }
+        free(path);
+        STG_TRY(status);
+    }
+out:
+    stg_buffer_fini(&line);
+    return status;
+}
+
+static enum stg_status put_summary(struct stg_buffer *out, const struct score_run *r)
+{
+    const struct stg_group *g = r->group;
+    uint64_t n_lost = 0, n_events = 0;
+    char sequences[32], events[32], lost[32];
+    for (size_t i = 0; i < g->n; i++) {
+        n_events += g->scores[i].n_events;
+        n_lost += g->scores[i].n_lost;
+    }
+    stg_format_count(g->n, sequences, sizeof sequences);
+    stg_format_count(n_events, events, sizeof events);
+    stg_format_count(n_lost, lost, sizeof lost);
+    STG_RETURN_IF_FAILED(stg_buffer_printf(out, "%s sequences, %s events, %s lost events\n", sequences, events, lost));
+    if (!r->calibrated) {
+        return stg_buffer_printf(out, "no verdict: the model is not calibrated\n");
+    }
+    const double threshold = stg_threshold(r->model, r->aggregate, r->s->alpha);
+    STG_RETURN_IF_FAILED(stg_buffer_printf(
+        out, "novel: %zu of %s (p <= %g, %s surprisal >= %.4g nats); %zu above all %zu calibration scores\n", r->n_novel, sequences,
+        r->s->alpha, stg_aggregate_name(r->aggregate), threshold, r->n_beyond, r->model->n_calibration));
+    if (g->n > 1) {
+        STG_RETURN_IF_FAILED(stg_buffer_printf(out, "chance explains at most %llu (%.1f %%)\n", (unsigned long long)r->bound,
+                                               100 * STG_VERDICT_LEVEL));
+    }
+    return stg_buffer_printf(out, "verdict: %s\n", r->novel ? "novel" : "nothing novel");
+}
+
+static enum stg_status put_text(struct stg_buffer *out, const struct score_run *r)
+{
+    enum stg_status status = STG_OK;
+    size_t *worst = NULL, n = 0;
+    STG_TRY(stg_group_worst(r->group, r->aggregate, r->s->worst, &worst, &n));
+    if (n > 0) {
+        STG_TRY(stg_buffer_printf(out, "%10s %10s %10s %8s %10s %8s  %s\n", "id", "perplexity", "p-value", "events", "duration",
+                                  "lost", "verdict"));
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct stg_score *s = &r->group->scores[worst[i]];
+        const double p = r->calibrated ? stg_p_value(r->model, r->aggregate, (double)s->value[r->aggregate]) : NAN;
+        char duration[32], p_text[32] = "-";
+        stg_format_ns(s->end_ns - s->begin_ns, duration, sizeof duration);
+        if (r->calibrated) {
+            snprintf(p_text, sizeof p_text, "%.4g", p);
+        }
+        STG_TRY(stg_buffer_printf(out, "%10llu %10.4g %10s %8u %10s %8llu  %s%s%s\n", (unsigned long long)s->id,
+                                  exp((double)s->value[STG_AGGREGATE_MEAN]), p_text, s->n_events, duration,
+                                  (unsigned long long)s->n_lost, p <= r->s->alpha ? "novel" : "",
+                                  r->group->n_inputs > 1 ? "  " : "",
+                                  r->group->n_inputs > 1 ? stg_group_sequence(r->group, worst[i], &(struct stg_seq){0})->path : ""));
+    }
+    STG_TRY(put_summary(out, r));
+out:
+    stg_mem_free(worst);
+    return status;
+}
+
+static void warn_calibration(const struct score_run *r)
+{
+    if (!r->calibrated) {
+        stg_log(STG_LOG_WARN, "the model is not calibrated: train it with --calibrate or more data for a verdict");
+    } else if (!(stg_threshold(r->model, r->aggregate, r->s->alpha) < INFINITY)) {
+        stg_log(STG_LOG_WARN, "%zu calibration sequences are too few for alpha %g: nothing can be called novel below alpha %.2g",
+                r->model->n_calibration, r->s->alpha, 1 / ((double)r->model->n_calibration + 1));
+    }
+}
+
+static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
+{
+    const struct settings *s = context;
+    enum stg_status status = STG_OK;
+    struct stg_model *model = NULL;
+    struct stg_pool *pool = NULL;
+    struct stg_groups groups = {0};
+    struct stg_buffer out = STG_BUFFER_INIT;
+    struct score_run r = {.s = s};
+    const struct stg_list paths = {.items = (const char **)cli->operands + 1, .n = cli->n_operands - 1};
+    STG_TRY(stg_aggregate_parse(s->aggregate, &r.aggregate));
+    STG_TRY(stg_input_model(&model, cli->operands[0]));
+    STG_TRY(stg_pool_new(&pool, cli->threads));
+    STG_TRY(stg_groups_open_one(&groups, "score", &paths, model, cli));
+    STG_TRY(stg_groups_score(&groups, model, pool, cli));
+    r.model = model;
+    r.group = &groups.groups[0];
+    r.calibrated = stg_calibrated(model);
+    warn_calibration(&r);
+    judge(&r);
+    STG_TRY(s->json ? put_json(&out, &r) : put_text(&out, &r));
+    STG_TRY(stg_output_write(&out));
+    *exit_code = r.novel ? 1 : 0;
+out:
+    stg_buffer_fini(&out);
+    stg_groups_fini(&groups);
+    stg_pool_free(pool);
+    stg_model_free(model);
+    return status;
+}
+
+static void defaults(void *context)
+{
+    struct settings *s = context;
+    s->alpha = 0.01;
+    s->aggregate = "mean";
+    s->worst = 10;
+}
+
+static const struct stg_option options[] = {
+    {.name = "json", .type = STG_OPTION_FLAG, .offset = offsetof(struct settings, json),
+     .help = "one JSON object a line for every sequence, instead of the table"},
+    {.name = "alpha", .arg = "P", .type = STG_OPTION_DOUBLE, .offset = offsetof(struct settings, alpha), .min = 1e-9, .max = 0.5,
+     .fallback = "0.01", .help = "false-alarm rate: a sequence is novel when its p-value is at most this"},
+    {.name = "aggregate", .arg = "NAME", .type = STG_OPTION_CHOICE, .choices = "mean|median|window|upper",
+     .offset = offsetof(struct settings, aggregate), .fallback = "mean",
+     .help = "what is made of the surprisals of a sequence: their mean (perplexity), their median, the highest mean of 16 "
+             "neighbours, or their 0.95 quantile"},
+    {.name = "worst", .arg = "K", .type = STG_OPTION_U32, .offset = offsetof(struct settings, worst), .fallback = "10",
+     .help = "sequences in the table, most novel first"},
+};
+
+static const char *const description[] = {
+    "Scores every sequence of the data under the model. A sequence's p-value is the share of held-out known sequences that were "
+    "at least as surprising; it is novel when that is at most alpha.",
+    "Of many sequences some pass any threshold by chance. So the whole is novel when more sequences are novel than chance "
+    "explains: than the 99.9 % quantile of their number among known sequences, given alpha and how many calibration sequences "
+    "there were (a beta-binomial law). A single sequence is judged by its own p-value. The numbers are printed.",
+    "A trace is cut into sequences by the rule stored in the model.",
+    NULL,
+};
+
+static const struct stg_example examples[] = {
+    {"strange score web.model next-run/", "judge a new recording; the exit status tells"},
+    {"strange score --json web.model test.data | jq -c 'select(.novel)'", "all novel sequences as JSON"},
+    {NULL, NULL},
+};
+
+const struct stg_command stg_command_score = {
+    .name = "score",
+    .summary = "tell how novel each sequence is",
+    .operands = "MODEL DATA|TRACE…",
+    .n_min = 2,
+    .n_max = SIZE_MAX,
+    .description = description,
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .examples = examples,
+    .exit_status = "0: nothing novel. 1: novel. 2: failure; one line on standard error says what failed and what to do.",
+    .settings_size = sizeof(struct settings),
+    .defaults = defaults,
+    .run = run,
+};

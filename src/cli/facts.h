@@ -1,0 +1,26 @@
+/* Facts: what info and doctor found, as one JSON object that is printed either as it is or as text. */
+#ifndef STG_CLI_FACTS_H
+#define STG_CLI_FACTS_H
+
+#include "base/buffer.h"
+#include "base/strings.h"
+
+#include <jansson.h>
+#include <stdint.h>
+
+/* Keys that end in _ns are printed as durations, counts with separators; arrays of {"name","count"} as tables. */
+enum stg_status stg_facts_text(struct stg_buffer *out, const json_t *facts) STG_MUST_USE;
+enum stg_status stg_facts_json(struct stg_buffer *out, const json_t *facts) STG_MUST_USE;
+
+/* Adds value under key; takes the reference even on failure. A NULL value (memory was out) is STG_ERR_MEMORY. */
+enum stg_status stg_facts_put(json_t *facts, const char *key, json_t *value) STG_MUST_USE;
+/* A text that may not be UTF-8 (a file name, a thread's name): what is not is replaced by U+FFFD. */
+json_t *stg_facts_string(const char *text);
+
+/* The k highest of counts (n, by id in names) as an array of {"name", "count"}; NULL when memory is out. */
+json_t *stg_facts_top(const uint64_t *counts, size_t n, size_t k, const struct stg_strings *names);
+
+/* min, quartiles, 0.99 quantile and max of n values (sorted in place). */
+json_t *stg_facts_quantiles(int64_t *values, size_t n);
+
+#endif

@@ -1,0 +1,162 @@
+#include "cli/groups.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum stg_status group_add(struct stg_group *group, const char *path, size_t room, const struct stg_model *m,
+                                 const struct stg_cli *cli)
+{
+    if (group->inputs == NULL) {
+        STG_RETURN_IF_FAILED(stg_mem_zeroed(&group->inputs, room, sizeof *group->inputs));
+        STG_RETURN_IF_FAILED(stg_mem_zeroed(&group->offset, room + 1, sizeof *group->offset));
+    }
+    struct stg_input *in = &group->inputs[group->n_inputs++];
+    STG_RETURN_IF_FAILED(stg_input_open(in, path, m, cli));
+    group->n += in->corpus.n;
+    group->offset[group->n_inputs] = group->n;
+    return STG_OK;
+}
+
+enum stg_status stg_groups_open_one(struct stg_groups *out, const char *name, const struct stg_list *paths,
+                                    const struct stg_model *m, const struct stg_cli *cli)
+{
+    memset(out, 0, sizeof *out);
+    if (paths->n == 0) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&out->groups, 1, sizeof *out->groups));
+    out->n = 1;
+    STG_RETURN_IF_FAILED(stg_mem_strdup(&out->groups[0].name, name));
+    for (size_t i = 0; i < paths->n; i++) {
+        STG_RETURN_IF_FAILED(group_add(&out->groups[0], paths->items[i], paths->n, m, cli));
+    }
+    return STG_OK;
+}
+
+/* The group called by the len bytes at name, made when there is none. */
+static enum stg_status group_named(struct stg_groups *g, const char *name, size_t len, struct stg_group **out)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        if (strlen(g->groups[i].name) == len && memcmp(g->groups[i].name, name, len) == 0) {
+            *out = &g->groups[i];
+            return STG_OK;
+        }
+    }
+    struct stg_group *group = &g->groups[g->n];
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&group->name, len + 1, 1));
+    memcpy(group->name, name, len);
+    g->n++;
+    *out = group;
+    return STG_OK;
+}
+
+enum stg_status stg_groups_open_named(struct stg_groups *out, const char *option, const struct stg_list *named,
+                                      const struct stg_model *m, const struct stg_cli *cli)
+{
+    memset(out, 0, sizeof *out);
+    if (named->n == 0) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&out->groups, named->n, sizeof *out->groups));
+    for (size_t i = 0; i < named->n; i++) {
+        const char *text = named->items[i];
+        const char *equals = strchr(text, '=');
+        if (equals == NULL || equals == text || equals[1] == '\0') {
+            return stg_fail(STG_ERR_USAGE, "%s: '%s' has no name: write NAME=DATA", option, text);
+        }
+        struct stg_group *group = NULL;
+        STG_RETURN_IF_FAILED(group_named(out, text, (size_t)(equals - text), &group));
+        STG_RETURN_IF_FAILED(group_add(group, equals + 1, named->n, m, cli));
+    }
+    return STG_OK;
+}
+
+enum stg_status stg_groups_score(struct stg_groups *g, const struct stg_model *m, struct stg_pool *pool,
+                                 const struct stg_cli *cli)
+{
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&g->sets, g->n, sizeof *g->sets));
+    for (size_t i = 0; i < g->n; i++) {
+        struct stg_group *group = &g->groups[i];
+        struct stg_progress progress;
+        struct stg_progress *p = stg_cli_progress(cli, &progress, group->name, "sequences", group->n);
+        enum stg_status status = stg_mem_zeroed(&group->scores, group->n, sizeof *group->scores);
+        for (size_t k = 0; status == STG_OK && k < group->n_inputs; k++) {
+            status = stg_score_corpus(m, &group->inputs[k].corpus, pool, p, group->scores + group->offset[k]);
+            if (status != STG_OK) {
+                status = stg_context(status, "%s", group->inputs[k].path);
+            }
+        }
+        if (p != NULL) {
+            stg_progress_finish(p);
+        }
+        if (status != STG_OK) {
+            return status;
+        }
+        g->sets[i] = (struct stg_scored_set){.name = group->name, .scores = group->scores, .n = group->n};
+    }
+    return STG_OK;
+}
+
+void stg_groups_fini(struct stg_groups *g)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        struct stg_group *group = &g->groups[i];
+        for (size_t k = 0; k < group->n_inputs; k++) {
+            stg_input_close(&group->inputs[k]);
+        }
+        stg_mem_free(group->inputs);
+        stg_mem_free(group->offset);
+        stg_mem_free(group->scores);
+        stg_mem_free(group->name);
+    }
+    stg_mem_free(g->groups);
+    stg_mem_free(g->sets);
+    memset(g, 0, sizeof *g);
+}
+
+struct ranked {
+    float value;
+    size_t index;
+};
+
+/* Highest first; equal ones in their order. */
+static int by_value(const void *a_, const void *b_)
+{
+    const struct ranked *a = a_, *b = b_;
+    if (a->value != b->value) {
+        return a->value > b->value ? -1 : 1;
+    }
+    return a->index < b->index ? -1 : a->index > b->index;
+}
+
+enum stg_status stg_group_worst(const struct stg_group *group, enum stg_aggregate a, size_t k, size_t **out, size_t *n)
+{
+    enum stg_status status = STG_OK;
+    struct ranked *ranked = NULL;
+    *out = NULL;
+    *n = k < group->n ? k : group->n;
+    STG_TRY(stg_mem_zeroed(&ranked, group->n, sizeof *ranked));
+    STG_TRY(stg_mem_zeroed(out, *n, sizeof **out));
+    for (size_t i = 0; i < group->n; i++) {
+        ranked[i] = (struct ranked){.value = group->scores[i].value[a], .index = i};
+    }
+    qsort(ranked, group->n, sizeof *ranked, by_value);
+    for (size_t i = 0; i < *n; i++) {
+        (*out)[i] = ranked[i].index;
+    }
+out:
+    stg_mem_free(ranked);
+    return status;
+}
+
+const struct stg_input *stg_group_sequence(const struct stg_group *group, size_t i, struct stg_seq *seq)
+{
+    size_t k = 0;
+    while (k + 1 < group->n_inputs && i >= group->offset[k + 1]) {
+        k++;
+    }
+    stg_corpus_get(&group->inputs[k].corpus, i - group->offset[k], seq);
+    return &group->inputs[k];
+}

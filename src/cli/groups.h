@@ -1,0 +1,41 @@
+/* Groups: named sets of inputs, scored: known data, and each novel behaviour. */
+#ifndef STG_CLI_GROUPS_H
+#define STG_CLI_GROUPS_H
+
+#include "cli/input.h"
+
+#include "detect/evaluate.h"
+
+struct stg_group {
+    char *name;               /* owned */
+    struct stg_input *inputs; /* (n_inputs) owned */
+    size_t n_inputs;
+    struct stg_score *scores; /* (n) all inputs' after one another; owned */
+    size_t *offset;           /* (n_inputs + 1) first score of each input; owned */
+    size_t n;
+};
+
+struct stg_groups {
+    struct stg_group *groups; /* (n) owned, in order of first appearance */
+    size_t n;
+    struct stg_scored_set *sets; /* (n) the same for evaluate and report; owned */
+};
+
+/* Paths of one behaviour of the given name. Every group function: _fini also after a failure. */
+enum stg_status stg_groups_open_one(struct stg_groups *out, const char *name, const struct stg_list *paths,
+                                    const struct stg_model *m, const struct stg_cli *cli) STG_MUST_USE;
+/* NAME=PATH each; the same name twice is one behaviour. option names the option in messages. */
+enum stg_status stg_groups_open_named(struct stg_groups *out, const char *option, const struct stg_list *named,
+                                      const struct stg_model *m, const struct stg_cli *cli) STG_MUST_USE;
+/* Scores all sequences. */
+enum stg_status stg_groups_score(struct stg_groups *g, const struct stg_model *m, struct stg_pool *pool,
+                                 const struct stg_cli *cli) STG_MUST_USE;
+void stg_groups_fini(struct stg_groups *g);
+
+/* Indices into group->scores of its k highest by aggregate a, highest first; *n ≤ k. *out owned by the caller. */
+enum stg_status stg_group_worst(const struct stg_group *group, enum stg_aggregate a, size_t k, size_t **out, size_t *n)
+    STG_MUST_USE;
+/* The input and the sequence behind score i. */
+const struct stg_input *stg_group_sequence(const struct stg_group *group, size_t i, struct stg_seq *seq);
+
+#endif

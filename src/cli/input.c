@@ -1,0 +1,201 @@
+#include "cli/input.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "dataset/prepare.h"
+#include "import/import.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct stg_progress *stg_cli_progress(const struct stg_cli *cli, struct stg_progress *p, const char *what, const char *unit,
+                                      uint64_t total)
+{
+    if (cli->quiet || cli->no_progress) {
+        return NULL;
+    }
+    stg_progress_start(p, what, unit, total);
+    return p;
+}
+
+void stg_format_count(uint64_t n, char *out, size_t cap)
+{
+    char digits[24];
+    const int len = snprintf(digits, sizeof digits, "%llu", (unsigned long long)n);
+    size_t at = 0;
+    for (int i = 0; i < len && at + 2 < cap; i++) {
+        if (i > 0 && (len - i) % 3 == 0) {
+            out[at++] = ',';
+        }
+        out[at++] = digits[i];
+    }
+    out[at] = '\0';
+}
+
+void stg_format_ns(int64_t ns, char *out, size_t cap)
+{
+    static const struct {
+        double ns;
+        const char *unit;
+    } units[] = {{3600e9, "h"}, {60e9, "min"}, {1e9, "s"}, {1e6, "ms"}, {1e3, "us"}, {1, "ns"}};
+    const double value = (double)ns;
+    size_t i = 0;
+    while (i + 1 < sizeof units / sizeof units[0] && (value < 0 ? -value : value) < units[i].ns) {
+        i++;
+    }
+    snprintf(out, cap, "%.3g %s", value / units[i].ns, units[i].unit);
+}
+
+int64_t stg_quantile_sorted(const int64_t *sorted, size_t n, double q)
+{
+    if (n == 0) {
+        return 0;
+    }
+    const size_t i = (size_t)(q * (double)n);
+    return sorted[i < n ? i : n - 1];
+}
+
+enum stg_status stg_kind_of(const char *path, enum stg_kind *out)
+{
+    struct stat info;
+    if (stat(path, &info) != 0) {
+        return stg_fail_errno("%s: cannot open", path);
+    }
+    *out = STG_KIND_TRACE;
+    if (S_ISDIR(info.st_mode) || !stg_tensors_probe(path)) {
+        return STG_OK;
+    }
+    struct stg_tensors *t = NULL;
+    STG_RETURN_IF_FAILED(stg_tensors_open(&t, path, NULL, 0));
+    const char *format = stg_tensors_meta(t, "strange.format");
+    enum stg_status status = STG_OK;
+    if (format != NULL && strcmp(format, STG_DATASET_FORMAT) == 0) {
+        *out = STG_KIND_DATASET;
+    } else if (format != NULL && strcmp(format, STG_MODEL_FORMAT) == 0) {
+        *out = STG_KIND_MODEL;
+    } else if (format != NULL && strcmp(format, "checkpoint") == 0) {
+        *out = STG_KIND_CHECKPOINT;
+    } else {
+        status = stg_fail(STG_ERR_INPUT, "%s: a safetensors file of another program: give a data set, a model or a trace", path);
+    }
+    stg_tensors_free(t);
+    return status;
+}
+
+static const char *kind_words(enum stg_kind kind)
+{
+    switch (kind) {
+    case STG_KIND_DATASET:
+        return "a data set";
+    case STG_KIND_MODEL:
+        return "a model";
+    case STG_KIND_CHECKPOINT:
+        return "a checkpoint of an unfinished training";
+    case STG_KIND_TRACE:
+        break;
+    }
+    return "not a model";
+}
+
+enum stg_status stg_input_model(struct stg_model **out, const char *path)
+{
+    enum stg_kind kind;
+    STG_RETURN_IF_FAILED(stg_kind_of(path, &kind));
+    if (kind == STG_KIND_CHECKPOINT) {
+        return stg_fail(STG_ERR_INPUT, "%s: is %s: finish it with `strange train --resume`", path, kind_words(kind));
+    }
+    if (kind != STG_KIND_MODEL) {
+        return stg_fail(STG_ERR_INPUT, "%s: is %s: the model comes first, then the data", path, kind_words(kind));
+    }
+    return stg_model_open(out, path);
+}
+
+/* A name for the temporary data set; the writer makes its own temporary file beside it, so the directory is what matters. */
+static enum stg_status temporary_name(char **out)
+{
+    const char *dir = getenv("TMPDIR");
+    char name[4096];
+    if (dir == NULL || dir[0] == '\0') {
+        dir = "/tmp";
+    }
+    const int n = snprintf(name, sizeof name, "%s/strange-XXXXXX", dir);
+    if (n < 0 || (size_t)n >= sizeof name) {
+        return stg_fail(STG_ERR_USAGE, "TMPDIR: the name is too long: set a shorter one");
+    }
+    const int fd = mkstemp(name);
+    if (fd < 0) {
+        return stg_fail_errno("%s: cannot make a temporary file (set TMPDIR to a directory with room)", dir);
+    }
+    close(fd);
+    const enum stg_status status = stg_mem_strdup(out, name);
+    if (status != STG_OK) {
+        unlink(name);
+    }
+    return status;
+}
+
+static enum stg_status cut_trace(struct stg_input *in, const struct stg_model *m, const struct stg_cli *cli)
+{
+    enum stg_status status = STG_OK;
+    char *name = NULL;
+    struct stg_vocab vocab = {0};
+    struct stg_progress progress;
+    struct stg_progress *p = NULL;
+    STG_TRY(stg_vocab_copy(&vocab, &m->vocab));
+    vocab.frozen = true;
+    STG_TRY(temporary_name(&name));
+    p = stg_cli_progress(cli, &progress, "cut", "events", 0);
+    STG_TRY(stg_prepare_traces(name, &in->path, 1, NULL, &m->recipe, &vocab, p));
+    STG_TRY(stg_dataset_open(&in->dataset, name));
+out:
+    if (p != NULL) {
+        stg_progress_finish(p);
+    }
+    if (name != NULL) {
+        unlink(name); /* the mapping keeps the data */
+    }
+    stg_mem_free(name);
+    stg_vocab_fini(&vocab);
+    return status;
+}
+
+enum stg_status stg_input_open(struct stg_input *out, const char *path, const struct stg_model *m, const struct stg_cli *cli)
+{
+    enum stg_kind kind;
+    memset(out, 0, sizeof *out);
+    out->path = path;
+    STG_RETURN_IF_FAILED(stg_kind_of(path, &kind));
+    if (kind == STG_KIND_MODEL || kind == STG_KIND_CHECKPOINT) {
+        return stg_fail(STG_ERR_INPUT, "%s: is %s where a data set or a trace is expected", path, kind_words(kind));
+    }
+    out->is_trace = kind == STG_KIND_TRACE;
+    if (out->is_trace) {
+        STG_RETURN_IF_FAILED(cut_trace(out, m, cli));
+    } else {
+        STG_RETURN_IF_FAILED(stg_dataset_open(&out->dataset, path));
+        STG_RETURN_IF_FAILED(stg_model_check_vocab(m, stg_dataset_vocab(out->dataset), path));
+    }
+    stg_dataset_corpus(out->dataset, &out->corpus);
+    for (size_t i = 0; i < stg_dataset_traces(out->dataset); i++) {
+        const struct stg_dataset_trace *trace = stg_dataset_trace(out->dataset, i);
+        out->n_lost += trace->counts.n_lost;
+        out->n_gaps += trace->counts.n_gaps;
+    }
+    return STG_OK;
+}
+
+void stg_input_close(struct stg_input *in)
+{
+    stg_dataset_free(in->dataset);
+    in->dataset = NULL;
+}
+
+const char *stg_input_trace(const struct stg_input *in, uint32_t trace)
+{
+    return trace < stg_dataset_traces(in->dataset) ? stg_dataset_trace(in->dataset, trace)->path : in->path;
+}

@@ -1,0 +1,15 @@
+/* Output: data on standard output. What cannot be written is an error, not silence. */
+#ifndef STG_CLI_OUTPUT_H
+#define STG_CLI_OUTPUT_H
+
+#include "base/buffer.h"
+
+/* Writes all of the buffer to standard output and empties it. A full disk or a closed pipe is STG_ERR_IO. */
+enum stg_status stg_output_write(struct stg_buffer *b) STG_MUST_USE;
+/* stg_output_write() once the buffer holds 64 KiB. */
+enum stg_status stg_output_flush_large(struct stg_buffer *b) STG_MUST_USE;
+/* Descriptors 0, 1 and 2 that are closed are opened on /dev/null so that no data file gets their number; writing to such a
+ * standard output still fails. */
+void stg_output_init(void);
+
+#endif

@@ -1,0 +1,108 @@
+/* System-call names: table look-ups, and what the prefixes of tracepoint names mean. */
+#include "event/syscalls.h"
+
+#include "event/errno_table.h"
+#include "event/syscall_table.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+struct prefix {
+    const char *text;
+    enum stg_event_kind kind;
+};
+
+/* In the order in which they are tried: a longer prefix before one that it begins with. */
+static const struct prefix prefixes[] = {
+    {"syscall_entry_", STG_EVENT_ENTRY},       {"syscall_exit_", STG_EVENT_EXIT},
+    {"compat_syscall_entry_", STG_EVENT_ENTRY}, {"compat_syscall_exit_", STG_EVENT_EXIT},
+    {"sys_enter_", STG_EVENT_ENTRY},           {"sys_exit_", STG_EVENT_EXIT},
+    {"compat_sys_", STG_EVENT_ENTRY},          {"sys_", STG_EVENT_ENTRY},
+};
+
+/* Errors with a second name on Linux. */
+static const struct {
+    const char *name;
+    int error;
+} errno_aliases[] = {{"EWOULDBLOCK", 11}, {"EDEADLOCK", 35}, {"ENOTSUP", 95}};
+
+const char *stg_syscall_name(int64_t number)
+{
+    if (number < 0 || number >= STG_SYSCALL_TABLE_LEN) {
+        return NULL;
+    }
+    return stg_syscall_table[number];
+}
+
+const char *stg_errno_name(int error)
+{
+    if (error <= 0 || error >= STG_ERRNO_TABLE_LEN) {
+        return NULL;
+    }
+    return stg_errno_table[error];
+}
+
+static bool same_name(const char *known, const char *name, size_t len)
+{
+    return strlen(known) == len && memcmp(known, name, len) == 0;
+}
+
+int stg_errno_number(const char *name, size_t len)
+{
+    if (name == NULL || len == 0) {
+        return 0;
+    }
+    for (int i = 1; i < STG_ERRNO_TABLE_LEN; i++) {
+        if (stg_errno_table[i] != NULL && same_name(stg_errno_table[i], name, len)) {
+            return i;
+        }
+    }
+    for (size_t i = 0; i < sizeof errno_aliases / sizeof errno_aliases[0]; i++) {
+        if (same_name(errno_aliases[i].name, name, len)) {
+            return errno_aliases[i].error;
+        }
+    }
+    return 0;
+}
+
+/* "raw_syscalls:" or "syscalls:", the subsystems that perf puts in front; 0 when neither is there. */
+static size_t subsystem_len(const char *event_name)
+{
+    static const char *const subsystems[] = {"raw_syscalls:", "syscalls:"};
+    for (size_t i = 0; i < 2; i++) {
+        const size_t len = strlen(subsystems[i]);
+        if (strncmp(event_name, subsystems[i], len) == 0) {
+            return len;
+        }
+    }
+    return 0;
+}
+
+enum stg_event_kind stg_syscall_classify(const char *event_name, const char **name)
+{
+    const char *at = event_name + subsystem_len(event_name);
+    const char *const end = at + strlen(at);
+    if (strcmp(at, "exit_syscall") == 0 || strcmp(at, "sys_exit") == 0) {
+        *name = end;
+        return STG_EVENT_EXIT;
+    }
+    if (strcmp(at, "sys_enter") == 0) {
+        *name = end;
+        return STG_EVENT_ENTRY;
+    }
+    /* LTTng before 2.6: the entry of exit_group(). No call is named "group", so that it cannot be perf's sys_exit_X. */
+    if (strcmp(at, "sys_exit_group") == 0) {
+        *name = at + strlen("sys_");
+        return STG_EVENT_ENTRY;
+    }
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+        const size_t len = strlen(prefixes[i].text);
+        if (strncmp(at, prefixes[i].text, len) == 0 && at[len] != '\0') {
+            *name = at + len;
+            return prefixes[i].kind;
+        }
+    }
+    *name = event_name;
+    return STG_EVENT_MARKER;
+}

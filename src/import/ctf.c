@@ -1,0 +1,360 @@
+/* CTF import: the source. The parent of the process that reads; it adds the strings, hands batches on, and tells how it ended. */
+#include "import/import.h"
+
+#include "import/ctf_internal.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/pool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Address space that the child may add to what it was born with. */
+#define CHILD_MEMORY (UINT64_C(2) << 30)
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+struct ctf_source {
+    struct stg_source base;
+    char *path;
+    struct ctf_traces traces;
+    struct ctf_ring ring;
+    pid_t child; /* 0 when reaped */
+    const struct ctf_batch *batch; /* held, not yet handed on; NULL when none */
+    bool ended;
+    enum stg_status status; /* how it ended */
+    char message[CTF_MESSAGE_LEN + 64];
+    struct ctf_totals totals;
+    uint64_t n_events, n_lost, n_gaps, total;
+};
+
+/* --- The child's surroundings --- */
+
+static void limit_memory(void)
+{
+    unsigned long long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (file != NULL) {
+        if (fscanf(file, "%llu", &pages) != 1) {
+            pages = 0;
+        }
+        fclose(file);
+    }
+    const rlim_t size = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + CHILD_MEMORY;
+    if (!SANITIZED && pages > 0) {
+        (void)setrlimit(RLIMIT_AS, &(struct rlimit){size, size});
+    }
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+}
+
+/* Standard streams to /dev/null (a sanitizer keeps its own report), everything else but the socket closed. */
+static void leave_files(int socket)
+{
+    const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null >= 0) {
+        (void)dup2(null, STDIN_FILENO);
+        (void)dup2(null, STDOUT_FILENO);
+        if (!SANITIZED) {
+            (void)dup2(null, STDERR_FILENO);
+        }
+    }
+    if (socket > STDERR_FILENO + 1) {
+        (void)close_range(STDERR_FILENO + 1, (unsigned)socket - 1, 0);
+    }
+    (void)close_range((unsigned)socket + 1, ~0U, 0);
+}
+
+static void reset_signals(void)
+{
+    static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGTERM, SIGHUP, SIGPROF};
+    for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++) {
+        if (!SANITIZED || crashes[i] == SIGTERM || crashes[i] == SIGHUP) {
+            (void)signal(crashes[i], SIG_DFL);
+        }
+    }
+    /* Ctrl-C goes to the whole group; it is the parent that decides. */
+    (void)signal(SIGINT, SIG_IGN);
+    sigset_t none;
+    sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static _Noreturn void run_child(struct ctf_source *s, int socket, pid_t parent)
+{
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) {
+        _exit(CTF_EXIT_ORPHAN);
+    }
+    reset_signals();
+    s->ring.socket = socket;
+    leave_files(socket);
+    limit_memory();
+    ctf_child_run(&s->ring, &s->traces);
+    _exit(0);
+}
+
+static enum stg_status start_child(struct ctf_source *s)
+{
+    int other = -1;
+    STG_RETURN_IF_FAILED(ctf_ring_init(&s->ring, &other));
+    const pid_t parent = getpid();
+    (void)fflush(NULL); /* what is buffered must not come out twice */
+    const pid_t child = fork();
+    if (child == 0) {
+        run_child(s, other, parent);
+    }
+    const enum stg_status status = child < 0 ? stg_fail_errno("%s: cannot start the reader", s->path) : STG_OK;
+    close(other);
+    s->child = child < 0 ? 0 : child;
+    return status;
+}
+
+/* --- How it ended --- */
+
+static int reap(struct ctf_source *s, bool force)
+{
+    int how = 0;
+    if (s->child == 0) {
+        return 0;
+    }
+    if (force) {
+        (void)kill(s->child, SIGKILL);
+    }
+    while (waitpid(s->child, &how, 0) < 0 && errno == EINTR) {
+    }
+    s->child = 0;
+    return how;
+}
+
+static void end(struct ctf_source *s, enum stg_status status)
+{
+    s->ended = true;
+    s->status = status;
+}
+
+/* The child went without a last batch. */
+static void end_by_death(struct ctf_source *s)
+{
+    const int how = reap(s, false);
+    const char *what = "stopped without a reason";
+    char text[64];
+    if (WIFEXITED(how) && WEXITSTATUS(how) == CTF_EXIT_HANG) {
+        what = "made no progress";
+    } else if (WIFSIGNALED(how)) {
+        (void)snprintf(text, sizeof text, "crashed (signal %d)", WTERMSIG(how));
+        what = text;
+    }
+    (void)snprintf(s->message, sizeof s->message, "%s: babeltrace2 %s while reading it: the trace is malformed", s->path, what);
+    end(s, STG_ERR_INPUT);
+}
+
+static void end_by_batch(struct ctf_source *s, const struct ctf_batch *b)
+{
+    (void)reap(s, false);
+    const size_t len = strnlen(b->message, sizeof b->message);
+    /* The message begins with a trace's path when it is about one of several. */
+    const bool named = len > 0 && strncmp(b->message, s->path, strlen(s->path)) == 0;
+    (void)snprintf(s->message, sizeof s->message, "%s%s%.*s", named ? "" : s->path, named ? "" : ": ", (int)len, b->message);
+    end(s, b->status <= STG_ERR_INTERNAL ? (enum stg_status)b->status : STG_ERR_INTERNAL);
+    if (s->status == STG_OK && s->totals.n_no_tid > 0) {
+        stg_log(STG_LOG_WARN, "%s: %llu events have no thread id: they came before the first sched_switch of their CPU", s->path,
+                (unsigned long long)s->totals.n_no_tid);
+    }
+}
+
+/* --- Batches --- */
+
+static enum stg_status add_strings(struct ctf_source *s, const struct ctf_batch *b)
+{
+    for (size_t i = 0; i + 2 <= b->text_size;) {
+        const size_t len = b->text[i + 1];
+        uint32_t id = 0;
+        if (i + 2 + len > b->text_size) {
+            break;
+        }
+        struct stg_strings *table = b->text[i] == CTF_NAMES ? s->base.names : s->base.comms;
+        STG_RETURN_IF_FAILED(stg_strings_put(table, (const char *)b->text + i + 2, len, &id));
+        i += 2 + len;
+    }
+    return STG_OK;
+}
+
+/* The child may have been led astray by its input: nothing in a batch is believed. */
+static bool is_sound(const struct ctf_source *s, const struct ctf_batch *b)
+{
+    const size_t n_names = stg_strings_count(s->base.names);
+    const size_t n_comms = stg_strings_count(s->base.comms);
+    for (uint32_t i = 0; i < b->n_events; i++) {
+        const struct stg_event *e = &b->events[i];
+        const bool named = e->name < n_names || (e->kind == STG_EVENT_LOST && e->name == STG_NAME_NONE);
+        if (!named || (e->comm >= n_comms && e->comm != STG_NAME_NONE) || e->n_args > STG_EVENT_MAX_ARGS ||
+            e->kind < STG_EVENT_ENTRY || e->kind > STG_EVENT_LOST) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void count(struct ctf_source *s, const struct ctf_batch *b)
+{
+    for (uint32_t i = 0; i < b->n_events; i++) {
+        if (b->events[i].kind == STG_EVENT_LOST) {
+            s->n_gaps++;
+            s->n_lost += b->events[i].n_lost;
+        } else {
+            s->n_events++;
+        }
+    }
+}
+
+/* Waits for the next batch; afterwards either s->batch or s->ended is set. */
+static enum stg_status take_batch(struct ctf_source *s)
+{
+    const struct ctf_batch *b = NULL;
+    switch (ctf_ring_take(&s->ring, &b)) {
+    case CTF_INTERRUPTED:
+        return stg_pool_check();
+    case CTF_DIED:
+        end_by_death(s);
+        return STG_OK;
+    case CTF_TAKEN:
+        break;
+    }
+    const bool sizes = b->n_events <= CTF_BATCH_EVENTS && b->text_size <= CTF_BATCH_TEXT;
+    if (sizes) {
+        STG_RETURN_IF_FAILED(add_strings(s, b));
+    }
+    if (!sizes || !is_sound(s, b)) {
+        (void)reap(s, true);
+        (void)snprintf(s->message, sizeof s->message, "%s: babeltrace2 broke while reading it: the trace is malformed", s->path);
+        end(s, STG_ERR_INPUT);
+        return STG_OK;
+    }
+    s->totals = b->totals;
+    count(s, b);
+    if (b->last != 0) {
+        end_by_batch(s, b);
+    }
+    s->batch = b->n_events > 0 ? b : NULL;
+    return STG_OK;
+}
+
+/* --- The source --- */
+
+static void ctf_close(struct stg_source *source)
+{
+    struct ctf_source *s = (struct ctf_source *)source;
+    (void)reap(s, true);
+    ctf_ring_fini(&s->ring);
+    ctf_find_fini(&s->traces);
+    stg_strings_free(s->base.names);
+    stg_strings_free(s->base.comms);
+    stg_mem_free(s->path);
+    stg_mem_free(s);
+}
+
+static enum stg_status ctf_next(struct stg_source *source, const struct stg_event **events, size_t *n)
+{
+    struct ctf_source *s = (struct ctf_source *)source;
+    *n = 0;
+    *events = NULL;
+    while (s->batch == NULL && !s->ended) {
+        STG_RETURN_IF_FAILED(take_batch(s));
+    }
+    if (s->batch != NULL) {
+        *events = s->batch->events;
+        *n = s->batch->n_events;
+        s->batch = NULL;
+        return STG_OK;
+    }
+    return s->status == STG_OK ? STG_OK : stg_fail(s->status, "%s", s->message);
+}
+
+static enum stg_status ctf_open(struct stg_source **out, const char *path)
+{
+    enum stg_status status = STG_OK;
+    struct ctf_source *s = NULL;
+    STG_TRY(stg_mem_zeroed(&s, 1, sizeof *s));
+    s->base.ops = &stg_import_ctf;
+    s->ring.socket = -1;
+    STG_TRY(stg_strings_new(&s->base.names));
+    STG_TRY(stg_strings_new(&s->base.comms));
+    STG_TRY(stg_mem_strdup(&s->path, path));
+    STG_TRY(ctf_find(&s->traces, path));
+    for (size_t i = 0; i < s->traces.n; i++) {
+        s->total += s->traces.items[i].size;
+    }
+    STG_TRY(start_child(s));
+    /* The first batch comes now, so that what cannot be read at all is refused here. */
+    while (s->batch == NULL && !s->ended) {
+        STG_TRY(take_batch(s));
+    }
+    if (s->batch == NULL && s->status != STG_OK) {
+        STG_TRY(stg_fail(s->status, "%s", s->message));
+    }
+    *out = &s->base;
+    return STG_OK;
+out:
+    if (s != NULL) {
+        ctf_close(&s->base);
+    }
+    return status;
+}
+
+static void ctf_info(const struct stg_source *source, struct stg_source_info *out)
+{
+    const struct ctf_source *s = (const struct ctf_source *)source;
+    *out = (struct stg_source_info){
+        .format = "ctf",
+        .path = s->path,
+        .n_events = s->n_events,
+        .n_lost = s->n_lost,
+        .n_gaps = s->n_gaps,
+        .n_skipped = s->totals.n_skipped,
+        .done = s->totals.done,
+        .total = s->total,
+        .has_clock = s->totals.has_clock != 0,
+    };
+}
+
+/* A directory with a trace in it, or any directory: no other source reads those. */
+static int ctf_probe(const char *path, const uint8_t *head, size_t n_head)
+{
+    struct ctf_traces traces = {0};
+    (void)head;
+    if (n_head > 0) {
+        return 0;
+    }
+    if (ctf_find(&traces, path) != STG_OK) {
+        return 0;
+    }
+    ctf_find_fini(&traces);
+    return 100;
+}
+
+const struct stg_source_ops stg_import_ctf = {
+    .name = "ctf",
+    .summary = "CTF 1.8 trace directory: LTTng kernel and user space, perf data convert, strange record",
+    .probe = ctf_probe,
+    .open = ctf_open,
+    .next = ctf_next,
+    .info = ctf_info,
+    .close = ctf_close,
+};

@@ -1,0 +1,149 @@
+/* CTF import: the trace directories of a recording session. A trace is a directory with a regular file `metadata`; nothing
+ * below one is another trace (LTTng keeps its index there). Links to directories are not followed. */
+#include "import/ctf_internal.h"
+
+#include "base/memory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+void ctf_find_fini(struct ctf_traces *traces)
+{
+    for (size_t i = 0; i < traces->n; i++) {
+        stg_mem_free(traces->items[i].path);
+    }
+    stg_mem_free(traces->items);
+    *traces = (struct ctf_traces){0};
+}
+
+static bool has_metadata(const char *path)
+{
+    char name[PATH_MAX];
+    struct stat info;
+    const int len = snprintf(name, sizeof name, "%s/metadata", path);
+    return len > 0 && (size_t)len < sizeof name && stat(name, &info) == 0 && S_ISREG(info.st_mode);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The entries of a directory but hidden ones, sorted. */
+static enum stg_status list_directory(struct ctf_traces *traces, const char *path, char ***names, size_t *n)
+{
+    enum stg_status status = STG_OK;
+    size_t cap = 0;
+    DIR *directory = opendir(path);
+    if (directory == NULL) {
+        return stg_fail_errno("%s", path);
+    }
+    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
+        if (entry->d_name[0] == '.') {
+            continue;
+        }
+        if (++traces->n_entries > CTF_MAX_ENTRIES) {
+            STG_TRY(stg_fail(STG_ERR_INPUT, "%s: more than %d directory entries: name the trace directory itself", path,
+                             CTF_MAX_ENTRIES));
+        }
+        STG_TRY(stg_mem_grow(names, &cap, *n + 1, sizeof **names));
+        STG_TRY(stg_mem_strdup(&(*names)[*n], entry->d_name));
+        (*n)++;
+    }
+    if (*n > 1) {
+        qsort(*names, *n, sizeof **names, by_name);
+    }
+out:
+    closedir(directory);
+    return status;
+}
+
+static void free_names(char **names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        stg_mem_free(names[i]);
+    }
+    stg_mem_free(names);
+}
+
+static enum stg_status add_trace(struct ctf_traces *traces, const char *path, char **names, size_t n)
+{
+    if (traces->n == CTF_MAX_TRACES) {
+        return stg_fail(STG_ERR_INPUT, "%s: more than %d traces below one directory: name a smaller one", path, CTF_MAX_TRACES);
+    }
+    STG_RETURN_IF_FAILED(stg_mem_grow(&traces->items, &traces->cap, traces->n + 1, sizeof *traces->items));
+    struct ctf_trace *trace = &traces->items[traces->n];
+    *trace = (struct ctf_trace){0};
+    STG_RETURN_IF_FAILED(stg_mem_strdup(&trace->path, path));
+    traces->n++;
+    for (size_t i = 0; i < n; i++) {
+        char name[PATH_MAX];
+        struct stat info;
+        const int len = snprintf(name, sizeof name, "%s/%s", path, names[i]);
+        if (len > 0 && (size_t)len < sizeof name && strcmp(names[i], "metadata") != 0 && stat(name, &info) == 0 &&
+            S_ISREG(info.st_mode)) {
+            trace->size += (uint64_t)info.st_size;
+        }
+    }
+    return STG_OK;
+}
+
+static enum stg_status search(struct ctf_traces *traces, const char *path, int depth)
+{
+    enum stg_status status = STG_OK;
+    char **names = NULL;
+    size_t n = 0;
+    STG_TRY(list_directory(traces, path, &names, &n));
+    if (has_metadata(path)) {
+        STG_TRY(add_trace(traces, path, names, n));
+        goto out;
+    }
+    for (size_t i = 0; i < n && depth < CTF_MAX_DEPTH; i++) {
+        char name[PATH_MAX];
+        struct stat info;
+        const int len = snprintf(name, sizeof name, "%s/%s", path, names[i]);
+        if (len > 0 && (size_t)len < sizeof name && lstat(name, &info) == 0 && S_ISDIR(info.st_mode)) {
+            STG_TRY(search(traces, name, depth + 1));
+        }
+    }
+out:
+    free_names(names, n);
+    return status;
+}
+
+enum stg_status ctf_find(struct ctf_traces *out, const char *path)
+{
+    enum stg_status status = STG_OK;
+    struct stat info;
+    *out = (struct ctf_traces){0};
+    if (stat(path, &info) != 0) {
+        return stg_fail_errno("%s", path);
+    }
+    if (!S_ISDIR(info.st_mode)) {
+        return stg_fail(STG_ERR_INPUT, "%s: not a directory: give the directory that holds the CTF trace's file `metadata`", path);
+    }
+    char clean[PATH_MAX];
+    size_t len = strlen(path);
+    if (len >= sizeof clean) {
+        return stg_fail(STG_ERR_INPUT, "%s: the path is too long", path);
+    }
+    memcpy(clean, path, len + 1);
+    while (len > 1 && clean[len - 1] == '/') {
+        clean[--len] = '\0';
+    }
+    STG_TRY(search(out, clean, 0));
+    if (out->n == 0) {
+        STG_TRY(stg_fail(STG_ERR_INPUT, "%s: no CTF trace: neither this directory nor one below it has a file `metadata`", path));
+    }
+out:
+    if (status != STG_OK) {
+        ctf_find_fini(out);
+    }
+    return status;
+}

@@ -1,0 +1,119 @@
+/* CTF import: the child's side of the batches. A string's record goes out at the latest with the first event that uses it. */
+#include "import/ctf_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum stg_status ctf_writer_init(struct ctf_writer *w, struct ctf_ring *ring)
+{
+    *w = (struct ctf_writer){.ring = ring};
+    STG_RETURN_IF_FAILED(stg_strings_new(&w->tables[CTF_NAMES]));
+    return stg_strings_new(&w->tables[CTF_COMMS]);
+}
+
+void ctf_writer_fini(struct ctf_writer *w)
+{
+    stg_strings_free(w->tables[CTF_NAMES]);
+    stg_strings_free(w->tables[CTF_COMMS]);
+}
+
+static enum stg_status publish(struct ctf_writer *w)
+{
+    ctf_ring_current(w->ring)->totals = w->totals;
+    if (!ctf_ring_publish(w->ring)) {
+        return stg_fail(STG_ERR_INTERRUPTED, "the reader of the batches is gone");
+    }
+    return STG_OK;
+}
+
+/* Bytes of the UTF-8 character at text, 0 when it is none or a control character. */
+static size_t character_len(const uint8_t *text, size_t len)
+{
+    if (text[0] < 0x80) {
+        return text[0] >= 0x20 && text[0] != 0x7f;
+    }
+    const size_t n = text[0] >= 0xc2 && text[0] <= 0xdf ? 2 : (text[0] & 0xf0) == 0xe0 ? 3 : 4;
+    if (text[0] < 0xc2 || text[0] > 0xf4 || n > len) {
+        return 0;
+    }
+    for (size_t i = 1; i < n; i++) {
+        if ((text[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    /* Not the overlong forms, the surrogates and what is beyond U+10FFFF; nor U+0080 … U+009F, which terminals obey. */
+    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) || (text[0] == 0xf0 && text[1] < 0x90) ||
+        (text[0] == 0xf4 && text[1] > 0x8f) || (text[0] == 0xc2 && text[1] < 0xa0)) {
+        return 0;
+    }
+    return n;
+}
+
+static size_t clean(char *to, const char *text, size_t len)
+{
+    const uint8_t *from = (const uint8_t *)text;
+    size_t n = 0;
+    for (size_t i = 0; i < len && n < CTF_NAME_LEN;) {
+        const size_t n_char = character_len(from + i, len - i);
+        if (n_char == 0) {
+            to[n++] = '?';
+            i++;
+            continue;
+        }
+        if (n + n_char > CTF_NAME_LEN) {
+            break;
+        }
+        memcpy(to + n, text + i, n_char);
+        n += n_char;
+        i += n_char;
+    }
+    return n;
+}
+
+static enum stg_status add_record(struct ctf_writer *w, int table, const char *text, size_t len)
+{
+    if (ctf_ring_current(w->ring)->text_size + 2 + len > CTF_BATCH_TEXT) {
+        STG_RETURN_IF_FAILED(publish(w));
+    }
+    struct ctf_batch *b = ctf_ring_current(w->ring);
+    uint8_t *to = b->text + b->text_size;
+    to[0] = (uint8_t)table;
+    to[1] = (uint8_t)len;
+    memcpy(to + 2, text, len);
+    b->text_size += (uint32_t)(2 + len);
+    return STG_OK;
+}
+
+enum stg_status ctf_writer_string(struct ctf_writer *w, int table, const char *text, size_t len, uint32_t *id)
+{
+    static const size_t most[] = {CTF_MAX_NAMES, CTF_MAX_COMMS};
+    char cleaned[CTF_NAME_LEN + 1];
+    struct stg_strings *strings = w->tables[table];
+    const size_t n_cleaned = clean(cleaned, text, len);
+    const size_t n_before = stg_strings_count(strings);
+    STG_RETURN_IF_FAILED(stg_strings_put(strings, cleaned, n_cleaned, id));
+    if (stg_strings_count(strings) == n_before) {
+        return STG_OK;
+    }
+    if (n_before >= most[table]) {
+        return stg_fail(STG_ERR_INPUT, "more than %zu different %s: the trace is malformed", most[table],
+                        table == CTF_NAMES ? "event names" : "thread names");
+    }
+    return add_record(w, table, cleaned, n_cleaned);
+}
+
+enum stg_status ctf_writer_event(struct ctf_writer *w, const struct stg_event *event)
+{
+    struct ctf_batch *b = ctf_ring_current(w->ring);
+    b->events[b->n_events++] = *event;
+    return b->n_events == CTF_BATCH_EVENTS ? publish(w) : STG_OK;
+}
+
+void ctf_writer_finish(struct ctf_writer *w, enum stg_status status, const char *message)
+{
+    struct ctf_batch *b = ctf_ring_current(w->ring);
+    b->last = 1;
+    b->status = (uint32_t)status;
+    (void)snprintf(b->message, sizeof b->message, "%s", message);
+    (void)publish(w);
+}

@@ -1,0 +1,92 @@
+/* Import: the list of sources, and the choice of one for a path. */
+#include "import/import.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define HEAD_LEN 65536 /* bytes of a file that probes see */
+
+const struct stg_source_ops *const stg_import_list[] = {
+    &stg_import_ctf, &stg_import_perf, &stg_import_strace, &stg_import_sysdig, &stg_import_paper, &stg_import_intlist, NULL,
+};
+
+static enum stg_status unknown_format(const char *format)
+{
+    char known[128] = "";
+    size_t n = 0;
+    for (size_t i = 0; stg_import_list[i] != NULL && n < sizeof known; i++) {
+        n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", i == 0 ? "" : ", ", stg_import_list[i]->name);
+    }
+    return stg_fail(STG_ERR_USAGE, "unknown trace format `%s`: use one of %s", format, known);
+}
+
+static enum stg_status find_by_name(const char *format, const struct stg_source_ops **out)
+{
+    for (size_t i = 0; stg_import_list[i] != NULL; i++) {
+        if (strcmp(stg_import_list[i]->name, format) == 0) {
+            *out = stg_import_list[i];
+            return STG_OK;
+        }
+    }
+    return unknown_format(format);
+}
+
+/* The first bytes of a regular file; none of anything else. */
+static enum stg_status read_head(const char *path, uint8_t *head, size_t *n)
+{
+    struct stat info;
+    *n = 0;
+    if (stat(path, &info) != 0) {
+        return stg_fail_errno("%s", path);
+    }
+    if (!S_ISREG(info.st_mode)) {
+        return STG_OK;
+    }
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL) {
+        return stg_fail_errno("%s", path);
+    }
+    *n = fread(head, 1, HEAD_LEN, file);
+    const bool failed = ferror(file) != 0;
+    fclose(file);
+    if (failed) {
+        return stg_fail_errno("%s", path);
+    }
+    return *n > 0 ? STG_OK : stg_fail(STG_ERR_INPUT, "%s: the file is empty", path);
+}
+
+static enum stg_status find_by_content(const char *path, const struct stg_source_ops **out)
+{
+    static _Thread_local uint8_t head[HEAD_LEN];
+    size_t n = 0;
+    int surest = 0;
+    if (strcmp(path, "-") == 0) {
+        return stg_fail(STG_ERR_USAGE, "standard input: its format cannot be told in advance: name it with --format");
+    }
+    STG_RETURN_IF_FAILED(read_head(path, head, &n));
+    *out = NULL;
+    for (size_t i = 0; stg_import_list[i] != NULL; i++) {
+        const int sure = stg_import_list[i]->probe(path, head, n);
+        if (sure > surest) {
+            surest = sure;
+            *out = stg_import_list[i];
+        }
+    }
+    if (*out == NULL && n > 0) {
+        return stg_fail(STG_ERR_INPUT, "%s: not a trace of a known format: name the format with --format", path);
+    }
+    if (*out == NULL) {
+        return stg_fail(STG_ERR_INPUT, "%s: no trace: a CTF trace directory has a file `metadata` in it or below", path);
+    }
+    return STG_OK;
+}
+
+enum stg_status stg_import_open(struct stg_source **out, const char *path, const char *format)
+{
+    const struct stg_source_ops *ops = NULL;
+    STG_RETURN_IF_FAILED(format != NULL ? find_by_name(format, &ops) : find_by_content(path, &ops));
+    return ops->open(out, path);
+}

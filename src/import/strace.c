@@ -1,0 +1,345 @@
+/* strace import: the text of `strace -f -ttt -T`, to a terminal ("[pid N] " in front) or with -o ("N " in front).
+ *
+ *     [pid 12] 1700000000.000100 read(3, "x", 1) = 1 <0.000020>         an entry, and an exit 20 µs later
+ *     [pid 12] 1700000000.000200 poll([{fd=3}], 1, 5 <unfinished ...>   an entry
+ *     [pid 12] 1700000000.000900 <... poll resumed>) = 0 (Timeout) <0.000690>
+ *
+ * A line is printed when its call ends, or when another thread's line must come between; exits are therefore put into a heap
+ * and leave it in time order, together with the entries. Times: -ttt, or -tt with midnight unwrapped; without either (or with
+ * -t and -r, which are too coarse or relative) events carry no time and their order is that of the lines. */
+#include "base/memory.h"
+#include "event/syscalls.h"
+#include "import/import.h"
+#include "import/strace_line.h"
+#include "import/text.h"
+
+#include <string.h>
+
+#define HEAP_MAX 8192              /* events that wait for their time */
+#define HOLD_NS UINT64_C(10000000) /* how late, after its exit, a call's line may be printed */
+#define THREADS_MAX 65536          /* threads whose open calls are known; a power of two */
+
+/* What is known of a thread. */
+struct thread {
+    int32_t tid;   /* 0: no prefix */
+    bool used, open;
+    bool entry_timed;
+    uint32_t name;    /* of the open call */
+    uint64_t entry_ns, exit_ns; /* of the open call; of the last exit */
+};
+
+struct waiting {
+    struct stg_event event;
+    uint64_t serial; /* equal times keep the order of the lines */
+};
+
+struct strace {
+    struct stg_text text;
+    enum strace_time time; /* of the first call's line; other lines than such are not events */
+    bool any, at_end;
+    struct stg_daytime daytime;
+    uint64_t now_ns; /* time of the last line */
+    int32_t bare_tid; /* thread of the lines without a prefix, 0 while unknown */
+    struct waiting *heap; /* (HEAP_MAX) */
+    size_t n_heap;
+    uint64_t n_serial;
+    struct thread *threads; /* (cap_threads) open addressing */
+    size_t n_threads, cap_threads;
+};
+
+/* --- Threads --- */
+
+static size_t slot_of(const struct strace *s, int32_t tid)
+{
+    size_t i = ((size_t)(uint32_t)tid * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (s->cap_threads - 1);
+    while (s->threads[i].used && s->threads[i].tid != tid) {
+        i = (i + 1) & (s->cap_threads - 1);
+    }
+    return i;
+}
+
+static enum stg_status grow_threads(struct strace *s)
+{
+    struct thread *old = s->threads;
+    const size_t n_old = s->cap_threads;
+    struct thread *bigger = NULL;
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&bigger, n_old * 2, sizeof *bigger));
+    s->threads = bigger;
+    s->cap_threads = n_old * 2;
+    for (size_t i = 0; i < n_old; i++) {
+        if (old[i].used) {
+            s->threads[slot_of(s, old[i].tid)] = old[i];
+        }
+    }
+    stg_mem_free(old);
+    return STG_OK;
+}
+
+/* *out stays valid until the next call. */
+static enum stg_status thread_of(struct strace *s, int32_t tid, struct thread **out)
+{
+    size_t i = slot_of(s, tid);
+    if (!s->threads[i].used) {
+        if (s->n_threads == THREADS_MAX) {
+            /* Thread ids come round again: what is open here has long ended. */
+            memset(s->threads, 0, s->cap_threads * sizeof *s->threads);
+            s->n_threads = 0;
+        } else if (s->n_threads >= s->cap_threads / 2) {
+            STG_RETURN_IF_FAILED(grow_threads(s));
+        }
+        i = slot_of(s, tid);
+        s->threads[i] = (struct thread){.tid = tid, .used = true};
+        s->n_threads++;
+    }
+    *out = &s->threads[i];
+    return STG_OK;
+}
+
+/* The one thread whose open call has that name, 0 when there is none or more than one. When all threads but one are gone,
+ * strace leaves out the prefix. */
+static int32_t resumed_thread(const struct strace *s, const struct strace_line *l)
+{
+    const uint32_t name = stg_strings_find(s->text.source.names, l->name, l->name_len);
+    int32_t found = 0;
+    for (size_t i = 0; i < s->cap_threads && name != STG_STRINGS_NONE; i++) {
+        const struct thread *t = &s->threads[i];
+        if (t->used && t->open && t->name == name) {
+            if (found != 0 || t->tid == 0) {
+                return 0;
+            }
+            found = t->tid;
+        }
+    }
+    return found;
+}
+
+/* --- The heap, by time and then by arrival --- */
+
+static bool before(const struct waiting *a, const struct waiting *b)
+{
+    return a->event.ts_ns != b->event.ts_ns ? a->event.ts_ns < b->event.ts_ns : a->serial < b->serial;
+}
+
+static void heap_push(struct strace *s, const struct stg_event *event)
+{
+    const struct waiting item = {*event, s->n_serial++};
+    size_t i = s->n_heap++;
+    while (i > 0 && before(&item, &s->heap[(i - 1) / 2])) {
+        s->heap[i] = s->heap[(i - 1) / 2];
+        i = (i - 1) / 2;
+    }
+    s->heap[i] = item;
+}
+
+static struct stg_event heap_pop(struct strace *s)
+{
+    const struct stg_event top = s->heap[0].event;
+    const struct waiting last = s->heap[--s->n_heap];
+    size_t i = 0;
+    for (size_t child = 1; child < s->n_heap; child = 2 * i + 1) {
+        if (child + 1 < s->n_heap && before(&s->heap[child + 1], &s->heap[child])) {
+            child++;
+        }
+        if (!before(&s->heap[child], &last)) {
+            break;
+        }
+        s->heap[i] = s->heap[child];
+        i = child;
+    }
+    s->heap[i] = last;
+    return top;
+}
+
+/* Puts what is due; leaves room for one line's two events. */
+static enum stg_status drain(struct strace *s)
+{
+    const bool timed = s->time != STRACE_TIME_NONE;
+    for (size_t i = 0; i < STG_TEXT_STEP && s->n_heap > 0; i++) {
+        const uint64_t due = s->heap[0].event.ts_ns;
+        const bool ripe = !timed || s->at_end || due + HOLD_NS <= s->now_ns || due > s->now_ns + HOLD_NS;
+        if (!ripe && s->n_heap + 2 <= HEAP_MAX) {
+            break;
+        }
+        const struct stg_event event = heap_pop(s);
+        struct stg_event *e = stg_text_put(&s->text, (enum stg_event_kind)event.kind, 0);
+        if (e == NULL) {
+            return stg_fail(STG_ERR_INTERNAL, "strace: a step gave too many events");
+        }
+        *e = event;
+    }
+    return STG_OK;
+}
+
+/* --- Lines --- */
+
+static struct stg_event event_of(const struct strace *s, enum stg_event_kind kind, uint32_t name, int32_t tid)
+{
+    struct stg_event e = {.kind = (uint8_t)kind, .name = name, .comm = STG_NAME_NONE, .tid = tid};
+    e.has = (uint16_t)(tid > 0 ? STG_HAS_TID : 0);
+    e.ts_ns = s->time == STRACE_TIME_NONE ? s->n_serial : s->now_ns;
+    return e;
+}
+
+static void push_entry(struct strace *s, const struct strace_line *l, struct thread *t)
+{
+    struct stg_event e = event_of(s, STG_EVENT_ENTRY, t->name, t->tid);
+    if (s->time != STRACE_TIME_NONE) {
+        e.has |= STG_HAS_TIME;
+        /* Time and duration are rounded apart: keep an entry behind its thread's last exit. */
+        if (t->exit_ns > e.ts_ns && t->exit_ns - e.ts_ns < HOLD_NS) {
+            e.ts_ns = t->exit_ns;
+        }
+    }
+    e.n_args = l->n_args;
+    memcpy(e.args, l->args, sizeof e.args);
+    t->entry_ns = e.ts_ns;
+    t->entry_timed = s->time != STRACE_TIME_NONE;
+    heap_push(s, &e);
+}
+
+static void push_exit(struct strace *s, const struct strace_line *l, struct thread *t)
+{
+    struct stg_event e = event_of(s, STG_EVENT_EXIT, t->name, t->tid);
+    const bool resumed = l->what == STRACE_RESUMED;
+    if (s->time != STRACE_TIME_NONE && l->has_duration && t->entry_timed) {
+        e.ts_ns = t->entry_ns + l->duration_ns;
+        e.has |= STG_HAS_TIME;
+    } else if (s->time != STRACE_TIME_NONE && resumed) {
+        e.has |= STG_HAS_TIME; /* the time of the line is when the call ended */
+    } else if (s->time != STRACE_TIME_NONE) {
+        e.ts_ns = t->entry_ns; /* without -T nobody knows; the time is marked absent */
+    }
+    e.ret = l->ret;
+    e.has |= l->ret_class ? STG_HAS_CLASS : l->has_ret ? STG_HAS_RET : 0;
+    t->exit_ns = e.ts_ns;
+    heap_push(s, &e);
+}
+
+static enum stg_status take_call(struct strace *s, const struct strace_line *l)
+{
+    struct thread *t = NULL;
+    int32_t tid = l->tid;
+    uint32_t name;
+    STG_RETURN_IF_FAILED(stg_text_name(&s->text, l->name, l->name_len, &name));
+    if (tid == 0) {
+        if (l->what == STRACE_RESUMED && s->bare_tid == 0) {
+            s->bare_tid = resumed_thread(s, l);
+        }
+        tid = s->bare_tid;
+    } else if (l->bracketed) {
+        s->bare_tid = 0; /* there are several threads again; whose the next bare line is shows then */
+    }
+    STG_RETURN_IF_FAILED(thread_of(s, tid, &t));
+    if (l->what != STRACE_RESUMED) {
+        t->name = name;
+        t->entry_timed = false;
+        push_entry(s, l, t);
+    } else if (!t->open || t->name != name) {
+        t->name = name; /* its beginning lies before the recording */
+        t->entry_timed = false;
+    }
+    t->open = l->what == STRACE_UNFINISHED;
+    if (l->has_exit) {
+        push_exit(s, l, t);
+    }
+    return STG_OK;
+}
+
+static void set_time(struct strace *s, const struct strace_line *l)
+{
+    const uint64_t ns = s->time == STRACE_TIME_DAY ? stg_daytime_unwrap(&s->daytime, l->ts_ns) : l->ts_ns;
+    s->now_ns = ns;
+}
+
+static enum stg_status take_line(struct strace *s, const char *line, size_t len)
+{
+    struct strace_line l;
+    if (!strace_line_read(&l, line, len)) {
+        s->text.n_skipped += len > 0 ? 1 : 0;
+        return STG_OK;
+    }
+    if (!s->any) {
+        s->any = true;
+        s->time = l.time;
+        s->text.has_clock = l.time == STRACE_TIME_EPOCH;
+    }
+    if (l.time != s->time) {
+        s->text.n_skipped++;
+        return STG_OK;
+    }
+    set_time(s, &l);
+    return take_call(s, &l);
+}
+
+static enum stg_status step(struct stg_text *t)
+{
+    struct strace *s = (struct strace *)t;
+    const char *line;
+    size_t len;
+    const size_t n = t->n;
+    STG_RETURN_IF_FAILED(drain(s));
+    if (t->n > n) {
+        return STG_OK;
+    }
+    if (s->at_end) {
+        t->ended = true;
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(stg_lines_next(t->lines, &line, &len));
+    if (line == NULL) {
+        s->at_end = true;
+        return stg_text_check_known(t, s->any, "system call as strace prints it");
+    }
+    return take_line(s, line, len);
+}
+
+/* --- The source --- */
+
+static bool matches(const char *line, size_t len)
+{
+    struct strace_line l;
+    return strace_line_read(&l, line, len) || strace_line_known(line, len);
+}
+
+static int strace_probe(const char *path, const uint8_t *head, size_t n_head)
+{
+    (void)path;
+    return stg_text_probe(head, n_head, matches);
+}
+
+static void strace_close(struct stg_source *source)
+{
+    struct strace *s = (struct strace *)source;
+    stg_mem_free(s->heap);
+    stg_mem_free(s->threads);
+    stg_text_fini(&s->text);
+    stg_mem_free(s);
+}
+
+static enum stg_status strace_open(struct stg_source **out, const char *path)
+{
+    enum stg_status status;
+    struct strace *s = NULL;
+    *out = NULL;
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&s, 1, sizeof *s));
+    STG_TRY(stg_text_init(&s->text, &stg_import_strace, path, step));
+    STG_TRY(stg_mem_zeroed(&s->heap, HEAP_MAX, sizeof *s->heap));
+    s->cap_threads = 64;
+    STG_TRY(stg_mem_zeroed(&s->threads, s->cap_threads, sizeof *s->threads));
+    STG_TRY(stg_lines_open(&s->text.lines, path, STG_TEXT_LINE_MAX));
+    *out = &s->text.source;
+    return STG_OK;
+out:
+    strace_close(&s->text.source);
+    return status;
+}
+
+const struct stg_source_ops stg_import_strace = {
+    .name = "strace",
+    .summary = "text of strace -f -ttt -T",
+    .probe = strace_probe,
+    .open = strace_open,
+    .next = stg_text_next,
+    .info = stg_text_info,
+    .close = strace_close,
+};

@@ -1,0 +1,288 @@
+/* strace import: one line taken apart. Arguments may hold anything in quotes, so they are walked with their quotes and brackets. */
+#include "import/strace_line.h"
+
+#include "event/syscalls.h"
+#include "import/text.h"
+
+#include <string.h>
+
+#define EPOCH_MIN_NS (UINT64_C(100000000) * 1000000000) /* 1973; smaller times are relative ones */
+
+/* --- Prefix --- */
+
+/* "[pid 12] " or "12 " or nothing. */
+static void read_thread(struct stg_cursor *c, struct strace_line *l)
+{
+    struct stg_cursor at = *c;
+    if (stg_cursor_text(&at, "[pid ")) {
+        stg_cursor_spaces(&at);
+        l->bracketed = true;
+        if (!stg_cursor_id(&at, &l->tid) || !stg_cursor_text(&at, "]")) {
+            l->tid = 0;
+            return;
+        }
+    } else if (!stg_cursor_id(&at, &l->tid) || at.at == at.end || *at.at != ' ') {
+        l->tid = 0;
+        return;
+    }
+    stg_cursor_spaces(&at);
+    *c = at;
+}
+
+static void read_time(struct stg_cursor *c, struct strace_line *l)
+{
+    uint64_t ns, part;
+    stg_cursor_spaces(c);
+    if (stg_cursor_seconds(c, &ns)) {
+        l->time = ns >= EPOCH_MIN_NS ? STRACE_TIME_EPOCH : STRACE_TIME_NONE;
+        l->ts_ns = ns;
+    } else if (stg_cursor_daytime(c, &ns)) {
+        l->time = STRACE_TIME_DAY;
+        l->ts_ns = ns;
+    } else {
+        struct stg_cursor at = *c; /* -t */
+        if (stg_cursor_u64(&at, &part) && stg_cursor_text(&at, ":") && stg_cursor_u64(&at, &part) &&
+            stg_cursor_text(&at, ":") && stg_cursor_u64(&at, &part)) {
+            *c = at;
+        }
+    }
+    stg_cursor_spaces(c);
+    struct stg_cursor at = *c; /* -r beside -t: "(+     0.000012)" */
+    if (stg_cursor_text(&at, "(+")) {
+        stg_cursor_spaces(&at);
+        if (stg_cursor_seconds(&at, &ns) && stg_cursor_text(&at, ")")) {
+            stg_cursor_spaces(&at);
+            *c = at;
+        }
+    }
+}
+
+/* -n and -i: "[ 257] ", "[00007f…] " */
+static void skip_brackets(struct stg_cursor *c)
+{
+    uint64_t value;
+    struct stg_cursor at = *c;
+    while (stg_cursor_text(&at, "[")) {
+        stg_cursor_spaces(&at);
+        if (!stg_cursor_hex(&at, &value) || !stg_cursor_text(&at, "]")) {
+            return;
+        }
+        stg_cursor_spaces(&at);
+        *c = at;
+    }
+}
+
+static void read_prefix(struct stg_cursor *c, struct strace_line *l)
+{
+    read_thread(c, l);
+    read_time(c, l);
+    skip_brackets(c);
+}
+
+/* --- Arguments --- */
+
+/* at is behind an opening quote; behind the closing one, or end. */
+static const char *skip_quoted(const char *at, const char *end)
+{
+    while (at < end && *at != '"') {
+        at += *at == '\\' && end - at > 1 ? 2 : 1;
+    }
+    return at < end ? at + 1 : end;
+}
+
+/* at is at the '<' of a descriptor's path (-y); behind its '>', or at + 1 when it is none. A "->" belongs to an address. */
+static const char *skip_decoration(const char *begin, const char *at, const char *end)
+{
+    const bool after_word = at > begin && (((at[-1] | 32) >= 'a' && (at[-1] | 32) <= 'z') || (at[-1] >= '0' && at[-1] <= '9'));
+    if (!after_word || (end - at > 1 && at[1] == '<')) {
+        return at + 1;
+    }
+    for (const char *p = at + 1; p < end; p++) {
+        if (*p == '>' && p[-1] != '-') {
+            return p + 1;
+        }
+    }
+    return at + 1;
+}
+
+/* at is behind the call's '('; the ')' that closes it, or NULL when the line ends before. */
+static const char *find_close(const char *begin, const char *end)
+{
+    size_t depth = 0;
+    const char *at = begin;
+    while (at < end) {
+        const char ch = *at;
+        if (ch == '"') {
+            at = skip_quoted(at + 1, end);
+            continue;
+        }
+        if (ch == '<') {
+            at = skip_decoration(begin, at, end);
+            continue;
+        }
+        if (ch == '(' || ch == '[' || ch == '{') {
+            depth++;
+        } else if (ch == ')' || ch == ']' || ch == '}') {
+            if (depth == 0) {
+                return ch == ')' ? at : NULL;
+            }
+            depth--;
+        }
+        at++;
+    }
+    return NULL;
+}
+
+/* The integers at the front: "3", "0x7f…", "3</etc/hosts>", "NULL", "AT_FDCWD". */
+static void read_args(struct stg_cursor c, struct strace_line *l)
+{
+    const char *begin = c.at;
+    while (l->n_args < STG_EVENT_MAX_ARGS) {
+        int64_t value = 0;
+        stg_cursor_spaces(&c);
+        if (stg_cursor_text(&c, "AT_FDCWD")) {
+            value = -100;
+        } else if (!stg_cursor_text(&c, "NULL") && !stg_cursor_integer(&c, &value)) {
+            return;
+        }
+        if (c.at < c.end && *c.at == '<') {
+            c.at = skip_decoration(begin, c.at, c.end);
+        }
+        stg_cursor_spaces(&c);
+        if (c.at < c.end && *c.at != ',' && *c.at != '<') {
+            return; /* "0x3 /* comment", "1<<2": more than an integer */
+        }
+        l->args[l->n_args++] = (uint64_t)value;
+        if (!stg_cursor_text(&c, ",")) {
+            return;
+        }
+    }
+}
+
+/* --- Result --- */
+
+/* "<0.000012>" at the end of the rest. */
+static void read_duration(const struct stg_cursor *c, struct strace_line *l)
+{
+    const char *open = memrchr(c->at, '<', stg_cursor_left(c));
+    if (open == NULL) {
+        return;
+    }
+    struct stg_cursor at = {open + 1, c->end};
+    l->has_duration = stg_cursor_seconds(&at, &l->duration_ns) && stg_cursor_text(&at, ">");
+    if (l->has_duration && l->duration_ns > INT64_MAX / 4) {
+        l->has_duration = false;
+    }
+}
+
+/* The error's name behind "-1 " or "? ", as −errno; class only when the name is not known. */
+static void read_error(struct stg_cursor *c, struct strace_line *l)
+{
+    const char *word;
+    size_t len;
+    if (!stg_cursor_word(c, &word, &len) || word[0] != 'E') {
+        return;
+    }
+    const int error = stg_errno_number(word, len);
+    l->ret = error > 0 ? -(int64_t)error : -1;
+    l->ret_class = error == 0;
+    l->has_ret = true;
+}
+
+/* c is behind the closing ')': " = 3 <0.000012>", " = -1 EAGAIN (…)", " = ? ERESTARTSYS (…)", " = ?" */
+static bool read_result(struct stg_cursor c, struct strace_line *l)
+{
+    stg_cursor_spaces(&c);
+    if (!stg_cursor_text(&c, "=")) {
+        return false;
+    }
+    stg_cursor_spaces(&c);
+    if (stg_cursor_text(&c, "?")) {
+        stg_cursor_spaces(&c);
+        read_error(&c, l);
+        l->has_exit = l->has_ret; /* "= ?" alone: the thread ended inside the call */
+    } else if (stg_cursor_integer(&c, &l->ret)) {
+        l->has_exit = l->has_ret = true;
+        stg_cursor_spaces(&c);
+        if (l->ret == -1) {
+            read_error(&c, l);
+        }
+    } else {
+        return false;
+    }
+    read_duration(&c, l);
+    return true;
+}
+
+/* --- Lines --- */
+
+/* "<... poll resumed>…) = 0" */
+static bool read_resumed(struct stg_cursor c, struct strace_line *l)
+{
+    l->what = STRACE_RESUMED;
+    if (!stg_cursor_text(&c, "<... ") || !stg_cursor_word(&c, &l->name, &l->name_len) || !stg_cursor_text(&c, " resumed>")) {
+        return false;
+    }
+    const char *close = find_close(c.at, c.end);
+    return close != NULL && read_result((struct stg_cursor){close + 1, c.end}, l);
+}
+
+/* Where the part of the line ends that belongs to a call that has not returned, NULL when it is not one. */
+static const char *find_unfinished(const struct stg_cursor *c)
+{
+    static const char *const marks[] = {"<unfinished ...>", "<detached ...>", "<ptrace(SYSCALL):No such process>"};
+    struct stg_cursor trimmed = *c;
+    while (trimmed.end > trimmed.at && (trimmed.end[-1] == ' ' || trimmed.end[-1] == '\r')) {
+        trimmed.end--;
+    }
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+        const size_t len = strlen(marks[i]);
+        if (stg_cursor_left(&trimmed) >= len && memcmp(trimmed.end - len, marks[i], len) == 0) {
+            return trimmed.end - len;
+        }
+    }
+    /* strace's own message in the middle of a line; " <unfinished ...>" follows on a line of its own. */
+    const char *message = memmem(c->at, stg_cursor_left(c), "strace: Process ", 16);
+    return message;
+}
+
+static bool read_call(struct stg_cursor c, struct strace_line *l)
+{
+    if (!stg_cursor_word(&c, &l->name, &l->name_len) || !stg_cursor_text(&c, "(") ||
+        (l->name[0] >= '0' && l->name[0] <= '9')) {
+        return false;
+    }
+    l->what = STRACE_CALL;
+    const char *close = find_close(c.at, c.end);
+    if (close != NULL && read_result((struct stg_cursor){close + 1, c.end}, l)) {
+        read_args((struct stg_cursor){c.at, close}, l);
+        return true;
+    }
+    const char *stop = find_unfinished(&c);
+    if (stop == NULL) {
+        return false;
+    }
+    l->what = STRACE_UNFINISHED;
+    read_args((struct stg_cursor){c.at, stop}, l);
+    return true;
+}
+
+bool strace_line_read(struct strace_line *out, const char *line, size_t len)
+{
+    struct stg_cursor c = stg_cursor_of(line, len);
+    *out = (struct strace_line){0};
+    read_prefix(&c, out);
+    return stg_cursor_begins(&c, "<... ") ? read_resumed(c, out) : read_call(c, out);
+}
+
+bool strace_line_known(const char *line, size_t len)
+{
+    struct stg_cursor c = stg_cursor_of(line, len);
+    struct strace_line l = {0};
+    if (stg_cursor_begins(&c, "strace: Process ")) {
+        return true;
+    }
+    read_prefix(&c, &l);
+    return stg_cursor_begins(&c, "+++ exited with ") || stg_cursor_begins(&c, "+++ killed by ") ||
+           stg_cursor_begins(&c, "--- SIG") || stg_cursor_begins(&c, "--- stopped by ");
+}

@@ -1,0 +1,40 @@
+/* strace import, inside: one line taken apart. */
+#ifndef STG_IMPORT_STRACE_LINE_H
+#define STG_IMPORT_STRACE_LINE_H
+
+#include "event/event.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum strace_time {
+    STRACE_TIME_NONE,  /* none, or one that says too little (-t, -r) */
+    STRACE_TIME_EPOCH, /* -ttt: seconds since 1970 */
+    STRACE_TIME_DAY,   /* -tt: time of day */
+};
+
+enum strace_what { STRACE_CALL, STRACE_UNFINISHED, STRACE_RESUMED };
+
+struct strace_line {
+    enum strace_what what;
+    enum strace_time time;
+    uint64_t ts_ns, duration_ns;
+    const char *name; /* borrowed from the line */
+    size_t name_len;
+    int32_t tid;      /* 0: no prefix */
+    bool bracketed;   /* the prefix is "[pid N]" */
+    bool has_exit;    /* the call returned */
+    bool has_ret, ret_class; /* ret is known; only its class is */
+    bool has_duration;
+    int64_t ret;
+    uint64_t args[STG_EVENT_MAX_ARGS];
+    uint8_t n_args;
+};
+
+/* True when the line is a system call or a part of one. Arguments are read up to the first that is not an integer. */
+bool strace_line_read(struct strace_line *out, const char *line, size_t len);
+/* True when it is another line that strace writes: "+++ exited", "--- SIGCHLD", "strace: Process". */
+bool strace_line_known(const char *line, size_t len);
+
+#endif

@@ -1,0 +1,155 @@
+#include "token/cut_parts.h"
+
+#include "base/memory.h"
+
+#include <string.h>
+
+#define MAX_LOG_BYTES ((size_t)512 << 20)
+/* A log that shrinks below this keeps its memory. */
+#define KEEP_ROWS 4096
+
+void cut_log_fini(struct cut_log *log)
+{
+    stg_mem_free(log->row);
+    stg_mem_free(log->context);
+    log->row = log->context = NULL;
+    log->cap = log->context_cap = 0;
+}
+
+/* Room for n more rows behind head + len: by moving to the front when half is free, else by growing. */
+static enum stg_status reserve(struct stg_cutter *c, struct cut_row **rows, size_t *cap, size_t *head, size_t len, size_t n)
+{
+    if (*head + len + n <= *cap) {
+        return STG_OK;
+    }
+    if (*head > 0 && *head >= *cap / 2 && len + n <= *cap) {
+        memmove(*rows, *rows + *head, len * sizeof **rows);
+        *head = 0;
+        return STG_OK;
+    }
+    const size_t before = *cap;
+    STG_RETURN_IF_FAILED(stg_mem_grow(rows, cap, *head + len + n, sizeof **rows));
+    c->bytes += (*cap - before) * sizeof **rows;
+    return STG_OK;
+}
+
+/* Drops rows in front that no open sequence needs. */
+static void trim(struct stg_cutter *c, struct cut_log *log)
+{
+    const uint64_t keep = log->first == NULL ? log->end : log->first->begin;
+    const uint64_t keep_context = log->first == NULL ? log->context_end : log->first->context;
+    const size_t drop = log->len - (size_t)(log->end - keep);
+    const size_t drop_context = log->context_len - (size_t)(log->context_end - keep_context);
+    log->head = log->len == drop ? 0 : log->head + drop;
+    log->len -= drop;
+    log->context_head = log->context_len == drop_context ? 0 : log->context_head + drop_context;
+    log->context_len -= drop_context;
+    if (log->len == 0 && log->cap > KEEP_ROWS && c->recipe.scope != STG_SCOPE_SYSTEM) {
+        c->bytes -= (log->cap + log->context_cap) * sizeof *log->row;
+        cut_log_fini(log);
+    }
+}
+
+void cut_log_open(struct stg_cutter *c, struct cut_log *log, struct cut_open *open)
+{
+    open->log = log;
+    open->begin = log->end;
+    open->context = log->context_end;
+    open->lost = c->lost;
+    open->prev = log->last;
+    open->next = NULL;
+    if (log->last != NULL) {
+        log->last->next = open;
+    } else {
+        log->first = open;
+    }
+    log->last = open;
+}
+
+void cut_log_close(struct stg_cutter *c, struct cut_open *open)
+{
+    struct cut_log *log = open->log;
+    if (log == NULL) {
+        return;
+    }
+    if (open->prev != NULL) {
+        open->prev->next = open->next;
+    } else {
+        log->first = open->next;
+    }
+    if (open->next != NULL) {
+        open->next->prev = open->prev;
+    } else {
+        log->last = open->prev;
+    }
+    open->log = NULL;
+    open->prev = open->next = NULL;
+    trim(c, log);
+}
+
+/* The bound on all logs: the longest one gives up its oldest sequence. */
+static enum stg_status relieve(struct stg_cutter *c)
+{
+    while (c->bytes > MAX_LOG_BYTES) {
+        struct cut_log *longest = NULL;
+        for (struct cut_log *log = c->logs; log != NULL; log = log->next) {
+            if (log->first != NULL && (longest == NULL || log->cap > longest->cap)) {
+                longest = log;
+            }
+        }
+        if (longest == NULL) {
+            return STG_OK;
+        }
+        STG_RETURN_IF_FAILED(cut_truncate(c, longest->first));
+        if (longest->first != NULL && longest->len * 2 > longest->cap) {
+            continue;
+        }
+        /* Give the memory back; what is left moves to a smaller array. */
+        struct cut_row *smaller = NULL;
+        size_t cap = 0;
+        STG_RETURN_IF_FAILED(stg_mem_grow(&smaller, &cap, longest->len + 1, sizeof *smaller));
+        if (longest->len > 0) {
+            memcpy(smaller, longest->row + longest->head, longest->len * sizeof *smaller);
+        }
+        c->bytes -= longest->cap * sizeof *smaller;
+        c->bytes += cap * sizeof *smaller;
+        stg_mem_free(longest->row);
+        longest->row = smaller;
+        longest->cap = cap;
+        longest->head = 0;
+    }
+    return STG_OK;
+}
+
+/* Saves what the thread did before, for sequences that began after its last event: this is its first one in them. */
+static enum stg_status save_context(struct stg_cutter *c, struct cut_log *log, struct cut_row *row)
+{
+    const struct cut_thread *t = &c->threads[row->thread];
+    if (c->recipe.n_context == 0 || t->last > log->last->begin) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(reserve(c, &log->context, &log->context_cap, &log->context_head, log->context_len,
+                                 c->recipe.n_context));
+    const size_t n = cut_ring_copy(c, t, log->context + log->context_head + log->context_len);
+    row->context = (uint32_t)log->context_end;
+    row->n_context = (uint32_t)n & 0xFF;
+    log->context_len += n;
+    log->context_end += n;
+    return STG_OK;
+}
+
+enum stg_status cut_log_push(struct stg_cutter *c, struct cut_log *log, struct cut_row *row)
+{
+    if (log->first != NULL) {
+        STG_RETURN_IF_FAILED(save_context(c, log, row));
+        STG_RETURN_IF_FAILED(reserve(c, &log->row, &log->cap, &log->head, log->len, 1));
+        log->row[log->head + log->len] = *row;
+        log->len++;
+    }
+    log->end++;
+    c->threads[row->thread].last = log->end;
+    while (log->first != NULL && log->end - log->first->begin > c->recipe.max_len) {
+        STG_RETURN_IF_FAILED(cut_truncate(c, log->first));
+    }
+    return c->bytes > MAX_LOG_BYTES ? relieve(c) : STG_OK;
+}

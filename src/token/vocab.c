@@ -1,0 +1,256 @@
+#include "token/vocab.h"
+
+#include "base/buffer.h"
+#include "base/memory.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Names are cut to what an interning table takes; longer ones occur in damaged traces only. */
+#define MAX_NAME 4000
+#define MAX_NAMES 65535
+
+static const char *const specials[STG_TOKEN_SPECIALS] = {"[MASK]", "[UNKNOWN]", "[START]", "[END]", "[TRUNCATE]"};
+
+static enum stg_status strings_init(struct stg_strings **out)
+{
+    STG_RETURN_IF_FAILED(stg_strings_new(out));
+    for (size_t i = 0; i < STG_TOKEN_SPECIALS; i++) {
+        uint32_t id;
+        STG_RETURN_IF_FAILED(stg_strings_put(*out, specials[i], strlen(specials[i]), &id));
+    }
+    return STG_OK;
+}
+
+enum stg_status stg_vocab_init(struct stg_vocab *v)
+{
+    enum stg_status status;
+    *v = (struct stg_vocab){0};
+    STG_TRY(strings_init(&v->calls));
+    STG_TRY(strings_init(&v->procs));
+out:
+    if (status != STG_OK) {
+        stg_vocab_fini(v);
+    }
+    return status;
+}
+
+void stg_vocab_fini(struct stg_vocab *v)
+{
+    if (v == NULL) {
+        return;
+    }
+    stg_strings_free(v->calls);
+    stg_strings_free(v->procs);
+    *v = (struct stg_vocab){0};
+}
+
+static enum stg_status strings_copy(struct stg_strings **out, const struct stg_strings *from)
+{
+    STG_RETURN_IF_FAILED(stg_strings_new(out));
+    for (size_t i = 0; i < stg_strings_count(from); i++) {
+        const char *name = stg_strings_get(from, (uint32_t)i);
+        uint32_t id;
+        STG_RETURN_IF_FAILED(stg_strings_put(*out, name, strlen(name), &id));
+    }
+    return STG_OK;
+}
+
+enum stg_status stg_vocab_copy(struct stg_vocab *out, const struct stg_vocab *from)
+{
+    enum stg_status status;
+    *out = (struct stg_vocab){0};
+    STG_TRY(strings_copy(&out->calls, from->calls));
+    STG_TRY(strings_copy(&out->procs, from->procs));
+    out->frozen = from->frozen;
+out:
+    if (status != STG_OK) {
+        stg_vocab_fini(out);
+    }
+    return status;
+}
+
+/* Bytes of the well-formed UTF-8 character at p (RFC 3629), 0 when there is none. */
+static size_t utf8_len(const unsigned char *p, size_t left)
+{
+    if (p[0] < 0x80) {
+        return 1;
+    }
+    const size_t n = p[0] >= 0xC2 && p[0] < 0xE0 ? 2 : p[0] >= 0xE0 && p[0] < 0xF0 ? 3 : p[0] >= 0xF0 && p[0] < 0xF5 ? 4 : 0;
+    if (n == 0 || n > left) {
+        return 0;
+    }
+    for (size_t i = 1; i < n; i++) {
+        if ((p[i] & 0xC0) != 0x80) {
+            return 0;
+        }
+    }
+    const bool overlong = (p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xF0 && p[1] < 0x90);
+    const bool outside = (p[0] == 0xED && p[1] >= 0xA0) || (p[0] == 0xF4 && p[1] >= 0x90);
+    return overlong || outside ? 0 : n;
+}
+
+/* A thread may call itself anything, but JSON holds UTF-8 only: other bytes become "\xHH". */
+static enum stg_status clean(struct stg_buffer *out, const char *name, size_t len)
+{
+    size_t i = 0;
+    while (i < len) {
+        const size_t n = utf8_len((const unsigned char *)name + i, len - i);
+        if (n > 0) {
+            STG_RETURN_IF_FAILED(stg_buffer_put(out, name + i, n));
+        } else {
+            STG_RETURN_IF_FAILED(stg_buffer_printf(out, "\\x%02X", (unsigned char)name[i]));
+        }
+        i += n > 0 ? n : 1;
+    }
+    return STG_OK;
+}
+
+static bool is_ascii(const char *name, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)name[i] >= 0x80) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum stg_status put(struct stg_strings *s, bool frozen, const char *text, size_t len, uint16_t *id)
+{
+    uint32_t found = stg_strings_find(s, text, len);
+    if (found == STG_STRINGS_NONE && !frozen) {
+        if (stg_strings_count(s) >= MAX_NAMES) {
+            return stg_fail(STG_ERR_INPUT, "more than %d different names: freeze the vocabulary with --vocab", MAX_NAMES);
+        }
+        STG_RETURN_IF_FAILED(stg_strings_put(s, text, len, &found));
+    }
+    *id = found == STG_STRINGS_NONE ? STG_TOKEN_UNKNOWN : (uint16_t)found;
+    /* A name that happens to be "[START]" is not the special token. */
+    if (*id < STG_TOKEN_SPECIALS) {
+        *id = STG_TOKEN_UNKNOWN;
+    }
+    return STG_OK;
+}
+
+static enum stg_status lookup(struct stg_strings *s, bool frozen, const char *name, uint16_t *id)
+{
+    const size_t len = strnlen(name, MAX_NAME / 4);
+    if (is_ascii(name, len)) {
+        return put(s, frozen, name, len, id);
+    }
+    struct stg_buffer text = STG_BUFFER_INIT;
+    enum stg_status status;
+    STG_TRY(clean(&text, name, len));
+    STG_TRY(put(s, frozen, text.data, text.len, id));
+out:
+    stg_buffer_fini(&text);
+    return status;
+}
+
+enum stg_status stg_vocab_call(struct stg_vocab *v, const char *name, uint16_t *id)
+{
+    return lookup(v->calls, v->frozen, name, id);
+}
+
+enum stg_status stg_vocab_proc(struct stg_vocab *v, const char *name, uint16_t *id)
+{
+    return lookup(v->procs, v->frozen, name, id);
+}
+
+static bool strings_equal(const struct stg_strings *a, const struct stg_strings *b)
+{
+    const size_t n = stg_strings_count(a);
+    if (n != stg_strings_count(b)) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(stg_strings_get(a, (uint32_t)i), stg_strings_get(b, (uint32_t)i)) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool stg_vocab_equal(const struct stg_vocab *a, const struct stg_vocab *b)
+{
+    return strings_equal(a->calls, b->calls) && strings_equal(a->procs, b->procs);
+}
+
+static enum stg_status strings_save(const struct stg_strings *s, struct stg_tensors_writer *w, const char *key)
+{
+    enum stg_status status = STG_ERR_MEMORY;
+    char *text = NULL;
+    json_t *array = json_array();
+    bool good = array != NULL;
+    for (size_t i = 0; good && i < stg_strings_count(s); i++) {
+        good = json_array_append_new(array, json_string(stg_strings_get(s, (uint32_t)i))) == 0;
+    }
+    text = good ? json_dumps(array, JSON_COMPACT) : NULL;
+    if (text == NULL) {
+        status = stg_fail(STG_ERR_MEMORY, "%s: out of memory", key);
+        goto out;
+    }
+    status = stg_tensors_writer_meta(w, key, text);
+out:
+    free(text);
+    json_decref(array);
+    return status;
+}
+
+enum stg_status stg_vocab_save(const struct stg_vocab *v, struct stg_tensors_writer *w)
+{
+    STG_RETURN_IF_FAILED(strings_save(v->calls, w, "vocab.calls"));
+    return strings_save(v->procs, w, "vocab.procs");
+}
+
+static enum stg_status bad(const struct stg_tensors *t, const char *key, const char *what)
+{
+    return stg_fail(STG_ERR_INPUT, "%s: metadata: %s: %s: the file is damaged, make it again", stg_tensors_path(t), key,
+                    what);
+}
+
+static enum stg_status strings_load(struct stg_strings **out, const struct stg_tensors *t, const char *key)
+{
+    enum stg_status status = STG_OK;
+    const char *text = stg_tensors_meta(t, key);
+    json_t *array = text != NULL ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    const size_t n = json_array_size(array);
+    if (n < STG_TOKEN_SPECIALS || n > MAX_NAMES) {
+        status = bad(t, key, text == NULL ? "missing" : "not a list of 5 to 65535 names");
+        goto out;
+    }
+    STG_TRY(stg_strings_new(out));
+    for (size_t i = 0; i < n; i++) {
+        const json_t *item = json_array_get(array, i);
+        const char *name = json_string_value(item);
+        uint32_t id;
+        if (name == NULL || json_string_length(item) > MAX_NAME ||
+            (i < STG_TOKEN_SPECIALS && strcmp(name, specials[i]) != 0)) {
+            status = bad(t, key, "not a list of names that begins with the special tokens");
+            goto out;
+        }
+        STG_TRY(stg_strings_put(*out, name, json_string_length(item), &id));
+        if (id != i) {
+            status = bad(t, key, "a name stands there twice");
+            goto out;
+        }
+    }
+out:
+    json_decref(array);
+    return status;
+}
+
+enum stg_status stg_vocab_load(struct stg_vocab *out, const struct stg_tensors *t)
+{
+    enum stg_status status;
+    *out = (struct stg_vocab){.frozen = true};
+    STG_TRY(strings_load(&out->calls, t, "vocab.calls"));
+    STG_TRY(strings_load(&out->procs, t, "vocab.procs"));
+out:
+    if (status != STG_OK) {
+        stg_vocab_fini(out);
+    }
+    return status;
+}
