@@ -9,6 +9,7 @@
 #include "base/pool.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -172,6 +173,20 @@ static enum stg_status run_program(struct stg_cli *cli, int argc, char **argv, i
     return status == STG_ERR_USAGE ? stg_context(status, "%s", cli->command->name) : status;
 }
 
+/* The one line of a failure; a message that carries line breaks (from a library below) is joined to one. */
+static void report_failure(void)
+{
+    char text[2048];
+    snprintf(text, sizeof text, "%s", stg_status_message());
+    for (char *at = text; *at != '\0'; at++) {
+        if (*at == '\n' || *at == '\r') {
+            *at = ' ';
+        }
+    }
+    const char *clear = isatty(STDERR_FILENO) ? "\r\033[K" : ""; /* a progress line may stand there */
+    fprintf(stderr, "%sstrange: %s\n", clear, text);
+}
+
 int stg_cli_main(int argc, char **argv)
 {
     struct stg_cli cli = {0};
@@ -180,7 +195,7 @@ int stg_cli_main(int argc, char **argv)
     install_signals();
     const enum stg_status status = run_program(&cli, argc, argv, &exit_code);
     if (status != STG_OK) {
-        stg_log(STG_LOG_ERROR, "%s", stg_status_message());
+        report_failure();
         exit_code = EXIT_FAILED;
     }
     stg_mem_free(cli.line);

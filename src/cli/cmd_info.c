@@ -16,25 +16,13 @@ struct settings {
     const char *format;
 };
 
-static const char *cut_name(enum stg_cut cut)
-{
-    static const char *const names[] = {"auto", "given", "request", "accept", "thread", "process", "window"};
-    return (size_t)cut < sizeof names / sizeof names[0] ? names[cut] : "?";
-}
-
-static const char *scope_name(enum stg_scope scope)
-{
-    static const char *const names[] = {"system", "process", "thread"};
-    return (size_t)scope < sizeof names / sizeof names[0] ? names[scope] : "?";
-}
-
 static enum stg_status put_recipe(json_t *facts, const struct stg_recipe *r)
 {
     json_t *recipe = json_object();
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "recipe", recipe));
-    STG_RETURN_IF_FAILED(stg_facts_put(recipe, "cut", json_string(cut_name(r->cut))));
-    STG_RETURN_IF_FAILED(stg_facts_put(recipe, "scope", json_string(scope_name(r->scope))));
-    STG_RETURN_IF_FAILED(stg_facts_put(recipe, "order", json_string(r->order == STG_ORDER_TIME ? "time" : "thread")));
+    STG_RETURN_IF_FAILED(stg_facts_put(recipe, "cut", json_string(stg_cut_name(r->cut))));
+    STG_RETURN_IF_FAILED(stg_facts_put(recipe, "scope", json_string(stg_scope_name(r->scope))));
+    STG_RETURN_IF_FAILED(stg_facts_put(recipe, "order", json_string(stg_order_name(r->order))));
     if (r->cut == STG_CUT_WINDOW) {
         STG_RETURN_IF_FAILED(stg_facts_put(recipe, "window", json_integer((json_int_t)r->window)));
     }

@@ -10,6 +10,9 @@
 #include "report/report.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 struct settings {
     bool json;
@@ -146,7 +149,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     struct stg_groups groups = {0};
     struct stg_buffer out = STG_BUFFER_INIT;
     struct score_run r = {.s = s};
-    const struct stg_list paths = {.items = (const char **)cli->operands + 1, .n = cli->n_operands - 1};
+    const struct stg_list paths = {.items = (const char **)(uintptr_t)(cli->operands + 1), .n = cli->n_operands - 1};
     STG_TRY(stg_aggregate_parse(s->aggregate, &r.aggregate));
     STG_TRY(stg_input_model(&model, cli->operands[0]));
     STG_TRY(stg_pool_new(&pool, cli->threads));

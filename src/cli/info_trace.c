@@ -40,7 +40,9 @@ static void id_put(struct id_set *set, int32_t id)
 static enum stg_status count_name(uint64_t **counts, size_t *cap, uint32_t id)
 {
     if (id >= *cap) {
+        const size_t before = *cap;
         STG_RETURN_IF_FAILED(stg_mem_grow(counts, cap, (size_t)id + 1, sizeof **counts));
+        memset(*counts + before, 0, (*cap - before) * sizeof **counts);
     }
     (*counts)[id]++;
     return STG_OK;

@@ -1,10 +1,10 @@
 #include "cli/input.h"
 
+#include "cli/prepare_traces.h"
+
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "dataset/prepare.h"
-#include "import/import.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,6 +19,7 @@ struct stg_progress *stg_cli_progress(const struct stg_cli *cli, struct stg_prog
     if (cli->quiet || cli->no_progress) {
         return NULL;
     }
+    *p = (struct stg_progress){.enabled = 1};
     stg_progress_start(p, what, unit, total);
     return p;
 }
@@ -71,7 +72,7 @@ enum stg_status stg_kind_of(const char *path, enum stg_kind *out)
         return STG_OK;
     }
     struct stg_tensors *t = NULL;
-    STG_RETURN_IF_FAILED(stg_tensors_open(&t, path, NULL, 0));
+    STG_RETURN_IF_FAILED(stg_tensors_open(&t, path, NULL, -1));
     const char *format = stg_tensors_meta(t, "strange.format");
     enum stg_status status = STG_OK;
     if (format != NULL && strcmp(format, STG_DATASET_FORMAT) == 0) {
@@ -144,18 +145,13 @@ static enum stg_status cut_trace(struct stg_input *in, const struct stg_model *m
     enum stg_status status = STG_OK;
     char *name = NULL;
     struct stg_vocab vocab = {0};
-    struct stg_progress progress;
-    struct stg_progress *p = NULL;
+    struct stg_recipe recipe = m->recipe;
     STG_TRY(stg_vocab_copy(&vocab, &m->vocab));
     vocab.frozen = true;
     STG_TRY(temporary_name(&name));
-    p = stg_cli_progress(cli, &progress, "cut", "events", 0);
-    STG_TRY(stg_prepare_traces(name, &in->path, 1, NULL, &m->recipe, &vocab, p));
+    STG_TRY(stg_prepare_traces(name, &in->path, 1, NULL, &recipe, &vocab, NULL, cli));
     STG_TRY(stg_dataset_open(&in->dataset, name));
 out:
-    if (p != NULL) {
-        stg_progress_finish(p);
-    }
     if (name != NULL) {
         unlink(name); /* the mapping keeps the data */
     }

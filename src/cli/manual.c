@@ -17,6 +17,11 @@ static enum stg_status put_text(struct stg_buffer *out, const char *text)
             STG_RETURN_IF_FAILED(stg_buffer_printf(out, "\\e"));
         } else if (*text == '-') {
             STG_RETURN_IF_FAILED(stg_buffer_printf(out, "\\-"));
+        } else if ((unsigned char)*text >= 0xe0 && (text[1] & 0xc0) == 0x80 && (text[2] & 0xc0) == 0x80) {
+            /* Three bytes of UTF-8, as in "…": by number, so that the page is ASCII. */
+            const unsigned code = ((unsigned char)text[0] & 0x0fU) << 12 | ((unsigned char)text[1] & 0x3fU) << 6 | ((unsigned char)text[2] & 0x3fU);
+            STG_RETURN_IF_FAILED(stg_buffer_printf(out, "\\[u%04X]", code));
+            text += 2;
         } else {
             STG_RETURN_IF_FAILED(stg_buffer_put(out, text, 1));
         }
@@ -103,7 +108,7 @@ static enum stg_status man_overview(struct stg_buffer *out)
 {
     STG_RETURN_IF_FAILED(put_title(out, "strange"));
     STG_RETURN_IF_FAILED(put_line(out, ".SH NAME\nstrange \\- ", STG_PROJECT_SUMMARY, ""));
-    STG_RETURN_IF_FAILED(stg_buffer_printf(out, ".SH SYNOPSIS\n\\fBstrange\\fR \\fICOMMAND\\fR [\\fIOPTION\\fR…] …\n"));
+    STG_RETURN_IF_FAILED(stg_buffer_printf(out, ".SH SYNOPSIS\n\\fBstrange\\fR \\fICOMMAND\\fR [\\fIOPTION\\fR\\[u2026]] \\[u2026]\n"));
     STG_RETURN_IF_FAILED(stg_buffer_printf(out, ".SH COMMANDS\n"));
     for (size_t i = 0; stg_command_list[i] != NULL; i++) {
         STG_RETURN_IF_FAILED(stg_buffer_printf(out, ".TP\n\\fBstrange\\-%s\\fR(1)\n", stg_command_list[i]->name));
@@ -126,7 +131,7 @@ static enum stg_status man_command(struct stg_buffer *out, const struct stg_comm
     STG_RETURN_IF_FAILED(put_title(out, title));
     STG_RETURN_IF_FAILED(stg_buffer_printf(out, ".SH NAME\nstrange\\-%s \\- ", c->name));
     STG_RETURN_IF_FAILED(put_line(out, "", c->summary, ""));
-    STG_RETURN_IF_FAILED(stg_buffer_printf(out, ".SH SYNOPSIS\n\\fBstrange %s\\fR [\\fIOPTION\\fR…] \\fI", c->name));
+    STG_RETURN_IF_FAILED(stg_buffer_printf(out, ".SH SYNOPSIS\n\\fBstrange %s\\fR [\\fIOPTION\\fR\\[u2026]] \\fI", c->name));
     STG_RETURN_IF_FAILED(put_line(out, "", c->operands, "\\fR"));
     if (c->description != NULL) {
         STG_RETURN_IF_FAILED(stg_buffer_printf(out, ".SH DESCRIPTION\n"));

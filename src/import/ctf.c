@@ -42,7 +42,7 @@ struct ctf_source {
     enum stg_status status; /* how it ended */
     char message[CTF_MESSAGE_LEN + 64];
     struct ctf_totals totals;
-    uint64_t n_events, n_lost, n_gaps, total;
+    uint64_t n_events, n_lost, n_gaps;
 };
 
 /* --- The child's surroundings --- */
@@ -83,11 +83,9 @@ static void leave_files(int socket)
 
 static void reset_signals(void)
 {
-    static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGTERM, SIGHUP, SIGPROF};
-    for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++) {
-        if (!SANITIZED || crashes[i] == SIGTERM || crashes[i] == SIGHUP) {
-            (void)signal(crashes[i], SIG_DFL);
-        }
+    static const int handled[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGTERM, SIGHUP, SIGPROF};
+    for (size_t i = 0; i < sizeof handled / sizeof handled[0]; i++) {
+        (void)signal(handled[i], SIG_DFL);
     }
     /* Ctrl-C goes to the whole group; it is the parent that decides. */
     (void)signal(SIGINT, SIG_IGN);
@@ -162,7 +160,9 @@ static void end_by_death(struct ctf_source *s)
         what = text;
     }
     (void)snprintf(s->message, sizeof s->message, "%s: babeltrace2 %s while reading it: the trace is malformed", s->path, what);
-    end(s, STG_ERR_INPUT);
+    /* A sanitizer ends the process with a status of its own; what it found is a defect here, not in the trace. */
+    const bool found_defect = SANITIZED && WIFEXITED(how) && WEXITSTATUS(how) < CTF_EXIT_HANG;
+    end(s, found_defect ? STG_ERR_INTERNAL : STG_ERR_INPUT);
 }
 
 static void end_by_batch(struct ctf_source *s, const struct ctf_batch *b)
@@ -299,7 +299,7 @@ static enum stg_status ctf_open(struct stg_source **out, const char *path)
     STG_TRY(stg_mem_strdup(&s->path, path));
     STG_TRY(ctf_find(&s->traces, path));
     for (size_t i = 0; i < s->traces.n; i++) {
-        s->total += s->traces.items[i].size;
+        STG_TRY(ctf_metadata_check(s->traces.items[i].path));
     }
     STG_TRY(start_child(s));
     /* The first batch comes now, so that what cannot be read at all is refused here. */
@@ -329,7 +329,7 @@ static void ctf_info(const struct stg_source *source, struct stg_source_info *ou
         .n_gaps = s->n_gaps,
         .n_skipped = s->totals.n_skipped,
         .done = s->totals.done,
-        .total = s->total,
+        .total = s->totals.total,
         .has_clock = s->totals.has_clock != 0,
     };
 }

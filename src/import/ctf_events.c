@@ -28,6 +28,8 @@ enum stg_status ctf_reader_new(struct ctf_reader **out, struct ctf_ring *ring)
         return status;
     }
     r->writer.totals.has_clock = 1;
+    r->begin_ns = INT64_MAX;
+    r->end_ns = INT64_MIN;
     for (size_t i = 0; i < CTF_COMM_CACHE; i++) {
         r->comms[i].tid = INT64_MIN;
     }
@@ -265,6 +267,9 @@ static enum stg_status take_time(struct ctf_reader *r, const bt_clock_snapshot *
     }
     e->ts_ns = ns < 0 ? 0 : (uint64_t)ns;
     e->has |= STG_HAS_TIME;
+    if (r->end_ns > r->begin_ns && ns >= r->begin_ns) {
+        r->writer.totals.done = (uint64_t)ns - (uint64_t)r->begin_ns;
+    }
     if (!r->seen_time) {
         r->seen_time = true;
         r->writer.totals.has_clock &= e->ts_ns >= EARLIEST_WALL_NS;

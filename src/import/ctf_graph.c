@@ -2,8 +2,6 @@
  * limits, so that a malformed trace can hurt nobody but the child. */
 #include "import/ctf_internal.h"
 
-#include "base/buffer.h"
-
 #include <babeltrace2/babeltrace.h>
 
 #include <signal.h>
@@ -14,8 +12,8 @@
 #include <unistd.h>
 
 /* The watchdog ticks on processor time, so that waiting for the parent does not count. */
-#define TICK_SECONDS 5
-#define STALE_TICKS 6
+#define TICK_SECONDS 2
+#define STALE_TICKS 5
 
 volatile uint64_t ctf_child_steps;
 
@@ -27,6 +25,7 @@ struct child {
     const bt_plugin *ctf, *utils;
     const bt_component_filter *muxer;
     uint64_t n_muxed; /* ports of the muxer in use */
+    uint64_t n_bytes; /* of all traces */
 };
 
 /* --- Watchdog --- */
@@ -53,7 +52,7 @@ static void start_watchdog(void)
 
 /* --- babeltrace2's errors as one line --- */
 
-/* Causes that have a better wording; the first part that occurs decides. */
+/* First causes that have a better wording. */
 static const struct {
     const char *part, *text;
 } wordings[] = {
@@ -62,16 +61,28 @@ static const struct {
     {"Clock class's UUID", "the clocks of the traces differ: import them one by one"},
     {"Unexpected clock class", "the clocks of the traces differ: import them one by one"},
     {"Failed to parse metadata", "its metadata cannot be parsed: it is truncated or malformed"},
+    {"Cannot create trace for", "its metadata cannot be parsed: it is truncated or malformed"},
+    {"is in an unexpected state", "a packet ends inside an event: the trace is truncated or malformed"},
     {"Cannot decode packetized metadata", "its metadata cannot be decoded: it is truncated or malformed"},
     {"Failed to allocate memory", "babeltrace2 ran out of memory: the trace is malformed"},
 };
+
+static const char *find_wording(const char *cause)
+{
+    for (size_t i = 0; i < sizeof wordings / sizeof wordings[0]; i++) {
+        if (strstr(cause, wordings[i].part) != NULL) {
+            return wordings[i].text;
+        }
+    }
+    return NULL;
+}
 
 /* Appends a cause without line breaks and without the `name=value` pairs that mean something to babeltrace2's authors only. */
 static void append_cause(char *to, size_t size, const char *cause)
 {
     size_t n = strlen(to);
-    const char *details = strstr(cause, "-addr=");
-    while (details != NULL && details > cause && *details != ':' && *details != ',') {
+    const char *details = strchr(cause, '=');
+    while (details != NULL && details > cause && *details != ':') {
         details--;
     }
     const size_t len = details == NULL || details == cause ? strlen(cause) : (size_t)(details - cause);
@@ -122,19 +133,18 @@ static void describe_error(const struct ctf_traces *traces, const char *otherwis
         const bt_error_cause *at = bt_error_borrow_cause_by_index(error, i);
         const char *text = bt_error_cause_get_message(at);
         path = path != NULL ? path : cause_path(traces, at);
-        for (size_t j = 0; j < sizeof wordings / sizeof wordings[0] && wording == NULL; j++) {
-            wording = strstr(text, wordings[j].part) != NULL ? wordings[j].text : NULL;
-        }
         if (i == 0) {
+            wording = find_wording(text);
             append_cause(cause, sizeof cause, text);
         }
     }
     if (path == NULL && traces->n == 1) {
         path = traces->items[0].path;
     }
+    const char *what = cause[0] == '\0' ? otherwise : cause;
     (void)snprintf(out, size, "%s%s%s%s%s", path == NULL ? "" : path, path == NULL ? "" : ": ",
-                   wording != NULL ? wording : "babeltrace2 cannot read it: ",
-                   wording != NULL ? "" : (cause[0] == '\0' ? otherwise : cause), "");
+                   wording != NULL ? "" : "babeltrace2: ", wording != NULL ? wording : what,
+                   wording != NULL ? "" : ": the trace is truncated or malformed");
     if (error != NULL) {
         bt_error_release(error);
     }
@@ -211,6 +221,9 @@ static enum stg_status add_source(struct child *c, size_t i)
             status = stg_context(status, "%s", c->traces->items[i].path);
         }
     } else {
+        if (c->n_bytes >= CTF_RANGE_BYTES) {
+            ctf_range_add(class, params, &c->reader->begin_ns, &c->reader->end_ns);
+        }
         status = connect_source(c, source);
     }
     bt_value_put_ref(params);
@@ -245,7 +258,13 @@ static enum stg_status build_graph(struct child *c)
         return graph_failure(c, "the graph cannot be made");
     }
     for (size_t i = 0; i < c->traces->n; i++) {
+        c->n_bytes += c->traces->items[i].size;
+    }
+    for (size_t i = 0; i < c->traces->n; i++) {
         STG_RETURN_IF_FAILED(add_source(c, i));
+    }
+    if (c->reader->end_ns > c->reader->begin_ns) {
+        c->reader->writer.totals.total = (uint64_t)c->reader->end_ns - (uint64_t)c->reader->begin_ns;
     }
     if (c->n_muxed == 0) {
         return stg_fail(STG_ERR_INPUT, "%s: no stream files: nothing was recorded", c->traces->items[0].path);
@@ -278,15 +297,16 @@ void ctf_child_run(struct ctf_ring *ring, const struct ctf_traces *traces)
     bt_logging_set_global_level(BT_LOGGING_LEVEL_NONE);
     start_watchdog();
     if (ctf_reader_new(&c.reader, ring) != STG_OK) {
-        _exit(1);
+        ctf_ring_finish(ring, STG_ERR_MEMORY, stg_status_message());
+        return;
     }
-    c.reader->found = traces;
     const enum stg_status status = run_graph(&c);
     if (c.status == STG_ERR_INTERRUPTED) {
         _exit(CTF_EXIT_ORPHAN);
     }
     char message[CTF_MESSAGE_LEN];
     (void)snprintf(message, sizeof message, "%s", status == STG_OK ? "" : stg_status_message());
-    ctf_writer_finish(&c.reader->writer, status, message);
+    ctf_ring_current(ring)->totals = c.reader->writer.totals;
+    ctf_ring_finish(ring, status, message);
     /* The graph is left to the end of the process: taking a malformed trace apart is one more chance to crash. */
 }

@@ -33,6 +33,9 @@ struct ctf_traces {
 enum stg_status ctf_find(struct ctf_traces *out, const char *path) STG_MUST_USE;
 void ctf_find_fini(struct ctf_traces *traces);
 
+/* The metadata file's frame; the contents are babeltrace2's to judge (ctf_metadata.c). */
+enum stg_status ctf_metadata_check(const char *trace) STG_MUST_USE;
+
 /* --- The ring of batches (ctf_ring.c) --- */
 
 #define CTF_BATCHES 8
@@ -48,7 +51,8 @@ enum { CTF_NAMES, CTF_COMMS };
 struct ctf_totals {
     uint64_t n_skipped; /* records that are not events for us */
     uint64_t n_no_tid;  /* events before the first sched_switch of their CPU, in a trace without thread ids */
-    uint64_t done;      /* of the traces' bytes, an estimate */
+    uint64_t done;      /* nanoseconds of the traces' time that are read */
+    uint64_t total;     /* nanoseconds that the traces last; 0 = not known */
     uint64_t has_clock; /* 1: times are since 1970 */
 };
 
@@ -82,6 +86,8 @@ enum ctf_take ctf_ring_take(struct ctf_ring *r, const struct ctf_batch **out);
 struct ctf_batch *ctf_ring_current(const struct ctf_ring *r);
 /* Child: hands the current batch over and moves on to the next, waiting until it is free. False: the parent is gone. */
 bool ctf_ring_publish(struct ctf_ring *r);
+/* Child: hands the current batch over as the last one, with how it ended. */
+void ctf_ring_finish(struct ctf_ring *r, enum stg_status status, const char *message);
 
 /* --- The child --- */
 
@@ -126,7 +132,6 @@ enum stg_status ctf_writer_string(struct ctf_writer *w, int table, const char *t
     STG_MUST_USE;
 /* STG_ERR_INTERRUPTED: the parent is gone. */
 enum stg_status ctf_writer_event(struct ctf_writer *w, const struct stg_event *event) STG_MUST_USE;
-void ctf_writer_finish(struct ctf_writer *w, enum stg_status status, const char *message);
 
 /* --- Event classes (ctf_class.c) --- */
 
@@ -177,6 +182,16 @@ void ctf_class_describe(struct ctf_class *out, const struct bt_event_class *clas
 bool ctf_where_integer(const struct ctf_where *where, const struct bt_event *event, int64_t *value);
 bool ctf_where_string(const struct ctf_where *where, const struct bt_event *event, const char **text, size_t *len);
 
+/* --- Time ranges (ctf_range.c) --- */
+
+struct bt_component_class_source;
+struct bt_value;
+
+#define CTF_RANGE_BYTES (UINT64_C(8) << 20) /* traces smaller than this are read before a progress bar would help */
+
+/* Widens *begin … *end (nanoseconds) to the streams of the trace that params name. */
+void ctf_range_add(const struct bt_component_class_source *class, const struct bt_value *params, int64_t *begin, int64_t *end);
+
 /* --- Events (ctf_events.c) --- */
 
 struct bt_message;
@@ -216,7 +231,6 @@ struct ctf_comm_entry {
 
 struct ctf_reader {
     struct ctf_writer writer;
-    const struct ctf_traces *found;
     struct ctf_map class_map, stream_map, trace_map, cpu_map;
     struct ctf_map open_calls; /* thread → name of its open entry */
     struct ctf_class *classes;
@@ -229,6 +243,7 @@ struct ctf_reader {
     uint32_t i_last_class, i_last_stream;
     uint64_t n_messages; /* stands in for the time of streams without a clock */
     bool seen_time;
+    int64_t begin_ns, end_ns; /* of all traces; end before begin: not known */
     struct ctf_comm_entry comms[CTF_COMM_CACHE];
 };
 

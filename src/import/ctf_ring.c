@@ -5,6 +5,7 @@
 #include "base/pool.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -103,4 +104,13 @@ bool ctf_ring_publish(struct ctf_ring *r)
     b->n_events = 0;
     b->text_size = 0;
     return true;
+}
+
+void ctf_ring_finish(struct ctf_ring *r, enum stg_status status, const char *message)
+{
+    struct ctf_batch *b = ctf_ring_current(r);
+    b->last = 1;
+    b->status = (uint32_t)status;
+    (void)snprintf(b->message, sizeof b->message, "%s", message);
+    (void)ctf_ring_publish(r);
 }

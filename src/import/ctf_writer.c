@@ -1,7 +1,6 @@
 /* CTF import: the child's side of the batches. A string's record goes out at the latest with the first event that uses it. */
 #include "import/ctf_internal.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum stg_status ctf_writer_init(struct ctf_writer *w, struct ctf_ring *ring)
@@ -107,13 +106,4 @@ enum stg_status ctf_writer_event(struct ctf_writer *w, const struct stg_event *e
     struct ctf_batch *b = ctf_ring_current(w->ring);
     b->events[b->n_events++] = *event;
     return b->n_events == CTF_BATCH_EVENTS ? publish(w) : STG_OK;
-}
-
-void ctf_writer_finish(struct ctf_writer *w, enum stg_status status, const char *message)
-{
-    struct ctf_batch *b = ctf_ring_current(w->ring);
-    b->last = 1;
-    b->status = (uint32_t)status;
-    (void)snprintf(b->message, sizeof b->message, "%s", message);
-    (void)publish(w);
 }

@@ -4,7 +4,8 @@
  *     COMM [PID/]TID [CPU] SECONDS.FRACTION: syscalls:sys_exit_read: 0x5
  *     COMM [PID/]TID [CPU] SECONDS.FRACTION: PERF_RECORD_LOST lost 12
  *
- * A comm may hold blanks, so a line is read from the event outwards: forwards its fields, backwards time, CPU, ids, comm. */
+ * A comm may hold blanks, so a line is read from the event outwards: forwards its fields, backwards time, CPU, ids,
+ * comm. */
 #include "base/memory.h"
 #include "event/syscalls.h"
 #include "import/import.h"
@@ -14,7 +15,8 @@
 
 struct perf {
     struct stg_text text;
-    bool any; /* a line was recognised */
+    bool any;         /* a line was recognised */
+    uint64_t last_ns; /* of the last event with a time: where a gap without one is put */
 };
 
 /* A line, taken apart. */
@@ -125,7 +127,7 @@ static bool read_lost(struct stg_cursor *c, struct record *r)
     } else {
         r->n_lost = 1;
     }
-    return true;
+    return r->n_lost > 0;
 }
 
 /* --- In front of it, backwards; c->end moves --- */
@@ -159,7 +161,8 @@ static bool whole(const struct stg_cursor *c)
 static bool read_cpu(struct stg_cursor word, int32_t *cpu)
 {
     uint64_t value;
-    if (!stg_cursor_text(&word, "[") || !stg_cursor_u64(&word, &value) || value > INT32_MAX || !stg_cursor_text(&word, "]")) {
+    if (!stg_cursor_text(&word, "[") || !stg_cursor_u64(&word, &value) || value > INT32_MAX ||
+        !stg_cursor_text(&word, "]")) {
         return false;
     }
     *cpu = (int32_t)value;
@@ -216,7 +219,8 @@ static bool read_context(struct stg_cursor c, struct record *r)
 static bool read_bare_lost(struct stg_cursor c, struct record *r)
 {
     stg_cursor_spaces(&c);
-    if (!stg_cursor_text(&c, "LOST ") || !stg_cursor_u64(&c, &r->n_lost) || !stg_cursor_begins(&c, " events")) {
+    if (!stg_cursor_text(&c, "LOST ") || !stg_cursor_u64(&c, &r->n_lost) || !stg_cursor_begins(&c, " events") ||
+        r->n_lost == 0) {
         return false;
     }
     r->kind = STG_EVENT_LOST;
@@ -244,8 +248,15 @@ static bool read_line(const char *line, size_t len, struct record *r)
     at = memmem(line, len, "PERF_RECORD_LOST", 16);
     if (at != NULL) {
         struct stg_cursor c = {at + 16, all.end};
+        if (!read_lost(&c, r)) {
+            return false;
+        }
         /* Without context (perf script -D) it is a gap all the same. */
-        return read_lost(&c, r) && (read_context((struct stg_cursor){line, at}, r) || true);
+        struct record with_context = *r;
+        if (read_context((struct stg_cursor){line, at}, &with_context)) {
+            *r = with_context;
+        }
+        return true;
     }
     return read_bare_lost(all, r);
 }
@@ -267,7 +278,8 @@ static enum stg_status put(struct perf *p, const struct record *r)
     if (e == NULL) {
         return stg_fail(STG_ERR_INTERNAL, "perf: a line gave too many events");
     }
-    e->ts_ns = r->ts_ns;
+    p->last_ns = (r->has & STG_HAS_TIME) != 0 ? r->ts_ns : p->last_ns;
+    e->ts_ns = p->last_ns;
     e->name = name;
     e->comm = comm;
     e->ret = r->ret;

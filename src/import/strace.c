@@ -4,9 +4,10 @@
  *     [pid 12] 1700000000.000200 poll([{fd=3}], 1, 5 <unfinished ...>   an entry
  *     [pid 12] 1700000000.000900 <... poll resumed>) = 0 (Timeout) <0.000690>
  *
- * A line is printed when its call ends, or when another thread's line must come between; exits are therefore put into a heap
- * and leave it in time order, together with the entries. Times: -ttt, or -tt with midnight unwrapped; without either (or with
- * -t and -r, which are too coarse or relative) events carry no time and their order is that of the lines. */
+ * A line is printed when its call ends, or when another thread's line must come between; exits are therefore put into a
+ * heap and leave it in time order, together with the entries. Times: -ttt, or -tt with midnight unwrapped; without
+ * either (or with -t and -r, which are too coarse or relative) events carry no time and their order is that of the
+ * lines. */
 #include "base/memory.h"
 #include "event/syscalls.h"
 #include "import/import.h"
@@ -15,16 +16,19 @@
 
 #include <string.h>
 
-#define HEAP_MAX 8192              /* events that wait for their time */
-#define HOLD_NS UINT64_C(10000000) /* how late, after its exit, a call's line may be printed */
-#define THREADS_MAX 65536          /* threads whose open calls are known; a power of two */
+#define HEAP_MAX      8192               /* events that wait for their time */
+#define HOLD_NS       UINT64_C(10000000) /* how late, after its exit, a call's line may be printed */
+#define THREADS_MAX   65536              /* threads whose open calls are known */
+#define SEARCH_MAX    1024               /* threads among which that of a line without prefix is looked for */
+#define ROOT_LINES    1000000            /* lines within which the first thread's id is looked for */
+#define ROOT_ATTACHED 64                 /* threads that may have come before it shows */
 
 /* What is known of a thread. */
 struct thread {
-    int32_t tid;   /* 0: no prefix */
-    bool used, open;
+    int32_t tid; /* 0: no prefix */
+    bool used, open, gone;
     bool entry_timed;
-    uint32_t name;    /* of the open call */
+    uint32_t name;              /* of the open call */
     uint64_t entry_ns, exit_ns; /* of the open call; of the last exit */
 };
 
@@ -38,8 +42,11 @@ struct strace {
     enum strace_time time; /* of the first call's line; other lines than such are not events */
     bool any, at_end;
     struct stg_daytime daytime;
-    uint64_t now_ns; /* time of the last line */
-    int32_t bare_tid; /* thread of the lines without a prefix, 0 while unknown */
+    uint64_t now_ns;    /* time of the last line */
+    int32_t bare_tid;   /* thread of the lines without a prefix, 0 while unknown */
+    bool bare_searched; /* it was looked for since the last line with one */
+    bool broken;        /* the next line may go on with the call of broken_tid */
+    int32_t broken_tid;
     struct waiting *heap; /* (HEAP_MAX) */
     size_t n_heap;
     uint64_t n_serial;
@@ -95,16 +102,18 @@ static enum stg_status thread_of(struct strace *s, int32_t tid, struct thread **
     return STG_OK;
 }
 
-/* The one thread whose open call has that name, 0 when there is none or more than one. When all threads but one are gone,
- * strace leaves out the prefix. */
-static int32_t resumed_thread(const struct strace *s, const struct strace_line *l)
+/* When all threads but one are gone, strace leaves out the prefix. That thread is the only one left or, where ends were
+ * not seen, the only one whose open call has the name that is resumed; 0 when there is none or more than one. */
+static int32_t find_bare(const struct strace *s, const struct strace_line *l)
 {
     const uint32_t name = stg_strings_find(s->text.source.names, l->name, l->name_len);
+    const bool resumed = l->what == STRACE_RESUMED;
     int32_t found = 0;
-    for (size_t i = 0; i < s->cap_threads && name != STG_STRINGS_NONE; i++) {
+    for (size_t i = 0; i < s->cap_threads && s->n_threads <= SEARCH_MAX; i++) {
         const struct thread *t = &s->threads[i];
-        if (t->used && t->open && t->name == name) {
-            if (found != 0 || t->tid == 0) {
+        const bool fits = resumed ? t->open && t->name == name : !t->gone;
+        if (t->used && fits && t->tid != 0) {
+            if (found != 0) {
                 return 0;
             }
             found = t->tid;
@@ -222,12 +231,13 @@ static enum stg_status take_call(struct strace *s, const struct strace_line *l)
     uint32_t name;
     STG_RETURN_IF_FAILED(stg_text_name(&s->text, l->name, l->name_len, &name));
     if (tid == 0) {
-        if (l->what == STRACE_RESUMED && s->bare_tid == 0) {
-            s->bare_tid = resumed_thread(s, l);
+        if (!s->bare_searched) {
+            s->bare_tid = find_bare(s, l);
+            s->bare_searched = true;
         }
         tid = s->bare_tid;
     } else if (l->bracketed) {
-        s->bare_tid = 0; /* there are several threads again; whose the next bare line is shows then */
+        s->bare_searched = false; /* there are several threads again; whose the next bare line is shows then */
     }
     STG_RETURN_IF_FAILED(thread_of(s, tid, &t));
     if (l->what != STRACE_RESUMED) {
@@ -238,7 +248,10 @@ static enum stg_status take_call(struct strace *s, const struct strace_line *l)
         t->name = name; /* its beginning lies before the recording */
         t->entry_timed = false;
     }
-    t->open = l->what == STRACE_UNFINISHED;
+    t->open = l->what == STRACE_UNFINISHED || l->what == STRACE_BROKEN;
+    t->gone = false;
+    s->broken = l->what == STRACE_BROKEN;
+    s->broken_tid = tid;
     if (l->has_exit) {
         push_exit(s, l, t);
     }
@@ -251,12 +264,37 @@ static void set_time(struct strace *s, const struct strace_line *l)
     s->now_ns = ns;
 }
 
+/* A line that is no call: the rest of a broken one, a thread's end, or nothing that matters. */
+static enum stg_status take_other(struct strace *s, const char *line, size_t len)
+{
+    struct strace_line l;
+    struct thread *t = NULL;
+    int32_t gone = 0;
+    if (s->broken) {
+        s->broken = false;
+        STG_RETURN_IF_FAILED(thread_of(s, s->broken_tid, &t));
+        if (t->open && strace_line_continue(&l, line, len)) {
+            t->open = false;
+            if (l.has_exit) {
+                push_exit(s, &l, t);
+            }
+            return STG_OK;
+        }
+    }
+    if (strace_line_known(line, len, &gone) && gone != 0) {
+        STG_RETURN_IF_FAILED(thread_of(s, gone, &t));
+        t->open = false;
+        t->gone = true;
+    }
+    s->text.n_skipped += len > 0 ? 1 : 0;
+    return STG_OK;
+}
+
 static enum stg_status take_line(struct strace *s, const char *line, size_t len)
 {
     struct strace_line l;
     if (!strace_line_read(&l, line, len)) {
-        s->text.n_skipped += len > 0 ? 1 : 0;
-        return STG_OK;
+        return take_other(s, line, len);
     }
     if (!s->any) {
         s->any = true;
@@ -295,10 +333,45 @@ static enum stg_status step(struct stg_text *t)
 
 /* --- The source --- */
 
+/* The first thread's lines have no prefix until there is a second thread; its id is the first "[pid N]" of a thread
+ * that was not attached before. */
+static enum stg_status find_root(struct strace *s)
+{
+    enum stg_status status;
+    struct stg_lines *lines = NULL;
+    int32_t attached[ROOT_ATTACHED];
+    size_t n_attached = 0;
+    STG_TRY(stg_lines_open(&lines, s->text.path, STG_TEXT_LINE_MAX));
+    for (size_t n = 0; n < ROOT_LINES && n_attached < ROOT_ATTACHED && s->bare_tid == 0; n++) {
+        const char *line;
+        size_t len;
+        STG_TRY(stg_lines_next(lines, &line, &len));
+        if (line == NULL) {
+            break;
+        }
+        const int32_t new_tid = strace_line_attached(line, len);
+        const int32_t tid = strace_line_bracketed(line, len);
+        bool known = tid == 0;
+        for (size_t i = 0; i < n_attached && !known; i++) {
+            known = attached[i] == tid;
+        }
+        s->bare_tid = known ? 0 : tid;
+        if (new_tid != 0) {
+            attached[n_attached++] = new_tid;
+        }
+    }
+    s->bare_searched = s->bare_tid != 0;
+    status = STG_OK;
+out:
+    stg_lines_free(lines);
+    return status;
+}
+
 static bool matches(const char *line, size_t len)
 {
     struct strace_line l;
-    return strace_line_read(&l, line, len) || strace_line_known(line, len);
+    int32_t gone;
+    return strace_line_read(&l, line, len) || strace_line_known(line, len, &gone);
 }
 
 static int strace_probe(const char *path, const uint8_t *head, size_t n_head)
@@ -326,6 +399,9 @@ static enum stg_status strace_open(struct stg_source **out, const char *path)
     STG_TRY(stg_mem_zeroed(&s->heap, HEAP_MAX, sizeof *s->heap));
     s->cap_threads = 64;
     STG_TRY(stg_mem_zeroed(&s->threads, s->cap_threads, sizeof *s->threads));
+    if (stg_text_is_regular(path)) {
+        STG_TRY(find_root(s));
+    }
     STG_TRY(stg_lines_open(&s->text.lines, path, STG_TEXT_LINE_MAX));
     *out = &s->text.source;
     return STG_OK;

@@ -1,4 +1,5 @@
-/* strace import: one line taken apart. Arguments may hold anything in quotes, so they are walked with their quotes and brackets. */
+/* strace import: one line taken apart. Arguments may hold anything in quotes, so they are walked with their quotes and
+ * brackets. */
 #include "import/strace_line.h"
 
 #include "event/syscalls.h"
@@ -6,6 +7,7 @@
 
 #include <string.h>
 
+#define MESSAGE      "strace: Process "
 #define EPOCH_MIN_NS (UINT64_C(100000000) * 1000000000) /* 1973; smaller times are relative ones */
 
 /* --- Prefix --- */
@@ -90,10 +92,12 @@ static const char *skip_quoted(const char *at, const char *end)
     return at < end ? at + 1 : end;
 }
 
-/* at is at the '<' of a descriptor's path (-y); behind its '>', or at + 1 when it is none. A "->" belongs to an address. */
+/* at is at the '<' of a descriptor's path (-y); behind its '>', or at + 1 when it is none. A "->" belongs to an
+ * address. */
 static const char *skip_decoration(const char *begin, const char *at, const char *end)
 {
-    const bool after_word = at > begin && (((at[-1] | 32) >= 'a' && (at[-1] | 32) <= 'z') || (at[-1] >= '0' && at[-1] <= '9'));
+    const bool after_word =
+        at > begin && (((at[-1] | 32) >= 'a' && (at[-1] | 32) <= 'z') || (at[-1] >= '0' && at[-1] <= '9'));
     if (!after_word || (end - at > 1 && at[1] == '<')) {
         return at + 1;
     }
@@ -150,7 +154,7 @@ static void read_args(struct stg_cursor c, struct strace_line *l)
         }
         stg_cursor_spaces(&c);
         if (c.at < c.end && *c.at != ',' && *c.at != '<') {
-            return; /* "0x3 /* comment", "1<<2": more than an integer */
+            return; /* "1<<2", an integer with a comment: more than an integer */
         }
         l->args[l->n_args++] = (uint64_t)value;
         if (!stg_cursor_text(&c, ",")) {
@@ -220,7 +224,8 @@ static bool read_result(struct stg_cursor c, struct strace_line *l)
 static bool read_resumed(struct stg_cursor c, struct strace_line *l)
 {
     l->what = STRACE_RESUMED;
-    if (!stg_cursor_text(&c, "<... ") || !stg_cursor_word(&c, &l->name, &l->name_len) || !stg_cursor_text(&c, " resumed>")) {
+    if (!stg_cursor_text(&c, "<... ") || !stg_cursor_word(&c, &l->name, &l->name_len) ||
+        !stg_cursor_text(&c, " resumed>")) {
         return false;
     }
     const char *close = find_close(c.at, c.end);
@@ -228,22 +233,22 @@ static bool read_resumed(struct stg_cursor c, struct strace_line *l)
 }
 
 /* Where the part of the line ends that belongs to a call that has not returned, NULL when it is not one. */
-static const char *find_unfinished(const struct stg_cursor *c)
+static const char *find_unfinished(const struct stg_cursor *c, enum strace_what *what)
 {
     static const char *const marks[] = {"<unfinished ...>", "<detached ...>", "<ptrace(SYSCALL):No such process>"};
     struct stg_cursor trimmed = *c;
     while (trimmed.end > trimmed.at && (trimmed.end[-1] == ' ' || trimmed.end[-1] == '\r')) {
         trimmed.end--;
     }
+    *what = STRACE_UNFINISHED;
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
         const size_t len = strlen(marks[i]);
         if (stg_cursor_left(&trimmed) >= len && memcmp(trimmed.end - len, marks[i], len) == 0) {
             return trimmed.end - len;
         }
     }
-    /* strace's own message in the middle of a line; " <unfinished ...>" follows on a line of its own. */
-    const char *message = memmem(c->at, stg_cursor_left(c), "strace: Process ", 16);
-    return message;
+    *what = STRACE_BROKEN;
+    return memmem(c->at, stg_cursor_left(c), MESSAGE, strlen(MESSAGE));
 }
 
 static bool read_call(struct stg_cursor c, struct strace_line *l)
@@ -258,11 +263,10 @@ static bool read_call(struct stg_cursor c, struct strace_line *l)
         read_args((struct stg_cursor){c.at, close}, l);
         return true;
     }
-    const char *stop = find_unfinished(&c);
+    const char *stop = find_unfinished(&c, &l->what);
     if (stop == NULL) {
         return false;
     }
-    l->what = STRACE_UNFINISHED;
     read_args((struct stg_cursor){c.at, stop}, l);
     return true;
 }
@@ -275,14 +279,44 @@ bool strace_line_read(struct strace_line *out, const char *line, size_t len)
     return stg_cursor_begins(&c, "<... ") ? read_resumed(c, out) : read_call(c, out);
 }
 
-bool strace_line_known(const char *line, size_t len)
+bool strace_line_continue(struct strace_line *out, const char *line, size_t len)
+{
+    const char *close = find_close(line, line + len);
+    *out = (struct strace_line){0};
+    return close != NULL && read_result((struct stg_cursor){close + 1, line + len}, out);
+}
+
+bool strace_line_known(const char *line, size_t len, int32_t *gone)
 {
     struct stg_cursor c = stg_cursor_of(line, len);
     struct strace_line l = {0};
-    if (stg_cursor_begins(&c, "strace: Process ")) {
+    *gone = 0;
+    if (stg_cursor_begins(&c, MESSAGE)) {
         return true;
     }
     read_prefix(&c, &l);
-    return stg_cursor_begins(&c, "+++ exited with ") || stg_cursor_begins(&c, "+++ killed by ") ||
-           stg_cursor_begins(&c, "--- SIG") || stg_cursor_begins(&c, "--- stopped by ");
+    if (stg_cursor_begins(&c, "+++ exited with ") || stg_cursor_begins(&c, "+++ killed by ")) {
+        *gone = l.tid;
+        return true;
+    }
+    return stg_cursor_begins(&c, "--- SIG") || stg_cursor_begins(&c, "--- stopped by ");
+}
+
+int32_t strace_line_attached(const char *line, size_t len)
+{
+    int32_t tid = 0;
+    const char *at = memmem(line, len, MESSAGE, strlen(MESSAGE));
+    if (at == NULL) {
+        return 0;
+    }
+    struct stg_cursor c = {at + strlen(MESSAGE), line + len};
+    return stg_cursor_id(&c, &tid) && stg_cursor_begins(&c, " attached") ? tid : 0;
+}
+
+int32_t strace_line_bracketed(const char *line, size_t len)
+{
+    struct stg_cursor c = stg_cursor_of(line, len);
+    struct strace_line l = {0};
+    read_thread(&c, &l);
+    return l.bracketed ? l.tid : 0;
 }

@@ -14,7 +14,12 @@ enum strace_time {
     STRACE_TIME_DAY,   /* -tt: time of day */
 };
 
-enum strace_what { STRACE_CALL, STRACE_UNFINISHED, STRACE_RESUMED };
+enum strace_what {
+    STRACE_CALL,       /* whole */
+    STRACE_UNFINISHED, /* its beginning */
+    STRACE_BROKEN,     /* its beginning, cut by a message of strace; the next line goes on where it stopped */
+    STRACE_RESUMED,    /* its end */
+};
 
 struct strace_line {
     enum strace_what what;
@@ -22,9 +27,9 @@ struct strace_line {
     uint64_t ts_ns, duration_ns;
     const char *name; /* borrowed from the line */
     size_t name_len;
-    int32_t tid;      /* 0: no prefix */
-    bool bracketed;   /* the prefix is "[pid N]" */
-    bool has_exit;    /* the call returned */
+    int32_t tid;             /* 0: no prefix */
+    bool bracketed;          /* the prefix is "[pid N]" */
+    bool has_exit;           /* the call returned */
     bool has_ret, ret_class; /* ret is known; only its class is */
     bool has_duration;
     int64_t ret;
@@ -34,7 +39,14 @@ struct strace_line {
 
 /* True when the line is a system call or a part of one. Arguments are read up to the first that is not an integer. */
 bool strace_line_read(struct strace_line *out, const char *line, size_t len);
-/* True when it is another line that strace writes: "+++ exited", "--- SIGCHLD", "strace: Process". */
-bool strace_line_known(const char *line, size_t len);
+/* True when the line is the rest of one that was STRACE_BROKEN and its call returned; only the result is set. */
+bool strace_line_continue(struct strace_line *out, const char *line, size_t len);
+/* True when it is another line that strace writes: "+++ exited", "--- SIGCHLD", "strace: Process". *gone = the thread
+ * that the line says has ended, 0 when it says nothing of the kind. */
+bool strace_line_known(const char *line, size_t len, int32_t *gone);
+/* The thread of "strace: Process N attached" anywhere in the line, 0 when there is none. */
+int32_t strace_line_attached(const char *line, size_t len);
+/* The thread of a "[pid N]" prefix, 0 when there is none. */
+int32_t strace_line_bracketed(const char *line, size_t len);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define DAY_NS (UINT64_C(86400) * 1000000000)
 
@@ -63,6 +64,12 @@ void stg_text_info(const struct stg_source *s, struct stg_source_info *out)
     };
 }
 
+bool stg_text_is_regular(const char *path)
+{
+    struct stat st;
+    return strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 struct stg_event *stg_text_put(struct stg_text *t, enum stg_event_kind kind, uint64_t n_lost)
 {
     if (t->n == STG_TEXT_BATCH) {
@@ -88,8 +95,9 @@ static enum stg_status intern(struct stg_text *t, struct stg_strings *table, con
         return STG_OK;
     }
     if (stg_strings_count(table) >= STG_TEXT_MAX_NAMES) {
-        return stg_text_fail(t, "more than %d different %s: the file is damaged or of another format; name the right one "
-                                "with --format",
+        return stg_text_fail(t,
+                             "more than %d different %s: the file is damaged or of another format; name the right one "
+                             "with --format",
                              STG_TEXT_MAX_NAMES, what);
     }
     return stg_strings_put(table, text, len, id);
@@ -139,8 +147,9 @@ enum stg_status stg_text_check_known(const struct stg_text *t, bool any, const c
     if (any) {
         return STG_OK;
     }
-    return stg_fail(STG_ERR_INPUT, "%s: no %s in it: give the text that the tracer wrote, or name its format with --format",
-                    t->file, what);
+    return stg_fail(STG_ERR_INPUT,
+                    "%s: no %s in it: give the text that the tracer wrote, or name its format with --format", t->file,
+                    what);
 }
 
 /* --- The cursor --- */
@@ -289,7 +298,8 @@ bool stg_cursor_daytime(struct stg_cursor *c, uint64_t *ns)
 bool stg_cursor_word(struct stg_cursor *c, const char **word, size_t *len)
 {
     const char *at = c->at;
-    while (at < c->end && ((*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9') || *at == '_')) {
+    while (at < c->end &&
+           ((*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9') || *at == '_')) {
         at++;
     }
     if (at == c->at) {

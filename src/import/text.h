@@ -1,5 +1,6 @@
-/* Text import, inside: what the sources that read text have in common: lines in, batches of events out, and a cursor over a
- * line. A source of this kind is a struct that begins with struct stg_text and a `step` that puts a few events at a time. */
+/* Text import, inside: what the sources that read text have in common: lines in, batches of events out, and a cursor
+ * over a line. A source of this kind is a struct that begins with struct stg_text and a `step` that puts a few events
+ * at a time. */
 #ifndef STG_IMPORT_TEXT_H
 #define STG_IMPORT_TEXT_H
 
@@ -10,27 +11,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STG_TEXT_BATCH 1024                     /* events per batch */
-#define STG_TEXT_STEP 8                         /* events that one step may put */
-#define STG_TEXT_MAX_NAMES 65536                /* different names (and, apart from them, thread names) of one source */
+#define STG_TEXT_BATCH        1024              /* events per batch */
+#define STG_TEXT_STEP         8                 /* events that one step may put */
+#define STG_TEXT_MAX_NAMES    65536             /* different names (and, apart from them, thread names) of one source */
 #define STG_TEXT_MAX_NAME_LEN 255               /* bytes; longer names are cut */
-#define STG_TEXT_LINE_MAX ((size_t)1 << 20)     /* bytes of a line of a tracer's text */
+#define STG_TEXT_LINE_MAX     ((size_t)1 << 20) /* bytes of a line of a tracer's text */
 #define STG_TEXT_SEQUENCE_MAX ((size_t)64 << 20) /* bytes of a line that holds a whole sequence */
 
 struct stg_text {
     struct stg_source source;
-    char *path;             /* as given; owned */
-    const char *file;       /* the file being read, for messages; borrowed */
+    char *path;              /* as given; owned */
+    const char *file;        /* the file being read, for messages; borrowed */
     struct stg_lines *lines; /* owned; NULL between files */
-    bool reversed;          /* lines are read from the end: numbers in messages count from there */
-    bool ended;             /* set by step: nothing follows */
+    bool reversed;           /* lines are read from the end: numbers in messages count from there */
+    bool ended;              /* set by step: nothing follows */
     bool has_sequences, has_clock;
     struct stg_event *events; /* (STG_TEXT_BATCH) owned */
-    size_t n;               /* events in the batch */
+    size_t n;                 /* events in the batch */
     uint64_t n_events, n_lost, n_gaps, n_skipped;
-    uint64_t n_serial;      /* events so far, for sources without time */
-    uint64_t done_before;   /* bytes of the files that were read to their end */
-    uint64_t total;         /* bytes of all files; 0: those of the open one */
+    uint64_t n_serial;    /* events so far, for sources without time */
+    uint64_t done_before; /* bytes of the files that were read to their end */
+    uint64_t total;       /* bytes of all files; 0: those of the open one */
     /* Puts at most STG_TEXT_STEP events. */
     enum stg_status (*step)(struct stg_text *t) STG_MUST_USE;
 };
@@ -43,8 +44,11 @@ void stg_text_fini(struct stg_text *t);
 enum stg_status stg_text_next(struct stg_source *s, const struct stg_event **events, size_t *n) STG_MUST_USE;
 void stg_text_info(const struct stg_source *s, struct stg_source_info *out);
 
-/* A zeroed event at the end of the batch, counted by its kind; NULL when a step puts more than it may. The fields are the
- * caller's to set before its step ends. */
+/* True when path can be read twice: a regular file, not a pipe or standard input. */
+bool stg_text_is_regular(const char *path);
+
+/* A zeroed event at the end of the batch, counted by its kind; NULL when a step puts more than it may. The fields are
+ * the caller's to set before its step ends. */
 struct stg_event *stg_text_put(struct stg_text *t, enum stg_event_kind kind, uint64_t n_lost);
 
 /* The id of a name or thread name; STG_ERR_INPUT beyond STG_TEXT_MAX_NAMES different ones. */
@@ -98,7 +102,8 @@ struct stg_daytime {
 };
 uint64_t stg_daytime_unwrap(struct stg_daytime *d, uint64_t ns);
 
-/* What a probe finds in the first bytes of a file: lines that match, of those that are complete and not blank. 0 … 100. */
+/* What a probe finds in the first bytes of a file, 0 … 100: lines that match, of those that are complete and not
+ * blank. */
 int stg_text_probe(const uint8_t *head, size_t n_head, bool (*match)(const char *line, size_t len));
 
 #endif

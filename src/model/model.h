@@ -96,10 +96,12 @@ struct stg_model_ops {
 
     /* The kind's own tensors and metadata; the base (recipe, vocabulary, symbols, extras) is done by model.c. */
     enum stg_status (*save)(const struct stg_model *m, struct stg_tensors_writer *w) STG_MUST_USE;
-    enum stg_status (*load)(struct stg_model **out, const struct stg_tensors *t) STG_MUST_USE;
+    /* vocab and symbols (borrowed) are those of the file, already checked; sizes must fit them. */
+    enum stg_status (*load)(struct stg_model **out, const struct stg_tensors *t, const struct stg_vocab *vocab,
+                            const struct stg_symbols *symbols) STG_MUST_USE;
     /* *facts: a new JSON object (sizes, parameters, order); NULL when memory is out. */
     json_t *(*describe)(const struct stg_model *m);
-    void (*free)(struct stg_model *m);
+    void (*free)(struct stg_model *m); /* its own part and m itself; the base was freed by model.c */
 };
 
 /* Every implementation begins with this. */

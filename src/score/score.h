@@ -7,13 +7,14 @@
 #include "model/model.h"
 #include "token/token.h"
 
-/* Aggregates of the surprisals (nats) of a sequence's scored tokens. Mean and maximum swap rank between data sets (ANCHORS-like
- * finding in ARCHITECTURE.md), so several are kept. */
+/* Aggregates of the surprisals (nats) of a sequence's scored tokens. Which of them tells best differs between data sets, so
+ * several are kept. */
 enum stg_aggregate {
     STG_AGGREGATE_MEAN,   /* its exp is the perplexity, the paper's score */
     STG_AGGREGATE_MEDIAN,
-    STG_AGGREGATE_WINDOW, /* maximum over windows of 16 consecutive tokens of a walk of the mean within the window */
-    STG_AGGREGATE_UPPER,  /* 0.95 quantile */
+    STG_AGGREGATE_WINDOW, /* highest mean of 16 consecutive tokens of a walk; a shorter walk counts as if followed by tokens
+                             of surprisal 0, unless the whole sequence is shorter */
+    STG_AGGREGATE_UPPER,  /* 0.95 quantile, interpolated (Hyndman and Fan 1996, type 7) */
     STG_AGGREGATES,
 };
 _Static_assert(STG_AGGREGATES == STG_MODEL_AGGREGATES, "the model file stores one calibration column per aggregate");
@@ -33,6 +34,9 @@ struct stg_score {
     int32_t tid, pid;
 };
 
+/* All of a score but values and tokens, from the sequence. */
+void stg_score_describe(struct stg_score *out, const struct stg_seq *seq);
+
 /* Scores every sequence of the corpus on the pool's threads. scores has room for corpus->n; order = corpus order; the result
  * does not depend on the number of threads. Memory: one batch of at most 32,768 tokens (or one sequence) per thread. */
 enum stg_status stg_score_corpus(const struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool,
@@ -43,7 +47,8 @@ enum stg_status stg_score_corpus(const struct stg_model *m, const struct stg_cor
 enum stg_status stg_score_events(const struct stg_model *m, const struct stg_seq *seq, float *surprisal, double *end_sum)
     STG_MUST_USE;
 
-/* Aggregates of n surprisals (one walk after another, lengths in walk_len). Reorders nothing. */
+/* Aggregates of surprisals (one walk after another, lengths in walk_len); all 0 when there are none. STG_ERR_INTERNAL for one
+ * that is not a number. */
 enum stg_status stg_aggregate_values(const float *surprisal, const size_t *walk_len, size_t n_walks,
                                      float out[STG_AGGREGATES]) STG_MUST_USE;
 

@@ -92,10 +92,12 @@ struct stg_cutter;
  * delivered early, flagged and counted as truncated; plus 64 bytes per thread and at most 256 MiB of contexts.
  *
  * Sequences are delivered in order of their end in the stream of events. What still is open at the end of a trace is dropped
- * and counted (request, accept, given), or delivered in order of its beginning (thread, process, window). */
+ * and counted (request, accept, given, a window that is not full), or delivered in order of its beginning (thread, process). */
 enum stg_status stg_cutter_new(struct stg_cutter **out, const struct stg_recipe *recipe, struct stg_vocab *vocab,
                                stg_cut_take take, void *context) STG_MUST_USE;
 void stg_cutter_free(struct stg_cutter *c);
+/* Another bound on the logs than 512 MiB (contexts: half of it), for tests and small machines. */
+void stg_cutter_limit(struct stg_cutter *c, size_t bytes);
 /* Begins a trace, after finishing the one before. names and comms are borrowed until the trace is finished. */
 enum stg_status stg_cutter_begin(struct stg_cutter *c, uint32_t i_trace, const struct stg_strings *names,
                                  const struct stg_strings *comms) STG_MUST_USE;

@@ -8,9 +8,9 @@
 
 void cut_columns_fini(struct cut_columns *k)
 {
-    void *const all[] = {k->call,          k->phase,        k->ret,         k->time_ns,      k->thread,
-                         k->thread_tid,    k->thread_pid,   k->thread_proc, k->context_offset, k->context_from,
-                         k->context_call,  k->context_phase, k->context_ret, k->context_time_ns};
+    void *const all[] = {k->call,         k->phase,         k->ret,         k->time_ns,        k->thread,
+                         k->thread_tid,   k->thread_pid,    k->thread_proc, k->context_offset, k->context_from,
+                         k->context_call, k->context_phase, k->context_ret, k->context_time_ns};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         stg_mem_free(all[i]);
     }
@@ -48,10 +48,8 @@ static enum stg_status reserve_events(struct cut_columns *k, size_t need)
 static enum stg_status reserve_threads(struct cut_columns *k, size_t need)
 {
     const struct column columns[] = {
-        {&k->thread_tid, sizeof *k->thread_tid},
-        {&k->thread_pid, sizeof *k->thread_pid},
-        {&k->thread_proc, sizeof *k->thread_proc},
-        {&k->context_offset, sizeof *k->context_offset},
+        {&k->thread_tid, sizeof *k->thread_tid},     {&k->thread_pid, sizeof *k->thread_pid},
+        {&k->thread_proc, sizeof *k->thread_proc},   {&k->context_offset, sizeof *k->context_offset},
         {&k->context_from, sizeof *k->context_from},
     };
     return reserve(columns, 5, &k->cap_threads, need);
@@ -83,7 +81,9 @@ static enum stg_status resolve(struct stg_vocab *v, struct cut_ids *ids, const s
     STG_RETURN_IF_FAILED(add(v, stg_strings_get(names, name), id));
     /* What is unknown now may be known later, while the vocabulary grows. */
     if (v->frozen || *id != STG_TOKEN_UNKNOWN) {
+        const size_t before = ids->cap;
         STG_RETURN_IF_FAILED(stg_mem_grow(&ids->id, &ids->cap, (size_t)name + 1, sizeof *ids->id));
+        memset(ids->id + before, 0, (ids->cap - before) * sizeof *ids->id);
         ids->id[name] = *id;
     }
     return STG_OK;
@@ -161,7 +161,8 @@ static enum stg_status build_context(struct stg_cutter *c, const struct cut_open
     STG_RETURN_IF_FAILED(reserve_threads(k, seq->n_threads + 1));
     for (size_t i = 0; i < seq->n_threads; i++) {
         const size_t len = (size_t)k->context_offset[i];
-        const struct cut_row *rows = log->context + log->context_head + (uint32_t)(k->context_from[i] - base);
+        const uint32_t from = len > 0 ? (uint32_t)(k->context_from[i] - base) : 0;
+        const struct cut_row *rows = len > 0 ? log->context + log->context_head + from : NULL;
         STG_RETURN_IF_FAILED(reserve_context(k, n + len));
         k->context_offset[i] = n;
         for (size_t j = 0; j < len; j++, n++) {

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#define MAX_LOG_BYTES ((size_t)512 << 20)
 /* A log that shrinks below this keeps its memory. */
 #define KEEP_ROWS 4096
 
@@ -17,7 +16,8 @@ void cut_log_fini(struct cut_log *log)
 }
 
 /* Room for n more rows behind head + len: by moving to the front when half is free, else by growing. */
-static enum stg_status reserve(struct stg_cutter *c, struct cut_row **rows, size_t *cap, size_t *head, size_t len, size_t n)
+static enum stg_status reserve(struct stg_cutter *c, struct cut_row **rows, size_t *cap, size_t *head, size_t len,
+                               size_t n)
 {
     if (*head + len + n <= *cap) {
         return STG_OK;
@@ -87,10 +87,31 @@ void cut_log_close(struct stg_cutter *c, struct cut_open *open)
     trim(c, log);
 }
 
+/* Gives memory back where more than half of it is free. */
+static enum stg_status shrink(struct stg_cutter *c, struct cut_row **rows, size_t *cap, size_t *head, size_t len)
+{
+    if (len * 2 > *cap) {
+        return STG_OK;
+    }
+    struct cut_row *smaller = NULL;
+    size_t smaller_cap = 0;
+    STG_RETURN_IF_FAILED(stg_mem_grow(&smaller, &smaller_cap, len + 1, sizeof *smaller));
+    if (len > 0) {
+        memcpy(smaller, *rows + *head, len * sizeof *smaller);
+    }
+    c->bytes -= *cap * sizeof *smaller;
+    c->bytes += smaller_cap * sizeof *smaller;
+    stg_mem_free(*rows);
+    *rows = smaller;
+    *cap = smaller_cap;
+    *head = 0;
+    return STG_OK;
+}
+
 /* The bound on all logs: the longest one gives up its oldest sequence. */
 static enum stg_status relieve(struct stg_cutter *c)
 {
-    while (c->bytes > MAX_LOG_BYTES) {
+    while (c->bytes > c->bound) {
         struct cut_log *longest = NULL;
         for (struct cut_log *log = c->logs; log != NULL; log = log->next) {
             if (log->first != NULL && (longest == NULL || log->cap > longest->cap)) {
@@ -101,22 +122,9 @@ static enum stg_status relieve(struct stg_cutter *c)
             return STG_OK;
         }
         STG_RETURN_IF_FAILED(cut_truncate(c, longest->first));
-        if (longest->first != NULL && longest->len * 2 > longest->cap) {
-            continue;
-        }
-        /* Give the memory back; what is left moves to a smaller array. */
-        struct cut_row *smaller = NULL;
-        size_t cap = 0;
-        STG_RETURN_IF_FAILED(stg_mem_grow(&smaller, &cap, longest->len + 1, sizeof *smaller));
-        if (longest->len > 0) {
-            memcpy(smaller, longest->row + longest->head, longest->len * sizeof *smaller);
-        }
-        c->bytes -= longest->cap * sizeof *smaller;
-        c->bytes += cap * sizeof *smaller;
-        stg_mem_free(longest->row);
-        longest->row = smaller;
-        longest->cap = cap;
-        longest->head = 0;
+        STG_RETURN_IF_FAILED(shrink(c, &longest->row, &longest->cap, &longest->head, longest->len));
+        STG_RETURN_IF_FAILED(
+            shrink(c, &longest->context, &longest->context_cap, &longest->context_head, longest->context_len));
     }
     return STG_OK;
 }
@@ -128,8 +136,8 @@ static enum stg_status save_context(struct stg_cutter *c, struct cut_log *log, s
     if (c->recipe.n_context == 0 || t->last > log->last->begin) {
         return STG_OK;
     }
-    STG_RETURN_IF_FAILED(reserve(c, &log->context, &log->context_cap, &log->context_head, log->context_len,
-                                 c->recipe.n_context));
+    STG_RETURN_IF_FAILED(
+        reserve(c, &log->context, &log->context_cap, &log->context_head, log->context_len, c->recipe.n_context));
     const size_t n = cut_ring_copy(c, t, log->context + log->context_head + log->context_len);
     row->context = (uint32_t)log->context_end;
     row->n_context = (uint32_t)n & 0xFF;
@@ -151,5 +159,5 @@ enum stg_status cut_log_push(struct stg_cutter *c, struct cut_log *log, struct c
     while (log->first != NULL && log->end - log->first->begin > c->recipe.max_len) {
         STG_RETURN_IF_FAILED(cut_truncate(c, log->first));
     }
-    return c->bytes > MAX_LOG_BYTES ? relieve(c) : STG_OK;
+    return c->bytes > c->bound ? relieve(c) : STG_OK;
 }

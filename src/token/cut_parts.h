@@ -1,18 +1,19 @@
-/* Cut, parts: what cut.c (rules), cut_log.c (events kept), cut_threads.c (threads and processes) and cut_build.c (columns) share.
- * Private to token/. */
+/* Cut, parts: what cut.c (rules), cut_log.c (events kept), cut_threads.c (threads and processes) and cut_build.c
+ * (columns) share. Private to token/. */
 #ifndef STG_TOKEN_CUT_PARTS_H
 #define STG_TOKEN_CUT_PARTS_H
 
 #include "token/cut.h"
 
-#define CUT_NAME_NONE UINT32_C(0xFFFFFF) /* interning tables hold at most 2^24 names; ids fit 24 bits, this one is free */
+#define CUT_NAME_NONE                                                                                                  \
+    UINT32_C(0xFFFFFF) /* interning tables hold at most 2^24 names; ids fit 24 bits, this one is free */
 
 /* One system-call event as it is kept: 32 bytes. */
 struct cut_row {
-    int64_t ts_ns;          /* never before the row before it in its log */
-    int64_t ret;            /* as stored in a data set */
-    uint32_t thread;        /* index into the cutter's threads */
-    uint32_t name : 24;     /* id in the source's names */
+    int64_t ts_ns;      /* never before the row before it in its log */
+    int64_t ret;        /* as stored in a data set */
+    uint32_t thread;    /* index into the cutter's threads */
+    uint32_t name : 24; /* id in the source's names */
     uint32_t phase : 8;
     uint32_t comm : 24;     /* id in the source's comms */
     uint32_t n_context : 8; /* rows of context saved before this event, from cut_log.context[context - context_base] */
@@ -22,43 +23,43 @@ _Static_assert(sizeof(struct cut_row) == 32, "the bounds of cut.h count 32 bytes
 
 /* A sequence under way: the rows of its log from position `begin` on. */
 struct cut_open {
-    struct cut_open *prev, *next;   /* in its log, oldest first; unlinked once discarded or delivered early */
+    struct cut_open *prev, *next; /* in its log, oldest first; unlinked once discarded or delivered early */
     struct cut_open *next_of_thread;
-    struct cut_log *log;            /* NULL when it keeps no events: skipped, or delivered early */
-    uint64_t begin;                 /* position */
-    uint64_t context;               /* position in the log's context rows */
-    uint64_t lost;                  /* the cutter's lost count at its beginning */
+    struct cut_log *log; /* NULL when it keeps no events: skipped, or delivered early */
+    uint64_t begin;      /* position */
+    uint64_t context;    /* position in the log's context rows */
+    uint64_t lost;       /* the cutter's lost count at its beginning */
+    uint64_t serial;     /* thread, process and window cuts: number by beginning */
     int64_t begin_ns;
-    int64_t key;                    /* accept: the descriptor */
+    int64_t key; /* accept: the descriptor */
     int32_t tid, pid;
-    uint32_t flags;                 /* STG_SEQ_* */
+    uint32_t flags; /* STG_SEQ_* */
 };
 
 /* Recent events of one scope. Positions count all its events, kept or not, from 1. */
 struct cut_log {
-    struct cut_row *row;            /* (cap) rows head … head + len − 1 are kept */
+    struct cut_row *row; /* (cap) rows head … head + len − 1 are kept */
     size_t cap, head, len;
-    uint64_t end;                   /* position of the next event; row[head] has position end − len */
-    struct cut_row *context;        /* (context_cap) saved context rows, as above */
+    uint64_t end;            /* position of the next event; row[head] has position end − len */
+    struct cut_row *context; /* (context_cap) saved context rows, as above */
     size_t context_cap, context_head, context_len;
     uint64_t context_end;
-    int64_t now_ns;                 /* largest time so far */
-    struct cut_open *first, *last;  /* open sequences that keep events, oldest first */
-    struct cut_log *next;           /* list of all logs */
-    struct cut_open implicit;       /* the open one of thread, process and window cuts */
-    bool muted;                     /* its implicit sequence has been cut off: nothing more is taken */
+    int64_t now_ns;                /* largest time so far */
+    struct cut_open *first, *last; /* open sequences that keep events, oldest first */
+    struct cut_log *next;          /* list of all logs */
+    struct cut_open implicit;      /* the open one of thread, process and window cuts */
+    bool muted;                    /* its implicit sequence has been cut off: nothing more is taken */
 };
 
 struct cut_thread {
     int32_t tid, pid;
-    struct cut_log *log;            /* of its scope; NULL until needed */
-    struct cut_open *opens;         /* that its begin markers or accepts opened */
-    uint64_t last;                  /* position in log after its last event; 0 = none */
-    uint32_t call;                  /* name of the system call that it is in; CUT_NAME_NONE = none */
-    uint32_t accepting;             /* unused by other rules: nonzero while in accept */
-    uint32_t ring;                  /* context ring, CUT_NO_RING = none */
+    struct cut_log *log;    /* of its scope; NULL until needed */
+    struct cut_open *opens; /* that its begin markers or accepts opened */
+    uint64_t last;          /* position in log after its last event; 0 = none */
+    uint32_t call;          /* name of the system call that it is in; CUT_NAME_NONE = none */
+    uint32_t ring;          /* context ring, CUT_NO_RING = none */
     uint8_t ring_len, ring_next;
-    uint16_t local;                 /* index in the sequence being built, when serial is that of the build */
+    uint16_t local; /* index in the sequence being built, when serial is that of the build */
     uint64_t serial;
 };
 
@@ -75,7 +76,15 @@ struct cut_map {
     size_t n_slots;
 };
 
-enum cut_name_kind { CUT_NAME_NEW = 0, CUT_NAME_OTHER, CUT_NAME_BEGIN, CUT_NAME_END, CUT_NAME_ACCEPT, CUT_NAME_CLOSE, CUT_NAME_EXIT };
+enum cut_name_kind {
+    CUT_NAME_NEW = 0,
+    CUT_NAME_OTHER,
+    CUT_NAME_BEGIN,
+    CUT_NAME_END,
+    CUT_NAME_ACCEPT,
+    CUT_NAME_CLOSE,
+    CUT_NAME_EXIT
+};
 
 /* Columns of the sequence being delivered; memory is reused. */
 struct cut_columns {
@@ -97,7 +106,7 @@ struct cut_columns {
 
 /* Ids of one source's names in the vocabulary, looked up once each. */
 struct cut_ids {
-    uint16_t *id;   /* (cap) STG_TOKEN_MASK = not looked up; with a vocabulary that grows, UNKNOWN is not kept either */
+    uint16_t *id; /* (cap) STG_TOKEN_MASK = not looked up; with a vocabulary that grows, UNKNOWN is not kept either */
     size_t cap;
 };
 
@@ -108,7 +117,7 @@ struct stg_cutter {
     void *context;
     const struct stg_strings *names, *comms; /* of the trace; NULL between traces */
     uint32_t i_trace;
-    uint64_t n_delivered;
+    uint64_t n_delivered, n_implicit;
 
     struct cut_thread *threads;
     size_t n_threads, cap_threads;
@@ -116,26 +125,26 @@ struct stg_cutter {
     struct cut_process *processes;
     size_t n_processes, cap_processes;
     struct cut_map process_map;
-    struct cut_log *logs;     /* list of all */
+    struct cut_log *logs; /* list of all */
     struct cut_log *system;
-    struct cut_open *given;   /* STG_CUT_GIVEN: the open one */
+    struct cut_open *given; /* STG_CUT_GIVEN: the open one */
     size_t n_open;
-    size_t bytes;             /* held by logs */
+    size_t bytes, bound; /* held by logs, and what they may hold; rings may hold half of that */
 
-    struct cut_row *rings;    /* (n_rings × n_context) */
-    uint32_t *ring_owner;     /* (n_rings) thread index */
+    struct cut_row *rings;                            /* (n_rings × n_context) */
+    uint32_t *ring_owner;                             /* (n_rings) thread index */
     size_t n_rings, cap_rings, cap_owners, next_ring; /* once the bound is reached, rings are taken over in turn */
 
-    uint8_t *name_kind;       /* (cap_kinds) enum cut_name_kind by name id */
+    uint8_t *name_kind; /* (cap_kinds) enum cut_name_kind by name id */
     size_t cap_kinds;
     struct cut_ids calls, procs, context_calls;
     struct cut_columns columns;
     uint64_t serial;
 
-    bool started;             /* first_ns is set */
-    int64_t first_ns;         /* the first begin marker, or event */
-    int64_t previous_ns;      /* of the previous event, to count what goes backwards */
-    uint64_t lost;            /* lost events of the trace so far */
+    bool started;        /* first_ns is set */
+    int64_t first_ns;    /* the first begin marker, or event */
+    int64_t previous_ns; /* of the previous event, to count what goes backwards */
+    uint64_t lost;       /* lost events of the trace so far */
     struct stg_cut_counts counts;
 };
 

@@ -6,8 +6,7 @@
 
 /* Linux never has more (PID_MAX_LIMIT is 2^22): a trace that does is damaged. */
 #define MAX_THREADS (SIZE_C(1) << 22)
-#define SIZE_C(x) ((size_t)(x))
-#define MAX_RING_BYTES (SIZE_C(256) << 20)
+#define SIZE_C(x)   ((size_t)(x))
 
 static size_t map_hash(int32_t id, size_t n_slots)
 {
@@ -143,7 +142,8 @@ enum stg_status cut_log_get(struct stg_cutter *c, struct cut_thread *t, struct c
 static enum stg_status ring_new(struct stg_cutter *c, uint32_t thread)
 {
     const size_t n_context = c->recipe.n_context;
-    const size_t bound = MAX_RING_BYTES / (n_context * sizeof *c->rings);
+    const size_t fit = c->bound / 2 / (n_context * sizeof *c->rings);
+    const size_t bound = fit > 0 ? fit : 1;
     size_t ring = c->n_rings;
     if (c->n_rings < bound) {
         STG_RETURN_IF_FAILED(stg_mem_grow(&c->ring_owner, &c->cap_owners, c->n_rings + 1, sizeof *c->ring_owner));

@@ -56,8 +56,8 @@ enum stg_status stg_cut_parse(const char *text, enum stg_cut *cut, uint64_t *win
     }
     const size_t i = find_name(cut_names, COUNT(cut_names), text);
     if (i >= COUNT(cut_names) || i == STG_CUT_WINDOW) {
-        return stg_fail(STG_ERR_USAGE, "%s: no such cut rule: one of auto, given, request, accept, thread, process, window:N",
-                        text);
+        return stg_fail(STG_ERR_USAGE,
+                        "%s: no such cut rule: one of auto, given, request, accept, thread, process, window:N", text);
     }
     *cut = (enum stg_cut)i;
     return STG_OK;
@@ -169,11 +169,11 @@ enum stg_status stg_recipe_save(const struct stg_recipe *r, struct stg_tensors_w
     for (uint32_t i = 0; i < r->n_skip_state; i++) {
         json_array_append_new(states, json_integer(r->skip_state[i]));
     }
-    json_t *json = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o}", "cut", stg_cut_name(r->cut), "scope",
-                             stg_scope_name(r->scope), "order", stg_order_name(r->order), "window",
-                             (json_int_t)r->window, "max_len", (json_int_t)r->max_len, "n_context",
-                             (json_int_t)r->n_context, "skip_first_ns", (json_int_t)r->skip_first_ns, "begin", r->begin,
-                             "end", r->end, "skip_state", states);
+    json_t *json =
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o}", "cut", stg_cut_name(r->cut), "scope",
+                  stg_scope_name(r->scope), "order", stg_order_name(r->order), "window", (json_int_t)r->window,
+                  "max_len", (json_int_t)r->max_len, "n_context", (json_int_t)r->n_context, "skip_first_ns",
+                  (json_int_t)r->skip_first_ns, "begin", r->begin, "end", r->end, "skip_state", states);
     text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
     if (text == NULL) {
         status = stg_fail(STG_ERR_USAGE, "recipe: cannot be written: are the markers' names UTF-8?");
@@ -239,6 +239,7 @@ enum stg_status stg_recipe_load(struct stg_recipe *out, const struct stg_tensors
     const bool good = json != NULL && load_fields(out, json);
     json_decref(json);
     return good ? STG_OK
-                : stg_fail(STG_ERR_INPUT, "%s: metadata: recipe is missing or not one: the file is damaged, make it again",
+                : stg_fail(STG_ERR_INPUT,
+                           "%s: metadata: recipe is missing or not one: the file is damaged, make it again",
                            stg_tensors_path(t));
 }

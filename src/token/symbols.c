@@ -11,15 +11,15 @@
  * bits 0–15 the call, 16–17 the phase, 18–33 the return class (stg_ret_errno_class). */
 struct stg_symbols {
     unsigned fields;
-    uint64_t *key;   /* (n) key of each symbol; the special tokens have their id */
+    uint64_t *key; /* (n) key of each symbol; the special tokens have their id */
     size_t n, cap;
-    uint32_t *slot;  /* (n_slots) id, 0 = free (no key has the id of [MASK]) */
-    size_t n_slots;  /* a power of two, at least twice n */
+    uint32_t *slot; /* (n_slots) id, 0 = free (no key has the id of [MASK]) */
+    size_t n_slots; /* a power of two, at least twice n */
 };
 
 #define KEY_PHASE_SHIFT 16
-#define KEY_RET_SHIFT 18
-#define KEY_LIMIT (UINT64_C(1) << 34)
+#define KEY_RET_SHIFT   18
+#define KEY_LIMIT       (UINT64_C(1) << 34)
 /* (calls) × (phases) × (classes) could be more; a model of that many symbols is not one. */
 #define MAX_SYMBOLS (UINT32_C(1) << 24)
 

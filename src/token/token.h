@@ -29,6 +29,9 @@ enum { STG_RET_NONE = 0, STG_RET_SUCCESS = 1, STG_RET_FAILURE = 2 };
 /* Stored where only failure is known, not its errno. */
 #define STG_RET_FAILED (INT64_MIN + 1)
 
+/* Times and durations stay within ±2^62 ns (146 years), so that their differences never overflow. */
+#define STG_TIME_MAX (INT64_C(1) << 62)
+
 enum stg_order { STG_ORDER_TIME, STG_ORDER_THREAD };
 
 /* Which fields make up the symbol that a model predicts. */

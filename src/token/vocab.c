@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* Names are cut to what an interning table takes; longer ones occur in damaged traces only. */
-#define MAX_NAME 4000
+#define MAX_NAME  4000
 #define MAX_NAMES 65535
 
 static const char *const specials[STG_TOKEN_SPECIALS] = {"[MASK]", "[UNKNOWN]", "[START]", "[END]", "[TRUNCATE]"};
@@ -77,7 +77,10 @@ static size_t utf8_len(const unsigned char *p, size_t left)
     if (p[0] < 0x80) {
         return 1;
     }
-    const size_t n = p[0] >= 0xC2 && p[0] < 0xE0 ? 2 : p[0] >= 0xE0 && p[0] < 0xF0 ? 3 : p[0] >= 0xF0 && p[0] < 0xF5 ? 4 : 0;
+    const size_t n = p[0] >= 0xC2 && p[0] < 0xE0   ? 2
+                     : p[0] >= 0xE0 && p[0] < 0xF0 ? 3
+                     : p[0] >= 0xF0 && p[0] < 0xF5 ? 4
+                                                   : 0;
     if (n == 0 || n > left) {
         return 0;
     }
@@ -122,7 +125,8 @@ static enum stg_status put(struct stg_strings *s, bool frozen, const char *text,
     uint32_t found = stg_strings_find(s, text, len);
     if (found == STG_STRINGS_NONE && !frozen) {
         if (stg_strings_count(s) >= MAX_NAMES) {
-            return stg_fail(STG_ERR_INPUT, "more than %d different names: freeze the vocabulary with --vocab", MAX_NAMES);
+            return stg_fail(STG_ERR_INPUT, "more than %d different names: freeze the vocabulary with --vocab",
+                            MAX_NAMES);
         }
         STG_RETURN_IF_FAILED(stg_strings_put(s, text, len, &found));
     }

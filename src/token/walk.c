@@ -13,16 +13,16 @@ struct stg_walker {
     int32_t *pid, *tid;
     int64_t *elapsed; /* one more row per walk, for END */
     uint32_t *index;
-    size_t cap;       /* rows of each column above */
+    size_t cap; /* rows of each column above */
 
     struct walk_range *range; /* (n_walks) */
     size_t n_range, cap_range;
 };
 
 struct walk_range {
-    size_t first;         /* row */
+    size_t first; /* row */
     size_t n, n_context;
-    size_t left;          /* events that still fit while filling */
+    size_t left; /* events that still fit while filling */
     int64_t last_ns;
     bool start, end;
 };
@@ -55,8 +55,8 @@ static enum stg_status reserve(struct stg_walker *w, size_t rows)
         void *array;
         size_t size;
     } columns[] = {
-        {&w->call, sizeof *w->call}, {&w->phase, sizeof *w->phase},     {&w->ret, sizeof *w->ret},
-        {&w->proc, sizeof *w->proc}, {&w->pid, sizeof *w->pid},         {&w->tid, sizeof *w->tid},
+        {&w->call, sizeof *w->call},   {&w->phase, sizeof *w->phase},     {&w->ret, sizeof *w->ret},
+        {&w->proc, sizeof *w->proc},   {&w->pid, sizeof *w->pid},         {&w->tid, sizeof *w->tid},
         {&w->index, sizeof *w->index}, {&w->elapsed, sizeof *w->elapsed},
     };
     if (rows <= w->cap) {
@@ -129,8 +129,9 @@ static enum stg_status begin_time(struct stg_walker *w, const struct stg_seq *se
     return STG_OK;
 }
 
-/* Whether a thread's walk ends with the sequence. Without stored context every thread's part stands for itself and has both
- * ends. With context a thread goes on after the sequence, except that the cut rule saw the end on the thread it followed. */
+/* Whether a thread's walk ends with the sequence. Without stored context every thread's part stands for itself and has
+ * both ends. With context a thread goes on after the sequence, except that the cut rule saw the end on the thread it
+ * followed. */
 static bool thread_ends(const struct stg_seq *seq, size_t thread)
 {
     if (seq->flags & STG_SEQ_TRUNCATED) {

@@ -27,9 +27,10 @@ struct stg_train_settings {
     double max_epochs;       /* 0 = no bound */
     double budget_s;         /* wall-clock seconds, 0 = no bound; the time spent before a resume counts */
     uint64_t seed;
-    uint32_t valid_sequences;/* at most this many of valid, evenly spaced, per evaluation */
+    uint32_t valid_sequences;/* at most this many of valid, evenly spaced, per evaluation; 0 = all */
     const char *checkpoint;  /* path, NULL = none; written at every evaluation and on interruption, removed by the caller */
     const char *log;         /* NDJSON training log, NULL = none; appended on resume */
+    struct stg_progress *progress; /* started by the caller in tokens, NULL = none; its total is set here when it is known */
 };
 
 void stg_train_settings_default(struct stg_train_settings *s);
@@ -49,8 +50,10 @@ struct stg_train_result {
 enum stg_status stg_train(struct stg_model *m, const struct stg_corpus *train, const struct stg_corpus *valid,
                           const struct stg_train_settings *s, struct stg_pool *pool, struct stg_train_result *out) STG_MUST_USE;
 
-/* Goes on from a checkpoint: *m is the checkpoint's model. The corpora, the settings that shape the run and the number of threads
- * must be those of the first call (a digest is checked, STG_ERR_MISMATCH otherwise); the result is the same to the bit. */
+/* Goes on from the checkpoint s->checkpoint: *m is its model, owned by the caller (NULL on failures before it is loaded). The corpora, the
+ * settings that shape the run and the number of threads must be those of the first call (a digest is checked, STG_ERR_MISMATCH
+ * otherwise); the result is the same to the bit. What only says when to stop (budget_s, max_updates, max_epochs, stop_after) may
+ * differ. */
 enum stg_status stg_train_resume(struct stg_model **m, const struct stg_corpus *train, const struct stg_corpus *valid,
                                  const struct stg_train_settings *s, struct stg_pool *pool,
                                  struct stg_train_result *out) STG_MUST_USE;

@@ -1,0 +1,267 @@
+/* strange prepare: traces to a data set. */
+#include "cli/commands.h"
+#include "cli/facts.h"
+#include "cli/input.h"
+#include "cli/output.h"
+#include "cli/prepare_traces.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <string.h>
+
+#define NOT_GIVEN UINT32_MAX
+
+struct settings {
+    bool json;
+    const char *out, *preset, *cut, *scope, *order, *begin, *end, *vocab, *format;
+    int64_t skip_first_ns; /* −1: not given */
+    uint64_t max_len;      /* 0: not given */
+    uint32_t context;
+};
+
+static enum stg_status copy_marker(char *to, size_t cap, const char *option, const char *name)
+{
+    if (name == NULL) {
+        return STG_OK;
+    }
+    if (strncmp(name, "uprobe:", 7) == 0) {
+        return stg_fail(STG_ERR_USAGE, "%s: uprobes are for recording: give the name of the marker event in the trace", option);
+    }
+    if (strlen(name) >= cap) {
+        return stg_fail(STG_ERR_USAGE, "%s: the name is longer than %zu bytes", option, cap - 1);
+    }
+    memcpy(to, name, strlen(name) + 1);
+    return STG_OK;
+}
+
+static enum stg_status make_recipe(struct stg_recipe *r, const struct settings *s)
+{
+    if (s->preset != NULL) {
+        stg_recipe_paper(r);
+    } else {
+        stg_recipe_default(r);
+    }
+    if (s->cut != NULL) {
+        const enum stg_status status = stg_cut_parse(s->cut, &r->cut, &r->window);
+        if (status != STG_OK) {
+            return stg_context(status, "--cut");
+        }
+    }
+    if (s->scope != NULL) {
+        STG_RETURN_IF_FAILED(stg_scope_parse(s->scope, &r->scope));
+    }
+    if (s->order != NULL) {
+        STG_RETURN_IF_FAILED(stg_order_parse(s->order, &r->order));
+        r->n_context = r->order == STG_ORDER_TIME ? 0 : r->n_context; /* contexts are stored for thread order */
+    }
+    if (s->context != NOT_GIVEN) {
+        r->n_context = s->context;
+    }
+    if (s->max_len > 0) {
+        r->max_len = s->max_len;
+    }
+    if (s->skip_first_ns >= 0) {
+        r->skip_first_ns = s->skip_first_ns;
+    }
+    if ((s->begin == NULL) != (s->end == NULL)) {
+        return stg_fail(STG_ERR_USAGE, "--begin and --end go together: give both or neither");
+    }
+    if (s->begin != NULL && r->cut == STG_CUT_AUTO) {
+        r->cut = STG_CUT_REQUEST;
+    }
+    STG_RETURN_IF_FAILED(copy_marker(r->begin, sizeof r->begin, "--begin", s->begin));
+    STG_RETURN_IF_FAILED(copy_marker(r->end, sizeof r->end, "--end", s->end));
+    return stg_recipe_check(r);
+}
+
+/* The vocabulary of a model or a data set, frozen; or a new one. */
+static enum stg_status make_vocab(struct stg_vocab *v, const struct settings *s)
+{
+    if (s->vocab == NULL) {
+        return stg_vocab_init(v);
+    }
+    enum stg_kind kind;
+    STG_RETURN_IF_FAILED(stg_kind_of(s->vocab, &kind));
+    if (kind == STG_KIND_TRACE) {
+        return stg_fail(STG_ERR_INPUT, "--vocab: %s is neither a model nor a data set", s->vocab);
+    }
+    struct stg_tensors *t = NULL;
+    STG_RETURN_IF_FAILED(stg_tensors_open(&t, s->vocab, NULL, -1));
+    const enum stg_status status = stg_vocab_load(v, t);
+    stg_tensors_free(t);
+    return status;
+}
+
+static void add_counts(struct stg_cut_counts *sum, const struct stg_cut_counts *c)
+{
+    sum->n_events += c->n_events;
+    sum->n_lost += c->n_lost;
+    sum->n_gaps += c->n_gaps;
+    sum->n_sequences += c->n_sequences;
+    sum->n_skipped += c->n_skipped;
+    sum->n_open += c->n_open;
+    sum->n_unmatched_end += c->n_unmatched_end;
+    sum->n_reopened += c->n_reopened;
+    sum->n_orphan_exits += c->n_orphan_exits;
+    sum->n_unfinished += c->n_unfinished;
+    sum->n_backward += c->n_backward;
+    sum->n_unknown += c->n_unknown;
+    sum->n_truncated += c->n_truncated;
+}
+
+static json_t *counts_json(const struct stg_cut_counts *c)
+{
+    const struct {
+        const char *key;
+        uint64_t value;
+    } all[] = {
+        {"sequences", c->n_sequences}, {"events", c->n_events},         {"lost", c->n_lost},
+        {"gaps", c->n_gaps},           {"skipped", c->n_skipped},       {"open_at_end", c->n_open},
+        {"unmatched_ends", c->n_unmatched_end}, {"reopened", c->n_reopened}, {"orphan_exits", c->n_orphan_exits},
+        {"unfinished_calls", c->n_unfinished},  {"backward_times", c->n_backward}, {"unknown_events", c->n_unknown},
+        {"cut_off", c->n_truncated},
+    };
+    json_t *object = json_object();
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (json_object_set_new(object, all[i].key, json_integer((json_int_t)all[i].value)) != 0) {
+            json_decref(object);
+            return NULL;
+        }
+    }
+    return object;
+}
+
+static enum stg_status print_json(const struct settings *s, const struct stg_recipe *r, const struct stg_vocab *v,
+                                  const struct stg_cut_counts *sum)
+{
+    enum stg_status status = STG_OK;
+    struct stg_buffer out = STG_BUFFER_INIT;
+    json_t *facts = json_object();
+    STG_TRY(stg_facts_put(facts, "data", stg_facts_string(s->out)));
+    STG_TRY(stg_facts_put(facts, "cut", json_string(stg_cut_name(r->cut))));
+    STG_TRY(stg_facts_put(facts, "order", json_string(stg_order_name(r->order))));
+    STG_TRY(stg_facts_put(facts, "calls", json_integer((json_int_t)stg_strings_count(v->calls))));
+    STG_TRY(stg_facts_put(facts, "processes", json_integer((json_int_t)stg_strings_count(v->procs))));
+    STG_TRY(stg_facts_put(facts, "counts", counts_json(sum)));
+    STG_TRY(stg_facts_json(&out, facts));
+    STG_TRY(stg_output_write(&out));
+out:
+    json_decref(facts);
+    stg_buffer_fini(&out);
+    return status;
+}
+
+static void say(const struct settings *s, const struct stg_recipe *r, const struct stg_cut_counts *c)
+{
+    char sequences[32], events[32];
+    stg_format_count(c->n_sequences, sequences, sizeof sequences);
+    stg_format_count(c->n_events, events, sizeof events);
+    stg_log(STG_LOG_INFO, "%s: %s sequences (cut by %s, %s order) from %s events", s->out, sequences, stg_cut_name(r->cut),
+            stg_order_name(r->order), events);
+    if (c->n_lost > 0 || c->n_gaps > 0) {
+        stg_log(STG_LOG_WARN, "%llu events were lost in %llu gaps of the recording; the sequences that they touch are marked",
+                (unsigned long long)c->n_lost, (unsigned long long)c->n_gaps);
+    }
+    if (c->n_truncated > 0) {
+        stg_log(STG_LOG_WARN, "%llu sequences were longer than %llu events and are cut off there (--max-len)",
+                (unsigned long long)c->n_truncated, (unsigned long long)r->max_len);
+    }
+    if (c->n_sequences == 0) {
+        stg_log(STG_LOG_WARN, "no sequences: %llu skipped, %llu still open at the end; try another --cut, or look with `strange info`",
+                (unsigned long long)c->n_skipped, (unsigned long long)c->n_open);
+    }
+}
+
+static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
+{
+    const struct settings *s = context;
+    enum stg_status status = STG_OK;
+    struct stg_recipe recipe;
+    struct stg_vocab vocab = {0};
+    struct stg_cut_counts *counts = NULL, sum = {0};
+    (void)exit_code;
+    if (s->out == NULL) {
+        return stg_fail(STG_ERR_USAGE, "-o DATA is missing: say where to write the data set");
+    }
+    STG_TRY(make_recipe(&recipe, s));
+    STG_TRY(make_vocab(&vocab, s));
+    STG_TRY(stg_mem_zeroed(&counts, cli->n_operands, sizeof *counts));
+    STG_TRY(stg_prepare_traces(s->out, cli->operands, cli->n_operands, s->format, &recipe, &vocab, counts, cli));
+    for (size_t i = 0; i < cli->n_operands; i++) {
+        add_counts(&sum, &counts[i]);
+    }
+    say(s, &recipe, &sum);
+    STG_TRY(s->json ? print_json(s, &recipe, &vocab, &sum) : STG_OK);
+out:
+    stg_mem_free(counts);
+    stg_vocab_fini(&vocab);
+    return status;
+}
+
+static void defaults(void *context)
+{
+    struct settings *s = context;
+    s->skip_first_ns = -1;
+    s->context = NOT_GIVEN;
+}
+
+static const struct stg_option options[] = {
+    {.name = "output", .letter = 'o', .arg = "DATA", .type = STG_OPTION_STRING, .offset = offsetof(struct settings, out),
+     .help = "where to write the data set"},
+    {.name = "preset", .arg = "NAME", .type = STG_OPTION_CHOICE, .choices = "paper", .offset = offsetof(struct settings, preset),
+     .help = "the published rule (arXiv 2309.02206): requests, all processes, time order"},
+    {.name = "cut", .arg = "RULE", .type = STG_OPTION_STRING, .choices = "auto|request|accept|thread|process|window:1000|given",
+     .offset = offsetof(struct settings, cut), .fallback = "auto",
+     .help = "what a sequence is: request (--begin to --end on a thread), accept (accept to close on a thread), thread, process, "
+             "window:N events, given (the trace's own); auto: given, else request where its markers occur, else thread"},
+    {.name = "scope", .arg = "SCOPE", .type = STG_OPTION_CHOICE, .choices = "system|process|thread",
+     .offset = offsetof(struct settings, scope), .fallback = "system", .help = "whose events belong to a sequence while it is open"},
+    {.name = "order", .arg = "ORDER", .type = STG_OPTION_CHOICE, .choices = "time|thread", .offset = offsetof(struct settings, order),
+     .fallback = "thread", .help = "thread: models see each thread's events apart; time: interleaved as they happened"},
+    {.name = "begin", .arg = "EVENT", .type = STG_OPTION_STRING, .offset = offsetof(struct settings, begin),
+     .fallback = "httpd:enter_event_handler", .help = "marker event that begins a request"},
+    {.name = "end", .arg = "EVENT", .type = STG_OPTION_STRING, .offset = offsetof(struct settings, end),
+     .fallback = "httpd:exit_event_handler", .help = "marker event that ends it"},
+    {.name = "skip-first", .arg = "TIME", .type = STG_OPTION_DURATION, .offset = offsetof(struct settings, skip_first_ns),
+     .fallback = "0", .help = "drop what begins earlier than this after the first begin (1s, 500ms): a warm-up"},
+    {.name = "max-len", .arg = "N", .type = STG_OPTION_U64, .offset = offsetof(struct settings, max_len), .min = 1, .max = 16777216,
+     .fallback = "65536", .help = "events of a sequence; longer ones are cut off and marked"},
+    {.name = "context", .arg = "N", .type = STG_OPTION_U32, .offset = offsetof(struct settings, context), .min = 0, .max = 255,
+     .fallback = "16 in thread order", .help = "earlier events of each thread to keep before a sequence"},
+    {.name = "vocab", .arg = "MODEL|DATA", .type = STG_OPTION_STRING, .offset = offsetof(struct settings, vocab),
+     .help = "use this vocabulary and add nothing: for data that goes with a model or with other data"},
+    {.name = "format", .arg = "FORMAT", .type = STG_OPTION_STRING, .choices = "ctf|perf|strace|sysdig|paper|intlist",
+     .offset = offsetof(struct settings, format), .fallback = "found by itself", .help = "read the traces as this format"},
+    {.name = "json", .type = STG_OPTION_FLAG, .offset = offsetof(struct settings, json), .help = "print the counts as one JSON object"},
+};
+
+static const char *const description[] = {
+    "Cuts traces into sequences (the events of one request, thread, process or window) and writes them with their vocabulary "
+    "as one data set. Reads CTF directories (LTTng, perf data convert --to-ctf), text of perf script, strace -f -ttt -T and sysdig, "
+    "integer lists, and the paper's data.txt. Memory stays bounded whatever the length of a trace.",
+    "Lost events are counted, stored, and mark the sequences that they touch.",
+    NULL,
+};
+
+static const struct stg_example examples[] = {
+    {"strange prepare --skip-first 1s -o train.data good-run/", "cut a recording, leaving out its first second"},
+    {"strange prepare --vocab train.data -o test.data next-run/", "a second data set that goes with the first"},
+    {"strange prepare --cut accept --scope thread -o train.data strace.txt", "connections of a server traced with strace"},
+    {NULL, NULL},
+};
+
+const struct stg_command stg_command_prepare = {
+    .name = "prepare",
+    .summary = "cut traces into a data set of sequences",
+    .operands = "TRACE…",
+    .n_min = 1,
+    .n_max = SIZE_MAX,
+    .description = description,
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .examples = examples,
+    .settings_size = sizeof(struct settings),
+    .defaults = defaults,
+    .run = run,
+};

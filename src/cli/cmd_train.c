@@ -1,0 +1,351 @@
+/* strange train: data sets to a calibrated model. */
+#include "cli/cmd_train.h"
+
+#include "cli/facts.h"
+#include "cli/input.h"
+#include "cli/output.h"
+#include "cli/train_data.h"
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "detect/calibrate.h"
+#include "train/train.h"
+
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RECORD_ALPHA 0.01 /* thresholds in the record are for this false-alarm rate */
+
+struct job {
+    const struct stg_cli *cli;
+    const struct stg_train_options *o;
+    struct stg_corpora train, valid, calibrate, held; /* held: the end of train when neither valid nor calibrate was given */
+    struct stg_pool *pool;
+    struct stg_model *model;
+    struct stg_train_settings settings;
+    struct stg_train_result result;
+    char *checkpoint; /* owned; NULL for counted models */
+};
+
+static enum stg_status parse_fields(const char *text, unsigned *fields)
+{
+    static const char *const names[] = {"call", "phase", "ret"};
+    static const unsigned bits[] = {STG_FIELD_CALL, STG_FIELD_PHASE, STG_FIELD_RET};
+    *fields = 0;
+    for (const char *at = text; at != NULL && *at != '\0';) {
+        const size_t len = strcspn(at, ",");
+        unsigned bit = 0;
+        for (size_t i = 0; i < 3; i++) {
+            bit |= strlen(names[i]) == len && memcmp(names[i], at, len) == 0 ? bits[i] : 0;
+        }
+        if (bit == 0) {
+            return stg_fail(STG_ERR_USAGE, "--fields: unknown field '%.*s': choices: call, phase, ret", (int)len, at);
+        }
+        *fields |= bit;
+        at += len + (at[len] == ',');
+    }
+    if (text != NULL && (*fields & STG_FIELD_CALL) == 0) {
+        return stg_fail(STG_ERR_USAGE, "--fields: call is missing: it is always predicted, as in --fields call,phase,ret");
+    }
+    return STG_OK;
+}
+
+static enum stg_status model_settings(struct stg_model_settings *s, const struct stg_train_options *o)
+{
+    stg_model_settings_default(s);
+    s->kind = o->model;
+    s->preset = o->preset;
+    s->order = o->ngram_order;
+    s->layers = o->layers;
+    s->hidden = o->hidden;
+    s->seed = o->seed;
+    if (o->smoothing != NULL) {
+        s->smoothing = o->smoothing;
+    }
+    if (o->dropout >= 0) {
+        s->dropout = o->dropout;
+    }
+    return parse_fields(o->fields, &s->fields);
+}
+
+static void set_u32(uint32_t *to, uint32_t value)
+{
+    if (value != STG_NOT_GIVEN_U32) {
+        *to = value;
+    }
+}
+
+static void set_double(double *to, double value)
+{
+    if (value >= 0) {
+        *to = value;
+    }
+}
+
+static void train_settings(struct stg_train_settings *s, const struct stg_train_options *o)
+{
+    if (o->preset != NULL) {
+        stg_train_settings_paper(s);
+    } else {
+        stg_train_settings_default(s);
+    }
+    set_double(&s->rate, o->rate);
+    set_double(&s->label_smoothing, o->label_smoothing);
+    set_double(&s->clip, o->clip);
+    set_double(&s->max_epochs, o->epochs);
+    set_u32(&s->batch, o->batch);
+    set_u32(&s->batch_tokens, o->batch_tokens);
+    if (o->batch == STG_NOT_GIVEN_U32 && o->batch_tokens != STG_NOT_GIVEN_U32) {
+        s->batch = 0; /* the token budget was asked for */
+    }
+    set_u32(&s->warm_up, o->warm_up);
+    set_u32(&s->eval_every, o->eval_every);
+    set_u32(&s->patience, o->patience);
+    set_u32(&s->stop_after, o->stop_after);
+    if (o->schedule != NULL) {
+        s->schedule = o->schedule[0] == 'c'   ? STG_SCHEDULE_CONSTANT
+                      : o->schedule[0] == 'p' ? STG_SCHEDULE_PLATEAU
+                                              : STG_SCHEDULE_INVERSE_SQRT;
+    }
+    s->max_updates = o->updates;
+    s->budget_s = (double)o->budget_ns / 1e9;
+    s->seed = o->seed;
+    s->log = o->log;
+}
+
+static enum stg_status open_data(struct job *j, const struct stg_list *paths)
+{
+    STG_RETURN_IF_FAILED(stg_corpora_open(&j->train, paths, NULL));
+    STG_RETURN_IF_FAILED(stg_corpora_open(&j->valid, &j->o->valid, j->train.sets[0]));
+    STG_RETURN_IF_FAILED(stg_corpora_open(&j->calibrate, &j->o->calibrate, j->train.sets[0]));
+    if (stg_corpora_count(&j->train) == 0) {
+        return stg_fail(STG_ERR_INPUT, "%s: no sequences: nothing to learn from; look at it with `strange info`", paths->items[0]);
+    }
+    return STG_OK;
+}
+
+/* Whether something of the training data must be kept for validation or calibration. */
+static enum stg_status hold_out(struct job *j)
+{
+    const bool for_calibration = j->valid.n == 0 && j->calibrate.n == 0;
+    const bool for_validation = j->valid.n == 0 && j->model->ops->gradient != NULL;
+    if (!for_calibration && !for_validation) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(stg_corpora_hold_out(&j->held, &j->train, j->o->hold_out));
+    stg_log(STG_LOG_INFO, "no --valid%s: the latest %zu of %zu sequences are held out for %s%s%s",
+            for_calibration ? " and no --calibrate" : "", stg_corpora_count(&j->held),
+            stg_corpora_count(&j->held) + stg_corpora_count(&j->train), for_validation ? "validation" : "",
+            for_validation && for_calibration ? " and " : "", for_calibration ? "calibration" : "");
+    return STG_OK;
+}
+
+static enum stg_status name_checkpoint(struct job *j)
+{
+    if (j->model->ops->gradient == NULL) {
+        return j->o->resume ? stg_fail(STG_ERR_USAGE, "--resume: %s is fitted in one go: leave it out", j->o->model) : STG_OK;
+    }
+    enum stg_status status = STG_OK;
+    struct stg_buffer name = STG_BUFFER_INIT;
+    if (j->o->checkpoint != NULL) {
+        STG_TRY(stg_buffer_printf(&name, "%s", j->o->checkpoint));
+    } else {
+        STG_TRY(stg_buffer_printf(&name, "%s.checkpoint", j->o->out));
+    }
+    STG_TRY(stg_mem_strdup(&j->checkpoint, name.data));
+    if (j->o->resume && access(j->checkpoint, F_OK) != 0) {
+        status = stg_fail(STG_ERR_USAGE, "--resume: there is no checkpoint %s: train without it", j->checkpoint);
+    }
+    j->settings.checkpoint = j->checkpoint;
+out:
+    stg_buffer_fini(&name);
+    return status;
+}
+
+static enum stg_status fit(struct job *j)
+{
+    struct stg_corpus train, valid;
+    struct stg_corpora *from = j->valid.n > 0 ? &j->valid : &j->held;
+    struct stg_progress progress;
+    stg_corpora_corpus(&j->train, &train);
+    stg_corpora_corpus(from, &valid);
+    const struct stg_corpus *use = valid.n > 0 ? &valid : NULL;
+    j->settings.progress = stg_cli_progress(j->cli, &progress, "train", "tokens", 0);
+    const enum stg_status status = j->o->resume ? stg_train_resume(&j->model, &train, use, &j->settings, j->pool, &j->result)
+                                                : stg_train(j->model, &train, use, &j->settings, j->pool, &j->result);
+    stg_progress_finish(j->settings.progress);
+    if (status == STG_ERR_INTERRUPTED && j->checkpoint != NULL && access(j->checkpoint, F_OK) == 0) {
+        return stg_context(status, "%s: the state is saved: go on with the same command and --resume", j->checkpoint);
+    }
+    return status;
+}
+
+static enum stg_status calibrate(struct job *j)
+{
+    enum stg_status status = STG_OK;
+    struct stg_corpora *from = j->calibrate.n > 0 ? &j->calibrate : j->valid.n > 0 ? &j->valid : &j->held;
+    struct stg_corpus corpus;
+    struct stg_score *scores = NULL;
+    struct stg_progress progress;
+    stg_corpora_corpus(from, &corpus);
+    if (corpus.n == 0) {
+        stg_log(STG_LOG_WARN, "not calibrated: no sequence could be held out; give --calibrate DATA");
+        return STG_OK;
+    }
+    STG_TRY(stg_mem_zeroed(&scores, corpus.n, sizeof *scores));
+    struct stg_progress *p = stg_cli_progress(j->cli, &progress, "calibrate", "sequences", corpus.n);
+    status = stg_score_corpus(j->model, &corpus, j->pool, p, scores);
+    stg_progress_finish(p);
+    STG_TRY(status);
+    STG_TRY(stg_calibrate(j->model, scores, corpus.n));
+    if ((double)corpus.n + 1 < 1 / RECORD_ALPHA) {
+        stg_log(STG_LOG_WARN, "only %zu sequences calibrate the model: nothing can be called novel below alpha %.2g; give --calibrate more",
+                corpus.n, 1 / ((double)corpus.n + 1));
+    }
+out:
+    stg_mem_free(scores);
+    return status;
+}
+
+static enum stg_status put_sets(json_t *record, const char *key, const struct stg_corpora *c)
+{
+    json_t *array = json_array();
+    STG_RETURN_IF_FAILED(stg_facts_put(record, key, array));
+    for (size_t i = 0; i < c->n; i++) {
+        json_t *set = json_object();
+        if (set == NULL || json_array_append_new(array, set) != 0) {
+            return stg_fail(STG_ERR_MEMORY, "cannot record the data sets: out of memory");
+        }
+        STG_RETURN_IF_FAILED(stg_facts_put(set, "path", stg_facts_string(stg_dataset_path(c->sets[i]))));
+        STG_RETURN_IF_FAILED(stg_facts_put(set, "first", json_integer((json_int_t)c->slices[i].first)));
+        STG_RETURN_IF_FAILED(stg_facts_put(set, "sequences", json_integer((json_int_t)c->slices[i].n)));
+        STG_RETURN_IF_FAILED(stg_facts_put(set, "events_of_file", json_integer((json_int_t)stg_dataset_events(c->sets[i]))));
+    }
+    return STG_OK;
+}
+
+/* JSON has no NaN. */
+static json_t *number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static enum stg_status put_result(json_t *record, const struct stg_train_result *r)
+{
+    json_t *result = json_object();
+    STG_RETURN_IF_FAILED(stg_facts_put(record, "result", result));
+    STG_RETURN_IF_FAILED(stg_facts_put(result, "stopped", json_string(r->stopped == NULL ? "" : r->stopped)));
+    STG_RETURN_IF_FAILED(stg_facts_put(result, "updates", json_integer((json_int_t)r->n_updates)));
+    STG_RETURN_IF_FAILED(stg_facts_put(result, "tokens", json_integer((json_int_t)r->n_tokens)));
+    STG_RETURN_IF_FAILED(stg_facts_put(result, "epochs", number(r->epochs)));
+    STG_RETURN_IF_FAILED(stg_facts_put(result, "seconds", number(r->seconds)));
+    STG_RETURN_IF_FAILED(stg_facts_put(result, "train_loss", number(r->train_loss)));
+    STG_RETURN_IF_FAILED(stg_facts_put(result, "valid_loss", number(r->valid_loss)));
+    return stg_facts_put(result, "valid_accuracy", number(r->valid_accuracy));
+}
+
+static enum stg_status put_thresholds(json_t *record, const struct stg_model *m)
+{
+    json_t *thresholds = json_object();
+    STG_RETURN_IF_FAILED(stg_facts_put(record, "alpha", json_real(RECORD_ALPHA)));
+    STG_RETURN_IF_FAILED(stg_facts_put(record, "thresholds", thresholds));
+    for (unsigned a = 0; a < STG_AGGREGATES && stg_calibrated(m); a++) {
+        STG_RETURN_IF_FAILED(stg_facts_put(thresholds, stg_aggregate_name((enum stg_aggregate)a),
+                                           number(stg_threshold(m, (enum stg_aggregate)a, RECORD_ALPHA))));
+    }
+    return STG_OK;
+}
+
+static enum stg_status write_record(struct job *j)
+{
+    char date[21];
+    struct stg_model *m = j->model;
+    stg_clock_date(date);
+    if (m->record == NULL) {
+        m->record = json_object();
+    }
+    STG_RETURN_IF_FAILED(stg_facts_put(m->record, "command", stg_facts_string(j->cli->line)));
+    STG_RETURN_IF_FAILED(stg_facts_put(m->record, "date", json_string(date)));
+    STG_RETURN_IF_FAILED(stg_facts_put(m->record, "version", json_string(STG_VERSION)));
+    STG_RETURN_IF_FAILED(stg_facts_put(m->record, "kind", json_string(m->ops->kind)));
+    STG_RETURN_IF_FAILED(stg_facts_put(m->record, "seed", json_integer((json_int_t)j->o->seed)));
+    STG_RETURN_IF_FAILED(put_sets(m->record, "train", &j->train));
+    STG_RETURN_IF_FAILED(put_sets(m->record, "valid", j->valid.n > 0 ? &j->valid : &j->held));
+    STG_RETURN_IF_FAILED(
+        put_sets(m->record, "calibrate", j->calibrate.n > 0 ? &j->calibrate : j->valid.n > 0 ? &j->valid : &j->held));
+    STG_RETURN_IF_FAILED(put_result(m->record, &j->result));
+    return put_thresholds(m->record, m);
+}
+
+static void say_result(const struct job *j)
+{
+    const struct stg_train_result *r = &j->result;
+    char loss[64] = "", threshold[96] = "";
+    if (isfinite(r->valid_loss)) {
+        snprintf(loss, sizeof loss, "; validation %.4f nats per token", r->valid_loss);
+    }
+    const double limit = stg_calibrated(j->model) ? stg_threshold(j->model, STG_AGGREGATE_MEAN, RECORD_ALPHA) : (double)INFINITY;
+    if (isfinite(limit)) {
+        snprintf(threshold, sizeof threshold, "; novel from perplexity %.4g at alpha %g", exp(limit), RECORD_ALPHA);
+    }
+    stg_log(STG_LOG_INFO, "%s: %zu sequences in %.1f s (%s)%s%s", j->o->out, stg_corpora_count(&j->train), r->seconds,
+            r->stopped == NULL ? "fitted" : r->stopped, loss, threshold);
+}
+
+static enum stg_status print_record(const struct job *j)
+{
+    enum stg_status status = STG_OK;
+    struct stg_buffer out = STG_BUFFER_INIT;
+    STG_TRY(stg_facts_json(&out, j->model->record));
+    STG_TRY(stg_output_write(&out));
+out:
+    stg_buffer_fini(&out);
+    return status;
+}
+
+static enum stg_status run_job(struct job *j, const struct stg_list *paths)
+{
+    struct stg_model_settings settings;
+    STG_RETURN_IF_FAILED(model_settings(&settings, j->o));
+    train_settings(&j->settings, j->o);
+    STG_RETURN_IF_FAILED(open_data(j, paths));
+    STG_RETURN_IF_FAILED(stg_model_new(&j->model, &settings, stg_dataset_recipe(j->train.sets[0]), stg_dataset_vocab(j->train.sets[0])));
+    STG_RETURN_IF_FAILED(name_checkpoint(j));
+    STG_RETURN_IF_FAILED(hold_out(j));
+    STG_RETURN_IF_FAILED(stg_pool_new(&j->pool, j->cli->threads));
+    if (j->o->resume) {
+        stg_model_free(j->model); /* the checkpoint's takes its place */
+        j->model = NULL;
+    }
+    STG_RETURN_IF_FAILED(fit(j));
+    STG_RETURN_IF_FAILED(calibrate(j));
+    STG_RETURN_IF_FAILED(write_record(j));
+    STG_RETURN_IF_FAILED(stg_model_save(j->model, j->o->out));
+    if (j->checkpoint != NULL) {
+        unlink(j->checkpoint);
+    }
+    say_result(j);
+    return j->o->json ? print_record(j) : STG_OK;
+}
+
+enum stg_status stg_train_run(struct stg_cli *cli, void *options, int *exit_code)
+{
+    struct job j = {.cli = cli, .o = options};
+    const struct stg_list paths = {.items = (const char **)(uintptr_t)cli->operands, .n = cli->n_operands};
+    (void)exit_code;
+    if (j.o->out == NULL) {
+        return stg_fail(STG_ERR_USAGE, "-o MODEL is missing: say where to write the model");
+    }
+    const enum stg_status status = run_job(&j, &paths);
+    stg_mem_free(j.checkpoint);
+    stg_model_free(j.model);
+    stg_pool_free(j.pool);
+    stg_corpora_fini(&j.held);
+    stg_corpora_fini(&j.calibrate);
+    stg_corpora_fini(&j.valid);
+    stg_corpora_fini(&j.train);
+    return status;
+}

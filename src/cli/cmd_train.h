@@ -1,0 +1,23 @@
+/* strange train: the option values, shared by the table and the run. */
+#ifndef STG_CLI_CMD_TRAIN_H
+#define STG_CLI_CMD_TRAIN_H
+
+#include "cli/options.h"
+
+/* Values that were not given: defaults of the model or of its preset hold. */
+#define STG_NOT_GIVEN_U32 UINT32_MAX
+#define STG_NOT_GIVEN_DOUBLE (-1.0)
+
+struct stg_train_options {
+    bool json, resume;
+    const char *out, *model, *preset, *fields, *smoothing, *schedule, *log, *checkpoint;
+    struct stg_list valid, calibrate;
+    uint32_t ngram_order, hidden, layers, batch, batch_tokens, warm_up, eval_every, patience, stop_after;
+    uint64_t seed, updates;
+    int64_t budget_ns;
+    double dropout, rate, label_smoothing, clip, epochs, hold_out;
+};
+
+enum stg_status stg_train_run(struct stg_cli *cli, void *options, int *exit_code) STG_MUST_USE;
+
+#endif

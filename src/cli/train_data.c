@@ -1,0 +1,113 @@
+#include "cli/train_data.h"
+
+#include "cli/input.h"
+
+#include "base/memory.h"
+
+#include <string.h>
+
+static enum stg_status allocate(struct stg_corpora *c, size_t n)
+{
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&c->sets, n, sizeof *c->sets));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&c->slices, n, sizeof *c->slices));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&c->whole, n, sizeof *c->whole));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&c->parts, n, sizeof *c->parts));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&c->offset, n + 1, sizeof *c->offset));
+    c->n = n;
+    return STG_OK;
+}
+
+/* Slices and offsets after `first` and `n` of the slices have changed. */
+static void lay_out(struct stg_corpora *c)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        stg_slice_corpus(&c->slices[i], &c->parts[i]);
+        c->offset[i + 1] = c->offset[i] + c->slices[i].n;
+    }
+}
+
+static enum stg_status open_one(struct stg_dataset **out, const char *path, const struct stg_dataset *like)
+{
+    enum stg_kind kind;
+    STG_RETURN_IF_FAILED(stg_kind_of(path, &kind));
+    if (kind == STG_KIND_TRACE) {
+        return stg_fail(STG_ERR_INPUT, "%s: not a data set: cut the trace with `strange prepare` first", path);
+    }
+    STG_RETURN_IF_FAILED(stg_dataset_open(out, path));
+    if (like != NULL && !stg_vocab_equal(stg_dataset_vocab(like), stg_dataset_vocab(*out))) {
+        return stg_fail(STG_ERR_MISMATCH, "%s: its vocabulary differs from that of %s: prepare it with --vocab %s", path,
+                        stg_dataset_path(like), stg_dataset_path(like));
+    }
+    return STG_OK;
+}
+
+enum stg_status stg_corpora_open(struct stg_corpora *out, const struct stg_list *paths, const struct stg_dataset *like)
+{
+    memset(out, 0, sizeof *out);
+    out->paths = paths;
+    STG_RETURN_IF_FAILED(allocate(out, paths->n));
+    for (size_t i = 0; i < paths->n; i++) {
+        STG_RETURN_IF_FAILED(open_one(&out->sets[i], paths->items[i], like != NULL ? like : i > 0 ? out->sets[0] : NULL));
+        stg_dataset_corpus(out->sets[i], &out->whole[i]);
+        out->slices[i] = (struct stg_slice){.corpus = &out->whole[i], .first = 0, .n = out->whole[i].n};
+    }
+    lay_out(out);
+    return STG_OK;
+}
+
+enum stg_status stg_corpora_hold_out(struct stg_corpora *held, struct stg_corpora *from, double part)
+{
+    memset(held, 0, sizeof *held);
+    held->borrowed = true;
+    held->paths = from->paths;
+    STG_RETURN_IF_FAILED(allocate(held, from->n));
+    for (size_t i = 0; i < from->n; i++) {
+        struct stg_slice *slice = &from->slices[i];
+        size_t n = (size_t)((double)slice->n * part + 0.5);
+        n = slice->n >= 2 && n == 0 ? 1 : n;
+        slice->n -= n;
+        held->sets[i] = from->sets[i];
+        held->slices[i] = (struct stg_slice){.corpus = &from->whole[i], .first = slice->first + slice->n, .n = n};
+    }
+    lay_out(held);
+    lay_out(from);
+    return STG_OK;
+}
+
+static void get(void *context, size_t i, struct stg_seq *out)
+{
+    const struct stg_corpora *c = context;
+    size_t low = 0, high = c->n;
+    while (high - low > 1) { /* the last k with offset[k] ≤ i */
+        const size_t middle = low + (high - low) / 2;
+        if (c->offset[middle] <= i) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    stg_corpus_get(&c->parts[low], i - c->offset[low], out);
+}
+
+void stg_corpora_corpus(struct stg_corpora *c, struct stg_corpus *out)
+{
+    *out = (struct stg_corpus){.n = stg_corpora_count(c), .context = c, .get = get};
+}
+
+size_t stg_corpora_count(const struct stg_corpora *c)
+{
+    return c->n == 0 ? 0 : c->offset[c->n];
+}
+
+void stg_corpora_fini(struct stg_corpora *c)
+{
+    for (size_t i = 0; i < c->n && !c->borrowed; i++) {
+        stg_dataset_free(c->sets[i]);
+    }
+    stg_mem_free(c->sets);
+    stg_mem_free(c->slices);
+    stg_mem_free(c->whole);
+    stg_mem_free(c->parts);
+    stg_mem_free(c->offset);
+    memset(c, 0, sizeof *c);
+}

@@ -1,0 +1,5 @@
+#define VL 16
+#define ROWS 8
+#define VARIANT stg_kernels_avx512
+#define VARIANT_NAME "avx512"
+#include "compute/kernels_body.h"

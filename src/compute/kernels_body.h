@@ -1,0 +1,346 @@
+/* The fast kernels, written once with the compiler's vectors and compiled for each instruction set: the including file defines
+ * VL (floats of a vector), ROWS (rows of a block of rows_product) and VARIANT (its name). Checked against kernels_plain.c. */
+#include "compute/kernels_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef float vec __attribute__((vector_size(VL * 4), aligned(4), may_alias));
+
+enum { PANEL = 2 * VL };
+
+static size_t packed_size(size_t K, size_t N)
+{
+    return (N + PANEL - 1) / PANEL * PANEL * K;
+}
+
+static void pack(float *packed, const float *w, size_t ldw, size_t K, size_t N)
+{
+    for (size_t n0 = 0; n0 < N; n0 += PANEL) {
+        const size_t width = N - n0 < PANEL ? N - n0 : PANEL;
+        for (size_t k = 0; k < K; k++, packed += PANEL) {
+            memcpy(packed, w + k * ldw + n0, width * sizeof(float));
+            memset(packed + width, 0, (PANEL - width) * sizeof(float));
+        }
+    }
+}
+
+static void pack_transposed(float *packed, const float *w, size_t ldw, size_t K, size_t N)
+{
+    for (size_t n0 = 0; n0 < N; n0 += PANEL) {
+        const size_t width = N - n0 < PANEL ? N - n0 : PANEL;
+        for (size_t k = 0; k < K; k++, packed += PANEL) {
+            for (size_t n = 0; n < PANEL; n++) {
+                packed[n] = n < width ? w[(n0 + n) * ldw + k] : 0.0f;
+            }
+        }
+    }
+}
+
+/* One block of a panel: rows is a constant at each call, so that the accumulators stay in registers. */
+static inline __attribute__((always_inline)) void block(const size_t rows, float *out, size_t ld_out, const float *x, size_t ldx,
+                                                        const float *panel, size_t K, int accumulate)
+{
+    vec acc[ROWS][2];
+    for (size_t r = 0; r < rows; r++) {
+        if (accumulate) {
+            acc[r][0] = *(const vec *)(out + r * ld_out);
+            acc[r][1] = *(const vec *)(out + r * ld_out + VL);
+        } else {
+            acc[r][0] = acc[r][1] = (vec){0};
+        }
+    }
+    for (size_t k = 0; k < K; k++, panel += PANEL) {
+        const vec w0 = *(const vec *)panel;
+        const vec w1 = *(const vec *)(panel + VL);
+        for (size_t r = 0; r < rows; r++) {
+            const float v = x[r * ldx + k];
+            acc[r][0] += v * w0;
+            acc[r][1] += v * w1;
+        }
+    }
+    for (size_t r = 0; r < rows; r++) {
+        *(vec *)(out + r * ld_out) = acc[r][0];
+        *(vec *)(out + r * ld_out + VL) = acc[r][1];
+    }
+}
+
+static void block_of(size_t rows, float *out, size_t ld_out, const float *x, size_t ldx, const float *panel, size_t K, int accumulate)
+{
+    switch (rows) {
+    case 1:
+        block(1, out, ld_out, x, ldx, panel, K, accumulate);
+        break;
+    case 2:
+        block(2, out, ld_out, x, ldx, panel, K, accumulate);
+        break;
+    case 3:
+        block(3, out, ld_out, x, ldx, panel, K, accumulate);
+        break;
+    case 4:
+        block(4, out, ld_out, x, ldx, panel, K, accumulate);
+        break;
+#if ROWS >= 8
+    case 5:
+        block(5, out, ld_out, x, ldx, panel, K, accumulate);
+        break;
+    case 6:
+        block(6, out, ld_out, x, ldx, panel, K, accumulate);
+        break;
+    case 7:
+        block(7, out, ld_out, x, ldx, panel, K, accumulate);
+        break;
+    case 8:
+        block(8, out, ld_out, x, ldx, panel, K, accumulate);
+        break;
+#endif
+    default:
+        break;
+    }
+}
+
+/* The last panel may be narrower than the vectors: through a small buffer. */
+static void block_narrow(size_t rows, float *out, size_t ld_out, const float *x, size_t ldx, const float *panel, size_t K,
+                         size_t width, int accumulate)
+{
+    float wide[ROWS * PANEL] = {0};
+    for (size_t r = 0; r < rows && accumulate; r++) {
+        memcpy(wide + r * PANEL, out + r * ld_out, width * sizeof(float));
+    }
+    block_of(rows, wide, PANEL, x, ldx, panel, K, accumulate);
+    for (size_t r = 0; r < rows; r++) {
+        memcpy(out + r * ld_out, wide + r * PANEL, width * sizeof(float));
+    }
+}
+
+static void rows_product(float *out, size_t ld_out, const float *x, size_t ldx, const float *packed, size_t B, size_t K, size_t N,
+                         int accumulate)
+{
+    for (size_t n0 = 0; n0 < N; n0 += PANEL, packed += PANEL * K) {
+        const size_t width = N - n0;
+        for (size_t b = 0; b < B; b += ROWS) {
+            const size_t rows = B - b < ROWS ? B - b : ROWS;
+            float *to = out + b * ld_out + n0;
+            const float *from = x + b * ldx;
+            if (width < PANEL) {
+                block_narrow(rows, to, ld_out, from, ldx, packed, K, width, accumulate);
+            } else {
+                block_of(rows, to, ld_out, from, ldx, packed, K, accumulate);
+            }
+        }
+    }
+}
+
+/* exp for |x| up to the range of float, relative error below 3e-7: 2^n × polynomial on [−ln 2 / 2, ln 2 / 2]. */
+static inline __attribute__((always_inline)) float exp_fast(float x)
+{
+    x = fmaxf(fminf(x, 88.0f), -87.0f);
+    const float f = rintf(x * 1.44269504f);
+    const float r = (x - f * 0.693359375f) + f * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    const union {
+        int32_t i;
+        float f;
+    } power = {.i = ((int32_t)f + 127) << 23};
+    return p * power.f;
+}
+
+static inline __attribute__((always_inline)) float sigmoid(float x)
+{
+    return 1.0f / (1.0f + exp_fast(-x));
+}
+
+static inline __attribute__((always_inline)) float tanh_fast(float x)
+{
+    return 2.0f / (1.0f + exp_fast(-2.0f * x)) - 1.0f;
+}
+
+/* One row; the four gates as separate arrays, so that the compiler sees that they do not overlap. */
+static __attribute__((noinline)) void gates_forward_row(float *restrict h, float *restrict c, float *restrict gi, float *restrict gf,
+                                                        float *restrict gz, float *restrict go, const float *restrict bias,
+                                                        const float *restrict c_previous, size_t H)
+{
+    const float *restrict bi = bias;
+    const float *restrict bf = bias + H;
+    const float *restrict bz = bias + 2 * H;
+    const float *restrict bo = bias + 3 * H;
+    for (size_t j = 0; j < H; j++) {
+        const float i = sigmoid(gi[j] + bi[j]);
+        const float f = sigmoid(gf[j] + bf[j]);
+        const float z = tanh_fast(gz[j] + bz[j]);
+        const float o = sigmoid(go[j] + bo[j]);
+        const float cell = f * c_previous[j] + i * z;
+        gi[j] = i;
+        gf[j] = f;
+        gz[j] = z;
+        go[j] = o;
+        c[j] = cell;
+        h[j] = o * tanh_fast(cell);
+    }
+}
+
+static void gates_forward(float *h, float *c, float *gates, const float *bias, const float *c_previous, size_t B, size_t H)
+{
+    for (size_t b = 0; b < B; b++) {
+        float *g = gates + b * 4 * H;
+        gates_forward_row(h + b * H, c + b * H, g, g + H, g + 2 * H, g + 3 * H, bias, c_previous + b * H, H);
+    }
+}
+
+static __attribute__((noinline)) void gates_backward_row(float *restrict gi, float *restrict gf, float *restrict gz, float *restrict go,
+                                                         float *restrict dc, const float *restrict dh, const float *restrict dh_next,
+                                                         const float *restrict c, const float *restrict c_previous, size_t H)
+{
+    for (size_t j = 0; j < H; j++) {
+        const float i = gi[j];
+        const float f = gf[j];
+        const float z = gz[j];
+        const float o = go[j];
+        const float t = tanh_fast(c[j]);
+        const float d = dh[j] + dh_next[j];
+        const float dcell = dc[j] + d * o * (1.0f - t * t);
+        gi[j] = dcell * z * i * (1.0f - i);
+        gf[j] = dcell * c_previous[j] * f * (1.0f - f);
+        gz[j] = dcell * i * (1.0f - z * z);
+        go[j] = d * t * o * (1.0f - o);
+        dc[j] = dcell * f;
+    }
+}
+
+static void gates_backward(float *gates, float *dc, const float *dh, const float *dh_next, const float *c, const float *c_previous,
+                           size_t B, size_t H)
+{
+    for (size_t b = 0; b < B; b++) {
+        float *g = gates + b * 4 * H;
+        const size_t at = b * H;
+        gates_backward_row(g, g + H, g + 2 * H, g + 3 * H, dc + at, dh + at, dh_next + at, c + at, c_previous + at, H);
+    }
+}
+
+static float exp_row(float *restrict row, size_t V, float *restrict sum_logits, float *restrict top)
+{
+    float max = row[0];
+    float sum_row = 0.0f;
+    for (size_t v = 0; v < V; v++) {
+        max = fmaxf(max, row[v]);
+        sum_row += row[v];
+    }
+    float sum = 0.0f;
+    for (size_t v = 0; v < V; v++) {
+        row[v] = exp_fast(row[v] - max);
+        sum += row[v];
+    }
+    *sum_logits = sum_row;
+    *top = max;
+    return sum;
+}
+
+static void cross_entropy(float *row, float *loss, float *objective, size_t V, size_t target, float smoothing, float scale)
+{
+    float sum_logits;
+    float max;
+    const float logit = row[target];
+    const float sum = exp_row(row, V, &sum_logits, &max);
+    const float log_z = max + logf(sum);
+    *loss = log_z - logit;
+    *objective = (1.0f - smoothing) * *loss + smoothing * (log_z - sum_logits / (float)V);
+    const float norm = scale / sum;
+    const float even = scale * smoothing / (float)V;
+    for (size_t v = 0; v < V; v++) {
+        row[v] = row[v] * norm - even;
+    }
+    row[target] -= scale * (1.0f - smoothing);
+}
+
+static void log_softmax(float *row, size_t V)
+{
+    float max = row[0];
+    for (size_t v = 0; v < V; v++) {
+        max = fmaxf(max, row[v]);
+    }
+    float sum = 0.0f;
+    for (size_t v = 0; v < V; v++) {
+        sum += exp_fast(row[v] - max);
+    }
+    const float log_z = max + logf(sum);
+    for (size_t v = 0; v < V; v++) {
+        row[v] -= log_z;
+    }
+}
+
+static void dropout(float *y, const float *x, size_t n, uint64_t key, float p)
+{
+    const uint32_t k0 = (uint32_t)key;
+    const uint32_t k1 = (uint32_t)(key >> 32);
+    const uint32_t bound = stg_dropout_bound(p);
+    const float scale = 1.0f / (1.0f - p);
+    for (size_t i = 0; i < n; i++) {
+        y[i] = stg_dropout_hash((uint32_t)i, k0, k1) >> 8 < bound ? 0.0f : x[i] * scale;
+    }
+}
+
+static void add(float *restrict y, const float *restrict x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        y[i] += x[i];
+    }
+}
+
+static void column_sums(float *restrict sums, const float *restrict x, size_t ldx, size_t rows, size_t n)
+{
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t i = 0; i < n; i++) {
+            sums[i] += x[r * ldx + i];
+        }
+    }
+}
+
+static double square_sum(const float *x, size_t n)
+{
+    double total = 0.0;
+    for (size_t i = 0; i < n; i += 4096) {
+        const size_t end = n - i < 4096 ? n : i + 4096;
+        float part = 0.0f;
+        for (size_t j = i; j < end; j++) {
+            part += x[j] * x[j];
+        }
+        total += (double)part;
+    }
+    return total;
+}
+
+static void adam(float *restrict value, float *restrict moment1, float *restrict moment2, const float *restrict gradient, size_t n,
+                 float scale, float beta1, float beta2, float rate, float root_correction, float epsilon)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float g = gradient[i] * scale;
+        const float m = beta1 * moment1[i] + (1.0f - beta1) * g;
+        const float v = beta2 * moment2[i] + (1.0f - beta2) * g * g;
+        moment1[i] = m;
+        moment2[i] = v;
+        value[i] -= rate * m / (sqrtf(v) * root_correction + epsilon);
+    }
+}
+
+const struct stg_kernels VARIANT = {
+    .name = VARIANT_NAME,
+    .packed_size = packed_size,
+    .pack = pack,
+    .pack_transposed = pack_transposed,
+    .rows_product = rows_product,
+    .gates_forward = gates_forward,
+    .gates_backward = gates_backward,
+    .cross_entropy = cross_entropy,
+    .log_softmax = log_softmax,
+    .dropout = dropout,
+    .add = add,
+    .column_sums = column_sums,
+    .square_sum = square_sum,
+    .adam = adam,
+};

@@ -1,0 +1,114 @@
+#include "detect/calibrate.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define MAX_CALIBRATION 65536u
+
+static int compare_floats(const void *a, const void *b)
+{
+    const float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* Row i of n_out evenly spread over n_in sorted rows, both ends included. */
+static size_t thinned(size_t i, size_t n_in, size_t n_out)
+{
+    return n_in == n_out ? i : (size_t)((uint64_t)i * (n_in - 1) / (n_out - 1));
+}
+
+static enum stg_status put_record(struct stg_model *m, size_t n_given)
+{
+    if (m->record == NULL) {
+        m->record = json_object();
+    }
+    json_t *facts = json_pack("{s:I, s:I}", "sequences", (json_int_t)n_given, "stored", (json_int_t)m->n_calibration);
+    if (json_object_set_new(m->record, "calibration", facts) != 0) {
+        return stg_fail(STG_ERR_MEMORY, "calibration: out of memory");
+    }
+    return STG_OK;
+}
+
+enum stg_status stg_calibrate(struct stg_model *m, const struct stg_score *scores, size_t n)
+{
+    enum stg_status status = STG_OK;
+    float *column = NULL, *table = NULL;
+    const size_t n_out = n > MAX_CALIBRATION ? MAX_CALIBRATION : n;
+    STG_TRY(stg_mem_zeroed(&column, n, sizeof *column));
+    STG_TRY(stg_mem_zeroed(&table, n_out, STG_AGGREGATES * sizeof *table));
+    for (size_t a = 0; a < STG_AGGREGATES; a++) {
+        for (size_t i = 0; i < n; i++) {
+            if (isnan(scores[i].value[a])) {
+                status = stg_fail(STG_ERR_INTERNAL, "sequence %llu: a score is not a number",
+                                  (unsigned long long)scores[i].id);
+                goto out;
+            }
+            column[i] = scores[i].value[a];
+        }
+        qsort(column, n, sizeof *column, compare_floats);
+        for (size_t i = 0; i < n_out; i++) {
+            table[i * STG_AGGREGATES + a] = column[thinned(i, n, n_out)];
+        }
+    }
+    stg_mem_free(m->calibration);
+    m->calibration = table;
+    m->n_calibration = n_out;
+    table = NULL;
+    STG_TRY(put_record(m, n));
+out:
+    stg_mem_free(column);
+    stg_mem_free(table);
+    return status;
+}
+
+bool stg_calibrated(const struct stg_model *m)
+{
+    return m->calibration != NULL && m->n_calibration > 0;
+}
+
+/* Calibration scores of one aggregate that are below score. */
+static size_t count_below(const struct stg_model *m, enum stg_aggregate a, double score)
+{
+    size_t low = 0, high = m->calibration == NULL ? 0 : m->n_calibration;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if ((double)m->calibration[middle * STG_AGGREGATES + (size_t)a] < score) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+double stg_p_value(const struct stg_model *m, enum stg_aggregate a, double score)
+{
+    const size_t n = m->calibration == NULL ? 0 : m->n_calibration;
+    return (double)(1 + n - count_below(m, a, score)) / (double)(n + 1);
+}
+
+double stg_threshold(const struct stg_model *m, enum stg_aggregate a, double alpha)
+{
+    const size_t n = m->calibration == NULL ? 0 : m->n_calibration;
+    const double all = (double)(n + 1);
+    if (!(alpha * all < all)) {
+        return alpha >= 1 ? -(double)INFINITY : (double)INFINITY;
+    }
+    /* The most calibration scores, plus one, that may be at or above it. The product is rounded; the comparison that
+     * decides is the one of p-value and alpha, so that both functions agree. */
+    size_t k = alpha > 0 ? (size_t)(alpha * all) : 0;
+    while (k < n && (double)(k + 1) / all <= alpha) {
+        k++;
+    }
+    while (k > 0 && (double)k / all > alpha) {
+        k--;
+    }
+    if (k == 0) {
+        return (double)INFINITY;
+    }
+    /* At most k − 1 scores are ≥ any score that is above the k-th largest. Scores are floats: the next float is the
+     * smallest. */
+    return (double)nextafterf(m->calibration[(n - k) * STG_AGGREGATES + (size_t)a], INFINITY);
+}

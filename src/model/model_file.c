@@ -1,0 +1,139 @@
+/* The model file: what all kinds share, then the kind's own (docs/formats/model.md). */
+#include "base/memory.h"
+#include "model/model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_CALIBRATION = 1 << 24 };
+
+static enum stg_status put_json(struct stg_tensors_writer *w, const char *key, const json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS);
+    if (text == NULL) {
+        return stg_fail(STG_ERR_MEMORY, "out of memory: free memory");
+    }
+    const enum stg_status status = stg_tensors_writer_meta(w, key, text);
+    free(text);
+    return status;
+}
+
+enum stg_status stg_model_put(const struct stg_model *m, struct stg_tensors_writer *w)
+{
+    char number[32];
+    STG_RETURN_IF_FAILED(stg_tensors_writer_meta(w, "model.kind", m->ops->kind));
+    snprintf(number, sizeof number, "%zu", m->max_walk);
+    STG_RETURN_IF_FAILED(stg_tensors_writer_meta(w, "model.max_walk", number));
+    STG_RETURN_IF_FAILED(stg_recipe_save(&m->recipe, w));
+    STG_RETURN_IF_FAILED(stg_vocab_save(&m->vocab, w));
+    if (m->symbols == NULL) {
+        return stg_fail(STG_ERR_INTERNAL, "a model that was not fitted cannot be saved");
+    }
+    STG_RETURN_IF_FAILED(stg_symbols_save(m->symbols, w));
+    STG_RETURN_IF_FAILED(put_json(w, "record", m->record));
+    if (m->n_calibration > 0) {
+        const size_t dims[2] = {m->n_calibration, STG_MODEL_AGGREGATES};
+        STG_RETURN_IF_FAILED(stg_tensors_writer_put(w, "calibration", STG_F32, 2, dims, m->calibration));
+    }
+    return m->ops->save(m, w);
+}
+
+enum stg_status stg_model_save(const struct stg_model *m, const char *path)
+{
+    struct stg_tensors_writer *w = NULL;
+    STG_RETURN_IF_FAILED(stg_tensors_writer_open(&w, path, STG_MODEL_FORMAT, STG_MODEL_VERSION));
+    enum stg_status status = stg_model_put(m, w);
+    if (status == STG_OK) {
+        status = stg_tensors_writer_commit(w);
+    }
+    stg_tensors_writer_free(w);
+    return status;
+}
+
+static enum stg_status load_calibration(struct stg_model *m, const struct stg_tensors *t)
+{
+    const struct stg_tensor *c = stg_tensors_find(t, "calibration");
+    if (c == NULL) {
+        return STG_OK;
+    }
+    if (c->dtype != STG_F32 || c->n_dims != 2 || c->dims[1] != STG_MODEL_AGGREGATES || c->dims[0] > MAX_CALIBRATION) {
+        return stg_fail(STG_ERR_INPUT, "%s: tensor calibration: has another shape: train the model again", stg_tensors_path(t));
+    }
+    const float *v = c->data;
+    for (size_t i = 0; i < c->n; i++) {
+        /* Sorted by column; a NaN would break every comparison that follows. */
+        if (isnan(v[i]) || (i >= STG_MODEL_AGGREGATES && v[i] < v[i - STG_MODEL_AGGREGATES])) {
+            return stg_fail(STG_ERR_INPUT, "%s: tensor calibration: is not sorted: train the model again", stg_tensors_path(t));
+        }
+    }
+    STG_RETURN_IF_FAILED(stg_mem_dup(&m->calibration, c->data, c->n * sizeof(float)));
+    m->n_calibration = c->dims[0];
+    return STG_OK;
+}
+
+static enum stg_status load_base(struct stg_model *m, const struct stg_tensors *t)
+{
+    const char *max_walk = stg_tensors_meta(t, "model.max_walk");
+    const char *record = stg_tensors_meta(t, "record");
+    m->max_walk = max_walk == NULL ? 0 : (size_t)strtoull(max_walk, NULL, 10);
+    m->record = record == NULL ? NULL : json_loads(record, JSON_REJECT_DUPLICATES, NULL);
+    if (!json_is_object(m->record)) {
+        return stg_fail(STG_ERR_INPUT, "%s: header: training record is damaged: train the model again", stg_tensors_path(t));
+    }
+    STG_RETURN_IF_FAILED(stg_recipe_load(&m->recipe, t));
+    return load_calibration(m, t);
+}
+
+enum stg_status stg_model_get(struct stg_model **out, struct stg_tensors *t)
+{
+    enum stg_status status = STG_OK;
+    struct stg_model *m = NULL;
+    const struct stg_model_ops *ops = NULL;
+    const char *kind = stg_tensors_meta(t, "model.kind");
+    struct stg_vocab vocab = {0};
+    struct stg_symbols *symbols = NULL;
+    *out = NULL;
+    if (kind == NULL) {
+        return stg_fail(STG_ERR_INPUT, "%s: header: names no kind of model: train it again", stg_tensors_path(t));
+    }
+    for (size_t i = 0; stg_model_list[i] != NULL; i++) {
+        ops = strcmp(stg_model_list[i]->kind, kind) == 0 ? stg_model_list[i] : ops;
+    }
+    if (ops == NULL) {
+        return stg_fail(STG_ERR_INPUT, "%s: header: kind of model '%.40s' is unknown: made by a newer version?", stg_tensors_path(t), kind);
+    }
+    /* Vocabulary and symbols first: the kinds check their sizes against them. */
+    STG_TRY(stg_vocab_load(&vocab, t));
+    STG_TRY(stg_symbols_load(&symbols, t));
+    STG_TRY(ops->load(&m, t, &vocab, symbols));
+    m->ops = ops;
+    m->vocab = vocab;
+    vocab = (struct stg_vocab){0};
+    m->symbols = symbols;
+    symbols = NULL;
+    STG_TRY(load_base(m, t));
+out:
+    stg_vocab_fini(&vocab);
+    stg_symbols_free(symbols);
+    if (status != STG_OK) {
+        stg_model_free(m);
+        return status;
+    }
+    m->file = t;
+    *out = m;
+    return STG_OK;
+}
+
+enum stg_status stg_model_open(struct stg_model **out, const char *path)
+{
+    struct stg_tensors *t = NULL;
+    *out = NULL;
+    STG_RETURN_IF_FAILED(stg_tensors_open(&t, path, STG_MODEL_FORMAT, STG_MODEL_VERSION));
+    const enum stg_status status = stg_model_get(out, t);
+    if (status != STG_OK) {
+        stg_tensors_free(t);
+    }
+    return status;
+}

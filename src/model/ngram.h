@@ -1,0 +1,49 @@
+/* What STIDE and the n-gram share: a table of n-grams with a probability each, queried as an automaton. */
+#ifndef STG_MODEL_NGRAM_H
+#define STG_MODEL_NGRAM_H
+
+#include "model/counts.h"
+#include "model/model.h"
+
+enum stg_ngram_kind {
+    STG_NGRAM_KNESER_NEY, /* interpolated, modified (Chen and Goodman 1998, section 3) */
+    STG_NGRAM_PAPER,      /* maximum likelihood, 1/V for the unseen, as the baseline of arXiv 2309.02206 */
+    STG_NGRAM_STIDE,      /* only whether the window was seen (Hofmeyr, Forrest and Somayaji 1998) */
+};
+
+/* The frozen model: arrays borrowed from counts (after fit) or from the file (after load). */
+struct stg_ngram_table {
+    size_t n, n_slots;
+    const uint32_t *parent, *suffix, *symbol;
+    const uint64_t *raw;
+    const uint8_t *length;
+    const uint64_t *slot_key;
+    const uint32_t *slot_node;
+    const float *log_p;   /* (n) ln p(last symbol | rest); kneser-ney: interpolated */
+    const float *backoff; /* (n) ln of the weight of the shorter context; 0 when the context was never seen */
+};
+
+/* Probabilities from counts, for symbols 0 … n_symbols − 1; log_p and backoff have room for counts->n. */
+enum stg_status stg_ngram_estimate(enum stg_ngram_kind kind, const struct stg_counts *counts, size_t n_symbols, float *log_p,
+                                   float *backoff) STG_MUST_USE;
+
+/* ln p(symbol | *state); *state becomes the longest known context that ends with it, at most order − 1 long. */
+float stg_ngram_advance(enum stg_ngram_kind kind, const struct stg_ngram_table *t, uint32_t order, size_t n_symbols, uint32_t *state,
+                        uint32_t symbol);
+
+/* Symbols that can follow: all but [MASK], [START] and [TRUNCATE]. */
+static inline size_t stg_ngram_outcomes(size_t n_symbols)
+{
+    return n_symbols - 3;
+}
+static inline bool stg_ngram_predictable(uint32_t symbol)
+{
+    return symbol != STG_TOKEN_MASK && symbol != STG_TOKEN_START && symbol != STG_TOKEN_TRUNCATE;
+}
+
+/* STIDE: surprisal of an unknown window is −ln of this, of a known one −ln(1 − this). */
+#define STG_STIDE_UNKNOWN 1e-3
+/* ln p of what cannot follow: small enough to be nothing, finite so that sums stay numbers. */
+#define STG_NGRAM_IMPOSSIBLE (-100.0f)
+
+#endif

@@ -1,0 +1,193 @@
+/* From counts to probabilities. */
+#include "base/memory.h"
+#include "model/ngram.h"
+
+#include <math.h>
+
+/* What is summed over the continuations of a context. */
+struct context {
+    uint64_t total;   /* of the (adjusted) counts */
+    uint32_t n[3];    /* continuations with count 1, 2, 3 or more */
+    uint32_t n_known; /* continuations seen, at the highest order */
+};
+
+struct discounts {
+    double d[4]; /* for counts 0, 1, 2, 3 or more */
+};
+
+/* Highest order and n-grams that begin a sequence: occurrences, as nothing stands before them; otherwise the number of different
+ * symbols to the left. A context that was cut short leaves occurrences at lower orders: whichever is larger. */
+static uint64_t adjusted(const struct stg_counts *c, uint32_t node)
+{
+    if (c->length[node] == c->order || c->first[node] == STG_TOKEN_START) {
+        return c->raw[node];
+    }
+    return c->left[node] > c->raw[node] ? c->left[node] : c->raw[node];
+}
+
+/* Chen and Goodman 1998, equation 26: Y = n1 / (n1 + 2 n2), D_i = i − (i + 1) Y n_{i+1} / n_i. Where too few counts are there to
+ * estimate them, 0.5, 1 and 1.5. */
+static void estimate_discounts(const struct stg_counts *c, struct discounts *out)
+{
+    uint64_t n[STG_COUNTS_MAX_ORDER + 1][5] = {{0}};
+    for (uint32_t i = 1; i < c->n; i++) {
+        const uint64_t a = adjusted(c, i);
+        if (a >= 1 && a <= 4) {
+            n[c->length[i]][a]++;
+        }
+    }
+    for (uint32_t k = 1; k <= c->order; k++) {
+        out[k] = (struct discounts){{0, 0.5, 1.0, 1.5}};
+        if (n[k][1] == 0 || n[k][2] == 0 || n[k][3] == 0 || n[k][4] == 0) {
+            continue;
+        }
+        const double y = (double)n[k][1] / ((double)n[k][1] + 2.0 * (double)n[k][2]);
+        struct discounts d = {{0}};
+        bool usable = true;
+        for (int i = 1; i <= 3; i++) {
+            d.d[i] = i - (i + 1) * y * (double)n[k][i + 1] / (double)n[k][i];
+            usable = usable && d.d[i] >= 0 && d.d[i] <= i;
+        }
+        if (usable) {
+            out[k] = d;
+        }
+    }
+}
+
+static enum stg_status sum_contexts(const struct stg_counts *c, struct context **out)
+{
+    struct context *x = NULL;
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&x, c->n, sizeof *x));
+    for (uint32_t i = 1; i < c->n; i++) {
+        const uint64_t a = adjusted(c, i);
+        if (a == 0) {
+            continue;
+        }
+        struct context *parent = &x[c->parent[i]];
+        parent->total += a;
+        parent->n[a >= 3 ? 2 : a - 1]++;
+    }
+    *out = x;
+    return STG_OK;
+}
+
+static double weight_of(const struct context *x, const struct discounts *d)
+{
+    if (x->total == 0) {
+        return 1.0;
+    }
+    return (d->d[1] * x->n[0] + d->d[2] * x->n[1] + d->d[3] * x->n[2]) / (double)x->total;
+}
+
+/* A parent's id is smaller than its children's and a suffix is shorter, so going through the lengths in turn finds everything below
+ * already done. */
+static enum stg_status kneser_ney(const struct stg_counts *c, size_t n_symbols, float *log_p, float *backoff)
+{
+    struct context *x = NULL;
+    struct discounts d[STG_COUNTS_MAX_ORDER + 1];
+    double *p = NULL;
+    enum stg_status status = STG_OK;
+    STG_TRY(stg_mem_zeroed(&p, c->n, sizeof *p));
+    STG_TRY(sum_contexts(c, &x));
+    estimate_discounts(c, d);
+    for (uint32_t length = 1; length <= c->order; length++) {
+        for (uint32_t i = 1; i < c->n; i++) {
+            if (c->length[i] != length) {
+                continue;
+            }
+            const struct context *parent = &x[c->parent[i]];
+            const double lower = length == 1 ? 1.0 / (double)stg_ngram_outcomes(n_symbols) : p[c->suffix[i]];
+            const uint64_t a = adjusted(c, i);
+            const double own = parent->total == 0 ? 0.0 : ((double)a - d[length].d[a >= 3 ? 3 : a]) / (double)parent->total;
+            p[i] = own + weight_of(parent, &d[length]) * lower;
+        }
+    }
+    for (uint32_t i = 0; i < c->n; i++) {
+        const bool possible = i > 0 && stg_ngram_predictable(c->symbol[i]);
+        log_p[i] = possible ? (float)log(p[i]) : STG_NGRAM_IMPOSSIBLE;
+        const double weight = c->length[i] < c->order ? weight_of(&x[i], &d[c->length[i] + 1]) : 1.0;
+        backoff[i] = weight > 0.0 ? (float)log(weight) : STG_NGRAM_IMPOSSIBLE;
+    }
+out:
+    stg_mem_free(p);
+    stg_mem_free(x);
+    return status;
+}
+
+static enum stg_status paper(const struct stg_counts *c, size_t n_symbols, float *log_p, float *backoff)
+{
+    uint64_t *total = NULL;
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&total, c->n, sizeof *total));
+    for (uint32_t i = 1; i < c->n; i++) {
+        total[c->parent[i]] += c->raw[i];
+    }
+    const float unseen = (float)-log((double)stg_ngram_outcomes(n_symbols));
+    for (uint32_t i = 0; i < c->n; i++) {
+        log_p[i] = i > 0 && c->raw[i] > 0 ? (float)log((double)c->raw[i] / (double)total[c->parent[i]]) : unseen;
+        backoff[i] = 0;
+    }
+    stg_mem_free(total);
+    return STG_OK;
+}
+
+static void stide(const struct stg_counts *c, float *log_p, float *backoff)
+{
+    for (uint32_t i = 0; i < c->n; i++) {
+        log_p[i] = (float)log(i > 0 && c->raw[i] > 0 ? 1.0 - STG_STIDE_UNKNOWN : STG_STIDE_UNKNOWN);
+        backoff[i] = 0;
+    }
+}
+
+enum stg_status stg_ngram_estimate(enum stg_ngram_kind kind, const struct stg_counts *counts, size_t n_symbols, float *log_p,
+                                   float *backoff)
+{
+    switch (kind) {
+    case STG_NGRAM_KNESER_NEY:
+        return kneser_ney(counts, n_symbols, log_p, backoff);
+    case STG_NGRAM_PAPER:
+        return paper(counts, n_symbols, log_p, backoff);
+    case STG_NGRAM_STIDE:
+        stide(counts, log_p, backoff);
+        return STG_OK;
+    }
+    return stg_fail(STG_ERR_INTERNAL, "unknown smoothing");
+}
+
+float stg_ngram_advance(enum stg_ngram_kind kind, const struct stg_ngram_table *t, uint32_t order, size_t n_symbols, uint32_t *state,
+                        uint32_t symbol)
+{
+    float log_p = 0;
+    uint32_t at = *state;
+    uint32_t node = stg_counts_find(t->slot_key, t->slot_node, t->n_slots, at, symbol);
+    if (kind == STG_NGRAM_KNESER_NEY) {
+        while (node == STG_COUNTS_NONE && at != 0) {
+            log_p += t->backoff[at];
+            at = t->suffix[at];
+            node = stg_counts_find(t->slot_key, t->slot_node, t->n_slots, at, symbol);
+        }
+        if (node == STG_COUNTS_NONE) { /* not even alone */
+            *state = 0;
+            return stg_ngram_predictable(symbol) ? log_p + t->backoff[0] - logf((float)stg_ngram_outcomes(n_symbols))
+                                                 : STG_NGRAM_IMPOSSIBLE;
+        }
+        log_p += t->log_p[node];
+    } else {
+        if (node != STG_COUNTS_NONE) {
+            log_p = t->log_p[node];
+        } else if (kind == STG_NGRAM_PAPER) {
+            log_p = -logf((float)stg_ngram_outcomes(n_symbols));
+        } else {
+            log_p = logf((float)STG_STIDE_UNKNOWN);
+        }
+        while (node == STG_COUNTS_NONE && at != 0) {
+            at = t->suffix[at];
+            node = stg_counts_find(t->slot_key, t->slot_node, t->n_slots, at, symbol);
+        }
+        if (node == STG_COUNTS_NONE) {
+            *state = 0;
+            return log_p;
+        }
+    }
+    *state = t->length[node] < order ? node : t->suffix[node];
+    return log_p;
+}

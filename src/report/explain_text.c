@@ -1,0 +1,183 @@
+#include "report/report.h"
+
+#include "base/memory.h"
+#include "detect/calibrate.h"
+#include "report/words.h"
+#include "report/writer.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BAR_CELLS 8
+#define CALL_CAP  160
+#define ALPHA     0.01 /* of the verdict in words; scripts read the p-value */
+
+struct style {
+    const char *bold, *dim, *hot, *reset;
+};
+
+static const struct style plain = {"", "", "", ""};
+static const struct style coloured = {"\033[1m", "\033[2m", "\033[33m", "\033[0m"};
+
+static bool has_time(const struct stg_score *s)
+{
+    return s->end_ns > s->begin_ns;
+}
+
+static void put_header(struct writer *w, const struct stg_model *m, const struct stg_explanation *x, const char *trace,
+                       const struct style *style)
+{
+    const struct stg_score *s = &x->score;
+    const double p = stg_p_value(m, STG_AGGREGATE_MEAN, (double)s->value[STG_AGGREGATE_MEAN]);
+    char n[32], text[160], perplexity[32];
+    writer_printf(w, "%sSequence %" PRIu64 "%s\n", style->bold, x->id, style->reset);
+    writer_put(w, "  trace       ");
+    writer_plain(w, trace, 0);
+    writer_put(w, "\n");
+    if (s->tid != 0) {
+        writer_printf(w, "  thread      %" PRId32 " of process %" PRId32 "\n", s->tid, s->pid);
+    }
+    if (has_time(s)) {
+        words_duration(s->end_ns - s->begin_ns, text);
+        writer_printf(w, "  begins      %" PRId64 ".%09" PRId64 " s on the trace's clock; lasts %s\n",
+                      s->begin_ns / 1000000000, s->begin_ns % 1000000000, text);
+    }
+    words_count(s->n_events, n);
+    writer_printf(w, "  events      %s", n);
+    if (s->n_unknown > 0) {
+        writer_printf(w, ", %" PRIu32 " of a kind never seen in training", s->n_unknown);
+    }
+    words_count(s->n_lost, n);
+    writer_printf(w, "; %s lost\n", n);
+    words_perplexity((double)s->value[STG_AGGREGATE_MEAN], perplexity);
+    writer_printf(w,
+                  "  perplexity  %s: each step as hard to predict as a choice among that many equally likely calls\n",
+                  perplexity);
+    words_p_value(m, p, text);
+    writer_printf(w, "  p-value     %s\n", text);
+    words_verdict(m, p, ALPHA, text);
+    writer_printf(w, "  verdict     %s%s%s\n", stg_calibrated(m) && p <= ALPHA ? style->hot : "", text, style->reset);
+}
+
+/* Padded to its full width where something follows. */
+static void put_bar(struct writer *w, double share, bool pad)
+{
+    static const char *const part[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"};
+    const int eighths = share > 0 ? (int)lround(fmin(share, 1) * BAR_CELLS * 8) : 0;
+    for (int i = 0; i < BAR_CELLS && (pad || 8 * i < eighths); i++) {
+        const int left = eighths - 8 * i;
+        writer_put(w, part[left < 0 ? 0 : left > 8 ? 8 : left]);
+    }
+}
+
+static void put_alternatives(struct writer *w, const struct stg_model *m, const struct stg_explained_event *e)
+{
+    const char *note = words_note(e);
+    writer_put(w, note);
+    for (uint32_t i = 0; i < e->n_alternatives; i++) {
+        char name[CALL_CAP], share[32];
+        if (e->alternatives[i].probability < 0.005f) {
+            break;
+        }
+        words_symbol(m, e->alternatives[i].symbol, name, sizeof name);
+        words_percent((double)e->alternatives[i].probability, share);
+        writer_put(w, i > 0 ? ", " : note[0] != '\0' ? "; " : "");
+        writer_plain(w, name, 0);
+        writer_printf(w, " %s", share);
+    }
+}
+
+struct widths {
+    size_t process, call;
+};
+
+static struct widths measure(const struct stg_model *m, const struct stg_explanation *x, const struct shown_row *rows,
+                             size_t n)
+{
+    struct widths width = {text_width("process"), text_width("call")};
+    for (size_t i = 0; i < n; i++) {
+        char call[CALL_CAP];
+        const size_t process = text_width(words_process(m, &x->events[rows[i].event]));
+        words_event(m, &x->events[rows[i].event], call, sizeof call);
+        width.process = process > width.process ? process : width.process;
+        width.call = text_width(call) > width.call ? text_width(call) : width.call;
+    }
+    return width;
+}
+
+static void put_row(struct writer *w, const struct stg_model *m, const struct stg_explained_event *e, bool blamed,
+                    double scale, const struct widths *width, const struct style *style)
+{
+    char call[CALL_CAP], time[32], shown_time[40];
+    words_duration(e->time_ns, time);
+    snprintf(shown_time, sizeof shown_time, "+%s", time);
+    words_event(m, e, call, sizeof call);
+    writer_printf(w, "%s%s ", blamed ? style->hot : style->dim, blamed ? ">" : " ");
+    writer_repeat(w, " ", text_width(shown_time) < 12 ? 12 - text_width(shown_time) : 0);
+    writer_printf(w, "%s  %8" PRId32 "  ", shown_time, e->tid);
+    writer_plain(w, words_process(m, e), width->process);
+    writer_put(w, "  ");
+    writer_plain(w, call, width->call);
+    writer_printf(w, "  %6.2f%s", (double)e->surprisal,
+                  blamed || (double)e->surprisal / scale * BAR_CELLS * 8 >= 0.5 ? " " : "");
+    put_bar(w, (double)e->surprisal / scale, blamed);
+    writer_put(w, style->reset);
+    if (blamed) {
+        writer_put(w, "  ");
+        put_alternatives(w, m, e);
+    }
+    writer_put(w, "\n");
+}
+
+static void put_rows(struct writer *w, const struct stg_model *m, const struct stg_explanation *x,
+                     const struct shown_row *rows, size_t n, const struct style *style)
+{
+    const struct widths width = measure(m, x, rows, n);
+    double scale = 1e-9;
+    for (size_t i = 0; i < n; i++) {
+        scale = fmax(scale, (double)x->events[rows[i].event].surprisal);
+    }
+    writer_printf(w, "%s  %12s  %8s  ", style->bold, "time", "thread");
+    writer_plain(w, "process", width.process);
+    writer_put(w, "  ");
+    writer_plain(w, "call", width.call);
+    writer_printf(w, "  %-15s  %s%s\n", "surprisal", "expected instead", style->reset);
+    for (size_t i = 0; i < n; i++) {
+        if (rows[i].starts_segment && (i > 0 || rows[i].n_skipped > 0)) {
+            char skipped[32];
+            words_count(rows[i].n_skipped, skipped);
+            writer_printf(w, "%s%14s %s%s%s\n", style->dim, "⋮", rows[i].n_skipped > 0 ? skipped : "next thread",
+                          rows[i].n_skipped > 1   ? " events"
+                          : rows[i].n_skipped > 0 ? " event"
+                                                  : "",
+                          style->reset);
+        }
+        put_row(w, m, &x->events[rows[i].event], rows[i].blamed, scale, &width, style);
+    }
+}
+
+enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg_model *m,
+                                        const struct stg_explanation *x, const char *trace, size_t n_show, bool colour)
+{
+    enum stg_status status = STG_OK;
+    struct writer w = {out, STG_OK};
+    struct shown_row *rows = NULL;
+    size_t n = 0;
+    const struct style *style = colour ? &coloured : &plain;
+    const size_t n_blamed = blamed_count(x, n_show);
+    STG_TRY(shown_rows(m, x, n_show, &rows, &n));
+    put_header(&w, m, x, trace, style);
+    if (n > 0) {
+        writer_printf(&w, "\nThe %zu most to blame (>) of %zu events, with their neighbours%s:\n", n_blamed, x->n,
+                      m->recipe.order == STG_ORDER_THREAD ? " on the same thread" : "");
+        put_rows(&w, m, x, rows, n, style);
+        writer_put(&w, "→ a call begins, ← it returns. Surprisal in nats: 0 expected, 2.3 one in ten, 4.6 one in a "
+                       "hundred, 6.9 one in a thousand.\n");
+    }
+    STG_TRY(w.status);
+out:
+    stg_mem_free(rows);
+    return status;
+}

@@ -1,0 +1,180 @@
+#include "report/html.h"
+
+#include "base/memory.h"
+#include "detect/calibrate.h"
+#include "report/words.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+#define N_TOP        12
+#define CALL_CAP     160
+#define STRIP_WIDTH  720
+#define STRIP_HEIGHT 56
+
+/* The whole sequence at a glance: one column per pixel or event, the highest surprisal of each. */
+static void put_strip(struct writer *w, const struct stg_explanation *x)
+{
+    const size_t columns = x->n < STRIP_WIDTH ? x->n : STRIP_WIDTH;
+    const double width = columns == 0 ? 0 : (double)STRIP_WIDTH / (double)columns;
+    double top = 4.605;
+    for (size_t i = 0; i < x->n; i++) {
+        top = fmax(top, fmin((double)x->events[i].surprisal, 50));
+    }
+    writer_printf(w,
+                  "<svg class=\"wide\" preserveAspectRatio=\"none\" viewBox=\"0 0 %d %d\" role=\"img\"><title>Surprisal along the "
+                  "sequence</title><desc>%zu events from left "
+                  "to right in time order; the highest bar is %.1f nats.</desc><path class=\"strip\" d=\"",
+                  STRIP_WIDTH, STRIP_HEIGHT, x->n, top);
+    for (size_t c = 0; c < columns; c++) {
+        double high = 0;
+        for (size_t i = c * x->n / columns; i < (c + 1) * x->n / columns; i++) {
+            high = fmax(high, fmin((double)x->events[i].surprisal, 50));
+        }
+        const double height = high / top * (STRIP_HEIGHT - 2);
+        if (height >= 0.5) {
+            writer_printf(w, "M%.1f %dv-%.1fh%.1fv%.1fz", (double)c * width, STRIP_HEIGHT - 1, height,
+                          fmax(width * 0.85, 0.6), height);
+        }
+    }
+    writer_printf(w, "\"/><path class=\"axis\" d=\"M0 %.1fH%d\"/></svg>\n", STRIP_HEIGHT - 0.5, STRIP_WIDTH);
+}
+
+static void put_alternatives(struct writer *w, const struct stg_model *m, const struct stg_explained_event *e)
+{
+    const char *note = words_note(e);
+    writer_put(w, note);
+    for (uint32_t i = 0; i < e->n_alternatives && e->alternatives[i].probability >= 0.005f; i++) {
+        char name[CALL_CAP], share[32];
+        words_symbol(m, e->alternatives[i].symbol, name, sizeof name);
+        words_percent((double)e->alternatives[i].probability, share);
+        writer_put(w, i > 0 ? ", " : note[0] != '\0' ? "; " : "");
+        writer_put(w, "<span class=\"call\">");
+        writer_html(w, name);
+        writer_put(w, "</span> ");
+        writer_html(w, share);
+    }
+}
+
+static void put_event(struct writer *w, const struct stg_model *m, const struct stg_explained_event *e, bool blamed,
+                      double scale)
+{
+    char call[CALL_CAP], time[32], odds[48];
+    words_event(m, e, call, sizeof call);
+    words_duration(e->time_ns, time);
+    words_odds((double)e->surprisal, odds);
+    writer_printf(w, "<tr class=\"%s\"><td>+%s</td><td>%" PRId32 "</td><td class=\"l name\">",
+                  blamed ? "blamed" : "near", time, e->tid);
+    writer_html(w, words_process(m, e));
+    writer_put(w, "</td><td class=\"l call\">");
+    writer_html(w, call);
+    writer_printf(w,
+                  "</td><td>%s</td><td>%.2f<span class=\"bar\" aria-hidden=\"true\"><i "
+                  "style=\"width:%.0f%%\"></i></span></td><td class=\"l wrap\">",
+                  odds, (double)e->surprisal, 100 * fmin(1, fmax(0, (double)e->surprisal / scale)));
+    if (blamed) {
+        put_alternatives(w, m, e);
+    }
+    writer_put(w, "</td></tr>\n");
+}
+
+static enum stg_status put_events(struct writer *w, const struct stg_model *m, const struct stg_explanation *x)
+{
+    enum stg_status status = STG_OK;
+    struct shown_row *rows = NULL;
+    size_t n = 0;
+    double scale = 1e-9;
+    STG_TRY(shown_rows(m, x, N_TOP, &rows, &n));
+    for (size_t i = 0; i < n; i++) {
+        scale = fmax(scale, (double)x->events[rows[i].event].surprisal);
+    }
+    writer_printf(w,
+                  "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Events of sequence %" PRIu64
+                  "\"><table class=\"events\">\n",
+                  x->id);
+    writer_printf(w, "<caption>The %zu most to blame of %zu events (highlighted), with their neighbours%s.</caption>\n",
+                  blamed_count(x, N_TOP), x->n, m->recipe.order == STG_ORDER_THREAD ? " on the same thread" : "");
+    writer_put(
+        w,
+        "<thead><tr><th scope=\"col\">Time</th><th scope=\"col\">Thread</th><th scope=\"col\" class=\"l\">Process</th>"
+        "<th scope=\"col\" class=\"l\">Call</th><th scope=\"col\">Chance</th><th scope=\"col\">Surprisal</th>"
+        "<th scope=\"col\" class=\"l\">Expected instead</th></tr></thead>\n<tbody>\n");
+    for (size_t i = 0; i < n; i++) {
+        if (rows[i].starts_segment && (i > 0 || rows[i].n_skipped > 0)) {
+            writer_put(w, "<tr class=\"gap\"><td colspan=\"7\">");
+            if (rows[i].n_skipped > 0) {
+                writer_printf(w, "⋯ %" PRIu32 " unremarkable event%s ⋯", rows[i].n_skipped,
+                              rows[i].n_skipped == 1 ? "" : "s");
+            } else {
+                writer_put(w, "⋯ next thread ⋯");
+            }
+            writer_put(w, "</td></tr>\n");
+        }
+        put_event(w, m, &x->events[rows[i].event], rows[i].blamed, scale);
+    }
+    writer_put(w, "</tbody></table></div>\n");
+out:
+    stg_mem_free(rows);
+    return status;
+}
+
+static void put_summary(struct writer *w, const struct stg_report *r, size_t i)
+{
+    const struct stg_explanation *x = &r->explanations[i];
+    const double p = stg_p_value(r->model, r->aggregate, (double)x->score.value[r->aggregate]);
+    char perplexity[32];
+    words_perplexity((double)x->score.value[STG_AGGREGATE_MEAN], perplexity);
+    writer_put(w, i == 0 ? "<details open><summary>" : "<details><summary>");
+    writer_html(w, r->explanation_sets[i]);
+    writer_printf(w, ", sequence %" PRIu64 " <span class=\"sub\">· perplexity %s", x->id, perplexity);
+    if (stg_calibrated(r->model)) {
+        writer_printf(w, " · p-value %.3g · %s", p, p <= r->alpha ? "novel" : "not novel");
+    }
+    writer_put(w, "</span></summary><div class=\"in\">\n");
+}
+
+static void put_facts(struct writer *w, const struct stg_report *r, size_t i)
+{
+    const struct stg_score *s = &r->explanations[i].score;
+    char text[160], count[32];
+    writer_put(w, "<dl class=\"facts\"><dt>Trace</dt><dd><code>");
+    writer_html(w, r->explanation_traces[i]);
+    writer_put(w, "</code></dd>");
+    if (s->tid != 0) {
+        writer_printf(w, "<dt>Thread</dt><dd>%" PRId32 " of process %" PRId32 "</dd>", s->tid, s->pid);
+    }
+    if (s->end_ns > s->begin_ns) {
+        words_duration(s->end_ns - s->begin_ns, text);
+        writer_printf(w, "<dt>Begins</dt><dd>%" PRId64 ".%09" PRId64 " s on the trace's clock; lasts %s</dd>",
+                      s->begin_ns / 1000000000, s->begin_ns % 1000000000, text);
+    }
+    words_count(s->n_events, count);
+    writer_printf(w, "<dt>Events</dt><dd>%s, %" PRIu32 " of a kind never seen in training; %" PRIu64 " lost</dd>",
+                  count, s->n_unknown, s->n_lost);
+    words_p_value(r->model, stg_p_value(r->model, r->aggregate, (double)s->value[r->aggregate]), text);
+    writer_put(w, "<dt>p-value</dt><dd>");
+    writer_html(w, text);
+    writer_put(w, "</dd></dl>\n");
+}
+
+enum stg_status html_explanations(struct writer *w, const struct stg_report *r)
+{
+    if (r->n_explanations == 0) {
+        return STG_OK;
+    }
+    writer_put(
+        w, "<section id=\"explanations\" aria-labelledby=\"h-explanations\">\n<h2 "
+           "id=\"h-explanations\">Explanations</h2>\n"
+           "<p>The most novel sequences of each set: which calls were unlikely, and what the model expected instead. → "
+           "a call "
+           "begins, ← it returns. The strip shows the surprisal of every event of the sequence in time order.</p>\n");
+    for (size_t i = 0; i < r->n_explanations; i++) {
+        put_summary(w, r, i);
+        put_facts(w, r, i);
+        put_strip(w, &r->explanations[i]);
+        STG_RETURN_IF_FAILED(put_events(w, r->model, &r->explanations[i]));
+        writer_put(w, "</div></details>\n");
+    }
+    writer_put(w, "</section>\n");
+    return STG_OK;
+}

@@ -1,0 +1,392 @@
+#include "report/html.h"
+
+#include "detect/calibrate.h"
+#include "report/words.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const tags[] = {"poor", "fair", "good"}; /* by enum separation */
+
+static void put_tile(struct writer *w, const char *label, const char *value, const char *below)
+{
+    writer_printf(w, "<div class=\"tile\"><dt>%s</dt><dd>", label);
+    writer_html(w, value);
+    writer_put(w, "<small>");
+    writer_html(w, below);
+    writer_put(w, "</small></dd></div>\n");
+}
+
+/* Names of the behaviours of one kind, "io, opcache and ssl"; how many there are. */
+static size_t put_names(struct writer *w, const struct stg_evaluation *e, enum separation s, bool write)
+{
+    size_t n = 0, done = 0;
+    for (size_t i = 0; i < e->n_rows; i++) {
+        n += separation_of(&e->rows[i].auroc) == s;
+    }
+    for (size_t i = 0; i < e->n_rows && write; i++) {
+        if (separation_of(&e->rows[i].auroc) == s) {
+            writer_put(w, done == 0 ? "" : done + 1 == n ? " and " : ", ");
+            writer_html(w, e->rows[i].name);
+            done++;
+        }
+    }
+    return n;
+}
+
+static void put_headline(struct writer *w, const struct stg_evaluation *e)
+{
+    const size_t clear = put_names(w, e, SEPARATION_CLEAR, false);
+    writer_put(w, "<p class=\"headline\">");
+    if (clear == e->n_rows) {
+        writer_printf(w,
+                      e->n_rows == 1 ? "The novel behaviour is told apart from the known one."
+                                     : "All %zu novel behaviours are told apart from the known one.",
+                      e->n_rows);
+    } else {
+        writer_printf(w, "%zu of %zu novel behaviours %s told apart from the known one.", clear, e->n_rows,
+                      clear == 1 ? "is" : "are");
+    }
+    double caught = 0;
+    char share[32], alpha[32];
+    for (size_t i = 0; i < e->n_rows; i++) {
+        caught += e->rows[i].calibrated.tpr / (double)e->n_rows;
+    }
+    words_percent(caught, share);
+    words_percent(e->alpha, alpha);
+    writer_put(w, "</p>\n<p>");
+    static const char *const words[] = {"Not told apart sequence by sequence: ", "Partly: ", "Told apart: "};
+    for (int s = SEPARATION_CLEAR; s >= SEPARATION_NONE; s--) {
+        if (put_names(w, e, (enum separation)s, false) > 0) {
+            writer_put(w, words[s]);
+            put_names(w, e, (enum separation)s, true);
+            writer_put(w, ". ");
+        }
+    }
+    writer_put(w, "</p>\n<p>Judged one by one at a false-alarm rate of ");
+    writer_html(w, alpha);
+    writer_put(w, ", ");
+    writer_html(w, share);
+    writer_put(w, " of the novel sequences are caught, on average over the behaviours.</p>\n");
+}
+
+/* Known data alone: the share that is called novel. */
+static double novel_share(const struct stg_report *r, size_t *n_novel)
+{
+    *n_novel = 0;
+    for (size_t i = 0; i < r->known->n; i++) {
+        *n_novel += stg_p_value(r->model, r->aggregate, (double)r->known->scores[i].value[r->aggregate]) <= r->alpha;
+    }
+    return r->known->n == 0 ? 0 : (double)*n_novel / (double)r->known->n;
+}
+
+static void put_alarm_tile(struct writer *w, const struct stg_report *r)
+{
+    char value[32], alpha[32], below[96];
+    size_t n_novel = 0;
+    const double share = novel_share(r, &n_novel);
+    words_percent(share, value);
+    words_percent(r->alpha, alpha);
+    if (!stg_calibrated(r->model)) {
+        put_tile(w, "False alarms on known data", "–", "the model is not calibrated");
+        return;
+    }
+    snprintf(below, sizeof below, "%zu of %zu known sequences; asked for: %s", n_novel, r->known->n, alpha);
+    put_tile(w, "False alarms on known data", value, below);
+}
+
+void html_verdict(struct writer *w, const struct stg_report *r)
+{
+    char value[32], below[96];
+    writer_put(w, "<section id=\"verdict\" aria-labelledby=\"h-verdict\">\n<h2 id=\"h-verdict\">Verdict</h2>\n");
+    if (r->evaluation != NULL && r->evaluation->n_rows > 0) {
+        put_headline(w, r->evaluation);
+    } else if (stg_calibrated(r->model)) {
+        size_t n_novel = 0;
+        novel_share(r, &n_novel);
+        writer_printf(w, "<p class=\"headline\">%zu of %zu sequences are novel at a false-alarm rate of %g.</p>\n",
+                      n_novel, r->known->n, r->alpha);
+    } else {
+        writer_put(w,
+                   "<p class=\"headline\">No verdict: the model has not been calibrated on held-out known data.</p>\n");
+    }
+    writer_put(w, "<dl class=\"tiles\">\n");
+    if (r->evaluation != NULL && r->evaluation->n_rows > 0) {
+        words_share(r->evaluation->macro_auroc, value);
+        snprintf(below, sizeof below, "over %zu behaviours; 0.5 is chance, 1 is perfect", r->evaluation->n_rows);
+        put_tile(w, "Mean AUROC", value, below);
+    }
+    put_alarm_tile(w, r);
+    words_perplexity(stg_threshold(r->model, r->aggregate, r->alpha), value);
+    put_tile(w, r->aggregate == STG_AGGREGATE_MEAN ? "Threshold (perplexity)" : "Threshold (exp of the score)", value,
+             "from known data alone; no novel data needed");
+    words_count(r->n_lost, value);
+    put_tile(w, "Lost events", value, r->n_lost == 0 ? "the recordings are complete" : "see Lost events");
+    writer_put(w, "</dl>\n</section>\n");
+}
+
+static void put_row(struct writer *w, const struct stg_evaluation_row *row)
+{
+    const enum separation s = separation_of(&row->auroc);
+    char count[32], caught[32], alarms[32];
+    words_count(row->n_novel, count);
+    words_percent(row->calibrated.tpr, caught);
+    words_percent(row->calibrated.fpr, alarms);
+    writer_put(w, "<tr><th scope=\"row\" class=\"name\">");
+    writer_html(w, row->name);
+    writer_printf(w,
+                  "</th><td>%s</td><td>%.3f <span class=\"range\">[%.3f, "
+                  "%.3f]</span></td><td>%.3f</td><td>%.3f</td><td>%.3f</td>",
+                  count, row->auroc.value, row->auroc.low, row->auroc.high, row->auprc, row->calibrated.f1,
+                  row->calibrated.accuracy);
+    writer_put(w, "<td>");
+    writer_html(w, caught);
+    writer_put(w, "</td><td>");
+    writer_html(w, alarms);
+    writer_printf(w, "</td><td class=\"l\"><span class=\"tag %s\">%s</span></td></tr>\n", tags[s], separation_words(s));
+}
+
+static void put_paper_table(struct writer *w, const struct stg_evaluation *e)
+{
+    bool any = false;
+    for (size_t i = 0; i < e->n_rows; i++) {
+        const struct stg_evaluation_row *row = &e->rows[i];
+        char perplexity[32], caught[32], alarms[32];
+        if (!row->has_paper) {
+            continue;
+        }
+        if (!any) {
+            writer_put(
+                w,
+                "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Figures at the paper's "
+                "threshold\"><table>\n"
+                "<caption>For comparison: the threshold of best F1, chosen with labelled novel validation data as in "
+                "arXiv 2309.02206, applied to the test data.</caption>\n<thead><tr><th scope=\"col\">Behaviour</th>"
+                "<th scope=\"col\">Threshold (exp of score)</th><th scope=\"col\">F1</th><th "
+                "scope=\"col\">Accuracy</th>"
+                "<th scope=\"col\">Caught</th><th scope=\"col\">False alarms</th></tr></thead>\n<tbody>\n");
+            any = true;
+        }
+        words_perplexity(row->paper_threshold, perplexity);
+        words_percent(row->paper.tpr, caught);
+        words_percent(row->paper.fpr, alarms);
+        writer_put(w, "<tr><th scope=\"row\" class=\"name\">");
+        writer_html(w, row->name);
+        writer_printf(w, "</th><td>%s</td><td>%.3f</td><td>%.3f</td><td>", perplexity, row->paper.f1,
+                      row->paper.accuracy);
+        writer_html(w, caught);
+        writer_put(w, "</td><td>");
+        writer_html(w, alarms);
+        writer_put(w, "</td></tr>\n");
+    }
+    writer_put(w, any ? "</tbody></table></div>\n" : "");
+}
+
+static void put_aggregates(struct writer *w, const struct stg_evaluation *e)
+{
+    writer_put(
+        w, "<details><summary>AUROC by other ways to sum up a sequence</summary><div class=\"in scroll\">\n<table>\n"
+           "<caption>Each column makes one score of a sequence's surprisals: their mean, their median, the highest "
+           "mean of 16 "
+           "neighbours, the 0.95 quantile.</caption>\n<thead><tr><th scope=\"col\">Behaviour</th>");
+    for (int a = 0; a < STG_AGGREGATES; a++) {
+        writer_printf(w, "<th scope=\"col\">%s</th>", stg_aggregate_name((enum stg_aggregate)a));
+    }
+    writer_put(w, "</tr></thead>\n<tbody>\n");
+    for (size_t i = 0; i < e->n_rows; i++) {
+        writer_put(w, "<tr><th scope=\"row\" class=\"name\">");
+        writer_html(w, e->rows[i].name);
+        writer_put(w, "</th>");
+        for (int a = 0; a < STG_AGGREGATES; a++) {
+            writer_printf(w, "<td>%.3f</td>", e->rows[i].auroc_by[a]);
+        }
+        writer_put(w, "</tr>\n");
+    }
+    writer_put(w, "</tbody></table></div></details>\n");
+}
+
+void html_evaluation(struct writer *w, const struct stg_report *r)
+{
+    const struct stg_evaluation *e = r->evaluation;
+    char alpha[32], known[32];
+    words_percent(e->alpha, alpha);
+    words_count(e->n_known, known);
+    writer_put(w, "<section id=\"figures\" aria-labelledby=\"h-figures\">\n<h2 id=\"h-figures\">Figures</h2>\n"
+                  "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Figures by "
+                  "behaviour\"><table>\n<caption>Each novel "
+                  "behaviour against ");
+    writer_printf(w,
+                  "%s known sequences. F1, accuracy, caught and false alarms are at the threshold that was calibrated "
+                  "on known data "
+                  "alone for a false-alarm rate of ",
+                  known);
+    writer_html(w, alpha);
+    writer_put(w, ".</caption>\n<thead><tr><th scope=\"col\">Behaviour</th><th scope=\"col\">Sequences</th>"
+                  "<th scope=\"col\">AUROC <span class=\"range\">[95 % interval]</span></th><th "
+                  "scope=\"col\">AUPRC</th><th scope=\"col\">F1</th>"
+                  "<th scope=\"col\">Accuracy</th><th scope=\"col\">Caught</th><th scope=\"col\">False alarms</th>"
+                  "<th scope=\"col\" class=\"l\">Verdict</th></tr></thead>\n<tbody>\n");
+    for (size_t i = 0; i < e->n_rows; i++) {
+        put_row(w, &e->rows[i]);
+    }
+    writer_put(w, "</tbody></table></div>\n<p class=\"note\">AUROC is how often a novel sequence is more surprising "
+                  "than a known one: 1 is "
+                  "always, 0.5 a coin toss. Told apart: its interval lies above 0.9; partly: above 0.5; else a single "
+                  "sequence does not "
+                  "show the difference.</p>\n");
+    put_paper_table(w, e);
+    put_aggregates(w, e);
+    writer_put(w, "</section>\n");
+}
+
+void html_known_only(struct writer *w, const struct stg_report *r)
+{
+    static const double alphas[] = {0.001, 0.005, 0.01, 0.05, 0.1};
+    writer_put(w, "<section id=\"figures\" aria-labelledby=\"h-figures\">\n<h2 id=\"h-figures\">Figures</h2>\n");
+    if (!stg_calibrated(r->model)) {
+        writer_put(w, "<p>Without calibration there is no threshold. Train with held-out known data to get "
+                      "one.</p>\n</section>\n");
+        return;
+    }
+    writer_put(w,
+               "<table>\n<caption>How many sequences lie beyond the threshold of each false-alarm rate. For data that "
+               "behaves like the "
+               "calibration data, the two shares agree.</caption>\n<thead><tr><th scope=\"col\">False-alarm rate</th>"
+               "<th scope=\"col\">Threshold (exp of score)</th><th scope=\"col\">Sequences beyond</th><th "
+               "scope=\"col\">Share</th></tr>"
+               "</thead>\n<tbody>\n");
+    for (size_t k = 0; k < sizeof alphas / sizeof alphas[0]; k++) {
+        const double threshold = stg_threshold(r->model, r->aggregate, alphas[k]);
+        size_t n = 0;
+        char limit[32], share[32], alpha[32];
+        for (size_t i = 0; i < r->known->n; i++) {
+            n += (double)r->known->scores[i].value[r->aggregate] >= threshold;
+        }
+        words_percent(alphas[k], alpha);
+        words_perplexity(threshold, limit);
+        words_percent(r->known->n == 0 ? 0 : (double)n / (double)r->known->n, share);
+        writer_printf(w, "<tr><th scope=\"row\">%s</th><td>%s</td><td>%zu</td><td>", alpha, limit, n);
+        writer_html(w, share);
+        writer_put(w, "</td></tr>\n");
+    }
+    writer_put(w, "</tbody></table>\n</section>\n");
+}
+
+void html_lost(struct writer *w, const struct stg_report *r)
+{
+    char lost[32], gaps[32];
+    words_count(r->n_lost, lost);
+    words_count(r->n_gaps, gaps);
+    writer_put(w, "<section id=\"lost\" aria-labelledby=\"h-lost\">\n<h2 id=\"h-lost\">Lost events</h2>\n");
+    if (r->n_lost == 0 && r->n_gaps == 0) {
+        writer_put(w,
+                   "<p>None: the tracer kept every event of all inputs, as far as the traces tell.</p>\n</section>\n");
+        return;
+    }
+    writer_printf(w,
+                  "<p>The tracer lost %s events in %s gaps. Sequences that a gap touches look stranger or plainer than "
+                  "they were; read "
+                  "their scores with care.</p>\n",
+                  lost, gaps);
+    writer_put(w, "<table>\n<caption>Sequences touched by gaps</caption>\n<thead><tr><th scope=\"col\">Set</th><th "
+                  "scope=\"col\">Sequences</th>"
+                  "<th scope=\"col\">Touched</th></tr></thead>\n<tbody>\n");
+    for (size_t k = 0; k < r->n_novel + 1; k++) {
+        const struct stg_scored_set *set = k == 0 ? r->known : &r->novel[k - 1];
+        size_t touched = 0;
+        for (size_t i = 0; i < set->n; i++) {
+            touched += set->scores[i].n_lost > 0;
+        }
+        writer_put(w, "<tr><th scope=\"row\" class=\"name\">");
+        writer_html(w, set->name);
+        writer_printf(w, "</th><td>%zu</td><td>%zu</td></tr>\n", set->n, touched);
+    }
+    writer_put(w, "</tbody></table>\n</section>\n");
+}
+
+static void put_fact(struct writer *w, const char *label, const char *value)
+{
+    writer_printf(w, "<dt>%s</dt><dd>", label);
+    writer_html(w, value);
+    writer_put(w, "</dd>\n");
+}
+
+static void put_json(struct writer *w, const char *label, const json_t *value)
+{
+    char *text = value == NULL ? NULL : json_dumps(value, JSON_INDENT(2) | JSON_SORT_KEYS);
+    if (text != NULL) {
+        writer_printf(w, "<details><summary>%s</summary><div class=\"in\"><pre>", label);
+        for (char *line = text; line != NULL && *line != '\0';) { /* by line: escaping replaces control characters */
+            char *end = line;
+            while (*end != '\0' && *end != '\n') {
+                end++;
+            }
+            const bool more = *end == '\n';
+            *end = '\0';
+            writer_html(w, line);
+            writer_put(w, "\n");
+            line = more ? end + 1 : NULL;
+        }
+        writer_put(w, "</pre></div></details>\n");
+    }
+    free(text);
+}
+
+static void put_recipe(struct writer *w, const struct stg_recipe *recipe)
+{
+    char text[512];
+    snprintf(text, sizeof text,
+             "%s, scope %s, %s order, at most %" PRIu64 " events, %" PRIu32 " context events per thread",
+             stg_cut_name(recipe->cut), stg_scope_name(recipe->scope), stg_order_name(recipe->order), recipe->max_len,
+             recipe->n_context);
+    put_fact(w, "Cut", text);
+    if (recipe->cut == STG_CUT_REQUEST) {
+        snprintf(text, sizeof text, "%.127s … %.127s", recipe->begin, recipe->end);
+        put_fact(w, "Request", text);
+    }
+}
+
+void html_provenance(struct writer *w, const struct stg_report *r)
+{
+    const struct stg_model *m = r->model;
+    char text[160], count[32];
+    writer_put(w, "<section id=\"provenance\" aria-labelledby=\"h-provenance\">\n<h2 "
+                  "id=\"h-provenance\">Provenance</h2>\n<dl class=\"facts\">\n");
+    put_fact(w, "Report", r->date);
+    put_fact(w, "Model", r->model_path);
+    put_fact(w, "Kind", m->ops->kind);
+    snprintf(text, sizeof text, "%zu symbols (call%s%s), %zu calls, %zu process names",
+             stg_symbols_count(m->symbols) - STG_TOKEN_SPECIALS,
+             stg_symbols_fields(m->symbols) & STG_FIELD_PHASE ? ", entry/exit" : "",
+             stg_symbols_fields(m->symbols) & STG_FIELD_RET ? ", errno" : "",
+             stg_strings_count(m->vocab.calls) - STG_TOKEN_SPECIALS,
+             stg_strings_count(m->vocab.procs) - STG_TOKEN_SPECIALS);
+    put_fact(w, "Vocabulary", text);
+    put_recipe(w, &m->recipe);
+    words_count(m->n_calibration, count);
+    snprintf(text, sizeof text, "%s held-out known sequences", count);
+    put_fact(w, "Calibration", text);
+    snprintf(text, sizeof text, "%s surprisal, false-alarm rate %g", stg_aggregate_name(r->aggregate), r->alpha);
+    put_fact(w, "Score", text);
+    for (size_t k = 0; k < r->n_novel + 1; k++) {
+        const struct stg_scored_set *set = k == 0 ? r->known : &r->novel[k - 1];
+        uint64_t n_events = 0;
+        for (size_t i = 0; i < set->n; i++) {
+            n_events += set->scores[i].n_events;
+        }
+        char events[32];
+        words_count(set->n, count);
+        words_count(n_events, events);
+        writer_put(w, k == 0 ? "<dt>Known data</dt><dd>" : "<dt>Novel data</dt><dd>");
+        writer_html(w, set->name);
+        writer_printf(w, ": %s sequences, %s events</dd>\n", count, events);
+    }
+    writer_put(w, "</dl>\n");
+    json_t *facts = m->ops->describe == NULL ? NULL : m->ops->describe(m);
+    put_json(w, "The model", facts);
+    json_decref(facts);
+    put_json(w, "Its training record", m->record);
+    writer_put(w, "</section>\n");
+}

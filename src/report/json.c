@@ -1,0 +1,191 @@
+#include "report/report.h"
+
+#include "base/memory.h"
+#include "detect/calibrate.h"
+#include "report/words.h"
+#include "report/writer.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* JSON has no infinities: null. */
+static json_t *number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* Names come from traces and need not be UTF-8. */
+static json_t *text(const char *from)
+{
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct writer w = {&b, STG_OK};
+    json_t *out = NULL;
+    writer_plain(&w, from, 0);
+    if (w.status == STG_OK) {
+        out = json_stringn(b.data == NULL ? "" : b.data, b.len);
+    }
+    stg_buffer_fini(&b);
+    return out;
+}
+
+/* Appends object (taken, NULL when memory was out while it was made) and a newline. */
+static enum stg_status put_line(struct stg_buffer *out, json_t *object)
+{
+    char *line = object == NULL ? NULL : json_dumps(object, JSON_REAL_PRECISION(9));
+    json_decref(object);
+    if (line == NULL) {
+        return stg_fail(STG_ERR_MEMORY, "JSON: out of memory");
+    }
+    const enum stg_status status = stg_buffer_printf(out, "%s\n", line);
+    free(line);
+    return status;
+}
+
+static json_t *confusion(const struct stg_confusion *c)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "tp", (json_int_t)c->tp, "fn", (json_int_t)c->fn, "fp",
+                     (json_int_t)c->fp, "tn", (json_int_t)c->tn, "f1", number(c->f1), "accuracy", number(c->accuracy),
+                     "fpr", number(c->fpr), "tpr", number(c->tpr));
+}
+
+static json_t *evaluation_row(const struct stg_evaluation *e, const struct stg_evaluation_row *row)
+{
+    json_t *by = json_object();
+    for (int a = 0; a < STG_AGGREGATES; a++) {
+        json_object_set_new(by, stg_aggregate_name((enum stg_aggregate)a), number(row->auroc_by[a]));
+    }
+    json_t *out = json_pack(
+        "{s:o, s:o, s:[o, o], s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:s, s:o, s:o}", "name", text(row->name), "auroc",
+        number(row->auroc.value), "auroc_interval", number(row->auroc.low), number(row->auroc.high), "auprc",
+        number(row->auprc), "f1", number(row->calibrated.f1), "accuracy", number(row->calibrated.accuracy), "fpr",
+        number(row->calibrated.fpr), "tpr", number(row->calibrated.tpr), "n_known", (json_int_t)e->n_known, "n_novel",
+        (json_int_t)row->n_novel, "verdict", separation_words(separation_of(&row->auroc)), "auroc_by", by, "calibrated",
+        confusion(&row->calibrated));
+    if (out != NULL && row->has_paper) {
+        json_t *paper = confusion(&row->paper);
+        if (json_object_set_new(paper, "threshold", number(row->paper_threshold)) != 0 ||
+            json_object_set_new(out, "paper", paper) != 0) {
+            json_decref(out);
+            return NULL;
+        }
+    }
+    return out;
+}
+
+enum stg_status stg_report_eval_json(struct stg_buffer *out, const struct stg_evaluation *e)
+{
+    json_t *behaviours = json_object();
+    for (size_t i = 0; i < e->n_rows; i++) {
+        json_t *name = text(e->rows[i].name);
+        if (name == NULL ||
+            json_object_set_new(behaviours, json_string_value(name), evaluation_row(e, &e->rows[i])) != 0) {
+            json_decref(name);
+            json_decref(behaviours);
+            return stg_fail(STG_ERR_MEMORY, "JSON: out of memory");
+        }
+        json_decref(name);
+    }
+    return put_line(out, json_pack("{s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o}", "schema", "strange.eval/1", "aggregate",
+                                   stg_aggregate_name(e->aggregate), "alpha", number(e->alpha), "threshold",
+                                   number(e->threshold), "n_known", (json_int_t)e->n_known, "known_fpr",
+                                   number(e->known_fpr), "macro_auroc",
+                                   number(e->n_rows > 0 ? e->macro_auroc : (double)NAN), "novel", behaviours));
+}
+
+/* What score and explain say of a sequence, without a schema. */
+static json_t *score_facts(const struct stg_model *m, const struct stg_score *s, enum stg_aggregate a)
+{
+    const double p = stg_p_value(m, a, (double)s->value[a]);
+    return json_pack(
+        "{s:I, s:o, s:o, s:I, s:{s:o, s:o, s:o, s:o}, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "id", (json_int_t)s->id,
+        "perplexity", number(exp((double)s->value[STG_AGGREGATE_MEAN])), "p_value",
+        stg_calibrated(m) ? number(p) : json_null(), "lost", (json_int_t)s->n_lost, "surprisal", "mean",
+        number((double)s->value[STG_AGGREGATE_MEAN]), "median", number((double)s->value[STG_AGGREGATE_MEDIAN]),
+        "window", number((double)s->value[STG_AGGREGATE_WINDOW]), "upper",
+        number((double)s->value[STG_AGGREGATE_UPPER]), "events", (json_int_t)s->n_events, "tokens",
+        (json_int_t)s->n_tokens, "unknown", (json_int_t)s->n_unknown, "begin_ns", (json_int_t)s->begin_ns, "end_ns",
+        (json_int_t)s->end_ns, "tid", (json_int_t)s->tid, "pid", (json_int_t)s->pid, "trace", (json_int_t)s->trace);
+}
+
+/* Puts "schema" in front, as a reader expects it there. */
+static json_t *with_schema(const char *schema, json_t *facts)
+{
+    json_t *out = json_pack("{s:s}", "schema", schema);
+    if (out == NULL || facts == NULL || json_object_update(out, facts) != 0) {
+        json_decref(out);
+        out = NULL;
+    }
+    json_decref(facts);
+    return out;
+}
+
+enum stg_status stg_report_score_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_score *s,
+                                      enum stg_aggregate a, double alpha)
+{
+    json_t *facts = with_schema("strange.score/1", score_facts(m, s, a));
+    const bool calibrated = stg_calibrated(m);
+    const bool novel = calibrated && stg_p_value(m, a, (double)s->value[a]) <= alpha;
+    if (facts == NULL || json_object_set_new(facts, "novel", calibrated ? json_boolean(novel) : json_null()) != 0 ||
+        json_object_set_new(facts, "aggregate", json_string(stg_aggregate_name(a))) != 0) {
+        json_decref(facts);
+        return stg_fail(STG_ERR_MEMORY, "JSON: out of memory");
+    }
+    return put_line(out, facts);
+}
+
+static json_t *return_value(int64_t ret)
+{
+    return ret == STG_RET_ABSENT ? json_null() : ret == STG_RET_FAILED ? json_string("failed") : json_integer(ret);
+}
+
+static json_t *alternatives(const struct stg_model *m, const struct stg_explained_event *e)
+{
+    json_t *out = json_array();
+    for (uint32_t i = 0; i < e->n_alternatives; i++) {
+        char name[256];
+        stg_symbols_describe(m->symbols, &m->vocab, e->alternatives[i].symbol, name, sizeof name);
+        json_t *one =
+            json_pack("{s:o, s:o}", "event", text(name), "probability", number((double)e->alternatives[i].probability));
+        if (json_array_append_new(out, one) != 0) {
+            json_decref(out);
+            return NULL;
+        }
+    }
+    return out;
+}
+
+static json_t *event(const struct stg_model *m, const struct stg_explained_event *e)
+{
+    static const char *const phases[] = {"", "entry", "exit"};
+    const bool end = e->index == UINT32_MAX;
+    const char *call =
+        e->call < stg_strings_count(m->vocab.calls) ? stg_strings_get(m->vocab.calls, e->call) : "[UNKNOWN]";
+    return json_pack("{s:o, s:o, s:s, s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:b, s:o}", "index",
+                     end ? json_null() : json_integer(e->index), "call", text(call), "phase",
+                     e->phase <= 2 ? phases[e->phase] : "", "ret", return_value(e->ret), "time_ns",
+                     (json_int_t)e->time_ns, "process", text(words_process(m, e)), "pid", (json_int_t)e->pid, "tid",
+                     (json_int_t)e->tid, "surprisal", number((double)e->surprisal), "excess", number((double)e->excess),
+                     "unknown", e->symbol == STG_TOKEN_UNKNOWN, "alternatives", alternatives(m, e));
+}
+
+enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg_model *m,
+                                        const struct stg_explanation *x, const char *trace)
+{
+    json_t *facts = with_schema("strange.explain/1", score_facts(m, &x->score, STG_AGGREGATE_MEAN));
+    json_t *events = json_array(), *ranked = json_array();
+    int failed = facts == NULL || events == NULL || ranked == NULL;
+    for (size_t i = 0; i < x->n && !failed; i++) {
+        failed = json_array_append_new(events, event(m, &x->events[i])) != 0 ||
+                 json_array_append_new(ranked, json_integer(x->ranked[i])) != 0;
+    }
+    failed = failed || json_object_set_new(facts, "trace_path", text(trace)) != 0;
+    if (failed || json_object_set(facts, "ranked", ranked) != 0 || json_object_set(facts, "detail", events) != 0) {
+        json_decref(facts);
+        facts = NULL;
+    }
+    json_decref(events);
+    json_decref(ranked);
+    return put_line(out, facts);
+}

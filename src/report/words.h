@@ -1,0 +1,59 @@
+/* Words: how figures and events are said to people, the same in the terminal and on the page. Private to report/. */
+#ifndef STG_REPORT_WORDS_H
+#define STG_REPORT_WORDS_H
+
+#include "detect/evaluate.h"
+#include "explain/explain.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum separation { SEPARATION_NONE, SEPARATION_PARTLY, SEPARATION_CLEAR };
+
+/* From the lower end of the 95 % interval of AUROC: above .9 told apart, above .5 partly, else not. */
+enum separation separation_of(const struct stg_interval *auroc);
+const char *separation_words(enum separation s); /* "told apart", "partly", "not told apart" */
+
+/* "1.234 ms", "12.3 s"; "812 events" has no place here: ns must be a time. */
+void words_duration(int64_t ns, char out[32]);
+/* "1,234,567" */
+void words_count(uint64_t n, char out[32]);
+/* Three significant digits, ".998" never: "0.998"; "–" when it is no number. */
+void words_share(double value, char out[32]);
+/* "0.5 %", "62 %", "< 0.1 %" */
+void words_percent(double share, char out[32]);
+/* "1 in 1,480" for a surprisal in nats; "certain" below 1 in 1.05. */
+void words_odds(double surprisal, char out[48]);
+/* exp(nats) with three or four significant digits, "∞" beyond all. */
+void words_perplexity(double nats, char out[32]);
+
+/* What happened: "→ read" (entry), "← read = 512", "← read EAGAIN", "end". Cut to cap. */
+void words_event(const struct stg_model *m, const struct stg_explained_event *e, char *out, size_t cap);
+/* What could have been next: "→ read", "← read EAGAIN", "end". */
+void words_symbol(const struct stg_model *m, uint32_t symbol, char *out, size_t cap);
+/* The thread's name, "" when the source has none. Borrowed from the model. */
+const char *words_process(const struct stg_model *m, const struct stg_explained_event *e);
+/* "" or why nothing like it could be expected: "never seen in training". */
+const char *words_note(const struct stg_explained_event *e);
+/* A sentence: what a p-value of the model's calibration means. */
+void words_p_value(const struct stg_model *m, double p, char out[160]);
+/* A sentence: what that makes of a sequence at a false-alarm rate of alpha. */
+void words_verdict(const struct stg_model *m, double p, double alpha, char out[160]);
+
+/* Events that are shown as blamed: at most n_top, and only those with a blame worth the name (0.1 nats). */
+size_t blamed_count(const struct stg_explanation *x, size_t n_top);
+
+/* The part of an explanation to show: the n_top events most to blame, each with neighbours of its walk, in segments. */
+struct shown_row {
+    uint32_t event; /* index into explanation.events */
+    bool blamed;
+    uint32_t n_skipped; /* events of this walk between the row before and this one, 0 within a segment */
+    bool starts_segment;
+};
+
+/* *out (*n) owned by the caller, also after a failure. Rows of a walk (a thread, in thread order) follow each other in
+ * time order. */
+enum stg_status shown_rows(const struct stg_model *m, const struct stg_explanation *x, size_t n_top,
+                           struct shown_row **out, size_t *n) STG_MUST_USE;
+
+#endif

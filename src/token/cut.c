@@ -1,0 +1,517 @@
+#include "token/cut_parts.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Sequences open at a time, of rules that open them by an event; a trace that opens more never closes them. */
+#define MAX_OPEN      65536
+#define DEFAULT_BOUND ((size_t)512 << 20)
+
+enum stg_status stg_cutter_new(struct stg_cutter **out, const struct stg_recipe *recipe, struct stg_vocab *vocab,
+                               stg_cut_take take, void *context)
+{
+    *out = NULL;
+    STG_RETURN_IF_FAILED(stg_recipe_check(recipe));
+    if (recipe->cut == STG_CUT_AUTO) {
+        return stg_fail(STG_ERR_USAGE, "cut: auto must be resolved for a trace first");
+    }
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(out, 1, sizeof **out));
+    struct stg_cutter *c = *out;
+    c->recipe = *recipe;
+    stg_recipe_settle(&c->recipe);
+    c->vocab = vocab;
+    c->take = take;
+    c->context = context;
+    c->bound = DEFAULT_BOUND;
+    return STG_OK;
+}
+
+void stg_cutter_limit(struct stg_cutter *c, size_t bytes)
+{
+    c->bound = bytes;
+}
+
+void stg_cutter_free(struct stg_cutter *c)
+{
+    if (c == NULL) {
+        return;
+    }
+    cut_threads_fini(c);
+    cut_columns_fini(&c->columns);
+    stg_mem_free(c->name_kind);
+    stg_mem_free(c->calls.id);
+    stg_mem_free(c->procs.id);
+    stg_mem_free(c);
+}
+
+void stg_cutter_counts(const struct stg_cutter *c, struct stg_cut_counts *out)
+{
+    *out = c->counts;
+}
+
+enum stg_status stg_cutter_begin(struct stg_cutter *c, uint32_t i_trace, const struct stg_strings *names,
+                                 const struct stg_strings *comms)
+{
+    STG_RETURN_IF_FAILED(stg_cutter_finish(c));
+    c->names = names;
+    c->comms = comms;
+    c->i_trace = i_trace;
+    c->started = false;
+    c->previous_ns = 0;
+    c->lost = 0;
+    /* Ids are the source's own: nothing that was looked up for the trace before holds. */
+    if (c->cap_kinds > 0) {
+        memset(c->name_kind, 0, c->cap_kinds * sizeof *c->name_kind);
+    }
+    if (c->calls.cap > 0) {
+        memset(c->calls.id, 0, c->calls.cap * sizeof *c->calls.id);
+    }
+    if (c->procs.cap > 0) {
+        memset(c->procs.id, 0, c->procs.cap * sizeof *c->procs.id);
+    }
+    return STG_OK;
+}
+
+static enum cut_name_kind classify(const struct stg_cutter *c, const char *name)
+{
+    if (c->recipe.cut == STG_CUT_REQUEST) {
+        return strcmp(name, c->recipe.begin) == 0 ? CUT_NAME_BEGIN
+               : strcmp(name, c->recipe.end) == 0 ? CUT_NAME_END
+                                                  : CUT_NAME_OTHER;
+    }
+    if (c->recipe.cut == STG_CUT_ACCEPT) {
+        if (strcmp(name, "accept") == 0 || strcmp(name, "accept4") == 0) {
+            return CUT_NAME_ACCEPT;
+        }
+        if (strcmp(name, "close") == 0 || strcmp(name, "shutdown") == 0) {
+            return CUT_NAME_CLOSE;
+        }
+    }
+    return CUT_NAME_OTHER;
+}
+
+static bool ends_thread(const char *name)
+{
+    return strcmp(name, "exit") == 0 || strcmp(name, "exit_group") == 0;
+}
+
+/* What a name means to the cut rule; looked up once per name. */
+static enum stg_status kind_of(struct stg_cutter *c, uint32_t name, enum cut_name_kind *kind)
+{
+    if (name < c->cap_kinds && c->name_kind[name] != CUT_NAME_NEW) {
+        *kind = (enum cut_name_kind)c->name_kind[name];
+        return STG_OK;
+    }
+    *kind = CUT_NAME_OTHER;
+    if (name >= stg_strings_count(c->names)) {
+        return STG_OK;
+    }
+    const size_t before = c->cap_kinds;
+    STG_RETURN_IF_FAILED(stg_mem_grow(&c->name_kind, &c->cap_kinds, (size_t)name + 1, sizeof *c->name_kind));
+    memset(c->name_kind + before, CUT_NAME_NEW, c->cap_kinds - before);
+    const char *text = stg_strings_get(c->names, name);
+    *kind = ends_thread(text) ? CUT_NAME_EXIT : classify(c, text);
+    c->name_kind[name] = (uint8_t)*kind;
+    return STG_OK;
+}
+
+static bool is_early(const struct stg_cutter *c, int64_t ts_ns)
+{
+    return c->recipe.skip_first_ns > 0 && c->started && ts_ns - c->first_ns < c->recipe.skip_first_ns;
+}
+
+static void note_first(struct stg_cutter *c, int64_t ts_ns)
+{
+    if (!c->started) {
+        c->started = true;
+        c->first_ns = ts_ns;
+    }
+}
+
+/* Opens a sequence at an event of thread t; keeps: its events are taken. */
+static enum stg_status open_new(struct stg_cutter *c, struct cut_thread *t, const struct stg_event *e, int64_t ts_ns,
+                                bool keeps, struct cut_open **out)
+{
+    struct cut_open *open = NULL;
+    struct cut_log *log;
+    if (c->n_open >= MAX_OPEN) {
+        return stg_fail(STG_ERR_MEMORY,
+                        "more than %d sequences open at a time: the begin and end markers do not belong together",
+                        MAX_OPEN);
+    }
+    STG_RETURN_IF_FAILED(cut_log_get(c, t, &log));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&open, 1, sizeof *open));
+    open->begin_ns = ts_ns > log->now_ns ? ts_ns : log->now_ns;
+    log->now_ns = open->begin_ns;
+    open->flags = (e->has & STG_HAS_TIME) ? 0 : STG_SEQ_NO_TIME;
+    if (keeps) {
+        cut_log_open(c, log, open);
+    }
+    c->n_open++;
+    *out = open;
+    return STG_OK;
+}
+
+static void thread_link(struct cut_thread *t, struct cut_open *open)
+{
+    open->tid = t->tid;
+    open->pid = t->pid;
+    open->next_of_thread = t->opens;
+    t->opens = open;
+}
+
+/* Takes the thread's open sequence of that key out of its list; NULL when there is none. */
+static struct cut_open *thread_unlink(struct cut_thread *t, int64_t key)
+{
+    for (struct cut_open **at = &t->opens; *at != NULL; at = &(*at)->next_of_thread) {
+        if ((*at)->key == key) {
+            struct cut_open *open = *at;
+            *at = open->next_of_thread;
+            return open;
+        }
+    }
+    return NULL;
+}
+
+static void discard(struct stg_cutter *c, struct cut_open *open)
+{
+    cut_log_close(c, open);
+    c->n_open--;
+    stg_mem_free(open);
+}
+
+static enum stg_status close_open(struct stg_cutter *c, struct cut_open *open, int64_t ts_ns)
+{
+    enum stg_status status = STG_OK;
+    if (open->log != NULL) {
+        if (ts_ns < open->log->now_ns) {
+            ts_ns = open->log->now_ns;
+        }
+        status = cut_deliver(c, open, ts_ns);
+    }
+    discard(c, open);
+    return status;
+}
+
+static bool is_skipped_state(const struct stg_cutter *c, const struct stg_event *e)
+{
+    for (uint32_t i = 0; e->n_args > 0 && i < c->recipe.n_skip_state; i++) {
+        if (e->args[0] == c->recipe.skip_state[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A begin on a thread where one of that key is open: the earlier one never ended. */
+static void drop_reopened(struct stg_cutter *c, struct cut_thread *t, int64_t key)
+{
+    struct cut_open *earlier = thread_unlink(t, key);
+    if (earlier != NULL) {
+        c->counts.n_reopened++;
+        discard(c, earlier);
+    }
+}
+
+static enum stg_status put_marker(struct stg_cutter *c, const struct stg_event *e, int64_t ts_ns)
+{
+    enum cut_name_kind kind;
+    STG_RETURN_IF_FAILED(kind_of(c, e->name, &kind));
+    if (c->recipe.cut != STG_CUT_REQUEST || (kind != CUT_NAME_BEGIN && kind != CUT_NAME_END)) {
+        return STG_OK;
+    }
+    uint32_t index;
+    STG_RETURN_IF_FAILED(cut_thread_get(c, e, &index));
+    struct cut_thread *t = &c->threads[index];
+    struct cut_open *open;
+    if (kind == CUT_NAME_END) {
+        open = thread_unlink(t, 0);
+        if (open == NULL) {
+            c->counts.n_unmatched_end++;
+            return STG_OK;
+        }
+        return close_open(c, open, ts_ns);
+    }
+    drop_reopened(c, t, 0);
+    note_first(c, ts_ns);
+    const bool skipped = is_skipped_state(c, e) || is_early(c, ts_ns);
+    c->counts.n_skipped += skipped;
+    STG_RETURN_IF_FAILED(open_new(c, t, e, ts_ns, !skipped, &open));
+    thread_link(t, open);
+    return STG_OK;
+}
+
+static enum stg_status put_given(struct stg_cutter *c, const struct stg_event *e, int64_t ts_ns)
+{
+    if (c->recipe.cut != STG_CUT_GIVEN) {
+        return STG_OK;
+    }
+    struct cut_open *open = c->given;
+    c->given = NULL;
+    if (e->kind == STG_EVENT_END) {
+        if (open == NULL) {
+            c->counts.n_unmatched_end++;
+            return STG_OK;
+        }
+        return close_open(c, open, ts_ns);
+    }
+    if (open != NULL) {
+        c->counts.n_reopened++;
+        discard(c, open);
+    }
+    note_first(c, ts_ns);
+    uint32_t index;
+    STG_RETURN_IF_FAILED(cut_thread_get(c, e, &index));
+    /* Sequences of a source are independent of each other: so are their clocks. */
+    struct cut_log *log;
+    STG_RETURN_IF_FAILED(cut_log_get(c, &c->threads[index], &log));
+    log->now_ns = 0;
+    const bool early = is_early(c, ts_ns);
+    c->counts.n_skipped += early;
+    return open_new(c, &c->threads[index], e, ts_ns, !early, &c->given);
+}
+
+/* The sequence that a thread, process or window cut has open in this log. */
+static void implicit_open(struct stg_cutter *c, struct cut_log *log, const struct cut_thread *t,
+                          const struct stg_event *e, int64_t ts_ns)
+{
+    if (log->first != NULL || log->muted) {
+        return;
+    }
+    if (is_early(c, ts_ns)) {
+        c->counts.n_skipped += c->recipe.cut != STG_CUT_WINDOW;
+        log->muted = c->recipe.cut != STG_CUT_WINDOW;
+        return;
+    }
+    log->implicit = (struct cut_open){
+        .serial = ++c->n_implicit, .begin_ns = ts_ns, .flags = (e->has & STG_HAS_TIME) ? 0 : STG_SEQ_NO_TIME};
+    if (c->recipe.scope == STG_SCOPE_THREAD) {
+        log->implicit.tid = t->tid;
+    }
+    if (c->recipe.scope != STG_SCOPE_SYSTEM) {
+        log->implicit.pid = t->pid;
+    }
+    cut_log_open(c, log, &log->implicit);
+}
+
+static enum stg_status implicit_close(struct stg_cutter *c, struct cut_log *log)
+{
+    if (log->first == NULL) {
+        return STG_OK;
+    }
+    const enum stg_status status = cut_deliver(c, log->first, log->now_ns);
+    cut_log_close(c, log->first);
+    return status;
+}
+
+static bool is_implicit(enum stg_cut cut)
+{
+    return cut == STG_CUT_THREAD || cut == STG_CUT_PROCESS || cut == STG_CUT_WINDOW;
+}
+
+/* Entries and exits that do not pair: counted, never repaired. */
+static void count_pairs(struct stg_cutter *c, struct cut_thread *t, const struct stg_event *e)
+{
+    if (e->kind == STG_EVENT_ENTRY) {
+        c->counts.n_unfinished += t->call != CUT_NAME_NONE;
+        t->call = e->name < CUT_NAME_NONE ? e->name : CUT_NAME_NONE;
+        return;
+    }
+    const bool known = e->name < CUT_NAME_NONE;
+    if (t->call == CUT_NAME_NONE || (known && t->call != e->name)) {
+        c->counts.n_orphan_exits++;
+        c->counts.n_unfinished += t->call != CUT_NAME_NONE;
+    }
+    t->call = CUT_NAME_NONE;
+}
+
+static int64_t stored_ret(const struct stg_event *e)
+{
+    if (e->kind != STG_EVENT_EXIT) {
+        return STG_RET_ABSENT;
+    }
+    if (e->has & STG_HAS_CLASS) {
+        return e->ret < 0 ? STG_RET_FAILED : 0;
+    }
+    if ((e->has & STG_HAS_RET) == 0) {
+        return STG_RET_ABSENT;
+    }
+    return e->ret <= STG_RET_FAILED ? STG_RET_FAILED + 1 : e->ret;
+}
+
+/* A successful accept opens, before the exit is taken in; closing the descriptor closes, after the entry has been. */
+static enum stg_status accept_open(struct stg_cutter *c, uint32_t thread, const struct stg_event *e, int64_t ts_ns)
+{
+    struct cut_thread *t = &c->threads[thread];
+    if (e->kind != STG_EVENT_EXIT || (e->has & STG_HAS_RET) == 0 || e->ret < 0 || e->ret > INT32_MAX) {
+        return STG_OK;
+    }
+    struct cut_open *open;
+    drop_reopened(c, t, e->ret);
+    note_first(c, ts_ns);
+    const bool early = is_early(c, ts_ns);
+    c->counts.n_skipped += early;
+    STG_RETURN_IF_FAILED(open_new(c, t, e, ts_ns, !early, &open));
+    open->key = e->ret;
+    thread_link(t, open);
+    return STG_OK;
+}
+
+static enum stg_status accept_close(struct stg_cutter *c, uint32_t thread, const struct stg_event *e, int64_t ts_ns)
+{
+    if (e->kind != STG_EVENT_ENTRY || e->n_args == 0) {
+        return STG_OK;
+    }
+    /* A descriptor is an int: the upper half of the register means nothing. */
+    struct cut_open *open = thread_unlink(&c->threads[thread], (int64_t)(uint32_t)e->args[0]);
+    return open == NULL ? STG_OK : close_open(c, open, ts_ns);
+}
+
+/* After the thread's last event. Its number may be given to another thread, which is not to inherit anything. */
+static enum stg_status end_thread(struct stg_cutter *c, struct cut_thread *t, struct cut_log *log)
+{
+    t->ring_len = t->ring_next = 0;
+    t->call = CUT_NAME_NONE;
+    if (c->recipe.cut != STG_CUT_THREAD) {
+        return STG_OK;
+    }
+    const enum stg_status status = implicit_close(c, log);
+    log->muted = false;
+    return status;
+}
+
+static enum stg_status put_call(struct stg_cutter *c, const struct stg_event *e, int64_t ts_ns)
+{
+    uint32_t thread;
+    enum cut_name_kind kind;
+    struct cut_log *log;
+    c->counts.n_events++;
+    STG_RETURN_IF_FAILED(cut_thread_get(c, e, &thread));
+    STG_RETURN_IF_FAILED(kind_of(c, e->name, &kind));
+    STG_RETURN_IF_FAILED(cut_log_get(c, &c->threads[thread], &log));
+    if (c->recipe.cut != STG_CUT_GIVEN) {
+        count_pairs(c, &c->threads[thread], e);
+    }
+    if (kind == CUT_NAME_ACCEPT) {
+        STG_RETURN_IF_FAILED(accept_open(c, thread, e, ts_ns));
+    }
+    log->now_ns = ts_ns > log->now_ns ? ts_ns : log->now_ns;
+    if (is_implicit(c->recipe.cut)) {
+        note_first(c, ts_ns);
+        implicit_open(c, log, &c->threads[thread], e, log->now_ns);
+    }
+    struct cut_row row = {
+        .ts_ns = log->now_ns,
+        .ret = stored_ret(e),
+        .thread = thread,
+        .name = e->name < CUT_NAME_NONE ? e->name & 0xFFFFFF : CUT_NAME_NONE,
+        .phase = e->kind == STG_EVENT_ENTRY ? STG_PHASE_ENTRY : STG_PHASE_EXIT,
+        .comm = (e->has & STG_HAS_COMM) && e->comm < CUT_NAME_NONE ? e->comm & 0xFFFFFF : CUT_NAME_NONE,
+    };
+    STG_RETURN_IF_FAILED(cut_log_push(c, log, &row));
+    STG_RETURN_IF_FAILED(cut_ring_put(c, thread, &row));
+    if (c->recipe.cut == STG_CUT_WINDOW && log->first != NULL && log->end - log->first->begin == c->recipe.window) {
+        STG_RETURN_IF_FAILED(implicit_close(c, log));
+    }
+    if (kind == CUT_NAME_CLOSE) {
+        STG_RETURN_IF_FAILED(accept_close(c, thread, e, ts_ns));
+    }
+    return kind == CUT_NAME_EXIT && e->kind == STG_EVENT_ENTRY ? end_thread(c, &c->threads[thread], log) : STG_OK;
+}
+
+enum stg_status stg_cutter_put(struct stg_cutter *c, const struct stg_event *events, size_t n)
+{
+    if (c->names == NULL) {
+        return stg_fail(STG_ERR_INTERNAL, "cut: events before the beginning of a trace");
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct stg_event *e = &events[i];
+        const int64_t ts_ns = e->ts_ns > STG_TIME_MAX ? STG_TIME_MAX : (int64_t)e->ts_ns;
+        enum stg_status status = STG_OK;
+        if (e->kind != STG_EVENT_BEGIN) {
+            c->counts.n_backward += ts_ns < c->previous_ns;
+        }
+        c->previous_ns = ts_ns;
+        switch (e->kind) {
+        case STG_EVENT_ENTRY:
+        case STG_EVENT_EXIT:
+            status = put_call(c, e, ts_ns);
+            break;
+        case STG_EVENT_MARKER:
+            status = put_marker(c, e, ts_ns);
+            break;
+        case STG_EVENT_LOST:
+            /* Whatever is open may miss some of them, on whichever processor they were lost. */
+            c->lost += e->n_lost < UINT64_MAX - c->lost ? e->n_lost : 0;
+            c->counts.n_lost += e->n_lost < UINT64_MAX - c->counts.n_lost ? e->n_lost : 0;
+            c->counts.n_gaps++;
+            break;
+        case STG_EVENT_BEGIN:
+        case STG_EVENT_END:
+            status = put_given(c, e, ts_ns);
+            break;
+        default:
+            break;
+        }
+        if (status != STG_OK) {
+            return status;
+        }
+    }
+    return STG_OK;
+}
+
+static int compare_serials(const void *a, const void *b)
+{
+    const struct cut_log *const *x = a, *const *y = b;
+    return (*x)->implicit.serial < (*y)->implicit.serial ? -1 : (*x)->implicit.serial > (*y)->implicit.serial;
+}
+
+/* Threads and processes that live on at the end of the trace, in order of their beginning. */
+static enum stg_status finish_implicit(struct stg_cutter *c)
+{
+    enum stg_status status = STG_OK;
+    struct cut_log **logs = NULL;
+    size_t n = 0, cap = 0;
+    for (struct cut_log *log = c->logs; log != NULL; log = log->next) {
+        if (log->first != NULL) {
+            STG_TRY(stg_mem_grow(&logs, &cap, n + 1, sizeof *logs));
+            logs[n++] = log;
+        }
+    }
+    if (n > 0) {
+        qsort(logs, n, sizeof *logs, compare_serials);
+    }
+    for (size_t i = 0; i < n; i++) {
+        STG_TRY(implicit_close(c, logs[i]));
+    }
+out:
+    stg_mem_free(logs);
+    return status;
+}
+
+enum stg_status stg_cutter_finish(struct stg_cutter *c)
+{
+    enum stg_status status = STG_OK;
+    if (c->names == NULL) {
+        return STG_OK;
+    }
+    if (c->recipe.cut == STG_CUT_WINDOW) { /* a window is full or it is none */
+        for (const struct cut_log *log = c->logs; log != NULL; log = log->next) {
+            c->counts.n_open += log->first != NULL;
+        }
+    } else if (is_implicit(c->recipe.cut)) {
+        status = finish_implicit(c);
+    }
+    for (size_t i = 0; i < c->n_threads; i++) {
+        c->counts.n_unfinished += c->threads[i].call != CUT_NAME_NONE;
+        for (const struct cut_open *open = c->threads[i].opens; open != NULL; open = open->next_of_thread) {
+            c->counts.n_open += open->log != NULL;
+        }
+    }
+    c->counts.n_open += c->given != NULL && c->given->log != NULL;
+    c->names = c->comms = NULL;
+    cut_threads_reset(c);
+    return status;
+}

@@ -1,0 +1,134 @@
+# Bad input and hostile conditions: one line, exit status 2, nothing half-written.
+
+case_missing_and_empty() {
+    trained
+    : >empty
+    mkdir dir
+    for file in nowhere empty dir; do
+        refused "$file" "$strange" prepare -o new.data $file
+        refused "$file" "$strange" train -o new.model $file
+        refused "$file" "$strange" score $file test.data
+        refused "$file" "$strange" score web.model $file
+        refused "$file" "$strange" explain web.model $file
+        refused "$file" "$strange" eval web.model --known test.data --novel x=$file
+        refused "$file" "$strange" report -o new.html web.model --known $file
+        refused "$file" "$strange" info $file
+        refused "$file" "$strange" prepare --vocab $file -o new.data test.txt
+    done
+    absent new.data new.model new.html
+}
+
+case_wrong_kind() {
+    trained
+    refused 'the model comes first' "$strange" score test.data web.model
+    refused 'where a data set or a trace is expected' "$strange" score web.model web.model
+    refused 'cut the trace with `strange prepare` first' "$strange" train -o x train.txt
+    refused 'web.model' "$strange" train -o x web.model
+    refused 'train.data' "$strange" prepare -o x train.data
+    absent x
+}
+
+case_another_vocabulary() {
+    trained
+    strace_text 20 9 odd | sed 's/fstat/lstat/' >other.txt
+    "$strange" -q prepare --cut accept --scope thread -o other.data other.txt
+    refused 'other.data' "$strange" score web.model other.data
+    refused 'vocab' "$strange" train -o x train.data other.data
+    refused 'prepare it with --vocab train.data' "$strange" train -o x --valid other.data -- train.data
+    absent x
+}
+
+case_wrong_version() {
+    trained
+    for file in train.data web.model; do
+        LC_ALL=C sed 's/"strange.version":\( *\)"1"/"strange.version":\1"7"/' $file >new
+        ! cmp -s $file new || no "the version could not be changed"
+        refused 'version 7' "$strange" info new
+    done
+    LC_ALL=C sed 's/"strange.format":\( *\)"model"/"strange.format":\1"mOdel"/' web.model >new
+    refused 'new' "$strange" score new test.data
+}
+
+case_truncated_files() {
+    trained
+    for file in test.data web.model; do
+        size=$(wc -c <$file)
+        for percent in 0 1 10 50 90 99; do
+            head -c $((size * percent / 100)) $file >cut
+            refused cut "$strange" info --format '' cut 2>/dev/null || true
+            status 2 "$strange" score $([ $file = web.model ] && echo cut test.data || echo web.model cut)
+            [ "$(wc -l <err)" = 1 ]
+        done
+        head -c $((size - 1)) $file >cut
+        status 2 "$strange" score $([ $file = web.model ] && echo cut test.data || echo web.model cut)
+    done
+}
+
+case_full_disk() {
+    trained
+    refused 'No space left' sh -c '"$strange" score web.model test.data >/dev/full'
+    refused 'No space left' sh -c '"$strange" info --json web.model >/dev/full'
+    refused 'No space left' sh -c '"$strange" help train >/dev/full'
+    refused 'No space left' sh -c '"$strange" --version >/dev/full'
+    [ "$(id -u)" = 0 ] || exit 0
+    mkdir small
+    mount -t tmpfs -o size=64k strange-test small 2>/dev/null || exit 0
+    got=0
+    (
+        set -e
+        refused 'No space left' "$strange" -q prepare --cut accept -o small/new.data train.txt
+        [ -z "$(ls -A small)" ] || no "left behind: $(ls -A small)"
+        refused 'No space left' env TMPDIR="$PWD/small" "$strange" score web.model train.txt
+        [ -z "$(ls -A small)" ] || no "left behind: $(ls -A small)"
+        head -c 60000 /dev/zero >small/ballast
+        refused 'No space left' "$strange" -q train -o small/new.model train.data
+        [ "$(ls -A small)" = ballast ] || no "left behind: $(ls -A small)"
+    ) || got=$?
+    umount small
+    exit $got
+}
+
+case_closed_pipe() {
+    trained
+    # The reader ends before anything is written.
+    { (sleep 0.3; "$strange" score --json web.model test.data 2>err; echo $? >code) | true; }
+    [ "$(cat code)" = 2 ] || no "exit status $(cat code)"
+    [ "$(wc -l <err)" = 1 ]
+    grep -q 'standard output' err
+    refused 'standard output' sh -c '"$strange" score web.model test.data >&-'
+    status 0 sh -c '"$strange" -q train -o n.model train.data <&- >&- 2>&-' # needs none of the three
+    "$strange" info n.model >/dev/null
+}
+
+case_unwritable() {
+    trained
+    refused 'nowhere/' "$strange" prepare -o nowhere/x.data train.txt
+    refused 'nowhere/' "$strange" train -o nowhere/x.model train.data
+    mkdir taken
+    refused 'taken' "$strange" train -o taken train.data
+    refused 'TMPDIR' env TMPDIR=/nowhere "$strange" score web.model test.txt
+}
+
+case_not_calibrated() {
+    trained
+    strace_text 1 >one.txt
+    "$strange" -q prepare --cut accept --scope thread --vocab train.data -o one.data one.txt
+    status 0 "$strange" train -o one.model one.data
+    grep -q 'not calibrated' err
+    status 0 "$strange" score one.model test.data
+    grep -q 'no verdict' out
+}
+
+case_kill_while_preparing() {
+    strace_text 60000 >long.txt
+    for signal in INT TERM KILL; do
+        "$strange" -q prepare --cut accept -o long.data long.txt 2>err &
+        pid=$!
+        sleep 0.05
+        kill_when $pid $signal /
+        [ "$got" != 0 ] || { rm -f long.data; continue; } # it was faster
+        absent long.data
+        [ "$signal" = KILL ] || { [ "$got" = 2 ] || no "exit status $got after $signal"; [ "$(wc -l <err)" = 1 ]; nothing_but long.txt; }
+        rm -f long.data.tmp-*
+    done
+}

@@ -1,0 +1,82 @@
+# Help, usage errors, generated texts.
+
+case_help() {
+    status 0 "$strange" help
+    for command in prepare train score eval explain report info doctor help; do
+        grep -q "^  $command " out || no "$command is not in help"
+    done
+    status 0 "$strange" --help
+    for command in prepare train score eval explain report info doctor help; do
+        "$strange" help $command >a
+        "$strange" $command --help >b
+        cmp a b
+        grep -q '^Exit status:' a
+    done
+    status 0 "$strange" --version
+    grep -Eq '^strange [0-9]+\.[0-9]+\.[0-9]+$' out
+    [ ! -s err ]
+}
+
+case_usage_errors() {
+    refused 'no command given' "$strange"
+    refused "unknown command 'scroe': did you mean 'score'?" "$strange" scroe
+    refused "unknown command 'frobnicate'" "$strange" frobnicate
+    refused 'did you mean --alpha?' "$strange" score --alhpa 0.1 m d
+    refused 'unknown option -z' "$strange" -z
+    refused 'missing operand: usage: strange score' "$strange" score
+    refused 'one operand too many' "$strange" explain a b c
+    refused 'score: --alpha: 7 is out of bounds' "$strange" score --alpha 7 m d
+    refused '-o DATA is missing' "$strange" prepare t
+    refused '-o MODEL is missing' "$strange" train d
+    refused '-o FILE.html is missing' "$strange" report m --known d
+    refused '--known DATA… is missing' "$strange" eval m
+    refused '--novel NAME=DATA… is missing' "$strange" eval m --known d
+    refused 'go together' "$strange" prepare --begin a -o d t
+    refused '--cut' "$strange" prepare --cut window:0 -o d t
+    refused 'not a duration' "$strange" prepare --skip-first 5 -o d t
+    refused 'did you mean' "$strange" train --model ngarm -o m d
+    refused "unknown field 'foo'" "$strange" train --fields call,foo -o m d
+    nothing_but
+}
+
+case_manual() {
+    for command in '' prepare train score eval explain report info doctor help; do
+        # shellcheck disable=SC2086 # an empty word is no word
+        "$strange" help --man $command >page
+        head -n 1 page | grep -q '^\.TH "STRANGE'
+        for section in NAME SYNOPSIS OPTIONS 'EXIT STATUS' 'SEE ALSO'; do
+            grep -q "^\.SH $section" page || no "strange $command: no $section"
+        done
+        if command -v groff >/dev/null; then
+            groff -man -Tutf8 -ww page >/dev/null 2>warnings
+            [ ! -s warnings ] || { cat warnings; no "groff warns about $command"; }
+        fi
+    done
+}
+
+case_completion_bash() {
+    command -v bash >/dev/null || exit 77
+    "$strange" help --completion bash >completion
+    cat >try.sh <<'SH'
+. ./completion
+complete_line() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _strange; printf '%s\n' "${COMPREPLY[@]}"; }
+complete_line strange sc
+complete_line strange train --mo
+complete_line strange train --model l
+complete_line strange help tr
+SH
+    bash try.sh >got
+    printf 'score\n--model\nlstm\ntrain\n' >wanted
+    diff wanted got
+    refused "did you mean 'bash'?" "$strange" help --completion bsh
+}
+
+case_doctor() {
+    status 0 "$strange" doctor
+    grep -q '^threads ' out
+    grep -q 'ctf' out
+    status 0 "$strange" doctor --json
+    grep -q '"cpu_features"' out
+    TMPDIR=/nowhere status 0 "$strange" doctor
+    grep -q 'set TMPDIR' out
+}

@@ -1,0 +1,83 @@
+# Training by gradients: checkpoints, interruption, resuming.
+
+# lstm ARGUMENTS…: a small LSTM, always the same; never returns, so that `lstm … &` has the program's own process number.
+lstm() {
+    exec "$strange" -q train --model lstm --hidden 16 --layers 1 --batch-tokens 512 --eval-every 5 --stop-after 0 --threads 1 \
+        --valid valid.data "$@"
+}
+
+case_lstm_trains() {
+    data_sets
+    (lstm --updates 60 -o a.model --log a.log train.data)
+    absent a.model.checkpoint
+    [ "$(wc -l <a.log)" = 12 ]
+    first=$(sed -n '1s/.*"valid_loss": \([0-9.]*\).*/\1/p' a.log)
+    last=$(sed -n '$s/.*"valid_loss": \([0-9.]*\).*/\1/p' a.log)
+    awk -v a="$first" -v b="$last" 'BEGIN { exit !(b < a - 0.1) }' || no "the loss went from $first to $last"
+    status 1 "$strange" score a.model odd.data
+    status 0 "$strange" explain a.model odd.data
+    "$strange" info --json a.model | grep -q '"updates": 60'
+}
+
+# The parameters of two models agree to the bit: all but the metadata, which holds dates and times.
+same_parameters() {
+    for model in "$1" "$2"; do
+        n=$(od -An -tu8 -N8 "$model" | tr -d ' ')
+        tail -c +$((n + 9)) "$model" >"$model.tensors"
+    done
+    cmp "$1.tensors" "$2.tensors"
+}
+
+# Goes on from a checkpoint for 50 updates and compares with a run that was never interrupted.
+resume_and_compare() {
+    "$strange" info a.model.checkpoint >out
+    grep -q '^kind  *checkpoint' out
+    n=$("$strange" info --json a.model.checkpoint | sed 's/.*"updates": \([0-9]*\).*/\1/')
+    (lstm --updates $((n + 50)) --resume -o a.model train.data)
+    absent a.model.checkpoint
+    (lstm --updates $((n + 50)) -o straight.model train.data)
+    same_parameters straight.model a.model
+}
+
+case_resume_after_signal() {
+    data_sets
+    for signal in INT TERM; do
+        lstm -o a.model train.data 2>err &
+        kill_when $! $signal a.model.checkpoint
+        [ "$got" = 2 ] || { cat err; no "exit status $got after $signal"; }
+        grep -q -- '--resume' err
+        [ "$(wc -l <err)" = 1 ]
+        absent a.model a.model.tmp-*
+        resume_and_compare
+        rm -f a.model* straight.model*
+    done
+}
+
+case_resume_after_kill() {
+    data_sets
+    lstm -o a.model train.data &
+    kill_when $! KILL a.model.checkpoint
+    [ "$got" = 137 ] || no "exit status $got"
+    absent a.model
+    resume_and_compare
+}
+
+case_resume_refused() {
+    data_sets
+    refused 'there is no checkpoint' "$strange" train --model lstm --resume -o a.model train.data
+    refused 'leave it out' "$strange" train --model ngram --resume -o a.model train.data
+    lstm -o a.model train.data 2>/dev/null &
+    kill_when $! INT a.model.checkpoint
+    [ "$got" = 2 ]
+    for change in '--rate 0.01' '--seed 2' '--threads 2' '--batch-tokens 600'; do
+        # shellcheck disable=SC2086 # two words
+        (refused 'other data, options or number of threads' lstm --resume $change -o a.model train.data)
+    done
+    (refused 'other data, options or number of threads' lstm --resume -o a.model test.data)
+    size=$(wc -c <a.model.checkpoint)
+    cp a.model.checkpoint whole
+    head -c $((size / 2)) whole >a.model.checkpoint
+    (refused 'a.model.checkpoint' lstm --resume -o a.model train.data)
+    refused 'finish it with' "$strange" score whole test.data
+    absent a.model
+}

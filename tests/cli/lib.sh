@@ -1,0 +1,80 @@
+# Helpers for the cases.
+
+no() { echo "no: $*"; exit 1; }
+
+# status N COMMAND…: the command's exit status is N; standard output in ./out, standard error in ./err.
+status() {
+    wanted=$1
+    shift
+    got=0
+    ("$@") >out 2>err || got=$?
+    [ "$got" = "$wanted" ] || { cat err; no "exit status $got instead of $wanted: $*"; }
+}
+
+# refused TEXT COMMAND…: exit status 2, nothing on standard output, one line on standard error with TEXT in it.
+refused() {
+    text=$1
+    shift
+    status 2 "$@"
+    [ "$(wc -l <err)" = 1 ] || { cat err; no "$(wc -l <err) lines on standard error: $*"; }
+    grep -q '^strange: ' err || { cat err; no "the line does not begin with 'strange: '"; }
+    grep -qF -- "$text" err || { cat err; no "the line is without '$text'"; }
+    [ ! -s out ] || no "something on standard output: $*"
+}
+
+absent() { for file in "$@"; do [ ! -e "$file" ] || no "$file exists"; done; }
+nothing_but() { # nothing_but FILES…: the directory holds these, out, err and tmp only
+    for file in * .[!.]*; do
+        [ -e "$file" ] || continue
+        case " $* out err tmp " in *" $file "*) ;; *) no "left behind: $file" ;; esac
+    done
+}
+
+# strace_text N [SEED [ODD]]: a trace of N requests of two threads as `strace -f -ttt -T` writes it; with ODD, every third request runs
+# a program, which the others never do.
+strace_text() {
+    awk -v n="$1" -v seed="${2:-1}" -v odd="${3:-}" '
+        function call(name, args, ret) { t += 0.0001 + rand() / 100000; printf "%d %.6f %s(%s) = %s <0.000010>\n", tid, t, name, args, ret }
+        BEGIN {
+            srand(seed)
+            t = 1700000000
+            for (i = 0; i < n; i++) {
+                tid = 100 + i % 2
+                call("accept4", "3, NULL, NULL, SOCK_CLOEXEC", 7)
+                call("read", "7, \"GET\", 4096", 3)
+                if (rand() < 0.5) call("openat", "AT_FDCWD, \"/x\", O_RDONLY", rand() < 0.3 ? "-1 ENOENT (No such file or directory)" : 8)
+                call("fstat", "8, {st_mode=S_IFREG}", 0)
+                if (odd && i % 3 == 0) { call("socket", "AF_INET, SOCK_STREAM, 0", 9); call("execve", "\"/bin/sh\"", "-1 EACCES (Permission denied)"); call("ptrace", "PTRACE_TRACEME", 0) }
+                call("write", "7, \"ok\", 2", 2)
+                call("close", "7", 0)
+            }
+        }'
+}
+
+# data_sets: train.data, valid.data, test.data (known) and odd.data (novel) from such traces.
+data_sets() {
+    strace_text "${1:-400}" 1 >train.txt
+    strace_text 200 2 >valid.txt
+    strace_text 200 3 >test.txt
+    strace_text 60 4 odd >odd.txt
+    "$strange" -q prepare --cut accept --scope thread -o train.data train.txt
+    for name in valid test odd; do "$strange" -q prepare --cut accept --scope thread --vocab train.data -o $name.data $name.txt; done
+}
+
+# trained: data sets and web.model, an n-gram.
+trained() {
+    data_sets
+    "$strange" -q train -o web.model --valid valid.data train.data
+}
+
+# Kills the process $1 with signal $2 once the file $3 exists (or 20 s are over), and waits; its exit status in $got.
+kill_when() {
+    tries=0
+    while [ ! -e "$3" ] && [ $tries -lt 200 ] && kill -0 "$1" 2>/dev/null; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+    kill -"$2" "$1" 2>/dev/null || true
+    got=0
+    wait "$1" || got=$?
+}

@@ -1,0 +1,486 @@
+/* Data set: what is written comes back; what is damaged is refused. */
+#include "dataset/dataset.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "dataset/columns.h"
+#include "dataset/prepare.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char path[64], other[64];
+
+static void must(enum stg_status status)
+{
+    if (status != STG_OK) {
+        fail_msg("%s", stg_status_message());
+    }
+}
+
+/* --- A source of two requests of two threads, with a gap --- */
+
+struct scripted {
+    struct stg_source source;
+    struct stg_event events[64];
+    size_t n, at;
+    bool given;
+};
+
+static enum stg_status scripted_next(struct stg_source *source, const struct stg_event **events, size_t *n)
+{
+    struct scripted *s = (struct scripted *)source;
+    *n = s->at < s->n ? 1 : 0;
+    *events = &s->events[s->at];
+    s->at += *n;
+    return STG_OK;
+}
+
+static void scripted_info(const struct stg_source *source, struct stg_source_info *out)
+{
+    const struct scripted *s = (const struct scripted *)source;
+    *out = (struct stg_source_info){
+        .format = "scripted", .path = "a \xff path", .done = s->at, .total = s->n, .has_sequences = s->given};
+}
+
+static void scripted_close(struct stg_source *source)
+{
+    stg_strings_free(source->names);
+    stg_strings_free(source->comms);
+    stg_mem_free(source);
+}
+
+static const struct stg_source_ops scripted_ops = {
+    .name = "scripted", .next = scripted_next, .info = scripted_info, .close = scripted_close};
+
+static void script(struct scripted *s, uint64_t ts, int tid, enum stg_event_kind kind, const char *name)
+{
+    struct stg_event *e = &s->events[s->n++];
+    *e = (struct stg_event){.ts_ns = ts,
+                            .tid = tid,
+                            .pid = 10,
+                            .kind = (uint8_t)kind,
+                            .ret = -11,
+                            .n_lost = 3,
+                            .has = STG_HAS_TIME | STG_HAS_TID | STG_HAS_PID | STG_HAS_COMM | STG_HAS_RET};
+    must(stg_strings_put(s->source.names, name, strlen(name), &e->name));
+    must(stg_strings_put(s->source.comms, "httpd", 5, &e->comm));
+}
+
+/* format selects what the trace holds: "requests", "given" or "plain". */
+static enum stg_status scripted_open(struct stg_source **out, const char *at, const char *format)
+{
+    struct scripted *s = NULL;
+    (void)at;
+    must(stg_mem_zeroed(&s, 1, sizeof *s));
+    s->source.ops = &scripted_ops;
+    must(stg_strings_new(&s->source.names));
+    must(stg_strings_new(&s->source.comms));
+    s->given = strcmp(format, "given") == 0;
+    const bool marked = strcmp(format, "requests") == 0;
+    script(s, 1, 11, STG_EVENT_ENTRY, "poll");
+    for (uint64_t i = 0; i < 2; i++) {
+        script(s, 10 + i * 10, 11, STG_EVENT_MARKER, marked ? "httpd:enter_event_handler" : "mark");
+        script(s, 11 + i * 10, 11, STG_EVENT_ENTRY, "read");
+        script(s, 12 + i * 10, 11, STG_EVENT_EXIT, "read");
+        script(s, 13 + i * 10, 12, STG_EVENT_ENTRY, "write");
+        if (i == 1) {
+            script(s, 24, 0, STG_EVENT_LOST, "lost");
+        }
+        script(s, 15 + i * 10, 11, STG_EVENT_MARKER, marked ? "httpd:exit_event_handler" : "mark");
+    }
+    *out = &s->source;
+    return STG_OK;
+}
+
+static void write_two(const char *to, const struct stg_recipe *recipe)
+{
+    struct stg_dataset_writer *w = NULL;
+    struct stg_source *source = NULL;
+    struct stg_vocab vocab;
+    struct stg_cut_counts counts;
+    must(stg_vocab_init(&vocab));
+    must(stg_dataset_writer_open(&w, to, recipe));
+    must(stg_dataset_writer_meta(w, "command", "strange prepare"));
+    for (uint32_t i = 0; i < 2; i++) { /* the same trace twice */
+        assert_int_equal(stg_dataset_writer_traces(w), i);
+        must(scripted_open(&source, "x", "requests"));
+        must(stg_prepare_source(w, recipe, &vocab, source, NULL, &counts));
+        assert_int_equal(counts.n_sequences, 2);
+        assert_int_equal(counts.n_lost, 3);
+        stg_source_close(source);
+    }
+    assert_int_equal(stg_dataset_writer_count(w), 4);
+    must(stg_dataset_writer_commit(w, &vocab));
+    stg_dataset_writer_free(w);
+    stg_vocab_fini(&vocab);
+}
+
+static struct stg_recipe request_recipe(void)
+{
+    struct stg_recipe r;
+    stg_recipe_default(&r);
+    r.cut = STG_CUT_REQUEST;
+    return r;
+}
+
+static void test_what_is_written_comes_back(void **state)
+{
+    (void)state;
+    const struct stg_recipe recipe = request_recipe();
+    struct stg_dataset *d = NULL;
+    struct stg_seq s;
+    write_two(path, &recipe);
+    must(stg_dataset_open(&d, path));
+    assert_string_equal(stg_dataset_path(d), path);
+    assert_int_equal(stg_dataset_count(d), 4);
+    assert_int_equal(stg_dataset_events(d), 12);
+    assert_string_equal(stg_dataset_meta(d, "command"), "strange prepare");
+    assert_int_equal(stg_dataset_recipe(d)->n_context, 16);
+    assert_int_equal(stg_dataset_recipe(d)->n_skip_state, 2);
+    assert_string_equal(stg_dataset_recipe(d)->begin, recipe.begin);
+    assert_true(stg_dataset_vocab(d)->frozen);
+    assert_int_equal(stg_strings_count(stg_dataset_vocab(d)->calls), STG_TOKEN_SPECIALS + 2);
+    assert_int_equal(stg_dataset_traces(d), 2);
+    assert_string_equal(stg_dataset_trace(d, 1)->path, "a ? path");
+    assert_string_equal(stg_dataset_trace(d, 1)->format, "scripted");
+    assert_int_equal(stg_dataset_trace(d, 1)->counts.n_events, 7);
+    assert_int_equal(stg_dataset_trace(d, 1)->counts.n_gaps, 1);
+    stg_dataset_get(d, 3, &s);
+    assert_int_equal(s.id, 3);
+    assert_int_equal(s.n, 3);
+    assert_int_equal(s.n_threads, 2);
+    assert_int_equal(s.trace, 1);
+    assert_int_equal(s.n_lost, 3);
+    assert_int_equal(s.begin_ns, 20);
+    assert_int_equal(s.end_ns, 25);
+    assert_int_equal(s.tid, 11);
+    assert_int_equal(s.pid, 10);
+    assert_int_equal(s.ret[0], STG_RET_ABSENT);
+    assert_int_equal(s.ret[1], -11);
+    assert_int_equal(s.time_ns[2], 3);
+    assert_int_equal(s.thread[2], 1);
+    assert_int_equal(s.thread_tid[1], 12);
+    assert_string_equal(stg_strings_get(stg_dataset_vocab(d)->procs, s.thread_proc[1]), "httpd");
+    assert_int_equal(s.context_offset[1] - s.context_offset[0], 3); /* poll, read, read' */
+    assert_int_equal(s.context_time_ns[s.context_offset[0]], -19);
+    assert_int_equal(s.context_call[s.context_offset[0]], STG_TOKEN_UNKNOWN);
+    assert_int_equal(s.context_offset[2] - s.context_offset[1], 1);
+    stg_dataset_free(d);
+}
+
+static void test_slices(void **state)
+{
+    (void)state;
+    const struct stg_recipe recipe = request_recipe();
+    struct stg_dataset *d = NULL;
+    struct stg_corpus all, part;
+    struct stg_seq s;
+    write_two(path, &recipe);
+    must(stg_dataset_open(&d, path));
+    stg_dataset_corpus(d, &all);
+    assert_int_equal(all.n, 4);
+    struct stg_slice slice = {.corpus = &all, .first = 1, .n = 2};
+    stg_slice_corpus(&slice, &part);
+    assert_int_equal(part.n, 2);
+    stg_corpus_get(&part, 1, &s);
+    assert_int_equal(s.id, 2);
+    stg_dataset_free(d);
+}
+
+static void test_without_context_and_empty(void **state)
+{
+    (void)state;
+    struct stg_recipe recipe = request_recipe();
+    struct stg_dataset *d = NULL;
+    struct stg_dataset_writer *w = NULL;
+    struct stg_vocab vocab;
+    struct stg_seq s;
+    recipe.n_context = 0;
+    write_two(path, &recipe);
+    must(stg_dataset_open(&d, path));
+    stg_dataset_get(d, 0, &s);
+    assert_null(s.context_offset);
+    stg_dataset_free(d);
+
+    must(stg_vocab_init(&vocab));
+    must(stg_dataset_writer_open(&w, path, &recipe));
+    must(stg_dataset_writer_commit(w, &vocab));
+    stg_dataset_writer_free(w);
+    stg_vocab_fini(&vocab);
+    must(stg_dataset_open(&d, path));
+    assert_int_equal(stg_dataset_count(d), 0);
+    assert_int_equal(stg_dataset_traces(d), 0);
+    stg_dataset_free(d);
+}
+
+static void test_abandoned_writer_leaves_nothing(void **state)
+{
+    (void)state;
+    const struct stg_recipe recipe = request_recipe();
+    struct stg_dataset_writer *w = NULL;
+    unlink(path);
+    must(stg_dataset_writer_open(&w, path, &recipe));
+    stg_dataset_writer_free(w);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
+static void expect_cut(const char *format, enum stg_cut expected)
+{
+    struct stg_recipe recipe;
+    stg_recipe_default(&recipe);
+    must(stg_prepare_resolve(&recipe, scripted_open, "x", format));
+    assert_int_equal(recipe.cut, expected);
+    assert_int_equal(recipe.n_context, expected == STG_CUT_REQUEST ? 16 : 0);
+}
+
+static void test_auto_cut(void **state)
+{
+    (void)state;
+    expect_cut("requests", STG_CUT_REQUEST);
+    expect_cut("given", STG_CUT_GIVEN);
+    expect_cut("plain", STG_CUT_THREAD);
+}
+
+static void test_recipe_words(void **state)
+{
+    (void)state;
+    enum stg_cut cut;
+    enum stg_scope scope;
+    enum stg_order order;
+    uint64_t window = 0;
+    must(stg_cut_parse("window:100", &cut, &window));
+    assert_int_equal(cut, STG_CUT_WINDOW);
+    assert_int_equal(window, 100);
+    must(stg_cut_parse("accept", &cut, &window));
+    assert_string_equal(stg_cut_name(cut), "accept");
+    must(stg_scope_parse("process", &scope));
+    assert_string_equal(stg_scope_name(scope), "process");
+    must(stg_order_parse("time", &order));
+    assert_string_equal(stg_order_name(order), "time");
+    static const char *const bad[] = {
+        "", "window", "window:", "window:0", "window:-1", "window:9x", "window:99999999999", "x"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(stg_cut_parse(bad[i], &cut, &window), STG_ERR_USAGE);
+    }
+    assert_int_equal(stg_scope_parse("x", &scope), STG_ERR_USAGE);
+    assert_int_equal(stg_order_parse("x", &order), STG_ERR_USAGE);
+}
+
+/* --- Damage --- */
+
+/* Copies the data set to `other` with one element of one column changed, checksum in order. */
+static enum stg_status open_changed(const char *column, size_t row, int64_t value)
+{
+    struct stg_tensors *t = NULL;
+    struct stg_tensors_writer *w = NULL;
+    struct stg_dataset *d = NULL;
+    void *copy = NULL;
+    static const char *const keys[] = {"recipe", "vocab.calls", "vocab.procs", "traces"};
+    must(stg_tensors_open(&t, path, STG_DATASET_FORMAT, STG_DATASET_VERSION));
+    must(stg_tensors_writer_open(&w, other, STG_DATASET_FORMAT, STG_DATASET_VERSION));
+    for (size_t i = 0; i < 4; i++) {
+        must(stg_tensors_writer_meta(w, keys[i], stg_tensors_meta(t, keys[i])));
+    }
+    for (size_t i = 0; i < stg_tensors_count(t); i++) {
+        const struct stg_tensor *tensor = stg_tensors_at(t, i);
+        const void *data = tensor->data;
+        if (strcmp(tensor->name, column) == 0) {
+            const size_t size = stg_dtype_size(tensor->dtype);
+            must(stg_mem_dup(&copy, tensor->data, tensor->n * size));
+            assert_true(row < tensor->n);
+            memcpy((char *)copy + row * size, &value, size);
+            data = copy;
+        }
+        must(stg_tensors_writer_put(w, tensor->name, tensor->dtype, tensor->n_dims, tensor->dims, data));
+    }
+    assert_non_null(copy);
+    must(stg_tensors_writer_commit(w));
+    stg_tensors_writer_free(w);
+    stg_tensors_free(t);
+    stg_mem_free(copy);
+    const enum stg_status status = stg_dataset_open(&d, other);
+    stg_dataset_free(d);
+    return status;
+}
+
+static void test_every_index_is_checked(void **state)
+{
+    (void)state;
+    const struct stg_recipe recipe = request_recipe();
+    write_two(path, &recipe);
+    assert_int_equal(open_changed("call", 0, 6), STG_OK);
+    static const struct {
+        const char *column;
+        size_t row;
+        int64_t value;
+    } changes[] = {
+        {"call", 1, 7},
+        {"call", 11, 65535},
+        {"phase", 2, 3},
+        {"thread", 3, 2},
+        {"time_ns", 0, -1},
+        {"time_ns", 2, 1},
+        {"time_ns", 11, 6},
+        {"offsets", 0, 1},
+        {"offsets", 1, 7},
+        {"offsets", 4, 13},
+        {"offsets", 2, -1},
+        {"end_ns", 0, 9},
+        {"begin_ns", 1, INT64_MIN},
+        {"begin_ns", 1, INT64_MAX},
+        {"trace", 3, 2},
+        {"thread_offsets", 1, 5},
+        {"thread_offsets", 4, 9},
+        {"thread_offsets", 0, 1},
+        {"thread_proc", 7, 6},
+        {"context_offset", 1, 99},
+        {"context_offset", 0, 1},
+        {"context_call", 0, 7},
+        {"context_phase", 1, 3},
+        {"context_time_ns", 0, 1},
+        {"context_time_ns", 1, INT64_MIN},
+    };
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        const enum stg_status status = open_changed(changes[i].column, changes[i].row, changes[i].value);
+        if (status != STG_ERR_INPUT) {
+            fail_msg("%s[%zu] = %lld is accepted", changes[i].column, changes[i].row, (long long)changes[i].value);
+        }
+        assert_non_null(strstr(stg_status_message(), other));
+    }
+}
+
+static void write_bytes(const char *to, const void *data, size_t n)
+{
+    FILE *f = fopen(to, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(data, 1, n, f), n);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* Truncated at every byte and with every bit of every byte flipped in turn: refused, or the same to the last column. */
+static void test_damaged_bytes_are_refused(void **state)
+{
+    (void)state;
+    const struct stg_recipe recipe = request_recipe();
+    struct stg_file_map map;
+    struct stg_dataset *d = NULL;
+    uint8_t *copy = NULL;
+    write_two(path, &recipe);
+    must(stg_file_map_open(&map, path));
+    must(stg_mem_dup(&copy, map.data, map.size));
+    for (size_t n = 0; n < map.size; n++) {
+        write_bytes(other, copy, n);
+        assert_int_not_equal(stg_dataset_open(&d, other), STG_OK);
+        assert_null(d);
+    }
+    for (size_t i = 0; i < map.size; i++) {
+        copy[i] ^= (uint8_t)(1 << (i % 8));
+        write_bytes(other, copy, map.size);
+        if (stg_dataset_open(&d, other) == STG_OK) {
+            assert_int_equal(stg_dataset_count(d), 4);
+        }
+        stg_dataset_free(d);
+        d = NULL;
+        copy[i] ^= (uint8_t)(1 << (i % 8));
+    }
+    stg_mem_free(copy);
+    stg_file_map_close(&map);
+}
+
+/* Everything from a trace to an open data set, each allocation failing in turn: an error, nothing leaked, nothing half-written. */
+static enum stg_status whole_way(const struct stg_recipe *recipe, struct stg_source *source)
+{
+    enum stg_status status;
+    struct stg_dataset_writer *w = NULL;
+    struct stg_dataset *d = NULL;
+    struct stg_vocab vocab = {0};
+    STG_TRY(stg_vocab_init(&vocab));
+    STG_TRY(stg_dataset_writer_open(&w, other, recipe));
+    STG_TRY(stg_prepare_source(w, recipe, &vocab, source, NULL, NULL));
+    STG_TRY(stg_dataset_writer_commit(w, &vocab));
+    STG_TRY(stg_dataset_open(&d, other));
+out:
+    stg_dataset_free(d);
+    stg_dataset_writer_free(w);
+    stg_vocab_fini(&vocab);
+    return status;
+}
+
+static void test_failing_allocations(void **state)
+{
+    (void)state;
+    const struct stg_recipe recipe = request_recipe();
+    enum stg_status status = STG_ERR_MEMORY;
+    uint64_t at = 0;
+    while (status != STG_OK) {
+        struct stg_source *source = NULL;
+        unlink(other);
+        must(scripted_open(&source, "x", "requests"));
+        stg_mem_fail_at(++at);
+        status = whole_way(&recipe, source);
+        stg_mem_fail_at(0);
+        stg_source_close(source);
+        assert_true(status == STG_OK || status == STG_ERR_MEMORY);
+        assert_true(at < 10000);
+    }
+    assert_true(at > 50);
+    assert_int_equal(access(other, F_OK), 0);
+}
+
+static void test_other_files_are_refused(void **state)
+{
+    (void)state;
+    struct stg_dataset *d = NULL;
+    struct stg_tensors_writer *w = NULL;
+    assert_int_equal(stg_dataset_open(&d, "/nonexistent/x"), STG_ERR_IO);
+    must(stg_tensors_writer_open(&w, other, "model", 1));
+    must(stg_tensors_writer_commit(w));
+    stg_tensors_writer_free(w);
+    assert_int_equal(stg_dataset_open(&d, other), STG_ERR_INPUT);
+    must(stg_tensors_writer_open(&w, other, STG_DATASET_FORMAT, STG_DATASET_VERSION + 1));
+    must(stg_tensors_writer_commit(w));
+    stg_tensors_writer_free(w);
+    assert_int_equal(stg_dataset_open(&d, other), STG_ERR_INPUT);
+    assert_null(d);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    snprintf(path, sizeof path, "/tmp/strange-test-dataset-%d", (int)getpid());
+    snprintf(other, sizeof other, "/tmp/strange-test-dataset-%d-b", (int)getpid());
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    unlink(path);
+    unlink(other);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_written_comes_back),
+        cmocka_unit_test(test_slices),
+        cmocka_unit_test(test_without_context_and_empty),
+        cmocka_unit_test(test_abandoned_writer_leaves_nothing),
+        cmocka_unit_test(test_auto_cut),
+        cmocka_unit_test(test_recipe_words),
+        cmocka_unit_test(test_every_index_is_checked),
+        cmocka_unit_test(test_damaged_bytes_are_refused),
+        cmocka_unit_test(test_failing_allocations),
+        cmocka_unit_test(test_other_files_are_refused),
+    };
+    return cmocka_run_group_tests_name("dataset", tests, set_up, tear_down);
+}

@@ -1,0 +1,103 @@
+/* event/: system-call names, errno names, and what tracepoint names mean. */
+#include "event/syscalls.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+
+static void test_syscall_names(void **state)
+{
+    (void)state;
+    assert_string_equal(stg_syscall_name(0), "read");
+    assert_string_equal(stg_syscall_name(59), "execve");
+    assert_string_equal(stg_syscall_name(257), "openat");
+    assert_string_equal(stg_syscall_name(335), "uretprobe");
+    assert_string_equal(stg_syscall_name(435), "clone3");
+    assert_null(stg_syscall_name(-1));
+    assert_null(stg_syscall_name(400)); /* a hole in the table */
+    assert_null(stg_syscall_name(100000));
+    assert_null(stg_syscall_name(INT64_MIN));
+    assert_null(stg_syscall_name(INT64_MAX));
+}
+
+static void test_errno_names(void **state)
+{
+    (void)state;
+    assert_string_equal(stg_errno_name(EAGAIN), "EAGAIN");
+    assert_string_equal(stg_errno_name(ENOENT), "ENOENT");
+    assert_string_equal(stg_errno_name(ECONNREFUSED), "ECONNREFUSED");
+    assert_string_equal(stg_errno_name(512), "ERESTARTSYS");
+    assert_null(stg_errno_name(0));
+    assert_null(stg_errno_name(-2));
+    assert_null(stg_errno_name(41)); /* a hole */
+    assert_null(stg_errno_name(4095));
+    for (int i = 1; i < 4096; i++) {
+        const char *name = stg_errno_name(i);
+        if (name != NULL) {
+            assert_int_equal(stg_errno_number(name, strlen(name)), i);
+        }
+    }
+    assert_int_equal(stg_errno_number("EWOULDBLOCK", 11), EWOULDBLOCK);
+    assert_int_equal(stg_errno_number("EAGAIN (Resource", 6), EAGAIN);
+    assert_int_equal(stg_errno_number("EAGAI", 5), 0);
+    assert_int_equal(stg_errno_number("EIO\0X", 5), 0);
+    assert_int_equal(stg_errno_number("", 0), 0);
+    assert_int_equal(stg_errno_number(NULL, 0), 0);
+}
+
+static void check(const char *event, enum stg_event_kind kind, const char *name)
+{
+    const char *found = NULL;
+    assert_int_equal(stg_syscall_classify(event, &found), kind);
+    assert_string_equal(found, name);
+}
+
+static void test_classify(void **state)
+{
+    (void)state;
+    check("syscall_entry_read", STG_EVENT_ENTRY, "read");
+    check("syscall_exit_exit_group", STG_EVENT_EXIT, "exit_group");
+    check("compat_syscall_entry_open", STG_EVENT_ENTRY, "open");
+    check("compat_syscall_exit_open", STG_EVENT_EXIT, "open");
+    check("sys_open", STG_EVENT_ENTRY, "open");
+    check("compat_sys_open", STG_EVENT_ENTRY, "open");
+    check("sys_exit_group", STG_EVENT_ENTRY, "exit_group");
+    check("exit_syscall", STG_EVENT_EXIT, "");
+    check("syscalls:sys_enter_futex", STG_EVENT_ENTRY, "futex");
+    check("sys_enter_exit", STG_EVENT_ENTRY, "exit");
+    check("syscalls:sys_exit_futex", STG_EVENT_EXIT, "futex");
+    check("syscalls:sys_exit_exit_group", STG_EVENT_EXIT, "exit_group");
+    check("raw_syscalls:sys_enter", STG_EVENT_ENTRY, "");
+    check("raw_syscalls:sys_exit", STG_EVENT_EXIT, "");
+    check("sys_enter", STG_EVENT_ENTRY, "");
+    check("sched_switch", STG_EVENT_MARKER, "sched_switch");
+    check("httpd:enter_event_handler", STG_EVENT_MARKER, "httpd:enter_event_handler");
+    check("syscall_entry_", STG_EVENT_MARKER, "syscall_entry_");
+    check("", STG_EVENT_MARKER, "");
+}
+
+static void test_failed(void **state)
+{
+    (void)state;
+    assert_true(stg_event_failed(-1));
+    assert_true(stg_event_failed(-4095));
+    assert_false(stg_event_failed(-4096));
+    assert_false(stg_event_failed(0));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_syscall_names),
+        cmocka_unit_test(test_errno_names),
+        cmocka_unit_test(test_classify),
+        cmocka_unit_test(test_failed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

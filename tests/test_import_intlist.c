@@ -1,0 +1,101 @@
+/* Import of integer lists */
+#include "import_support.h"
+
+static void a_line_is_a_sequence(void **state)
+{
+    struct reading r;
+    (void)state;
+    read_fixture(&r, &stg_import_intlist, "intlist/lines.txt");
+    assert_int_equal(r.n, 16);
+    assert_int_equal(r.info.n_events, 10);
+    assert_int_equal(r.info.n_skipped, 1);
+    assert_true(r.info.total > 0);
+    assert_int_equal(r.info.done, r.info.total);
+    assert_true(r.info.has_sequences);
+    assert_int_equal(r.events[0].kind, STG_EVENT_BEGIN);
+    assert_int_equal(r.events[1].kind, STG_EVENT_ENTRY);
+    assert_string_equal(name_of(&r, 3), "22");
+    assert_int_equal(r.events[5].kind, STG_EVENT_END);
+    assert_int_equal(r.events[5].tid, 1);
+    assert_int_equal(r.events[6].tid, 2);
+    assert_string_equal(name_of(&r, 13), "-3");
+    assert_int_equal(r.events[13].ts_ns, 8);
+    for (size_t i = 0; i < r.n; i++) {
+        assert_int_equal(r.events[i].has, STG_HAS_TID);
+    }
+    reading_fini(&r);
+}
+
+static void a_file_of_a_directory_is_a_sequence(void **state)
+{
+    struct reading r;
+    char path[512];
+    (void)state;
+    read_fixture(&r, &stg_import_intlist, "intlist/directory");
+    assert_int_equal(r.n, 9);
+    assert_int_equal(count_kind(&r, STG_EVENT_BEGIN), 2);
+    assert_string_equal(name_of(&r, 1), "168"); /* b.txt comes before sub/a.txt */
+    assert_string_equal(name_of(&r, 3), "265");
+    assert_int_equal(r.events[4].kind, STG_EVENT_END);
+    assert_string_equal(name_of(&r, 6), "3");
+    assert_int_equal(r.info.total, 16);
+    assert_int_equal(r.info.done, 16);
+    reading_fini(&r);
+    assert_true(stg_import_intlist.probe(fixture(path, "intlist/directory"), NULL, 0) > 50);
+    assert_int_equal(stg_import_intlist.probe(fixture(path, "strace"), NULL, 0), 0);
+}
+
+static void what_is_no_integer_is_named_with_its_place(void **state)
+{
+    struct reading r;
+    (void)state;
+    assert_int_equal(read_text(&r, &stg_import_intlist, "1 2\n3 4x 5\n", 11), STG_ERR_INPUT);
+    assert_non_null(strstr(stg_status_message(), "line 2: column 3: not an integer"));
+    reading_fini(&r);
+    assert_int_equal(read_text(&r, &stg_import_intlist, "99999999999999999999999\n", 24), STG_ERR_INPUT);
+    reading_fini(&r);
+    assert_int_equal(read_text(&r, &stg_import_intlist, "\n \n", 3), STG_ERR_INPUT);
+    assert_non_null(strstr(stg_status_message(), "no integer in it"));
+    reading_fini(&r);
+}
+
+static void the_number_of_names_is_bounded(void **state)
+{
+    struct reading r;
+    static char text[70000 * 7];
+    size_t len = 0;
+    (void)state;
+    for (int i = 0; i < 70000; i++) {
+        len += (size_t)snprintf(text + len, sizeof text - len, "%d ", i);
+    }
+    assert_int_equal(read_text(&r, &stg_import_intlist, text, len), STG_ERR_INPUT);
+    assert_non_null(strstr(stg_status_message(), "more than 65536 different"));
+    reading_fini(&r);
+}
+
+static void the_probe_knows_its_text(void **state)
+{
+    (void)state;
+    assert_probed(&stg_import_intlist, "intlist/lines.txt");
+}
+
+static void damage_is_survived(void **state)
+{
+    (void)state;
+    read_damaged(&stg_import_intlist, "intlist/lines.txt", 400);
+    read_without_memory(&stg_import_intlist, "intlist/lines.txt");
+    read_without_memory(&stg_import_intlist, "intlist/directory");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_line_is_a_sequence),
+        cmocka_unit_test(a_file_of_a_directory_is_a_sequence),
+        cmocka_unit_test(what_is_no_integer_is_named_with_its_place),
+        cmocka_unit_test(the_number_of_names_is_bounded),
+        cmocka_unit_test(the_probe_knows_its_text),
+        cmocka_unit_test(damage_is_survived),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

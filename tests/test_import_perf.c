@@ -1,0 +1,127 @@
+/* perf import: fixtures are output of perf 6.1 on Linux 6.18. */
+#include "import_support.h"
+
+static void raw_events_have_names_arguments_and_returns(void **state)
+{
+    struct reading r;
+    (void)state;
+    read_fixture(&r, &stg_import_perf, "perf/raw.txt");
+    assert_int_equal(r.n, 40);
+    assert_int_equal(r.info.n_events, 40);
+    assert_int_equal(r.info.n_skipped, 0);
+    assert_string_equal(name_of(&r, 0), "execve"); /* an exit without its entry */
+    assert_int_equal(r.events[0].kind, STG_EVENT_EXIT);
+    const struct stg_event *e = &r.events[1];
+    assert_int_equal(e->kind, STG_EVENT_ENTRY);
+    assert_string_equal(name_of(&r, 1), "brk");
+    assert_string_equal(comm_of(&r, 1), "sh");
+    assert_int_equal(e->ts_ns, UINT64_C(4909133334000));
+    assert_int_equal(e->n_args, 6);
+    assert_int_equal(e->args[1], 0x7ffe9354a02c);
+    assert_int_equal(e->tid, 16365);
+    assert_int_equal(e->has, STG_HAS_TIME | STG_HAS_CPU | STG_HAS_TID | STG_HAS_COMM);
+    assert_int_equal(r.events[2].ret, INT64_C(94325491781632));
+    assert_int_equal(r.events[6].ret, -2);
+    assert_int_equal(r.events[6].has & STG_HAS_RET, STG_HAS_RET);
+    reading_fini(&r);
+}
+
+static void named_events_are_read_too(void **state)
+{
+    struct reading r;
+    size_t n_failed = 0;
+    (void)state;
+    read_fixture(&r, &stg_import_perf, "perf/named.txt");
+    assert_int_equal(r.n, 80);
+    for (size_t i = 0; i < r.n; i++) {
+        n_failed += r.events[i].kind == STG_EVENT_EXIT && r.events[i].ret == -2;
+        assert_true(strcmp(name_of(&r, i), "read") == 0 || strcmp(name_of(&r, i), "openat") == 0);
+    }
+    assert_true(n_failed > 3); /* 0xfffffffffffffffe */
+    assert_int_equal(r.events[0].args[0], 0xffffff9c);
+    assert_int_equal(r.events[0].n_args, 4);
+    reading_fini(&r);
+}
+
+static void names_of_threads_may_look_like_other_fields(void **state)
+{
+    struct reading r;
+    (void)state;
+    read_fixture(&r, &stg_import_perf, "perf/spaces.txt");
+    assert_int_equal(r.n, 8);
+    assert_string_equal(comm_of(&r, 2), "my app 7 [001]");
+    assert_int_equal(r.events[2].cpu, 0);
+    assert_int_equal(r.events[2].tid, 20719);
+    assert_string_equal(name_of(&r, 2), "prctl");
+    reading_fini(&r);
+    read_fixture(&r, &stg_import_perf, "perf/pid.txt");
+    assert_int_equal(r.n, 4);
+    assert_int_equal(r.events[0].pid, 20719);
+    assert_int_equal(r.events[0].ts_ns, UINT64_C(5666460155336));
+    assert_int_equal(r.events[0].has & STG_HAS_PID, STG_HAS_PID);
+    reading_fini(&r);
+}
+
+static void lost_events_are_gaps(void **state)
+{
+    static const char text[] = "LOST 12 events!\n a 1 [000] 5.000001: raw_syscalls:sys_exit: NR 999 = 0\n"
+                               " a 1 [000] 5.000002: PERF_RECORD_LOST_SAMPLES lost 7\n a 1 [000] 6.0: cycles: 12\n";
+    struct reading r;
+    (void)state;
+    read_fixture(&r, &stg_import_perf, "perf/lost.txt");
+    assert_int_equal(r.n, 7);
+    assert_int_equal(r.events[3].kind, STG_EVENT_LOST);
+    assert_int_equal(r.events[3].n_lost, 3341);
+    assert_int_equal(r.events[3].has & STG_HAS_COUNT, STG_HAS_COUNT);
+    assert_int_equal(r.info.n_lost, 3341);
+    assert_int_equal(r.info.n_events, 6);
+    reading_fini(&r);
+    assert_int_equal(read_text(&r, &stg_import_perf, text, sizeof text - 1), STG_OK);
+    assert_int_equal(r.info.n_gaps, 2);
+    assert_int_equal(r.info.n_lost, 19);
+    assert_int_equal(r.info.n_skipped, 1);
+    assert_string_equal(name_of(&r, 1), "syscall_999");
+    reading_fini(&r);
+}
+
+static void text_without_events_is_refused(void **state)
+{
+    struct reading r;
+    (void)state;
+    assert_int_equal(read_text(&r, &stg_import_perf, "hello\n", 6), STG_ERR_INPUT);
+    assert_non_null(strstr(stg_status_message(), "no raw_syscalls or syscalls event"));
+    reading_fini(&r);
+    assert_int_equal(read_text(&r, &stg_import_perf, "", 0), STG_ERR_INPUT);
+    reading_fini(&r);
+    assert_int_equal(reading_init(&r, &stg_import_perf, "/nonexistent"), STG_ERR_IO);
+    reading_fini(&r);
+}
+
+static void the_probe_knows_its_text(void **state)
+{
+    (void)state;
+    assert_probed(&stg_import_perf, "perf/raw.txt");
+    assert_probed(&stg_import_perf, "perf/named.txt");
+    assert_probed(&stg_import_perf, "perf/spaces.txt");
+}
+
+static void damage_is_survived(void **state)
+{
+    (void)state;
+    read_damaged(&stg_import_perf, "perf/spaces.txt", 800);
+    read_without_memory(&stg_import_perf, "perf/raw.txt");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(raw_events_have_names_arguments_and_returns),
+        cmocka_unit_test(named_events_are_read_too),
+        cmocka_unit_test(names_of_threads_may_look_like_other_fields),
+        cmocka_unit_test(lost_events_are_gaps),
+        cmocka_unit_test(text_without_events_is_refused),
+        cmocka_unit_test(the_probe_knows_its_text),
+        cmocka_unit_test(damage_is_survived),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

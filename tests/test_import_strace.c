@@ -1,0 +1,268 @@
+/* strace import: fixtures are output of strace 6.1 for a program of three threads. */
+#include "import_support.h"
+
+static size_t count_tid(const struct reading *r, int32_t tid)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        n += r->events[i].tid == tid;
+    }
+    return n;
+}
+
+/* Every exit is that of the thread's last entry, and times never go back. */
+static void assert_nested(const struct reading *r)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        if (i > 0) {
+            assert_true(r->events[i - 1].ts_ns <= r->events[i].ts_ns);
+        }
+        if (r->events[i].kind != STG_EVENT_EXIT) {
+            continue;
+        }
+        size_t k = i;
+        while (k-- > 0 && r->events[k].tid != r->events[i].tid) {
+        }
+        assert_true(k < i);
+        assert_int_equal(r->events[k].kind, STG_EVENT_ENTRY);
+        assert_int_equal(r->events[k].name, r->events[i].name);
+    }
+}
+
+/* The same program, recorded three times: to a terminal, to a file, and without times. */
+static void threads_are_told_apart_in_every_form(void **state)
+{
+    static const struct {
+        const char *name;
+        int32_t root;
+        bool timed;
+    } forms[] = {
+        {"strace/terminal.txt", 16416, true}, {"strace/output.txt", 16422, true}, {"strace/notime.txt", 16428, false}};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct reading r;
+        read_fixture(&r, &stg_import_strace, forms[i].name);
+        assert_int_equal(count_kind(&r, STG_EVENT_ENTRY), 73);
+        assert_int_equal(count_kind(&r, STG_EVENT_EXIT), 70); /* exit, exit and exit_group do not return */
+        assert_int_equal(count_tid(&r, forms[i].root), 97);
+        assert_int_equal(count_tid(&r, forms[i].root + 1), 23);
+        assert_int_equal(count_tid(&r, forms[i].root + 2), 23);
+        assert_nested(&r);
+        assert_int_equal(r.info.has_clock, forms[i].timed);
+        assert_int_equal((r.events[5].has & STG_HAS_TIME) != 0, forms[i].timed);
+        reading_fini(&r);
+    }
+}
+
+static const struct stg_event *find(const struct reading *r, enum stg_event_kind kind, const char *name)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        if (r->events[i].kind == kind && strcmp(name_of(r, i), name) == 0) {
+            return &r->events[i];
+        }
+    }
+    fail_msg("no %s", name);
+    return NULL;
+}
+
+static void strings_that_look_like_results_are_strings(void **state)
+{
+    struct reading r;
+    (void)state;
+    read_fixture(&r, &stg_import_strace, "strace/terminal.txt");
+    const struct stg_event *e = find(&r, STG_EVENT_EXIT, "write"); /* "x) = 5\n" */
+    assert_int_equal(e->ret, 7);
+    for (size_t i = 0; i < r.n; i++) {
+        if (r.events[i].kind == STG_EVENT_EXIT && strcmp(name_of(&r, i), "openat") == 0) {
+            e = &r.events[i]; /* the last: "/nonexistent (a) = 3" */
+        }
+    }
+    assert_int_equal(e->ret, -2);
+    reading_fini(&r);
+}
+
+static void results_of_every_form_are_read(void **state)
+{
+    static const char text[] =
+        "1700000000.000001 read(3</tmp/a(b>, 0x7ffe0000, 0100) = -1 EAGAIN (Resource temporarily unavailable) "
+        "<0.000002>\n"
+        "1700000000.000010 mmap(NULL, 4096, PROT_READ, 0, -1, 0) = 0x7f0000000000 <0.000001>\n"
+        "1700000000.000020 poll([{fd=3, events=POLLIN}], 1, 5) = 0 (Timeout) <0.000001>\n"
+        "1700000000.000030 nanosleep({tv_sec=1, tv_nsec=0}, NULL) = ? ERESTART_RESTARTBLOCK (Interrupted by signal) "
+        "<0.5>\n"
+        "1700000000.600000 --- SIGCHLD {si_signo=SIGCHLD} ---\n"
+        "1700000000.600040 restart_syscall(<... resuming interrupted nanosleep ...>) = 0 <0.000100>\n"
+        "1700000000.700050 fcntl(3, F_GETFL) = 0x8402 (flags O_RDWR|O_APPEND|O_LARGEFILE) <0.000001>\n"
+        "1700000000.700060 ioctl(3, FOO, 1<<2) = -1 ESTRANGE (new) <0.000001>\n"
+        "1700000000.700065 connect(4<TCP:[127.0.0.1:1->127.0.0.1:2]>, 1) = 0 <0.000001>\n"
+        "1700000000.700070 exit_group(0)         = ?\n"
+        "1700000000.700080 +++ exited with 0 +++\n";
+    struct reading r;
+    (void)state;
+    assert_int_equal(read_text(&r, &stg_import_strace, text, sizeof text - 1), STG_OK);
+    assert_int_equal(r.n, 17);
+    assert_int_equal(r.info.n_skipped, 2);
+    assert_int_equal(r.events[0].n_args, 3);
+    assert_int_equal(r.events[0].args[0], 3);
+    assert_int_equal(r.events[0].args[2], 64);
+    assert_int_equal(r.events[1].ret, -11);
+    assert_int_equal(r.events[1].ts_ns - r.events[0].ts_ns, 2000);
+    assert_int_equal(r.events[2].n_args, 2); /* up to PROT_READ */
+    assert_int_equal(r.events[3].ret, INT64_C(0x7f0000000000));
+    assert_int_equal(r.events[4].n_args, 0);
+    assert_int_equal(r.events[5].ret, 0);
+    assert_int_equal(r.events[7].ret, -516);
+    assert_int_equal(r.events[7].ts_ns - r.events[6].ts_ns, 500000000);
+    assert_string_equal(name_of(&r, 8), "restart_syscall");
+    assert_int_equal(r.events[11].ret, 0x8402);
+    assert_int_equal(r.events[13].has & (STG_HAS_CLASS | STG_HAS_RET), STG_HAS_CLASS); /* an errno nobody knows */
+    assert_int_equal(r.events[14].args[0], 4);
+    assert_int_equal(r.events[14].n_args, 2);
+    assert_string_equal(name_of(&r, 16), "exit_group");
+    assert_int_equal(r.events[16].has & STG_HAS_TID, 0);
+    reading_fini(&r);
+}
+
+static void exits_stand_behind_the_entries_they_overlap(void **state)
+{
+    static const char text[] =
+        "7 1700000000.000001 read(3, \"\", 1) = 0 <0.000008>\n"
+        "7 1700000000.000008 futex(0x10, 1 <unfinished ...>\n" /* rounding: before its thread's exit */
+        "8 1700000000.000020 getpid() = 8 <0.000001>\n"
+        "8 1700000000.000030 write(1, \"\", 1) = 1 <0.000020>\n"
+        "7 1700000000.000060 <... futex resumed>) = 0 <0.000030>\n"
+        "9 1700000000.000070 <... accept4 resumed>NULL, NULL) = 5 <10.0>\n";
+    static const int32_t tids[] = {7, 7, 7, 8, 8, 8, 7, 8, 9};
+    struct reading r;
+    (void)state;
+    assert_int_equal(read_text(&r, &stg_import_strace, text, sizeof text - 1), STG_OK);
+    assert_int_equal(r.n, 9);
+    for (size_t i = 0; i < r.n; i++) {
+        assert_int_equal(r.events[i].tid, tids[i]);
+    }
+    assert_int_equal(r.events[1].kind, STG_EVENT_EXIT);
+    assert_int_equal(r.events[2].ts_ns, r.events[1].ts_ns);
+    assert_int_equal(r.events[6].ts_ns, UINT64_C(1700000000000039000)); /* entry, moved to .000009, + 30 µs */
+    assert_int_equal(r.events[8].ts_ns, UINT64_C(1700000000000070000)); /* its entry is not in the file */
+    reading_fini(&r);
+}
+
+/* 300 threads begin a call each and end it in reverse order, many times: more than one batch, more threads than fit at
+ * first. */
+static void many_threads_are_kept_apart(void **state)
+{
+    enum { THREADS = 300, ROUNDS = 10, LINE = 80 };
+    struct reading r;
+    char *text = malloc(2 * THREADS * ROUNDS * LINE);
+    size_t len = 0;
+    unsigned us = 0;
+    (void)state;
+    assert_non_null(text);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < THREADS; i++, us++) {
+            len += (size_t)snprintf(text + len, LINE, "%d 1700000000.%06u futex(0x10 <unfinished ...>\n", 1000 + i, us);
+        }
+        for (int i = THREADS; i-- > 0; us++) {
+            len +=
+                (size_t)snprintf(text + len, LINE, "%d 1700000000.%06u <... futex resumed>) = %d\n", 1000 + i, us, i);
+        }
+    }
+    assert_int_equal(read_text(&r, &stg_import_strace, text, len), STG_OK);
+    free(text);
+    assert_int_equal(r.n, 2 * THREADS * ROUNDS);
+    for (size_t i = 0; i < r.n; i++) {
+        const struct stg_event *e = &r.events[i];
+        assert_int_equal(e->ts_ns, UINT64_C(1700000000000000000) + i * 1000);
+        assert_true(e->kind == STG_EVENT_ENTRY || e->ret == e->tid - 1000);
+    }
+    reading_fini(&r);
+}
+
+/* Without order in time nothing waits for ever: 20,000 calls that claim to take hours come out, all of them. */
+static void the_heap_is_bounded(void **state)
+{
+    enum { CALLS = 20000, LINE = 80 };
+    struct reading r;
+    char *text = malloc(CALLS * LINE);
+    size_t len = 0;
+    (void)state;
+    assert_non_null(text);
+    for (unsigned i = 0; i < CALLS; i++) {
+        len += (size_t)snprintf(text + len, LINE, "7 1700000000.%06u getpid() = 7 <%u.5>\n", i, 9000 - i % 9000);
+    }
+    assert_int_equal(read_text(&r, &stg_import_strace, text, len), STG_OK);
+    free(text);
+    assert_int_equal(r.n, 2 * CALLS);
+    reading_fini(&r);
+}
+
+static void exits_without_duration_have_no_time(void **state)
+{
+    static const char text[] = "1700000000.000001 getpid() = 8\n1700000000.000005 getuid() = 0\n";
+    struct reading r;
+    (void)state;
+    assert_int_equal(read_text(&r, &stg_import_strace, text, sizeof text - 1), STG_OK);
+    assert_int_equal(r.n, 4);
+    assert_int_equal(r.events[0].has & STG_HAS_TIME, STG_HAS_TIME);
+    assert_int_equal(r.events[1].has & STG_HAS_TIME, 0);
+    assert_string_equal(name_of(&r, 1), "getpid");
+    reading_fini(&r);
+}
+
+static void times_of_day_pass_midnight(void **state)
+{
+    static const char text[] = "23:59:59.999999 getpid() = 8 <0.000001>\n00:00:00.000005 getuid() = 0 <0.000001>\n";
+    struct reading r;
+    (void)state;
+    assert_int_equal(read_text(&r, &stg_import_strace, text, sizeof text - 1), STG_OK);
+    assert_int_equal(r.n, 4);
+    assert_int_equal(r.events[2].ts_ns - r.events[0].ts_ns, 6000);
+    reading_fini(&r);
+    read_fixture(&r, &stg_import_strace, "strace/daytime.txt");
+    assert_int_equal(r.events[0].has & STG_HAS_TIME, STG_HAS_TIME);
+    assert_false(r.info.has_clock);
+    reading_fini(&r);
+}
+
+static void other_text_is_refused(void **state)
+{
+    struct reading r;
+    (void)state;
+    assert_int_equal(read_text(&r, &stg_import_strace, "int main(void)\n", 15), STG_ERR_INPUT);
+    assert_non_null(strstr(stg_status_message(), "no system call as strace prints it"));
+    reading_fini(&r);
+}
+
+static void the_probe_knows_its_text(void **state)
+{
+    (void)state;
+    assert_probed(&stg_import_strace, "strace/terminal.txt");
+    assert_probed(&stg_import_strace, "strace/output.txt");
+    assert_probed(&stg_import_strace, "strace/notime.txt");
+    assert_probed(&stg_import_strace, "strace/daytime.txt");
+}
+
+static void damage_is_survived(void **state)
+{
+    (void)state;
+    read_damaged(&stg_import_strace, "strace/terminal.txt", 700);
+    read_without_memory(&stg_import_strace, "strace/terminal.txt");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_are_told_apart_in_every_form),
+        cmocka_unit_test(strings_that_look_like_results_are_strings),
+        cmocka_unit_test(results_of_every_form_are_read),
+        cmocka_unit_test(exits_stand_behind_the_entries_they_overlap),
+        cmocka_unit_test(many_threads_are_kept_apart),
+        cmocka_unit_test(the_heap_is_bounded),
+        cmocka_unit_test(exits_without_duration_have_no_time),
+        cmocka_unit_test(times_of_day_pass_midnight),
+        cmocka_unit_test(other_text_is_refused),
+        cmocka_unit_test(the_probe_knows_its_text),
+        cmocka_unit_test(damage_is_survived),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,127 @@
+/* sysdig import */
+#include "import_support.h"
+
+static void newest_first_is_read_from_the_end(void **state)
+{
+    struct reading r;
+    (void)state;
+    read_fixture(&r, &stg_import_sysdig, "sysdig/newest.txt");
+    assert_int_equal(r.n, 9);
+    for (size_t i = 1; i < r.n; i++) {
+        assert_true(r.events[i - 1].ts_ns < r.events[i].ts_ns);
+    }
+    assert_int_equal(r.events[0].kind, STG_EVENT_ENTRY);
+    assert_string_equal(name_of(&r, 0), "read");
+    assert_int_equal(r.events[0].n_args, 1);
+    assert_int_equal(r.events[0].args[0], 5);
+    assert_int_equal(r.events[0].tid, 11990);
+    assert_int_equal(r.events[1].ret, -11);
+    assert_int_equal(r.events[1].has & STG_HAS_RET, STG_HAS_RET);
+    assert_string_equal(name_of(&r, 2), "<unknown>");
+    assert_string_equal(name_of(&r, 5), "writev");
+    assert_int_equal(r.events[4].n_args, 0); /* a size is not the call's first register */
+    assert_int_equal(r.events[5].has & STG_HAS_RET, 0);
+    assert_true(r.info.has_clock);
+    reading_fini(&r);
+}
+
+static void oldest_first_is_read_forwards(void **state)
+{
+    static const char text[] =
+        "1602667846000000001 | 0 | 7 | > | read |  | 1\n1602667846000000001 | 0 | 8 | > | read |  | 1\n"
+        "1602667846000000005 | 4 | 7 | < | read |  | 1\n";
+    struct reading r;
+    (void)state;
+    assert_int_equal(read_text(&r, &stg_import_sysdig, text, sizeof text - 1), STG_OK);
+    assert_int_equal(r.n, 3);
+    assert_int_equal(r.events[0].tid, 7);
+    assert_int_equal(r.events[1].tid, 8);
+    assert_int_equal(r.events[2].kind, STG_EVENT_EXIT);
+    reading_fini(&r);
+}
+
+static void default_form_has_cpu_process_and_midnight(void **state)
+{
+    struct reading r;
+    (void)state;
+    read_fixture(&r, &stg_import_sysdig, "sysdig/default.txt");
+    assert_int_equal(r.n, 8); /* without the switch */
+    assert_int_equal(r.info.n_skipped, 1);
+    assert_string_equal(comm_of(&r, 0), "httpd");
+    assert_int_equal(r.events[0].cpu, 2);
+    assert_int_equal(r.events[1].ret, 5); /* open's exit: fd=5 */
+    assert_string_equal(comm_of(&r, 2), "my (odd) app");
+    assert_int_equal(r.events[2].tid, 88);
+    assert_int_equal(r.events[3].ret, -11);
+    assert_int_equal(r.events[3].ts_ns - r.events[2].ts_ns, 800000000); /* across midnight */
+    assert_int_equal(r.events[5].ret, -2);
+    assert_int_equal(r.events[6].kind, STG_EVENT_LOST);
+    assert_int_equal(r.events[6].has & STG_HAS_COUNT, 0);
+    assert_int_equal(r.events[7].ret, 0);
+    assert_false(r.info.has_clock);
+    reading_fini(&r);
+}
+
+/* What cannot be read from its end is refused once the direction is clear. */
+static void newest_first_on_standard_input_is_refused(void **state)
+{
+    struct reading r;
+    char path[64];
+    char text[300 * 64];
+    size_t len = 0;
+    (void)state;
+    for (int i = 0; i < 300; i++) {
+        len += (size_t)snprintf(text + len, sizeof text - len, "%lld | 0 | 7 | > | read |  | 1\n",
+                                1602667846000000900LL - i);
+    }
+    write_temporary(path, text, len);
+    const int saved = dup(STDIN_FILENO);
+    assert_non_null(freopen(path, "r", stdin));
+    assert_int_equal(reading_init(&r, &stg_import_sysdig, "-"), STG_ERR_INPUT);
+    assert_non_null(strstr(stg_status_message(), "newest first"));
+    dup2(saved, STDIN_FILENO);
+    close(saved);
+    unlink(path);
+    reading_fini(&r);
+    assert_int_equal(read_text(&r, &stg_import_sysdig, text, len), STG_OK);
+    assert_int_equal(r.events[0].ts_ns, 1602667846000000900LL - 299);
+    reading_fini(&r);
+}
+
+static void other_text_is_refused(void **state)
+{
+    struct reading r;
+    (void)state;
+    assert_int_equal(read_text(&r, &stg_import_sysdig, "1 | 2 | 3\n", 10), STG_ERR_INPUT);
+    assert_non_null(strstr(stg_status_message(), "no system call as sysdig prints it"));
+    reading_fini(&r);
+}
+
+static void the_probe_knows_its_text(void **state)
+{
+    (void)state;
+    assert_probed(&stg_import_sysdig, "sysdig/newest.txt");
+    assert_probed(&stg_import_sysdig, "sysdig/default.txt");
+}
+
+static void damage_is_survived(void **state)
+{
+    (void)state;
+    read_damaged(&stg_import_sysdig, "sysdig/default.txt", 900);
+    read_damaged(&stg_import_sysdig, "sysdig/newest.txt", 300);
+    read_without_memory(&stg_import_sysdig, "sysdig/newest.txt");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(newest_first_is_read_from_the_end),
+        cmocka_unit_test(oldest_first_is_read_forwards),
+        cmocka_unit_test(default_form_has_cpu_process_and_midnight),
+        cmocka_unit_test(newest_first_on_standard_input_is_refused),
+        cmocka_unit_test(other_text_is_refused),
+        cmocka_unit_test(the_probe_knows_its_text),
+        cmocka_unit_test(damage_is_survived),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

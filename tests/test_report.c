@@ -1,0 +1,490 @@
+#include "report/report.h"
+
+#include "detect/calibrate.h"
+#include "fake_model.h"
+
+#include <ctype.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* Names as a hostile trace could have them: markup, quotes, terminal control, malformed UTF-8. */
+#define HOSTILE "<script>alert(\"1\")</script>&'\033[2J\x9b\xff"
+
+enum { N_TRAIN = 200, N = 400, N_ODD = 2 };
+
+struct fixture {
+    struct fake_seq train[N_TRAIN], odd[N_ODD];
+    struct fake_model model;
+    struct stg_score calibration[N], known[N], far[N], near[N];
+    struct stg_evaluation evaluation;
+    struct stg_explanation explanations[N_ODD];
+    struct stg_scored_set sets[3];
+};
+
+static void fill(struct stg_score *s, uint64_t seed, double shift)
+{
+    struct stg_rng rng;
+    stg_rng_seed(&rng, seed);
+    for (size_t i = 0; i < N; i++) {
+        const double v = 0.5 + shift + (double)stg_rng_below(&rng, 1000) / 5000;
+        s[i] = (struct stg_score){.id = i, .n_events = (uint32_t)(100 + 7 * i), .n_tokens = 100, .tid = 101, .pid = 1000};
+        for (int a = 0; a < STG_AGGREGATES; a++) {
+            s[i].value[a] = (float)(v * (1 + a));
+        }
+    }
+}
+
+static int setup(void **state)
+{
+    static struct fixture f;
+    struct stg_rng rng;
+    struct stg_evaluate_settings settings;
+    *state = &f;
+    stg_rng_seed(&rng, 3);
+    for (size_t i = 0; i < N_TRAIN; i++) {
+        fake_request(&f.train[i], i, &rng, i == 0 ? 0.5 : 0);
+    }
+    for (size_t i = 0; i < N_ODD; i++) {
+        fake_request(&f.odd[i], 40 + i, &rng, 0);
+        f.odd[i].n_lost = 3 * i;
+    }
+    f.odd[0].call[4] = STG_TOKEN_UNKNOWN;
+    f.odd[1].ret[f.odd[1].n - 1] = -28;
+    fill(f.calibration, 1, 0);
+    fill(f.known, 2, 0);
+    fill(f.far, 3, 1);
+    fill(f.near, 4, 0);
+    if (fake_model_open(&f.model, f.train, N_TRAIN, STG_ORDER_THREAD) != STG_OK ||
+        stg_calibrate(&f.model.base, f.calibration, N) != STG_OK) {
+        return -1;
+    }
+    f.sets[0] = (struct stg_scored_set){"known", f.known, N};
+    f.sets[1] = (struct stg_scored_set){"far", f.far, N};
+    f.sets[2] = (struct stg_scored_set){HOSTILE, f.near, N};
+    stg_evaluate_settings_default(&settings);
+    settings.n_resamples = 100;
+    if (stg_evaluate(&f.evaluation, &f.model.base, &f.sets[0], f.sets + 1, 2, &f.sets[0], f.sets + 1, 1, &settings) != STG_OK) {
+        return -1;
+    }
+    for (size_t i = 0; i < N_ODD; i++) {
+        struct stg_seq seq;
+        fake_seq_get(&f.odd[i], &seq);
+        if (stg_explain(&f.explanations[i], &f.model.base, &seq, 3) != STG_OK) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < N_ODD; i++) {
+        stg_explanation_fini(&f->explanations[i]);
+    }
+    stg_evaluation_fini(&f->evaluation);
+    fake_model_close(&f->model);
+    return 0;
+}
+
+static struct stg_report report_of(const struct fixture *f)
+{
+    static const char *const sets[] = {"far", HOSTILE}, *const traces[] = {"/data/far", HOSTILE};
+    return (struct stg_report){
+        .title = HOSTILE, .model_path = "web.model", .date = "2026-01-31T12:00:00Z", .model = &f->model.base, .known = &f->sets[0],
+        .novel = f->sets + 1, .n_novel = 2, .evaluation = &f->evaluation, .explanations = f->explanations,
+        .explanation_sets = sets, .explanation_traces = traces, .n_explanations = N_ODD, .aggregate = STG_AGGREGATE_MEAN,
+        .alpha = 0.01, .n_lost = 3, .n_gaps = 1,
+    };
+}
+
+/* Compares with tests/data/report/<name>; STRANGE_UPDATE=1 writes it instead, to be read and committed. */
+static void golden(const struct stg_buffer *b, const char *name)
+{
+    char path[512];
+    const char *root = getenv("STRANGE_TEST_DATA");
+    snprintf(path, sizeof path, "%s/report/%s", root == NULL ? "tests/data" : root, name);
+    FILE *f = fopen(path, getenv("STRANGE_UPDATE") != NULL ? "w+" : "r");
+    assert_non_null(f);
+    if (getenv("STRANGE_UPDATE") != NULL) {
+        assert_int_equal(fwrite(b->data, 1, b->len, f), b->len);
+        rewind(f);
+    }
+    char *want = calloc(1, 65536);
+    const size_t n = fread(want, 1, 65535, f);
+    fclose(f);
+    if (n != b->len || memcmp(want, b->data, n) != 0) {
+        print_error("%s differs; this is what came:\n%s", path, b->data);
+        free(want);
+        fail();
+    }
+    free(want);
+}
+
+static void test_table(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    assert_int_equal(stg_report_table(&b, &f->evaluation, false), STG_OK);
+    golden(&b, "table.txt");
+    assert_null(strchr(b.data, '\033')); /* not even from a name */
+    stg_buffer_clear(&b);
+    assert_int_equal(stg_report_table(&b, &f->evaluation, true), STG_OK);
+    assert_non_null(strstr(b.data, "\033[32mtold apart\033[0m"));
+    stg_buffer_fini(&b);
+}
+
+static void test_table_without_threshold(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_evaluation e = f->evaluation;
+    e.threshold = INFINITY;
+    assert_int_equal(stg_report_table(&b, &e, false), STG_OK);
+    assert_non_null(strstr(b.data, "too few calibration sequences"));
+    stg_buffer_fini(&b);
+}
+
+static void test_explain_text(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    assert_int_equal(stg_report_explain_text(&b, &f->model.base, &f->explanations[0], "/data/far", 3, false), STG_OK);
+    golden(&b, "explain.txt");
+    stg_buffer_clear(&b);
+    assert_int_equal(stg_report_explain_text(&b, &f->model.base, &f->explanations[1], HOSTILE, 3, false), STG_OK);
+    assert_non_null(strstr(b.data, "← write ENOSPC"));
+    assert_non_null(strstr(b.data, "; 3 lost"));
+    assert_null(strchr(b.data, '\033'));
+    stg_buffer_fini(&b);
+}
+
+static void test_explain_in_time_order(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    f->model.base.recipe.order = STG_ORDER_TIME;
+    const enum stg_status status = stg_report_explain_text(&b, &f->model.base, &f->explanations[0], "t", 100, false);
+    f->model.base.recipe.order = STG_ORDER_THREAD;
+    assert_int_equal(status, STG_OK);
+    assert_null(strstr(b.data, "on the same thread"));
+    assert_null(strstr(b.data, "next thread"));
+    stg_buffer_fini(&b);
+}
+
+static json_t *parse(struct stg_buffer *b, const char *schema)
+{
+    json_error_t error;
+    assert_int_equal(b->data[b->len - 1], '\n');
+    assert_ptr_equal(strchr(b->data, '\n'), b->data + b->len - 1); /* one line */
+    json_t *out = json_loadb(b->data, b->len, 0, &error);
+    if (out == NULL) {
+        print_error("%s: %s", error.text, b->data);
+    }
+    assert_non_null(out);
+    assert_string_equal(json_string_value(json_object_get(out, "schema")), schema);
+    stg_buffer_fini(b);
+    return out;
+}
+
+static void test_eval_json(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    static const char *const keys[] = {"auroc", "auprc", "f1", "accuracy", "fpr", "n_known", "n_novel"};
+    assert_int_equal(stg_report_eval_json(&b, &f->evaluation), STG_OK);
+    json_t *root = parse(&b, "strange.eval/1");
+    json_t *novel = json_object_get(root, "novel"), *far = json_object_get(novel, "far");
+    assert_int_equal(json_object_size(novel), 2);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        assert_true(json_is_number(json_object_get(far, keys[i])));
+    }
+    assert_true(json_number_value(json_object_get(far, "auroc")) > 0.999);
+    assert_int_equal(json_integer_value(json_object_get(far, "n_novel")), N);
+    assert_true(json_is_object(json_object_get(far, "paper")));
+    assert_true(fabs(json_number_value(json_object_get(root, "macro_auroc")) - f->evaluation.macro_auroc) < 1e-8);
+    json_decref(root);
+}
+
+static void test_score_json(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    assert_int_equal(stg_report_score_json(&b, &f->model.base, &f->far[3], STG_AGGREGATE_MEAN, 0.01), STG_OK);
+    json_t *root = parse(&b, "strange.score/1");
+    assert_true(json_is_true(json_object_get(root, "novel")));
+    assert_int_equal(json_integer_value(json_object_get(root, "id")), 3);
+    assert_int_equal(json_integer_value(json_object_get(root, "lost")), 0);
+    assert_true(fabs(json_number_value(json_object_get(root, "perplexity")) - exp((double)f->far[3].value[0])) < 1e-5);
+    assert_true(fabs(json_number_value(json_object_get(root, "p_value")) - 1.0 / (N + 1)) < 1e-9);
+    json_decref(root);
+    struct stg_score infinite = f->far[3];
+    infinite.value[STG_AGGREGATE_MEAN] = INFINITY;
+    assert_int_equal(stg_report_score_json(&b, &f->model.base, &infinite, STG_AGGREGATE_MEAN, 0.01), STG_OK);
+    root = parse(&b, "strange.score/1");
+    assert_true(json_is_null(json_object_get(root, "perplexity"))); /* JSON has no infinity */
+    json_decref(root);
+}
+
+static void test_explain_json(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    const struct stg_explanation *x = &f->explanations[0];
+    assert_int_equal(stg_report_explain_json(&b, &f->model.base, x, HOSTILE), STG_OK);
+    json_t *root = parse(&b, "strange.explain/1"), *detail = json_object_get(root, "detail");
+    assert_int_equal(json_array_size(detail), x->n);
+    assert_int_equal(json_array_size(json_object_get(root, "ranked")), x->n);
+    const json_t *fourth = json_array_get(detail, 4);
+    assert_true(json_is_true(json_object_get(fourth, "unknown")));
+    assert_true(json_array_size(json_object_get(fourth, "alternatives")) > 0);
+    assert_true(json_is_null(json_object_get(json_array_get(detail, x->n - 1), "index")));
+    json_decref(root);
+}
+
+/* A small reader of HTML: every tag closed by its own name, attributes quoted, text escaped, ids unique, links to them. */
+struct html {
+    const char *at;
+    char stack[64][16];
+    size_t depth;
+    char ids[256][32];
+    size_t n_ids;
+    char links[256][32];
+    size_t n_links;
+};
+
+static bool is_one_of(const char *name, const char *const *list)
+{
+    for (; *list != NULL; list++) {
+        if (strcmp(name, *list) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void read_attribute(struct html *h)
+{
+    char name[48] = "", value[512] = "";
+    size_t n = 0;
+    while (isalnum((unsigned char)*h->at) || *h->at == '-' || *h->at == ':') {
+        assert_true(n < sizeof name - 1);
+        name[n++] = *h->at++;
+    }
+    assert_true(n > 0);
+    assert_true(strncmp(name, "on", 2) != 0 && strcmp(name, "src") != 0);
+    if (*h->at != '=') {
+        assert_string_equal(name, "open");
+        return;
+    }
+    h->at++;
+    assert_int_equal(*h->at, '"');
+    h->at++;
+    for (n = 0; *h->at != '"'; h->at++) {
+        assert_true(*h->at != '\0' && *h->at != '<');
+        if (n < sizeof value - 1) {
+            value[n++] = *h->at;
+        }
+    }
+    h->at++;
+    if (strcmp(name, "id") == 0) {
+        for (size_t i = 0; i < h->n_ids; i++) {
+            assert_string_not_equal(h->ids[i], value);
+        }
+        snprintf(h->ids[h->n_ids++], sizeof h->ids[0], "%.31s", value);
+    }
+    if (strcmp(name, "href") == 0 || strcmp(name, "aria-labelledby") == 0) {
+        assert_true(value[0] == '#' || name[0] == 'a');
+        snprintf(h->links[h->n_links++], sizeof h->links[0], "%.31s", value[0] == '#' ? value + 1 : value);
+    }
+}
+
+static void read_tag(struct html *h)
+{
+    static const char *const empty[] = {"meta", "br", "hr", "link", "img", "input", NULL};
+    static const char *const forbidden[] = {"script", "link", "img", "iframe", "object", "embed", NULL};
+    char name[16] = "";
+    size_t n = 0;
+    const bool closes = *++h->at == '/';
+    h->at += closes;
+    while (isalnum((unsigned char)*h->at)) {
+        assert_true(n < sizeof name - 1);
+        name[n++] = *h->at++;
+    }
+    assert_true(n > 0);
+    assert_false(is_one_of(name, forbidden));
+    if (closes) {
+        assert_true(h->depth > 0);
+        assert_string_equal(h->stack[--h->depth], name);
+        assert_int_equal(*h->at++, '>');
+        return;
+    }
+    while (*h->at == ' ') {
+        h->at++;
+        read_attribute(h);
+    }
+    const bool self = *h->at == '/';
+    h->at += self;
+    assert_int_equal(*h->at++, '>');
+    if (!self && !is_one_of(name, empty)) {
+        assert_true(h->depth < 64);
+        memcpy(h->stack[h->depth++], name, sizeof name);
+    }
+    if (strcmp(name, "style") == 0) {
+        h->at = strstr(h->at, "</style>");
+        assert_non_null(h->at);
+    }
+}
+
+static void check_html(const char *text)
+{
+    static const char *const entities[] = {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"};
+    struct html *h = calloc(1, sizeof *h);
+    static const char doctype[] = "<!DOCTYPE html>";
+    assert_int_equal(strncmp(text, doctype, strlen(doctype)), 0);
+    h->at = text + strlen(doctype);
+    while (*h->at != '\0') {
+        if (*h->at == '<') {
+            read_tag(h);
+            continue;
+        }
+        assert_true(*h->at != '>');
+        assert_true((unsigned char)*h->at >= 0x20 || *h->at == '\n');
+        bool known = *h->at != '&';
+        for (size_t i = 0; i < sizeof entities / sizeof entities[0] && !known; i++) {
+            known = strncmp(h->at, entities[i], strlen(entities[i])) == 0;
+        }
+        assert_true(known);
+        h->at++;
+    }
+    assert_int_equal(h->depth, 0);
+    for (size_t i = 0; i < h->n_links; i++) {
+        bool found = false;
+        for (size_t k = 0; k < h->n_ids; k++) {
+            found = found || strcmp(h->ids[k], h->links[i]) == 0;
+        }
+        if (!found) {
+            print_error("no id %s\n", h->links[i]);
+        }
+        assert_true(found);
+    }
+    free(h);
+}
+
+static size_t count(const char *text, const char *what)
+{
+    size_t n = 0;
+    for (const char *at = strstr(text, what); at != NULL; at = strstr(at + 1, what)) {
+        n++;
+    }
+    return n;
+}
+
+static void test_html(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    const struct stg_report r = report_of(f);
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    check_html(b.data);
+    assert_null(strstr(b.data, "<script"));
+    assert_null(strstr(b.data, "http:"));
+    assert_null(strstr(b.data, "https:"));
+    assert_non_null(strstr(b.data, "1 of 2 novel behaviours is told apart"));
+    assert_non_null(strstr(b.data, "lost 3 events in 1 gaps"));
+    /* Every picture says what it shows, every table has a caption and its headings a scope. */
+    assert_int_equal(count(b.data, "role=\"img\""), count(b.data, "<desc>"));
+    assert_int_equal(count(b.data, "role=\"img\"><title>"), count(b.data, "role=\"img\""));
+    assert_int_equal(count(b.data, "<table"), count(b.data, "<caption>"));
+    assert_int_equal(count(b.data, "<th "), count(b.data, "<th scope=\""));
+    assert_null(strstr(b.data, "<th>"));
+    assert_true(b.len < 300000);
+    stg_buffer_fini(&b);
+}
+
+static void test_html_of_little(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_report r = report_of(f);
+    struct stg_scored_set one = {"one", f->known, 1}, none = {"none", NULL, 0};
+    const size_t n = f->model.base.n_calibration;
+    r.novel = NULL;
+    r.n_novel = 0;
+    r.evaluation = NULL;
+    r.n_explanations = 0;
+    const struct stg_scored_set *const sets[] = {&f->sets[0], &one, &none};
+    for (size_t i = 0; i < 6; i++) {
+        r.known = sets[i / 2];
+        r.n_lost = r.n_gaps = 0;
+        f->model.base.n_calibration = i % 2 == 0 ? n : 0;
+        stg_buffer_clear(&b);
+        const enum stg_status status = stg_report_html(&b, &r);
+        f->model.base.n_calibration = n;
+        assert_int_equal(status, STG_OK);
+        check_html(b.data);
+        assert_null(strstr(b.data, "nan"));
+        assert_null(strstr(b.data, "inf\""));
+    }
+    stg_buffer_fini(&b);
+}
+
+/* The page stays small and well-formed for many sequences, some of them beyond all bounds. */
+static void test_html_of_many(void **state)
+{
+    enum { MANY = 10000 };
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_report r = report_of(f);
+    struct stg_score *scores = calloc(MANY, sizeof *scores);
+    for (size_t i = 0; i < MANY; i++) {
+        scores[i] = f->known[i % N];
+    }
+    scores[5].value[0] = INFINITY;
+    const struct stg_scored_set many = {"known", scores, MANY};
+    r.known = &many;
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    check_html(b.data);
+    assert_true(b.len < 5000000);
+    assert_non_null(strstr(b.data, "400 of 10000 known sequences"));
+    stg_buffer_fini(&b);
+    free(scores);
+}
+
+static void test_memory_fails(void **state)
+{
+    struct fixture *f = *state;
+    const struct stg_report r = report_of(f);
+    enum stg_status status = STG_ERR_MEMORY;
+    for (uint64_t n = 1; status != STG_OK; n++) {
+        struct stg_buffer b = STG_BUFFER_INIT;
+        assert_true(n < 1000);
+        stg_mem_fail_at(n);
+        status = stg_report_html(&b, &r);
+        stg_mem_fail_at(0);
+        assert_true(status == STG_OK || status == STG_ERR_MEMORY);
+        stg_buffer_fini(&b);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_table_without_threshold),
+        cmocka_unit_test(test_explain_text),
+        cmocka_unit_test(test_explain_in_time_order),
+        cmocka_unit_test(test_eval_json),
+        cmocka_unit_test(test_score_json),
+        cmocka_unit_test(test_explain_json),
+        cmocka_unit_test(test_html),
+        cmocka_unit_test(test_html_of_little),
+        cmocka_unit_test(test_html_of_many),
+        cmocka_unit_test(test_memory_fails),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

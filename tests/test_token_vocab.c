@@ -1,0 +1,280 @@
+/* Vocabulary and symbols: ids, freezing, odd names, files. */
+#include "base/memory.h"
+#include "token/vocab.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void must(enum stg_status status)
+{
+    if (status != STG_OK) {
+        fail_msg("%s", stg_status_message());
+    }
+}
+
+static void path_of(char out[64], const char *what)
+{
+    snprintf(out, 64, "/tmp/strange-test-%s-%d", what, (int)getpid());
+}
+
+static uint16_t call(struct stg_vocab *v, const char *name)
+{
+    uint16_t id;
+    must(stg_vocab_call(v, name, &id));
+    return id;
+}
+
+static void test_ids_and_freezing(void **state)
+{
+    (void)state;
+    struct stg_vocab v, copy;
+    must(stg_vocab_init(&v));
+    assert_int_equal(stg_strings_count(v.calls), STG_TOKEN_SPECIALS);
+    assert_string_equal(stg_strings_get(v.calls, STG_TOKEN_TRUNCATE), "[TRUNCATE]");
+    assert_int_equal(call(&v, "read"), 5);
+    assert_int_equal(call(&v, "write"), 6);
+    assert_int_equal(call(&v, "read"), 5);
+    assert_int_equal(call(&v, "[END]"), STG_TOKEN_UNKNOWN);
+    must(stg_vocab_copy(&copy, &v));
+    assert_true(stg_vocab_equal(&v, &copy));
+    v.frozen = true;
+    assert_int_equal(call(&v, "open"), STG_TOKEN_UNKNOWN);
+    assert_int_equal(call(&copy, "open"), 7);
+    assert_false(stg_vocab_equal(&v, &copy));
+    stg_vocab_fini(&v);
+    stg_vocab_fini(&copy);
+}
+
+static void test_names_that_are_not_utf8(void **state)
+{
+    (void)state;
+    struct stg_vocab v;
+    uint16_t id, again;
+    must(stg_vocab_init(&v));
+    must(stg_vocab_proc(&v, "a\xff\xc3\xa4\xc3", &id));
+    assert_string_equal(stg_strings_get(v.procs, id), "a\\xFF\xc3\xa4\\xC3");
+    must(stg_vocab_proc(&v, "a\xff\xc3\xa4\xc3", &again));
+    assert_int_equal(id, again);
+    must(stg_vocab_proc(&v, "\xed\xa0\x80\xe0\x80\x80\xf4\x90\x80\x80", &id)); /* surrogate, overlong, beyond Unicode */
+    assert_string_equal(stg_strings_get(v.procs, id), "\\xED\\xA0\\x80\\xE0\\x80\\x80\\xF4\\x90\\x80\\x80");
+    stg_vocab_fini(&v);
+}
+
+static void test_too_many_names(void **state)
+{
+    (void)state;
+    struct stg_vocab v;
+    char name[16];
+    uint16_t id = 0;
+    must(stg_vocab_init(&v));
+    for (unsigned i = STG_TOKEN_SPECIALS; i < 65535; i++) {
+        snprintf(name, sizeof name, "n%u", i);
+        must(stg_vocab_call(&v, name, &id));
+        assert_int_equal(id, i);
+    }
+    assert_int_equal(stg_vocab_call(&v, "one more", &id), STG_ERR_INPUT);
+    stg_vocab_fini(&v);
+}
+
+static void test_vocab_survives_a_file(void **state)
+{
+    (void)state;
+    char path[64];
+    struct stg_vocab v, loaded;
+    struct stg_tensors_writer *w = NULL;
+    struct stg_tensors *t = NULL;
+    uint16_t id;
+    path_of(path, "vocab");
+    must(stg_vocab_init(&v));
+    call(&v, "read");
+    must(stg_vocab_proc(&v, "quote\" \\ \n \xc3\xa4 \xff", &id));
+    must(stg_tensors_writer_open(&w, path, "test", 1));
+    must(stg_vocab_save(&v, w));
+    must(stg_tensors_writer_commit(w));
+    stg_tensors_writer_free(w);
+    must(stg_tensors_open(&t, path, "test", 1));
+    must(stg_vocab_load(&loaded, t));
+    assert_true(loaded.frozen);
+    assert_true(stg_vocab_equal(&v, &loaded));
+    stg_vocab_fini(&loaded);
+    stg_vocab_fini(&v);
+    stg_tensors_free(t);
+    unlink(path);
+}
+
+static void expect_bad_vocab(const char *calls)
+{
+    char path[64];
+    struct stg_vocab loaded;
+    struct stg_tensors_writer *w = NULL;
+    struct stg_tensors *t = NULL;
+    path_of(path, "bad-vocab");
+    must(stg_tensors_writer_open(&w, path, "test", 1));
+    if (calls != NULL) {
+        must(stg_tensors_writer_meta(w, "vocab.calls", calls));
+    }
+    must(stg_tensors_writer_commit(w));
+    stg_tensors_writer_free(w);
+    must(stg_tensors_open(&t, path, "test", 1));
+    assert_int_equal(stg_vocab_load(&loaded, t), STG_ERR_INPUT);
+    assert_non_null(strstr(stg_status_message(), "vocab."));
+    stg_tensors_free(t);
+    unlink(path);
+}
+
+static void test_bad_vocabularies_are_refused(void **state)
+{
+    (void)state;
+    expect_bad_vocab(NULL);
+    expect_bad_vocab("");
+    expect_bad_vocab("{}");
+    expect_bad_vocab("[\"[MASK]\"]");
+    expect_bad_vocab("[\"[MASK]\",\"[UNKNOWN]\",\"[START]\",\"[TRUNCATE]\",\"[END]\"]");
+    expect_bad_vocab("[\"[MASK]\",\"[UNKNOWN]\",\"[START]\",\"[END]\",\"[TRUNCATE]\",7]");
+    expect_bad_vocab("[\"[MASK]\",\"[UNKNOWN]\",\"[START]\",\"[END]\",\"[TRUNCATE]\",\"a\",\"a\"]");
+    /* good calls, but no procs */
+    expect_bad_vocab("[\"[MASK]\",\"[UNKNOWN]\",\"[START]\",\"[END]\",\"[TRUNCATE]\",\"a\"]");
+}
+
+/* One sequence as a corpus. */
+static void get_one(void *context, size_t i, struct stg_seq *out)
+{
+    (void)i;
+    *out = *(const struct stg_seq *)context;
+}
+
+static const uint16_t calls[] = {5, 5, 6, 6, STG_TOKEN_UNKNOWN, 6};
+static const uint8_t phases[] = {STG_PHASE_ENTRY, STG_PHASE_EXIT,  STG_PHASE_EXIT,
+                                 STG_PHASE_EXIT,  STG_PHASE_ENTRY, STG_PHASE_EXIT};
+static const int64_t rets[] = {STG_RET_ABSENT, 3, -EAGAIN, 17, STG_RET_ABSENT, STG_RET_FAILED};
+static const struct stg_seq seq = {.n = 6, .call = calls, .phase = phases, .ret = rets};
+
+static void test_symbols_are_tuples(void **state)
+{
+    (void)state;
+    const struct stg_corpus corpus = {.n = 1, .context = (void *)(uintptr_t)&seq, .get = get_one};
+    struct stg_symbols *s = NULL;
+    struct stg_vocab v;
+    char text[64], path[64];
+    must(stg_vocab_init(&v));
+    call(&v, "read");
+    call(&v, "write");
+    must(stg_symbols_new(&s, STG_FIELD_CALL | STG_FIELD_PHASE | STG_FIELD_RET));
+    must(stg_symbols_fit(s, &corpus));
+    assert_int_equal(stg_symbols_count(s), STG_TOKEN_SPECIALS + 5);
+    assert_int_equal(stg_symbols_find(s, 5, STG_PHASE_ENTRY, STG_RET_ABSENT), 5);
+    assert_int_equal(stg_symbols_find(s, 5, STG_PHASE_EXIT, 99), 6);
+    assert_int_equal(stg_symbols_find(s, 6, STG_PHASE_EXIT, -EAGAIN), 7);
+    assert_int_equal(stg_symbols_find(s, 6, STG_PHASE_EXIT, 0), 8);
+    assert_int_equal(stg_symbols_find(s, 6, STG_PHASE_EXIT, -EINTR), STG_TOKEN_UNKNOWN);
+    assert_int_equal(stg_symbols_find(s, STG_TOKEN_UNKNOWN, STG_PHASE_ENTRY, STG_RET_ABSENT), STG_TOKEN_UNKNOWN);
+    stg_symbols_describe(s, &v, 7, text, sizeof text);
+    assert_string_equal(text, "write exit EAGAIN");
+    stg_symbols_describe(s, &v, 5, text, sizeof text);
+    assert_string_equal(text, "read entry");
+    stg_symbols_describe(s, &v, STG_TOKEN_END, text, sizeof text);
+    assert_string_equal(text, "[END]");
+    stg_symbols_describe(s, &v, 7, text, 6);
+    assert_string_equal(text, "write");
+
+    struct stg_tensors_writer *w = NULL;
+    struct stg_tensors *t = NULL;
+    struct stg_symbols *loaded = NULL;
+    path_of(path, "symbols");
+    must(stg_tensors_writer_open(&w, path, "test", 1));
+    must(stg_symbols_save(s, w));
+    must(stg_tensors_writer_commit(w));
+    stg_tensors_writer_free(w);
+    must(stg_tensors_open(&t, path, "test", 1));
+    must(stg_symbols_load(&loaded, t));
+    assert_int_equal(stg_symbols_count(loaded), stg_symbols_count(s));
+    assert_int_equal(stg_symbols_fields(loaded), stg_symbols_fields(s));
+    assert_int_equal(stg_symbols_find(loaded, 6, STG_PHASE_EXIT, STG_RET_FAILED), 9);
+    stg_tensors_free(t);
+    unlink(path);
+    stg_symbols_free(loaded);
+    stg_symbols_free(s);
+    stg_vocab_fini(&v);
+}
+
+static void test_symbols_of_a_vocabulary_have_its_ids(void **state)
+{
+    (void)state;
+    struct stg_symbols *s = NULL;
+    struct stg_vocab v;
+    char name[16];
+    must(stg_vocab_init(&v));
+    for (int i = 0; i < 500; i++) { /* the table grows on the way */
+        snprintf(name, sizeof name, "n%d", i);
+        call(&v, name);
+    }
+    must(stg_symbols_new(&s, STG_FIELD_CALL));
+    must(stg_symbols_from_vocab(s, &v));
+    assert_int_equal(stg_symbols_count(s), 505);
+    for (uint16_t i = STG_TOKEN_SPECIALS; i < 505; i++) {
+        assert_int_equal(stg_symbols_find(s, i, STG_PHASE_EXIT, -EAGAIN), i);
+    }
+    assert_int_equal(stg_symbols_find(s, 505, STG_PHASE_ENTRY, 0), STG_TOKEN_UNKNOWN);
+    stg_symbols_free(s);
+    stg_vocab_fini(&v);
+}
+
+static void expect_bad_symbols(const char *fields, const uint64_t *keys, size_t n)
+{
+    char path[64];
+    struct stg_tensors_writer *w = NULL;
+    struct stg_tensors *t = NULL;
+    struct stg_symbols *s = NULL;
+    path_of(path, "bad-symbols");
+    must(stg_tensors_writer_open(&w, path, "test", 1));
+    must(stg_tensors_writer_meta(w, "symbols.fields", fields));
+    must(stg_tensors_writer_put(w, "symbols.key", STG_U64, 1, &n, keys));
+    must(stg_tensors_writer_commit(w));
+    stg_tensors_writer_free(w);
+    must(stg_tensors_open(&t, path, "test", 1));
+    assert_int_equal(stg_symbols_load(&s, t), STG_ERR_INPUT);
+    assert_null(s);
+    stg_tensors_free(t);
+    unlink(path);
+}
+
+static void test_bad_symbols_are_refused(void **state)
+{
+    (void)state;
+    const uint64_t good[] = {0, 1, 2, 3, 4, 5};
+    const uint64_t twice[] = {0, 1, 2, 3, 4, 5, 5};
+    const uint64_t wide[] = {0, 1, 2, 3, 4, UINT64_MAX};
+    const uint64_t field[] = {0, 1, 2, 3, 4, 5 | 1 << 16};
+    const uint64_t special[] = {0, 1, 2, 3, 4, 3};
+    expect_bad_symbols("0", good, 6);
+    expect_bad_symbols("9", good, 6);
+    expect_bad_symbols("", good, 6);
+    expect_bad_symbols("1", good, 4);
+    expect_bad_symbols("1", good + 1, 5);
+    expect_bad_symbols("1", twice, 7);
+    expect_bad_symbols("7", wide, 6);
+    expect_bad_symbols("1", field, 6);
+    expect_bad_symbols("1", special, 6);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ids_and_freezing),
+        cmocka_unit_test(test_names_that_are_not_utf8),
+        cmocka_unit_test(test_too_many_names),
+        cmocka_unit_test(test_vocab_survives_a_file),
+        cmocka_unit_test(test_bad_vocabularies_are_refused),
+        cmocka_unit_test(test_symbols_are_tuples),
+        cmocka_unit_test(test_symbols_of_a_vocabulary_have_its_ids),
+        cmocka_unit_test(test_bad_symbols_are_refused),
+    };
+    return cmocka_run_group_tests_name("token vocab", tests, NULL, NULL);
+}

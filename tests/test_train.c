@@ -1,0 +1,430 @@
+/* The training loop on a small LSTM and a small corpus: learns, stops, resumes to the same bits. */
+#include "train/train.h"
+
+#include "base/memory.h"
+#include "nn/params.h"
+#include "train/batches.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { N_SEQUENCES = 60, MAX_LEN = 40, N_CALLS = 6 };
+
+/* Sequences of a cycle of calls with a phase of its own, and noise. */
+struct fake {
+    uint16_t call[N_SEQUENCES][MAX_LEN], thread[N_SEQUENCES][MAX_LEN];
+    uint8_t phase[N_SEQUENCES][MAX_LEN];
+    int64_t ret[N_SEQUENCES][MAX_LEN], time_ns[N_SEQUENCES][MAX_LEN];
+    size_t len[N_SEQUENCES];
+    int32_t tid[1], pid[1];
+    uint16_t proc[1];
+};
+
+static struct fake *fake_new(uint64_t seed)
+{
+    struct stg_rng rng;
+    struct fake *f = calloc(1, sizeof *f);
+    stg_rng_seed(&rng, seed);
+    f->tid[0] = f->pid[0] = 1;
+    f->proc[0] = STG_TOKEN_SPECIALS;
+    for (size_t i = 0; i < N_SEQUENCES; i++) {
+        f->len[i] = 5 + (size_t)stg_rng_below(&rng, MAX_LEN - 5);
+        const uint64_t first = stg_rng_below(&rng, N_CALLS);
+        for (size_t k = 0; k < f->len[i]; k++) {
+            const uint64_t call = stg_rng_unit(&rng) < 0.05 ? stg_rng_below(&rng, N_CALLS) : (first + k) % N_CALLS;
+            f->call[i][k] = (uint16_t)(STG_TOKEN_SPECIALS + call);
+            f->phase[i][k] = STG_PHASE_ENTRY;
+            f->ret[i][k] = STG_RET_ABSENT;
+            f->time_ns[i][k] = (int64_t)k * 1000;
+        }
+    }
+    return f;
+}
+
+static void fake_get(void *context, size_t i, struct stg_seq *out)
+{
+    struct fake *f = context;
+    *out = (struct stg_seq){.id = i, .n = f->len[i], .call = f->call[i], .phase = f->phase[i], .ret = f->ret[i],
+                            .time_ns = f->time_ns[i], .thread = f->thread[i], .n_threads = 1, .thread_tid = f->tid,
+                            .thread_pid = f->pid, .thread_proc = f->proc};
+}
+
+struct fixture {
+    struct fake *train_data, *valid_data;
+    struct stg_corpus train, valid;
+    struct stg_vocab vocab;
+    struct stg_recipe recipe;
+    char dir[64], checkpoint[96], log[96];
+};
+
+static int setup(void **state)
+{
+    struct fixture *x = calloc(1, sizeof *x);
+    x->train_data = fake_new(1);
+    x->valid_data = fake_new(2);
+    x->train = (struct stg_corpus){.n = N_SEQUENCES, .context = x->train_data, .get = fake_get};
+    x->valid = (struct stg_corpus){.n = N_SEQUENCES, .context = x->valid_data, .get = fake_get};
+    stg_recipe_default(&x->recipe);
+    x->recipe.cut = STG_CUT_GIVEN;
+    x->recipe.order = STG_ORDER_TIME;
+    x->recipe.n_context = 0;
+    if (stg_vocab_init(&x->vocab) != STG_OK) {
+        return -1;
+    }
+    for (int i = 0; i < N_CALLS; i++) {
+        char name[8];
+        uint16_t id;
+        snprintf(name, sizeof name, "call%d", i);
+        if (stg_vocab_call(&x->vocab, name, &id) != STG_OK) {
+            return -1;
+        }
+    }
+    uint16_t id;
+    if (stg_vocab_proc(&x->vocab, "p", &id) != STG_OK) {
+        return -1;
+    }
+    snprintf(x->dir, sizeof x->dir, "/tmp/strange-train-XXXXXX");
+    if (mkdtemp(x->dir) == NULL) {
+        return -1;
+    }
+    snprintf(x->checkpoint, sizeof x->checkpoint, "%s/checkpoint", x->dir);
+    snprintf(x->log, sizeof x->log, "%s/log", x->dir);
+    *state = x;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *x = *state;
+    unlink(x->checkpoint);
+    unlink(x->log);
+    const int status = rmdir(x->dir); /* fails when a temporary file was left behind */
+    stg_vocab_fini(&x->vocab);
+    free(x->train_data);
+    free(x->valid_data);
+    free(x);
+    return status;
+}
+
+static struct stg_model *new_model(const struct fixture *x)
+{
+    struct stg_model_settings s;
+    struct stg_model *m = NULL;
+    stg_model_settings_default(&s);
+    s.kind = "lstm";
+    s.hidden = 16;
+    s.layers = 1;
+    s.dropout = 0.1;
+    s.seed = 3;
+    assert_int_equal(stg_model_new(&m, &s, &x->recipe, &x->vocab), STG_OK);
+    return m;
+}
+
+static struct stg_train_settings settings_for(const struct fixture *x)
+{
+    struct stg_train_settings s;
+    stg_train_settings_default(&s);
+    s.batch_tokens = 150;
+    s.eval_every = 7;
+    s.rate = 0.01;
+    s.checkpoint = x->checkpoint;
+    return s;
+}
+
+static void same_parameters(struct stg_model *a, struct stg_model *b)
+{
+    const struct stg_params *p = a->ops->gradient->params(a), *q = b->ops->gradient->params(b);
+    assert_int_equal(p->size, q->size);
+    assert_memory_equal(p->value, q->value, p->size * sizeof *p->value);
+}
+
+static void test_learns(void **state)
+{
+    struct fixture *x = *state;
+    struct stg_train_settings s = settings_for(x);
+    struct stg_train_result result;
+    struct stg_model *m = new_model(x);
+    s.max_epochs = 12;
+    s.log = x->log;
+    assert_int_equal(stg_train(m, &x->train, &x->valid, &s, NULL, &result), STG_OK);
+    assert_string_equal(result.stopped, "epochs");
+    assert_true(result.epochs >= 12 && result.epochs < 12.2);
+    assert_true(result.valid_loss < 0.9); /* uniform over six calls is 1.79; the noise leaves about 0.4 */
+    assert_true(result.valid_accuracy > 0.7);
+    /* One line a milestone, the last one with the result. */
+    FILE *log = fopen(x->log, "r");
+    char line[512];
+    uint64_t n = 0;
+    assert_non_null(log);
+    while (fgets(line, sizeof line, log) != NULL) {
+        json_t *entry = json_loads(line, 0, NULL);
+        assert_non_null(entry);
+        assert_true(json_is_real(json_object_get(entry, "valid_loss")));
+        json_decref(entry);
+        n++;
+    }
+    fclose(log);
+    assert_int_equal(n, (result.n_updates + 6) / 7);
+    stg_model_free(m);
+}
+
+/* The result has the loss that is reported: the best evaluation's parameters, not the last ones. */
+static void test_best_is_kept(void **state)
+{
+    struct fixture *x = *state;
+    struct stg_train_settings s = settings_for(x);
+    struct stg_train_result result;
+    struct stg_model *m = new_model(x);
+    s.checkpoint = NULL;
+    s.rate = 0.3; /* jumps about */
+    s.schedule = STG_SCHEDULE_CONSTANT;
+    s.max_updates = 70;
+    s.stop_after = 0;
+    assert_int_equal(stg_train(m, &x->train, &x->valid, &s, NULL, &result), STG_OK);
+    assert_int_equal(result.n_updates, 70);
+    struct stg_model_loss sum = {0};
+    for (size_t i = 0; i < N_SEQUENCES; i++) {
+        struct stg_batch_walks walks = {0};
+        struct stg_model_loss part;
+        const uint32_t one = (uint32_t)i;
+        assert_int_equal(stg_batch_walks_fill(&walks, &x->valid, &one, 1, STG_ORDER_TIME, 0), STG_OK);
+        assert_int_equal(m->ops->gradient->pass(m, walks.walks, walks.n, 0, 0, false, NULL, &part), STG_OK);
+        sum.loss += part.loss;
+        sum.n_tokens += part.n_tokens;
+        stg_batch_walks_fini(&walks);
+    }
+    assert_true(fabs(sum.loss / (double)sum.n_tokens - result.valid_loss) < 1e-4);
+    stg_model_free(m);
+}
+
+static void test_patience(void **state)
+{
+    struct fixture *x = *state;
+    struct stg_train_settings s = settings_for(x);
+    struct stg_train_result result;
+    struct stg_model *m = new_model(x);
+    s.checkpoint = NULL;
+    s.min_gain = 100; /* nothing is ever a gain */
+    s.stop_after = 3;
+    assert_int_equal(stg_train(m, &x->train, &x->valid, &s, NULL, &result), STG_OK);
+    assert_string_equal(result.stopped, "patience");
+    assert_int_equal(result.n_updates, 7 * 4); /* the first evaluation sets the mark */
+    stg_model_free(m);
+}
+
+static void test_budget(void **state)
+{
+    struct fixture *x = *state;
+    struct stg_train_settings s = settings_for(x);
+    struct stg_train_result result;
+    struct stg_model *m = new_model(x);
+    s.checkpoint = NULL;
+    s.budget_s = 0.2;
+    s.stop_after = 0;
+    assert_int_equal(stg_train(m, &x->train, NULL, &s, NULL, &result), STG_OK);
+    assert_string_equal(result.stopped, "budget");
+    assert_true(result.seconds >= 0.2);
+    assert_true(isnan(result.valid_loss));
+    assert_true(result.train_loss > 0);
+    stg_model_free(m);
+}
+
+/* Stops at `first` updates, goes on from the checkpoint; must equal the straight run to the bit. */
+static void resume_from(struct fixture *x, uint64_t first, enum stg_train_schedule schedule, uint32_t batch)
+{
+    struct stg_train_settings s = settings_for(x);
+    struct stg_train_result straight, part, rest;
+    struct stg_model *a = new_model(x), *b = new_model(x), *c = NULL;
+    s.schedule = schedule;
+    s.batch = batch;
+    s.warm_up = 5;
+    s.patience = 1; /* the rate changes on the way */
+    s.min_gain = 0.02;
+    s.stop_after = 0;
+    s.max_updates = 63;
+    assert_int_equal(stg_train(a, &x->train, &x->valid, &s, NULL, &straight), STG_OK);
+    s.max_updates = first;
+    assert_int_equal(stg_train(b, &x->train, &x->valid, &s, NULL, &part), STG_OK);
+    assert_int_equal(part.n_updates, first);
+    s.max_updates = 63;
+    assert_int_equal(stg_train_resume(&c, &x->train, &x->valid, &s, NULL, &rest), STG_OK);
+    assert_int_equal(rest.n_updates, straight.n_updates);
+    assert_int_equal(rest.n_tokens, straight.n_tokens);
+    assert_true(rest.valid_loss == straight.valid_loss);
+    assert_true(rest.train_loss == straight.train_loss);
+    same_parameters(a, c);
+    stg_model_free(a);
+    stg_model_free(b);
+    stg_model_free(c);
+}
+
+static void test_resume(void **state)
+{
+    struct fixture *x = *state;
+    resume_from(x, 7, STG_SCHEDULE_PLATEAU, 0);
+    resume_from(x, 35, STG_SCHEDULE_PLATEAU, 0);
+    resume_from(x, 56, STG_SCHEDULE_INVERSE_SQRT, 8);
+}
+
+static void on_alarm(int number)
+{
+    (void)number;
+    stg_pool_interrupt();
+}
+
+/* A signal between two evaluations: the checkpoint holds the middle of an interval and of an epoch. */
+static void test_resume_after_interrupt(void **state)
+{
+    struct fixture *x = *state;
+    struct stg_train_settings s = settings_for(x);
+    struct stg_train_result straight, rest;
+    struct stg_model *a = new_model(x), *c = NULL;
+    s.eval_every = 1000000;
+    /* The child is interrupted after a while by itself; it must leave with a checkpoint. */
+    const pid_t child = fork();
+    if (child == 0) {
+        struct stg_model *b = new_model(x);
+        struct stg_train_result part;
+        s.max_updates = 0;
+        s.budget_s = 0;
+        s.stop_after = 0;
+        struct sigaction action = {.sa_handler = SIG_DFL};
+        action.sa_handler = on_alarm;
+        sigaction(SIGALRM, &action, NULL);
+        ualarm(30000, 0);
+        const enum stg_status status = stg_train(b, &x->train, &x->valid, &s, NULL, &part);
+        _exit(status == STG_ERR_INTERRUPTED ? 0 : 1);
+    }
+    int code = -1;
+    assert_int_equal(waitpid(child, &code, 0), child);
+    assert_int_equal(code, 0);
+    struct stg_tensors *file = NULL;
+    assert_int_equal(stg_tensors_open(&file, x->checkpoint, "checkpoint", 1), STG_OK);
+    json_t *done = json_loads(stg_tensors_meta(file, "train.state"), 0, NULL);
+    const json_int_t n_done = json_integer_value(json_object_get(done, "updates"));
+    json_decref(done);
+    stg_tensors_free(file);
+    s.max_updates = (uint64_t)n_done + 13;
+    s.stop_after = 0;
+    assert_int_equal(stg_train_resume(&c, &x->train, &x->valid, &s, NULL, &rest), STG_OK);
+    unlink(x->checkpoint);
+    assert_int_equal(stg_train(a, &x->train, &x->valid, &s, NULL, &straight), STG_OK);
+    assert_true(rest.train_loss == straight.train_loss);
+    same_parameters(a, c);
+    stg_model_free(a);
+    stg_model_free(c);
+}
+
+static void test_resume_refused(void **state)
+{
+    struct fixture *x = *state;
+    struct stg_train_settings s = settings_for(x);
+    struct stg_train_result result;
+    struct stg_model *m = new_model(x), *c = NULL;
+    s.max_updates = 7;
+    assert_int_equal(stg_train(m, &x->train, &x->valid, &s, NULL, &result), STG_OK);
+    s.rate = 0.02;
+    assert_int_equal(stg_train_resume(&c, &x->train, &x->valid, &s, NULL, &result), STG_ERR_MISMATCH);
+    stg_model_free(c);
+    s.rate = 0.01;
+    x->train_data->call[3][2] ^= 1;
+    assert_int_equal(stg_train_resume(&c, &x->train, &x->valid, &s, NULL, &result), STG_ERR_MISMATCH);
+    x->train_data->call[3][2] ^= 1;
+    stg_model_free(c);
+    assert_int_equal(stg_train_resume(&c, &x->train, NULL, &s, NULL, &result), STG_ERR_MISMATCH);
+    stg_model_free(c);
+    s.checkpoint = "/nowhere/checkpoint";
+    assert_int_equal(stg_train_resume(&c, &x->train, &x->valid, &s, NULL, &result), STG_ERR_IO);
+    assert_null(c);
+    stg_model_free(m);
+}
+
+/* Every sequence once an epoch; bounds kept; another order each epoch. */
+static void test_batches(void **state)
+{
+    struct fixture *x = *state;
+    struct stg_batches b;
+    struct stg_rng rng;
+    uint32_t before = UINT32_MAX;
+    int n_equal_starts = 0;
+    stg_rng_seed(&rng, 5);
+    assert_int_equal(stg_batches_init(&b, &x->train, 0, 100, 0), STG_OK);
+    for (int epoch = 0; epoch < 20; epoch++) {
+        int seen[N_SEQUENCES] = {0};
+        stg_batches_shuffle(&b, &rng);
+        for (size_t i = 0; i < b.n; i++) {
+            size_t n, tokens = 0;
+            const uint32_t *sequences = stg_batches_get(&b, i, &n);
+            assert_true(n > 0);
+            for (size_t k = 0; k < n; k++) {
+                seen[sequences[k]]++;
+                tokens += x->train_data->len[sequences[k]] + 1;
+            }
+            assert_true(tokens <= 100 || n == 1);
+        }
+        for (size_t i = 0; i < N_SEQUENCES; i++) {
+            assert_int_equal(seen[i], 1);
+        }
+        size_t n;
+        const uint32_t first = stg_batches_get(&b, 0, &n)[0];
+        n_equal_starts += first == before;
+        before = first;
+    }
+    assert_true(n_equal_starts < 10);
+    stg_batches_fini(&b);
+    assert_int_equal(stg_batches_init(&b, &x->train, 16, 0, 0), STG_OK);
+    stg_batches_shuffle(&b, &rng);
+    assert_int_equal(b.n, (N_SEQUENCES + 15) / 16);
+    stg_batches_fini(&b);
+}
+
+/* Whatever allocation fails, training fails with it and leaves no half-written checkpoint. */
+static void test_memory(void **state)
+{
+    struct fixture *x = *state;
+    struct stg_train_settings s = settings_for(x);
+    s.max_updates = 7;
+    for (uint64_t n = 1; n < 4000; n += 1 + n / 12) {
+        struct stg_train_result result;
+        struct stg_model *m = new_model(x);
+        unlink(x->checkpoint);
+        stg_mem_fail_at(n);
+        const enum stg_status status = stg_train(m, &x->train, &x->valid, &s, NULL, &result);
+        stg_mem_fail_at(0);
+        stg_model_free(m);
+        assert_true(status == STG_OK || status == STG_ERR_MEMORY);
+        if (access(x->checkpoint, F_OK) == 0) {
+            struct stg_tensors *file = NULL;
+            assert_int_equal(stg_tensors_open(&file, x->checkpoint, "checkpoint", 1), STG_OK);
+            stg_tensors_free(file);
+        }
+        if (status == STG_OK) {
+            return;
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_batches, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_learns, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_best_is_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_patience, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_budget, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_resume, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_resume_after_interrupt, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_resume_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
