@@ -1,5 +1,6 @@
-/* bench_ctf TRACE [ROUNDS]: reading CTF to events, in turn with `babeltrace2 TRACE -c sink.utils.dummy`, which does the same
- * decoding and throws the messages away. Prints each round, then the medians and their ratio, and the peak memory of reading. */
+/* bench_ctf TRACE [ROUNDS]: reading CTF to events, in turn with `babeltrace2 TRACE -c sink.utils.dummy`, which does the
+ * same decoding and throws the messages away. Prints each round, then the medians and their ratio, and the peak memory
+ * of reading. */
 #include "base/clock.h"
 #include "import/import.h"
 
@@ -37,7 +38,8 @@ static enum stg_status read_all(const char *path, uint64_t *n_records)
 
 static int run_babeltrace(const char *path)
 {
-    char *const arguments[] = {(char[]){"babeltrace2"}, (char *)(uintptr_t)path, (char[]){"-c"}, (char[]){"sink.utils.dummy"}, NULL};
+    char *const arguments[] = {(char[]){"babeltrace2"}, (char *)(uintptr_t)path, (char[]){"-c"},
+                               (char[]){"sink.utils.dummy"}, NULL};
     pid_t child = 0;
     int how = 0;
     if (posix_spawnp(&child, "babeltrace2", NULL, NULL, arguments, environ) != 0) {
@@ -84,7 +86,8 @@ int main(int n_arguments, char **arguments)
         }
         const uint64_t middle = stg_clock_ns();
         if (i == 0) {
-            (void)printf("peak memory: parent %ld KiB, reader %ld KiB\n", peak_kib(RUSAGE_SELF), peak_kib(RUSAGE_CHILDREN));
+            (void)printf("peak memory: parent %ld KiB, reader %ld KiB\n", peak_kib(RUSAGE_SELF),
+                         peak_kib(RUSAGE_CHILDREN));
         }
         const uint64_t between = stg_clock_ns();
         if (run_babeltrace(arguments[1]) != 0) {
@@ -93,11 +96,12 @@ int main(int n_arguments, char **arguments)
         }
         ours[i] = (double)n_records / ((double)(middle - start) / 1e3);
         theirs[i] = (double)n_records / ((double)(stg_clock_ns() - between) / 1e3);
-        (void)printf("round %d: strange %.3f M events/s, babeltrace2 dummy %.3f M events/s\n", i + 1, ours[i], theirs[i]);
+        (void)printf("round %d: strange %.3f M events/s, babeltrace2 dummy %.3f M events/s\n", i + 1, ours[i],
+                     theirs[i]);
     }
     const double a = median(ours, n_rounds);
     const double b = median(theirs, n_rounds);
-    (void)printf("median of %d rounds, %llu records: strange %.3f, babeltrace2 dummy %.3f M events/s, ratio %.2f\n", n_rounds,
-                 (unsigned long long)n_records, a, b, a / b);
+    (void)printf("median of %d rounds, %llu records: strange %.3f, babeltrace2 dummy %.3f M events/s, ratio %.2f\n",
+                 n_rounds, (unsigned long long)n_records, a, b, a / b);
     return 0;
 }

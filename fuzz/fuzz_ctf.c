@@ -1,5 +1,5 @@
-/* import/ctf*.c: two bytes with the length of the metadata, the metadata, then one stream file. Whatever babeltrace2 makes of it, the parent
- * must come back with events or with one line. */
+/* import/ctf*.c: two bytes with the length of the metadata, the metadata, then one stream file. Whatever babeltrace2
+ * makes of it, the parent must come back with events or with one line. */
 #include "import/import.h"
 
 #include <stdint.h>

@@ -1,4 +1,5 @@
 /* event/: system-call names, errno names, and what tracepoint names mean. */
+#include "event/syscall_table.h"
 #include "event/syscalls.h"
 
 #include <setjmp.h>
@@ -91,13 +92,25 @@ static void test_failed(void **state)
     assert_false(stg_event_failed(0));
 }
 
+static void test_arg_index(void **state)
+{
+    (void)state;
+    assert_int_equal(stg_syscall_arg_index("read", "fd"), 0);
+    assert_int_equal(stg_syscall_arg_index("read", "count"), 2);
+    assert_int_equal(stg_syscall_arg_index("openat", "flags"), 2);
+    assert_int_equal(stg_syscall_arg_index("read", "size"), STG_SYSCALL_ARG_NONE);
+    assert_int_equal(stg_syscall_arg_index("getpid", "x"), STG_SYSCALL_ARG_UNKNOWN_CALL);
+    assert_int_equal(stg_syscall_arg_index("nothing", "fd"), STG_SYSCALL_ARG_UNKNOWN_CALL);
+    for (int i = 1; i < STG_SYSCALL_ARGS_LEN; i++) {
+        assert_true(strcmp(stg_syscall_args_table[i - 1].call, stg_syscall_args_table[i].call) < 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_syscall_names),
-        cmocka_unit_test(test_errno_names),
-        cmocka_unit_test(test_classify),
-        cmocka_unit_test(test_failed),
+        cmocka_unit_test(test_syscall_names), cmocka_unit_test(test_errno_names), cmocka_unit_test(test_classify),
+        cmocka_unit_test(test_arg_index),     cmocka_unit_test(test_failed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,8 +66,10 @@ void ctf_make(struct ctf_maker *m, const char *path, const char *domain, const c
         "typealias integer { size = 16; align = 8; signed = false; } := uint16_t;\n"
         "typealias integer { size = 32; align = 8; signed = false; } := uint32_t;\n"
         "typealias integer { size = 64; align = 8; signed = false; } := uint64_t;\n"
-        "trace { major = 1; minor = 8; byte_order = le; packet.header := struct { uint32_t magic; uint32_t stream_id; }; };\n"
-        "clock { name = \"monotonic\"; uuid = \"08ecbbaf-7e6b-5238-8a4f-edbd6c83d4f5\"; freq = 1000000000; offset = 0; };\n"
+        "trace { major = 1; minor = 8; byte_order = le; packet.header := struct { uint32_t magic; uint32_t stream_id; "
+        "}; };\n"
+        "clock { name = \"monotonic\"; uuid = \"08ecbbaf-7e6b-5238-8a4f-edbd6c83d4f5\"; freq = 1000000000; offset = 0; "
+        "};\n"
         "typealias integer { size = 64; align = 8; signed = false; map = clock.monotonic.value; } := ts_t;\n";
     static const char stream[] =
         "stream { id = 0; event.header := struct { uint16_t id; ts_t timestamp; };\n"
@@ -81,8 +83,9 @@ void ctf_make(struct ctf_maker *m, const char *path, const char *domain, const c
     }
     int n = snprintf(text, 65536, "%s%s%s%s", preamble, domain[0] == '\0' ? "" : "env { domain = \"", domain,
                      domain[0] == '\0' ? "" : "\"; };\n");
-    n += snprintf(text + n, 65536 - (size_t)n, "%s%s%s%s};\n%s", stream, context[0] == '\0' ? "" : "event.context := struct { ",
-                  context, context[0] == '\0' ? "" : "};\n", events);
+    n += snprintf(text + n, 65536 - (size_t)n, "%s%s%s%s};\n%s", stream,
+                  context[0] == '\0' ? "" : "event.context := struct { ", context, context[0] == '\0' ? "" : "};\n",
+                  events);
     ctf_write_file(path, "metadata", text, (size_t)n);
     free(text);
 }

@@ -27,9 +27,9 @@ void ctf_make_stream(struct ctf_maker *m, const char *name);
 /* TSDL of an event with id and payload members. */
 #define CTF_EVENT(id, name, fields)                                                                                    \
     "event { name = \"" name "\"; id = " #id "; stream_id = 0; fields := struct { " fields " }; };\n"
-#define CTF_I32(name) "integer { size = 32; align = 8; signed = true; } " name "; "
-#define CTF_I64(name) "integer { size = 64; align = 8; signed = true; } " name "; "
-#define CTF_U32(name) "integer { size = 32; align = 8; signed = false; } " name "; "
+#define CTF_I32(name)  "integer { size = 32; align = 8; signed = true; } " name "; "
+#define CTF_I64(name)  "integer { size = 64; align = 8; signed = true; } " name "; "
+#define CTF_U32(name)  "integer { size = 32; align = 8; signed = false; } " name "; "
 #define CTF_COMM(name) "integer { size = 8; align = 8; signed = true; encoding = UTF8; } " name "[16]; "
 
 /* mkdtemp below the working directory, and its removal with all in it. */

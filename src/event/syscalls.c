@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct prefix {
@@ -15,10 +16,14 @@ struct prefix {
 
 /* In the order in which they are tried: a longer prefix before one that it begins with. */
 static const struct prefix prefixes[] = {
-    {"syscall_entry_", STG_EVENT_ENTRY},       {"syscall_exit_", STG_EVENT_EXIT},
-    {"compat_syscall_entry_", STG_EVENT_ENTRY}, {"compat_syscall_exit_", STG_EVENT_EXIT},
-    {"sys_enter_", STG_EVENT_ENTRY},           {"sys_exit_", STG_EVENT_EXIT},
-    {"compat_sys_", STG_EVENT_ENTRY},          {"sys_", STG_EVENT_ENTRY},
+    {"syscall_entry_", STG_EVENT_ENTRY},
+    {"syscall_exit_", STG_EVENT_EXIT},
+    {"compat_syscall_entry_", STG_EVENT_ENTRY},
+    {"compat_syscall_exit_", STG_EVENT_EXIT},
+    {"sys_enter_", STG_EVENT_ENTRY},
+    {"sys_exit_", STG_EVENT_EXIT},
+    {"compat_sys_", STG_EVENT_ENTRY},
+    {"sys_", STG_EVENT_ENTRY},
 };
 
 /* Errors with a second name on Linux. */
@@ -64,6 +69,26 @@ int stg_errno_number(const char *name, size_t len)
         }
     }
     return 0;
+}
+
+static int by_call(const void *name, const void *args)
+{
+    return strcmp(name, ((const struct stg_syscall_args *)args)->call);
+}
+
+int stg_syscall_arg_index(const char *call, const char *arg)
+{
+    const struct stg_syscall_args *found =
+        bsearch(call, stg_syscall_args_table, STG_SYSCALL_ARGS_LEN, sizeof stg_syscall_args_table[0], by_call);
+    if (found == NULL) {
+        return STG_SYSCALL_ARG_UNKNOWN_CALL;
+    }
+    for (int i = 0; i < STG_EVENT_MAX_ARGS && found->args[i] != NULL; i++) {
+        if (strcmp(found->args[i], arg) == 0) {
+            return i;
+        }
+    }
+    return STG_SYSCALL_ARG_NONE;
 }
 
 /* "raw_syscalls:" or "syscalls:", the subsystems that perf puts in front; 0 when neither is there. */

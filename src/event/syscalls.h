@@ -13,6 +13,13 @@ const char *stg_errno_name(int error);
 /* The errno of a symbolic name of len bytes, 0 when unknown. */
 int stg_errno_number(const char *name, size_t len);
 
+/* The register (0 … 5) of an argument by the kernel's names ("read", "count": 2), or one of the two below. */
+int stg_syscall_arg_index(const char *call, const char *arg);
+enum {
+    STG_SYSCALL_ARG_NONE = -1,         /* the call has no argument of that name */
+    STG_SYSCALL_ARG_UNKNOWN_CALL = -2, /* the call has no arguments or is not known */
+};
+
 /* Tells what a tracepoint's name means: `syscall_entry_X`, `syscall_exit_X`, `compat_syscall_entry_X` (LTTng 2.x), `sys_X`,
  * `compat_sys_X`, `exit_syscall` (LTTng before 2.6), `sys_enter_X`, `sys_exit_X`, with or without `syscalls:` in front (perf).
  * *name points behind the prefix within the argument ("" for exit_syscall and raw `sys_enter`/`sys_exit`). */

@@ -23,7 +23,7 @@ struct stg_explained_event {
     float surprisal;     /* nats */
     float excess;        /* surprisal − expected surprisal (the entropy of the prediction), nats: the blame */
     uint32_t n_alternatives;
-    struct stg_alternative alternatives[STG_EXPLAIN_MAX_ALTERNATIVES]; /* likeliest first */
+    struct stg_alternative alternatives[STG_EXPLAIN_MAX_ALTERNATIVES]; /* other than what happened, likeliest first */
 };
 
 struct stg_explanation {
@@ -31,7 +31,7 @@ struct stg_explanation {
     struct stg_score score;
     struct stg_explained_event *events; /* (n) in time order, ends last; owned */
     size_t n;
-    uint32_t *ranked; /* (n) indices into events, most surprising first; owned */
+    uint32_t *ranked; /* (n) indices into events, most to blame (highest excess) first; owned */
 };
 
 /* n_alternatives ≤ STG_EXPLAIN_MAX_ALTERNATIVES. */

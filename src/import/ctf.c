@@ -1,4 +1,5 @@
-/* CTF import: the source. The parent of the process that reads; it adds the strings, hands batches on, and tells how it ended. */
+/* CTF import: the source. The parent of the process that reads; it adds the strings, hands batches on, and tells how it
+ * ended. */
 #include "import/import.h"
 
 #include "import/ctf_internal.h"
@@ -36,7 +37,7 @@ struct ctf_source {
     char *path;
     struct ctf_traces traces;
     struct ctf_ring ring;
-    pid_t child; /* 0 when reaped */
+    pid_t child;                   /* 0 when reaped */
     const struct ctf_batch *batch; /* held, not yet handed on; NULL when none */
     bool ended;
     enum stg_status status; /* how it ended */
@@ -159,7 +160,8 @@ static void end_by_death(struct ctf_source *s)
         (void)snprintf(text, sizeof text, "crashed (signal %d)", WTERMSIG(how));
         what = text;
     }
-    (void)snprintf(s->message, sizeof s->message, "%s: babeltrace2 %s while reading it: the trace is malformed", s->path, what);
+    (void)snprintf(s->message, sizeof s->message, "%s: babeltrace2 %s while reading it: the trace is malformed",
+                   s->path, what);
     /* A sanitizer ends the process with a status of its own; what it found is a defect here, not in the trace. */
     const bool found_defect = SANITIZED && WIFEXITED(how) && WEXITSTATUS(how) < CTF_EXIT_HANG;
     end(s, found_defect ? STG_ERR_INTERNAL : STG_ERR_INPUT);
@@ -171,11 +173,12 @@ static void end_by_batch(struct ctf_source *s, const struct ctf_batch *b)
     const size_t len = strnlen(b->message, sizeof b->message);
     /* The message begins with a trace's path when it is about one of several. */
     const bool named = len > 0 && strncmp(b->message, s->path, strlen(s->path)) == 0;
-    (void)snprintf(s->message, sizeof s->message, "%s%s%.*s", named ? "" : s->path, named ? "" : ": ", (int)len, b->message);
+    (void)snprintf(s->message, sizeof s->message, "%s%s%.*s", named ? "" : s->path, named ? "" : ": ", (int)len,
+                   b->message);
     end(s, b->status <= STG_ERR_INTERNAL ? (enum stg_status)b->status : STG_ERR_INTERNAL);
     if (s->status == STG_OK && s->totals.n_no_tid > 0) {
-        stg_log(STG_LOG_WARN, "%s: %llu events have no thread id: they came before the first sched_switch of their CPU", s->path,
-                (unsigned long long)s->totals.n_no_tid);
+        stg_log(STG_LOG_WARN, "%s: %llu events have no thread id: they came before the first sched_switch of their CPU",
+                s->path, (unsigned long long)s->totals.n_no_tid);
     }
 }
 
@@ -243,7 +246,8 @@ static enum stg_status take_batch(struct ctf_source *s)
     }
     if (!sizes || !is_sound(s, b)) {
         (void)reap(s, true);
-        (void)snprintf(s->message, sizeof s->message, "%s: babeltrace2 broke while reading it: the trace is malformed", s->path);
+        (void)snprintf(s->message, sizeof s->message, "%s: babeltrace2 broke while reading it: the trace is malformed",
+                       s->path);
         end(s, STG_ERR_INPUT);
         return STG_OK;
     }

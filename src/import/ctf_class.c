@@ -1,5 +1,5 @@
-/* CTF import: what an event class means, and where its values are. Looked at once per class, so that reading an event needs no
- * look-up by name. */
+/* CTF import: what an event class means, and where its values are. Looked at once per class, so that reading an event
+ * needs no look-up by name. */
 #include "import/ctf_internal.h"
 
 #include "event/syscalls.h"
@@ -115,8 +115,21 @@ static bool is_bookkeeping(const char *name)
            strcmp(name, "_syscall_nr") == 0 || strcmp(name, "__probe_ip") == 0;
 }
 
-/* Integer fields in order. A text where an entry's argument would be (a file name) keeps its place with 0, so that later
- * arguments do not move. */
+/* Where an integer field of the payload belongs among the arguments, or −1. Markers: in order. Entries: at the register
+ * of the argument with that name, because tracers leave pointers out and add lengths; in order for calls that are not
+ * known. */
+static int place_arg(const struct ctf_class *c, const char *name)
+{
+    if (c->kind == CTF_ENTRY) {
+        const int at = stg_syscall_arg_index(c->name, name);
+        if (at != STG_SYSCALL_ARG_UNKNOWN_CALL) {
+            return at;
+        }
+    }
+    return c->n_args < STG_EVENT_MAX_ARGS ? c->n_args : -1;
+}
+
+/* Registers that the tracer left out read as 0. */
 static void find_args(struct ctf_class *out, const bt_event_class *class)
 {
     const bt_field_class *payload = bt_event_class_borrow_payload_field_class_const(class);
@@ -124,17 +137,20 @@ static void find_args(struct ctf_class *out, const bt_event_class *class)
         return;
     }
     const uint64_t n = bt_field_class_structure_get_member_count(payload);
-    for (uint64_t i = 0; i < n && i < UINT32_MAX && out->n_args < STG_EVENT_MAX_ARGS; i++) {
-        const bt_field_class_structure_member *member = bt_field_class_structure_borrow_member_by_index_const(payload, i);
+    for (uint64_t i = 0; i < n && i < UINT32_MAX; i++) {
+        const bt_field_class_structure_member *member =
+            bt_field_class_structure_borrow_member_by_index_const(payload, i);
+        const char *name = bt_field_class_structure_member_get_name(member);
         struct ctf_where where;
-        if (is_bookkeeping(bt_field_class_structure_member_get_name(member)) ||
-            !describe_field(&where, bt_field_class_structure_member_borrow_field_class_const(member), CTF_PAYLOAD, i)) {
+        if (is_bookkeeping(name) ||
+            !describe_field(&where, bt_field_class_structure_member_borrow_field_class_const(member), CTF_PAYLOAD, i) ||
+            where.type > CTF_SIGNED) {
             continue;
         }
-        if (where.type == CTF_UNSIGNED || where.type == CTF_SIGNED) {
-            out->args[out->n_args++] = where;
-        } else if (where.type == CTF_STRING && out->kind == CTF_ENTRY) {
-            out->args[out->n_args++] = (struct ctf_where){0};
+        const int at = place_arg(out, name);
+        if (at >= 0) {
+            out->args[at] = where;
+            out->n_args = (uint8_t)(at >= out->n_args ? at + 1 : out->n_args);
         }
     }
 }
@@ -208,7 +224,8 @@ void ctf_class_describe(struct ctf_class *out, const struct bt_event_class *clas
     }
     out->name = event_name;
     const char *call = NULL;
-    const enum stg_event_kind kind = domain == CTF_DOMAIN_UST ? STG_EVENT_MARKER : stg_syscall_classify(event_name, &call);
+    const enum stg_event_kind kind =
+        domain == CTF_DOMAIN_UST ? STG_EVENT_MARKER : stg_syscall_classify(event_name, &call);
     find_contexts(out, class, domain);
     if (kind == STG_EVENT_ENTRY || kind == STG_EVENT_EXIT) {
         out->kind = kind == STG_EVENT_ENTRY ? CTF_ENTRY : CTF_EXIT;
@@ -216,7 +233,8 @@ void ctf_class_describe(struct ctf_class *out, const struct bt_event_class *clas
         describe_syscall(out, class, event_name);
         return;
     }
-    if (domain != CTF_DOMAIN_UST && (strcmp(event_name, "sched_switch") == 0 || strcmp(event_name, "sched:sched_switch") == 0)) {
+    if (domain != CTF_DOMAIN_UST &&
+        (strcmp(event_name, "sched_switch") == 0 || strcmp(event_name, "sched:sched_switch") == 0)) {
         describe_switch(out, class);
         return;
     }

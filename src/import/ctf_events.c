@@ -10,13 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Times before this (2001-09-09) are no wall-clock times, whatever the clock says of itself: tracers that write the monotonic
- * clock without its offset look like 1970. */
+/* Times before this (2001-09-09) are no wall-clock times, whatever the clock says of itself: tracers that write the
+ * monotonic clock without its offset look like 1970. */
 #define EARLIEST_WALL_NS UINT64_C(1000000000000000000)
 
 /* Keys of open calls: threads by id, and CPUs whose thread is not known yet. */
 #define KEY_TID(tid) (UINT64_C(1) << 33 | (uint32_t)(tid))
-#define KEY_CPU(i) (UINT64_C(1) << 34 | (i))
+#define KEY_CPU(i)   (UINT64_C(1) << 34 | (i))
 
 enum stg_status ctf_reader_new(struct ctf_reader **out, struct ctf_ring *ring)
 {
@@ -136,7 +136,8 @@ static void name_the_waiting(struct ctf_reader *r, const struct ctf_cpu *cpu, in
     }
     for (uint32_t i = 0; i < b->n_events; i++) {
         struct stg_event *e = &b->events[i];
-        if (e->kind == STG_EVENT_LOST || e->cpu != cpu->number || (e->has & (STG_HAS_TID | STG_HAS_CPU)) != STG_HAS_CPU) {
+        if (e->kind == STG_EVENT_LOST || e->cpu != cpu->number ||
+            (e->has & (STG_HAS_TID | STG_HAS_CPU)) != STG_HAS_CPU) {
             continue;
         }
         e->tid = tid;

@@ -1,5 +1,5 @@
-/* CTF import: the trace directories of a recording session. A trace is a directory with a regular file `metadata`; nothing
- * below one is another trace (LTTng keeps its index there). Links to directories are not followed. */
+/* CTF import: the trace directories of a recording session. A trace is a directory with a regular file `metadata`;
+ * nothing below one is another trace (LTTng keeps its index there). Links to directories are not followed. */
 #include "import/ctf_internal.h"
 
 #include "base/memory.h"
@@ -75,7 +75,8 @@ static void free_names(char **names, size_t n)
 static enum stg_status add_trace(struct ctf_traces *traces, const char *path, char **names, size_t n)
 {
     if (traces->n == CTF_MAX_TRACES) {
-        return stg_fail(STG_ERR_INPUT, "%s: more than %d traces below one directory: name a smaller one", path, CTF_MAX_TRACES);
+        return stg_fail(STG_ERR_INPUT, "%s: more than %d traces below one directory: name a smaller one", path,
+                        CTF_MAX_TRACES);
     }
     STG_RETURN_IF_FAILED(stg_mem_grow(&traces->items, &traces->cap, traces->n + 1, sizeof *traces->items));
     struct ctf_trace *trace = &traces->items[traces->n];
@@ -126,7 +127,8 @@ enum stg_status ctf_find(struct ctf_traces *out, const char *path)
         return stg_fail_errno("%s", path);
     }
     if (!S_ISDIR(info.st_mode)) {
-        return stg_fail(STG_ERR_INPUT, "%s: not a directory: give the directory that holds the CTF trace's file `metadata`", path);
+        return stg_fail(STG_ERR_INPUT,
+                        "%s: not a directory: give the directory that holds the CTF trace's file `metadata`", path);
     }
     char clean[PATH_MAX];
     size_t len = strlen(path);
@@ -139,7 +141,8 @@ enum stg_status ctf_find(struct ctf_traces *out, const char *path)
     }
     STG_TRY(search(out, clean, 0));
     if (out->n == 0) {
-        STG_TRY(stg_fail(STG_ERR_INPUT, "%s: no CTF trace: neither this directory nor one below it has a file `metadata`", path));
+        STG_TRY(stg_fail(STG_ERR_INPUT,
+                         "%s: no CTF trace: neither this directory nor one below it has a file `metadata`", path));
     }
 out:
     if (status != STG_OK) {

@@ -1,5 +1,5 @@
-/* CTF import: the child process. It runs babeltrace2's graph — a source.ctf.fs per trace, filter.utils.muxer, our sink — under
- * limits, so that a malformed trace can hurt nobody but the child. */
+/* CTF import: the child process. It runs babeltrace2's graph — a source.ctf.fs per trace, filter.utils.muxer, our sink
+ * — under limits, so that a malformed trace can hurt nobody but the child. */
 #include "import/ctf_internal.h"
 
 #include <babeltrace2/babeltrace.h>
@@ -13,7 +13,7 @@
 
 /* The watchdog ticks on processor time, so that waiting for the parent does not count. */
 #define TICK_SECONDS 2
-#define STALE_TICKS 5
+#define STALE_TICKS  5
 
 volatile uint64_t ctf_child_steps;
 
@@ -56,7 +56,8 @@ static void start_watchdog(void)
 static const struct {
     const char *part, *text;
 } wordings[] = {
-    {"timestamp is less than muxer", "the time of an event goes back within the trace: it is malformed and cannot be read in order"},
+    {"timestamp is less than muxer",
+     "the time of an event goes back within the trace: it is malformed and cannot be read in order"},
     {"not correlatable", "the clocks of the traces have nothing in common: import them one by one"},
     {"Clock class's UUID", "the clocks of the traces differ: import them one by one"},
     {"Unexpected clock class", "the clocks of the traces differ: import them one by one"},
@@ -77,7 +78,8 @@ static const char *find_wording(const char *cause)
     return NULL;
 }
 
-/* Appends a cause without line breaks and without the `name=value` pairs that mean something to babeltrace2's authors only. */
+/* Appends a cause without line breaks and without the `name=value` pairs that mean something to babeltrace2's authors
+ * only. */
 static void append_cause(char *to, size_t size, const char *cause)
 {
     size_t n = strlen(to);
@@ -248,7 +250,8 @@ static enum stg_status add_sink(struct child *c)
 static enum stg_status build_graph(struct child *c)
 {
     if (!find_plugin("ctf", &c->ctf) || !find_plugin("utils", &c->utils)) {
-        return stg_fail(STG_ERR_UNSUPPORTED, "babeltrace2's plugins `ctf` and `utils` are not installed: install babeltrace2");
+        return stg_fail(STG_ERR_UNSUPPORTED,
+                        "babeltrace2's plugins `ctf` and `utils` are not installed: install babeltrace2");
     }
     const bt_component_class_filter *muxer = bt_plugin_borrow_filter_component_class_by_name_const(c->utils, "muxer");
     c->graph = bt_graph_create(0);

@@ -1,5 +1,6 @@
-/* CTF import, inside: babeltrace2 runs in a child process, because malformed traces make it abort or eat memory; the child
- * hands batches of events over in shared memory. ctf.c is the parent, ctf_graph.c and ctf_events.c are the child. */
+/* CTF import, inside: babeltrace2 runs in a child process, because malformed traces make it abort or eat memory; the
+ * child hands batches of events over in shared memory. ctf.c is the parent, ctf_graph.c and ctf_events.c are the child.
+ */
 #ifndef STG_IMPORT_CTF_INTERNAL_H
 #define STG_IMPORT_CTF_INTERNAL_H
 
@@ -14,13 +15,13 @@
 
 /* --- Finding traces (ctf_find.c) --- */
 
-#define CTF_MAX_TRACES 512
-#define CTF_MAX_DEPTH 10
+#define CTF_MAX_TRACES  512
+#define CTF_MAX_DEPTH   10
 #define CTF_MAX_ENTRIES 65536 /* directory entries looked at, all together */
 
 struct ctf_trace {
-    char *path;     /* directory that holds `metadata`; owned */
-    uint64_t size;  /* bytes of its files but the metadata */
+    char *path;    /* directory that holds `metadata`; owned */
+    uint64_t size; /* bytes of its files but the metadata */
 };
 
 struct ctf_traces {
@@ -38,14 +39,14 @@ enum stg_status ctf_metadata_check(const char *trace) STG_MUST_USE;
 
 /* --- The ring of batches (ctf_ring.c) --- */
 
-#define CTF_BATCHES 8
+#define CTF_BATCHES      8
 #define CTF_BATCH_EVENTS 4096
-#define CTF_BATCH_TEXT 65536
-#define CTF_MESSAGE_LEN 768
-#define CTF_NAME_LEN 255 /* longest name that is kept, in bytes */
+#define CTF_BATCH_TEXT   65536
+#define CTF_MESSAGE_LEN  768
+#define CTF_NAME_LEN     255 /* longest name that is kept, in bytes */
 
-/* A string record of a batch is a table (CTF_NAMES, CTF_COMMS), a length, then the bytes. Records come in the order in which the child
- * numbered the strings, so that the parent, adding them in the same order, gets the same ids. */
+/* A string record of a batch is a table (CTF_NAMES, CTF_COMMS), a length, then the bytes. Records come in the order in
+ * which the child numbered the strings, so that the parent, adding them in the same order, gets the same ids. */
 enum { CTF_NAMES, CTF_COMMS };
 
 struct ctf_totals {
@@ -105,7 +106,7 @@ extern volatile uint64_t ctf_child_steps;
 struct ctf_map {
     uint64_t *keys; /* 0 = free; owned */
     uint32_t *values;
-    size_t n, cap;  /* cap is a power of two */
+    size_t n, cap; /* cap is a power of two */
 };
 
 #define CTF_MAP_NONE UINT32_MAX
@@ -128,8 +129,8 @@ struct ctf_writer {
 enum stg_status ctf_writer_init(struct ctf_writer *w, struct ctf_ring *ring) STG_MUST_USE;
 void ctf_writer_fini(struct ctf_writer *w);
 /* The id of a text: cut to CTF_NAME_LEN bytes, control characters and what is not UTF-8 replaced by '?'. */
-enum stg_status ctf_writer_string(struct ctf_writer *w, int table, const char *text, size_t len, uint32_t *id)
-    STG_MUST_USE;
+enum stg_status ctf_writer_string(struct ctf_writer *w, int table, const char *text, size_t len,
+                                  uint32_t *id) STG_MUST_USE;
 /* STG_ERR_INTERRUPTED: the parent is gone. */
 enum stg_status ctf_writer_event(struct ctf_writer *w, const struct stg_event *event) STG_MUST_USE;
 
@@ -139,10 +140,10 @@ struct bt_event;
 struct bt_event_class;
 
 enum ctf_kind {
-    CTF_SKIP,      /* not an event for us */
-    CTF_ENTRY,     /* entry with the name of its class */
-    CTF_EXIT,      /* exit with the name of its class */
-    CTF_EXIT_OPEN, /* exit named after the thread's open entry (LTTng before 2.6) */
+    CTF_SKIP,         /* not an event for us */
+    CTF_ENTRY,        /* entry with the name of its class */
+    CTF_EXIT,         /* exit with the name of its class */
+    CTF_EXIT_OPEN,    /* exit named after the thread's open entry (LTTng before 2.6) */
     CTF_NUMBER_ENTRY, /* the field `id` holds the number (raw_syscalls, LTTng's "unknown") */
     CTF_NUMBER_EXIT,
     CTF_MARKER,
@@ -155,10 +156,10 @@ enum ctf_type { CTF_UNSIGNED, CTF_SIGNED, CTF_STRING, CTF_ARRAY };
 
 /* Where a value of an event is. */
 struct ctf_where {
-    uint8_t scope;   /* enum ctf_scope */
-    uint8_t type;    /* enum ctf_type */
-    uint8_t bits;    /* of an integer */
-    uint32_t index;  /* member of the scope's structure */
+    uint8_t scope;  /* enum ctf_scope */
+    uint8_t type;   /* enum ctf_type */
+    uint8_t bits;   /* of an integer */
+    uint32_t index; /* member of the scope's structure */
 };
 
 struct ctf_class {
@@ -190,7 +191,8 @@ struct bt_value;
 #define CTF_RANGE_BYTES (UINT64_C(8) << 20) /* traces smaller than this are read before a progress bar would help */
 
 /* Widens *begin … *end (nanoseconds) to the streams of the trace that params name. */
-void ctf_range_add(const struct bt_component_class_source *class, const struct bt_value *params, int64_t *begin, int64_t *end);
+void ctf_range_add(const struct bt_component_class_source *class, const struct bt_value *params, int64_t *begin,
+                   int64_t *end);
 
 /* --- Events (ctf_events.c) --- */
 
@@ -219,7 +221,7 @@ struct ctf_cpu {
 };
 
 #define CTF_COMM_CACHE 1024
-#define CTF_COMM_TEXT 16
+#define CTF_COMM_TEXT  16
 
 /* The last name of a thread, to find its id without a table. */
 struct ctf_comm_entry {
@@ -255,7 +257,7 @@ enum stg_status ctf_reader_message(struct ctf_reader *r, const struct bt_message
 /* A stream, its trace and its classes as they appear (ctf_streams.c). */
 enum stg_status ctf_reader_begin_stream(struct ctf_reader *r, const struct bt_stream *stream) STG_MUST_USE;
 enum stg_status ctf_reader_begin_packet(struct ctf_reader *r, const struct bt_packet *packet) STG_MUST_USE;
-enum stg_status ctf_reader_class(struct ctf_reader *r, const struct bt_event_class *class, uint32_t i_trace, uint32_t *i)
-    STG_MUST_USE;
+enum stg_status ctf_reader_class(struct ctf_reader *r, const struct bt_event_class *class, uint32_t i_trace,
+                                 uint32_t *i) STG_MUST_USE;
 
 #endif

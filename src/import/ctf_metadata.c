@@ -1,6 +1,7 @@
-/* CTF import: the frame of a trace's metadata, looked at before babeltrace2 does, which (2.0.4) reads a truncated packet for ever.
- * Packetised metadata (CTF 1.8.3, section 7.1) is a run of packets with a header of 37 bytes: magic, UUID, checksum, content size and
- * packet size in bits (32 bits each, the trace's byte order), then compression, encryption and checksum scheme and the version. */
+/* CTF import: the frame of a trace's metadata, looked at before babeltrace2 does, which (2.0.4) reads a truncated
+ * packet for ever. Packetised metadata (CTF 1.8.3, section 7.1) is a run of packets with a header of 37 bytes: magic,
+ * UUID, checksum, content size and packet size in bits (32 bits each, the trace's byte order), then compression,
+ * encryption and checksum scheme and the version. */
 #include "import/ctf_internal.h"
 
 #include <limits.h>
@@ -9,7 +10,7 @@
 #include <sys/stat.h>
 
 #define PACKET_MAGIC 0x75d11d57u
-#define HEADER_SIZE 37u
+#define HEADER_SIZE  37u
 #define MAX_METADATA (UINT64_C(64) << 20)
 
 static uint32_t read_u32(const uint8_t *at, bool swapped)
@@ -53,7 +54,8 @@ static enum stg_status check_packets(FILE *file, const char *path, bool swapped,
             wrong = check_packet(header, swapped, at, n_file, &size);
         }
         if (wrong != NULL) {
-            return stg_fail(STG_ERR_INPUT, "%s: %llu: %s: copy or record the trace again", path, (unsigned long long)at, wrong);
+            return stg_fail(STG_ERR_INPUT, "%s: %llu: %s: copy or record the trace again", path, (unsigned long long)at,
+                            wrong);
         }
         at += size;
     }
@@ -84,7 +86,8 @@ static enum stg_status check_file(FILE *file, const char *path)
     }
     return memcmp(magic, "/* C", sizeof magic) == 0
                ? STG_OK
-               : stg_fail(STG_ERR_INPUT, "%s: 0: neither `/* CTF 1.8 */` nor a metadata packet: this is not CTF 1.8", path);
+               : stg_fail(STG_ERR_INPUT, "%s: 0: neither `/* CTF 1.8 */` nor a metadata packet: this is not CTF 1.8",
+                          path);
 }
 
 enum stg_status ctf_metadata_check(const char *trace)

@@ -1,5 +1,5 @@
-/* CTF import: the time range of the traces, so that progress can be shown. The query makes babeltrace2 index the streams once more; that is
- * cheap beside reading them, and it is asked only for traces whose reading takes a while. */
+/* CTF import: the time range of the traces, so that progress can be shown. The query makes babeltrace2 index the
+ * streams once more; that is cheap beside reading them, and it is asked only for traces whose reading takes a while. */
 #include "import/ctf_internal.h"
 
 #include <babeltrace2/babeltrace.h>
@@ -44,7 +44,8 @@ static void widen(const bt_value *infos, int64_t *begin, int64_t *end)
     }
 }
 
-void ctf_range_add(const struct bt_component_class_source *class, const struct bt_value *params, int64_t *begin, int64_t *end)
+void ctf_range_add(const struct bt_component_class_source *class, const struct bt_value *params, int64_t *begin,
+                   int64_t *end)
 {
     const bt_value *infos = NULL;
     bt_query_executor *query = bt_query_executor_create(bt_component_class_source_as_component_class_const(class),

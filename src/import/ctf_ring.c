@@ -1,5 +1,5 @@
-/* CTF import: batches in shared memory. A socket pair carries one byte per batch, filled ones to the parent and empty ones
- * back; because each side has only its own end, the death of one is the end of the other's stream. */
+/* CTF import: batches in shared memory. A socket pair carries one byte per batch, filled ones to the parent and empty
+ * ones back; because each side has only its own end, the death of one is the end of the other's stream. */
 #include "import/ctf_internal.h"
 
 #include "base/pool.h"

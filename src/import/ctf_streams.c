@@ -25,7 +25,8 @@ static enum ctf_domain domain_of(const bt_trace *trace)
     return strcmp(text, "ust") == 0 ? CTF_DOMAIN_UST : CTF_DOMAIN_UNKNOWN;
 }
 
-enum stg_status ctf_reader_class(struct ctf_reader *r, const struct bt_event_class *class, uint32_t i_trace, uint32_t *i)
+enum stg_status ctf_reader_class(struct ctf_reader *r, const struct bt_event_class *class, uint32_t i_trace,
+                                 uint32_t *i)
 {
     *i = ctf_map_get(&r->class_map, key_of(class));
     if (*i != CTF_MAP_NONE) {
@@ -54,8 +55,8 @@ static enum stg_status survey_classes(struct ctf_reader *r, const bt_trace *trac
         const uint64_t n = bt_stream_class_get_event_class_count(stream_class);
         for (uint64_t j = 0; j < n; j++) {
             uint32_t at = 0;
-            STG_RETURN_IF_FAILED(ctf_reader_class(
-                r, bt_stream_class_borrow_event_class_by_index_const(stream_class, j), i_trace, &at));
+            STG_RETURN_IF_FAILED(
+                ctf_reader_class(r, bt_stream_class_borrow_event_class_by_index_const(stream_class, j), i_trace, &at));
             const struct ctf_class *c = &r->classes[at];
             const bool is_call = c->kind != CTF_SKIP && c->kind != CTF_MARKER && c->kind != CTF_SWITCH;
             out->has_switch = out->has_switch || c->kind == CTF_SWITCH;
@@ -86,7 +87,8 @@ static enum stg_status begin_trace(struct ctf_reader *r, const bt_trace *trace, 
 enum stg_status ctf_reader_begin_stream(struct ctf_reader *r, const struct bt_stream *stream)
 {
     const bt_trace *trace = bt_stream_borrow_trace_const(stream);
-    const bt_clock_class *clock = bt_stream_class_borrow_default_clock_class_const(bt_stream_borrow_class_const(stream));
+    const bt_clock_class *clock =
+        bt_stream_class_borrow_default_clock_class_const(bt_stream_borrow_class_const(stream));
     uint32_t i_trace = ctf_map_get(&r->trace_map, key_of(trace));
     if (i_trace == CTF_MAP_NONE) {
         STG_RETURN_IF_FAILED(begin_trace(r, trace, &i_trace));
@@ -124,7 +126,8 @@ enum stg_status ctf_reader_begin_packet(struct ctf_reader *r, const struct bt_pa
         return STG_OK;
     }
     const bt_field *field = bt_field_structure_borrow_member_field_by_name_const(context, "cpu_id");
-    if (field == NULL || !bt_field_class_type_is(bt_field_get_class_type(field), BT_FIELD_CLASS_TYPE_UNSIGNED_INTEGER)) {
+    if (field == NULL ||
+        !bt_field_class_type_is(bt_field_get_class_type(field), BT_FIELD_CLASS_TYPE_UNSIGNED_INTEGER)) {
         return STG_OK;
     }
     const uint64_t number = bt_field_integer_unsigned_get_value(field);

@@ -1,4 +1,5 @@
-/* CTF import: the child's side of the batches. A string's record goes out at the latest with the first event that uses it. */
+/* CTF import: the child's side of the batches. A string's record goes out at the latest with the first event that uses
+ * it. */
 #include "import/ctf_internal.h"
 
 #include <string.h>
@@ -41,8 +42,9 @@ static size_t character_len(const uint8_t *text, size_t len)
         }
     }
     /* Not the overlong forms, the surrogates and what is beyond U+10FFFF; nor U+0080 … U+009F, which terminals obey. */
-    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) || (text[0] == 0xf0 && text[1] < 0x90) ||
-        (text[0] == 0xf4 && text[1] > 0x8f) || (text[0] == 0xc2 && text[1] < 0xa0)) {
+    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
+        (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f) ||
+        (text[0] == 0xc2 && text[1] < 0xa0)) {
         return 0;
     }
     return n;

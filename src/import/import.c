@@ -10,7 +10,13 @@
 #define HEAD_LEN 65536 /* bytes of a file that probes see */
 
 const struct stg_source_ops *const stg_import_list[] = {
-    &stg_import_ctf, &stg_import_perf, &stg_import_strace, &stg_import_sysdig, &stg_import_paper, &stg_import_intlist, NULL,
+    &stg_import_ctf,
+    &stg_import_perf,
+    &stg_import_strace,
+    &stg_import_sysdig,
+    &stg_import_paper,
+    &stg_import_intlist,
+    NULL,
 };
 
 static enum stg_status unknown_format(const char *format)
@@ -79,7 +85,8 @@ static enum stg_status find_by_content(const char *path, const struct stg_source
         return stg_fail(STG_ERR_INPUT, "%s: not a trace of a known format: name the format with --format", path);
     }
     if (*out == NULL) {
-        return stg_fail(STG_ERR_INPUT, "%s: no trace: a CTF trace directory has a file `metadata` in it or below", path);
+        return stg_fail(STG_ERR_INPUT, "%s: no trace: a CTF trace directory has a file `metadata` in it or below",
+                        path);
     }
     return STG_OK;
 }
