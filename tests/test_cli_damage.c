@@ -1,4 +1,5 @@
-/* Data sets, models and checkpoints that are cut off at every byte, or have a bit flipped: refused with a message, never a crash. */
+/* Data sets, models and checkpoints that are cut off at every byte, or have a bit flipped: refused with a message,
+ * never a crash. */
 #include "cli/commands.h"
 
 #include "base/memory.h"
@@ -101,7 +102,8 @@ static enum stg_status use_dataset(const char *path)
         struct stg_seq seq;
         stg_dataset_get(d, i, &seq);
         for (size_t k = 0; k < seq.n; k++) {
-            sum += seq.call[k] + seq.phase[k] + (uint64_t)seq.ret[k] + (uint64_t)seq.time_ns[k] + seq.thread_proc[seq.thread[k]];
+            sum += seq.call[k] + seq.phase[k] + (uint64_t)seq.ret[k] + (uint64_t)seq.time_ns[k] +
+                   seq.thread_proc[seq.thread[k]];
         }
     }
     assert_true(sum + 1 > 0);
@@ -141,13 +143,15 @@ static void check_truncated(const char *name, enum stg_status (*use)(const char 
         write_damaged(bytes, n);
         const enum stg_status status = use(in_dir("damaged"));
         if (status != STG_ERR_INPUT || strstr(stg_status_message(), "damaged") == NULL) {
-            fail_msg("%s cut to %zu of %zu bytes: status %s, '%s'", name, n, size, stg_status_name(status), stg_status_message());
+            fail_msg("%s cut to %zu of %zu bytes: status %s, '%s'", name, n, size, stg_status_name(status),
+                     stg_status_message());
         }
     }
     free(bytes);
 }
 
-/* A flipped bit is found by the checksum, or it is in the header: there it may be harmless (a letter of the command line). */
+/* A flipped bit is found by the checksum, or it is in the header: there it may be harmless (a letter of the command
+ * line). */
 static void check_flipped(const char *name, enum stg_status (*use)(const char *path))
 {
     size_t size, n_found = 0;
@@ -193,7 +197,8 @@ static void test_stide(void **state)
 /* Header lengths near the ends of what a number can hold. */
 static void test_hostile_lengths(void **state)
 {
-    static const uint64_t lengths[] = {0, 1, 7, UINT64_MAX, UINT64_MAX - 7, UINT64_MAX - 8, (uint64_t)1 << 63, (uint64_t)1 << 32, 100000001};
+    static const uint64_t lengths[] = {
+        0, 1, 7, UINT64_MAX, UINT64_MAX - 7, UINT64_MAX - 8, (uint64_t)1 << 63, (uint64_t)1 << 32, 100000001};
     (void)state;
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
         uint8_t bytes[64] = {0};

@@ -27,10 +27,25 @@ struct values {
 
 static const struct stg_option options[] = {
     {.name = "flag", .letter = 'f', .type = STG_OPTION_FLAG, .offset = offsetof(struct values, flag), .help = "a flag"},
-    {.name = "output", .letter = 'o', .arg = "FILE", .type = STG_OPTION_STRING, .offset = offsetof(struct values, text), .help = "a file"},
-    {.name = "order", .arg = "O", .type = STG_OPTION_CHOICE, .choices = "time|thread", .offset = offsetof(struct values, choice),
+    {.name = "output",
+     .letter = 'o',
+     .arg = "FILE",
+     .type = STG_OPTION_STRING,
+     .offset = offsetof(struct values, text),
+     .help = "a file"},
+    {.name = "order",
+     .arg = "O",
+     .type = STG_OPTION_CHOICE,
+     .choices = "time|thread",
+     .offset = offsetof(struct values, choice),
      .help = "a choice"},
-    {.name = "small", .arg = "N", .type = STG_OPTION_U32, .min = 1, .max = 10, .offset = offsetof(struct values, small), .help = "n"},
+    {.name = "small",
+     .arg = "N",
+     .type = STG_OPTION_U32,
+     .min = 1,
+     .max = 10,
+     .offset = offsetof(struct values, small),
+     .help = "n"},
     {.name = "large", .arg = "N", .type = STG_OPTION_U64, .offset = offsetof(struct values, large), .help = "n"},
     {.name = "real", .arg = "X", .type = STG_OPTION_DOUBLE, .offset = offsetof(struct values, real), .help = "x"},
     {.name = "time", .arg = "T", .type = STG_OPTION_DURATION, .offset = offsetof(struct values, time_ns), .help = "t"},
@@ -84,7 +99,8 @@ static void fails(const char *line, const char *with)
 static void test_forms(void **state)
 {
     (void)state;
-    struct parsed *p = parse("--output=a --small 3 -f --real=-1.5 --large 18446744073709551615 --time 1.5s --order thread model");
+    struct parsed *p =
+        parse("--output=a --small 3 -f --real=-1.5 --large 18446744073709551615 --time 1.5s --order thread model");
     assert_int_equal(p->status, STG_OK);
     assert_string_equal(p->v.text, "a");
     assert_int_equal(p->v.small, 3);
@@ -161,7 +177,13 @@ static void test_durations(void **state)
     static const struct {
         const char *text;
         int64_t ns;
-    } cases[] = {{"0", 0}, {"7ns", 7}, {"2us", 2000}, {"500ms", 500000000}, {"1s", 1000000000}, {"10m", 600000000000}, {"2h", 7200000000000}};
+    } cases[] = {{"0", 0},
+                 {"7ns", 7},
+                 {"2us", 2000},
+                 {"500ms", 500000000},
+                 {"1s", 1000000000},
+                 {"10m", 600000000000},
+                 {"2h", 7200000000000}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int64_t ns = -1;

@@ -15,7 +15,7 @@ static void test_edges(void **state)
 {
     (void)state;
     assert_int_equal(stg_verdict_bound(0, 100, 0.01, 0.999), 0);
-    assert_int_equal(stg_verdict_bound(1, 100, 0.01, 0.999), 0); /* judged by its own p-value */
+    assert_int_equal(stg_verdict_bound(1, 100, 0.01, 0.999), 0);   /* judged by its own p-value */
     assert_int_equal(stg_verdict_bound(1000, 50, 0.01, 0.999), 0); /* no p-value can be that small */
     assert_int_equal(stg_verdict_bound(10, 3, 1.0, 0.999), 10);
     /* 99 calibration sequences: a = 1, b = 99; P(0 of 2) = (99/100)(100/101), P(≤ 1) = 1 − (1/100)(2/101). */
@@ -37,8 +37,8 @@ static int descending(const void *a_, const void *b_)
     return a > b ? -1 : a < b;
 }
 
-/* Known data passes the bound in about 1 of 1000 campaigns, calibration drawn anew each time; at most 8 of 2000 here (expected 2 or
- * less, Poisson). And it is not idle: it is passed at a level of 90 % in more than 5 %. */
+/* Known data passes the bound in about 1 of 1000 campaigns, calibration drawn anew each time; at most 8 of 2000 here
+ * (expected 2 or less, Poisson). And it is not idle: it is passed at a level of 90 % in more than 5 %. */
 static void test_rate(void **state)
 {
     enum { N_CALIBRATION = 199, N = 100, ROUNDS = 2000 };
@@ -46,7 +46,8 @@ static void test_rate(void **state)
     double calibration[N_CALIBRATION];
     int n_strict = 0, n_loose = 0;
     (void)state;
-    const uint64_t strict = stg_verdict_bound(N, N_CALIBRATION, 0.05, 0.999), loose = stg_verdict_bound(N, N_CALIBRATION, 0.05, 0.9);
+    const uint64_t strict = stg_verdict_bound(N, N_CALIBRATION, 0.05, 0.999),
+                   loose = stg_verdict_bound(N, N_CALIBRATION, 0.05, 0.9);
     stg_rng_seed(&rng, 7);
     for (int round = 0; round < ROUNDS; round++) {
         for (size_t i = 0; i < N_CALIBRATION; i++) {
@@ -96,11 +97,13 @@ static void test_facts(void **state)
     assert_int_equal(stg_strings_put(names, "read", 4, &id), STG_OK);
     assert_int_equal(stg_strings_put(names, "w\xff", 2, &id), STG_OK);
     assert_int_equal(stg_strings_put(names, "never", 5, &id), STG_OK);
-    json_t *facts = json_pack("{s:i, s:s, s:{s:i, s:i}}", "duration_ns", 1500, "kind", "trace", "length", "min", 1, "max", 20000);
+    json_t *facts =
+        json_pack("{s:i, s:s, s:{s:i, s:i}}", "duration_ns", 1500, "kind", "trace", "length", "min", 1, "max", 20000);
     assert_int_equal(stg_facts_put(facts, "top_calls", stg_facts_top(counts, 3, 10, names)), STG_OK);
     assert_int_equal(stg_facts_text(&out, facts), STG_OK);
-    assert_string_equal(out.data, "duration         1.5 us\nkind             trace\nlength           min 1, max 20,000\ntop calls\n"
-                                  "                 9  w\xef\xbf\xbd\n                 3  read\n");
+    assert_string_equal(
+        out.data, "duration         1.5 us\nkind             trace\nlength           min 1, max 20,000\ntop calls\n"
+                  "                 9  w\xef\xbf\xbd\n                 3  read\n");
     stg_buffer_clear(&out);
     assert_int_equal(stg_facts_json(&out, facts), STG_OK);
     json_t *again = json_loads(out.data, 0, NULL);

@@ -53,9 +53,17 @@ static struct fake *fake_new(uint64_t seed)
 static void fake_get(void *context, size_t i, struct stg_seq *out)
 {
     struct fake *f = context;
-    *out = (struct stg_seq){.id = i, .n = f->len[i], .call = f->call[i], .phase = f->phase[i], .ret = f->ret[i],
-                            .time_ns = f->time_ns[i], .thread = f->thread[i], .n_threads = 1, .thread_tid = f->tid,
-                            .thread_pid = f->pid, .thread_proc = f->proc};
+    *out = (struct stg_seq){.id = i,
+                            .n = f->len[i],
+                            .call = f->call[i],
+                            .phase = f->phase[i],
+                            .ret = f->ret[i],
+                            .time_ns = f->time_ns[i],
+                            .thread = f->thread[i],
+                            .n_threads = 1,
+                            .thread_tid = f->tid,
+                            .thread_pid = f->pid,
+                            .thread_proc = f->proc};
 }
 
 struct fixture {
@@ -81,7 +89,7 @@ static int setup(void **state)
         return -1;
     }
     for (int i = 0; i < N_CALLS; i++) {
-        char name[8];
+        char name[16];
         uint16_t id;
         snprintf(name, sizeof name, "call%d", i);
         if (stg_vocab_call(&x->vocab, name, &id) != STG_OK) {

@@ -72,7 +72,8 @@ static void install_signals(void)
 
 static bool is_plain_word(const char *word)
 {
-    return *word != '\0' && strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=,+@%") == strlen(word);
+    return *word != '\0' &&
+           strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:=,+@%") == strlen(word);
 }
 
 /* The command line, quoted for a shell, as provenance. */
@@ -129,7 +130,8 @@ out:
     return status;
 }
 
-static enum stg_status run_command(struct stg_cli *cli, const struct stg_command *c, int argc, char *const *argv, int *exit_code)
+static enum stg_status run_command(struct stg_cli *cli, const struct stg_command *c, int argc, char *const *argv,
+                                   int *exit_code)
 {
     enum stg_status status = STG_OK;
     void *settings = NULL;

@@ -5,9 +5,12 @@
 #include "cli/output.h"
 
 #include "base/pool.h"
+#include "compute/kernels.h"
 #include "import/import.h"
 #include "model/model.h"
 
+#include <limits.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,7 +69,38 @@ static enum stg_status put_cpu(json_t *facts)
     }
     first_line("/proc/cpuinfo", "model name", name, sizeof name);
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "cpu", stg_facts_string(name[0] == '\0' ? "unknown" : name)));
-    return stg_facts_put(facts, "cpu_features", json_string(features[0] == '\0' ? "none that are used" : features));
+    STG_RETURN_IF_FAILED(
+        stg_facts_put(facts, "cpu_features", json_string(features[0] == '\0' ? "none that are used" : features)));
+    return stg_facts_put(facts, "kernels", json_string(stg_kernels()->name));
+}
+
+/* The libraries that are in use, by the file that was loaded: its name holds the version, and no header of theirs is
+ * needed. */
+static int add_library(struct dl_phdr_info *info, size_t size, void *context)
+{
+    static const char *const wanted[] = {"libdnnl", "libbabeltrace2.", "libjansson", "libxxhash", "libc."};
+    (void)size;
+    for (size_t i = 0; info->dlpi_name != NULL && i < sizeof wanted / sizeof wanted[0]; i++) {
+        char file[PATH_MAX];
+        const char *slash = strrchr(info->dlpi_name, '/');
+        if (slash == NULL || strncmp(slash + 1, wanted[i], strlen(wanted[i])) != 0) {
+            continue;
+        }
+        const char *name = realpath(info->dlpi_name, file) != NULL ? strrchr(file, '/') : slash;
+        if (json_array_append_new(context, stg_facts_string(name + 1)) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static enum stg_status put_libraries(json_t *facts)
+{
+    json_t *libraries = json_array();
+    STG_RETURN_IF_FAILED(stg_facts_put(facts, "libraries", libraries));
+    return dl_iterate_phdr(add_library, libraries) == 0
+               ? STG_OK
+               : stg_fail(STG_ERR_MEMORY, "cannot list the libraries: out of memory");
 }
 
 static enum stg_status put_machine(json_t *facts)
@@ -88,9 +122,10 @@ static enum stg_status put_machine(json_t *facts)
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "threads", json_integer((json_int_t)n_threads)));
     if (sysinfo(&memory) == 0) {
         const double unit = (double)memory.mem_unit / (1 << 20);
-        STG_RETURN_IF_FAILED(stg_facts_put(facts, "memory_mib", json_integer((json_int_t)((double)memory.totalram * unit))));
-        STG_RETURN_IF_FAILED(stg_facts_put(facts, "free_memory_mib",
-                                           json_integer((json_int_t)((double)(memory.freeram + memory.bufferram) * unit))));
+        STG_RETURN_IF_FAILED(
+            stg_facts_put(facts, "memory_mib", json_integer((json_int_t)((double)memory.totalram * unit))));
+        STG_RETURN_IF_FAILED(stg_facts_put(
+            facts, "free_memory_mib", json_integer((json_int_t)((double)(memory.freeram + memory.bufferram) * unit))));
     }
     return STG_OK;
 }
@@ -131,8 +166,8 @@ static enum stg_status check_temporary(json_t *checks)
     if (!writable) {
         snprintf(text, sizeof text, "%.200s cannot be written: set TMPDIR to a directory with room", dir);
     } else if (known && mib < 1024) {
-        snprintf(text, sizeof text, "%.200s has only %llu MiB left: set TMPDIR to a directory with room for cut traces", dir,
-                 (unsigned long long)mib);
+        snprintf(text, sizeof text, "%.200s has only %llu MiB left: set TMPDIR to a directory with room for cut traces",
+                 dir, (unsigned long long)mib);
     }
     return put_check(checks, "temporary_directory", writable, text);
 }
@@ -145,7 +180,8 @@ static enum stg_status check_tracers(json_t *checks)
         {"perf", "perf", "to record with perf: apt-get install linux-perf"},
         {"strace", "strace", "to record with strace: apt-get install strace"},
         {"lttng", "lttng", "to record CTF with LTTng: apt-get install lttng-tools lttng-modules-dkms"},
-        {"babeltrace2", "babeltrace2", "to look into CTF traces (strange does not need it): apt-get install babeltrace2"},
+        {"babeltrace2", "babeltrace2",
+         "to look into CTF traces (strange does not need it): apt-get install babeltrace2"},
     };
     for (size_t i = 0; i < sizeof tools / sizeof tools[0]; i++) {
         const bool there = in_path(tools[i].program);
@@ -154,8 +190,9 @@ static enum stg_status check_tracers(json_t *checks)
     char paranoid[32];
     first_line("/proc/sys/kernel/perf_event_paranoid", "", paranoid, sizeof paranoid);
     const bool free_perf = geteuid() == 0 || (paranoid[0] != '\0' && atoi(paranoid) < 0);
-    return put_check(checks, "perf_permission", free_perf,
-                     free_perf ? "" : "to record system calls with perf: run it as root, or set kernel.perf_event_paranoid to -1");
+    return put_check(
+        checks, "perf_permission", free_perf,
+        free_perf ? "" : "to record system calls with perf: run it as root, or set kernel.perf_event_paranoid to -1");
 }
 
 static enum stg_status put_abilities(json_t *facts)
@@ -191,6 +228,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     (void)cli;
     (void)exit_code;
     STG_TRY(put_machine(facts));
+    STG_TRY(put_libraries(facts));
     STG_TRY(put_abilities(facts));
     STG_TRY(s->json ? stg_facts_json(&out, facts) : stg_facts_text(&out, facts));
     STG_TRY(stg_output_write(&out));
@@ -205,7 +243,8 @@ static const struct stg_option options[] = {
 };
 
 static const char *const description[] = {
-    "Says what this build reads and trains, what the machine has to offer (processor features that fast kernels use, threads, memory), "
+    "Says what this build reads and trains, what the machine has to offer (processor features that fast kernels use, "
+    "threads, memory), "
     "which tracers are there, and what to do about what is not.",
     NULL,
 };

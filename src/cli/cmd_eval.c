@@ -42,8 +42,8 @@ static enum stg_status evaluate(struct stg_evaluation *out, const struct stg_gro
     e.n_resamples = s->resamples;
     e.seed = s->seed;
     STG_RETURN_IF_FAILED(stg_aggregate_parse(s->aggregate, &e.aggregate));
-    return stg_evaluate(out, model, groups[0].sets, groups[1].sets, groups[1].n, groups[2].n > 0 ? groups[2].sets : &none,
-                        groups[3].sets, groups[3].n, &e);
+    return stg_evaluate(out, model, groups[0].sets, groups[1].sets, groups[1].n,
+                        groups[2].n > 0 ? groups[2].sets : &none, groups[3].sets, groups[3].n, &e);
 }
 
 static enum stg_status check_usage(const struct settings *s)
@@ -52,7 +52,9 @@ static enum stg_status check_usage(const struct settings *s)
         return stg_fail(STG_ERR_USAGE, "--known DATA… is missing: give held-out data of the known behaviour");
     }
     if (s->novel.n == 0) {
-        return stg_fail(STG_ERR_USAGE, "--novel NAME=DATA… is missing: give labelled data of a novel behaviour, or use `strange score`");
+        return stg_fail(
+            STG_ERR_USAGE,
+            "--novel NAME=DATA… is missing: give labelled data of a novel behaviour, or use `strange score`");
     }
     if ((s->valid_known.n > 0) != (s->valid_novel.n > 0)) {
         return stg_fail(STG_ERR_USAGE, "--valid-known and --valid-novel go together: give both or neither");
@@ -101,31 +103,68 @@ static void defaults(void *context)
 }
 
 static const struct stg_option options[] = {
-    {.name = "known", .arg = "DATA…", .type = STG_OPTION_LIST, .offset = offsetof(struct settings, known),
+    {.name = "known",
+     .arg = "DATA…",
+     .type = STG_OPTION_LIST,
+     .offset = offsetof(struct settings, known),
      .help = "held-out data or traces of the known behaviour"},
-    {.name = "novel", .arg = "NAME=DATA…", .type = STG_OPTION_LIST, .offset = offsetof(struct settings, novel),
+    {.name = "novel",
+     .arg = "NAME=DATA…",
+     .type = STG_OPTION_LIST,
+     .offset = offsetof(struct settings, novel),
      .help = "data or traces of novel behaviours, by name; a name given twice is one behaviour"},
-    {.name = "valid-known", .arg = "DATA…", .type = STG_OPTION_LIST, .offset = offsetof(struct settings, valid_known),
+    {.name = "valid-known",
+     .arg = "DATA…",
+     .type = STG_OPTION_LIST,
+     .offset = offsetof(struct settings, valid_known),
      .help = "other known data, with which the paper's threshold is chosen"},
-    {.name = "valid-novel", .arg = "NAME=DATA…", .type = STG_OPTION_LIST, .offset = offsetof(struct settings, valid_novel),
+    {.name = "valid-novel",
+     .arg = "NAME=DATA…",
+     .type = STG_OPTION_LIST,
+     .offset = offsetof(struct settings, valid_novel),
      .help = "other data of the behaviours, with which the paper's threshold is chosen"},
-    {.name = "json", .type = STG_OPTION_FLAG, .offset = offsetof(struct settings, json),
+    {.name = "json",
+     .type = STG_OPTION_FLAG,
+     .offset = offsetof(struct settings, json),
      .help = "one JSON object instead of the table"},
-    {.name = "alpha", .arg = "P", .type = STG_OPTION_DOUBLE, .offset = offsetof(struct settings, alpha), .min = 1e-9, .max = 0.5,
-     .fallback = "0.01", .help = "false-alarm rate of the calibrated threshold"},
-    {.name = "aggregate", .arg = "NAME", .type = STG_OPTION_CHOICE, .choices = "mean|median|window|upper",
-     .offset = offsetof(struct settings, aggregate), .fallback = "mean", .help = "score of a sequence (see `strange help score`)"},
-    {.name = "resamples", .arg = "N", .type = STG_OPTION_U32, .offset = offsetof(struct settings, resamples), .min = 10,
-     .max = 1000000, .fallback = "1000", .help = "bootstrap resamples behind the intervals"},
-    {.name = "seed", .arg = "N", .type = STG_OPTION_U64, .offset = offsetof(struct settings, seed),
+    {.name = "alpha",
+     .arg = "P",
+     .type = STG_OPTION_DOUBLE,
+     .offset = offsetof(struct settings, alpha),
+     .min = 1e-9,
+     .max = 0.5,
+     .fallback = "0.01",
+     .help = "false-alarm rate of the calibrated threshold"},
+    {.name = "aggregate",
+     .arg = "NAME",
+     .type = STG_OPTION_CHOICE,
+     .choices = "mean|median|window|upper",
+     .offset = offsetof(struct settings, aggregate),
+     .fallback = "mean",
+     .help = "score of a sequence (see `strange help score`)"},
+    {.name = "resamples",
+     .arg = "N",
+     .type = STG_OPTION_U32,
+     .offset = offsetof(struct settings, resamples),
+     .min = 10,
+     .max = 1000000,
+     .fallback = "1000",
+     .help = "bootstrap resamples behind the intervals"},
+    {.name = "seed",
+     .arg = "N",
+     .type = STG_OPTION_U64,
+     .offset = offsetof(struct settings, seed),
      .help = "of the bootstrap"},
 };
 
 static const char *const description[] = {
-    "Scores known data and labelled novel data, and prints for each novel behaviour: the area under the ROC curve with a 95 % "
-    "bootstrap interval, the area under the precision-recall curve, and F1, accuracy and false-positive rate at the threshold that "
+    "Scores known data and labelled novel data, and prints for each novel behaviour: the area under the ROC curve with "
+    "a 95 % "
+    "bootstrap interval, the area under the precision-recall curve, and F1, accuracy and false-positive rate at the "
+    "threshold that "
     "calibration on known data gives at alpha. Novel is the positive class.",
-    "With --valid-known and --valid-novel it also chooses a threshold as the paper does (arXiv 2309.02206: best F1 on labelled "
+    "With --valid-known and --valid-novel it also chooses a threshold as the paper does (arXiv 2309.02206: best F1 on "
+    "labelled "
     "validation data among 100 even steps) and applies it to the test data.",
     NULL,
 };

@@ -37,8 +37,8 @@ static enum stg_status explain_id(struct stg_buffer *out, const struct settings 
 {
     struct stg_seq seq;
     if (s->sequence >= group->n) {
-        return stg_fail(STG_ERR_USAGE, "--sequence: there is no sequence %llu: %s has 0 to %lld", (unsigned long long)s->sequence,
-                        group->inputs[0].path, (long long)group->n - 1);
+        return stg_fail(STG_ERR_USAGE, "--sequence: there is no sequence %llu: %s has 0 to %lld",
+                        (unsigned long long)s->sequence, group->inputs[0].path, (long long)group->n - 1);
     }
     const struct stg_input *in = stg_group_sequence(group, (size_t)s->sequence, &seq);
     return explain_one(out, s, m, in, &seq);
@@ -104,22 +104,47 @@ static void defaults(void *context)
 }
 
 static const struct stg_option options[] = {
-    {.name = "sequence", .arg = "ID", .type = STG_OPTION_U64, .offset = offsetof(struct settings, sequence),
+    {.name = "sequence",
+     .arg = "ID",
+     .type = STG_OPTION_U64,
+     .offset = offsetof(struct settings, sequence),
      .help = "explain this sequence (the id that `strange score` prints)"},
-    {.name = "worst", .arg = "K", .type = STG_OPTION_U32, .offset = offsetof(struct settings, worst), .fallback = "1",
+    {.name = "worst",
+     .arg = "K",
+     .type = STG_OPTION_U32,
+     .offset = offsetof(struct settings, worst),
+     .fallback = "1",
      .help = "explain the K most novel sequences"},
-    {.name = "alternatives", .arg = "N", .type = STG_OPTION_U32, .offset = offsetof(struct settings, alternatives), .min = 0,
-     .max = STG_EXPLAIN_MAX_ALTERNATIVES, .fallback = "3", .help = "calls to list that were expected instead"},
-    {.name = "events", .arg = "N", .type = STG_OPTION_U32, .offset = offsetof(struct settings, events), .fallback = "10",
+    {.name = "alternatives",
+     .arg = "N",
+     .type = STG_OPTION_U32,
+     .offset = offsetof(struct settings, alternatives),
+     .min = 0,
+     .max = STG_EXPLAIN_MAX_ALTERNATIVES,
+     .fallback = "3",
+     .help = "calls to list that were expected instead"},
+    {.name = "events",
+     .arg = "N",
+     .type = STG_OPTION_U32,
+     .offset = offsetof(struct settings, events),
+     .fallback = "10",
      .help = "most surprising events to show"},
-    {.name = "aggregate", .arg = "NAME", .type = STG_OPTION_CHOICE, .choices = "mean|median|window|upper",
-     .offset = offsetof(struct settings, aggregate), .fallback = "mean", .help = "what --worst ranks by (see `strange help score`)"},
-    {.name = "json", .type = STG_OPTION_FLAG, .offset = offsetof(struct settings, json),
+    {.name = "aggregate",
+     .arg = "NAME",
+     .type = STG_OPTION_CHOICE,
+     .choices = "mean|median|window|upper",
+     .offset = offsetof(struct settings, aggregate),
+     .fallback = "mean",
+     .help = "what --worst ranks by (see `strange help score`)"},
+    {.name = "json",
+     .type = STG_OPTION_FLAG,
+     .offset = offsetof(struct settings, json),
      .help = "one JSON object a line for each sequence, with all its events"},
 };
 
 static const char *const description[] = {
-    "Prints the events of a sequence that the model found most surprising, what it expected instead and with which probability, and "
+    "Prints the events of a sequence that the model found most surprising, what it expected instead and with which "
+    "probability, and "
     "where they are: trace, time, thread.",
     NULL,
 };

@@ -34,14 +34,21 @@ out:
 }
 
 static const struct stg_option options[] = {
-    {.name = "man", .type = STG_OPTION_FLAG, .offset = offsetof(struct settings, man),
+    {.name = "man",
+     .type = STG_OPTION_FLAG,
+     .offset = offsetof(struct settings, man),
      .help = "write the manual page of COMMAND, or strange(1), as roff"},
-    {.name = "completion", .arg = "SHELL", .type = STG_OPTION_CHOICE, .choices = "bash|zsh",
-     .offset = offsetof(struct settings, completion), .help = "write the completion script for a shell"},
+    {.name = "completion",
+     .arg = "SHELL",
+     .type = STG_OPTION_CHOICE,
+     .choices = "bash|zsh",
+     .offset = offsetof(struct settings, completion),
+     .help = "write the completion script for a shell"},
 };
 
 static const char *const description[] = {
-    "Explains a command, or lists them all. What is printed, the manual pages and the completions all come from the tables that "
+    "Explains a command, or lists them all. What is printed, the manual pages and the completions all come from the "
+    "tables that "
     "parse the command line.",
     NULL,
 };

@@ -76,11 +76,11 @@ static enum stg_status put_traces(json_t *facts, const struct stg_dataset *d, ui
         }
         STG_RETURN_IF_FAILED(stg_facts_put(trace, "path", stg_facts_string(t->path)));
         STG_RETURN_IF_FAILED(stg_facts_put(trace, "format", stg_facts_string(t->format)));
-        STG_RETURN_IF_FAILED(stg_facts_put(trace, "counts",
-                                           json_pack("{s:I, s:I, s:I, s:I, s:I}", "sequences", (json_int_t)t->counts.n_sequences,
-                                                     "events", (json_int_t)t->counts.n_events, "unknown",
-                                                     (json_int_t)t->counts.n_unknown, "lost", (json_int_t)t->counts.n_lost, "gaps",
-                                                     (json_int_t)t->counts.n_gaps)));
+        STG_RETURN_IF_FAILED(stg_facts_put(
+            trace, "counts",
+            json_pack("{s:I, s:I, s:I, s:I, s:I}", "sequences", (json_int_t)t->counts.n_sequences, "events",
+                      (json_int_t)t->counts.n_events, "unknown", (json_int_t)t->counts.n_unknown, "lost",
+                      (json_int_t)t->counts.n_lost, "gaps", (json_int_t)t->counts.n_gaps)));
     }
     return STG_OK;
 }
@@ -124,7 +124,8 @@ static enum stg_status info_dataset(json_t *facts, const char *path)
     STG_TRY(put_traces(facts, d, &n_lost, &n_gaps));
     STG_TRY(stg_facts_put(facts, "lost", json_integer((json_int_t)n_lost)));
     STG_TRY(stg_facts_put(facts, "gaps", json_integer((json_int_t)n_gaps)));
-    STG_TRY(stg_facts_put(facts, "vocabulary", json_pack("{s:I, s:I}", "calls", (json_int_t)n_calls, "processes", (json_int_t)n_procs)));
+    STG_TRY(stg_facts_put(facts, "vocabulary",
+                          json_pack("{s:I, s:I}", "calls", (json_int_t)n_calls, "processes", (json_int_t)n_procs)));
     STG_TRY(put_recipe(facts, stg_dataset_recipe(d)));
     STG_TRY(put_columns(facts, &c, d));
     static const char *const keys[] = {"command", "date"};
@@ -146,9 +147,10 @@ static enum stg_status put_model(json_t *facts, const struct stg_model *m)
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "model", json_string(m->ops->kind)));
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "facts", m->ops->describe(m)));
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "vocabulary",
-                                       json_pack("{s:I, s:I}", "calls", (json_int_t)stg_strings_count(m->vocab.calls), "processes",
-                                                 (json_int_t)stg_strings_count(m->vocab.procs))));
-    STG_RETURN_IF_FAILED(stg_facts_put(facts, "symbols", json_integer((json_int_t)(m->symbols == NULL ? 0 : stg_symbols_count(m->symbols)))));
+                                       json_pack("{s:I, s:I}", "calls", (json_int_t)stg_strings_count(m->vocab.calls),
+                                                 "processes", (json_int_t)stg_strings_count(m->vocab.procs))));
+    STG_RETURN_IF_FAILED(stg_facts_put(
+        facts, "symbols", json_integer((json_int_t)(m->symbols == NULL ? 0 : stg_symbols_count(m->symbols)))));
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "calibration_sequences", json_integer((json_int_t)m->n_calibration)));
     const double threshold = stg_calibrated(m) ? stg_threshold(m, STG_AGGREGATE_MEAN, 0.01) : (double)INFINITY;
     if (threshold < (double)INFINITY) {
@@ -234,16 +236,26 @@ out:
 }
 
 static const struct stg_option options[] = {
-    {.name = "json", .type = STG_OPTION_FLAG, .offset = offsetof(struct settings, json),
+    {.name = "json",
+     .type = STG_OPTION_FLAG,
+     .offset = offsetof(struct settings, json),
      .help = "one JSON object a line for each file"},
-    {.name = "format", .arg = "FORMAT", .type = STG_OPTION_STRING, .choices = "ctf|perf|strace|sysdig|paper|intlist",
-     .offset = offsetof(struct settings, format), .fallback = "found by itself", .help = "read the trace as this format"},
+    {.name = "format",
+     .arg = "FORMAT",
+     .type = STG_OPTION_STRING,
+     .choices = "ctf|perf|strace|sysdig|paper|intlist",
+     .offset = offsetof(struct settings, format),
+     .fallback = "found by itself",
+     .help = "read the trace as this format"},
 };
 
 static const char *const description[] = {
-    "Says what a file is and what is in it: of a trace the events by kind, how many were lost, duration, rate, processes, threads and the "
-    "most frequent calls (read in one pass, so a long trace takes a while); of a data set the sequences, their lengths and durations, and "
-    "how they were cut; of a model its size, its calibration and how it was trained; of a checkpoint how far the training got.",
+    "Says what a file is and what is in it: of a trace the events by kind, how many were lost, duration, rate, "
+    "processes, threads and the "
+    "most frequent calls (read in one pass, so a long trace takes a while); of a data set the sequences, their lengths "
+    "and durations, and "
+    "how they were cut; of a model its size, its calibration and how it was trained; of a checkpoint how far the "
+    "training got.",
     NULL,
 };
 

@@ -26,7 +26,8 @@ static enum stg_status copy_marker(char *to, size_t cap, const char *option, con
         return STG_OK;
     }
     if (strncmp(name, "uprobe:", 7) == 0) {
-        return stg_fail(STG_ERR_USAGE, "%s: uprobes are for recording: give the name of the marker event in the trace", option);
+        return stg_fail(STG_ERR_USAGE, "%s: uprobes are for recording: give the name of the marker event in the trace",
+                        option);
     }
     if (strlen(name) >= cap) {
         return stg_fail(STG_ERR_USAGE, "%s: the name is longer than %zu bytes", option, cap - 1);
@@ -116,10 +117,18 @@ static json_t *counts_json(const struct stg_cut_counts *c)
         const char *key;
         uint64_t value;
     } all[] = {
-        {"sequences", c->n_sequences}, {"events", c->n_events},         {"lost", c->n_lost},
-        {"gaps", c->n_gaps},           {"skipped", c->n_skipped},       {"open_at_end", c->n_open},
-        {"unmatched_ends", c->n_unmatched_end}, {"reopened", c->n_reopened}, {"orphan_exits", c->n_orphan_exits},
-        {"unfinished_calls", c->n_unfinished},  {"backward_times", c->n_backward}, {"unknown_events", c->n_unknown},
+        {"sequences", c->n_sequences},
+        {"events", c->n_events},
+        {"lost", c->n_lost},
+        {"gaps", c->n_gaps},
+        {"skipped", c->n_skipped},
+        {"open_at_end", c->n_open},
+        {"unmatched_ends", c->n_unmatched_end},
+        {"reopened", c->n_reopened},
+        {"orphan_exits", c->n_orphan_exits},
+        {"unfinished_calls", c->n_unfinished},
+        {"backward_times", c->n_backward},
+        {"unknown_events", c->n_unknown},
         {"cut_off", c->n_truncated},
     };
     json_t *object = json_object();
@@ -157,10 +166,11 @@ static void say(const struct settings *s, const struct stg_recipe *r, const stru
     char sequences[32], events[32];
     stg_format_count(c->n_sequences, sequences, sizeof sequences);
     stg_format_count(c->n_events, events, sizeof events);
-    stg_log(STG_LOG_INFO, "%s: %s sequences (cut by %s, %s order) from %s events", s->out, sequences, stg_cut_name(r->cut),
-            stg_order_name(r->order), events);
+    stg_log(STG_LOG_INFO, "%s: %s sequences (cut by %s, %s order) from %s events", s->out, sequences,
+            stg_cut_name(r->cut), stg_order_name(r->order), events);
     if (c->n_lost > 0 || c->n_gaps > 0) {
-        stg_log(STG_LOG_WARN, "%llu events were lost in %llu gaps of the recording; the sequences that they touch are marked",
+        stg_log(STG_LOG_WARN,
+                "%llu events were lost in %llu gaps of the recording; the sequences that they touch are marked",
                 (unsigned long long)c->n_lost, (unsigned long long)c->n_gaps);
     }
     if (c->n_truncated > 0) {
@@ -168,8 +178,10 @@ static void say(const struct settings *s, const struct stg_recipe *r, const stru
                 (unsigned long long)c->n_truncated, (unsigned long long)r->max_len);
     }
     if (c->n_sequences == 0) {
-        stg_log(STG_LOG_WARN, "no sequences: %llu skipped, %llu still open at the end; try another --cut, or look with `strange info`",
-                (unsigned long long)c->n_skipped, (unsigned long long)c->n_open);
+        stg_log(
+            STG_LOG_WARN,
+            "no sequences: %llu skipped, %llu still open at the end; try another --cut, or look with `strange info`",
+            (unsigned long long)c->n_skipped, (unsigned long long)c->n_open);
     }
 }
 
@@ -207,38 +219,99 @@ static void defaults(void *context)
 }
 
 static const struct stg_option options[] = {
-    {.name = "output", .letter = 'o', .arg = "DATA", .type = STG_OPTION_STRING, .offset = offsetof(struct settings, out),
+    {.name = "output",
+     .letter = 'o',
+     .arg = "DATA",
+     .type = STG_OPTION_STRING,
+     .offset = offsetof(struct settings, out),
      .help = "where to write the data set"},
-    {.name = "preset", .arg = "NAME", .type = STG_OPTION_CHOICE, .choices = "paper", .offset = offsetof(struct settings, preset),
+    {.name = "preset",
+     .arg = "NAME",
+     .type = STG_OPTION_CHOICE,
+     .choices = "paper",
+     .offset = offsetof(struct settings, preset),
      .help = "the published rule (arXiv 2309.02206): requests, all processes, time order"},
-    {.name = "cut", .arg = "RULE", .type = STG_OPTION_STRING, .choices = "auto|request|accept|thread|process|window:1000|given",
-     .offset = offsetof(struct settings, cut), .fallback = "auto",
-     .help = "what a sequence is: request (--begin to --end on a thread), accept (accept to close on a thread), thread, process, "
-             "window:N events, given (the trace's own); auto: given, else request where its markers occur, else thread"},
-    {.name = "scope", .arg = "SCOPE", .type = STG_OPTION_CHOICE, .choices = "system|process|thread",
-     .offset = offsetof(struct settings, scope), .fallback = "system", .help = "whose events belong to a sequence while it is open"},
-    {.name = "order", .arg = "ORDER", .type = STG_OPTION_CHOICE, .choices = "time|thread", .offset = offsetof(struct settings, order),
-     .fallback = "thread", .help = "thread: models see each thread's events apart; time: interleaved as they happened"},
-    {.name = "begin", .arg = "EVENT", .type = STG_OPTION_STRING, .offset = offsetof(struct settings, begin),
-     .fallback = "httpd:enter_event_handler", .help = "marker event that begins a request"},
-    {.name = "end", .arg = "EVENT", .type = STG_OPTION_STRING, .offset = offsetof(struct settings, end),
-     .fallback = "httpd:exit_event_handler", .help = "marker event that ends it"},
-    {.name = "skip-first", .arg = "TIME", .type = STG_OPTION_DURATION, .offset = offsetof(struct settings, skip_first_ns),
-     .fallback = "0", .help = "drop what begins earlier than this after the first begin (1s, 500ms): a warm-up"},
-    {.name = "max-len", .arg = "N", .type = STG_OPTION_U64, .offset = offsetof(struct settings, max_len), .min = 1, .max = 16777216,
-     .fallback = "65536", .help = "events of a sequence; longer ones are cut off and marked"},
-    {.name = "context", .arg = "N", .type = STG_OPTION_U32, .offset = offsetof(struct settings, context), .min = 0, .max = 255,
-     .fallback = "16 in thread order", .help = "earlier events of each thread to keep before a sequence"},
-    {.name = "vocab", .arg = "MODEL|DATA", .type = STG_OPTION_STRING, .offset = offsetof(struct settings, vocab),
+    {.name = "cut",
+     .arg = "RULE",
+     .type = STG_OPTION_STRING,
+     .choices = "auto|request|accept|thread|process|window:1000|given",
+     .offset = offsetof(struct settings, cut),
+     .fallback = "auto",
+     .help =
+         "what a sequence is: request (--begin to --end on a thread), accept (accept to close on a thread), thread, "
+         "process, "
+         "window:N events, given (the trace's own); auto: given, else request where its markers occur, else thread"},
+    {.name = "scope",
+     .arg = "SCOPE",
+     .type = STG_OPTION_CHOICE,
+     .choices = "system|process|thread",
+     .offset = offsetof(struct settings, scope),
+     .fallback = "system",
+     .help = "whose events belong to a sequence while it is open"},
+    {.name = "order",
+     .arg = "ORDER",
+     .type = STG_OPTION_CHOICE,
+     .choices = "time|thread",
+     .offset = offsetof(struct settings, order),
+     .fallback = "thread",
+     .help = "thread: models see each thread's events apart; time: interleaved as they happened"},
+    {.name = "begin",
+     .arg = "EVENT",
+     .type = STG_OPTION_STRING,
+     .offset = offsetof(struct settings, begin),
+     .fallback = "httpd:enter_event_handler",
+     .help = "marker event that begins a request"},
+    {.name = "end",
+     .arg = "EVENT",
+     .type = STG_OPTION_STRING,
+     .offset = offsetof(struct settings, end),
+     .fallback = "httpd:exit_event_handler",
+     .help = "marker event that ends it"},
+    {.name = "skip-first",
+     .arg = "TIME",
+     .type = STG_OPTION_DURATION,
+     .offset = offsetof(struct settings, skip_first_ns),
+     .fallback = "0",
+     .help = "drop what begins earlier than this after the first begin (1s, 500ms): a warm-up"},
+    {.name = "max-len",
+     .arg = "N",
+     .type = STG_OPTION_U64,
+     .offset = offsetof(struct settings, max_len),
+     .min = 1,
+     .max = 16777216,
+     .fallback = "65536",
+     .help = "events of a sequence; longer ones are cut off and marked"},
+    {.name = "context",
+     .arg = "N",
+     .type = STG_OPTION_U32,
+     .offset = offsetof(struct settings, context),
+     .min = 0,
+     .max = 255,
+     .fallback = "16 in thread order",
+     .help = "earlier events of each thread to keep before a sequence"},
+    {.name = "vocab",
+     .arg = "MODEL|DATA",
+     .type = STG_OPTION_STRING,
+     .offset = offsetof(struct settings, vocab),
      .help = "use this vocabulary and add nothing: for data that goes with a model or with other data"},
-    {.name = "format", .arg = "FORMAT", .type = STG_OPTION_STRING, .choices = "ctf|perf|strace|sysdig|paper|intlist",
-     .offset = offsetof(struct settings, format), .fallback = "found by itself", .help = "read the traces as this format"},
-    {.name = "json", .type = STG_OPTION_FLAG, .offset = offsetof(struct settings, json), .help = "print the counts as one JSON object"},
+    {.name = "format",
+     .arg = "FORMAT",
+     .type = STG_OPTION_STRING,
+     .choices = "ctf|perf|strace|sysdig|paper|intlist",
+     .offset = offsetof(struct settings, format),
+     .fallback = "found by itself",
+     .help = "read the traces as this format"},
+    {.name = "json",
+     .type = STG_OPTION_FLAG,
+     .offset = offsetof(struct settings, json),
+     .help = "print the counts as one JSON object"},
 };
 
 static const char *const description[] = {
-    "Cuts traces into sequences (the events of one request, thread, process or window) and writes them with their vocabulary "
-    "as one data set. Reads CTF directories (LTTng, perf data convert --to-ctf), text of perf script, strace -f -ttt -T and sysdig, "
+    "Cuts traces into sequences (the events of one request, thread, process or window) and writes them with their "
+    "vocabulary "
+    "as one data set. Reads CTF directories (LTTng, perf data convert --to-ctf), text of perf script, strace -f -ttt "
+    "-T and sysdig, "
     "integer lists, and the paper's data.txt. Memory stays bounded whatever the length of a trace.",
     "Lost events are counted, stored, and mark the sequences that they touch.",
     NULL,
@@ -247,7 +320,8 @@ static const char *const description[] = {
 static const struct stg_example examples[] = {
     {"strange prepare --skip-first 1s -o train.data good-run/", "cut a recording, leaving out its first second"},
     {"strange prepare --vocab train.data -o test.data next-run/", "a second data set that goes with the first"},
-    {"strange prepare --cut accept --scope thread -o train.data strace.txt", "connections of a server traced with strace"},
+    {"strange prepare --cut accept --scope thread -o train.data strace.txt",
+     "connections of a server traced with strace"},
     {NULL, NULL},
 };
 

@@ -111,8 +111,14 @@ static enum stg_status write_report(const struct settings *s, const char *model_
     struct explained x = {0};
     struct stg_buffer html = STG_BUFFER_INIT;
     char date[21];
-    struct stg_report r = {.title = s->title, .model_path = model_path, .date = date, .model = m, .known = g[0].sets,
-                           .novel = g[1].sets, .n_novel = g[1].n, .alpha = s->alpha};
+    struct stg_report r = {.title = s->title,
+                           .model_path = model_path,
+                           .date = date,
+                           .model = m,
+                           .known = g[0].sets,
+                           .novel = g[1].sets,
+                           .n_novel = g[1].n,
+                           .alpha = s->alpha};
     stg_clock_date(date);
     STG_TRY(stg_aggregate_parse(s->aggregate, &r.aggregate));
     if (g[1].n > 0) {
@@ -190,34 +196,73 @@ static void defaults(void *context)
 }
 
 static const struct stg_option options[] = {
-    {.name = "output", .letter = 'o', .arg = "FILE.html", .type = STG_OPTION_STRING, .offset = offsetof(struct settings, out),
+    {.name = "output",
+     .letter = 'o',
+     .arg = "FILE.html",
+     .type = STG_OPTION_STRING,
+     .offset = offsetof(struct settings, out),
      .help = "where to write the page; - is standard output"},
-    {.name = "known", .arg = "DATA…", .type = STG_OPTION_LIST, .offset = offsetof(struct settings, known),
+    {.name = "known",
+     .arg = "DATA…",
+     .type = STG_OPTION_LIST,
+     .offset = offsetof(struct settings, known),
      .help = "data or traces of the known behaviour, or to be compared with what the model knows"},
-    {.name = "novel", .arg = "NAME=DATA…", .type = STG_OPTION_LIST, .offset = offsetof(struct settings, novel),
+    {.name = "novel",
+     .arg = "NAME=DATA…",
+     .type = STG_OPTION_LIST,
+     .offset = offsetof(struct settings, novel),
      .help = "data or traces of novel behaviours, by name"},
-    {.name = "valid-known", .arg = "DATA…", .type = STG_OPTION_LIST, .offset = offsetof(struct settings, valid_known),
+    {.name = "valid-known",
+     .arg = "DATA…",
+     .type = STG_OPTION_LIST,
+     .offset = offsetof(struct settings, valid_known),
      .help = "other known data, with which the paper's threshold is chosen"},
-    {.name = "valid-novel", .arg = "NAME=DATA…", .type = STG_OPTION_LIST, .offset = offsetof(struct settings, valid_novel),
+    {.name = "valid-novel",
+     .arg = "NAME=DATA…",
+     .type = STG_OPTION_LIST,
+     .offset = offsetof(struct settings, valid_novel),
      .help = "other data of the behaviours, with which the paper's threshold is chosen"},
-    {.name = "title", .arg = "TEXT", .type = STG_OPTION_STRING, .offset = offsetof(struct settings, title),
-     .fallback = "Behaviour report", .help = "heading of the page"},
-    {.name = "alpha", .arg = "P", .type = STG_OPTION_DOUBLE, .offset = offsetof(struct settings, alpha), .min = 1e-9, .max = 0.5,
-     .fallback = "0.01", .help = "false-alarm rate of the threshold that is drawn"},
-    {.name = "aggregate", .arg = "NAME", .type = STG_OPTION_CHOICE, .choices = "mean|median|window|upper",
-     .offset = offsetof(struct settings, aggregate), .fallback = "mean", .help = "score of a sequence (see `strange help score`)"},
-    {.name = "explain", .arg = "K", .type = STG_OPTION_U32, .offset = offsetof(struct settings, explain), .min = 0, .max = 100,
-     .fallback = "3", .help = "sequences to explain of each behaviour"},
+    {.name = "title",
+     .arg = "TEXT",
+     .type = STG_OPTION_STRING,
+     .offset = offsetof(struct settings, title),
+     .fallback = "Behaviour report",
+     .help = "heading of the page"},
+    {.name = "alpha",
+     .arg = "P",
+     .type = STG_OPTION_DOUBLE,
+     .offset = offsetof(struct settings, alpha),
+     .min = 1e-9,
+     .max = 0.5,
+     .fallback = "0.01",
+     .help = "false-alarm rate of the threshold that is drawn"},
+    {.name = "aggregate",
+     .arg = "NAME",
+     .type = STG_OPTION_CHOICE,
+     .choices = "mean|median|window|upper",
+     .offset = offsetof(struct settings, aggregate),
+     .fallback = "mean",
+     .help = "score of a sequence (see `strange help score`)"},
+    {.name = "explain",
+     .arg = "K",
+     .type = STG_OPTION_U32,
+     .offset = offsetof(struct settings, explain),
+     .min = 0,
+     .max = 100,
+     .fallback = "3",
+     .help = "sequences to explain of each behaviour"},
 };
 
 static const char *const description[] = {
-    "Writes one HTML file that needs nothing else, no network either: the distributions of perplexity, the ROC curves and the table "
+    "Writes one HTML file that needs nothing else, no network either: the distributions of perplexity, the ROC curves "
+    "and the table "
     "of `strange eval`, the most novel sequences explained, what was lost, and what the model was trained on.",
     NULL,
 };
 
 static const struct stg_example examples[] = {
-    {"strange report -o report.html web.model --known known.data --novel io=io.data", "one page about one novel behaviour"},
+    {"strange report -o report.html web.model --known known.data --novel io=io.data",
+     "one page about one novel behaviour"},
     {NULL, NULL},
 };
 

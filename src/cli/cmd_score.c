@@ -92,11 +92,12 @@ static enum stg_status put_summary(struct stg_buffer *out, const struct score_ru
     }
     const double threshold = stg_threshold(r->model, r->aggregate, r->s->alpha);
     STG_RETURN_IF_FAILED(stg_buffer_printf(
-        out, "novel: %zu of %s (p <= %g, %s surprisal >= %.4g nats); %zu above all %zu calibration scores\n", r->n_novel, sequences,
-        r->s->alpha, stg_aggregate_name(r->aggregate), threshold, r->n_beyond, r->model->n_calibration));
+        out, "novel: %zu of %s (p <= %g, %s surprisal >= %.4g nats); %zu above all %zu calibration scores\n",
+        r->n_novel, sequences, r->s->alpha, stg_aggregate_name(r->aggregate), threshold, r->n_beyond,
+        r->model->n_calibration));
     if (g->n > 1) {
-        STG_RETURN_IF_FAILED(stg_buffer_printf(out, "chance explains at most %llu (%.1f %%)\n", (unsigned long long)r->bound,
-                                               100 * STG_VERDICT_LEVEL));
+        STG_RETURN_IF_FAILED(stg_buffer_printf(out, "chance explains at most %llu (%.1f %%)\n",
+                                               (unsigned long long)r->bound, 100 * STG_VERDICT_LEVEL));
     }
     return stg_buffer_printf(out, "verdict: %s\n", r->novel ? "novel" : "nothing novel");
 }
@@ -107,8 +108,8 @@ static enum stg_status put_text(struct stg_buffer *out, const struct score_run *
     size_t *worst = NULL, n = 0;
     STG_TRY(stg_group_worst(r->group, r->aggregate, r->s->worst, &worst, &n));
     if (n > 0) {
-        STG_TRY(stg_buffer_printf(out, "%10s %10s %10s %8s %10s %8s  %s\n", "id", "perplexity", "p-value", "events", "duration",
-                                  "lost", "verdict"));
+        STG_TRY(stg_buffer_printf(out, "%10s %10s %10s %8s %10s %8s  %s\n", "id", "perplexity", "p-value", "events",
+                                  "duration", "lost", "verdict"));
     }
     for (size_t i = 0; i < n; i++) {
         const struct stg_score *s = &r->group->scores[worst[i]];
@@ -118,11 +119,11 @@ static enum stg_status put_text(struct stg_buffer *out, const struct score_run *
         if (r->calibrated) {
             snprintf(p_text, sizeof p_text, "%.4g", p);
         }
-        STG_TRY(stg_buffer_printf(out, "%10llu %10.4g %10s %8u %10s %8llu  %s%s%s\n", (unsigned long long)s->id,
-                                  exp((double)s->value[STG_AGGREGATE_MEAN]), p_text, s->n_events, duration,
-                                  (unsigned long long)s->n_lost, p <= r->s->alpha ? "novel" : "",
-                                  r->group->n_inputs > 1 ? "  " : "",
-                                  r->group->n_inputs > 1 ? stg_group_sequence(r->group, worst[i], &(struct stg_seq){0})->path : ""));
+        STG_TRY(stg_buffer_printf(
+            out, "%10llu %10.4g %10s %8u %10s %8llu  %s%s%s\n", (unsigned long long)s->id,
+            exp((double)s->value[STG_AGGREGATE_MEAN]), p_text, s->n_events, duration, (unsigned long long)s->n_lost,
+            p <= r->s->alpha ? "novel" : "", r->group->n_inputs > 1 ? "  " : "",
+            r->group->n_inputs > 1 ? stg_group_sequence(r->group, worst[i], &(struct stg_seq){0})->path : ""));
     }
     STG_TRY(put_summary(out, r));
 out:
@@ -135,7 +136,8 @@ static void warn_calibration(const struct score_run *r)
     if (!r->calibrated) {
         stg_log(STG_LOG_WARN, "the model is not calibrated: train it with --calibrate or more data for a verdict");
     } else if (!(stg_threshold(r->model, r->aggregate, r->s->alpha) < INFINITY)) {
-        stg_log(STG_LOG_WARN, "%zu calibration sequences are too few for alpha %g: nothing can be called novel below alpha %.2g",
+        stg_log(STG_LOG_WARN,
+                "%zu calibration sequences are too few for alpha %g: nothing can be called novel below alpha %.2g",
                 r->model->n_calibration, r->s->alpha, 1 / ((double)r->model->n_calibration + 1));
     }
 }
@@ -180,23 +182,43 @@ static void defaults(void *context)
 }
 
 static const struct stg_option options[] = {
-    {.name = "json", .type = STG_OPTION_FLAG, .offset = offsetof(struct settings, json),
+    {.name = "json",
+     .type = STG_OPTION_FLAG,
+     .offset = offsetof(struct settings, json),
      .help = "one JSON object a line for every sequence, instead of the table"},
-    {.name = "alpha", .arg = "P", .type = STG_OPTION_DOUBLE, .offset = offsetof(struct settings, alpha), .min = 1e-9, .max = 0.5,
-     .fallback = "0.01", .help = "false-alarm rate: a sequence is novel when its p-value is at most this"},
-    {.name = "aggregate", .arg = "NAME", .type = STG_OPTION_CHOICE, .choices = "mean|median|window|upper",
-     .offset = offsetof(struct settings, aggregate), .fallback = "mean",
-     .help = "what is made of the surprisals of a sequence: their mean (perplexity), their median, the highest mean of 16 "
-             "neighbours, or their 0.95 quantile"},
-    {.name = "worst", .arg = "K", .type = STG_OPTION_U32, .offset = offsetof(struct settings, worst), .fallback = "10",
+    {.name = "alpha",
+     .arg = "P",
+     .type = STG_OPTION_DOUBLE,
+     .offset = offsetof(struct settings, alpha),
+     .min = 1e-9,
+     .max = 0.5,
+     .fallback = "0.01",
+     .help = "false-alarm rate: a sequence is novel when its p-value is at most this"},
+    {.name = "aggregate",
+     .arg = "NAME",
+     .type = STG_OPTION_CHOICE,
+     .choices = "mean|median|window|upper",
+     .offset = offsetof(struct settings, aggregate),
+     .fallback = "mean",
+     .help =
+         "what is made of the surprisals of a sequence: their mean (perplexity), their median, the highest mean of 16 "
+         "neighbours, or their 0.95 quantile"},
+    {.name = "worst",
+     .arg = "K",
+     .type = STG_OPTION_U32,
+     .offset = offsetof(struct settings, worst),
+     .fallback = "10",
      .help = "sequences in the table, most novel first"},
 };
 
 static const char *const description[] = {
-    "Scores every sequence of the data under the model. A sequence's p-value is the share of held-out known sequences that were "
+    "Scores every sequence of the data under the model. A sequence's p-value is the share of held-out known sequences "
+    "that were "
     "at least as surprising; it is novel when that is at most alpha.",
-    "Of many sequences some pass any threshold by chance. So the whole is novel when more sequences are novel than chance "
-    "explains: than the 99.9 % quantile of their number among known sequences, given alpha and how many calibration sequences "
+    "Of many sequences some pass any threshold by chance. So the whole is novel when more sequences are novel than "
+    "chance "
+    "explains: than the 99.9 % quantile of their number among known sequences, given alpha and how many calibration "
+    "sequences "
     "there were (a beta-binomial law). A single sequence is judged by its own p-value. The numbers are printed.",
     "A trace is cut into sequences by the rule stored in the model.",
     NULL,
@@ -218,7 +240,8 @@ const struct stg_command stg_command_score = {
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .examples = examples,
-    .exit_status = "0: nothing novel. 1: novel. 2: failure; one line on standard error says what failed and what to do.",
+    .exit_status =
+        "0: nothing novel. 1: novel. 2: failure; one line on standard error says what failed and what to do.",
     .settings_size = sizeof(struct settings),
     .defaults = defaults,
     .run = run,

@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
@@ -22,7 +23,8 @@
 struct job {
     const struct stg_cli *cli;
     const struct stg_train_options *o;
-    struct stg_corpora train, valid, calibrate, held; /* held: the end of train when neither valid nor calibrate was given */
+    struct stg_corpora train, valid, calibrate,
+        held; /* held: the end of train when neither valid nor calibrate was given */
     struct stg_pool *pool;
     struct stg_model *model;
     struct stg_train_settings settings;
@@ -48,7 +50,8 @@ static enum stg_status parse_fields(const char *text, unsigned *fields)
         at += len + (at[len] == ',');
     }
     if (text != NULL && (*fields & STG_FIELD_CALL) == 0) {
-        return stg_fail(STG_ERR_USAGE, "--fields: call is missing: it is always predicted, as in --fields call,phase,ret");
+        return stg_fail(STG_ERR_USAGE,
+                        "--fields: call is missing: it is always predicted, as in --fields call,phase,ret");
     }
     return STG_OK;
 }
@@ -122,7 +125,8 @@ static enum stg_status open_data(struct job *j, const struct stg_list *paths)
     STG_RETURN_IF_FAILED(stg_corpora_open(&j->valid, &j->o->valid, j->train.sets[0]));
     STG_RETURN_IF_FAILED(stg_corpora_open(&j->calibrate, &j->o->calibrate, j->train.sets[0]));
     if (stg_corpora_count(&j->train) == 0) {
-        return stg_fail(STG_ERR_INPUT, "%s: no sequences: nothing to learn from; look at it with `strange info`", paths->items[0]);
+        return stg_fail(STG_ERR_INPUT, "%s: no sequences: nothing to learn from; look at it with `strange info`",
+                        paths->items[0]);
     }
     return STG_OK;
 }
@@ -146,7 +150,8 @@ static enum stg_status hold_out(struct job *j)
 static enum stg_status name_checkpoint(struct job *j)
 {
     if (j->model->ops->gradient == NULL) {
-        return j->o->resume ? stg_fail(STG_ERR_USAGE, "--resume: %s is fitted in one go: leave it out", j->o->model) : STG_OK;
+        return j->o->resume ? stg_fail(STG_ERR_USAGE, "--resume: %s is fitted in one go: leave it out", j->o->model)
+                            : STG_OK;
     }
     enum stg_status status = STG_OK;
     struct stg_buffer name = STG_BUFFER_INIT;
@@ -174,8 +179,9 @@ static enum stg_status fit(struct job *j)
     stg_corpora_corpus(from, &valid);
     const struct stg_corpus *use = valid.n > 0 ? &valid : NULL;
     j->settings.progress = stg_cli_progress(j->cli, &progress, "train", "tokens", 0);
-    const enum stg_status status = j->o->resume ? stg_train_resume(&j->model, &train, use, &j->settings, j->pool, &j->result)
-                                                : stg_train(j->model, &train, use, &j->settings, j->pool, &j->result);
+    const enum stg_status status = j->o->resume
+                                       ? stg_train_resume(&j->model, &train, use, &j->settings, j->pool, &j->result)
+                                       : stg_train(j->model, &train, use, &j->settings, j->pool, &j->result);
     stg_progress_finish(j->settings.progress);
     if (status == STG_ERR_INTERRUPTED && j->checkpoint != NULL && access(j->checkpoint, F_OK) == 0) {
         return stg_context(status, "%s: the state is saved: go on with the same command and --resume", j->checkpoint);
@@ -202,7 +208,9 @@ static enum stg_status calibrate(struct job *j)
     STG_TRY(status);
     STG_TRY(stg_calibrate(j->model, scores, corpus.n));
     if ((double)corpus.n + 1 < 1 / RECORD_ALPHA) {
-        stg_log(STG_LOG_WARN, "only %zu sequences calibrate the model: nothing can be called novel below alpha %.2g; give --calibrate more",
+        stg_log(STG_LOG_WARN,
+                "only %zu sequences calibrate the model: nothing can be called novel below alpha %.2g; give "
+                "--calibrate more",
                 corpus.n, 1 / ((double)corpus.n + 1));
     }
 out:
@@ -222,7 +230,8 @@ static enum stg_status put_sets(json_t *record, const char *key, const struct st
         STG_RETURN_IF_FAILED(stg_facts_put(set, "path", stg_facts_string(stg_dataset_path(c->sets[i]))));
         STG_RETURN_IF_FAILED(stg_facts_put(set, "first", json_integer((json_int_t)c->slices[i].first)));
         STG_RETURN_IF_FAILED(stg_facts_put(set, "sequences", json_integer((json_int_t)c->slices[i].n)));
-        STG_RETURN_IF_FAILED(stg_facts_put(set, "events_of_file", json_integer((json_int_t)stg_dataset_events(c->sets[i]))));
+        STG_RETURN_IF_FAILED(
+            stg_facts_put(set, "events_of_file", json_integer((json_int_t)stg_dataset_events(c->sets[i]))));
     }
     return STG_OK;
 }
@@ -274,8 +283,10 @@ static enum stg_status write_record(struct job *j)
     STG_RETURN_IF_FAILED(stg_facts_put(m->record, "seed", json_integer((json_int_t)j->o->seed)));
     STG_RETURN_IF_FAILED(put_sets(m->record, "train", &j->train));
     STG_RETURN_IF_FAILED(put_sets(m->record, "valid", j->valid.n > 0 ? &j->valid : &j->held));
-    STG_RETURN_IF_FAILED(
-        put_sets(m->record, "calibrate", j->calibrate.n > 0 ? &j->calibrate : j->valid.n > 0 ? &j->valid : &j->held));
+    STG_RETURN_IF_FAILED(put_sets(m->record, "calibrate",
+                                  j->calibrate.n > 0 ? &j->calibrate
+                                  : j->valid.n > 0   ? &j->valid
+                                                     : &j->held));
     STG_RETURN_IF_FAILED(put_result(m->record, &j->result));
     return put_thresholds(m->record, m);
 }
@@ -287,7 +298,8 @@ static void say_result(const struct job *j)
     if (isfinite(r->valid_loss)) {
         snprintf(loss, sizeof loss, "; validation %.4f nats per token", r->valid_loss);
     }
-    const double limit = stg_calibrated(j->model) ? stg_threshold(j->model, STG_AGGREGATE_MEAN, RECORD_ALPHA) : (double)INFINITY;
+    const double limit =
+        stg_calibrated(j->model) ? stg_threshold(j->model, STG_AGGREGATE_MEAN, RECORD_ALPHA) : (double)INFINITY;
     if (isfinite(limit)) {
         snprintf(threshold, sizeof threshold, "; novel from perplexity %.4g at alpha %g", exp(limit), RECORD_ALPHA);
     }
@@ -306,13 +318,24 @@ out:
     return status;
 }
 
+/* Fails before hours of work when the model cannot be written. */
+static enum stg_status check_output(const char *path)
+{
+    struct stg_file_writer *trial = NULL;
+    STG_RETURN_IF_FAILED(stg_file_writer_open(&trial, path));
+    stg_file_writer_free(trial);
+    return STG_OK;
+}
+
 static enum stg_status run_job(struct job *j, const struct stg_list *paths)
 {
     struct stg_model_settings settings;
     STG_RETURN_IF_FAILED(model_settings(&settings, j->o));
     train_settings(&j->settings, j->o);
+    STG_RETURN_IF_FAILED(check_output(j->o->out));
     STG_RETURN_IF_FAILED(open_data(j, paths));
-    STG_RETURN_IF_FAILED(stg_model_new(&j->model, &settings, stg_dataset_recipe(j->train.sets[0]), stg_dataset_vocab(j->train.sets[0])));
+    STG_RETURN_IF_FAILED(
+        stg_model_new(&j->model, &settings, stg_dataset_recipe(j->train.sets[0]), stg_dataset_vocab(j->train.sets[0])));
     STG_RETURN_IF_FAILED(name_checkpoint(j));
     STG_RETURN_IF_FAILED(hold_out(j));
     STG_RETURN_IF_FAILED(stg_pool_new(&j->pool, j->cli->threads));

@@ -5,7 +5,7 @@
 #include "cli/options.h"
 
 /* Values that were not given: defaults of the model or of its preset hold. */
-#define STG_NOT_GIVEN_U32 UINT32_MAX
+#define STG_NOT_GIVEN_U32    UINT32_MAX
 #define STG_NOT_GIVEN_DOUBLE (-1.0)
 
 struct stg_train_options {

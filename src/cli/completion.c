@@ -62,16 +62,17 @@ static enum stg_status bash_value(struct stg_buffer *out, const struct stg_optio
 
 static enum stg_status complete_bash(struct stg_buffer *out)
 {
-    STG_RETURN_IF_FAILED(stg_buffer_printf(out, "# bash completion of strange; made by `strange help --completion bash`\n"
-                                                "_strange()\n{\n"
-                                                "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
-                                                "    local command= i options=\n"
-                                                "    COMPREPLY=()\n"
-                                                "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
-                                                "        case ${COMP_WORDS[i]} in -*) ;; *) command=${COMP_WORDS[i]}; break ;; esac\n"
-                                                "    done\n"
-                                                "    if [ -z \"$command\" ]; then\n"
-                                                "        COMPREPLY=($(compgen -W '"));
+    STG_RETURN_IF_FAILED(
+        stg_buffer_printf(out, "# bash completion of strange; made by `strange help --completion bash`\n"
+                               "_strange()\n{\n"
+                               "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
+                               "    local command= i options=\n"
+                               "    COMPREPLY=()\n"
+                               "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+                               "        case ${COMP_WORDS[i]} in -*) ;; *) command=${COMP_WORDS[i]}; break ;; esac\n"
+                               "    done\n"
+                               "    if [ -z \"$command\" ]; then\n"
+                               "        COMPREPLY=($(compgen -W '"));
     STG_RETURN_IF_FAILED(put_command_names(out));
     for (size_t i = 0; i < stg_n_global_options; i++) {
         STG_RETURN_IF_FAILED(bash_name(out, &stg_global_options[i]));
@@ -87,7 +88,8 @@ static enum stg_status complete_bash(struct stg_buffer *out)
         if (c == &stg_command_help) {
             STG_RETURN_IF_FAILED(stg_buffer_printf(out, "        options=\"$options "));
             STG_RETURN_IF_FAILED(put_command_names(out));
-            STG_RETURN_IF_FAILED(stg_buffer_printf(out, "\"\n        COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n        return\n"));
+            STG_RETURN_IF_FAILED(stg_buffer_printf(
+                out, "\"\n        COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n        return\n"));
         }
         STG_RETURN_IF_FAILED(stg_buffer_printf(out, "        ;;\n"));
     }
@@ -103,7 +105,11 @@ static enum stg_status complete_bash(struct stg_buffer *out)
 static enum stg_status zsh_text(struct stg_buffer *out, const char *text)
 {
     for (; *text != '\0'; text++) {
-        const char *as = *text == '\'' ? "'\\''" : *text == '[' ? "\\[" : *text == ']' ? "\\]" : *text == ':' ? "\\:" : NULL;
+        const char *as = *text == '\''  ? "'\\''"
+                         : *text == '[' ? "\\["
+                         : *text == ']' ? "\\]"
+                         : *text == ':' ? "\\:"
+                                        : NULL;
         STG_RETURN_IF_FAILED(as != NULL ? stg_buffer_printf(out, "%s", as) : stg_buffer_put(out, text, 1));
     }
     return STG_OK;
@@ -144,8 +150,9 @@ static enum stg_status zsh_option(struct stg_buffer *out, const struct stg_optio
 
 static enum stg_status complete_zsh(struct stg_buffer *out)
 {
-    STG_RETURN_IF_FAILED(stg_buffer_printf(out, "#compdef strange\n# zsh completion of strange; made by `strange help --completion zsh`\n"
-                                                "_strange()\n{\n    local -a commands\n    commands=("));
+    STG_RETURN_IF_FAILED(stg_buffer_printf(
+        out, "#compdef strange\n# zsh completion of strange; made by `strange help --completion zsh`\n"
+             "_strange()\n{\n    local -a commands\n    commands=("));
     for (size_t i = 0; stg_command_list[i] != NULL; i++) {
         STG_RETURN_IF_FAILED(stg_buffer_printf(out, "\n        '%s:", stg_command_list[i]->name));
         STG_RETURN_IF_FAILED(zsh_text(out, stg_command_list[i]->summary));

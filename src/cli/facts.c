@@ -120,7 +120,8 @@ static bool is_flat(const json_t *object)
     const char *key;
     json_t *value;
     size_t n = 0;
-    json_object_foreach ((json_t *)(uintptr_t)object, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
         if (json_is_object(value) || json_is_array(value) || json_is_string(value)) {
             return false;
         }
@@ -133,7 +134,8 @@ static enum stg_status put_flat(struct stg_buffer *out, const char *outer, const
 {
     const char *key, *comma = "";
     json_t *value;
-    json_object_foreach ((json_t *)(uintptr_t)object, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
         char text[4352], name[64];
         label(key, name, sizeof name);
         scalar_text(ends_with(outer, "_ns") ? outer : key, value, text, sizeof text);
@@ -147,7 +149,8 @@ static enum stg_status put_object(struct stg_buffer *out, const json_t *object, 
 {
     const char *key;
     json_t *value;
-    json_object_foreach ((json_t *)(uintptr_t)object, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
         char name[64], text[4352];
         label(key, name, sizeof name);
         if (json_is_object(value) && is_flat(value)) {
@@ -221,8 +224,9 @@ static int by_int64(const void *a_, const void *b_)
 json_t *stg_facts_quantiles(int64_t *values, size_t n)
 {
     qsort(values, n, sizeof *values, by_int64);
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "min", (json_int_t)stg_quantile_sorted(values, n, 0), "p25",
-                     (json_int_t)stg_quantile_sorted(values, n, 0.25), "median", (json_int_t)stg_quantile_sorted(values, n, 0.5),
-                     "p75", (json_int_t)stg_quantile_sorted(values, n, 0.75), "p99",
-                     (json_int_t)stg_quantile_sorted(values, n, 0.99), "max", (json_int_t)stg_quantile_sorted(values, n, 1));
+    return json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I}", "min", (json_int_t)stg_quantile_sorted(values, n, 0), "p25",
+        (json_int_t)stg_quantile_sorted(values, n, 0.25), "median", (json_int_t)stg_quantile_sorted(values, n, 0.5),
+        "p75", (json_int_t)stg_quantile_sorted(values, n, 0.75), "p99",
+        (json_int_t)stg_quantile_sorted(values, n, 0.99), "max", (json_int_t)stg_quantile_sorted(values, n, 1));
 }

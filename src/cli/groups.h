@@ -33,8 +33,8 @@ enum stg_status stg_groups_score(struct stg_groups *g, const struct stg_model *m
 void stg_groups_fini(struct stg_groups *g);
 
 /* Indices into group->scores of its k highest by aggregate a, highest first; *n ≤ k. *out owned by the caller. */
-enum stg_status stg_group_worst(const struct stg_group *group, enum stg_aggregate a, size_t k, size_t **out, size_t *n)
-    STG_MUST_USE;
+enum stg_status stg_group_worst(const struct stg_group *group, enum stg_aggregate a, size_t k, size_t **out,
+                                size_t *n) STG_MUST_USE;
 /* The input and the sequence behind score i. */
 const struct stg_input *stg_group_sequence(const struct stg_group *group, size_t i, struct stg_seq *seq);
 

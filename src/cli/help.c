@@ -49,11 +49,13 @@ static enum stg_status put_option(struct stg_buffer *out, const struct stg_optio
     if (o->letter != 0) {
         snprintf(letter, sizeof letter, "-%c, ", o->letter);
     }
-    snprintf(left, sizeof left, "  %s--%s%s%s", letter, o->name, o->arg == NULL ? "" : " ", o->arg == NULL ? "" : o->arg);
+    snprintf(left, sizeof left, "  %s--%s%s%s", letter, o->name, o->arg == NULL ? "" : " ",
+             o->arg == NULL ? "" : o->arg);
     STG_RETURN_IF_FAILED(stg_buffer_printf(out, "%s", left));
     char right[1024];
-    snprintf(right, sizeof right, "%s%s%s%s", o->help, o->fallback == NULL ? "" : " (default: ",
-             o->fallback == NULL ? "" : o->fallback, o->fallback == NULL ? "" : ")");
+    snprintf(right, sizeof right, "%s%s%s%s", o->help,
+             o->fallback == NULL ? "" : " (default: ", o->fallback == NULL ? "" : o->fallback,
+             o->fallback == NULL ? "" : ")");
     return put_wrapped(out, right, columns(left, strlen(left)), 30, width);
 }
 
@@ -77,8 +79,8 @@ static enum stg_status put_options(struct stg_buffer *out, const struct stg_comm
 
 enum stg_status stg_help_command(struct stg_buffer *out, const struct stg_command *c, size_t width)
 {
-    STG_RETURN_IF_FAILED(stg_buffer_printf(out, "strange %s: %s\n\nusage: strange %s [OPTION…] %s\n", c->name, c->summary, c->name,
-                                           c->operands));
+    STG_RETURN_IF_FAILED(stg_buffer_printf(out, "strange %s: %s\n\nusage: strange %s [OPTION…] %s\n", c->name,
+                                           c->summary, c->name, c->operands));
     for (size_t i = 0; c->description != NULL && c->description[i] != NULL; i++) {
         STG_RETURN_IF_FAILED(stg_buffer_printf(out, "\n"));
         STG_RETURN_IF_FAILED(put_wrapped(out, c->description[i], 0, 0, width));
@@ -101,7 +103,8 @@ enum stg_status stg_help_overview(struct stg_buffer *out, size_t width)
                                            STG_PROJECT_SUMMARY));
     for (size_t i = 0; stg_command_list[i] != NULL; i++) {
         const int n = (int)(12 - strlen(stg_command_list[i]->name));
-        STG_RETURN_IF_FAILED(stg_buffer_printf(out, "  %s%*s%s\n", stg_command_list[i]->name, n, "", stg_command_list[i]->summary));
+        STG_RETURN_IF_FAILED(
+            stg_buffer_printf(out, "  %s%*s%s\n", stg_command_list[i]->name, n, "", stg_command_list[i]->summary));
     }
     STG_RETURN_IF_FAILED(stg_buffer_printf(out, "\nEverywhere:\n"));
     for (size_t i = 0; i < stg_n_global_options; i++) {

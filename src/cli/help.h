@@ -16,6 +16,7 @@ enum stg_status stg_help_completion(struct stg_buffer *out, const char *shell) S
 
 /* Text shared by help and manual. */
 #define STG_EXIT_STATUS_USUAL "0: done. 2: failure; one line on standard error says what failed and what to do."
-#define STG_PROJECT_SUMMARY "learn what a system normally does from its system calls, and tell when it does something new"
+#define STG_PROJECT_SUMMARY                                                                                            \
+    "learn what a system normally does from its system calls, and tell when it does something new"
 
 #endif

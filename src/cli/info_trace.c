@@ -122,7 +122,8 @@ static enum stg_status put_facts(json_t *facts, const struct tally *t, const str
     stg_source_info(source, &info);
     const uint64_t n_calls = t->n_kind[STG_EVENT_ENTRY] + t->n_kind[STG_EVENT_EXIT];
     const uint64_t duration = t->has_time ? t->last_ns - t->first_ns : 0;
-    STG_RETURN_IF_FAILED(stg_facts_put(facts, "format", stg_facts_string(info.format == NULL ? source->ops->name : info.format)));
+    STG_RETURN_IF_FAILED(
+        stg_facts_put(facts, "format", stg_facts_string(info.format == NULL ? source->ops->name : info.format)));
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "events", json_integer((json_int_t)info.n_events)));
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "entries", json_integer((json_int_t)t->n_kind[STG_EVENT_ENTRY])));
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "exits", json_integer((json_int_t)t->n_kind[STG_EVENT_EXIT])));
@@ -139,21 +140,25 @@ static enum stg_status put_facts(json_t *facts, const struct tally *t, const str
         STG_RETURN_IF_FAILED(stg_facts_put(facts, "backward_times", json_integer((json_int_t)t->n_backward)));
     }
     if (duration > 0) {
-        STG_RETURN_IF_FAILED(stg_facts_put(facts, "events_per_s", json_real((double)n_calls / ((double)duration / 1e9))));
+        STG_RETURN_IF_FAILED(
+            stg_facts_put(facts, "events_per_s", json_real((double)n_calls / ((double)duration / 1e9))));
     }
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "processes", json_integer((json_int_t)t->pids.n)));
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "threads", json_integer((json_int_t)t->tids.n)));
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "cpus", json_integer(t->n_cpus)));
     const size_t n_names = stg_strings_count(source->names), n_comms = stg_strings_count(source->comms);
-    STG_RETURN_IF_FAILED(stg_facts_put(
-        facts, "top_calls", stg_facts_top(t->calls, t->cap_calls < n_names ? t->cap_calls : n_names, 10, source->names)));
-    STG_RETURN_IF_FAILED(stg_facts_put(
-        facts, "top_processes", stg_facts_top(t->comms, t->cap_comms < n_comms ? t->cap_comms : n_comms, 10, source->comms)));
+    STG_RETURN_IF_FAILED(
+        stg_facts_put(facts, "top_calls",
+                      stg_facts_top(t->calls, t->cap_calls < n_names ? t->cap_calls : n_names, 10, source->names)));
+    STG_RETURN_IF_FAILED(
+        stg_facts_put(facts, "top_processes",
+                      stg_facts_top(t->comms, t->cap_comms < n_comms ? t->cap_comms : n_comms, 10, source->comms)));
     if (t->n_kind[STG_EVENT_MARKER] == 0) {
         return STG_OK;
     }
-    return stg_facts_put(facts, "top_markers",
-                         stg_facts_top(t->markers, t->cap_markers < n_names ? t->cap_markers : n_names, 10, source->names));
+    return stg_facts_put(
+        facts, "top_markers",
+        stg_facts_top(t->markers, t->cap_markers < n_names ? t->cap_markers : n_names, 10, source->names));
 }
 
 enum stg_status stg_info_trace(json_t *facts, const char *path, const char *format, const struct stg_cli *cli)

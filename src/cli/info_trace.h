@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 /* Fills facts with what the trace at path holds; format NULL = found by itself. */
-enum stg_status stg_info_trace(json_t *facts, const char *path, const char *format, const struct stg_cli *cli) STG_MUST_USE;
+enum stg_status stg_info_trace(json_t *facts, const char *path, const char *format,
+                               const struct stg_cli *cli) STG_MUST_USE;
 
 #endif

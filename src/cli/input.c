@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct stg_progress *stg_cli_progress(const struct stg_cli *cli, struct stg_progress *p, const char *what, const char *unit,
-                                      uint64_t total)
+struct stg_progress *stg_cli_progress(const struct stg_cli *cli, struct stg_progress *p, const char *what,
+                                      const char *unit, uint64_t total)
 {
     if (cli->quiet || cli->no_progress) {
         return NULL;
@@ -82,7 +82,8 @@ enum stg_status stg_kind_of(const char *path, enum stg_kind *out)
     } else if (format != NULL && strcmp(format, "checkpoint") == 0) {
         *out = STG_KIND_CHECKPOINT;
     } else {
-        status = stg_fail(STG_ERR_INPUT, "%s: a safetensors file of another program: give a data set, a model or a trace", path);
+        status = stg_fail(STG_ERR_INPUT,
+                          "%s: a safetensors file of another program: give a data set, a model or a trace", path);
     }
     stg_tensors_free(t);
     return status;
@@ -116,7 +117,8 @@ enum stg_status stg_input_model(struct stg_model **out, const char *path)
     return stg_model_open(out, path);
 }
 
-/* A name for the temporary data set; the writer makes its own temporary file beside it, so the directory is what matters. */
+/* A name for the temporary data set; the writer makes its own temporary file beside it, so the directory is what
+ * matters. */
 static enum stg_status temporary_name(char **out)
 {
     const char *dir = getenv("TMPDIR");
@@ -160,7 +162,8 @@ out:
     return status;
 }
 
-enum stg_status stg_input_open(struct stg_input *out, const char *path, const struct stg_model *m, const struct stg_cli *cli)
+enum stg_status stg_input_open(struct stg_input *out, const char *path, const struct stg_model *m,
+                               const struct stg_cli *cli)
 {
     enum stg_kind kind;
     memset(out, 0, sizeof *out);

@@ -16,10 +16,11 @@ struct stg_input {
     bool is_trace;
 };
 
-/* Opens path, which is a data set made for m, or a trace, which is cut by m's recipe with m's vocabulary into a temporary
- * data set in $TMPDIR. Data of another vocabulary is STG_ERR_MISMATCH. stg_input_close() also after a failure. */
-enum stg_status stg_input_open(struct stg_input *out, const char *path, const struct stg_model *m, const struct stg_cli *cli)
-    STG_MUST_USE;
+/* Opens path, which is a data set made for m, or a trace, which is cut by m's recipe with m's vocabulary into a
+ * temporary data set in $TMPDIR. Data of another vocabulary is STG_ERR_MISMATCH. stg_input_close() also after a
+ * failure. */
+enum stg_status stg_input_open(struct stg_input *out, const char *path, const struct stg_model *m,
+                               const struct stg_cli *cli) STG_MUST_USE;
 void stg_input_close(struct stg_input *in);
 
 /* What a path holds, by its first bytes. */
@@ -31,8 +32,8 @@ enum stg_status stg_kind_of(const char *path, enum stg_kind *out) STG_MUST_USE;
 enum stg_status stg_input_model(struct stg_model **out, const char *path) STG_MUST_USE;
 
 /* The progress to hand to a library call, or NULL when the command line says none. */
-struct stg_progress *stg_cli_progress(const struct stg_cli *cli, struct stg_progress *p, const char *what, const char *unit,
-                                      uint64_t total);
+struct stg_progress *stg_cli_progress(const struct stg_cli *cli, struct stg_progress *p, const char *what,
+                                      const char *unit, uint64_t total);
 
 /* A range of time as people read it: "1.29 ms". */
 void stg_format_ns(int64_t ns, char *out, size_t cap);

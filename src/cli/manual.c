@@ -7,7 +7,8 @@
 #include <ctype.h>
 #include <string.h>
 
-/* Text with what roff would read as its own escaped; lines cannot begin with a request as they are never broken here. */
+/* Text with what roff would read as its own escaped; lines cannot begin with a request as they are never broken here.
+ */
 static enum stg_status put_text(struct stg_buffer *out, const char *text)
 {
     const bool control = text[0] == '.' || text[0] == '\'';
@@ -19,7 +20,8 @@ static enum stg_status put_text(struct stg_buffer *out, const char *text)
             STG_RETURN_IF_FAILED(stg_buffer_printf(out, "\\-"));
         } else if ((unsigned char)*text >= 0xe0 && (text[1] & 0xc0) == 0x80 && (text[2] & 0xc0) == 0x80) {
             /* Three bytes of UTF-8, as in "…": by number, so that the page is ASCII. */
-            const unsigned code = ((unsigned char)text[0] & 0x0fU) << 12 | ((unsigned char)text[1] & 0x3fU) << 6 | ((unsigned char)text[2] & 0x3fU);
+            const unsigned code = ((unsigned char)text[0] & 0x0fU) << 12 | ((unsigned char)text[1] & 0x3fU) << 6 |
+                                  ((unsigned char)text[2] & 0x3fU);
             STG_RETURN_IF_FAILED(stg_buffer_printf(out, "\\[u%04X]", code));
             text += 2;
         } else {
@@ -54,7 +56,8 @@ static enum stg_status put_option(struct stg_buffer *out, const struct stg_optio
     return o->fallback == NULL ? STG_OK : put_line(out, "Default: ", o->fallback, ".");
 }
 
-static enum stg_status put_options(struct stg_buffer *out, const struct stg_option *options, size_t n, const char *heading)
+static enum stg_status put_options(struct stg_buffer *out, const struct stg_option *options, size_t n,
+                                   const char *heading)
 {
     const char *group = NULL;
     for (size_t i = 0; i < n; i++) {
@@ -84,7 +87,8 @@ static enum stg_status put_environment(struct stg_buffer *out)
     return stg_buffer_printf(
         out, ".SH ENVIRONMENT\n.TP\n\\fBNO_COLOR\\fR\nNo colours when set and not empty.\n"
              ".TP\n\\fBTMPDIR\\fR\nWhere a trace that is given instead of a data set is cut (default: /tmp).\n"
-             ".TP\n\\fBSOURCE_DATE_EPOCH\\fR\nThe date in files that are written, for outputs that are equal to the byte.\n");
+             ".TP\n\\fBSOURCE_DATE_EPOCH\\fR\nThe date in files that are written, for outputs that are equal to the "
+             "byte.\n");
 }
 
 static enum stg_status put_see_also(struct stg_buffer *out, const struct stg_command *but)
@@ -108,7 +112,8 @@ static enum stg_status man_overview(struct stg_buffer *out)
 {
     STG_RETURN_IF_FAILED(put_title(out, "strange"));
     STG_RETURN_IF_FAILED(put_line(out, ".SH NAME\nstrange \\- ", STG_PROJECT_SUMMARY, ""));
-    STG_RETURN_IF_FAILED(stg_buffer_printf(out, ".SH SYNOPSIS\n\\fBstrange\\fR \\fICOMMAND\\fR [\\fIOPTION\\fR\\[u2026]] \\[u2026]\n"));
+    STG_RETURN_IF_FAILED(
+        stg_buffer_printf(out, ".SH SYNOPSIS\n\\fBstrange\\fR \\fICOMMAND\\fR [\\fIOPTION\\fR\\[u2026]] \\[u2026]\n"));
     STG_RETURN_IF_FAILED(stg_buffer_printf(out, ".SH COMMANDS\n"));
     for (size_t i = 0; stg_command_list[i] != NULL; i++) {
         STG_RETURN_IF_FAILED(stg_buffer_printf(out, ".TP\n\\fBstrange\\-%s\\fR(1)\n", stg_command_list[i]->name));
@@ -116,10 +121,11 @@ static enum stg_status man_overview(struct stg_buffer *out)
     }
     STG_RETURN_IF_FAILED(stg_buffer_printf(out, ".SH OPTIONS\n"));
     STG_RETURN_IF_FAILED(put_options(out, stg_global_options, stg_n_global_options, "Everywhere"));
-    STG_RETURN_IF_FAILED(put_line(out, ".SH EXIT STATUS\n",
-                                  "0: done, or nothing novel. 1: strange score found something novel. 2: failure; one line on "
-                                  "standard error says what failed and what to do.",
-                                  ""));
+    STG_RETURN_IF_FAILED(
+        put_line(out, ".SH EXIT STATUS\n",
+                 "0: done, or nothing novel. 1: strange score found something novel. 2: failure; one line on "
+                 "standard error says what failed and what to do.",
+                 ""));
     STG_RETURN_IF_FAILED(put_environment(out));
     return put_see_also(out, NULL);
 }
@@ -131,7 +137,8 @@ static enum stg_status man_command(struct stg_buffer *out, const struct stg_comm
     STG_RETURN_IF_FAILED(put_title(out, title));
     STG_RETURN_IF_FAILED(stg_buffer_printf(out, ".SH NAME\nstrange\\-%s \\- ", c->name));
     STG_RETURN_IF_FAILED(put_line(out, "", c->summary, ""));
-    STG_RETURN_IF_FAILED(stg_buffer_printf(out, ".SH SYNOPSIS\n\\fBstrange %s\\fR [\\fIOPTION\\fR\\[u2026]] \\fI", c->name));
+    STG_RETURN_IF_FAILED(
+        stg_buffer_printf(out, ".SH SYNOPSIS\n\\fBstrange %s\\fR [\\fIOPTION\\fR\\[u2026]] \\fI", c->name));
     STG_RETURN_IF_FAILED(put_line(out, "", c->operands, "\\fR"));
     if (c->description != NULL) {
         STG_RETURN_IF_FAILED(stg_buffer_printf(out, ".SH DESCRIPTION\n"));
@@ -149,7 +156,8 @@ static enum stg_status man_command(struct stg_buffer *out, const struct stg_comm
             STG_RETURN_IF_FAILED(put_line(out, "", e->what, "."));
         }
     }
-    STG_RETURN_IF_FAILED(put_line(out, ".SH EXIT STATUS\n", c->exit_status == NULL ? STG_EXIT_STATUS_USUAL : c->exit_status, ""));
+    STG_RETURN_IF_FAILED(
+        put_line(out, ".SH EXIT STATUS\n", c->exit_status == NULL ? STG_EXIT_STATUS_USUAL : c->exit_status, ""));
     STG_RETURN_IF_FAILED(put_environment(out));
     return put_see_also(out, c);
 }

@@ -8,17 +8,36 @@
 #include <string.h>
 
 const struct stg_option stg_global_options[] = {
-    {.name = "help", .letter = 'h', .type = STG_OPTION_FLAG, .offset = offsetof(struct stg_cli, help),
+    {.name = "help",
+     .letter = 'h',
+     .type = STG_OPTION_FLAG,
+     .offset = offsetof(struct stg_cli, help),
      .help = "print help and exit"},
-    {.name = "quiet", .letter = 'q', .type = STG_OPTION_FLAG, .offset = offsetof(struct stg_cli, quiet),
+    {.name = "quiet",
+     .letter = 'q',
+     .type = STG_OPTION_FLAG,
+     .offset = offsetof(struct stg_cli, quiet),
      .help = "only errors on standard error"},
-    {.name = "verbose", .letter = 'v', .type = STG_OPTION_FLAG, .offset = offsetof(struct stg_cli, verbose),
+    {.name = "verbose",
+     .letter = 'v',
+     .type = STG_OPTION_FLAG,
+     .offset = offsetof(struct stg_cli, verbose),
      .help = "say more on standard error"},
-    {.name = "threads", .arg = "N", .type = STG_OPTION_U32, .offset = offsetof(struct stg_cli, threads), .min = 0,
-     .max = 1024, .fallback = "one per processor", .help = "threads to work with"},
-    {.name = "no-progress", .type = STG_OPTION_FLAG, .offset = offsetof(struct stg_cli, no_progress),
+    {.name = "threads",
+     .arg = "N",
+     .type = STG_OPTION_U32,
+     .offset = offsetof(struct stg_cli, threads),
+     .min = 0,
+     .max = 1024,
+     .fallback = "one per processor",
+     .help = "threads to work with"},
+    {.name = "no-progress",
+     .type = STG_OPTION_FLAG,
+     .offset = offsetof(struct stg_cli, no_progress),
      .help = "no progress line, even on a terminal"},
-    {.name = "version", .type = STG_OPTION_FLAG, .offset = offsetof(struct stg_cli, version),
+    {.name = "version",
+     .type = STG_OPTION_FLAG,
+     .offset = offsetof(struct stg_cli, version),
      .help = "print the version and exit"},
 };
 const size_t stg_n_global_options = sizeof stg_global_options / sizeof stg_global_options[0];
@@ -141,14 +160,16 @@ enum stg_status stg_parse_duration(const char *text, const char *what, int64_t *
             return STG_OK;
         }
     }
-    return stg_fail(STG_ERR_USAGE, "%s: '%s' is not a duration: give a number and a unit (ns, us, ms, s, m, h), such as 1.5s",
-                    what, text);
+    return stg_fail(STG_ERR_USAGE,
+                    "%s: '%s' is not a duration: give a number and a unit (ns, us, ms, s, m, h), such as 1.5s", what,
+                    text);
 }
 
 static enum stg_status check_bounds(const struct stg_option *o, double value, const char *text)
 {
     if (o->min < o->max && !(value >= o->min && value <= o->max)) {
-        return stg_fail(STG_ERR_USAGE, "--%s: %s is out of bounds: give a value from %g to %g", o->name, text, o->min, o->max);
+        return stg_fail(STG_ERR_USAGE, "--%s: %s is out of bounds: give a value from %g to %g", o->name, text, o->min,
+                        o->max);
     }
     return STG_OK;
 }
@@ -245,7 +266,8 @@ struct parser {
     struct stg_list *last_list; /* the list that took the last argument, NULL when it was something else */
 };
 
-static const struct stg_option *find_option(const struct parser *p, const char *name, size_t len, char letter, void **base)
+static const struct stg_option *find_option(const struct parser *p, const char *name, size_t len, char letter,
+                                            void **base)
 {
     const size_t n_own = p->command == NULL ? 0 : p->command->n_options;
     for (size_t i = 0; i < n_own + stg_n_global_options; i++) {
@@ -276,8 +298,8 @@ static enum stg_status fail_unknown(const struct parser *p, const char *name, si
     if (near != NULL) {
         return stg_fail(STG_ERR_USAGE, "unknown option --%s: did you mean --%s?", word, near);
     }
-    return stg_fail(STG_ERR_USAGE, "unknown option --%s: `strange help%s%s` lists them", word, p->command == NULL ? "" : " ",
-                    p->command == NULL ? "" : p->command->name);
+    return stg_fail(STG_ERR_USAGE, "unknown option --%s: `strange help%s%s` lists them", word,
+                    p->command == NULL ? "" : " ", p->command == NULL ? "" : p->command->name);
 }
 
 /* A lone "-" is standard input or output, so a value or an operand; and so are negative numbers. */
@@ -351,8 +373,8 @@ static enum stg_status check_operands(struct parser *p)
         return stg_fail(STG_ERR_USAGE, "missing operand: usage: strange %s [OPTION…] %s", c->name, c->operands);
     }
     if (p->n_operands > c->n_max) {
-        return stg_fail(STG_ERR_USAGE, "'%s' is one operand too many: usage: strange %s [OPTION…] %s", p->operands[c->n_max],
-                        c->name, c->operands);
+        return stg_fail(STG_ERR_USAGE, "'%s' is one operand too many: usage: strange %s [OPTION…] %s",
+                        p->operands[c->n_max], c->name, c->operands);
     }
     return STG_OK;
 }
@@ -360,7 +382,8 @@ static enum stg_status check_operands(struct parser *p)
 enum stg_status stg_options_parse(struct stg_cli *cli, const struct stg_command *command, void *settings, int argc,
                                   char *const *argv, const char **operands, int *n_used)
 {
-    struct parser p = {.cli = cli, .command = command, .settings = settings, .argv = argv, .argc = argc, .operands = operands};
+    struct parser p = {
+        .cli = cli, .command = command, .settings = settings, .argv = argv, .argc = argc, .operands = operands};
     bool only_operands = false;
     while (p.at < argc) {
         const char *arg = argv[p.at];

@@ -1,4 +1,5 @@
-/* Options: the tables from which parsing, `--help`, manual pages and completion all come, so that they cannot drift apart. */
+/* Options: the tables from which parsing, `--help`, manual pages and completion all come, so that they cannot drift
+ * apart. */
 #ifndef STG_CLI_OPTIONS_H
 #define STG_CLI_OPTIONS_H
 
@@ -47,9 +48,9 @@ struct stg_cli;
 
 struct stg_command {
     const char *name;
-    const char *summary;  /* one line, no full stop */
-    const char *operands; /* "MODEL DATA|TRACE…" */
-    size_t n_min, n_max;  /* operands; SIZE_MAX = any number */
+    const char *summary;            /* one line, no full stop */
+    const char *operands;           /* "MODEL DATA|TRACE…" */
+    size_t n_min, n_max;            /* operands; SIZE_MAX = any number */
     const char *const *description; /* paragraphs, NULL-terminated */
     const struct stg_option *options;
     size_t n_options;
@@ -64,7 +65,7 @@ struct stg_command {
 /* What every command has. */
 struct stg_cli {
     bool quiet, verbose, no_progress, help, version;
-    uint32_t threads;           /* 0 = one per processor */
+    uint32_t threads;            /* 0 = one per processor */
     const char *const *operands; /* (n_operands) */
     size_t n_operands;
     const struct stg_command *command;
@@ -76,8 +77,8 @@ extern const size_t stg_n_global_options;
 
 /* Parses argv[0 … argc−1] (what follows the command's name) into cli and settings. operands has room for argc pointers.
  * List values at the end are taken back as operands when there are fewer than n_min of those. With cli->help set the
- * number of operands is not checked. STG_ERR_USAGE with what to do otherwise. settings may be NULL: global options only, up to
- * the first operand; *n_used says how many arguments were used. */
+ * number of operands is not checked. STG_ERR_USAGE with what to do otherwise. settings may be NULL: global options
+ * only, up to the first operand; *n_used says how many arguments were used. */
 enum stg_status stg_options_parse(struct stg_cli *cli, const struct stg_command *command, void *settings, int argc,
                                   char *const *argv, const char **operands, int *n_used) STG_MUST_USE;
 /* Frees the lists in settings. */
@@ -88,7 +89,8 @@ enum stg_status stg_parse_duration(const char *text, const char *what, int64_t *
 enum stg_status stg_parse_u64(const char *text, const char *what, uint64_t *value) STG_MUST_USE;
 /* Copies the i-th of "a|b|c" into out; false when there is none or it does not fit. */
 bool stg_choice_at(const char *choices, size_t i, char *out, size_t cap);
-/* Edits (insertions, deletions, changes, swaps of neighbours) between two words of at most 63 bytes; SIZE_MAX for longer ones. */
+/* Edits (insertions, deletions, changes, swaps of neighbours) between two words of at most 63 bytes; SIZE_MAX for
+ * longer ones. */
 size_t stg_edit_distance(const char *a, const char *b);
 /* The nearest of n words, NULL when none is near enough to suggest. */
 const char *stg_suggest(const char *word, const char *const *words, size_t n);

@@ -8,8 +8,8 @@
 enum stg_status stg_output_write(struct stg_buffer *b) STG_MUST_USE;
 /* stg_output_write() once the buffer holds 64 KiB. */
 enum stg_status stg_output_flush_large(struct stg_buffer *b) STG_MUST_USE;
-/* Descriptors 0, 1 and 2 that are closed are opened on /dev/null so that no data file gets their number; writing to such a
- * standard output still fails. */
+/* Descriptors 0, 1 and 2 that are closed are opened on /dev/null so that no data file gets their number; writing to
+ * such a standard output still fails. */
 void stg_output_init(void);
 
 #endif

@@ -7,8 +7,8 @@
 #include "import/import.h"
 
 static enum stg_status prepare_one(struct stg_dataset_writer *w, const char *path, const char *format,
-                                   const struct stg_recipe *recipe, struct stg_vocab *vocab, struct stg_cut_counts *counts,
-                                   const struct stg_cli *cli)
+                                   const struct stg_recipe *recipe, struct stg_vocab *vocab,
+                                   struct stg_cut_counts *counts, const struct stg_cli *cli)
 {
     struct stg_source *source = NULL;
     struct stg_progress progress;

@@ -35,8 +35,8 @@ static enum stg_status open_one(struct stg_dataset **out, const char *path, cons
     }
     STG_RETURN_IF_FAILED(stg_dataset_open(out, path));
     if (like != NULL && !stg_vocab_equal(stg_dataset_vocab(like), stg_dataset_vocab(*out))) {
-        return stg_fail(STG_ERR_MISMATCH, "%s: its vocabulary differs from that of %s: prepare it with --vocab %s", path,
-                        stg_dataset_path(like), stg_dataset_path(like));
+        return stg_fail(STG_ERR_MISMATCH, "%s: its vocabulary differs from that of %s: prepare it with --vocab %s",
+                        path, stg_dataset_path(like), stg_dataset_path(like));
     }
     return STG_OK;
 }
@@ -47,7 +47,10 @@ enum stg_status stg_corpora_open(struct stg_corpora *out, const struct stg_list 
     out->paths = paths;
     STG_RETURN_IF_FAILED(allocate(out, paths->n));
     for (size_t i = 0; i < paths->n; i++) {
-        STG_RETURN_IF_FAILED(open_one(&out->sets[i], paths->items[i], like != NULL ? like : i > 0 ? out->sets[0] : NULL));
+        STG_RETURN_IF_FAILED(open_one(&out->sets[i], paths->items[i],
+                                      like != NULL ? like
+                                      : i > 0      ? out->sets[0]
+                                                   : NULL));
         stg_dataset_corpus(out->sets[i], &out->whole[i]);
         out->slices[i] = (struct stg_slice){.corpus = &out->whole[i], .first = 0, .n = out->whole[i].n};
     }

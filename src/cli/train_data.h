@@ -8,20 +8,21 @@
 
 /* Sequences of several data sets, one after another. */
 struct stg_corpora {
-    const struct stg_list *paths; /* borrowed */
-    struct stg_dataset **sets;    /* (n) owned unless borrowed */
-    struct stg_slice *slices;     /* (n) the part of each that is used */
+    const struct stg_list *paths;     /* borrowed */
+    struct stg_dataset **sets;        /* (n) owned unless borrowed */
+    struct stg_slice *slices;         /* (n) the part of each that is used */
     struct stg_corpus *whole, *parts; /* (n) */
-    size_t *offset;               /* (n + 1) first sequence of each */
+    size_t *offset;                   /* (n + 1) first sequence of each */
     size_t n;
     bool borrowed;
 };
 
-/* Opens every path as a data set whose vocabulary equals that of like (NULL: of the first one). _fini also after a failure. */
-enum stg_status stg_corpora_open(struct stg_corpora *out, const struct stg_list *paths, const struct stg_dataset *like)
-    STG_MUST_USE;
-/* Moves the last part (0 … 1) of every data set, which is the latest in time, from `from` to held, which borrows from it. A data set
- * of one sequence keeps it. */
+/* Opens every path as a data set whose vocabulary equals that of like (NULL: of the first one). _fini also after a
+ * failure. */
+enum stg_status stg_corpora_open(struct stg_corpora *out, const struct stg_list *paths,
+                                 const struct stg_dataset *like) STG_MUST_USE;
+/* Moves the last part (0 … 1) of every data set, which is the latest in time, from `from` to held, which borrows from
+ * it. A data set of one sequence keeps it. */
 enum stg_status stg_corpora_hold_out(struct stg_corpora *held, struct stg_corpora *from, double part) STG_MUST_USE;
 /* The whole as one corpus, borrowed. */
 void stg_corpora_corpus(struct stg_corpora *c, struct stg_corpus *out);

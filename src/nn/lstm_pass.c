@@ -250,8 +250,10 @@ static enum stg_status run_part(void *context, size_t i_part, size_t i_thread)
         STG_RETURN_IF_FAILED(stg_lstm_work_reserve(m, w, w->pack.n_rows, first == 0 ? n : 0, s->backward));
         if (first == 0) {
             const size_t size = w->cap_sequences * m->shape.layers * m->shape.hidden * sizeof(float);
-            memset(w->h0, 0, size);
-            memset(w->c0, 0, size);
+            if (size > 0) { /* a part without sequences has no state */
+                memset(w->h0, 0, size);
+                memset(w->c0, 0, size);
+            }
             if (s->backward) {
                 memset(w->gradient, 0, m->params.size * sizeof(float));
             }

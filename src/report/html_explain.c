@@ -22,9 +22,9 @@ static void put_strip(struct writer *w, const struct stg_explanation *x)
         top = fmax(top, fmin((double)x->events[i].surprisal, 50));
     }
     writer_printf(w,
-                  "<svg class=\"wide\" preserveAspectRatio=\"none\" viewBox=\"0 0 %d %d\" role=\"img\"><title>Surprisal along the "
-                  "sequence</title><desc>%zu events from left "
-                  "to right in time order; the highest bar is %.1f nats.</desc><path class=\"strip\" d=\"",
+                  "<svg class=\"wide\" preserveAspectRatio=\"none\" viewBox=\"0 0 %d %d\" role=\"img\"><title>"
+                  "Surprisal along the sequence</title><desc>%zu events from left "
+                  "to right in time order; the full height is %.1f nats.</desc><path class=\"strip\" d=\"",
                   STRIP_WIDTH, STRIP_HEIGHT, x->n, top);
     for (size_t c = 0; c < columns; c++) {
         double high = 0;
@@ -103,7 +103,7 @@ static enum stg_status put_events(struct writer *w, const struct stg_model *m, c
         if (rows[i].starts_segment && (i > 0 || rows[i].n_skipped > 0)) {
             writer_put(w, "<tr class=\"gap\"><td colspan=\"7\">");
             if (rows[i].n_skipped > 0) {
-                writer_printf(w, "⋯ %" PRIu32 " unremarkable event%s ⋯", rows[i].n_skipped,
+                writer_printf(w, "⋯ %" PRIu32 " more event%s ⋯", rows[i].n_skipped,
                               rows[i].n_skipped == 1 ? "" : "s");
             } else {
                 writer_put(w, "⋯ next thread ⋯");
@@ -165,9 +165,9 @@ enum stg_status html_explanations(struct writer *w, const struct stg_report *r)
     writer_put(
         w, "<section id=\"explanations\" aria-labelledby=\"h-explanations\">\n<h2 "
            "id=\"h-explanations\">Explanations</h2>\n"
-           "<p>The most novel sequences of each set: which calls were unlikely, and what the model expected instead. → "
-           "a call "
-           "begins, ← it returns. The strip shows the surprisal of every event of the sequence in time order.</p>\n");
+           "<p>The most novel sequences of each set: which calls were unlikely, and what the model "
+           "expected instead. → a call begins, ← it returns. The strip shows the "
+           "surprisal of every event of the sequence in time order.</p>\n");
     for (size_t i = 0; i < r->n_explanations; i++) {
         put_summary(w, r, i);
         put_facts(w, r, i);

@@ -233,7 +233,7 @@ void html_evaluation(struct writer *w, const struct stg_report *r)
     }
     writer_put(w, "</tbody></table></div>\n<p class=\"note\">AUROC is how often a novel sequence is more surprising "
                   "than a known one: 1 is "
-                  "always, 0.5 a coin toss. Told apart: its interval lies above 0.9; partly: above 0.5; else a single "
+                  "always, 0.5 a coin toss. Told apart: its interval lies above 0.9; partly: above 0.6; else a single "
                   "sequence does not "
                   "show the difference.</p>\n");
     put_paper_table(w, e);

@@ -105,6 +105,6 @@ enum stg_status stg_report_table(struct stg_buffer *out, const struct stg_evalua
         &w,
         "\nAUROC: how often a novel sequence is more surprising than a known one; 1 is always, 0.5 is a coin toss.\n"
         "Caught: novel sequences above the threshold. False alarms: known sequences above it.\n"
-        "Told apart: the interval lies above 0.9; partly: above 0.5; else a single sequence does not show it.\n");
+        "Told apart: the interval lies above 0.9; partly: above 0.6; else a single sequence does not show it.\n");
     return w.status;
 }

@@ -15,7 +15,7 @@
 
 enum separation separation_of(const struct stg_interval *auroc)
 {
-    return auroc->low > 0.9 ? SEPARATION_CLEAR : auroc->low > 0.5 ? SEPARATION_PARTLY : SEPARATION_NONE;
+    return auroc->low > 0.9 ? SEPARATION_CLEAR : auroc->low > 0.6 ? SEPARATION_PARTLY : SEPARATION_NONE;
 }
 
 const char *separation_words(enum separation s)

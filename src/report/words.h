@@ -10,7 +10,7 @@
 
 enum separation { SEPARATION_NONE, SEPARATION_PARTLY, SEPARATION_CLEAR };
 
-/* From the lower end of the 95 % interval of AUROC: above .9 told apart, above .5 partly, else not. */
+/* From the lower end of the 95 % interval of AUROC: above .9 told apart, above .6 partly, else not. */
 enum separation separation_of(const struct stg_interval *auroc);
 const char *separation_words(enum separation s); /* "told apart", "partly", "not told apart" */
 

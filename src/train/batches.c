@@ -7,8 +7,8 @@
 
 #define POOL_BATCHES 50 /* batches' worth of sequences that are sorted together */
 
-enum stg_status stg_batches_init(struct stg_batches *b, const struct stg_corpus *corpus, uint32_t sequences, uint32_t tokens,
-                                 size_t max_walk)
+enum stg_status stg_batches_init(struct stg_batches *b, const struct stg_corpus *corpus, uint32_t sequences,
+                                 uint32_t tokens, size_t max_walk)
 {
     memset(b, 0, sizeof *b);
     if (corpus->n >= UINT32_MAX - 1) {
@@ -126,8 +126,8 @@ static enum stg_status add_walks(struct stg_batch_walks *w, struct stg_walker *w
     return STG_OK;
 }
 
-enum stg_status stg_batch_walks_fill(struct stg_batch_walks *w, const struct stg_corpus *corpus, const uint32_t *sequences,
-                                     size_t n, enum stg_order order, size_t max_walk)
+enum stg_status stg_batch_walks_fill(struct stg_batch_walks *w, const struct stg_corpus *corpus,
+                                     const uint32_t *sequences, size_t n, enum stg_order order, size_t max_walk)
 {
     STG_RETURN_IF_FAILED(stg_mem_grow(&w->walkers, &w->cap_walkers, n, sizeof *w->walkers));
     w->n = 0;

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define FORMAT "checkpoint"
+#define FORMAT  "checkpoint"
 #define VERSION 1
 
 /* The state's numbers in file order. */
@@ -18,9 +18,10 @@ enum { N_WHOLE = 14, N_REAL = 6 };
 
 static void pack_state(const struct stg_train_state *s, uint64_t whole[N_WHOLE], double real[N_REAL])
 {
-    const uint64_t all[N_WHOLE] = {s->epoch_rng.s[0], s->epoch_rng.s[1], s->epoch_rng.s[2], s->epoch_rng.s[3], s->epoch,
-                                   s->i_batch,        s->n_updates,      s->n_tokens,       s->n_adam_steps,   s->n_stale,
-                                   s->n_stale_rate,   s->has_best,       s->sum_tokens,     s->sum_correct};
+    const uint64_t all[N_WHOLE] = {s->epoch_rng.s[0], s->epoch_rng.s[1], s->epoch_rng.s[2], s->epoch_rng.s[3],
+                                   s->epoch,          s->i_batch,        s->n_updates,      s->n_tokens,
+                                   s->n_adam_steps,   s->n_stale,        s->n_stale_rate,   s->has_best,
+                                   s->sum_tokens,     s->sum_correct};
     memcpy(whole, all, sizeof all);
     real[0] = s->sum_loss;
     real[1] = s->factor;
@@ -58,12 +59,14 @@ static bool unpack_state(struct stg_train_state *s, const uint64_t whole[N_WHOLE
 }
 
 /* For people and `strange info`: the same facts in words; resuming reads the tensors. */
-static enum stg_status put_words(const struct stg_train_run *r, const struct stg_train_state *s, struct stg_tensors_writer *w)
+static enum stg_status put_words(const struct stg_train_run *r, const struct stg_train_state *s,
+                                 struct stg_tensors_writer *w)
 {
     enum stg_status status = STG_OK;
     struct stg_buffer text = STG_BUFFER_INIT;
-    STG_TRY(stg_buffer_printf(&text, "{\"updates\": %" PRIu64 ", \"epoch\": %" PRIu64 ", \"tokens\": %" PRIu64 ", \"seconds\": %.1f",
-                              s->n_updates, s->epoch == UINT64_MAX ? 0 : s->epoch, s->n_tokens, s->seconds));
+    STG_TRY(stg_buffer_printf(
+        &text, "{\"updates\": %" PRIu64 ", \"epoch\": %" PRIu64 ", \"tokens\": %" PRIu64 ", \"seconds\": %.1f",
+        s->n_updates, s->epoch == UINT64_MAX ? 0 : s->epoch, s->n_tokens, s->seconds));
     if (s->has_best) {
         STG_TRY(stg_buffer_printf(&text, ", \"best_valid_loss\": %.6f", s->best_loss));
     }
@@ -116,7 +119,8 @@ enum stg_status stg_checkpoint_open(const char *path, struct stg_model **model, 
             stg_tensors_free(for_model);
             *model = NULL;
         } else if ((*model)->ops->gradient == NULL) {
-            status = stg_fail(STG_ERR_INPUT, "%s: a checkpoint of a model that is not trained by gradients: train anew", path);
+            status = stg_fail(STG_ERR_INPUT, "%s: a checkpoint of a model that is not trained by gradients: train anew",
+                              path);
         }
     }
     if (status == STG_OK) {
@@ -135,10 +139,11 @@ static enum stg_status check_digest(const struct stg_train_run *r, const struct 
     const char *stored = stg_tensors_meta(file, "train.digest");
     snprintf(own, sizeof own, "%016" PRIx64, r->digest);
     if (stored == NULL || strcmp(stored, own) != 0) {
-        return stg_fail(STG_ERR_MISMATCH,
-                        "%s: made with other data, options or number of threads: resume with those of the first call, or train "
-                        "without --resume",
-                        stg_tensors_path(file));
+        return stg_fail(
+            STG_ERR_MISMATCH,
+            "%s: made with other data, options or number of threads: resume with those of the first call, or train "
+            "without --resume",
+            stg_tensors_path(file));
     }
     return STG_OK;
 }

@@ -12,8 +12,8 @@ static double elapsed(const struct stg_train_run *r)
     return r->state.seconds + (double)(stg_clock_ns() - r->begin_ns) / 1e9;
 }
 
-/* The factor on the rate for the next update; the inverse square root as in Vaswani et al. 2017, section 5.3, scaled to 1 at its
- * peak. */
+/* The factor on the rate for the next update; the inverse square root as in Vaswani et al. 2017, section 5.3, scaled to
+ * 1 at its peak. */
 static double rate_factor(const struct stg_train_run *r)
 {
     const double t = (double)r->state.n_updates + 1, warm_up = (double)r->s->warm_up;
@@ -41,7 +41,8 @@ static enum stg_status update(struct stg_train_run *r)
     double norm = 0;
     size_t n = 0;
     const uint32_t *sequences = stg_batches_get(&r->batches, (size_t)state->i_batch, &n);
-    STG_RETURN_IF_FAILED(stg_batch_walks_fill(&r->walks, r->train, sequences, n, r->model->recipe.order, r->model->max_walk));
+    STG_RETURN_IF_FAILED(
+        stg_batch_walks_fill(&r->walks, r->train, sequences, n, r->model->recipe.order, r->model->max_walk));
     state->i_batch++;
     if (r->walks.n == 0) {
         return STG_OK; /* empty sequences only */
@@ -77,10 +78,11 @@ static enum stg_status write_log(struct stg_train_run *r, double valid_loss, dou
     const struct stg_train_state *state = &r->state;
     const double train_accuracy = state->sum_tokens == 0 ? 0 : (double)state->sum_correct / (double)state->sum_tokens;
     fprintf(r->log,
-            "{\"update\": %llu, \"epoch\": %.4f, \"tokens\": %llu, \"seconds\": %.3f, \"rate\": %.6g, \"train_loss\": %.6f, "
+            "{\"update\": %llu, \"epoch\": %.4f, \"tokens\": %llu, \"seconds\": %.3f, \"rate\": %.6g, \"train_loss\": "
+            "%.6f, "
             "\"train_accuracy\": %.6f",
-            (unsigned long long)state->n_updates, epochs_done(r), (unsigned long long)state->n_tokens, elapsed(r), r->adam.rate,
-            state->train_loss, train_accuracy);
+            (unsigned long long)state->n_updates, epochs_done(r), (unsigned long long)state->n_tokens, elapsed(r),
+            r->adam.rate, state->train_loss, train_accuracy);
     if (isfinite(valid_loss)) {
         fprintf(r->log, ", \"valid_loss\": %.6f, \"valid_accuracy\": %.6f", valid_loss, valid_accuracy);
     }
@@ -120,7 +122,9 @@ static enum stg_status milestone(struct stg_train_run *r)
         r->state.train_loss = r->state.sum_loss / (double)r->state.sum_tokens;
     }
     if (r->valid != NULL) {
+        const uint64_t begin_ns = stg_clock_ns();
         STG_RETURN_IF_FAILED(stg_train_evaluate(r, &loss, &accuracy));
+        r->eval_seconds = (double)(stg_clock_ns() - begin_ns) / 1e9;
         if (!isfinite(loss)) {
             return stg_fail(STG_ERR_INPUT, "the loss is not finite after %llu updates: lower --rate or --clip",
                             (unsigned long long)r->state.n_updates);
@@ -144,7 +148,7 @@ static const char *stop_reason(const struct stg_train_run *r)
     if (s->max_epochs > 0 && epochs_done(r) >= s->max_epochs) {
         return "epochs";
     }
-    if (s->budget_s > 0 && elapsed(r) >= s->budget_s) {
+    if (s->budget_s > 0 && elapsed(r) + (r->evaluated ? 0 : r->eval_seconds) >= s->budget_s) {
         return "budget";
     }
     if (s->stop_after > 0 && r->state.n_stale >= s->stop_after) {
@@ -174,8 +178,9 @@ static void show(struct stg_train_run *r)
     if (r->state.has_best) {
         snprintf(valid, sizeof valid, ", valid %.3f", r->state.best_loss);
     }
-    snprintf(p->note, sizeof p->note, "update %llu, epoch %.2f, loss %.3f%s, %.1f %% right", (unsigned long long)r->state.n_updates,
-             epochs_done(r), r->state.sum_loss / tokens, valid, 100 * (double)r->state.sum_correct / tokens);
+    snprintf(p->note, sizeof p->note, "update %llu, epoch %.2f, loss %.3f%s, %.1f %% right",
+             (unsigned long long)r->state.n_updates, epochs_done(r), r->state.sum_loss / tokens, valid,
+             100 * (double)r->state.sum_correct / tokens);
     const double share = share_done(r);
     p->total = share > 0 ? (uint64_t)((double)r->state.n_tokens / share) : 0;
     stg_progress_update(p, r->state.n_tokens);

@@ -11,24 +11,24 @@
 
 /* What a checkpoint stores beside the parameters. */
 struct stg_train_state {
-    struct stg_rng epoch_rng;  /* the generator when the epoch began: its batches follow from it */
-    uint64_t epoch;            /* epochs begun, less one */
-    uint64_t i_batch;          /* batches of the epoch done */
+    struct stg_rng epoch_rng; /* the generator when the epoch began: its batches follow from it */
+    uint64_t epoch;           /* epochs begun, less one */
+    uint64_t i_batch;         /* batches of the epoch done */
     uint64_t n_updates, n_tokens, n_adam_steps;
-    uint64_t n_stale;          /* evaluations since the last gain: for stopping */
-    uint64_t n_stale_rate;     /* … since the last gain or change of the rate: for the plateau */
+    uint64_t n_stale;      /* evaluations since the last gain: for stopping */
+    uint64_t n_stale_rate; /* … since the last gain or change of the rate: for the plateau */
     uint64_t has_best;
     uint64_t sum_tokens, sum_correct; /* since the last evaluation */
-    double sum_loss;           /* nats, since the last evaluation */
-    double factor;             /* plateau's factor on the rate */
-    double best_loss, best_accuracy; /* of the best evaluation */
-    double train_loss;         /* nats per token up to the last evaluation */
-    double seconds;            /* spent in earlier sittings */
+    double sum_loss;                  /* nats, since the last evaluation */
+    double factor;                    /* plateau's factor on the rate */
+    double best_loss, best_accuracy;  /* of the best evaluation */
+    double train_loss;                /* nats per token up to the last evaluation */
+    double seconds;                   /* spent in earlier sittings */
 };
 
 struct stg_train_run {
     struct stg_model *model;
-    struct stg_params *params; /* the model's */
+    struct stg_params *params;              /* the model's */
     const struct stg_corpus *train, *valid; /* valid NULL: none */
     const struct stg_train_settings *s;
     struct stg_pool *pool;
@@ -36,11 +36,12 @@ struct stg_train_run {
     struct stg_adam adam;
     struct stg_batches batches;
     struct stg_batch_walks walks;
-    float *best;       /* (params->size) parameters of the best evaluation; owned */
-    FILE *log;         /* owned; NULL = none */
-    uint64_t begin_ns; /* of this sitting */
-    uint64_t digest;   /* of the settings and corpora that shape the run */
-    bool evaluated;    /* nothing was updated since the last evaluation */
+    float *best;         /* (params->size) parameters of the best evaluation; owned */
+    FILE *log;           /* owned; NULL = none */
+    uint64_t begin_ns;   /* of this sitting */
+    double eval_seconds; /* the last evaluation took so long; a budget keeps that for the final one */
+    uint64_t digest;     /* of the settings and corpora that shape the run */
+    bool evaluated;      /* nothing was updated since the last evaluation */
 };
 
 /* Goes on until something says stop. The state must be that of a new run or of a checkpoint. */

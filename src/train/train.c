@@ -40,7 +40,8 @@ void stg_train_settings_paper(struct stg_train_settings *s)
 static enum stg_status check_settings(const struct stg_train_settings *s)
 {
     if (!(s->rate > 0) || s->eval_every == 0 || (s->batch == 0 && s->batch_tokens == 0)) {
-        return stg_fail(STG_ERR_USAGE, "the rate, the size of a batch and the updates between evaluations must be above 0");
+        return stg_fail(STG_ERR_USAGE,
+                        "the rate, the size of a batch and the updates between evaluations must be above 0");
     }
     return STG_OK;
 }
@@ -58,12 +59,15 @@ static enum stg_status need_training_arrays(struct stg_params *p)
 }
 
 static enum stg_status run_init(struct stg_train_run *r, struct stg_model *m, const struct stg_corpus *train,
-                                const struct stg_corpus *valid, const struct stg_train_settings *s, struct stg_pool *pool)
+                                const struct stg_corpus *valid, const struct stg_train_settings *s,
+                                struct stg_pool *pool)
 {
-    *r = (struct stg_train_run){.model = m, .train = train, .valid = valid != NULL && valid->n > 0 ? valid : NULL, .s = s, .pool = pool};
+    *r = (struct stg_train_run){
+        .model = m, .train = train, .valid = valid != NULL && valid->n > 0 ? valid : NULL, .s = s, .pool = pool};
     r->begin_ns = stg_clock_ns();
     r->params = m->ops->gradient->params(m);
-    r->adam = (struct stg_adam){.rate = s->rate, .beta1 = s->beta1, .beta2 = s->beta2, .epsilon = s->epsilon, .clip = s->clip};
+    r->adam = (struct stg_adam){
+        .rate = s->rate, .beta1 = s->beta1, .beta2 = s->beta2, .epsilon = s->epsilon, .clip = s->clip};
     r->state.factor = 1;
     r->state.epoch = UINT64_MAX; /* next_epoch() makes it 0 */
     STG_RETURN_IF_FAILED(need_training_arrays(r->params));
@@ -93,7 +97,8 @@ static enum stg_status run_fini(struct stg_train_run *r, enum stg_status status)
 }
 
 /* Mean surprisal per token of the validation data under a counted model. */
-static enum stg_status counted_loss(const struct stg_model *m, const struct stg_corpus *valid, struct stg_pool *pool, double *loss)
+static enum stg_status counted_loss(const struct stg_model *m, const struct stg_corpus *valid, struct stg_pool *pool,
+                                    double *loss)
 {
     enum stg_status status = STG_OK;
     struct stg_score *scores = NULL;
@@ -110,12 +115,16 @@ out:
     return status;
 }
 
-static enum stg_status train_counted(struct stg_model *m, const struct stg_corpus *train, const struct stg_corpus *valid,
-                                     const struct stg_train_settings *s, struct stg_pool *pool, struct stg_train_result *out)
+static enum stg_status train_counted(struct stg_model *m, const struct stg_corpus *train,
+                                     const struct stg_corpus *valid, const struct stg_train_settings *s,
+                                     struct stg_pool *pool, struct stg_train_result *out)
 {
     const uint64_t begin_ns = stg_clock_ns();
-    *out = (struct stg_train_result){.epochs = 1, .train_loss = (double)NAN, .valid_loss = (double)NAN,
-                                     .valid_accuracy = (double)NAN, .stopped = "fitted"};
+    *out = (struct stg_train_result){.epochs = 1,
+                                     .train_loss = (double)NAN,
+                                     .valid_loss = (double)NAN,
+                                     .valid_accuracy = (double)NAN,
+                                     .stopped = "fitted"};
     STG_RETURN_IF_FAILED(m->ops->fit(m, train, pool, s->progress));
     for (size_t i = 0; i < train->n; i++) {
         struct stg_seq seq;
@@ -154,13 +163,15 @@ static enum stg_status restore_epoch(struct stg_train_run *r)
         return STG_OK; /* the first epoch has not begun */
     }
     stg_batches_shuffle(&r->batches, &rng);
-    return r->state.i_batch <= r->batches.n ? STG_OK
-                                            : stg_fail(STG_ERR_INPUT, "%s: damaged: batch %llu of %zu: train anew", r->s->checkpoint,
-                                                       (unsigned long long)r->state.i_batch, r->batches.n);
+    return r->state.i_batch <= r->batches.n
+               ? STG_OK
+               : stg_fail(STG_ERR_INPUT, "%s: damaged: batch %llu of %zu: train anew", r->s->checkpoint,
+                          (unsigned long long)r->state.i_batch, r->batches.n);
 }
 
 enum stg_status stg_train_resume(struct stg_model **m, const struct stg_corpus *train, const struct stg_corpus *valid,
-                                 const struct stg_train_settings *s, struct stg_pool *pool, struct stg_train_result *out)
+                                 const struct stg_train_settings *s, struct stg_pool *pool,
+                                 struct stg_train_result *out)
 {
     enum stg_status status = STG_OK;
     struct stg_train_run r = {0};

@@ -11,30 +11,33 @@
 enum stg_train_schedule { STG_SCHEDULE_CONSTANT, STG_SCHEDULE_PLATEAU, STG_SCHEDULE_INVERSE_SQRT };
 
 struct stg_train_settings {
-    double rate;             /* Adam's learning rate. Default 1e-3 */
-    double beta1, beta2, epsilon; /* 0.9, 0.999, 1e-8 */
-    double clip;             /* bound of the global gradient norm; 0 = none. Default 10 */
-    double label_smoothing;  /* default 0.1 */
+    double rate;                      /* Adam's learning rate. Default 1e-3 */
+    double beta1, beta2, epsilon;     /* 0.9, 0.999, 1e-8 */
+    double clip;                      /* bound of the global gradient norm; 0 = none. Default 10 */
+    double label_smoothing;           /* default 0.1 */
     enum stg_train_schedule schedule; /* default PLATEAU */
-    uint32_t warm_up;        /* updates of linear warm-up */
-    uint32_t batch;          /* sequences of an update; 0 = by batch_tokens */
-    uint32_t batch_tokens;   /* tokens of an update */
-    uint32_t eval_every;     /* updates between evaluations on valid */
-    uint32_t patience;       /* evaluations without min_gain before the rate is divided by 10 */
-    uint32_t stop_after;     /* … before training stops */
-    double min_gain;         /* nats per token */
-    uint64_t max_updates;    /* 0 = no bound */
-    double max_epochs;       /* 0 = no bound */
-    double budget_s;         /* wall-clock seconds, 0 = no bound; the time spent before a resume counts */
+    uint32_t warm_up;                 /* updates of linear warm-up */
+    uint32_t batch;                   /* sequences of an update; 0 = by batch_tokens */
+    uint32_t batch_tokens;            /* tokens of an update */
+    uint32_t eval_every;              /* updates between evaluations on valid */
+    uint32_t patience;                /* evaluations without min_gain before the rate is divided by 10 */
+    uint32_t stop_after;              /* … before training stops */
+    double min_gain;                  /* nats per token */
+    uint64_t max_updates;             /* 0 = no bound */
+    double max_epochs;                /* 0 = no bound */
+    double budget_s;                  /* wall-clock seconds, 0 = no bound; the time spent before a resume counts */
     uint64_t seed;
-    uint32_t valid_sequences;/* at most this many of valid, evenly spaced, per evaluation; 0 = all */
-    const char *checkpoint;  /* path, NULL = none; written at every evaluation and on interruption, removed by the caller */
-    const char *log;         /* NDJSON training log, NULL = none; appended on resume */
-    struct stg_progress *progress; /* started by the caller in tokens, NULL = none; its total is set here when it is known */
+    uint32_t valid_sequences; /* at most this many of valid, evenly spaced, per evaluation; 0 = all */
+    const char
+        *checkpoint; /* path, NULL = none; written at every evaluation and on interruption, removed by the caller */
+    const char *log; /* NDJSON training log, NULL = none; appended on resume */
+    struct stg_progress
+        *progress; /* started by the caller in tokens, NULL = none; its total is set here when it is known */
 };
 
 void stg_train_settings_default(struct stg_train_settings *s);
-/* The published settings (batch 64, evaluation every 1000 updates, patience 5, stop 20, min_gain 0.001, Adam 1e-3, clip 10). */
+/* The published settings (batch 64, evaluation every 1000 updates, patience 5, stop 20, min_gain 0.001, Adam 1e-3, clip
+ * 10). */
 void stg_train_settings_paper(struct stg_train_settings *s);
 
 struct stg_train_result {
@@ -45,15 +48,17 @@ struct stg_train_result {
     const char *stopped; /* "budget", "patience", "updates", "epochs", "fitted": static text */
 };
 
-/* Fits m on train: one call for counted models, the loop for gradient-trained ones, where the parameters of the best evaluation are
- * the result. valid may be NULL (no early stopping). Interrupted: STG_ERR_INTERRUPTED, checkpoint written. */
+/* Fits m on train: one call for counted models, the loop for gradient-trained ones, where the parameters of the best
+ * evaluation are the result. valid may be NULL (no early stopping). Interrupted: STG_ERR_INTERRUPTED, checkpoint
+ * written. */
 enum stg_status stg_train(struct stg_model *m, const struct stg_corpus *train, const struct stg_corpus *valid,
-                          const struct stg_train_settings *s, struct stg_pool *pool, struct stg_train_result *out) STG_MUST_USE;
+                          const struct stg_train_settings *s, struct stg_pool *pool,
+                          struct stg_train_result *out) STG_MUST_USE;
 
-/* Goes on from the checkpoint s->checkpoint: *m is its model, owned by the caller (NULL on failures before it is loaded). The corpora, the
- * settings that shape the run and the number of threads must be those of the first call (a digest is checked, STG_ERR_MISMATCH
- * otherwise); the result is the same to the bit. What only says when to stop (budget_s, max_updates, max_epochs, stop_after) may
- * differ. */
+/* Goes on from the checkpoint s->checkpoint: *m is its model, owned by the caller (NULL on failures before it is
+ * loaded). The corpora, the settings that shape the run and the number of threads must be those of the first call (a
+ * digest is checked, STG_ERR_MISMATCH otherwise); the result is the same to the bit. What only says when to stop
+ * (budget_s, max_updates, max_epochs, stop_after) may differ. */
 enum stg_status stg_train_resume(struct stg_model **m, const struct stg_corpus *train, const struct stg_corpus *valid,
                                  const struct stg_train_settings *s, struct stg_pool *pool,
                                  struct stg_train_result *out) STG_MUST_USE;

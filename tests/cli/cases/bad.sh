@@ -55,7 +55,6 @@ case_truncated_files() {
         size=$(wc -c <$file)
         for percent in 0 1 10 50 90 99; do
             head -c $((size * percent / 100)) $file >cut
-            refused cut "$strange" info --format '' cut 2>/dev/null || true
             status 2 "$strange" score $([ $file = web.model ] && echo cut test.data || echo web.model cut)
             [ "$(wc -l <err)" = 1 ]
         done
@@ -91,7 +90,7 @@ case_full_disk() {
 case_closed_pipe() {
     trained
     # The reader ends before anything is written.
-    { (sleep 0.3; "$strange" score --json web.model test.data 2>err; echo $? >code) | true; }
+    { (sleep 0.3; got=0; "$strange" score --json web.model test.data 2>err || got=$?; echo $got >code) | true; }
     [ "$(cat code)" = 2 ] || no "exit status $(cat code)"
     [ "$(wc -l <err)" = 1 ]
     grep -q 'standard output' err
