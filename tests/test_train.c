@@ -247,7 +247,8 @@ static void test_budget(void **state)
 }
 
 /* Stops at `first` updates, goes on from the checkpoint; must equal the straight run to the bit. */
-static void resume_from(struct fixture *x, uint64_t first, enum stg_train_schedule schedule, uint32_t batch)
+static void resume_from(struct fixture *x, uint64_t first, enum stg_train_schedule schedule, uint32_t batch,
+                        struct stg_pool *pool)
 {
     struct stg_train_settings s = settings_for(x);
     struct stg_train_result straight, part, rest;
@@ -259,12 +260,12 @@ static void resume_from(struct fixture *x, uint64_t first, enum stg_train_schedu
     s.min_gain = 0.02;
     s.stop_after = 0;
     s.max_updates = 63;
-    assert_int_equal(stg_train(a, &x->train, &x->valid, &s, NULL, &straight), STG_OK);
+    assert_int_equal(stg_train(a, &x->train, &x->valid, &s, pool, &straight), STG_OK);
     s.max_updates = first;
-    assert_int_equal(stg_train(b, &x->train, &x->valid, &s, NULL, &part), STG_OK);
+    assert_int_equal(stg_train(b, &x->train, &x->valid, &s, pool, &part), STG_OK);
     assert_int_equal(part.n_updates, first);
     s.max_updates = 63;
-    assert_int_equal(stg_train_resume(&c, &x->train, &x->valid, &s, NULL, &rest), STG_OK);
+    assert_int_equal(stg_train_resume(&c, &x->train, &x->valid, &s, pool, &rest), STG_OK);
     assert_int_equal(rest.n_updates, straight.n_updates);
     assert_int_equal(rest.n_tokens, straight.n_tokens);
     assert_true(rest.valid_loss == straight.valid_loss);
@@ -278,9 +279,13 @@ static void resume_from(struct fixture *x, uint64_t first, enum stg_train_schedu
 static void test_resume(void **state)
 {
     struct fixture *x = *state;
-    resume_from(x, 7, STG_SCHEDULE_PLATEAU, 0);
-    resume_from(x, 35, STG_SCHEDULE_PLATEAU, 0);
-    resume_from(x, 56, STG_SCHEDULE_INVERSE_SQRT, 8);
+    struct stg_pool *pool = NULL;
+    resume_from(x, 7, STG_SCHEDULE_PLATEAU, 0, NULL);
+    resume_from(x, 35, STG_SCHEDULE_PLATEAU, 0, NULL);
+    resume_from(x, 56, STG_SCHEDULE_INVERSE_SQRT, 8, NULL);
+    assert_int_equal(stg_pool_new(&pool, 3), STG_OK);
+    resume_from(x, 21, STG_SCHEDULE_PLATEAU, 0, pool);
+    stg_pool_free(pool);
 }
 
 static void on_alarm(int number)
@@ -395,6 +400,47 @@ static void test_batches(void **state)
     stg_batches_fini(&b);
 }
 
+/* A checkpoint that is cut off or has a flipped bit is refused; the training data is not touched. */
+static void test_damaged_checkpoint(void **state)
+{
+    struct fixture *x = *state;
+    struct stg_train_settings s = settings_for(x);
+    struct stg_train_result result;
+    struct stg_model *m = new_model(x), *c = NULL;
+    s.max_updates = 7;
+    assert_int_equal(stg_train(m, &x->train, &x->valid, &s, NULL, &result), STG_OK);
+    stg_model_free(m);
+    FILE *file = fopen(x->checkpoint, "rb");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    const size_t size = (size_t)ftell(file);
+    rewind(file);
+    uint8_t *bytes = malloc(size);
+    assert_int_equal(fread(bytes, 1, size, file), size);
+    fclose(file);
+    uint64_t header = 0;
+    memcpy(&header, bytes, sizeof header);
+    for (size_t n = 0; n < size; n += 1 + size / 997) {
+        for (int flip = 0; flip < 2; flip++) {
+            unlink(x->checkpoint); /* a file system may flush a file that is truncated and written again */
+            file = fopen(x->checkpoint, "wb");
+            assert_non_null(file);
+            bytes[n] ^= flip ? 0x10 : 0;
+            assert_int_equal(fwrite(bytes, 1, flip ? size : n, file), flip ? size : n);
+            bytes[n] ^= flip ? 0x10 : 0;
+            fclose(file);
+            const enum stg_status status = stg_train_resume(&c, &x->train, &x->valid, &s, NULL, &result);
+            stg_model_free(c);
+            if (flip && n < header + 8) { /* in the header it may be harmless */
+                assert_true(status == STG_OK || status == STG_ERR_INPUT || status == STG_ERR_MISMATCH);
+            } else if (status != STG_ERR_INPUT) {
+                fail_msg("byte %zu of %zu: %s: %s", n, size, stg_status_name(status), stg_status_message());
+            }
+        }
+    }
+    free(bytes);
+}
+
 /* Whatever allocation fails, training fails with it and leaves no half-written checkpoint. */
 static void test_memory(void **state)
 {
@@ -432,6 +478,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_resume, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resume_after_interrupt, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resume_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_damaged_checkpoint, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -181,9 +181,11 @@ static enum stg_status next_backward(struct stg_lines *l, const char **line, siz
             STG_RETURN_IF_FAILED(keep(l, &c, 1));
         }
     }
-    if (!any) {
+    /* The beginning of the file: its first line, empty or not, comes once. */
+    if (l->at_end || l->size == 0) {
         return STG_OK;
     }
+    l->at_end = true;
 done:
     l->number++;
     if (l->line.data == NULL) {

@@ -4,6 +4,7 @@
 
 #include <oneapi/dnnl/dnnl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,7 +69,14 @@ void stg_gemm(int ta, int tb, size_t M, size_t N, size_t K, const float *A, size
     if (M == 0 || N == 0) {
         return;
     }
+    /* Its AVX-512 code keeps data below the stack's red zone, where a signal handler's frame overwrites it (oneDNN 2.6.3, seen with
+     * an interval timer; test_compute_kernels has it): signals wait until it is done. */
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     /* The only failures are bad arguments, which the callers' shapes rule out. */
     (void)dnnl_sgemm(ta ? 'T' : 'N', tb ? 'T' : 'N', (dnnl_dim_t)M, (dnnl_dim_t)N, (dnnl_dim_t)K, 1.0f, A, (dnnl_dim_t)lda, B,
                      (dnnl_dim_t)ldb, beta, C, (dnnl_dim_t)ldc);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

@@ -1,0 +1,149 @@
+/* Files: atomic writing, spills, full disks, lines forwards and backwards. */
+#include "base/file.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static char path[64];
+
+static void must(enum stg_status status)
+{
+    if (status != STG_OK) {
+        fail_msg("%s", stg_status_message());
+    }
+}
+
+static void write_text(const char *text, size_t n)
+{
+    struct stg_file_writer *w = NULL;
+    must(stg_file_writer_open(&w, path));
+    must(stg_file_writer_put(w, text, n));
+    must(stg_file_writer_commit(w));
+    assert_int_equal(stg_file_writer_size(w), n);
+    stg_file_writer_free(w);
+}
+
+static void a_file_appears_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    struct stg_file_writer *w = NULL;
+    struct stg_file_map map;
+    unlink(path);
+    must(stg_file_writer_open(&w, path));
+    must(stg_file_writer_put(w, "half", 4));
+    assert_int_not_equal(access(path, F_OK), 0);
+    stg_file_writer_free(w);
+    assert_int_not_equal(access(path, F_OK), 0);
+    write_text("whole", 5);
+    must(stg_file_map_open(&map, path));
+    assert_int_equal(map.size, 5);
+    assert_memory_equal(map.data, "whole", 5);
+    stg_file_map_close(&map);
+    assert_int_equal(stg_file_map_open(&map, "/nonexistent"), STG_ERR_IO);
+    assert_int_equal(stg_file_map_open(&map, "/tmp"), STG_ERR_INPUT);
+    assert_int_equal(stg_file_writer_open(&w, "/tmp"), STG_ERR_USAGE);
+    assert_true(stg_file_is_directory("/tmp"));
+}
+
+static void a_full_disk_is_reported(void **state)
+{
+    (void)state;
+    struct stg_file_writer *w = NULL;
+    must(stg_file_writer_open(&w, "/dev/full"));
+    must(stg_file_writer_put(w, "x", 1));
+    assert_int_equal(stg_file_writer_commit(w), STG_ERR_IO);
+    assert_non_null(strstr(stg_status_message(), "/dev/full"));
+    stg_file_writer_free(w);
+}
+
+static void a_spill_comes_back_in_order(void **state)
+{
+    (void)state;
+    struct stg_file_spill *s = NULL;
+    struct stg_file_writer *w = NULL;
+    struct stg_file_map map;
+    must(stg_file_spill_open(&s, path));
+    for (uint32_t i = 0; i < 50000; i++) {
+        must(stg_file_spill_put(s, &i, sizeof i));
+    }
+    assert_int_equal(stg_file_spill_size(s), 200000);
+    must(stg_file_writer_open(&w, path));
+    must(stg_file_spill_copy(s, w));
+    must(stg_file_writer_commit(w));
+    stg_file_writer_free(w);
+    stg_file_spill_free(s);
+    must(stg_file_map_open(&map, path));
+    assert_int_equal(map.size, 200000);
+    for (uint32_t i = 0; i < 50000; i++) {
+        assert_memory_equal(map.data + i * 4, &i, 4);
+    }
+    stg_file_map_close(&map);
+}
+
+static void check_lines(const char *text, const char *const *expected, size_t n)
+{
+    write_text(text, strlen(text));
+    for (int reversed = 0; reversed < 2; reversed++) {
+        struct stg_lines *l = NULL;
+        const char *line;
+        size_t len;
+        must((reversed ? stg_lines_open_reversed : stg_lines_open)(&l, path, 100));
+        for (size_t i = 0; i < n; i++) {
+            must(stg_lines_next(l, &line, &len));
+            assert_non_null(line);
+            assert_string_equal(line, expected[reversed ? n - 1 - i : i]);
+            assert_int_equal(stg_lines_number(l), i + 1);
+        }
+        for (int i = 0; i < 2; i++) {
+            must(stg_lines_next(l, &line, &len));
+            assert_null(line);
+        }
+        stg_lines_free(l);
+    }
+}
+
+static void lines_are_the_same_in_both_directions(void **state)
+{
+    (void)state;
+    check_lines("", NULL, 0);
+    check_lines("\n", (const char *const[]){""}, 1);
+    check_lines("a\nbc\n", (const char *const[]){"a", "bc"}, 2);
+    check_lines("a\nbc", (const char *const[]){"a", "bc"}, 2);
+    check_lines("\n\na\n\n", (const char *const[]){"", "", "a", ""}, 4);
+}
+
+static void long_lines_are_refused(void **state)
+{
+    (void)state;
+    struct stg_lines *l = NULL;
+    const char *line;
+    size_t len;
+    write_text("0123456789\n", 11);
+    must(stg_lines_open(&l, path, 9));
+    assert_int_equal(stg_lines_next(l, &line, &len), STG_ERR_INPUT);
+    stg_lines_free(l);
+    must(stg_lines_open_reversed(&l, path, 9));
+    assert_int_equal(stg_lines_next(l, &line, &len), STG_ERR_INPUT);
+    stg_lines_free(l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_file_appears_whole_or_not_at_all),
+        cmocka_unit_test(a_full_disk_is_reported),
+        cmocka_unit_test(a_spill_comes_back_in_order),
+        cmocka_unit_test(lines_are_the_same_in_both_directions),
+        cmocka_unit_test(long_lines_are_refused),
+    };
+    snprintf(path, sizeof path, "/tmp/strange-file-%ld", (long)getpid());
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    unlink(path);
+    return failed;
+}

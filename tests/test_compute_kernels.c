@@ -1,0 +1,373 @@
+/* Kernels: every variant that this processor runs against the plain one, at odd sizes and at the ends of float. */
+#include "compute/kernels.h"
+
+#include "base/memory.h"
+#include "base/rng.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+enum { MAX = 8192, GUARD = 12345 };
+
+static struct stg_rng rng;
+static float *a, *b, *c, *d; /* (MAX) inputs */
+static float *x[6], *y[6];   /* (MAX) what plain (x) and the variant (y) wrote */
+
+static int setup(void **state)
+{
+    float **all[] = {&a, &b, &c, &d, &x[0], &x[1], &x[2], &x[3], &x[4], &x[5], &y[0], &y[1], &y[2], &y[3], &y[4], &y[5]};
+    (void)state;
+    stg_rng_seed(&rng, 9);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (stg_mem_aligned(all[i], MAX, sizeof(float)) != STG_OK) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    float *all[] = {a, b, c, d, x[0], x[1], x[2], x[3], x[4], x[5], y[0], y[1], y[2], y[3], y[4], y[5]};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        stg_mem_free(all[i]);
+    }
+    return 0;
+}
+
+static void fill(float *to, size_t n, double scale)
+{
+    for (size_t i = 0; i < n; i++) {
+        to[i] = (float)(stg_rng_normal(&rng) * scale);
+    }
+}
+
+/* The same bytes for both, with a guard after them. */
+static void both(size_t k, const float *from, size_t n)
+{
+    memcpy(x[k], from, n * sizeof(float));
+    memcpy(y[k], from, n * sizeof(float));
+    x[k][n] = y[k][n] = GUARD;
+}
+
+static void same(const struct stg_kernels *k, const char *what, size_t array, size_t n, double relative, double absolute)
+{
+    for (size_t i = 0; i < n; i++) {
+        const double expected = (double)x[array][i];
+        const double got = (double)y[array][i];
+        if (!(fabs(expected - got) <= absolute + relative * fabs(expected))) {
+            fail_msg("%s: %s: element %zu of %zu: %.9g is not %.9g", k->name, what, i, n, got, expected);
+        }
+    }
+    if (x[array][n] != (float)GUARD || y[array][n] != (float)GUARD) {
+        fail_msg("%s: %s: wrote behind %zu elements", k->name, what, n);
+    }
+}
+
+/* Runs check(plain, variant) for every variant. */
+static void each_variant(void (*check)(const struct stg_kernels *plain, const struct stg_kernels *k))
+{
+    const struct stg_kernels *const *all = stg_kernels_all();
+    for (size_t i = 0; all[i] != NULL; i++) {
+        check(all[0], all[i]);
+    }
+}
+
+static void the_list_begins_with_plain(void **state)
+{
+    (void)state;
+    const struct stg_kernels *const *all = stg_kernels_all();
+    assert_string_equal(all[0]->name, "plain");
+    size_t n_chosen = 0;
+    for (size_t i = 0; all[i] != NULL; i++) {
+        n_chosen += all[i] == stg_kernels();
+    }
+    assert_int_equal(n_chosen, 1);
+}
+
+/* B rows of x (B,K) by w (K,N), or by w (N,K) transposed; strides wider than rows. */
+static void check_product(const struct stg_kernels *plain, const struct stg_kernels *k, size_t B, size_t K, size_t N, int transposed)
+{
+    const size_t rows = transposed ? N : K;
+    const size_t ldw = (transposed ? K : N) + 3;
+    const size_t ldx = K + 1;
+    const size_t ld_out = N + 2;
+    float *packed[2] = {NULL, NULL};
+    const struct stg_kernels *const variant[2] = {plain, k};
+    assert_true(rows * ldw <= MAX && B * ldx <= MAX && B * ld_out < MAX);
+    fill(a, rows * ldw, 1);
+    fill(b, B * ldx, 1);
+    fill(c, B * ld_out, 1);
+    for (int accumulate = 0; accumulate < 2; accumulate++) {
+        both(0, c, B * ld_out);
+        for (size_t i = 0; i < 2; i++) {
+            assert_int_equal(stg_mem_aligned(&packed[i], variant[i]->packed_size(K, N), sizeof(float)), STG_OK);
+            (transposed ? variant[i]->pack_transposed : variant[i]->pack)(packed[i], a, ldw, K, N);
+            variant[i]->rows_product(i == 0 ? x[0] : y[0], ld_out, b, ldx, packed[i], B, K, N, accumulate);
+            stg_mem_free(packed[i]);
+        }
+        same(k, "rows_product", 0, B * ld_out, 1e-4, 1e-4);
+        for (size_t r = 0; r < B; r++) { /* what lies between the rows is not touched */
+            assert_memory_equal(y[0] + r * ld_out + N, c + r * ld_out + N, 2 * sizeof(float));
+        }
+    }
+}
+
+static void check_products(const struct stg_kernels *plain, const struct stg_kernels *k)
+{
+    static const size_t sizes[][2] = {{1, 1}, {3, 5}, {7, 31}, {8, 32}, {17, 33}, {33, 64}, {40, 95}, {95, 17}, {64, 66}};
+    for (size_t B = 1; B <= 9; B++) {
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+            check_product(plain, k, B, sizes[i][0], sizes[i][1], 0);
+            check_product(plain, k, B, sizes[i][0], sizes[i][1], 1);
+        }
+    }
+}
+
+static void products(void **state)
+{
+    (void)state;
+    each_variant(check_products);
+}
+
+static void check_gates_of(const struct stg_kernels *plain, const struct stg_kernels *k, size_t B, size_t H, double scale)
+{
+    const size_t n = B * H;
+    fill(a, 4 * n, scale);
+    fill(b, 4 * H, 1);
+    fill(c, n, 1);
+    both(0, a, 4 * n);
+    both(1, c, n);
+    both(2, c, n);
+    plain->gates_forward(x[1], x[2], x[0], b, c, B, H);
+    k->gates_forward(y[1], y[2], y[0], b, c, B, H);
+    same(k, "gates_forward: gates", 0, 4 * n, 2e-6, 1e-6);
+    same(k, "gates_forward: h", 1, n, 2e-6, 1e-6);
+    same(k, "gates_forward: c", 2, n, 2e-6, 1e-6);
+    both(0, x[0], 4 * n); /* backward from the plain activations, so that only its own differences show */
+    memcpy(d, x[2], n * sizeof(float));
+    fill(a, n, 1);
+    fill(b, n, 1);
+    both(3, a, n);
+    plain->gates_backward(x[0], x[3], a, b, d, c, B, H);
+    k->gates_backward(y[0], y[3], a, b, d, c, B, H);
+    same(k, "gates_backward: gates", 0, 4 * n, 1e-4, 2e-6);
+    same(k, "gates_backward: dc", 3, n, 1e-4, 2e-6);
+}
+
+static void check_gates(const struct stg_kernels *plain, const struct stg_kernels *k)
+{
+    static const size_t widths[] = {1, 7, 8, 16, 17, 24, 32, 40};
+    static const double scales[] = {0, 1e-40, 1e-6, 1, 10, 100, 1e4};
+    for (size_t B = 1; B <= 9; B++) {
+        for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
+            check_gates_of(plain, k, B, widths[i], scales[(B + i) % 7]);
+            check_gates_of(plain, k, B, widths[i], 1);
+        }
+    }
+}
+
+static void gates(void **state)
+{
+    (void)state;
+    each_variant(check_gates);
+}
+
+static void check_loss(const struct stg_kernels *plain, const struct stg_kernels *k, size_t V, double scale, float smoothing)
+{
+    float loss[2];
+    float objective[2];
+    const size_t target = (size_t)stg_rng_below(&rng, V);
+    fill(a, V, scale);
+    both(0, a, V);
+    both(1, a, V);
+    plain->cross_entropy(x[0], &loss[0], &objective[0], V, target, smoothing, 0.25f);
+    k->cross_entropy(y[0], &loss[1], &objective[1], V, target, smoothing, 0.25f);
+    same(k, "cross_entropy: gradient", 0, V, 1e-4, 1e-6);
+    assert_true(fabsf(loss[0] - loss[1]) <= 1e-5f * fabsf(loss[0]) + 1e-5f);
+    assert_true(fabsf(objective[0] - objective[1]) <= 1e-5f * fabsf(objective[0]) + 1e-5f);
+    plain->log_softmax(x[1], V);
+    k->log_softmax(y[1], V);
+    same(k, "log_softmax", 1, V, 1e-5, 1e-5);
+}
+
+static void check_losses(const struct stg_kernels *plain, const struct stg_kernels *k)
+{
+    static const size_t widths[] = {2, 3, 7, 8, 11, 15, 16, 17, 31, 33, 95, 397};
+    static const double scales[] = {0, 1e-40, 1, 30, 1e4};
+    for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
+        for (size_t s = 0; s < sizeof scales / sizeof scales[0]; s++) {
+            check_loss(plain, k, widths[i], scales[s], 0.0f);
+            check_loss(plain, k, widths[i], scales[s], 0.1f);
+        }
+    }
+}
+
+static void losses(void **state)
+{
+    (void)state;
+    each_variant(check_losses);
+}
+
+static void check_one_output_takes_all(const struct stg_kernels *plain, const struct stg_kernels *k)
+{
+    (void)plain;
+    for (size_t i = 0; i < 17; i++) {
+        a[i] = i == 5 ? 1e4f : -1e4f;
+    }
+    both(0, a, 17);
+    k->log_softmax(y[0], 17);
+    assert_true(y[0][5] == 0.0f && y[0][0] == -2e4f);
+    float loss;
+    float objective;
+    both(0, a, 17);
+    k->cross_entropy(y[0], &loss, &objective, 17, 0, 0.0f, 1.0f);
+    assert_true(loss == 2e4f && objective == 2e4f);
+    for (size_t i = 0; i < 17; i++) { /* one to it, minus one to the target, nothing to the others */
+        const float expected = i == 5 ? 1.0f : i == 0 ? -1.0f : 0.0f;
+        assert_true(fabsf(y[0][i] - expected) <= 1e-6f);
+    }
+}
+
+static void one_output_takes_all(void **state)
+{
+    (void)state;
+    each_variant(check_one_output_takes_all);
+}
+
+static void check_dropout_masks_are_identical(const struct stg_kernels *plain, const struct stg_kernels *k)
+{
+    static const size_t sizes[] = {1, 7, 16, 33, 1000, 4097};
+    static const float rates[] = {0.0f, 0.05f, 0.5f, 0.9f};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0] * 4; i++) {
+        const size_t n = sizes[i / 4];
+        const float p = rates[i % 4];
+        const uint64_t key = stg_rng_next(&rng);
+        size_t n_dropped = 0;
+        fill(a, n, 1);
+        both(0, a, n);
+        plain->dropout(x[0], x[0], n, key, p); /* in place */
+        k->dropout(y[0], a, n, key, p);
+        same(k, "dropout", 0, n, 1e-6, 0);
+        for (size_t j = 0; j < n; j++) {
+            assert_int_equal(x[0][j] == 0.0f, y[0][j] == 0.0f);
+            n_dropped += y[0][j] == 0.0f;
+        }
+        /* 5 standard deviations of a binomial */
+        assert_true(fabs((double)n_dropped - (double)p * (double)n) <= 5.0 * sqrt((double)n * (double)p * (1.0 - (double)p)));
+    }
+}
+
+static void dropout_masks_are_identical(void **state)
+{
+    (void)state;
+    each_variant(check_dropout_masks_are_identical);
+}
+
+static void check_sums(const struct stg_kernels *plain, const struct stg_kernels *k)
+{
+    static const size_t sizes[] = {1, 5, 8, 17, 31, 95, 256, 1023, 6000};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        const size_t n = sizes[i];
+        fill(a, n, 1);
+        fill(b, n, 1);
+        both(0, b, n);
+        plain->add(x[0], a, n);
+        k->add(y[0], a, n);
+        same(k, "add", 0, n, 0, 0);
+        const double expected = plain->square_sum(a, n);
+        assert_true(fabs(k->square_sum(a, n) - expected) <= 1e-5 * expected);
+        if (n < 256) {
+            fill(a, 9 * (n + 2), 1);
+            both(0, b, n);
+            plain->column_sums(x[0], a, n + 2, 9, n);
+            k->column_sums(y[0], a, n + 2, 9, n);
+            same(k, "column_sums", 0, n, 1e-6, 1e-6);
+        }
+    }
+}
+
+static void sums(void **state)
+{
+    (void)state;
+    each_variant(check_sums);
+}
+
+static void check_adam_steps(const struct stg_kernels *plain, const struct stg_kernels *k)
+{
+    static const size_t sizes[] = {1, 7, 16, 33, 1000};
+    static const double scales[] = {0, 1e-42, 1e-20, 1e-3, 1, 1e10};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0] * 6; i++) {
+        const size_t n = sizes[i / 6];
+        fill(a, n, scales[i % 6]);
+        fill(b, n, 1);
+        both(0, b, n);
+        fill(b, n, 1e-3);
+        both(1, b, n);
+        fill(b, n, 1e-2);
+        for (size_t j = 0; j < n; j++) {
+            b[j] *= b[j];
+        }
+        both(2, b, n);
+        plain->adam(x[0], x[1], x[2], a, n, 0.5f, 0.9f, 0.999f, 1e-3f, 2.0f, 1e-8f);
+        k->adam(y[0], y[1], y[2], a, n, 0.5f, 0.9f, 0.999f, 1e-3f, 2.0f, 1e-8f);
+        same(k, "adam: value", 0, n, 1e-5, 1e-6);
+        same(k, "adam: moment 1", 1, n, 1e-5, 1e-9);
+        same(k, "adam: moment 2", 2, n, 1e-5, 1e-12);
+    }
+}
+
+static void adam_steps(void **state)
+{
+    (void)state;
+    each_variant(check_adam_steps);
+}
+
+/* C = beta C + op(A) op(B), with strides wider than rows, against the sum itself. */
+static void large_products(void **state)
+{
+    (void)state;
+    enum { M = 13, N = 17, K = 29, LD = 31 };
+    for (int i = 0; i < 8; i++) {
+        const int ta = i & 1;
+        const int tb = i >> 1 & 1;
+        const float beta = i >> 2 ? 1.0f : 0.0f;
+        fill(a, LD * LD, 1);
+        fill(b, LD * LD, 1);
+        fill(c, M * LD, 1);
+        memcpy(x[0], c, M * LD * sizeof(float));
+        stg_gemm(ta, tb, M, N, K, a, LD, b, LD, beta, x[0], LD);
+        for (size_t m = 0; m < M; m++) {
+            for (size_t n = 0; n < LD; n++) {
+                double sum = (double)(n < N ? beta : 1.0f) * (double)c[m * LD + n];
+                for (size_t k = 0; k < K && n < N; k++) {
+                    sum += (double)(ta ? a[k * LD + m] : a[m * LD + k]) * (double)(tb ? b[n * LD + k] : b[k * LD + n]);
+                }
+                assert_true(fabs((double)x[0][m * LD + n] - sum) <= 1e-4);
+            }
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_list_begins_with_plain),
+        cmocka_unit_test(products),
+        cmocka_unit_test(gates),
+        cmocka_unit_test(losses),
+        cmocka_unit_test(one_output_takes_all),
+        cmocka_unit_test(dropout_masks_are_identical),
+        cmocka_unit_test(sums),
+        cmocka_unit_test(adam_steps),
+        cmocka_unit_test(large_products),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
