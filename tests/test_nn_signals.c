@@ -1,4 +1,6 @@
-/* Training while signals arrive: oneDNN's products keep data where a signal frame overwrites it unless signals are held back. */
+/* Training while signals arrive: oneDNN's products corrupt the heap unless signals are held back. Signals come first, as it happens
+ * most while oneDNN generates its code. */
+#include "base/memory.h"
 #include "nn/lstm.h"
 #include "nn/optim.h"
 
@@ -11,7 +13,7 @@
 #include <cmocka.h>
 #include <sys/time.h>
 
-enum { SEQUENCES = 8, ROWS = 22, UPDATES = 1500 };
+enum { SEQUENCES = 8, ROWS = 22, UPDATES = 8000 };
 
 static volatile sig_atomic_t n_signals;
 
@@ -58,6 +60,9 @@ static double train(void)
         assert_int_equal(stg_adam_update(&adam, stg_lstm_params(m), &norm), STG_OK);
         assert_int_equal(stg_lstm_updated(m), STG_OK);
         sum += loss.loss;
+        void *block = NULL; /* the C library finds an overwritten heap when blocks of many sizes come and go */
+        assert_int_equal(stg_mem_zeroed(&block, 100 + i % 5000, 1), STG_OK);
+        stg_mem_free(block);
     }
     stg_lstm_free(m);
     return sum;
@@ -66,12 +71,12 @@ static double train(void)
 static void test_signals_change_nothing(void **state)
 {
     (void)state;
-    const struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+    const struct sigaction action = {.sa_handler = on_alarm};
     assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
-    const double quiet = train();
-    timer_every(100);
+    timer_every(50);
     const double disturbed = train();
     timer_every(0);
+    const double quiet = train();
     assert_true(n_signals > 100);
     assert_true(quiet == disturbed);
 }

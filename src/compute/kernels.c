@@ -69,8 +69,8 @@ void stg_gemm(int ta, int tb, size_t M, size_t N, size_t K, const float *A, size
     if (M == 0 || N == 0) {
         return;
     }
-    /* Its AVX-512 code keeps data below the stack's red zone, where a signal handler's frame overwrites it (oneDNN 2.6.3, seen with
-     * an interval timer; test_compute_kernels has it): signals wait until it is done. */
+    /* oneDNN 2.6.3 corrupts the heap when a signal handler runs during its AVX-512 products (test_nn_signals shows it), so signals
+     * wait until the product is done. */
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
