@@ -192,6 +192,7 @@ static void prepare_run(const char *run, struct stg_vocab *vocab, char *ctf, cha
     struct stg_recipe recipe;
     struct stg_cut_counts counts;
     stg_recipe_paper(&recipe);
+    recipe.cut = STG_CUT_REQUEST;
     recipe.skip_first_ns = 1000000000;
     snprintf(ctf, cap, "%s/%s-ctf.strange", work, run);
     snprintf(text, cap, "%s/%s-text.strange", work, run);

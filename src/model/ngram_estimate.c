@@ -38,7 +38,7 @@ static void estimate_discounts(const struct stg_counts *c, struct discounts *out
     }
     for (uint32_t k = 1; k <= c->order; k++) {
         out[k] = (struct discounts){{0, 0.5, 1.0, 1.5}};
-        if (n[k][1] == 0 || n[k][2] == 0 || n[k][3] == 0 || n[k][4] == 0) {
+        if (n[k][1] == 0 || n[k][2] == 0 || n[k][3] == 0) {
             continue;
         }
         const double y = (double)n[k][1] / ((double)n[k][1] + 2.0 * (double)n[k][2]);

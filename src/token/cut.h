@@ -57,7 +57,7 @@ void stg_recipe_settle(struct stg_recipe *r);
 
 /* Cut auto, scope system, thread order with 16 context events, Apache's markers, connection states 6 and 7 skipped. */
 void stg_recipe_default(struct stg_recipe *r);
-/* The paper's: request, system, time order, skip connection_state 6 and 7. */
+/* The paper's: system, time order, skip connection_state 6 and 7; the cut is settled by the source (requests, or the given sequences). */
 void stg_recipe_paper(struct stg_recipe *r);
 /* Metadata key `recipe` (JSON). */
 enum stg_status stg_recipe_save(const struct stg_recipe *r, struct stg_tensors_writer *w) STG_MUST_USE;

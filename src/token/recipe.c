@@ -101,8 +101,7 @@ void stg_recipe_default(struct stg_recipe *r)
 void stg_recipe_paper(struct stg_recipe *r)
 {
     stg_recipe_default(r);
-    r->cut = STG_CUT_REQUEST;
-    r->order = STG_ORDER_TIME;
+    r->order = STG_ORDER_TIME; /* the cut stays open: requests of a trace, the given sequences of data.txt */
     r->n_context = 0;
 }
 

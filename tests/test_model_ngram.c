@@ -1,0 +1,405 @@
+/* The n-gram against an independent, slow definition; streaming, files and threads. */
+#include "base/memory.h"
+#include "base/rng.h"
+#include "model/model.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { SEQUENCES = 60, LENGTH = 24, CALLS = 6, FIRST_CALL = STG_TOKEN_SPECIALS };
+
+struct data {
+    uint16_t call[SEQUENCES][LENGTH];
+    uint8_t phase[LENGTH];
+    int64_t ret[LENGTH], time_ns[LENGTH];
+    uint16_t thread[LENGTH];
+    size_t n[SEQUENCES];
+    int32_t id;
+    uint16_t proc;
+    struct stg_corpus corpus;
+    struct stg_vocab vocab;
+    struct stg_recipe recipe;
+};
+
+static void get(void *context, size_t i, struct stg_seq *out)
+{
+    const struct data *d = context;
+    *out = (struct stg_seq){.id = i, .n = d->n[i], .call = d->call[i], .phase = d->phase, .ret = d->ret, .time_ns = d->time_ns,
+                            .thread = d->thread, .n_threads = 1, .thread_tid = &d->id, .thread_pid = &d->id,
+                            .thread_proc = &d->proc, .end_ns = LENGTH, .tid = 1};
+}
+
+static int setup(void **state)
+{
+    struct data *d = calloc(1, sizeof *d);
+    struct stg_rng rng;
+    stg_rng_seed(&rng, 7);
+    assert_non_null(d);
+    assert_int_equal(stg_vocab_init(&d->vocab), STG_OK);
+    for (int i = 0; i < CALLS; i++) {
+        char name[8];
+        uint16_t id;
+        snprintf(name, sizeof name, "call%d", i);
+        assert_int_equal(stg_vocab_call(&d->vocab, name, &id), STG_OK);
+    }
+    assert_int_equal(stg_vocab_proc(&d->vocab, "p", &d->proc), STG_OK);
+    for (size_t i = 0; i < SEQUENCES; i++) {
+        d->n[i] = 1 + stg_rng_below(&rng, LENGTH);
+        for (size_t k = 0; k < LENGTH; k++) {
+            /* The next call depends on the two before, so that every order has something to learn. */
+            const unsigned before = k < 2 ? 0 : d->call[i][k - 1] + 2U * d->call[i][k - 2];
+            const unsigned odd = (unsigned)stg_rng_below(&rng, 3) == 0 ? (unsigned)stg_rng_below(&rng, CALLS) : before % CALLS;
+            d->call[i][k] = (uint16_t)(FIRST_CALL + odd);
+        }
+    }
+    for (size_t k = 0; k < LENGTH; k++) {
+        d->phase[k] = STG_PHASE_ENTRY;
+        d->ret[k] = STG_RET_ABSENT;
+        d->time_ns[k] = (int64_t)k;
+    }
+    d->id = 1;
+    d->corpus = (struct stg_corpus){SEQUENCES, d, get};
+    stg_recipe_default(&d->recipe);
+    d->recipe.order = STG_ORDER_TIME;
+    *state = d;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct data *d = *state;
+    stg_vocab_fini(&d->vocab);
+    free(d);
+    return 0;
+}
+
+static struct stg_model *fitted(struct data *d, const char *kind, uint32_t order, const char *smoothing, struct stg_pool *pool)
+{
+    struct stg_model_settings s;
+    struct stg_model *m = NULL;
+    stg_model_settings_default(&s);
+    s.kind = kind;
+    s.order = order;
+    s.smoothing = smoothing;
+    s.fields = STG_FIELD_CALL;
+    assert_int_equal(stg_model_new(&m, &s, &d->recipe, &d->vocab), STG_OK);
+    assert_int_equal(m->ops->fit(m, &d->corpus, pool, NULL), STG_OK);
+    return m;
+}
+
+/* The symbols of sequence i with START in front and END behind. */
+static size_t symbols_of(const struct data *d, size_t i, uint32_t *out)
+{
+    size_t n = 0;
+    out[n++] = STG_TOKEN_START;
+    for (size_t k = 0; k < d->n[i]; k++) {
+        out[n++] = d->call[i][k];
+    }
+    out[n++] = STG_TOKEN_END;
+    return n;
+}
+
+/* Occurrences of the n-gram g (k symbols) at predicted positions. */
+static unsigned occurrences(const struct data *d, const uint32_t *g, size_t k)
+{
+    unsigned count = 0;
+    uint32_t s[LENGTH + 2];
+    for (size_t i = 0; i < SEQUENCES; i++) {
+        const size_t n = symbols_of(d, i, s);
+        for (size_t at = 0; at + k <= n; at++) {
+            count += at + k - 1 >= 1 && memcmp(s + at, g, k * sizeof *g) == 0;
+        }
+    }
+    return count;
+}
+
+enum { SYMBOLS = FIRST_CALL + CALLS };
+
+/* The count that Kneser-Ney uses: occurrences at the highest order and behind START, else different left neighbours. */
+static unsigned adjusted(const struct data *d, const uint32_t *g, size_t k, size_t order)
+{
+    if (k == order || g[0] == STG_TOKEN_START) {
+        return occurrences(d, g, k);
+    }
+    unsigned left = 0;
+    uint32_t longer[9];
+    memcpy(longer + 1, g, k * sizeof *g);
+    for (uint32_t v = 0; v < SYMBOLS; v++) {
+        longer[0] = v;
+        left += occurrences(d, longer, k + 1) > 0;
+    }
+    return left;
+}
+
+/* n[1 … 4]: how many different n-grams of k symbols have that adjusted count. */
+static void count_counts(const struct data *d, size_t k, size_t order, unsigned n[5])
+{
+    size_t total = 1;
+    for (size_t i = 0; i < k; i++) {
+        total *= SYMBOLS;
+    }
+    memset(n, 0, 5 * sizeof *n);
+    for (size_t code = 0; code < total; code++) {
+        uint32_t g[8];
+        size_t rest = code;
+        for (size_t i = 0; i < k; i++, rest /= SYMBOLS) {
+            g[i] = (uint32_t)(rest % SYMBOLS);
+        }
+        const unsigned a = adjusted(d, g, k, order);
+        n[a <= 4 ? a : 0]++;
+    }
+}
+
+static void discounts(const unsigned n[5], double out[4])
+{
+    const double fallback[4] = {0, 0.5, 1.0, 1.5};
+    memcpy(out, fallback, sizeof fallback);
+    if (n[1] == 0 || n[2] == 0 || n[3] == 0) {
+        return;
+    }
+    const double y = n[1] / (n[1] + 2.0 * n[2]);
+    double found[4] = {0};
+    for (int i = 1; i <= 3; i++) {
+        found[i] = i - (i + 1) * y * n[i + 1] / n[i];
+        if (found[i] < 0 || found[i] > i) {
+            return;
+        }
+    }
+    memcpy(out, found, sizeof found);
+}
+
+struct reference {
+    const struct data *d;
+    size_t order;
+    double discount[9][4];
+};
+
+/* p(last symbol of g | the k − 1 before it), by the recursion of Chen and Goodman 1998, section 3. */
+static double probability(const struct reference *r, const uint32_t *g, size_t k)
+{
+    const double lower = k == 1 ? 1.0 / (SYMBOLS - 3) : probability(r, g + 1, k - 1);
+    uint32_t other[8];
+    double total = 0;
+    double reserved = 0;
+    double own = 0;
+    memcpy(other, g, k * sizeof *g);
+    for (uint32_t v = 0; v < SYMBOLS; v++) {
+        other[k - 1] = v;
+        const unsigned a = adjusted(r->d, other, k, r->order);
+        total += a;
+        reserved += r->discount[k][a > 3 ? 3 : a];
+        own = v == g[k - 1] ? a - r->discount[k][a > 3 ? 3 : a] : own;
+    }
+    return total == 0 ? lower : own / total + reserved / total * lower;
+}
+
+static void scores_of(const struct stg_model *m, const struct data *d, size_t i, float *out)
+{
+    struct stg_walker *walker = NULL;
+    struct stg_model_run *run = NULL;
+    struct stg_walk walk;
+    struct stg_seq seq;
+    size_t n_walks;
+    get((void *)(uintptr_t)d, i, &seq);
+    assert_int_equal(stg_walker_new(&walker), STG_OK);
+    assert_int_equal(stg_walker_begin(walker, &seq, STG_ORDER_TIME, 0, &n_walks), STG_OK);
+    assert_int_equal(n_walks, 1);
+    stg_walker_get(walker, 0, &walk);
+    assert_int_equal(m->ops->run_new(m, &run), STG_OK);
+    assert_int_equal(m->ops->score(m, run, &walk, 1, &out), STG_OK);
+    m->ops->run_free(run);
+    stg_walker_free(walker);
+}
+
+static void test_definition(void **state)
+{
+    struct data *d = *state;
+    for (uint32_t order = 1; order <= 3; order++) {
+        struct stg_model *m = fitted(d, "ngram", order, "kneser-ney", NULL);
+        struct reference r = {.d = d, .order = order};
+        for (size_t k = 1; k <= order; k++) {
+            unsigned n[5];
+            count_counts(d, k, order, n);
+            discounts(n, r.discount[k]);
+        }
+        for (size_t i = 0; i < 6; i++) {
+            uint32_t s[LENGTH + 2];
+            float scores[LENGTH + 1];
+            const size_t n = symbols_of(d, i, s);
+            scores_of(m, d, i, scores);
+            for (size_t at = 1; at < n; at++) {
+                const size_t k = at + 1 < order ? at + 1 : order;
+                assert_true(fabs(-log(probability(&r, s + at + 1 - k, k)) - (double)scores[at - 1]) < 1e-5);
+            }
+        }
+        stg_model_free(m);
+    }
+}
+
+/* In any context the predictable symbols share exactly one; steps give what batches give. */
+static void test_sums_and_steps(void **state)
+{
+    struct data *d = *state;
+    const char *const kinds[] = {"ngram", "stide"};
+    for (size_t kind = 0; kind < 2; kind++) {
+        struct stg_model *m = fitted(d, kinds[kind], 4, NULL, NULL);
+        struct stg_model_run *run = NULL;
+        struct stg_model_state *stream = NULL;
+        assert_int_equal(m->ops->run_new(m, &run), STG_OK);
+        assert_int_equal(m->ops->state_new(m, &stream), STG_OK);
+        for (size_t i = 0; i < 10; i++) {
+            uint32_t s[LENGTH + 2];
+            float scores[LENGTH + 1];
+            const size_t n = symbols_of(d, i, s);
+            scores_of(m, d, i, scores);
+            m->ops->state_reset(m, stream);
+            for (size_t at = 0; at < n; at++) {
+                float log_p[SYMBOLS];
+                float surprisal;
+                double sum = 0;
+                struct stg_model_token token = {.call = (uint16_t)s[at], .phase = STG_PHASE_ENTRY, .ret = STG_RET_ABSENT};
+                token.special = s[at] < FIRST_CALL ? (uint8_t)s[at] : 0;
+                assert_int_equal(m->ops->predict(m, run, stream, log_p), STG_OK);
+                for (size_t v = 0; v < SYMBOLS; v++) {
+                    sum += exp((double)log_p[v]);
+                }
+                assert_true(at == 0 || fabs(sum - 1.0) < 1e-5);
+                assert_int_equal(m->ops->step(m, run, &stream, &token, 1, &surprisal), STG_OK);
+                assert_true(at == 0 || surprisal == scores[at - 1]);
+            }
+        }
+        m->ops->state_free(stream);
+        m->ops->run_free(run);
+        stg_model_free(m);
+    }
+}
+
+static void test_paper_smoothing(void **state)
+{
+    struct data *d = *state;
+    struct stg_model *m = fitted(d, "ngram", 2, "paper", NULL);
+    uint32_t s[LENGTH + 2];
+    float scores[LENGTH + 1];
+    const size_t n = symbols_of(d, 3, s);
+    scores_of(m, d, 3, scores);
+    for (size_t at = 1; at < n; at++) {
+        uint32_t pair[2] = {s[at - 1], 0};
+        unsigned total = 0;
+        for (uint32_t v = 0; v < SYMBOLS; v++) {
+            pair[1] = v;
+            total += occurrences(d, pair, 2);
+        }
+        assert_true(fabs(-log((double)occurrences(d, s + at - 1, 2) / total) - (double)scores[at - 1]) < 1e-5);
+    }
+    d->call[3][0] = STG_TOKEN_UNKNOWN; /* never seen: one in as many as there are outcomes */
+    scores_of(m, d, 3, scores);
+    assert_true(fabs((double)scores[0] - log(SYMBOLS - 3)) < 1e-5);
+    stg_model_free(m);
+}
+
+static void test_stide_windows(void **state)
+{
+    struct data *d = *state;
+    struct stg_model *m = fitted(d, "stide", 3, NULL, NULL);
+    float scores[LENGTH + 1];
+    scores_of(m, d, 5, scores);
+    for (size_t i = 0; i <= d->n[5]; i++) {
+        assert_true(fabs((double)scores[i] + log(1 - 1e-3)) < 1e-6); /* all windows are known */
+    }
+    d->call[5][0] = STG_TOKEN_UNKNOWN;
+    scores_of(m, d, 5, scores);
+    assert_true(fabs((double)scores[0] + log(1e-3)) < 1e-4);
+    stg_model_free(m);
+}
+
+static char *saved(const struct stg_model *m, const char *path, size_t *size)
+{
+    assert_int_equal(stg_model_save(m, path), STG_OK);
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    char *bytes = malloc(1 << 22);
+    *size = fread(bytes, 1, 1 << 22, f);
+    fclose(f);
+    return bytes;
+}
+
+static void test_file_and_threads(void **state)
+{
+    struct data *d = *state;
+    char path[] = "/tmp/strange-test-ngram-XXXXXX";
+    struct stg_pool *pool = NULL;
+    const int fd = mkstemp(path);
+    size_t n_one;
+    size_t n_three;
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(stg_pool_new(&pool, 3), STG_OK);
+    struct stg_model *one = fitted(d, "ngram", 5, NULL, NULL);
+    struct stg_model *three = fitted(d, "ngram", 5, NULL, pool);
+    char *a = saved(one, path, &n_one);
+    char *b = saved(three, path, &n_three);
+    assert_int_equal(n_one, n_three);
+    assert_memory_equal(a, b, n_one);
+    struct stg_model *loaded = NULL;
+    assert_int_equal(stg_model_open(&loaded, path), STG_OK);
+    for (size_t i = 0; i < SEQUENCES; i++) {
+        float x[LENGTH + 1];
+        float y[LENGTH + 1];
+        scores_of(one, d, i, x);
+        scores_of(loaded, d, i, y);
+        assert_memory_equal(x, y, (d->n[i] + 1) * sizeof *x);
+    }
+    assert_int_equal(stg_model_check_vocab(loaded, &d->vocab, "data"), STG_OK);
+    uint16_t id;
+    assert_int_equal(stg_vocab_call(&d->vocab, "another", &id), STG_OK);
+    assert_int_equal(stg_model_check_vocab(loaded, &d->vocab, "data"), STG_ERR_MISMATCH);
+    unlink(path);
+    free(a);
+    free(b);
+    stg_model_free(loaded);
+    stg_model_free(one);
+    stg_model_free(three);
+    stg_pool_free(pool);
+}
+
+static void test_settings(void **state)
+{
+    struct data *d = *state;
+    struct stg_model_settings s;
+    struct stg_model *m = NULL;
+    stg_model_settings_default(&s);
+    s.order = 9;
+    assert_int_equal(stg_model_new(&m, &s, &d->recipe, &d->vocab), STG_ERR_USAGE);
+    s.order = 2;
+    s.smoothing = "witten-bell";
+    assert_int_equal(stg_model_new(&m, &s, &d->recipe, &d->vocab), STG_ERR_USAGE);
+    s.smoothing = NULL;
+    s.kind = "oracle";
+    assert_int_equal(stg_model_new(&m, &s, &d->recipe, &d->vocab), STG_ERR_USAGE);
+    s.kind = "lstm";
+    s.preset = "unknown";
+    assert_int_equal(stg_model_new(&m, &s, &d->recipe, &d->vocab), STG_ERR_USAGE);
+    assert_null(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_definition, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sums_and_steps, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_paper_smoothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stide_windows, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_file_and_threads, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_settings, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
