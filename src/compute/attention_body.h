@@ -90,23 +90,30 @@ INLINE void tile_of(const size_t vecs, float *c, size_t ldc, const float *a, con
                     size_t ldb, size_t next, size_t n, int accumulate)
 {
     vec acc[GROUP][3];
+    UNROLL
     for (size_t r = 0; r < GROUP; r++) {
+        UNROLL
         for (size_t j = 0; j < vecs; j++) {
             acc[r][j] = accumulate ? *(const vec *)(c + r * ldc + j * VL) : (vec){0};
         }
     }
     for (size_t k = 0; k < n; k++, a += column, b += ldb) {
         vec w[3];
+        UNROLL
         for (size_t j = 0; j < vecs; j++) {
             w[j] = *(const vec *)(b + j * next);
         }
+        UNROLL
         for (size_t r = 0; r < GROUP; r++) {
+            UNROLL
             for (size_t j = 0; j < vecs; j++) {
                 acc[r][j] += a[r * row] * w[j];
             }
         }
     }
+    UNROLL
     for (size_t r = 0; r < GROUP; r++) {
+        UNROLL
         for (size_t j = 0; j < vecs; j++) {
             *(vec *)(c + r * ldc + j * VL) = acc[r][j];
         }
@@ -264,9 +271,10 @@ static void head_pack(struct head *h, const float *q, const float *k, const floa
     }
 }
 
-/* The running softmax of a group of rows: o = Σ e^(s − max) v, sum = Σ e^(s − max). */
+/* The running softmax of a group of rows: o = Σ e^(s − max) v, sum = Σ e^(s − max), whose vectors are summed up at the end. */
 struct running {
-    float max[GROUP], sum[GROUP];
+    float max[GROUP];
+    vec sum[GROUP];
     float *o; /* (GROUP, wide) */
 };
 
@@ -276,55 +284,52 @@ static void running_begin(struct running *s, float *o, size_t wide)
     memset(o, 0, GROUP * wide * sizeof(float));
     for (size_t r = 0; r < GROUP; r++) {
         s->max[r] = -FLT_MAX;
-        s->sum[r] = 0.0f;
+        s->sum[r] = (vec){0};
     }
 }
 
-INLINE float row_max(const float *restrict s, size_t n)
+/* Scores outside r, within whole vectors, become so low that their weight is 0. */
+INLINE void hide(float *s, struct range r, struct range vectors)
 {
-    float max = -FLT_MAX;
-    for (size_t j = 0; j < n; j++) {
-        max = fmaxf(max, s[j]);
+    const vec lowest = (vec){0} - FLT_MAX;
+    for (size_t j = vectors.from; j < r.from; j += VL) {
+        *(vec *)(s + j) = choose(within(j, r.from, r.to), *(vec *)(s + j), lowest);
     }
-    return max;
-}
-
-INLINE float row_exp(float *restrict s, size_t n, float max)
-{
-    float sum = 0.0f;
-    for (size_t j = 0; j < n; j++) {
-        s[j] = exp_fast(s[j] - max);
-        sum += s[j];
+    for (size_t j = r.to / VL * VL; j < vectors.to; j += VL) {
+        *(vec *)(s + j) = choose(within(j, r.from, r.to), *(vec *)(s + j), lowest);
     }
-    return sum;
 }
 
 /* Scores s of one row become weights; only r of the whole vectors is seen, the rest becomes 0. */
 INLINE void softmax_row(struct running *g, size_t i, float *s, struct range r, struct range vectors, size_t wide)
 {
     if (r.from >= r.to) {
-        memset(s + vectors.from, 0, (vectors.to - vectors.from) * sizeof(float));
+        for (size_t j = vectors.from; j < vectors.to; j += VL) {
+            *(vec *)(s + j) = (vec){0};
+        }
         return;
     }
-    for (size_t j = vectors.from; j < r.from; j++) {
-        s[j] = -FLT_MAX;
+    hide(s, r, vectors);
+    vec top = *(const vec *)(s + vectors.from);
+    for (size_t j = vectors.from + VL; j < vectors.to; j += VL) {
+        top = vmax(top, *(const vec *)(s + j));
     }
-    for (size_t j = r.to; j < vectors.to; j++) {
-        s[j] = -FLT_MAX;
-    }
-    const size_t n = vectors.to - vectors.from;
-    const float max = row_max(s + vectors.from, n);
+    const float max = vmax_of(top);
     if (max > g->max[i]) {
-        const float shrink = exp_fast(g->max[i] - max);
+        const vec shrink = vexp((vec){0} + (g->max[i] - max));
         g->sum[i] *= shrink;
-        for (size_t j = 0; j < wide; j++) {
-            g->o[i * wide + j] *= shrink;
+        for (size_t j = 0; j < wide; j += VL) {
+            *(vec *)(g->o + i * wide + j) *= shrink;
         }
         g->max[i] = max;
     }
-    g->sum[i] += row_exp(s + vectors.from, n, g->max[i]);
-    memset(s + vectors.from, 0, (r.from - vectors.from) * sizeof(float)); /* what is not seen got e^−87 */
-    memset(s + r.to, 0, (vectors.to - r.to) * sizeof(float));
+    vec sum = g->sum[i];
+    for (size_t j = vectors.from; j < vectors.to; j += VL) {
+        const vec p = vexp(*(const vec *)(s + j) - g->max[i]);
+        *(vec *)(s + j) = p;
+        sum += p;
+    }
+    g->sum[i] = sum;
 }
 
 /* A group of queries, i the first's index in its class, against what it sees of a block of keys. s: (GROUP, KEYS) */
@@ -364,12 +369,12 @@ static void forward_queries(const struct head *h, float *out, float *lse, size_t
     for (size_t i = 0; i < n; i++) {
         const struct running *g = &groups[i / GROUP];
         const size_t row = query_row(h, begin - h->first + i);
-        const float norm = 1.0f / g->sum[i % GROUP];
+        const float sum = vsum(g->sum[i % GROUP]);
         float *to = out + row * a->ld_out + h->at;
         for (size_t j = 0; j < a->dim; j++) {
-            to[j] = g->o[i % GROUP * h->wide + j] * norm;
+            to[j] = g->o[i % GROUP * h->wide + j] / sum;
         }
-        lse[h->at / a->dim * (a->T - a->first_query) + row] = g->max[i % GROUP] + logf(g->sum[i % GROUP]);
+        lse[h->at / a->dim * (a->T - a->first_query) + row] = g->max[i % GROUP] + logf(sum);
     }
 }
 
@@ -400,26 +405,25 @@ struct tiles {
     const float *lse, *mean;        /* (n_queries) of the class; mean = dout·out */
 };
 
-INLINE void weights_row(float *restrict p, float *restrict ds, size_t n, float lse, float mean)
-{
-    for (size_t j = 0; j < n; j++) {
-        p[j] = exp_fast(p[j] - lse);
-        ds[j] = p[j] * (ds[j] - mean);
-    }
-}
-
 /* One row's scores become weights, its products dout·v gradients; what r does not hold becomes 0. */
 INLINE void weights_of(float *p, float *ds, struct range r, struct range vectors, float lse, float mean)
 {
-    if (r.from >= r.to) {
-        r.from = r.to = 0;
-    } else {
-        weights_row(p + vectors.from, ds + vectors.from, vectors.to - vectors.from, lse, mean);
+    const vec zero = {0};
+    for (size_t j = 0; j < KEYS; j += VL) {
+        if (j < vectors.from || j >= vectors.to) {
+            *(vec *)(p + j) = *(vec *)(ds + j) = zero;
+            continue;
+        }
+        vec weight = vexp(*(const vec *)(p + j) - lse);
+        vec gradient = weight * (*(const vec *)(ds + j) - mean);
+        if (j < r.from || j + VL > r.to) {
+            const ivec mask = within(j, r.from, r.to);
+            weight = choose(mask, weight, zero);
+            gradient = choose(mask, gradient, zero);
+        }
+        *(vec *)(p + j) = weight;
+        *(vec *)(ds + j) = gradient;
     }
-    memset(p, 0, r.from * sizeof(float));
-    memset(ds, 0, r.from * sizeof(float));
-    memset(p + r.to, 0, (KEYS - r.to) * sizeof(float));
-    memset(ds + r.to, 0, (KEYS - r.to) * sizeof(float));
 }
 
 /* A group of queries: its rows of the tiles, and its dq. Returns whether it sees anything of the block. */
@@ -609,8 +613,13 @@ static void step_head(float *out, const float *q, const float *k, const float *v
     for (size_t s = from; s < a->T; s += step) {
         scores[n++] = scale * dot(q, k + cached(a, ring, s) * a->ld_kv, a->dim);
     }
-    max = row_max(scores, n);
-    sum = row_exp(scores, n, max);
+    for (size_t i = 0; i < n; i++) {
+        max = fmaxf(max, scores[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        scores[i] = exp_fast(scores[i] - max);
+        sum += scores[i];
+    }
     memset(out, 0, a->dim * sizeof(float));
     n = 0;
     for (size_t s = 0; s < n_global; s++) {
