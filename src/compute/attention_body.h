@@ -10,7 +10,6 @@
  *
  * Operands are packed once a head and class:
  *   rows    (n, wide)           wide is dim rounded up to whole vectors, zeros behind
- *   groups  (n/GROUP, dim, GROUP)  GROUP rows transposed: the left operand, read element by element
  *   panels  (n/VL, dim, VL)     VL rows transposed: the right operand of products over dim */
 #ifndef STG_COMPUTE_ATTENTION_BODY_H
 #define STG_COMPUTE_ATTENTION_BODY_H
@@ -44,7 +43,7 @@ struct head {
     size_t n_own, wide;         /* global rows of the class; dim rounded up to whole vectors */
     size_t at;                  /* element of the head in a row */
     struct keys own, foreign;
-    float *q_groups, *dout_groups, *q_rows, *dout_rows, *dq; /* queries; q is scaled by 1/√dim */
+    float *q_rows, *dout_rows, *dq; /* queries, whole groups; q is scaled by 1/√dim */
 };
 
 INLINE size_t up(size_t n, size_t to)
@@ -139,10 +138,10 @@ INLINE void tiles_of(size_t vecs, float *c, size_t ldc, const float *a, const si
     }
 }
 
-/* c (GROUP, vecs·VL) = a·bᵀ over dim: a in groups, b in panels. */
-static __attribute__((noinline)) void scores_tile(float *c, const float *group, const float *panels, size_t vecs, size_t dim)
+/* c (GROUP, vecs·VL) = a·bᵀ over dim: a (GROUP, wide), b in panels. */
+static __attribute__((noinline)) void scores_tile(float *c, const float *a, size_t wide, const float *panels, size_t vecs, size_t dim)
 {
-    tiles_of(vecs, c, KEYS, group, 1, GROUP, panels, VL, dim * VL, dim, 0);
+    tiles_of(vecs, c, KEYS, a, wide, 1, panels, VL, dim * VL, dim, 0);
 }
 
 /* c (GROUP, wide) += a (GROUP,n; KEYS apart) · b (n, wide) */
@@ -157,32 +156,85 @@ static __attribute__((noinline)) void transposed_tile(float *c, const float *a, 
     tiles_of(wide / VL, c, wide, a, 1, KEYS, rows, wide, VL, n, 1);
 }
 
-/* n rows of dim elements, stride apart, times scale, into packs of `size` rows transposed. */
-INLINE void pack_transposed_rows(float *to, const float *from, size_t stride, size_t n, size_t dim, const size_t size, float scale)
+#if VL == 16
+/* x (VL,VL) transposed: at each distance d, blocks of d by d change places. */
+INLINE void transpose(vec x[VL])
 {
-    for (size_t i = 0; i < n; i += size, to += dim * size) {
-        const size_t rows = least(n - i, size);
-        for (size_t r = 0; r < rows; r++) {
-            for (size_t j = 0; j < dim; j++) {
-                to[j * size + r] = from[(i + r) * stride + j] * scale;
+    UNROLL
+    for (int d = VL / 2; d > 0; d /= 2) {
+        const ivec j = IOTA;
+        const ivec odd = (j & d) != 0;
+        const ivec low = (odd & (j - d + VL)) | (~odd & j);
+        const ivec high = (odd & (j + VL)) | (~odd & (j + d));
+        UNROLL
+        for (int i = 0; i < VL; i++) {
+            if ((i & d) == 0) {
+                const vec a = x[i];
+                x[i] = _mm512_permutex2var_ps(a, (__m512i)low, x[i + d]);
+                x[i + d] = _mm512_permutex2var_ps(a, (__m512i)high, x[i + d]);
             }
-        }
-        for (size_t j = 0; j < dim && rows < size; j++) {
-            memset(to + j * size + rows, 0, (size - rows) * sizeof(float));
         }
     }
 }
 
-/* The same into rows of `wide`, up to a whole number of groups. */
+/* A panel of at most VL rows with dim >= VL: whole squares, the last one overlapping the one before. */
+static void pack_panel(float *to, const float *from, size_t stride, size_t rows, size_t dim)
+{
+    for (size_t begin = 0; begin < dim; begin += VL) {
+        const size_t j = least(begin, dim - VL);
+        vec x[VL];
+        UNROLL
+        for (size_t r = 0; r < VL; r++) {
+            x[r] = r < rows ? *(const vec *)(from + r * stride + j) : (vec){0};
+        }
+        transpose(x);
+        UNROLL
+        for (size_t r = 0; r < VL; r++) {
+            *(vec *)(to + (j + r) * VL) = x[r];
+        }
+    }
+}
+#endif
+
+/* n rows of dim elements, stride apart, into panels. */
+static void pack_panels(float *to, const float *from, size_t stride, size_t n, size_t dim)
+{
+    for (size_t i = 0; i < n; i += VL, to += dim * VL, from += VL * stride) {
+        const size_t rows = least(n - i, VL);
+#if VL == 16
+        if (dim >= VL) {
+            pack_panel(to, from, stride, rows, dim);
+            continue;
+        }
+#endif
+        for (size_t r = 0; r < rows; r++) {
+            for (size_t j = 0; j < dim; j++) {
+                to[j * VL + r] = from[r * stride + j];
+            }
+        }
+        for (size_t j = 0; j < dim && rows < VL; j++) {
+            memset(to + j * VL + rows, 0, (VL - rows) * sizeof(float));
+        }
+    }
+}
+
+/* The same into rows of `wide` times scale, up to a whole number of groups. */
 static void pack_rows(float *to, const float *from, size_t stride, size_t n, size_t dim, size_t wide, float scale)
 {
-    for (size_t i = 0; i < n; i++) {
-        for (size_t j = 0; j < dim; j++) {
-            to[i * wide + j] = from[i * stride + j] * scale;
+    for (size_t i = 0; i < n; i++, to += wide, from += stride) {
+        *(vec *)(to + wide - VL) = (vec){0};
+        if (dim < VL) {
+            for (size_t j = 0; j < dim; j++) {
+                to[j] = from[j] * scale;
+            }
+            continue;
         }
-        memset(to + i * wide + dim, 0, (wide - dim) * sizeof(float));
+        for (size_t j = 0; j + VL <= dim; j += VL) {
+            *(vec *)(to + j) = *(const vec *)(from + j) * scale;
+        }
+        *(vec *)(to + dim - VL) = *(const vec *)(from + dim - VL) * scale; /* overlaps the last one */
     }
-    memset(to + n * wide, 0, (up(n, GROUP) - n) * wide * sizeof(float));
+    memset(to, 0, (up(n, GROUP) - n) * wide * sizeof(float));
 }
 
 static float *take(float **scratch, size_t n)
@@ -198,9 +250,9 @@ static size_t attention_scratch(const struct stg_attention *a)
     const size_t wide = up(a->dim, VL);
     const size_t own = up(up(a->T, step) / step, VL); /* rows of the largest class */
     const size_t foreign = step > 1 ? up(a->n_global, VL) : 0;
-    /* Backward needs most: three packs of keys (six of foreign ones, because they are gathered first) and five of queries; a block's dk
+    /* Backward needs most: three packs of keys (six of foreign ones, because they are gathered first) and three of queries; a block's dk
      * and dv; lse and dout·out; two tiles of scores; what rounding adds. attention_step needs a score for each row. */
-    const size_t packs = (8 * own + 6 * foreign + 2 * KEYS) * wide + 2 * own + 2 * QUERIES * KEYS + 20 * 16;
+    const size_t packs = (6 * own + 6 * foreign + 2 * KEYS) * wide + 2 * own + 2 * QUERIES * KEYS + 20 * 16;
     return packs > a->T ? packs : a->T;
 }
 
@@ -238,11 +290,11 @@ static void pack_keys(struct keys *keys, const float *k, const float *v, size_t 
                       float **scratch)
 {
     keys->panels = take(scratch, up(keys->n, VL) * dim);
-    pack_transposed_rows(keys->panels, k, stride, keys->n, dim, VL, 1.0f);
+    pack_panels(keys->panels, k, stride, keys->n, dim);
     if (backward) {
         keys->v_panels = take(scratch, up(keys->n, VL) * dim);
         keys->rows = take(scratch, up(keys->n, GROUP) * wide);
-        pack_transposed_rows(keys->v_panels, v, stride, keys->n, dim, VL, 1.0f);
+        pack_panels(keys->v_panels, v, stride, keys->n, dim);
         pack_rows(keys->rows, k, stride, keys->n, dim, wide, 1.0f);
     } else {
         keys->v_rows = take(scratch, up(keys->n, GROUP) * wide);
@@ -257,12 +309,8 @@ static void head_pack(struct head *h, const float *q, const float *k, const floa
     const float scale = 1.0f / sqrtf((float)a->dim);
     const float *from = q + query_row(h, 0) * a->ld_q + h->at;
     pack_keys(&h->own, k + begin, v + begin, h->step * a->ld_kv, a->dim, h->wide, backward, scratch);
-    h->q_groups = take(scratch, up(h->n_queries, GROUP) * a->dim);
-    pack_transposed_rows(h->q_groups, from, h->step * a->ld_q, h->n_queries, a->dim, GROUP, scale);
-    if (backward) {
-        h->q_rows = take(scratch, up(h->n_queries, GROUP) * h->wide);
-        pack_rows(h->q_rows, from, h->step * a->ld_q, h->n_queries, a->dim, h->wide, scale);
-    }
+    h->q_rows = take(scratch, up(h->n_queries, GROUP) * h->wide);
+    pack_rows(h->q_rows, from, h->step * a->ld_q, h->n_queries, a->dim, h->wide, scale);
     if (h->foreign.n > 0) { /* gathered behind where they are packed to; that part of scratch is free until later */
         float *gathered = *scratch + 4 * up(h->foreign.n, VL) * h->wide;
         gather_foreign(h, gathered, k);
@@ -343,7 +391,7 @@ static void attend_group(const struct head *h, enum span span, size_t i, size_t 
         return;
     }
     const struct range vectors = {r.from / VL * VL, up(r.to, VL)};
-    scores_tile(s + vectors.from, h->q_groups + (i - h->first) * dim, keys->panels + (block + vectors.from) * dim,
+    scores_tile(s + vectors.from, h->q_rows + (i - h->first) * h->wide, h->wide, keys->panels + (block + vectors.from) * dim,
                 (vectors.to - vectors.from) / VL, dim);
     for (size_t j = 0; j < rows; j++) {
         softmax_row(g, j, s + j * KEYS, seen_of_block(h, span, i + j, 1, block), vectors, h->wide);
@@ -441,8 +489,8 @@ static int backward_group(const struct head *h, enum span span, size_t i, size_t
     }
     const struct range vectors = {r.from / VL * VL, up(r.to, VL)};
     const size_t n = (vectors.to - vectors.from) / VL;
-    scores_tile(p + vectors.from, h->q_groups + at * dim, keys->panels + (block + vectors.from) * dim, n, dim);
-    scores_tile(ds + vectors.from, h->dout_groups + at * dim, keys->v_panels + (block + vectors.from) * dim, n, dim);
+    scores_tile(p + vectors.from, h->q_rows + at * h->wide, h->wide, keys->panels + (block + vectors.from) * dim, n, dim);
+    scores_tile(ds + vectors.from, h->dout_rows + at * h->wide, h->wide, keys->v_panels + (block + vectors.from) * dim, n, dim);
     for (size_t j = 0; j < GROUP; j++) {
         const struct range row = j < rows ? seen_of_block(h, span, i + j, 1, block) : (struct range){0, 0};
         weights_of(p + j * KEYS, ds + j * KEYS, row, vectors, j < rows ? t->lse[at + j] : 0.0f, j < rows ? t->mean[at + j] : 0.0f);
@@ -523,10 +571,8 @@ static void backward_pack(struct head *h, float *lse_to, float *mean, const floa
     const struct stg_attention *a = h->a;
     const size_t n = h->n_queries;
     const float *from = dout + query_row(h, 0) * a->ld_out + h->at;
-    h->dout_groups = take(scratch, up(n, GROUP) * a->dim);
     h->dout_rows = take(scratch, up(n, GROUP) * h->wide);
     h->dq = take(scratch, up(n, GROUP) * h->wide);
-    pack_transposed_rows(h->dout_groups, from, h->step * a->ld_out, n, a->dim, GROUP, 1.0f);
     pack_rows(h->dout_rows, from, h->step * a->ld_out, n, a->dim, h->wide, 1.0f);
     memset(h->dq, 0, up(n, GROUP) * h->wide * sizeof(float));
     for (size_t i = 0; i < n; i++) {
