@@ -85,12 +85,24 @@ static void bf16_pack_transposed(uint16_t *packed, const float *w, size_t ldw, s
     bf16_pack_any(packed, w, 1, ldw, K, N);
 }
 
+/* As to_bf16, but what is smaller than the smallest normal number may become 0, as the products take it anyway. */
+INLINE void round_row(uint16_t *to, const float *from, size_t n)
+{
+    size_t i = 0;
+#if HAS_BF16
+    for (; i + 2 * VL <= n; i += 2 * VL) {
+        _mm512_storeu_si512(to + i, (__m512i)_mm512_cvtne2ps_pbh(*(const vec *)(from + i + VL), *(const vec *)(from + i)));
+    }
+#endif
+    to_bf16(to + i, from + i, n - i);
+}
+
 /* Rows of x (n, K), rounded, as pairs: element (r,k) in the pair r·stride + k/2. An odd K gets a zero neighbour. */
-static void bf16_rows(uint32_t *to, size_t stride, const float *x, size_t ldx, size_t n, size_t K)
+static void bf16_rows(float *to, size_t stride, const float *x, size_t ldx, size_t n, size_t K)
 {
     for (size_t r = 0; r < n; r++) {
-        uint16_t *row = (uint16_t *)(to + r * stride);
-        to_bf16(row, x + r * ldx, K);
+        uint16_t *row = (uint16_t *)(void *)(to + r * stride);
+        round_row(row, x + r * ldx, K);
         if (K % 2 != 0) {
             row[K] = 0;
         }
@@ -98,7 +110,7 @@ static void bf16_rows(uint32_t *to, size_t stride, const float *x, size_t ldx, s
 }
 
 /* out (rows, width <= BF16_PANEL) = [out +] x·panel; x: rows of n pairs, n apart. rows is a constant at each call. */
-INLINE void bf16_block(const size_t rows, float *out, size_t ld_out, const uint32_t *x, const uint32_t *panel, size_t n, size_t width,
+INLINE void bf16_block(const size_t rows, float *out, size_t ld_out, const float *x, const float *panel, size_t n, size_t width,
                        int accumulate)
 {
     float narrow[ROWS * BF16_PANEL];
@@ -119,7 +131,7 @@ INLINE void bf16_block(const size_t rows, float *out, size_t ld_out, const uint3
         const pairs w1 = *(const pairs *)(panel + VL);
         UNROLL
         for (size_t r = 0; r < rows; r++) {
-            const pairs v = (pairs){0} + x[r * n + k];
+            const pairs v = (pairs)spread(x[r * n + k]);
             acc[r][0] = add_pairs(acc[r][0], v, w0);
             acc[r][1] = add_pairs(acc[r][1], v, w1);
         }
@@ -135,7 +147,7 @@ INLINE void bf16_block(const size_t rows, float *out, size_t ld_out, const uint3
 }
 
 /* Whole groups of rows with the wide block, the rest with the narrowest ones that hold them. */
-static void bf16_panel(float *out, size_t ld_out, const uint32_t *x, const uint32_t *panel, size_t rows, size_t n, size_t width,
+static void bf16_panel(float *out, size_t ld_out, const float *x, const float *panel, size_t rows, size_t n, size_t width,
                        int accumulate)
 {
     while (rows > 0) {
@@ -161,7 +173,7 @@ static void bf16_panel(float *out, size_t ld_out, const uint32_t *x, const uint3
 static void bf16_rows_product(float *out, size_t ld_out, const float *x, size_t ldx, const uint16_t *packed, size_t B, size_t K, size_t N,
                               int accumulate)
 {
-    uint32_t buffer[BF16_BUFFER] __attribute__((aligned(64)));
+    float buffer[BF16_BUFFER] __attribute__((aligned(64)));
     const size_t n_pairs = (K + 1) / 2;
     const size_t depth = n_pairs < BF16_BUFFER / ROWS ? n_pairs : BF16_BUFFER / ROWS; /* pairs summed over at once */
     for (size_t k = 0; k < n_pairs; k += depth) {
@@ -171,7 +183,7 @@ static void bf16_rows_product(float *out, size_t ld_out, const float *x, size_t 
             const size_t rows = B - b < most ? B - b : most;
             bf16_rows(buffer, n, x + b * ldx + 2 * k, ldx, rows, K - 2 * k < 2 * n ? K - 2 * k : 2 * n);
             for (size_t n0 = 0; n0 < N; n0 += BF16_PANEL) {
-                const uint32_t *panel = (const uint32_t *)(const void *)packed + (n0 / BF16_PANEL * n_pairs + k) * BF16_PANEL;
+                const float *panel = (const float *)(const void *)packed + (n0 / BF16_PANEL * n_pairs + k) * BF16_PANEL;
                 const size_t width = N - n0 < BF16_PANEL ? N - n0 : BF16_PANEL;
                 bf16_panel(out + b * ld_out + n0, ld_out, buffer, panel, rows, n, width, accumulate || k > 0);
             }
@@ -193,7 +205,7 @@ INLINE void gradient_tile(float *c, size_t ldc, const float *x, const float *dy,
     for (size_t m = 0; m < n; m++, x += ROWS, dy += GRADIENT_N) {
         UNROLL
         for (size_t r = 0; r < ROWS; r++) {
-            const vec v = (vec){0} + x[r];
+            const vec v = spread(x[r]);
             UNROLL
             for (size_t j = 0; j < 3; j++) {
                 const vec w = *(const vec *)(dy + j * VL);
@@ -230,6 +242,25 @@ static void gradient_edge(float *c, size_t ldc, const float *x, const float *dy,
     }
 }
 
+#if HAS_BF16
+/* Two rows of `width` elements as pairs. */
+INLINE void pair_rows(float *to, const float *a, const float *b, const size_t width)
+{
+    if (width == VL / 2) {
+        const __m256i both = (__m256i)_mm256_cvtne2ps_pbh(_mm256_loadu_ps(b), _mm256_loadu_ps(a));
+        const __m256i order = _mm256_setr_epi16(0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
+        _mm256_storeu_si256((__m256i *)(void *)to, _mm256_permutexvar_epi16(order, both));
+        return;
+    }
+    const __m512i order = _mm512_mask_blend_epi16(0xaaaaaaaau, (__m512i)(ivec)IOTA, (__m512i)(((ivec)IOTA + 16) << 16));
+    UNROLL
+    for (size_t j = 0; j < width; j += VL) {
+        const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(*(const vec *)(b + j), *(const vec *)(a + j));
+        _mm512_storeu_si512(to + j, _mm512_permutexvar_epi16(order, both));
+    }
+}
+#endif
+
 /* One row of `width` elements, of which `there` exist: a and, in bf16, its neighbour b (NULL: zeros). */
 INLINE void gradient_pack_row(float *to, const float *a, const float *b, size_t there, const size_t width, const int bf16)
 {
@@ -244,6 +275,12 @@ INLINE void gradient_pack_row(float *to, const float *a, const float *b, size_t 
         memcpy(to, a, there * sizeof(float));
         return;
     }
+#if HAS_BF16
+    if (there == width && b != NULL) {
+        pair_rows(to, a, b, width);
+        return;
+    }
+#endif
     for (size_t j = 0; j < there; j++) {
         bits[j] = stg_to_bf16(a[j]) | (b == NULL ? 0 : (uint32_t)stg_to_bf16(b[j]) << 16);
     }
