@@ -170,6 +170,31 @@ static void bf16_panel(float *out, size_t ld_out, const float *x, const float *p
     }
 }
 
+/* One row by four panels, panel_stride apart, as block_of_one_row() does. */
+static void bf16_one_row(float *out, const float *x, const float *panels, size_t panel_stride, size_t n, int accumulate)
+{
+    vec acc[4][2];
+    UNROLL
+    for (size_t p = 0; p < 4; p++) {
+        acc[p][0] = accumulate ? *(const vec *)(out + p * BF16_PANEL) : (vec){0};
+        acc[p][1] = accumulate ? *(const vec *)(out + p * BF16_PANEL + VL) : (vec){0};
+    }
+    for (size_t k = 0; k < n; k++) {
+        const pairs v = (pairs)spread(x[k]);
+        UNROLL
+        for (size_t p = 0; p < 4; p++) {
+            const float *w = panels + p * panel_stride + k * BF16_PANEL;
+            acc[p][0] = add_pairs(acc[p][0], v, *(const pairs *)w);
+            acc[p][1] = add_pairs(acc[p][1], v, *(const pairs *)(w + VL));
+        }
+    }
+    UNROLL
+    for (size_t p = 0; p < 4; p++) {
+        *(vec *)(out + p * BF16_PANEL) = acc[p][0];
+        *(vec *)(out + p * BF16_PANEL + VL) = acc[p][1];
+    }
+}
+
 static void bf16_rows_product(float *out, size_t ld_out, const float *x, size_t ldx, const uint16_t *packed, size_t B, size_t K, size_t N,
                               int accumulate)
 {
@@ -182,8 +207,12 @@ static void bf16_rows_product(float *out, size_t ld_out, const float *x, size_t 
         for (size_t b = 0; b < B; b += most) {
             const size_t rows = B - b < most ? B - b : most;
             bf16_rows(buffer, n, x + b * ldx + 2 * k, ldx, rows, K - 2 * k < 2 * n ? K - 2 * k : 2 * n);
-            for (size_t n0 = 0; n0 < N; n0 += BF16_PANEL) {
-                const float *panel = (const float *)(const void *)packed + (n0 / BF16_PANEL * n_pairs + k) * BF16_PANEL;
+            const float *panel = (const float *)(const void *)packed + k * BF16_PANEL;
+            size_t n0 = 0;
+            for (; rows == 1 && n0 + 4 * BF16_PANEL <= N; n0 += 4 * BF16_PANEL, panel += 4 * n_pairs * BF16_PANEL) {
+                bf16_one_row(out + b * ld_out + n0, buffer, panel, n_pairs * BF16_PANEL, n, accumulate || k > 0);
+            }
+            for (; n0 < N; n0 += BF16_PANEL, panel += n_pairs * BF16_PANEL) {
                 const size_t width = N - n0 < BF16_PANEL ? N - n0 : BF16_PANEL;
                 bf16_panel(out + b * ld_out + n0, ld_out, buffer, panel, rows, n, width, accumulate || k > 0);
             }
