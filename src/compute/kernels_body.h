@@ -322,10 +322,13 @@ static double square_sum(const float *x, size_t n)
 static void adam(float *restrict value, float *restrict moment1, float *restrict moment2, const float *restrict gradient, size_t n,
                  float scale, float beta1, float beta2, float rate, float root_correction, float epsilon)
 {
+    /* Were it known that these are 1 − beta, reordering could turn the sums into differences of near numbers. */
+    const float fresh1 = opaque(1.0f - beta1);
+    const float fresh2 = opaque(1.0f - beta2);
     for (size_t i = 0; i < n; i++) {
         const float g = gradient[i] * scale;
-        const float m = beta1 * moment1[i] + (1.0f - beta1) * g;
-        const float v = beta2 * moment2[i] + (1.0f - beta2) * g * g;
+        const float m = beta1 * moment1[i] + fresh1 * g;
+        const float v = beta2 * moment2[i] + fresh2 * g * g;
         moment1[i] = m;
         moment2[i] = v;
         value[i] -= rate * m / (sqrtf(v) * root_correction + epsilon);

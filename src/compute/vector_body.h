@@ -41,6 +41,13 @@ INLINE vec spread(float x)
     return v;
 }
 
+/* x, of which the compiler knows nothing. */
+INLINE float opaque(float x)
+{
+    __asm__("" : "+x"(x));
+    return x;
+}
+
 INLINE float vmax_of(vec x)
 {
     float max = x[0];
