@@ -1,5 +1,5 @@
 /* LSTM engine: gradients against finite differences, values against PyTorch's, streams against batches, threads. */
-#include "nn/lstm.h"
+#include "nn/net.h"
 
 #include "base/memory.h"
 #include "nn/lstm_internal.h"
@@ -17,7 +17,7 @@
 
 enum { ROWS = 24, SEQUENCES = 4, FIELDS = 2, OUTPUTS = 11 };
 
-static const struct stg_lstm_shape small = {
+static const struct stg_net_shape small = {
     .n_tables = FIELDS,
     .table_rows = {OUTPUTS, 3},
     .table_dim = {5, 3},
@@ -43,13 +43,13 @@ static void assert_near(double a, double b, double tolerance, const char *what, 
 }
 
 struct batch {
-    struct stg_lstm_sequence sequences[SEQUENCES];
+    struct stg_net_sequence sequences[SEQUENCES];
     uint32_t *ids, *targets;
     double *scalars;
 };
 
 /* Sequences of the given lengths; every fifth target is not scored. */
-static void batch_make(struct batch *b, const struct stg_lstm_shape *shape, const size_t lengths[SEQUENCES])
+static void batch_make(struct batch *b, const struct stg_net_shape *shape, const size_t lengths[SEQUENCES])
 {
     struct stg_rng rng;
     size_t n = 0;
@@ -67,10 +67,10 @@ static void batch_make(struct batch *b, const struct stg_lstm_shape *shape, cons
         for (size_t f = 0; f < shape->n_waves; f++) {
             b->scalars[i * shape->n_waves + f] = (double)stg_rng_below(&rng, 100000);
         }
-        b->targets[i] = i % 5 == 4 ? STG_LSTM_UNSCORED : (uint32_t)stg_rng_below(&rng, shape->outputs);
+        b->targets[i] = i % 5 == 4 ? STG_NET_UNSCORED : (uint32_t)stg_rng_below(&rng, shape->outputs);
     }
     for (size_t s = 0, at = 0; s < SEQUENCES; at += lengths[s++]) {
-        b->sequences[s] = (struct stg_lstm_sequence){lengths[s], b->ids + at * shape->n_tables, b->scalars + at * shape->n_waves,
+        b->sequences[s] = (struct stg_net_sequence){lengths[s], b->ids + at * shape->n_tables, b->scalars + at * shape->n_waves,
                                                      b->targets + at};
     }
 }
@@ -82,35 +82,35 @@ static void batch_free(struct batch *b)
     stg_mem_free(b->scalars);
 }
 
-static struct stg_lstm *model_make(const struct stg_lstm_shape *shape, bool training)
+static struct stg_net *model_make(const struct stg_net_shape *shape, bool training)
 {
-    struct stg_lstm *m = NULL;
+    struct stg_net *m = NULL;
     struct stg_rng rng;
     stg_rng_seed(&rng, 3);
-    must(stg_lstm_new(&m, shape, training));
-    stg_lstm_init(m, &rng);
-    must(stg_lstm_updated(m));
+    must(stg_net_new(&m, &stg_net_lstm, shape, training));
+    stg_net_init(m, &rng);
+    must(stg_net_updated(m));
     return m;
 }
 
 /* The mean objective of a pass with backward's dropout. */
-static double objective(struct stg_lstm *m, const struct batch *b, double smoothing, struct stg_pool *pool)
+static double objective(struct stg_net *m, const struct batch *b, double smoothing, struct stg_pool *pool)
 {
-    struct stg_lstm_loss loss;
-    must(stg_lstm_updated(m));
-    must(stg_lstm_pass(m, b->sequences, SEQUENCES, smoothing, 77, true, pool, &loss));
+    struct stg_net_loss loss;
+    must(stg_net_updated(m));
+    must(stg_net_pass(m, b->sequences, SEQUENCES, smoothing, 77, true, pool, &loss));
     return loss.objective / (double)loss.n;
 }
 
 /* Every parameter of the net, by central differences. */
 static void check_gradients(float dropout, double smoothing)
 {
-    struct stg_lstm_shape shape = small;
+    struct stg_net_shape shape = small;
     struct batch b;
     shape.dropout = dropout;
     batch_make(&b, &shape, (const size_t[]){7, 1, 9, 7});
-    struct stg_lstm *m = model_make(&shape, true);
-    struct stg_params *p = stg_lstm_params(m);
+    struct stg_net *m = model_make(&shape, true);
+    struct stg_params *p = stg_net_params(m);
     float *gradient = NULL;
     objective(m, &b, smoothing, NULL);
     must(stg_mem_dup(&gradient, p->gradient, p->size * sizeof *gradient));
@@ -131,7 +131,7 @@ static void check_gradients(float dropout, double smoothing)
         }
     }
     stg_mem_free(gradient);
-    stg_lstm_free(m);
+    stg_net_free(m);
     batch_free(&b);
 }
 
@@ -156,24 +156,24 @@ static void gradients_with_dropout(void **state)
 static void dropout_depends_on_the_seed_alone(void **state)
 {
     (void)state;
-    struct stg_lstm_shape shape = small;
-    struct stg_lstm_loss loss[3];
-    struct stg_lstm_loss plain[2];
+    struct stg_net_shape shape = small;
+    struct stg_net_loss loss[3];
+    struct stg_net_loss plain[2];
     struct batch b;
     shape.dropout = 0.4f;
     batch_make(&b, &shape, (const size_t[]){7, 1, 9, 7});
-    struct stg_lstm *m = model_make(&shape, true);
+    struct stg_net *m = model_make(&shape, true);
     for (size_t i = 0; i < 3; i++) {
-        must(stg_lstm_pass(m, b.sequences, SEQUENCES, 0, i == 2 ? 2 : 1, true, NULL, &loss[i]));
+        must(stg_net_pass(m, b.sequences, SEQUENCES, 0, i == 2 ? 2 : 1, true, NULL, &loss[i]));
     }
     assert_true(loss[0].loss == loss[1].loss);
     assert_true(loss[0].loss != loss[2].loss);
     for (size_t i = 0; i < 2; i++) { /* without backward there is no dropout */
-        must(stg_lstm_pass(m, b.sequences, SEQUENCES, 0, i, false, NULL, &plain[i]));
+        must(stg_net_pass(m, b.sequences, SEQUENCES, 0, i, false, NULL, &plain[i]));
     }
     assert_true(plain[0].loss == plain[1].loss);
     assert_true(plain[0].loss != loss[0].loss);
-    stg_lstm_free(m);
+    stg_net_free(m);
     batch_free(&b);
 }
 
@@ -181,17 +181,17 @@ static void threads_do_not_change_the_result(void **state)
 {
     (void)state;
     struct stg_pool *pool = NULL;
-    struct stg_lstm_loss one;
-    struct stg_lstm_loss two;
+    struct stg_net_loss one;
+    struct stg_net_loss two;
     struct batch b;
     float *gradient = NULL;
     must(stg_pool_new(&pool, 2));
     batch_make(&b, &small, (const size_t[]){ROWS, 1, 9, 7});
-    struct stg_lstm *m = model_make(&small, true);
-    struct stg_params *p = stg_lstm_params(m);
-    must(stg_lstm_pass(m, b.sequences, SEQUENCES, 0.1, 1, true, NULL, &one));
+    struct stg_net *m = model_make(&small, true);
+    struct stg_params *p = stg_net_params(m);
+    must(stg_net_pass(m, b.sequences, SEQUENCES, 0.1, 1, true, NULL, &one));
     must(stg_mem_dup(&gradient, p->gradient, p->size * sizeof *gradient));
-    must(stg_lstm_pass(m, b.sequences, SEQUENCES, 0.1, 1, true, pool, &two));
+    must(stg_net_pass(m, b.sequences, SEQUENCES, 0.1, 1, true, pool, &two));
     assert_near(one.loss, two.loss, 1e-4, "loss of threads", 2);
     assert_near(one.objective, two.objective, 1e-4, "objective of threads", 2);
     assert_int_equal(one.n, two.n);
@@ -199,11 +199,11 @@ static void threads_do_not_change_the_result(void **state)
     for (size_t i = 0; i < p->size; i++) {
         assert_near((double)gradient[i], (double)p->gradient[i], 1e-6, "gradient of threads", i);
     }
-    must(stg_lstm_pass(m, b.sequences, 1, 0.1, 1, true, pool, &two)); /* a thread without work */
-    must(stg_lstm_pass(m, b.sequences, 0, 0.1, 1, true, pool, &two)); /* none with work */
+    must(stg_net_pass(m, b.sequences, 1, 0.1, 1, true, pool, &two)); /* a thread without work */
+    must(stg_net_pass(m, b.sequences, 0, 0.1, 1, true, pool, &two)); /* none with work */
     assert_int_equal(two.n, 0);
     stg_mem_free(gradient);
-    stg_lstm_free(m);
+    stg_net_free(m);
     stg_pool_free(pool);
     batch_free(&b);
 }
@@ -211,40 +211,40 @@ static void threads_do_not_change_the_result(void **state)
 static void the_papers_shape_has_its_parameters(void **state)
 {
     (void)state;
-    const struct stg_lstm_shape paper = {
+    const struct stg_net_shape paper = {
         .n_tables = 4, .table_rows = {95, 58, 3, 3}, .table_dim = {48, 48, 12, 12}, .n_waves = 4, .wave_dim = 12,
         .layers = 2, .hidden = 256, .outputs = 95,
     };
-    struct stg_lstm *m = NULL;
-    must(stg_lstm_new(&m, &paper, false));
-    assert_int_equal(stg_lstm_params(m)->n_values, 994391);
-    stg_lstm_free(m);
+    struct stg_net *m = NULL;
+    must(stg_net_new(&m, &stg_net_lstm, &paper, false));
+    assert_int_equal(stg_net_params(m)->n_values, 994391);
+    stg_net_free(m);
 }
 
 static void impossible_shapes_are_refused(void **state)
 {
     (void)state;
-    struct stg_lstm *m = NULL;
-    struct stg_lstm_shape s;
+    struct stg_net *m = NULL;
+    struct stg_net_shape s;
     for (int i = 0; i < 8; i++) {
         s = small;
-        s.n_tables = i == 0 ? STG_LSTM_MAX_TABLES + 1 : s.n_tables;
+        s.n_tables = i == 0 ? STG_NET_MAX_TABLES + 1 : s.n_tables;
         s.hidden = i == 1 ? 12 : i == 2 ? 0 : s.hidden;
-        s.layers = i == 3 ? STG_LSTM_MAX_LAYERS + 1 : s.layers;
+        s.layers = i == 3 ? STG_NET_MAX_LAYERS + 1 : s.layers;
         s.outputs = i == 4 ? 1 : s.outputs;
         s.dropout = i == 5 ? 1.0f : 0.0f;
-        s.wave_dim = i == 6 ? 3 : i == 7 ? STG_LSTM_MAX_WAVE_DIM + 2 : s.wave_dim;
-        assert_int_equal(stg_lstm_new(&m, &s, false), STG_ERR_USAGE);
+        s.wave_dim = i == 6 ? 3 : i == 7 ? STG_NET_MAX_WAVE_DIM + 2 : s.wave_dim;
+        assert_int_equal(stg_net_new(&m, &stg_net_lstm, &s, false), STG_ERR_USAGE);
         assert_null(m);
     }
 }
 
-static void score(const struct stg_lstm *m, const struct batch *b, float *const *to)
+static void score(const struct stg_net *m, const struct batch *b, float *const *to)
 {
-    struct stg_lstm_run *run = NULL;
-    must(stg_lstm_run_new(m, &run));
-    must(stg_lstm_score(m, run, b->sequences, SEQUENCES, to));
-    stg_lstm_run_free(run);
+    struct stg_net_work *run = NULL;
+    must(stg_net_work_new(m, &run));
+    must(stg_net_score(m, run, b->sequences, SEQUENCES, to));
+    stg_net_work_free(run);
 }
 
 /* Batch scores, the loss of a pass and a stream fed row by row are the same surprisals. */
@@ -255,17 +255,17 @@ static void streams_and_batches_agree(void **state)
     struct batch b;
     static float surprisal[SEQUENCES][LONG];
     float *const to[SEQUENCES] = {surprisal[0], surprisal[1], surprisal[2], surprisal[3]};
-    struct stg_lstm_run *run = NULL;
-    struct stg_lstm_loss loss;
+    struct stg_net_work *run = NULL;
+    struct stg_net_loss loss;
     float *stream[SEQUENCES];
     float log_p[SEQUENCES * OUTPUTS];
     double total = 0;
     batch_make(&b, &small, (const size_t[]){LONG, 1, 129, LONG});
-    struct stg_lstm *m = model_make(&small, true);
+    struct stg_net *m = model_make(&small, true);
     score(m, &b, to);
-    must(stg_lstm_run_new(m, &run));
+    must(stg_net_work_new(m, &run));
     for (size_t s = 0; s < SEQUENCES; s++) {
-        must(stg_mem_zeroed(&stream[s], stg_lstm_state_size(m), sizeof(float)));
+        must(stg_mem_zeroed(&stream[s], stg_net_state_size(m), sizeof(float)));
     }
     for (size_t t = 0; t < LONG; t++) {
         float *states[SEQUENCES];
@@ -282,22 +282,22 @@ static void streams_and_batches_agree(void **state)
                 which[n++] = s;
             }
         }
-        must(stg_lstm_step(m, run, states, n, ids, scalars));
-        must(stg_lstm_predict(m, run, readable, n, log_p));
+        must(stg_net_step(m, run, states, n, ids, scalars));
+        must(stg_net_predict(m, run, readable, n, log_p));
         for (size_t i = 0; i < n; i++) {
             const uint32_t target = b.sequences[which[i]].target[t];
-            const double expected = target == STG_LSTM_UNSCORED ? 0.0 : -(double)log_p[i * OUTPUTS + target];
+            const double expected = target == STG_NET_UNSCORED ? 0.0 : -(double)log_p[i * OUTPUTS + target];
             assert_near((double)surprisal[which[i]][t], expected, 1e-4, "surprisal of row", t);
             total += expected;
         }
     }
-    must(stg_lstm_pass(m, b.sequences, SEQUENCES, 0, 0, false, NULL, &loss));
+    must(stg_net_pass(m, b.sequences, SEQUENCES, 0, 0, false, NULL, &loss));
     assert_near(loss.loss, total, 1e-5 * total, "loss", 0);
     for (size_t s = 0; s < SEQUENCES; s++) {
         stg_mem_free(stream[s]);
     }
-    stg_lstm_run_free(run);
-    stg_lstm_free(m);
+    stg_net_work_free(run);
+    stg_net_free(m);
     batch_free(&b);
 }
 
@@ -309,7 +309,7 @@ static void the_future_changes_nothing_before_it(void **state)
     float after[SEQUENCES][ROWS];
     struct batch b;
     batch_make(&b, &small, (const size_t[]){ROWS, ROWS, ROWS, ROWS});
-    struct stg_lstm *m = model_make(&small, false);
+    struct stg_net *m = model_make(&small, false);
     score(m, &b, (float *const[]){before[0], before[1], before[2], before[3]});
     for (size_t s = 0; s < SEQUENCES; s++) {
         for (size_t t = CUT; t < ROWS; t++) {
@@ -323,7 +323,7 @@ static void the_future_changes_nothing_before_it(void **state)
         assert_memory_equal(before[s], after[s], CUT * sizeof(float));
         assert_true(memcmp(before[s] + CUT, after[s] + CUT, (ROWS - CUT) * sizeof(float)) != 0);
     }
-    stg_lstm_free(m);
+    stg_net_free(m);
     batch_free(&b);
 }
 
@@ -331,42 +331,42 @@ static void the_future_changes_nothing_before_it(void **state)
 static void long_sequences_run_in_segments(void **state)
 {
     (void)state;
-    struct stg_lstm_loss trained;
-    struct stg_lstm_loss scored;
+    struct stg_net_loss trained;
+    struct stg_net_loss scored;
     struct batch b;
     batch_make(&b, &small, (const size_t[]){STG_LSTM_BPTT + 700, 1, STG_LSTM_BPTT, 2 * STG_LSTM_BPTT + 1});
-    struct stg_lstm *m = model_make(&small, true);
-    must(stg_lstm_pass(m, b.sequences, SEQUENCES, 0, 0, true, NULL, &trained));
-    must(stg_lstm_pass(m, b.sequences, SEQUENCES, 0, 0, false, NULL, &scored));
+    struct stg_net *m = model_make(&small, true);
+    must(stg_net_pass(m, b.sequences, SEQUENCES, 0, 0, true, NULL, &trained));
+    must(stg_net_pass(m, b.sequences, SEQUENCES, 0, 0, false, NULL, &scored));
     assert_int_equal(trained.n, scored.n);
     assert_near(trained.loss, scored.loss, 1e-5 * scored.loss, "loss", 0);
-    for (size_t i = 0; i < stg_lstm_params(m)->size; i++) {
-        assert_true(isfinite(stg_lstm_params(m)->gradient[i]));
+    for (size_t i = 0; i < stg_net_params(m)->size; i++) {
+        assert_true(isfinite(stg_net_params(m)->gradient[i]));
     }
-    stg_lstm_free(m);
+    stg_net_free(m);
     batch_free(&b);
 }
 
 static void a_pass_without_memory_fails_cleanly(void **state)
 {
     (void)state;
-    struct stg_lstm_loss loss;
+    struct stg_net_loss loss;
     struct batch b;
     enum stg_status status = STG_ERR_MEMORY;
     batch_make(&b, &small, (const size_t[]){7, 1, 9, 7});
     uint64_t n = 0;
     for (; status != STG_OK && n < 1000; n++) {
-        struct stg_lstm *m = NULL;
+        struct stg_net *m = NULL;
         stg_mem_fail_at(n + 1);
-        status = stg_lstm_new(&m, &small, true);
+        status = stg_net_new(&m, &stg_net_lstm, &small, true);
         if (status == STG_OK) {
-            status = stg_lstm_pass(m, b.sequences, SEQUENCES, 0, 0, true, NULL, &loss);
+            status = stg_net_pass(m, b.sequences, SEQUENCES, 0, 0, true, NULL, &loss);
         }
         stg_mem_fail_at(0);
         if (status != STG_OK) {
             assert_int_equal(status, STG_ERR_MEMORY);
         }
-        stg_lstm_free(m);
+        stg_net_free(m);
     }
     assert_int_equal(status, STG_OK);
     assert_true(n > 20);
@@ -442,22 +442,22 @@ static void compare_params(const struct stg_params *p, const float *array, const
     }
 }
 
-static struct stg_lstm *fixture_model(struct stg_lstm_sequence sequences[3])
+static struct stg_net *fixture_model(struct stg_net_sequence sequences[3])
 {
     static uint32_t ids[FIXTURE_ROWS * FIELDS];
     static uint32_t targets[FIXTURE_ROWS];
     static double scalars[FIXTURE_ROWS];
     static const size_t lengths[] = {7, 5, 1};
     double read[512];
-    struct stg_lstm *m = model_make(&small, true);
-    struct stg_params *p = stg_lstm_params(m);
+    struct stg_net *m = model_make(&small, true);
+    struct stg_params *p = stg_net_params(m);
     for (size_t i = 0; i < p->n; i++) {
         values(read, p->table[i].rows * p->table[i].cols, "value.", p->table[i].name);
         for (size_t j = 0; j < p->table[i].rows * p->table[i].cols; j++) {
             stg_params_value(p, i)[j] = (float)read[j];
         }
     }
-    must(stg_lstm_updated(m));
+    must(stg_net_updated(m));
     values(scalars, FIXTURE_ROWS, "", "scalars");
     values(read, FIXTURE_ROWS * FIELDS, "", "ids");
     for (size_t i = 0; i < FIXTURE_ROWS * FIELDS; i++) {
@@ -465,10 +465,10 @@ static struct stg_lstm *fixture_model(struct stg_lstm_sequence sequences[3])
     }
     values(read, FIXTURE_ROWS, "", "target");
     for (size_t i = 0; i < FIXTURE_ROWS; i++) {
-        targets[i] = read[i] < 0 ? STG_LSTM_UNSCORED : (uint32_t)read[i];
+        targets[i] = read[i] < 0 ? STG_NET_UNSCORED : (uint32_t)read[i];
     }
     for (size_t s = 0, at = 0; s < 3; at += lengths[s++]) {
-        sequences[s] = (struct stg_lstm_sequence){lengths[s], ids + at * FIELDS, scalars + at, targets + at};
+        sequences[s] = (struct stg_net_sequence){lengths[s], ids + at * FIELDS, scalars + at, targets + at};
     }
     return m;
 }
@@ -476,67 +476,67 @@ static struct stg_lstm *fixture_model(struct stg_lstm_sequence sequences[3])
 static void scores_are_those_of_pytorch(void **state)
 {
     (void)state;
-    struct stg_lstm_sequence sequences[3];
-    struct stg_lstm_run *run = NULL;
+    struct stg_net_sequence sequences[3];
+    struct stg_net_work *run = NULL;
     float surprisal[FIXTURE_ROWS];
     float log_p[OUTPUTS];
     double expected[FIXTURE_ROWS * OUTPUTS];
-    struct stg_lstm *m = fixture_model(sequences);
+    struct stg_net *m = fixture_model(sequences);
     float *lstm_state = NULL;
-    must(stg_lstm_run_new(m, &run));
-    must(stg_lstm_score(m, run, sequences, 3, (float *const[]){surprisal, surprisal + 7, surprisal + 12}));
+    must(stg_net_work_new(m, &run));
+    must(stg_net_score(m, run, sequences, 3, (float *const[]){surprisal, surprisal + 7, surprisal + 12}));
     values(expected, FIXTURE_ROWS, "", "surprisal");
     for (size_t i = 0; i < FIXTURE_ROWS; i++) {
         assert_near((double)surprisal[i], expected[i], 1e-4 * expected[i], "surprisal", i);
     }
     values(expected, FIXTURE_ROWS * OUTPUTS, "", "log_p");
-    must(stg_mem_zeroed(&lstm_state, stg_lstm_state_size(m), sizeof(float)));
+    must(stg_mem_zeroed(&lstm_state, stg_net_state_size(m), sizeof(float)));
     for (size_t t = 0; t < 7; t++) {
-        must(stg_lstm_step(m, run, &lstm_state, 1, sequences[0].ids + t * FIELDS, sequences[0].scalars + t));
-        must(stg_lstm_predict(m, run, (const float *const[]){lstm_state}, 1, log_p));
+        must(stg_net_step(m, run, &lstm_state, 1, sequences[0].ids + t * FIELDS, sequences[0].scalars + t));
+        must(stg_net_predict(m, run, (const float *const[]){lstm_state}, 1, log_p));
         for (size_t v = 0; v < OUTPUTS; v++) {
             assert_near((double)log_p[v], expected[t * OUTPUTS + v], 1e-4 * fabs(expected[t * OUTPUTS + v]), "log p", t);
         }
     }
     stg_mem_free(lstm_state);
-    stg_lstm_run_free(run);
-    stg_lstm_free(m);
+    stg_net_work_free(run);
+    stg_net_free(m);
 }
 
 static void training_is_that_of_pytorch(void **state)
 {
     (void)state;
     enum { STEPS = 5 };
-    struct stg_lstm_sequence sequences[3];
-    struct stg_lstm *m = fixture_model(sequences);
-    struct stg_params *p = stg_lstm_params(m);
+    struct stg_net_sequence sequences[3];
+    struct stg_net *m = fixture_model(sequences);
+    struct stg_params *p = stg_net_params(m);
     struct stg_adam adam = {.rate = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 0.1};
-    struct stg_lstm_loss loss;
+    struct stg_net_loss loss;
     double expected[1];
     double norms[STEPS];
     values(expected, 1, "", "objective");
     values(norms, STEPS, "", "norms");
     for (size_t i = 0; i < STEPS; i++) {
         double norm;
-        must(stg_lstm_pass(m, sequences, 3, 0.1, 0, true, NULL, &loss));
+        must(stg_net_pass(m, sequences, 3, 0.1, 0, true, NULL, &loss));
         if (i == 0) {
             assert_near(loss.objective / (double)loss.n, expected[0], 1e-4 * expected[0], "objective", 0);
             compare_params(p, p->gradient, "gradient.", 1e-7);
         }
         must(stg_adam_update(&adam, p, &norm));
         assert_near(norm, norms[i], 1e-4 * norms[i], "norm of step", i);
-        must(stg_lstm_updated(m));
+        must(stg_net_updated(m));
     }
     /* Adam divides by the gradient's size: where that is 1e-6, so is what float leaves of it after two layers. */
     compare_params(p, p->value, "after.", 1e-4);
-    stg_lstm_free(m);
+    stg_net_free(m);
 }
 
 static void a_gradient_that_is_not_finite_changes_nothing(void **state)
 {
     (void)state;
-    struct stg_lstm *m = model_make(&small, true);
-    struct stg_params *p = stg_lstm_params(m);
+    struct stg_net *m = model_make(&small, true);
+    struct stg_params *p = stg_net_params(m);
     struct stg_adam adam = {.rate = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 0.1};
     const float old = p->value[0];
     double norm;
@@ -546,7 +546,7 @@ static void a_gradient_that_is_not_finite_changes_nothing(void **state)
     assert_int_equal(stg_adam_update(&adam, p, &norm), STG_ERR_INPUT);
     assert_true(p->value[0] == old);
     assert_int_equal(adam.n_steps, 0);
-    stg_lstm_free(m);
+    stg_net_free(m);
 }
 
 int main(void)
