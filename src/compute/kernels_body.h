@@ -2,10 +2,12 @@
  * VL (floats of a vector), ROWS (rows of a block of rows_product) and VARIANT (its name). Checked against kernels_plain.c. */
 #include "compute/kernels_internal.h"
 
+#include "compute/vector_body.h"
+
+#include "compute/attention_body.h"
+
 #include <math.h>
 #include <string.h>
-
-typedef float vec __attribute__((vector_size(VL * 4), aligned(4), may_alias));
 
 enum { PANEL = 2 * VL };
 
@@ -129,36 +131,6 @@ static void rows_product(float *out, size_t ld_out, const float *x, size_t ldx, 
             }
         }
     }
-}
-
-/* exp for |x| up to the range of float, relative error below 3e-7: 2^n × polynomial on [−ln 2 / 2, ln 2 / 2]. */
-static inline __attribute__((always_inline)) float exp_fast(float x)
-{
-    x = fmaxf(fminf(x, 88.0f), -87.0f);
-    const float f = rintf(x * 1.44269504f);
-    const float r = (x - f * 0.693359375f) + f * 2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
-    const union {
-        int32_t i;
-        float f;
-    } power = {.i = ((int32_t)f + 127) << 23};
-    return p * power.f;
-}
-
-static inline __attribute__((always_inline)) float sigmoid(float x)
-{
-    return 1.0f / (1.0f + exp_fast(-x));
-}
-
-static inline __attribute__((always_inline)) float tanh_fast(float x)
-{
-    return 2.0f / (1.0f + exp_fast(-2.0f * x)) - 1.0f;
 }
 
 /* One row; the four gates as separate arrays, so that the compiler sees that they do not overlap. */
@@ -336,6 +308,19 @@ const struct stg_kernels VARIANT = {
     .rows_product = rows_product,
     .gates_forward = gates_forward,
     .gates_backward = gates_backward,
+    .attention_scratch = attention_scratch,
+    .attention_forward = attention_forward,
+    .attention_backward = attention_backward,
+    .attention_step = attention_step,
+    .layer_norm_forward = stg_plain_layer_norm_forward,
+    .layer_norm_backward = stg_plain_layer_norm_backward,
+    .swiglu_forward = stg_plain_swiglu_forward,
+    .swiglu_backward = stg_plain_swiglu_backward,
+    .gelu_forward = stg_plain_gelu_forward,
+    .gelu_backward = stg_plain_gelu_backward,
+    .relu_forward = stg_plain_relu_forward,
+    .relu_backward = stg_plain_relu_backward,
+    .add_rows = stg_plain_add_rows,
     .cross_entropy = cross_entropy,
     .log_softmax = log_softmax,
     .dropout = dropout,
