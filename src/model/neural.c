@@ -350,3 +350,5 @@ static const struct stg_model_gradient_ops gradient = {.params = params, .pass =
         .free = free_neural,                                                                                                              \
     }
 NEURAL_MODEL(lstm, "recurrent network; learns long contexts; trained for minutes");
+NEURAL_MODEL(transformer, "attends to all of the last 2,048 events; trained for minutes");
+NEURAL_MODEL(longformer, "attends to a window and the first event; time and memory grow with the length only; trained for minutes");

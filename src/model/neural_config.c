@@ -19,6 +19,10 @@ struct stg_neural_kind {
 enum { PAPER_MAX_WALK = 2048 };
 static const struct stg_neural_kind kinds[] = {
     {.name = "lstm", .net = &stg_net_lstm, .layers = 2, .hidden = 128, .paper_hidden = 256, .dropout = 0.05, .paper_dropout = 0.05},
+    {.name = "transformer", .net = &stg_net_transformer, .attends = true, .paper_cut = true, .layers = 2, .hidden = 128,
+     .dropout = 0.01, .paper_dropout = 0.01, .window = PAPER_MAX_WALK},
+    {.name = "longformer", .net = &stg_net_transformer, .attends = true, .layers = 2, .hidden = 128, .dropout = 0.01,
+     .paper_dropout = 0.01, .window = 32, .n_global = 1},
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 

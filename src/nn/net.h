@@ -98,5 +98,6 @@ enum stg_status stg_net_predict(const struct stg_net *m, struct stg_net_work *w,
                                 float *log_p) STG_MUST_USE;
 
 extern const struct stg_net_ops stg_net_lstm;        /* nn/lstm.c */
+extern const struct stg_net_ops stg_net_transformer; /* nn/transformer.c; with windows and global rows it is a Longformer */
 
 #endif

@@ -53,7 +53,7 @@ void stg_net_head_log_p(const struct stg_net *m, float *log_p, const float *h, s
 
 uint64_t stg_net_drop_key(uint64_t seed, size_t part, size_t run, size_t place)
 {
-    uint64_t x = seed ^ (0x9e3779b97f4a7c15u * (part * 1048576u + run * 16u + place + 1u));
+    uint64_t x = seed ^ (0x9e3779b97f4a7c15u * (part * 1048576u + run * 64u + place + 1u));
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
     return x ^ x >> 31;
 }
