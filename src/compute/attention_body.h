@@ -10,7 +10,6 @@
  *
  * Operands are packed once a head and class:
  *   rows    (n, wide)           wide is dim rounded up to whole vectors, zeros behind
- *   groups  (n/GROUP, dim, GROUP)  GROUP rows transposed: the left operand, read element by element
  *   panels  (n/VL, dim, VL)     VL rows transposed: the right operand of products over dim */
 #ifndef STG_COMPUTE_ATTENTION_BODY_H
 #define STG_COMPUTE_ATTENTION_BODY_H
@@ -44,7 +43,7 @@ struct head {
     size_t n_own, wide;         /* global rows of the class; dim rounded up to whole vectors */
     size_t at;                  /* element of the head in a row */
     struct keys own, foreign;
-    float *q_groups, *dout_groups, *q_rows, *dout_rows, *dq; /* queries; q is scaled by 1/√dim */
+    float *q_rows, *dout_rows, *dq; /* queries, whole groups; q is scaled by 1/√dim */
 };
 
 INLINE size_t up(size_t n, size_t to)
@@ -90,23 +89,30 @@ INLINE void tile_of(const size_t vecs, float *c, size_t ldc, const float *a, con
                     size_t ldb, size_t next, size_t n, int accumulate)
 {
     vec acc[GROUP][3];
+    UNROLL
     for (size_t r = 0; r < GROUP; r++) {
+        UNROLL
         for (size_t j = 0; j < vecs; j++) {
             acc[r][j] = accumulate ? *(const vec *)(c + r * ldc + j * VL) : (vec){0};
         }
     }
     for (size_t k = 0; k < n; k++, a += column, b += ldb) {
         vec w[3];
+        UNROLL
         for (size_t j = 0; j < vecs; j++) {
             w[j] = *(const vec *)(b + j * next);
         }
+        UNROLL
         for (size_t r = 0; r < GROUP; r++) {
+            UNROLL
             for (size_t j = 0; j < vecs; j++) {
                 acc[r][j] += a[r * row] * w[j];
             }
         }
     }
+    UNROLL
     for (size_t r = 0; r < GROUP; r++) {
+        UNROLL
         for (size_t j = 0; j < vecs; j++) {
             *(vec *)(c + r * ldc + j * VL) = acc[r][j];
         }
@@ -132,10 +138,10 @@ INLINE void tiles_of(size_t vecs, float *c, size_t ldc, const float *a, const si
     }
 }
 
-/* c (GROUP, vecs·VL) = a·bᵀ over dim: a in groups, b in panels. */
-static __attribute__((noinline)) void scores_tile(float *c, const float *group, const float *panels, size_t vecs, size_t dim)
+/* c (GROUP, vecs·VL) = a·bᵀ over dim: a (GROUP, wide), b in panels. */
+static __attribute__((noinline)) void scores_tile(float *c, const float *a, size_t wide, const float *panels, size_t vecs, size_t dim)
 {
-    tiles_of(vecs, c, KEYS, group, 1, GROUP, panels, VL, dim * VL, dim, 0);
+    tiles_of(vecs, c, KEYS, a, wide, 1, panels, VL, dim * VL, dim, 0);
 }
 
 /* c (GROUP, wide) += a (GROUP,n; KEYS apart) · b (n, wide) */
@@ -150,32 +156,85 @@ static __attribute__((noinline)) void transposed_tile(float *c, const float *a, 
     tiles_of(wide / VL, c, wide, a, 1, KEYS, rows, wide, VL, n, 1);
 }
 
-/* n rows of dim elements, stride apart, times scale, into packs of `size` rows transposed. */
-INLINE void pack_transposed_rows(float *to, const float *from, size_t stride, size_t n, size_t dim, const size_t size, float scale)
+#if VL == 16
+/* x (VL,VL) transposed: at each distance d, blocks of d by d change places. */
+INLINE void transpose(vec x[VL])
 {
-    for (size_t i = 0; i < n; i += size, to += dim * size) {
-        const size_t rows = least(n - i, size);
-        for (size_t r = 0; r < rows; r++) {
-            for (size_t j = 0; j < dim; j++) {
-                to[j * size + r] = from[(i + r) * stride + j] * scale;
+    UNROLL
+    for (int d = VL / 2; d > 0; d /= 2) {
+        const ivec j = IOTA;
+        const ivec odd = (j & d) != 0;
+        const ivec low = (odd & (j - d + VL)) | (~odd & j);
+        const ivec high = (odd & (j + VL)) | (~odd & (j + d));
+        UNROLL
+        for (int i = 0; i < VL; i++) {
+            if ((i & d) == 0) {
+                const vec a = x[i];
+                x[i] = _mm512_permutex2var_ps(a, (__m512i)low, x[i + d]);
+                x[i + d] = _mm512_permutex2var_ps(a, (__m512i)high, x[i + d]);
             }
-        }
-        for (size_t j = 0; j < dim && rows < size; j++) {
-            memset(to + j * size + rows, 0, (size - rows) * sizeof(float));
         }
     }
 }
 
-/* The same into rows of `wide`, up to a whole number of groups. */
+/* A panel of at most VL rows with dim >= VL: whole squares, the last one overlapping the one before. */
+static void pack_panel(float *to, const float *from, size_t stride, size_t rows, size_t dim)
+{
+    for (size_t begin = 0; begin < dim; begin += VL) {
+        const size_t j = least(begin, dim - VL);
+        vec x[VL];
+        UNROLL
+        for (size_t r = 0; r < VL; r++) {
+            x[r] = r < rows ? *(const vec *)(from + r * stride + j) : (vec){0};
+        }
+        transpose(x);
+        UNROLL
+        for (size_t r = 0; r < VL; r++) {
+            *(vec *)(to + (j + r) * VL) = x[r];
+        }
+    }
+}
+#endif
+
+/* n rows of dim elements, stride apart, into panels. */
+static void pack_panels(float *to, const float *from, size_t stride, size_t n, size_t dim)
+{
+    for (size_t i = 0; i < n; i += VL, to += dim * VL, from += VL * stride) {
+        const size_t rows = least(n - i, VL);
+#if VL == 16
+        if (dim >= VL) {
+            pack_panel(to, from, stride, rows, dim);
+            continue;
+        }
+#endif
+        for (size_t r = 0; r < rows; r++) {
+            for (size_t j = 0; j < dim; j++) {
+                to[j * VL + r] = from[r * stride + j];
+            }
+        }
+        for (size_t j = 0; j < dim && rows < VL; j++) {
+            memset(to + j * VL + rows, 0, (VL - rows) * sizeof(float));
+        }
+    }
+}
+
+/* The same into rows of `wide` times scale, up to a whole number of groups. */
 static void pack_rows(float *to, const float *from, size_t stride, size_t n, size_t dim, size_t wide, float scale)
 {
-    for (size_t i = 0; i < n; i++) {
-        for (size_t j = 0; j < dim; j++) {
-            to[i * wide + j] = from[i * stride + j] * scale;
+    for (size_t i = 0; i < n; i++, to += wide, from += stride) {
+        *(vec *)(to + wide - VL) = (vec){0};
+        if (dim < VL) {
+            for (size_t j = 0; j < dim; j++) {
+                to[j] = from[j] * scale;
+            }
+            continue;
         }
-        memset(to + i * wide + dim, 0, (wide - dim) * sizeof(float));
+        for (size_t j = 0; j + VL <= dim; j += VL) {
+            *(vec *)(to + j) = *(const vec *)(from + j) * scale;
+        }
+        *(vec *)(to + dim - VL) = *(const vec *)(from + dim - VL) * scale; /* overlaps the last one */
     }
-    memset(to + n * wide, 0, (up(n, GROUP) - n) * wide * sizeof(float));
+    memset(to, 0, (up(n, GROUP) - n) * wide * sizeof(float));
 }
 
 static float *take(float **scratch, size_t n)
@@ -191,9 +250,9 @@ static size_t attention_scratch(const struct stg_attention *a)
     const size_t wide = up(a->dim, VL);
     const size_t own = up(up(a->T, step) / step, VL); /* rows of the largest class */
     const size_t foreign = step > 1 ? up(a->n_global, VL) : 0;
-    /* Backward needs most: three packs of keys (six of foreign ones, because they are gathered first) and five of queries; a block's dk
+    /* Backward needs most: three packs of keys (six of foreign ones, because they are gathered first) and three of queries; a block's dk
      * and dv; lse and dout·out; two tiles of scores; what rounding adds. attention_step needs a score for each row. */
-    const size_t packs = (8 * own + 6 * foreign + 2 * KEYS) * wide + 2 * own + 2 * QUERIES * KEYS + 20 * 16;
+    const size_t packs = (6 * own + 6 * foreign + 2 * KEYS) * wide + 2 * own + 2 * QUERIES * KEYS + 20 * 16;
     return packs > a->T ? packs : a->T;
 }
 
@@ -231,11 +290,11 @@ static void pack_keys(struct keys *keys, const float *k, const float *v, size_t 
                       float **scratch)
 {
     keys->panels = take(scratch, up(keys->n, VL) * dim);
-    pack_transposed_rows(keys->panels, k, stride, keys->n, dim, VL, 1.0f);
+    pack_panels(keys->panels, k, stride, keys->n, dim);
     if (backward) {
         keys->v_panels = take(scratch, up(keys->n, VL) * dim);
         keys->rows = take(scratch, up(keys->n, GROUP) * wide);
-        pack_transposed_rows(keys->v_panels, v, stride, keys->n, dim, VL, 1.0f);
+        pack_panels(keys->v_panels, v, stride, keys->n, dim);
         pack_rows(keys->rows, k, stride, keys->n, dim, wide, 1.0f);
     } else {
         keys->v_rows = take(scratch, up(keys->n, GROUP) * wide);
@@ -250,12 +309,8 @@ static void head_pack(struct head *h, const float *q, const float *k, const floa
     const float scale = 1.0f / sqrtf((float)a->dim);
     const float *from = q + query_row(h, 0) * a->ld_q + h->at;
     pack_keys(&h->own, k + begin, v + begin, h->step * a->ld_kv, a->dim, h->wide, backward, scratch);
-    h->q_groups = take(scratch, up(h->n_queries, GROUP) * a->dim);
-    pack_transposed_rows(h->q_groups, from, h->step * a->ld_q, h->n_queries, a->dim, GROUP, scale);
-    if (backward) {
-        h->q_rows = take(scratch, up(h->n_queries, GROUP) * h->wide);
-        pack_rows(h->q_rows, from, h->step * a->ld_q, h->n_queries, a->dim, h->wide, scale);
-    }
+    h->q_rows = take(scratch, up(h->n_queries, GROUP) * h->wide);
+    pack_rows(h->q_rows, from, h->step * a->ld_q, h->n_queries, a->dim, h->wide, scale);
     if (h->foreign.n > 0) { /* gathered behind where they are packed to; that part of scratch is free until later */
         float *gathered = *scratch + 4 * up(h->foreign.n, VL) * h->wide;
         gather_foreign(h, gathered, k);
@@ -264,9 +319,10 @@ static void head_pack(struct head *h, const float *q, const float *k, const floa
     }
 }
 
-/* The running softmax of a group of rows: o = Σ e^(s − max) v, sum = Σ e^(s − max). */
+/* The running softmax of a group of rows: o = Σ e^(s − max) v, sum = Σ e^(s − max), whose vectors are summed up at the end. */
 struct running {
-    float max[GROUP], sum[GROUP];
+    float max[GROUP];
+    vec sum[GROUP];
     float *o; /* (GROUP, wide) */
 };
 
@@ -276,55 +332,52 @@ static void running_begin(struct running *s, float *o, size_t wide)
     memset(o, 0, GROUP * wide * sizeof(float));
     for (size_t r = 0; r < GROUP; r++) {
         s->max[r] = -FLT_MAX;
-        s->sum[r] = 0.0f;
+        s->sum[r] = (vec){0};
     }
 }
 
-INLINE float row_max(const float *restrict s, size_t n)
+/* Scores outside r, within whole vectors, become so low that their weight is 0. */
+INLINE void hide(float *s, struct range r, struct range vectors)
 {
-    float max = -FLT_MAX;
-    for (size_t j = 0; j < n; j++) {
-        max = fmaxf(max, s[j]);
+    const vec lowest = (vec){0} - FLT_MAX;
+    for (size_t j = vectors.from; j < r.from; j += VL) {
+        *(vec *)(s + j) = choose(within(j, r.from, r.to), *(vec *)(s + j), lowest);
     }
-    return max;
-}
-
-INLINE float row_exp(float *restrict s, size_t n, float max)
-{
-    float sum = 0.0f;
-    for (size_t j = 0; j < n; j++) {
-        s[j] = exp_fast(s[j] - max);
-        sum += s[j];
+    for (size_t j = r.to / VL * VL; j < vectors.to; j += VL) {
+        *(vec *)(s + j) = choose(within(j, r.from, r.to), *(vec *)(s + j), lowest);
     }
-    return sum;
 }
 
 /* Scores s of one row become weights; only r of the whole vectors is seen, the rest becomes 0. */
 INLINE void softmax_row(struct running *g, size_t i, float *s, struct range r, struct range vectors, size_t wide)
 {
     if (r.from >= r.to) {
-        memset(s + vectors.from, 0, (vectors.to - vectors.from) * sizeof(float));
+        for (size_t j = vectors.from; j < vectors.to; j += VL) {
+            *(vec *)(s + j) = (vec){0};
+        }
         return;
     }
-    for (size_t j = vectors.from; j < r.from; j++) {
-        s[j] = -FLT_MAX;
+    hide(s, r, vectors);
+    vec top = *(const vec *)(s + vectors.from);
+    for (size_t j = vectors.from + VL; j < vectors.to; j += VL) {
+        top = vmax(top, *(const vec *)(s + j));
     }
-    for (size_t j = r.to; j < vectors.to; j++) {
-        s[j] = -FLT_MAX;
-    }
-    const size_t n = vectors.to - vectors.from;
-    const float max = row_max(s + vectors.from, n);
+    const float max = vmax_of(top);
     if (max > g->max[i]) {
-        const float shrink = exp_fast(g->max[i] - max);
+        const vec shrink = vexp((vec){0} + (g->max[i] - max));
         g->sum[i] *= shrink;
-        for (size_t j = 0; j < wide; j++) {
-            g->o[i * wide + j] *= shrink;
+        for (size_t j = 0; j < wide; j += VL) {
+            *(vec *)(g->o + i * wide + j) *= shrink;
         }
         g->max[i] = max;
     }
-    g->sum[i] += row_exp(s + vectors.from, n, g->max[i]);
-    memset(s + vectors.from, 0, (r.from - vectors.from) * sizeof(float)); /* what is not seen got e^−87 */
-    memset(s + r.to, 0, (vectors.to - r.to) * sizeof(float));
+    vec sum = g->sum[i];
+    for (size_t j = vectors.from; j < vectors.to; j += VL) {
+        const vec p = vexp(*(const vec *)(s + j) - g->max[i]);
+        *(vec *)(s + j) = p;
+        sum += p;
+    }
+    g->sum[i] = sum;
 }
 
 /* A group of queries, i the first's index in its class, against what it sees of a block of keys. s: (GROUP, KEYS) */
@@ -338,7 +391,7 @@ static void attend_group(const struct head *h, enum span span, size_t i, size_t 
         return;
     }
     const struct range vectors = {r.from / VL * VL, up(r.to, VL)};
-    scores_tile(s + vectors.from, h->q_groups + (i - h->first) * dim, keys->panels + (block + vectors.from) * dim,
+    scores_tile(s + vectors.from, h->q_rows + (i - h->first) * h->wide, h->wide, keys->panels + (block + vectors.from) * dim,
                 (vectors.to - vectors.from) / VL, dim);
     for (size_t j = 0; j < rows; j++) {
         softmax_row(g, j, s + j * KEYS, seen_of_block(h, span, i + j, 1, block), vectors, h->wide);
@@ -364,12 +417,12 @@ static void forward_queries(const struct head *h, float *out, float *lse, size_t
     for (size_t i = 0; i < n; i++) {
         const struct running *g = &groups[i / GROUP];
         const size_t row = query_row(h, begin - h->first + i);
-        const float norm = 1.0f / g->sum[i % GROUP];
+        const float sum = vsum(g->sum[i % GROUP]);
         float *to = out + row * a->ld_out + h->at;
         for (size_t j = 0; j < a->dim; j++) {
-            to[j] = g->o[i % GROUP * h->wide + j] * norm;
+            to[j] = g->o[i % GROUP * h->wide + j] / sum;
         }
-        lse[h->at / a->dim * (a->T - a->first_query) + row] = g->max[i % GROUP] + logf(g->sum[i % GROUP]);
+        lse[h->at / a->dim * (a->T - a->first_query) + row] = g->max[i % GROUP] + logf(sum);
     }
 }
 
@@ -400,26 +453,25 @@ struct tiles {
     const float *lse, *mean;        /* (n_queries) of the class; mean = dout·out */
 };
 
-INLINE void weights_row(float *restrict p, float *restrict ds, size_t n, float lse, float mean)
-{
-    for (size_t j = 0; j < n; j++) {
-        p[j] = exp_fast(p[j] - lse);
-        ds[j] = p[j] * (ds[j] - mean);
-    }
-}
-
 /* One row's scores become weights, its products dout·v gradients; what r does not hold becomes 0. */
 INLINE void weights_of(float *p, float *ds, struct range r, struct range vectors, float lse, float mean)
 {
-    if (r.from >= r.to) {
-        r.from = r.to = 0;
-    } else {
-        weights_row(p + vectors.from, ds + vectors.from, vectors.to - vectors.from, lse, mean);
+    const vec zero = {0};
+    for (size_t j = 0; j < KEYS; j += VL) {
+        if (j < vectors.from || j >= vectors.to) {
+            *(vec *)(p + j) = *(vec *)(ds + j) = zero;
+            continue;
+        }
+        vec weight = vexp(*(const vec *)(p + j) - lse);
+        vec gradient = weight * (*(const vec *)(ds + j) - mean);
+        if (j < r.from || j + VL > r.to) {
+            const ivec mask = within(j, r.from, r.to);
+            weight = choose(mask, weight, zero);
+            gradient = choose(mask, gradient, zero);
+        }
+        *(vec *)(p + j) = weight;
+        *(vec *)(ds + j) = gradient;
     }
-    memset(p, 0, r.from * sizeof(float));
-    memset(ds, 0, r.from * sizeof(float));
-    memset(p + r.to, 0, (KEYS - r.to) * sizeof(float));
-    memset(ds + r.to, 0, (KEYS - r.to) * sizeof(float));
 }
 
 /* A group of queries: its rows of the tiles, and its dq. Returns whether it sees anything of the block. */
@@ -437,8 +489,8 @@ static int backward_group(const struct head *h, enum span span, size_t i, size_t
     }
     const struct range vectors = {r.from / VL * VL, up(r.to, VL)};
     const size_t n = (vectors.to - vectors.from) / VL;
-    scores_tile(p + vectors.from, h->q_groups + at * dim, keys->panels + (block + vectors.from) * dim, n, dim);
-    scores_tile(ds + vectors.from, h->dout_groups + at * dim, keys->v_panels + (block + vectors.from) * dim, n, dim);
+    scores_tile(p + vectors.from, h->q_rows + at * h->wide, h->wide, keys->panels + (block + vectors.from) * dim, n, dim);
+    scores_tile(ds + vectors.from, h->dout_rows + at * h->wide, h->wide, keys->v_panels + (block + vectors.from) * dim, n, dim);
     for (size_t j = 0; j < GROUP; j++) {
         const struct range row = j < rows ? seen_of_block(h, span, i + j, 1, block) : (struct range){0, 0};
         weights_of(p + j * KEYS, ds + j * KEYS, row, vectors, j < rows ? t->lse[at + j] : 0.0f, j < rows ? t->mean[at + j] : 0.0f);
@@ -519,10 +571,8 @@ static void backward_pack(struct head *h, float *lse_to, float *mean, const floa
     const struct stg_attention *a = h->a;
     const size_t n = h->n_queries;
     const float *from = dout + query_row(h, 0) * a->ld_out + h->at;
-    h->dout_groups = take(scratch, up(n, GROUP) * a->dim);
     h->dout_rows = take(scratch, up(n, GROUP) * h->wide);
     h->dq = take(scratch, up(n, GROUP) * h->wide);
-    pack_transposed_rows(h->dout_groups, from, h->step * a->ld_out, n, a->dim, GROUP, 1.0f);
     pack_rows(h->dout_rows, from, h->step * a->ld_out, n, a->dim, h->wide, 1.0f);
     memset(h->dq, 0, up(n, GROUP) * h->wide * sizeof(float));
     for (size_t i = 0; i < n; i++) {
@@ -609,8 +659,13 @@ static void step_head(float *out, const float *q, const float *k, const float *v
     for (size_t s = from; s < a->T; s += step) {
         scores[n++] = scale * dot(q, k + cached(a, ring, s) * a->ld_kv, a->dim);
     }
-    max = row_max(scores, n);
-    sum = row_exp(scores, n, max);
+    for (size_t i = 0; i < n; i++) {
+        max = fmaxf(max, scores[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        scores[i] = exp_fast(scores[i] - max);
+        sum += scores[i];
+    }
     memset(out, 0, a->dim * sizeof(float));
     n = 0;
     for (size_t s = 0; s < n_global; s++) {

@@ -5,6 +5,7 @@
 #include "compute/vector_body.h"
 
 #include "compute/attention_body.h"
+#include "compute/rows_body.h"
 
 #include <math.h>
 #include <string.h>
@@ -312,15 +313,15 @@ const struct stg_kernels VARIANT = {
     .attention_forward = attention_forward,
     .attention_backward = attention_backward,
     .attention_step = attention_step,
-    .layer_norm_forward = stg_plain_layer_norm_forward,
-    .layer_norm_backward = stg_plain_layer_norm_backward,
-    .swiglu_forward = stg_plain_swiglu_forward,
-    .swiglu_backward = stg_plain_swiglu_backward,
-    .gelu_forward = stg_plain_gelu_forward,
-    .gelu_backward = stg_plain_gelu_backward,
-    .relu_forward = stg_plain_relu_forward,
-    .relu_backward = stg_plain_relu_backward,
-    .add_rows = stg_plain_add_rows,
+    .layer_norm_forward = layer_norm_forward,
+    .layer_norm_backward = layer_norm_backward,
+    .swiglu_forward = swiglu_forward,
+    .swiglu_backward = swiglu_backward,
+    .gelu_forward = gelu_forward,
+    .gelu_backward = gelu_backward,
+    .relu_forward = relu_forward,
+    .relu_backward = relu_backward,
+    .add_rows = add_rows,
     .cross_entropy = cross_entropy,
     .log_softmax = log_softmax,
     .dropout = dropout,
