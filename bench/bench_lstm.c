@@ -55,7 +55,7 @@ static void fill(struct bench *b)
 
 static enum stg_status train(struct bench *b, double *rate)
 {
-    struct stg_adam adam = {.rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 10};
+    struct stg_optimizer adam = {.rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 10};
     struct stg_net_loss loss;
     double norm;
     size_t n = 0;
@@ -66,7 +66,7 @@ static enum stg_status train(struct bench *b, double *rate)
             n = 0;
         }
         STG_RETURN_IF_FAILED(stg_net_pass(b->model, b->sequences, BATCH, 0.1, i, true, b->pool, &loss));
-        STG_RETURN_IF_FAILED(stg_adam_update(&adam, stg_net_params(b->model), &norm));
+        STG_RETURN_IF_FAILED(stg_optimizer_update(&adam, stg_net_params(b->model), &norm));
         STG_RETURN_IF_FAILED(stg_net_updated(b->model));
         start = i == 0 ? stg_clock_ns() : start;
         n += BATCH * LENGTH;

@@ -446,7 +446,7 @@ static inline void check_pytorch_training(const char *name, const struct stg_net
     struct stg_net_sequence sequences[3];
     struct stg_net *m = fixture_model(fixture, ops, shape, sequences);
     struct stg_params *p = stg_net_params(m);
-    struct stg_adam adam = {.rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 0.1};
+    struct stg_optimizer adam = {.rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 0.1};
     struct stg_net_loss loss;
     double expected[1] = {0};
     double norms[FIXTURE_STEPS] = {0};
@@ -459,7 +459,7 @@ static inline void check_pytorch_training(const char *name, const struct stg_net
             assert_near(loss.objective / (double)loss.n, expected[0], 1e-4 * expected[0], "objective", 0);
             compare_params(fixture, p, p->gradient, "gradient.", 2e-7);
         }
-        must(stg_adam_update(&adam, p, &norm));
+        must(stg_optimizer_update(&adam, p, &norm));
         assert_near(norm, norms[i], 1e-4 * norms[i], "norm of step", i);
         must(stg_net_updated(m));
     }

@@ -122,13 +122,13 @@ static void a_gradient_that_is_not_finite_changes_nothing(void **state)
     (void)state;
     struct stg_net *m = model_make(&stg_net_lstm, &small, true);
     struct stg_params *p = stg_net_params(m);
-    struct stg_adam adam = {.rate = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 0.1};
+    struct stg_optimizer adam = {.rate = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 0.1};
     const float old = p->value[0];
     double norm;
     p->gradient[3] = NAN;
-    assert_int_equal(stg_adam_update(&adam, p, &norm), STG_ERR_INPUT);
+    assert_int_equal(stg_optimizer_update(&adam, p, &norm), STG_ERR_INPUT);
     p->gradient[3] = INFINITY;
-    assert_int_equal(stg_adam_update(&adam, p, &norm), STG_ERR_INPUT);
+    assert_int_equal(stg_optimizer_update(&adam, p, &norm), STG_ERR_INPUT);
     assert_true(p->value[0] == old);
     assert_int_equal(adam.n_steps, 0);
     stg_net_free(m);

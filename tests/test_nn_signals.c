@@ -37,7 +37,7 @@ static double train(void)
     uint32_t ids[SEQUENCES * ROWS * 2];
     uint32_t target[SEQUENCES * ROWS];
     struct stg_net_sequence sequences[SEQUENCES];
-    struct stg_adam adam = {.rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 10};
+    struct stg_optimizer adam = {.rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 10};
     struct stg_net *m = NULL;
     struct stg_rng rng;
     double sum = 0;
@@ -57,7 +57,7 @@ static double train(void)
         struct stg_net_loss loss;
         double norm;
         assert_int_equal(stg_net_pass(m, sequences, SEQUENCES, 0.1, i, true, NULL, &loss), STG_OK);
-        assert_int_equal(stg_adam_update(&adam, stg_net_params(m), &norm), STG_OK);
+        assert_int_equal(stg_optimizer_update(&adam, stg_net_params(m), &norm), STG_OK);
         assert_int_equal(stg_net_updated(m), STG_OK);
         sum += loss.loss;
         void *block = NULL; /* the C library finds an overwritten heap when blocks of many sizes come and go */
