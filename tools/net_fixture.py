@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Writes tests/data/nets/NAME.txt: small language models as PyTorch computes them, in double precision.
 
-Usage: tools/net_fixture.py [NAME …]   (Debian: apt install python3-torch; without names, all of NETS)
+Usage: tools/net_fixture.py [NAME …]   (Debian: apt install python3-torch; without names, all of NETS and optimizers)
 
 Each line is a name, the number of values and the values. Weights are written in this project's layout (inputs, outputs),
 the transpose of PyTorch's. test_nn_*.c read the files and compare. The attention here is the textbook's, with a whole matrix
@@ -214,10 +214,44 @@ def fixture(name):
     return "\n".join(out.lines) + "\n"
 
 
+def optimizers():
+    """A matrix and a bias under given gradients: what 20 steps of each optimiser make of them."""
+    out = Fixture()
+    torch.manual_seed(2)
+    steps, shapes = 20, {"matrix": (3, 4), "bias": (4,)}
+    begin = {name: torch.randn(shape).double() for name, shape in shapes.items()}
+    gradients = [{name: torch.randn(shape).double() for name, shape in shapes.items()} for _ in range(steps)]
+    out.put("steps", [steps], "%d")
+    for name in shapes:
+        out.put("begin." + name, begin[name], "%.9g")
+        out.put("gradient." + name, torch.stack([g[name] for g in gradients]), "%.9g")
+    for kind in "adam", "adamw", "ranger":
+        p = {name: begin[name].clone().requires_grad_() for name in shapes}
+        slow = {name: begin[name].clone() for name in shapes}
+        if kind == "adam":
+            optimizer = torch.optim.Adam(p.values(), lr=1e-2)
+        elif kind == "adamw":
+            groups = [{"params": [p["matrix"]], "weight_decay": 0.1}, {"params": [p["bias"]], "weight_decay": 0.0}]
+            optimizer = torch.optim.AdamW(groups, lr=1e-2)
+        else:
+            optimizer = torch.optim.RAdam(p.values(), lr=1e-2)
+        for step in range(steps):
+            for name in shapes:
+                p[name].grad = gradients[step][name].clone()
+            optimizer.step()
+            if kind == "ranger" and step % 6 == 5:  # Lookahead
+                for name in shapes:
+                    slow[name] = slow[name] + 0.5 * (p[name].detach() - slow[name])
+                    p[name].data.copy_(slow[name])
+        for name in shapes:
+            out.put(f"{kind}.{name}", p[name].detach(), "%.9g")
+    return "\n".join(out.lines) + "\n"
+
+
 def main():
     data = pathlib.Path(__file__).parent.parent / "tests" / "data" / "nets"
-    for name in sys.argv[1:] or NETS:
-        (data / f"{name}.txt").write_text(fixture(name))
+    for name in sys.argv[1:] or [*NETS, "optimizers"]:
+        (data / f"{name}.txt").write_text(optimizers() if name == "optimizers" else fixture(name))
 
 
 main()
