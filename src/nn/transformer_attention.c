@@ -23,11 +23,11 @@ struct stg_attention stg_transformer_view(const struct stg_transformer *m, size_
     };
 }
 
-/* Among n global rows: all of them, as window 0 says. */
+/* Among n global rows, each sees all before it. */
 static struct stg_attention global_view(const struct stg_transformer *m, size_t n)
 {
     struct stg_attention a = stg_transformer_view(m, 0, n, 0);
-    a.window = 0;
+    a.window = a.n_global = 0;
     return a;
 }
 
