@@ -72,8 +72,8 @@ static double peak_of(const char *variant)
     volatile float sink = 0;
     double best = 0;
 #if defined(__x86_64__)
-    float (*loop)(size_t n) = strcmp(variant, "avx512") == 0 ? peak_avx512 : strcmp(variant, "avx2") == 0 ? peak_avx2 : NULL;
-    const double flop = 12 * 2 * (strcmp(variant, "avx512") == 0 ? 16 : 8) * 1e6;
+    float (*loop)(size_t n) = strncmp(variant, "avx512", 6) == 0 ? peak_avx512 : strcmp(variant, "avx2") == 0 ? peak_avx2 : NULL;
+    const double flop = 12 * 2 * (strncmp(variant, "avx512", 6) == 0 ? 16 : 8) * 1e6;
     for (size_t i = 0; i < 50 && loop != NULL; i++) {
         const uint64_t start = used_ns();
         sink = sink + loop(1000000);
@@ -160,6 +160,26 @@ static void run_rows_product(struct work *w)
     w->k->rows_product(w->b, w->N, w->a, w->K, w->c, w->B, w->K, w->N, 0);
 }
 
+static void run_bf16_rows_product(struct work *w)
+{
+    w->k->bf16_rows_product(w->b, w->N, w->a, w->K, (const uint16_t *)(const void *)w->c, w->B, w->K, w->N, 0);
+}
+
+static void run_weight_gradient(struct work *w)
+{
+    w->k->weight_gradient(w->d, w->N, w->a, w->K, w->b, w->N, w->B, w->K, w->N);
+}
+
+static void run_bf16_weight_gradient(struct work *w)
+{
+    w->k->bf16_weight_gradient(w->d, w->N, w->a, w->K, w->b, w->N, w->B, w->K, w->N);
+}
+
+static void run_gemm_gradient(struct work *w)
+{
+    stg_gemm(1, 0, w->K, w->N, w->B, w->a, w->K, w->b, w->N, 1.0f, w->d, w->N);
+}
+
 static void run_gemm(struct work *w)
 {
     stg_gemm(0, 0, w->B, w->N, w->K, w->a, w->K, w->c, w->N, 0.0f, w->b, w->N);
@@ -189,10 +209,33 @@ static const struct kernel kernels[] = {
     {"rows_product 8x256x1024", run_rows_product, 16.0 * 256 * 1024, 4.0 * 256 * 1024, {0}, 8, 256, 1024},
     {"rows_product 16x256x1024", run_rows_product, 32.0 * 256 * 1024, 4.0 * 256 * 1024, {0}, 16, 256, 1024},
     {"rows_product 8x1024x256", run_rows_product, 16.0 * 256 * 1024, 4.0 * 256 * 1024, {0}, 8, 1024, 256},
-    {"gemm 1100x168x504", run_gemm, 2.0 * T * 168 * 504, 0, {0}, T, 168, 504},
-    {"gemm 1100x168x168", run_gemm, 2.0 * T * 168 * 168, 0, {0}, T, 168, 168},
-    {"gemm 1100x168x896", run_gemm, 2.0 * T * 168 * 896, 0, {0}, T, 168, 896},
-    {"gemm 1100x448x168", run_gemm, 2.0 * T * 448 * 168, 0, {0}, T, 448, 168},
+    {"bf16_rows_product 1x256x1024", run_bf16_rows_product, 2.0 * 256 * 1024, 2.0 * 256 * 1024, {0}, 1, 256, 1024},
+    {"bf16_rows_product 8x256x1024", run_bf16_rows_product, 16.0 * 256 * 1024, 2.0 * 256 * 1024, {0}, 8, 256, 1024},
+    {"bf16_rows_product 8x1024x256", run_bf16_rows_product, 16.0 * 256 * 1024, 2.0 * 256 * 1024, {0}, 8, 1024, 256},
+    {"rows_product 1100x168x504", run_rows_product, 2.0 * 1100 * 168 * 504, 0, {0}, 1100, 168, 504},
+    {"rows_product 1100x168x168", run_rows_product, 2.0 * 1100 * 168 * 168, 0, {0}, 1100, 168, 168},
+    {"rows_product 1100x168x896", run_rows_product, 2.0 * 1100 * 168 * 896, 0, {0}, 1100, 168, 896},
+    {"rows_product 1100x448x168", run_rows_product, 2.0 * 1100 * 448 * 168, 0, {0}, 1100, 448, 168},
+    {"rows_product 1100x168x95", run_rows_product, 2.0 * 1100 * 168 * 95, 0, {0}, 1100, 168, 95},
+    {"bf16_rows_product 1100x168x504", run_bf16_rows_product, 2.0 * 1100 * 168 * 504, 0, {0}, 1100, 168, 504},
+    {"bf16_rows_product 1100x168x168", run_bf16_rows_product, 2.0 * 1100 * 168 * 168, 0, {0}, 1100, 168, 168},
+    {"bf16_rows_product 1100x168x896", run_bf16_rows_product, 2.0 * 1100 * 168 * 896, 0, {0}, 1100, 168, 896},
+    {"bf16_rows_product 1100x448x168", run_bf16_rows_product, 2.0 * 1100 * 448 * 168, 0, {0}, 1100, 448, 168},
+    {"bf16_rows_product 1100x168x95", run_bf16_rows_product, 2.0 * 1100 * 168 * 95, 0, {0}, 1100, 168, 95},
+    {"gemm 1100x168x504", run_gemm, 2.0 * 1100 * 168 * 504, 0, {0}, 1100, 168, 504},
+    {"gemm 1100x168x168", run_gemm, 2.0 * 1100 * 168 * 168, 0, {0}, 1100, 168, 168},
+    {"gemm 1100x168x896", run_gemm, 2.0 * 1100 * 168 * 896, 0, {0}, 1100, 168, 896},
+    {"gemm 1100x448x168", run_gemm, 2.0 * 1100 * 448 * 168, 0, {0}, 1100, 448, 168},
+    {"gemm 1100x168x95", run_gemm, 2.0 * 1100 * 168 * 95, 0, {0}, 1100, 168, 95},
+    {"weight_gradient 1100x168x504", run_weight_gradient, 2.0 * 1100 * 168 * 504, 0, {0}, 1100, 168, 504},
+    {"weight_gradient 1100x168x896", run_weight_gradient, 2.0 * 1100 * 168 * 896, 0, {0}, 1100, 168, 896},
+    {"weight_gradient 1100x448x168", run_weight_gradient, 2.0 * 1100 * 448 * 168, 0, {0}, 1100, 448, 168},
+    {"bf16_weight_gradient 1100x168x504", run_bf16_weight_gradient, 2.0 * 1100 * 168 * 504, 0, {0}, 1100, 168, 504},
+    {"bf16_weight_gradient 1100x168x896", run_bf16_weight_gradient, 2.0 * 1100 * 168 * 896, 0, {0}, 1100, 168, 896},
+    {"bf16_weight_gradient 1100x448x168", run_bf16_weight_gradient, 2.0 * 1100 * 448 * 168, 0, {0}, 1100, 448, 168},
+    {"gemm_gradient 1100x168x504", run_gemm_gradient, 2.0 * 1100 * 168 * 504, 0, {0}, 1100, 168, 504},
+    {"gemm_gradient 1100x168x896", run_gemm_gradient, 2.0 * 1100 * 168 * 896, 0, {0}, 1100, 168, 896},
+    {"gemm_gradient 1100x448x168", run_gemm_gradient, 2.0 * 1100 * 448 * 168, 0, {0}, 1100, 448, 168},
 };
 
 /* The fastest of calls over the given seconds, in ns: others' work on the machine only ever adds. Short calls are timed together. */
@@ -220,7 +263,7 @@ static double best_of(struct work *w, const struct kernel *kernel, double second
 static void measure(struct work *w, const struct kernel *kernel, double seconds, double peak)
 {
     const double ns = best_of(w, kernel, seconds);
-    printf("%-44s %-8s %10.2f us", kernel->name, w->k->name, ns * 1e-3);
+    printf("%-44s %-10s %10.2f us", kernel->name, w->k->name, ns * 1e-3);
     if (kernel->flop > 0) {
         printf(" %7.1f GFLOP/s", kernel->flop / ns);
     }
@@ -262,7 +305,7 @@ int main(int argc, char **argv)
             continue;
         }
         const double peak = peak_of(all[v]->name);
-        printf("%s: peak %.1f GFLOP/s on one thread\n", all[v]->name, peak);
+        printf("%s: peak %.1f GFLOP/s in float on one thread\n", all[v]->name, peak);
         w.k = all[v];
         for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++) {
             if (strstr(kernels[i].name, only) != NULL) {

@@ -104,9 +104,10 @@ INLINE void tile_of(const size_t vecs, float *c, size_t ldc, const float *a, con
         }
         UNROLL
         for (size_t r = 0; r < GROUP; r++) {
+            const vec v = spread(a[r * row]);
             UNROLL
             for (size_t j = 0; j < vecs; j++) {
-                acc[r][j] += a[r * row] * w[j];
+                acc[r][j] += v * w[j];
             }
         }
     }

@@ -1,7 +1,7 @@
 /* CPU kernels: a table of functions, filled once for this processor. The plain C variant is the definition; the others are checked
- * against it and timed by the same harness. STRANGE_CPU=plain, avx2 or avx512 forces a slower (or the named) variant.
+ * against it and timed by the same harness. STRANGE_CPU=plain, avx2, avx512 or avx512bf16 forces a slower (or the named) variant.
  *
- * Matrices are row-major. All arrays are float; sizes count elements. Nothing allocates. */
+ * Matrices are row-major. Arrays are float unless they say otherwise; sizes count elements. Nothing allocates. */
 #ifndef STG_COMPUTE_KERNELS_H
 #define STG_COMPUTE_KERNELS_H
 
@@ -26,7 +26,7 @@ struct stg_attention {
 };
 
 struct stg_kernels {
-    const char *name; /* "plain", "avx2", "avx512" */
+    const char *name; /* "plain", "avx2", "avx512", "avx512bf16" */
 
     /* Weights for rows_product: w (K,N) with row stride ldw, as panels; packed has packed_size(K, N) floats, 64-byte aligned. */
     size_t (*packed_size)(size_t K, size_t N);
@@ -35,6 +35,23 @@ struct stg_kernels {
     /* out (B,N) = [out +] x (B,K) · packed; for few rows and a matrix that is used again and again: the recurrent step. */
     void (*rows_product)(float *out, size_t ld_out, const float *x, size_t ldx, const float *packed, size_t B, size_t K, size_t N,
                          int accumulate);
+
+    /* The same with x and w rounded to bf16 (the upper half of a float, to nearest even) and sums in float: half the memory, twice the
+     * speed where the processor multiplies bf16. packed has bf16_packed_size(K, N) elements, 64-byte aligned. */
+    size_t (*bf16_packed_size)(size_t K, size_t N);
+    void (*bf16_pack)(uint16_t *packed, const float *w, size_t ldw, size_t K, size_t N);
+    void (*bf16_pack_transposed)(uint16_t *packed, const float *w, size_t ldw, size_t K, size_t N); /* of w (N,K) transposed */
+    void (*bf16_rows_product)(float *out, size_t ld_out, const float *x, size_t ldx, const uint16_t *packed, size_t B, size_t K, size_t N,
+                              int accumulate);
+
+    /* dw (K,N) += xᵀ·dy with x (M,K), dy (M,N): the gradient of weights; and with x and dy rounded to bf16. */
+    void (*weight_gradient)(float *dw, size_t ldw, const float *x, size_t ldx, const float *dy, size_t ldy, size_t M, size_t K, size_t N);
+    void (*bf16_weight_gradient)(float *dw, size_t ldw, const float *x, size_t ldx, const float *dy, size_t ldy, size_t M, size_t K,
+                                 size_t N);
+
+    /* To bf16, to nearest even (NaN stays NaN), and back. */
+    void (*to_bf16)(uint16_t *y, const float *x, size_t n);
+    void (*from_bf16)(float *y, const uint16_t *x, size_t n);
 
     /* LSTM gates (Hochreiter and Schmidhuber 1997; forget gate of Gers et al. 2000), order i, f, g, o as in PyTorch.
      * forward: gates (B,4H) holds pre-activations without bias and receives the activations; c (B,H), h (B,H) are written. */

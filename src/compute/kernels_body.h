@@ -5,6 +5,7 @@
 #include "compute/vector_body.h"
 
 #include "compute/attention_body.h"
+#include "compute/products_body.h"
 #include "compute/rows_body.h"
 
 #include <math.h>
@@ -307,6 +308,14 @@ const struct stg_kernels VARIANT = {
     .pack = pack,
     .pack_transposed = pack_transposed,
     .rows_product = rows_product,
+    .bf16_packed_size = bf16_packed_size,
+    .bf16_pack = bf16_pack,
+    .bf16_pack_transposed = bf16_pack_transposed,
+    .bf16_rows_product = bf16_rows_product,
+    .weight_gradient = weight_gradient,
+    .bf16_weight_gradient = bf16_weight_gradient,
+    .to_bf16 = to_bf16,
+    .from_bf16 = from_bf16,
     .gates_forward = gates_forward,
     .gates_backward = gates_backward,
     .attention_scratch = attention_scratch,

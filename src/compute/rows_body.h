@@ -85,8 +85,10 @@ static void swiglu_backward(float *dx, const float *dy, const float *x, size_t N
             const float gate = x[c];
             const float value = x[C + c];
             const float d = dy[c];
-            const float s = sigmoid(gate);
-            dx[c] = d * value * s * (1.0f + gate * (1.0f - s));
+            const float g = fmaxf(fminf(gate, 80.0f), -80.0f); /* beyond, the slope is 1 or 0; gate·e would overflow */
+            const float e = exp_fast(-g);
+            const float s = 1.0f / (1.0f + e);
+            dx[c] = d * value * s * (1.0f + g * e * s); /* e·s is 1 − s without its cancellation */
             dx[C + c] = d * gate * s;
         }
     }

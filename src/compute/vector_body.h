@@ -33,6 +33,14 @@ INLINE vec vmax(vec x, vec y)
 }
 #endif
 
+/* All elements x, in a register: without the empty instruction the compiler loads x again for each use. */
+INLINE vec spread(float x)
+{
+    vec v = (vec){0} + x;
+    __asm__("" : "+v"(v));
+    return v;
+}
+
 INLINE float vmax_of(vec x)
 {
     float max = x[0];
