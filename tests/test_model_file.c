@@ -289,7 +289,6 @@ static void test_header(void **state)
         {4, "\\\"window\\\":[32]", "\\\"window\\\":[-2]"},
         {4, "\\\"window\\\":[32]", "\\\"window\\\":[  ]"},
         {4, "\\\"dilation\\\":[1]", "\\\"dilation\\\":[0]"},
-        {4, "\\\"global\\\":1", "\\\"global\\\":0"},
         {4, "\\\"norm\\\":\\\"pre\\\"", "\\\"norm\\\":\\\"per\\\""},
         {4, "\\\"activation\\\":\\\"swiglu\\\"", "\\\"activation\\\":\\\"gluswi\\\""},
     };
