@@ -169,12 +169,12 @@ static void conversions_are_identical(void **state)
 /* The three products of a layer in both precisions against sums in double precision, and that a row does not depend on others. */
 static void layers(void **state)
 {
-    enum { M = 300, K = 19, N = 37 };
+    enum { M = 300, K = 19, N = 137 };
     static float x[M * K], w[K * N], dy[M * N], y[M * N], dx[M * K], dw[K * N], one[N];
     (void)state;
     for (int precision = STG_F32; precision <= STG_BF16; precision++) {
         struct stg_product p;
-        const double bound = precision == STG_BF16 ? 0.1 : 2e-5; /* 2^-9 of each factor; both random */
+        const double bound = precision == STG_BF16 ? 0.2 : 3e-5; /* 2^-9 of each factor; both random */
         fill_normal(&rng, x, M * K, 1);
         fill_normal(&rng, w, K * N, 1);
         fill_normal(&rng, dy, M * N, 1);

@@ -117,10 +117,40 @@ static void block_narrow(size_t rows, float *out, size_t ld_out, const float *x,
     }
 }
 
+/* One row by four panels: a single one would wait for its two sums, and memory answers four at once. The order of each sum is that of
+ * block(), so a row's result does not depend on how many rows there are. */
+static void block_of_one_row(float *out, const float *x, const float *panels, size_t K, int accumulate)
+{
+    vec acc[4][2];
+    UNROLL
+    for (size_t p = 0; p < 4; p++) {
+        acc[p][0] = accumulate ? *(const vec *)(out + p * PANEL) : (vec){0};
+        acc[p][1] = accumulate ? *(const vec *)(out + p * PANEL + VL) : (vec){0};
+    }
+    for (size_t k = 0; k < K; k++) {
+        const vec v = spread(x[k]);
+        UNROLL
+        for (size_t p = 0; p < 4; p++) {
+            const float *w = panels + (p * K + k) * PANEL;
+            acc[p][0] += v * *(const vec *)w;
+            acc[p][1] += v * *(const vec *)(w + VL);
+        }
+    }
+    UNROLL
+    for (size_t p = 0; p < 4; p++) {
+        *(vec *)(out + p * PANEL) = acc[p][0];
+        *(vec *)(out + p * PANEL + VL) = acc[p][1];
+    }
+}
+
 static void rows_product(float *out, size_t ld_out, const float *x, size_t ldx, const float *packed, size_t B, size_t K, size_t N,
                          int accumulate)
 {
-    for (size_t n0 = 0; n0 < N; n0 += PANEL, packed += PANEL * K) {
+    size_t n0 = 0;
+    for (; B == 1 && n0 + 4 * PANEL <= N; n0 += 4 * PANEL, packed += 4 * PANEL * K) {
+        block_of_one_row(out + n0, x, packed, K, accumulate);
+    }
+    for (; n0 < N; n0 += PANEL, packed += PANEL * K) {
         const size_t width = N - n0;
         for (size_t b = 0; b < B; b += ROWS) {
             const size_t rows = B - b < ROWS ? B - b : ROWS;

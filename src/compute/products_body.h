@@ -170,6 +170,31 @@ static void bf16_panel(float *out, size_t ld_out, const float *x, const float *p
     }
 }
 
+/* One row by four panels, panel_stride apart, as block_of_one_row() does. */
+static void bf16_one_row(float *out, const float *x, const float *panels, size_t panel_stride, size_t n, int accumulate)
+{
+    vec acc[4][2];
+    UNROLL
+    for (size_t p = 0; p < 4; p++) {
+        acc[p][0] = accumulate ? *(const vec *)(out + p * BF16_PANEL) : (vec){0};
+        acc[p][1] = accumulate ? *(const vec *)(out + p * BF16_PANEL + VL) : (vec){0};
+    }
+    for (size_t k = 0; k < n; k++) {
+        const pairs v = (pairs)spread(x[k]);
+        UNROLL
+        for (size_t p = 0; p < 4; p++) {
+            const float *w = panels + p * panel_stride + k * BF16_PANEL;
+            acc[p][0] = add_pairs(acc[p][0], v, *(const pairs *)w);
+            acc[p][1] = add_pairs(acc[p][1], v, *(const pairs *)(w + VL));
+        }
+    }
+    UNROLL
+    for (size_t p = 0; p < 4; p++) {
+        *(vec *)(out + p * BF16_PANEL) = acc[p][0];
+        *(vec *)(out + p * BF16_PANEL + VL) = acc[p][1];
+    }
+}
+
 static void bf16_rows_product(float *out, size_t ld_out, const float *x, size_t ldx, const uint16_t *packed, size_t B, size_t K, size_t N,
                               int accumulate)
 {
@@ -182,8 +207,12 @@ static void bf16_rows_product(float *out, size_t ld_out, const float *x, size_t 
         for (size_t b = 0; b < B; b += most) {
             const size_t rows = B - b < most ? B - b : most;
             bf16_rows(buffer, n, x + b * ldx + 2 * k, ldx, rows, K - 2 * k < 2 * n ? K - 2 * k : 2 * n);
-            for (size_t n0 = 0; n0 < N; n0 += BF16_PANEL) {
-                const float *panel = (const float *)(const void *)packed + (n0 / BF16_PANEL * n_pairs + k) * BF16_PANEL;
+            const float *panel = (const float *)(const void *)packed + k * BF16_PANEL;
+            size_t n0 = 0;
+            for (; rows == 1 && n0 + 4 * BF16_PANEL <= N; n0 += 4 * BF16_PANEL, panel += 4 * n_pairs * BF16_PANEL) {
+                bf16_one_row(out + b * ld_out + n0, buffer, panel, n_pairs * BF16_PANEL, n, accumulate || k > 0);
+            }
+            for (; n0 < N; n0 += BF16_PANEL, panel += n_pairs * BF16_PANEL) {
                 const size_t width = N - n0 < BF16_PANEL ? N - n0 : BF16_PANEL;
                 bf16_panel(out + b * ld_out + n0, ld_out, buffer, panel, rows, n, width, accumulate || k > 0);
             }
@@ -191,14 +220,14 @@ static void bf16_rows_product(float *out, size_t ld_out, const float *x, size_t 
     }
 }
 
-/* c (ROWS, GRADIENT_N) += xᵀ·dy from packed x (n, ROWS) and dy (n, GRADIENT_N). */
-INLINE void gradient_tile(float *c, size_t ldc, const float *x, const float *dy, size_t n, const int bf16)
+/* c (ROWS, vecs·VL) += xᵀ·dy from packed x (n, ROWS) and dy (n, GRADIENT_N). */
+INLINE void gradient_tile(const size_t vecs, float *c, size_t ldc, const float *x, const float *dy, size_t n, const int bf16)
 {
     vec acc[ROWS][3];
     UNROLL
     for (size_t r = 0; r < ROWS; r++) {
         UNROLL
-        for (size_t j = 0; j < 3; j++) {
+        for (size_t j = 0; j < vecs; j++) {
             acc[r][j] = *(const vec *)(c + r * ldc + j * VL);
         }
     }
@@ -207,7 +236,7 @@ INLINE void gradient_tile(float *c, size_t ldc, const float *x, const float *dy,
         for (size_t r = 0; r < ROWS; r++) {
             const vec v = spread(x[r]);
             UNROLL
-            for (size_t j = 0; j < 3; j++) {
+            for (size_t j = 0; j < vecs; j++) {
                 const vec w = *(const vec *)(dy + j * VL);
                 if (bf16) {
                     acc[r][j] = add_pairs(acc[r][j], (pairs)v, (pairs)w);
@@ -220,20 +249,37 @@ INLINE void gradient_tile(float *c, size_t ldc, const float *x, const float *dy,
     UNROLL
     for (size_t r = 0; r < ROWS; r++) {
         UNROLL
-        for (size_t j = 0; j < 3; j++) {
+        for (size_t j = 0; j < vecs; j++) {
             *(vec *)(c + r * ldc + j * VL) = acc[r][j];
         }
     }
 }
 
 /* The same for a tile of which only rows and columns exist. */
-static void gradient_edge(float *c, size_t ldc, const float *x, const float *dy, size_t n, size_t rows, size_t columns, int bf16)
+static __attribute__((noinline)) void gradient_edge(float *c, size_t ldc, const float *x, const float *dy, size_t n, size_t rows,
+                                                    size_t columns, int bf16)
 {
     float whole[ROWS * GRADIENT_N] = {0};
-    if (bf16) {
-        gradient_tile(whole, GRADIENT_N, x, dy, n, 1);
-    } else {
-        gradient_tile(whole, GRADIENT_N, x, dy, n, 0);
+    const size_t vecs = (columns + VL - 1) / VL;
+    switch (2 * vecs + (bf16 != 0)) {
+    case 2:
+        gradient_tile(1, whole, GRADIENT_N, x, dy, n, 0);
+        break;
+    case 3:
+        gradient_tile(1, whole, GRADIENT_N, x, dy, n, 1);
+        break;
+    case 4:
+        gradient_tile(2, whole, GRADIENT_N, x, dy, n, 0);
+        break;
+    case 5:
+        gradient_tile(2, whole, GRADIENT_N, x, dy, n, 1);
+        break;
+    case 6:
+        gradient_tile(3, whole, GRADIENT_N, x, dy, n, 0);
+        break;
+    default:
+        gradient_tile(3, whole, GRADIENT_N, x, dy, n, 1);
+        break;
     }
     for (size_t r = 0; r < rows; r++) {
         for (size_t j = 0; j < columns; j++) {
@@ -320,7 +366,7 @@ INLINE void gradient_of(float *dw, size_t ldw, const float *x, size_t ldx, const
                 for (size_t k = 0; k < k_there; k += ROWS) {
                     float *c = dw + (k0 + k) * ldw + n0;
                     if (k_there - k >= ROWS && n_there == GRADIENT_N) {
-                        gradient_tile(c, ldw, x_packed + k * n, dy_packed, n, bf16);
+                        gradient_tile(3, c, ldw, x_packed + k * n, dy_packed, n, bf16);
                     } else {
                         gradient_edge(c, ldw, x_packed + k * n, dy_packed, n, k_there - k < ROWS ? k_there - k : ROWS, n_there, bf16);
                     }
