@@ -1,11 +1,8 @@
 #include "nn/linear.h"
 
-#include "base/memory.h"
 #include "compute/kernels.h"
 
 #include <stdio.h>
-
-enum { FEW = 64 }; /* rows up to which panels beat the large product */
 
 enum stg_status stg_linear_declare(struct stg_linear *l, struct stg_params *p, const char *name, size_t inputs, size_t outputs)
 {
@@ -18,46 +15,36 @@ enum stg_status stg_linear_declare(struct stg_linear *l, struct stg_params *p, c
     return stg_params_add(p, full, 1, outputs, &l->bias);
 }
 
-enum stg_status stg_linear_alloc(struct stg_linear *l)
+enum stg_status stg_linear_alloc(struct stg_linear *l, enum stg_precision precision)
 {
-    return stg_mem_aligned(&l->packed, stg_kernels()->packed_size(l->inputs, l->outputs), sizeof(float));
+    /* Backward's panels too, as a model that is loaded to be scored may be trained on. */
+    return stg_product_init(&l->product, l->inputs, l->outputs, precision, true);
 }
 
 void stg_linear_fini(struct stg_linear *l)
 {
-    stg_mem_free(l->packed);
-    l->packed = NULL;
+    stg_product_fini(&l->product);
 }
 
-void stg_linear_updated(const struct stg_linear *l, const struct stg_params *p)
+void stg_linear_updated(struct stg_linear *l, const struct stg_params *p)
 {
-    stg_kernels()->pack(l->packed, stg_params_value(p, l->weight), l->outputs, l->inputs, l->outputs);
+    stg_product_pack(&l->product, stg_params_value(p, l->weight), l->outputs);
 }
 
 void stg_linear_forward(const struct stg_linear *l, const struct stg_params *p, float *y, const float *x, size_t n)
 {
-    const struct stg_kernels *k = stg_kernels();
-    const size_t I = l->inputs;
-    const size_t O = l->outputs;
-    const float *bias = stg_params_value(p, l->bias);
-    if (n > FEW) {
-        stg_gemm(0, 0, n, O, I, x, I, stg_params_value(p, l->weight), O, 0.0f, y, O);
-    } else {
-        k->rows_product(y, O, x, I, l->packed, n, I, O, 0);
-    }
-    for (size_t i = 0; i < n; i++) {
-        k->add(y + i * O, bias, O);
-    }
+    stg_product_forward(&l->product, y, l->outputs, x, l->inputs, n, false);
+    stg_kernels()->add_rows(y, stg_params_value(p, l->bias), n, l->outputs);
 }
 
 void stg_linear_backward(const struct stg_linear *l, const struct stg_params *p, float *gradient, float *dx, const float *dy,
-                         const float *x, size_t n, int accumulate)
+                         const float *x, size_t n)
 {
     const size_t I = l->inputs;
     const size_t O = l->outputs;
-    stg_gemm(1, 0, I, O, n, x, I, dy, O, 1.0f, gradient + p->table[l->weight].offset, O);
+    stg_product_gradient(&l->product, gradient + p->table[l->weight].offset, O, x, I, dy, O, n);
     stg_kernels()->column_sums(gradient + p->table[l->bias].offset, dy, O, n, O);
     if (dx != NULL) {
-        stg_gemm(0, 1, n, I, O, dy, O, stg_params_value(p, l->weight), O, accumulate ? 1.0f : 0.0f, dx, I);
+        stg_product_backward(&l->product, dx, I, dy, O, n, false);
     }
 }

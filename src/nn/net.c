@@ -55,7 +55,7 @@ enum stg_status stg_net_new(struct stg_net **out, const struct stg_net_ops *ops,
     }
     STG_TRY(declare(m));
     STG_TRY(stg_params_alloc(&m->params, training));
-    STG_TRY(stg_linear_alloc(&m->head));
+    STG_TRY(stg_linear_alloc(&m->head, shape->precision));
     STG_TRY(ops->alloc(m));
 out:
     if (status != STG_OK) {

@@ -11,6 +11,7 @@
 
 #include "base/pool.h"
 #include "base/rng.h"
+#include "compute/product.h"
 #include "nn/params.h"
 
 #include <stdbool.h>
@@ -35,6 +36,7 @@ struct stg_net_shape {
     size_t n_waves, wave_dim;              /* scalar fields and the even number of sinusoids of each */
     size_t layers, hidden, outputs;        /* L, H, V. Attention nets: H is the width of a row (d); the input is projected to it
                                             * when its own width differs */
+    enum stg_precision precision;          /* of products' operands; sums, weights and their gradients are always float */
     float dropout;                         /* LSTM: between layers; attention nets: on what a sublayer adds */
 
     /* Attention nets */

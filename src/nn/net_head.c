@@ -38,7 +38,7 @@ void stg_net_head_pass(const struct stg_net *m, struct stg_net_work *w, const st
     stg_linear_forward(&m->head, &m->params, w->logits, h, n);
     losses(pass, w->logits, targets, n, m->shape.outputs, loss);
     if (pass->backward) {
-        stg_linear_backward(&m->head, &m->params, w->gradient, dh, w->logits, h, n, 0);
+        stg_linear_backward(&m->head, &m->params, w->gradient, dh, w->logits, h, n);
     }
 }
 

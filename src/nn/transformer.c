@@ -103,13 +103,13 @@ static enum stg_status alloc(struct stg_net *net)
 {
     struct stg_transformer *m = (struct stg_transformer *)net;
     if (m->projects) {
-        STG_RETURN_IF_FAILED(stg_linear_alloc(&m->project));
+        STG_RETURN_IF_FAILED(stg_linear_alloc(&m->project, net->shape.precision));
     }
     for (size_t l = 0; l < net->shape.layers; l++) {
         struct stg_linear *part[5];
         const size_t n = linears(m, l, part);
         for (size_t i = 0; i < n; i++) {
-            STG_RETURN_IF_FAILED(stg_linear_alloc(part[i]));
+            STG_RETURN_IF_FAILED(stg_linear_alloc(part[i], net->shape.precision));
         }
     }
     return STG_OK;

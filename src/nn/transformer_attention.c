@@ -98,7 +98,7 @@ void stg_transformer_attention_backward(const struct stg_transformer *m, size_t 
     const size_t d = m->net.shape.hidden;
     float *d_attended = du; /* free until the end */
     float *d_qkv = w->d_wide;
-    stg_linear_backward(&layer->out, p, w->base.gradient, d_attended, df, a->attended, w->n_rows, 0);
+    stg_linear_backward(&layer->out, p, w->base.gradient, d_attended, df, a->attended, w->n_rows);
     for (size_t i = 0; i < w->n_spans; i++) {
         const struct stg_transformer_span *span = &w->spans[i];
         const struct stg_attention view = stg_transformer_view(m, l, span->n, 0);
@@ -110,9 +110,9 @@ void stg_transformer_attention_backward(const struct stg_transformer *m, size_t 
         k->attention_backward(dq, dq + d, dq + 2 * d, d_attended + span->at * d, q, q + d, q + 2 * d, a->attended + span->at * d,
                               a->lse + span->at * view.heads, &view, w->scratch);
     }
-    stg_linear_backward(&layer->qkv, p, w->base.gradient, du, d_qkv, in, w->n_rows, 0);
+    stg_linear_backward(&layer->qkv, p, w->base.gradient, du, d_qkv, in, w->n_rows);
     if (w->n_global > 0) {
-        stg_linear_backward(&layer->global, p, w->base.gradient, w->d_global_in, w->d_global_qkv, a->global_in, w->n_global, 0);
+        stg_linear_backward(&layer->global, p, w->base.gradient, w->d_global_in, w->d_global_qkv, a->global_in, w->n_global);
     }
     for (size_t i = 0; i < w->n_spans; i++) {
         const struct stg_transformer_span *span = &w->spans[i];

@@ -30,7 +30,7 @@ void stg_transformer_ff_backward(const struct stg_transformer *m, size_t l, stru
     const struct stg_transformer_activations *a = &w->layer[l];
     const size_t f = m->net.shape.ff;
     float *d_act = w->d_wide;
-    stg_linear_backward(&m->layer[l].ff_out, p, w->base.gradient, d_act, df, a->act, w->n_rows, 0);
+    stg_linear_backward(&m->layer[l].ff_out, p, w->base.gradient, d_act, df, a->act, w->n_rows);
     switch (m->net.shape.activation) {
     case STG_ACTIVATION_RELU:
         k->relu_backward(a->wide, d_act, a->act, w->n_rows * f);
@@ -42,5 +42,5 @@ void stg_transformer_ff_backward(const struct stg_transformer *m, size_t l, stru
         k->swiglu_backward(a->wide, d_act, a->wide, w->n_rows, f);
         break;
     }
-    stg_linear_backward(&m->layer[l].ff_in, p, w->base.gradient, du, a->wide, in, w->n_rows, 0);
+    stg_linear_backward(&m->layer[l].ff_in, p, w->base.gradient, du, a->wide, in, w->n_rows);
 }

@@ -124,6 +124,6 @@ void stg_transformer_backward(const struct stg_transformer *m, struct stg_transf
         sublayer_backward(m, l, STG_SUBLAYER_ATTENTION, w, w->x[l], drop);
     }
     if (m->projects) {
-        stg_linear_backward(&m->project, &m->net.params, w->base.gradient, w->d_input, w->dy, w->input, w->n_rows, 0);
+        stg_linear_backward(&m->project, &m->net.params, w->base.gradient, w->d_input, w->dy, w->input, w->n_rows);
     }
 }
