@@ -3,7 +3,7 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "compute/kernels.h"
-#include "nn/lstm.h"
+#include "nn/net.h"
 #include "nn/optim.h"
 
 #include <stdio.h>
@@ -12,9 +12,9 @@
 enum { BATCH = 16, LENGTH = 1100, CALLS = 95, TABLES = 4, WAVES = 4 };
 
 struct bench {
-    struct stg_lstm *model;
+    struct stg_net *model;
     struct stg_pool *pool;
-    struct stg_lstm_sequence sequences[BATCH];
+    struct stg_net_sequence sequences[BATCH];
     uint32_t ids[BATCH * LENGTH * TABLES];
     uint32_t targets[BATCH * LENGTH];
     double scalars[BATCH * LENGTH * WAVES];
@@ -22,7 +22,7 @@ struct bench {
     double seconds;
 };
 
-static const struct stg_lstm_shape paper = {
+static const struct stg_net_shape paper = {
     .n_tables = TABLES,
     .table_rows = {CALLS, 58, 3, 3},
     .table_dim = {48, 48, 12, 12},
@@ -48,15 +48,15 @@ static void fill(struct bench *b)
         b->targets[i] = (uint32_t)stg_rng_below(&rng, CALLS);
     }
     for (size_t s = 0; s < BATCH; s++) {
-        b->sequences[s] = (struct stg_lstm_sequence){LENGTH, b->ids + s * LENGTH * TABLES, b->scalars + s * LENGTH * WAVES,
+        b->sequences[s] = (struct stg_net_sequence){LENGTH, b->ids + s * LENGTH * TABLES, b->scalars + s * LENGTH * WAVES,
                                                      b->targets + s * LENGTH};
     }
 }
 
 static enum stg_status train(struct bench *b, double *rate)
 {
-    struct stg_adam adam = {.rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 10};
-    struct stg_lstm_loss loss;
+    struct stg_optimizer adam = {.rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 10};
+    struct stg_net_loss loss;
     double norm;
     size_t n = 0;
     uint64_t start = 0;
@@ -65,9 +65,9 @@ static enum stg_status train(struct bench *b, double *rate)
             start = stg_clock_ns(); /* the first update allocates and is not counted */
             n = 0;
         }
-        STG_RETURN_IF_FAILED(stg_lstm_pass(b->model, b->sequences, BATCH, 0.1, i, true, b->pool, &loss));
-        STG_RETURN_IF_FAILED(stg_adam_update(&adam, stg_lstm_params(b->model), &norm));
-        STG_RETURN_IF_FAILED(stg_lstm_updated(b->model));
+        STG_RETURN_IF_FAILED(stg_net_pass(b->model, b->sequences, BATCH, 0.1, i, true, b->pool, &loss));
+        STG_RETURN_IF_FAILED(stg_optimizer_update(&adam, stg_net_params(b->model), &norm));
+        STG_RETURN_IF_FAILED(stg_net_updated(b->model));
         start = i == 0 ? stg_clock_ns() : start;
         n += BATCH * LENGTH;
     }
@@ -78,7 +78,7 @@ static enum stg_status train(struct bench *b, double *rate)
 static enum stg_status score_part(void *context, size_t i, size_t i_thread)
 {
     struct bench *b = context;
-    struct stg_lstm_run *run = NULL;
+    struct stg_net_work *run = NULL;
     const size_t n_parts = stg_pool_threads(b->pool);
     const size_t from = BATCH * i / n_parts;
     const size_t n = BATCH * (i + 1) / n_parts - from;
@@ -87,9 +87,9 @@ static enum stg_status score_part(void *context, size_t i, size_t i_thread)
     for (size_t s = 0; s < n; s++) {
         to[s] = b->surprisal + (from + s) * LENGTH;
     }
-    STG_RETURN_IF_FAILED(stg_lstm_run_new(b->model, &run));
-    const enum stg_status status = stg_lstm_score(b->model, run, b->sequences + from, n, to);
-    stg_lstm_run_free(run);
+    STG_RETURN_IF_FAILED(stg_net_work_new(b->model, &run));
+    const enum stg_status status = stg_net_score(b->model, run, b->sequences + from, n, to);
+    stg_net_work_free(run);
     return status;
 }
 
@@ -108,21 +108,21 @@ static enum stg_status score(struct bench *b, double *rate)
 static enum stg_status stream(struct bench *b, double *microseconds)
 {
     enum stg_status status = STG_OK;
-    struct stg_lstm_run *run = NULL;
+    struct stg_net_work *run = NULL;
     float *state = NULL;
     float log_p[CALLS];
-    STG_TRY(stg_mem_zeroed(&state, stg_lstm_state_size(b->model), sizeof *state));
-    STG_TRY(stg_lstm_run_new(b->model, &run));
+    STG_TRY(stg_mem_zeroed(&state, stg_net_state_size(b->model), sizeof *state));
+    STG_TRY(stg_net_work_new(b->model, &run));
     const uint64_t start = stg_clock_ns();
     for (size_t i = 0; i < 20000; i++) {
         const size_t row = i % (BATCH * LENGTH);
         const float *states[1] = {state};
-        STG_TRY(stg_lstm_step(b->model, run, &state, 1, b->ids + row * TABLES, b->scalars + row * WAVES));
-        STG_TRY(stg_lstm_predict(b->model, run, states, 1, log_p));
+        STG_TRY(stg_net_step(b->model, run, &state, 1, b->ids + row * TABLES, b->scalars + row * WAVES));
+        STG_TRY(stg_net_predict(b->model, run, states, 1, log_p));
     }
     *microseconds = (double)(stg_clock_ns() - start) * 1e-3 / 20000;
 out:
-    stg_lstm_run_free(run);
+    stg_net_work_free(run);
     stg_mem_free(state);
     return status;
 }
@@ -140,10 +140,10 @@ int main(int argc, char **argv)
     b->seconds = argc > 2 ? strtod(argv[2], NULL) : 10;
     fill(b);
     STG_TRY(stg_pool_new(&b->pool, argc > 1 ? strtoul(argv[1], NULL, 10) : 0));
-    STG_TRY(stg_lstm_new(&b->model, &paper, true));
-    stg_lstm_init(b->model, &rng);
-    STG_TRY(stg_lstm_updated(b->model));
-    printf("lstm %s, %zu threads, %zu parameters\n", stg_kernels()->name, stg_pool_threads(b->pool), stg_lstm_params(b->model)->n_values);
+    STG_TRY(stg_net_new(&b->model, &stg_net_lstm, &paper, true));
+    stg_net_init(b->model, &rng);
+    STG_TRY(stg_net_updated(b->model));
+    printf("lstm %s, %zu threads, %zu parameters\n", stg_kernels()->name, stg_pool_threads(b->pool), stg_net_params(b->model)->n_values);
     STG_TRY(train(b, &trained));
     printf("train %.0f tokens/s\n", trained);
     STG_TRY(score(b, &scored));
@@ -155,7 +155,7 @@ out:
         fprintf(stderr, "bench_lstm: %s\n", stg_status_message());
     }
     if (b != NULL) {
-        stg_lstm_free(b->model);
+        stg_net_free(b->model);
         stg_pool_free(b->pool);
     }
     stg_mem_free(b);

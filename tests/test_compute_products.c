@@ -172,9 +172,9 @@ static void layers(void **state)
     enum { M = 300, K = 19, N = 137 };
     static float x[M * K], w[K * N], dy[M * N], y[M * N], dx[M * K], dw[K * N], one[N];
     (void)state;
-    for (int precision = STG_F32; precision <= STG_BF16; precision++) {
+    for (int precision = STG_PRECISION_F32; precision <= STG_PRECISION_BF16; precision++) {
         struct stg_product p;
-        const double bound = precision == STG_BF16 ? 0.2 : 3e-5; /* 2^-9 of each factor; both random */
+        const double bound = precision == STG_PRECISION_BF16 ? 0.2 : 3e-5; /* 2^-9 of each factor; both random */
         fill_normal(&rng, x, M * K, 1);
         fill_normal(&rng, w, K * N, 1);
         fill_normal(&rng, dy, M * N, 1);

@@ -94,6 +94,7 @@ static struct stg_model *fitted(const char *kind, const char *smoothing)
     s.order = 2;
     s.layers = 1;
     s.hidden = 8;
+    s.ff = 16;
     s.fields = STG_FIELD_CALL;
     must(stg_model_new(&m, &s, &recipe, &vocab));
     must(m->ops->fit(m, &corpus, NULL, NULL));
@@ -192,7 +193,7 @@ static int teardown(void **state)
 
 static const struct {
     const char *kind, *smoothing;
-} kinds[] = {{"ngram", "kneser-ney"}, {"ngram", "paper"}, {"stide", NULL}, {"lstm", NULL}};
+} kinds[] = {{"ngram", "kneser-ney"}, {"ngram", "paper"}, {"stide", NULL}, {"lstm", NULL}, {"longformer", NULL}};
 
 static void test_undamaged(void **state)
 {
@@ -209,7 +210,7 @@ static void test_undamaged(void **state)
     }
 }
 
-/* Cut anywhere: refused. Of the LSTM's many weights every 61st place. */
+/* Cut anywhere: refused. Of a net's many weights every 61st place. */
 static void test_truncated(void **state)
 {
     (void)state;
@@ -217,7 +218,7 @@ static void test_truncated(void **state)
         float scores[N_SCORES];
         save(kinds[k].kind, kinds[k].smoothing, scores);
         memcpy(work, bytes, n_bytes);
-        for (size_t n = 0; n < n_bytes; n += n < data_at ? 1 : k == 3 ? 61 : 7) {
+        for (size_t n = 0; n < n_bytes; n += n < data_at ? 1 : k >= 3 ? 61 : 7) {
             assert_int_equal(open_work(n, NULL), STG_ERR_INPUT);
         }
     }
@@ -232,7 +233,7 @@ static void test_flipped(void **state)
         float scores[N_SCORES];
         save(kinds[k].kind, kinds[k].smoothing, scores);
         memcpy(work, bytes, n_bytes);
-        for (size_t i = 0; i < n_bytes; i += i < data_at ? 1 : k == 3 ? 61 : 7) {
+        for (size_t i = 0; i < n_bytes; i += i < data_at ? 1 : k >= 3 ? 61 : 7) {
             for (int bit = 0; bit < 8; bit += i < data_at ? 1 : 5) {
                 work[i] ^= (uint8_t)(1 << bit);
                 const enum stg_status status = open_work(n_bytes, NULL);
@@ -280,6 +281,16 @@ static void test_header(void **state)
         {3, "\\\"layers\\\":1", "\\\"layers\\\":0"},
         {3, "\\\"input\\\":\\\"symbol\\\"", "\\\"input\\\":\\\"sybmol\\\""},
         {3, "\"lstm\":", "\"list\":"},
+        {4, "\"model.kind\":\"longformer\"", "\"model.kind\":\"lingformer\""},
+        {4, "\"longformer\":", "\"lingformer\":"},
+        {4, "\\\"heads\\\":4", "\\\"heads\\\":3"},
+        {4, "\\\"heads\\\":4", "\\\"heads\\\":0"},
+        {4, "\\\"ff\\\":16", "\\\"ff\\\":17"},
+        {4, "\\\"window\\\":[32]", "\\\"window\\\":[-2]"},
+        {4, "\\\"window\\\":[32]", "\\\"window\\\":[  ]"},
+        {4, "\\\"dilation\\\":[1]", "\\\"dilation\\\":[0]"},
+        {4, "\\\"norm\\\":\\\"pre\\\"", "\\\"norm\\\":\\\"per\\\""},
+        {4, "\\\"activation\\\":\\\"swiglu\\\"", "\\\"activation\\\":\\\"gluswi\\\""},
     };
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
         float scores[N_SCORES];

@@ -9,7 +9,7 @@ enum { ROWS_AT_ONCE = 128 };
 static enum stg_status allocate(void **packed, size_t K, size_t N, enum stg_precision precision)
 {
     const struct stg_kernels *k = stg_kernels();
-    return precision == STG_BF16 ? stg_mem_aligned(packed, k->bf16_packed_size(K, N), sizeof(uint16_t))
+    return precision == STG_PRECISION_BF16 ? stg_mem_aligned(packed, k->bf16_packed_size(K, N), sizeof(uint16_t))
                                  : stg_mem_aligned(packed, k->packed_size(K, N), sizeof(float));
 }
 
@@ -38,7 +38,7 @@ void stg_product_fini(struct stg_product *p)
 void stg_product_pack(struct stg_product *p, const float *w, size_t ldw)
 {
     const struct stg_kernels *k = stg_kernels();
-    if (p->precision == STG_BF16) {
+    if (p->precision == STG_PRECISION_BF16) {
         k->bf16_pack(p->packed, w, ldw, p->K, p->N);
         if (p->packed_transposed != NULL) {
             k->bf16_pack_transposed(p->packed_transposed, w, ldw, p->N, p->K);
@@ -58,7 +58,7 @@ static void multiply(enum stg_precision precision, float *out, size_t ld_out, co
     const struct stg_kernels *k = stg_kernels();
     for (size_t m = 0; m < M; m += ROWS_AT_ONCE) {
         const size_t n = M - m < ROWS_AT_ONCE ? M - m : ROWS_AT_ONCE;
-        if (precision == STG_BF16) {
+        if (precision == STG_PRECISION_BF16) {
             k->bf16_rows_product(out + m * ld_out, ld_out, x + m * ldx, ldx, packed, n, K, N, accumulate);
         } else {
             k->rows_product(out + m * ld_out, ld_out, x + m * ldx, ldx, packed, n, K, N, accumulate);
@@ -80,7 +80,7 @@ void stg_product_gradient(const struct stg_product *p, float *dw, size_t ldw, co
                           size_t M)
 {
     const struct stg_kernels *k = stg_kernels();
-    if (p->precision == STG_BF16) {
+    if (p->precision == STG_PRECISION_BF16) {
         k->bf16_weight_gradient(dw, ldw, x, ldx, dy, ldy, M, p->K, p->N);
     } else {
         k->weight_gradient(dw, ldw, x, ldx, dy, ldy, M, p->K, p->N);

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum stg_precision { STG_F32, STG_BF16 };
+enum stg_precision { STG_PRECISION_F32, STG_PRECISION_BF16 };
 
 struct stg_product {
     size_t K, N;

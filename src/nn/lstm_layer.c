@@ -7,10 +7,10 @@ void stg_lstm_layer_forward(const struct stg_lstm *m, size_t l, const struct stg
                             const struct stg_lstm_pack *p, float *h0, float *c0)
 {
     const struct stg_kernels *k = stg_kernels();
-    const size_t H = m->shape.hidden;
+    const size_t H = m->net.shape.hidden;
     const size_t I = m->layer[l].inputs;
     /* All inputs at once, then the recurrence step by step. */
-    stg_gemm(0, 0, p->n_rows, 4 * H, I, x, I, stg_params_value(&m->params, m->layer[l].w_input), 4 * H, 0.0f, a->gates, 4 * H);
+    stg_gemm(0, 0, p->n_rows, 4 * H, I, x, I, stg_params_value(&m->net.params, m->layer[l].w_input), 4 * H, 0.0f, a->gates, 4 * H);
     const float *h_previous = h0;
     const float *c_previous = c0;
     for (size_t t = 0; t < p->n_steps; t++) {
@@ -46,8 +46,8 @@ void stg_lstm_layer_backward(const struct stg_lstm *m, size_t l, struct stg_lstm
     const struct stg_kernels *k = stg_kernels();
     const struct stg_lstm_pack *p = &w->pack;
     const struct stg_lstm_activations *a = &w->layer[l];
-    const struct stg_params *params = &m->params;
-    const size_t H = m->shape.hidden;
+    const struct stg_params *params = &m->net.params;
+    const size_t H = m->net.shape.hidden;
     const size_t I = m->layer[l].inputs;
     memset(w->dc, 0, p->width[0] * H * sizeof(float));
     memset(w->dh_next, 0, p->width[0] * H * sizeof(float));
@@ -61,10 +61,10 @@ void stg_lstm_layer_backward(const struct stg_lstm *m, size_t l, struct stg_lstm
         }
     }
     gather_previous(w->previous, a->h, h0, p, H);
-    stg_gemm(1, 0, H, 4 * H, p->n_rows, w->previous, H, a->gates, 4 * H, 1.0f, w->gradient + params->table[m->layer[l].w_hidden].offset,
+    stg_gemm(1, 0, H, 4 * H, p->n_rows, w->previous, H, a->gates, 4 * H, 1.0f, w->base.gradient + params->table[m->layer[l].w_hidden].offset,
              4 * H);
-    stg_gemm(1, 0, I, 4 * H, p->n_rows, x, I, a->gates, 4 * H, 1.0f, w->gradient + params->table[m->layer[l].w_input].offset, 4 * H);
-    float *d_bias = w->gradient + params->table[m->layer[l].b_input].offset;
+    stg_gemm(1, 0, I, 4 * H, p->n_rows, x, I, a->gates, 4 * H, 1.0f, w->base.gradient + params->table[m->layer[l].w_input].offset, 4 * H);
+    float *d_bias = w->base.gradient + params->table[m->layer[l].b_input].offset;
     k->column_sums(d_bias, a->gates, 4 * H, p->n_rows, 4 * H);
     stg_gemm(0, 1, p->n_rows, I, 4 * H, a->gates, 4 * H, stg_params_value(params, m->layer[l].w_input), 4 * H, 0.0f, dx, I);
 }
