@@ -42,14 +42,12 @@ static enum stg_status declare(struct stg_net *net)
 
 static enum stg_status alloc(struct stg_net *net)
 {
-    const struct stg_kernels *k = stg_kernels();
     struct stg_lstm *m = (struct stg_lstm *)net;
     const size_t H = net->shape.hidden;
     for (size_t l = 0; l < net->shape.layers; l++) {
         struct stg_lstm_layer *layer = &m->layer[l];
-        STG_RETURN_IF_FAILED(stg_mem_aligned(&layer->packed_input, k->packed_size(layer->inputs, 4 * H), sizeof(float)));
-        STG_RETURN_IF_FAILED(stg_mem_aligned(&layer->packed_hidden, k->packed_size(H, 4 * H), sizeof(float)));
-        STG_RETURN_IF_FAILED(stg_mem_aligned(&layer->packed_hidden_t, k->packed_size(4 * H, H), sizeof(float)));
+        STG_RETURN_IF_FAILED(stg_product_init(&layer->input, layer->inputs, 4 * H, net->shape.precision, true));
+        STG_RETURN_IF_FAILED(stg_product_init(&layer->hidden, H, 4 * H, net->shape.precision, true));
         STG_RETURN_IF_FAILED(stg_mem_aligned(&layer->bias, 4 * H, sizeof(float)));
     }
     return STG_OK;
@@ -59,9 +57,8 @@ static void fini(struct stg_net *net)
 {
     struct stg_lstm *m = (struct stg_lstm *)net;
     for (size_t l = 0; l < STG_NET_MAX_LAYERS; l++) {
-        stg_mem_free(m->layer[l].packed_input);
-        stg_mem_free(m->layer[l].packed_hidden);
-        stg_mem_free(m->layer[l].packed_hidden_t);
+        stg_product_fini(&m->layer[l].input);
+        stg_product_fini(&m->layer[l].hidden);
         stg_mem_free(m->layer[l].bias);
     }
 }
@@ -82,15 +79,12 @@ static void init(struct stg_net *net, struct stg_rng *rng)
 static void updated(struct stg_net *net)
 {
     const struct stg_kernels *k = stg_kernels();
-    const struct stg_lstm *m = (const struct stg_lstm *)net;
+    struct stg_lstm *m = (struct stg_lstm *)net;
     const size_t H = net->shape.hidden;
     for (size_t l = 0; l < net->shape.layers; l++) {
-        const struct stg_lstm_layer *layer = &m->layer[l];
-        const float *wx = stg_params_value(&net->params, layer->w_input);
-        const float *wh = stg_params_value(&net->params, layer->w_hidden);
-        k->pack(layer->packed_input, wx, 4 * H, layer->inputs, 4 * H);
-        k->pack(layer->packed_hidden, wh, 4 * H, H, 4 * H);
-        k->pack_transposed(layer->packed_hidden_t, wh, 4 * H, 4 * H, H);
+        struct stg_lstm_layer *layer = &m->layer[l];
+        stg_product_pack(&layer->input, stg_params_value(&net->params, layer->w_input), 4 * H);
+        stg_product_pack(&layer->hidden, stg_params_value(&net->params, layer->w_hidden), 4 * H);
         memcpy(layer->bias, stg_params_value(&net->params, layer->b_input), 4 * H * sizeof(float));
         k->add(layer->bias, stg_params_value(&net->params, layer->b_hidden), 4 * H);
     }

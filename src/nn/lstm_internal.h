@@ -13,8 +13,8 @@ struct stg_lstm {
     struct stg_lstm_layer {
         size_t w_input, w_hidden, b_input, b_hidden; /* (I,4H) (H,4H) (4H) (4H) */
         size_t inputs;                               /* I of this layer */
-        float *packed_input, *packed_hidden, *packed_hidden_t; /* panels; owned */
-        float *bias;                                           /* (4H) sum of both; owned */
+        struct stg_product input, hidden;            /* packed w_input, w_hidden; owned */
+        float *bias;                                 /* (4H) sum of both; owned */
     } layer[STG_NET_MAX_LAYERS];
 };
 

@@ -87,8 +87,8 @@ enum stg_status stg_lstm_step(const struct stg_net *net, struct stg_net_work *wo
             memcpy(w->h0 + i * H, states[i] + 2 * l * H, H * sizeof(float));
             memcpy(w->c0 + i * H, states[i] + (2 * l + 1) * H, H * sizeof(float));
         }
-        k->rows_product(a->gates, 4 * H, input, layer->inputs, layer->packed_input, n, layer->inputs, 4 * H, 0);
-        k->rows_product(a->gates, 4 * H, w->h0, H, layer->packed_hidden, n, H, 4 * H, 1);
+        stg_product_forward(&layer->input, a->gates, 4 * H, input, layer->inputs, n, false);
+        stg_product_forward(&layer->hidden, a->gates, 4 * H, w->h0, H, n, true);
         k->gates_forward(a->h, a->c, a->gates, layer->bias, w->c0, n, H);
         for (size_t i = 0; i < n; i++) {
             memcpy(states[i] + 2 * l * H, a->h + i * H, H * sizeof(float));
