@@ -13,7 +13,7 @@ struct stg_lstm {
     struct stg_lstm_layer {
         size_t w_input, w_hidden, b_input, b_hidden; /* (I,4H) (H,4H) (4H) (4H) */
         size_t inputs;                               /* I of this layer */
-        struct stg_product input, hidden;            /* their packed weights; owned */
+        struct stg_product input, hidden;            /* packed w_input, w_hidden; owned */
         float *bias;                                 /* (4H) sum of both; owned */
     } layer[STG_NET_MAX_LAYERS];
 };

@@ -60,10 +60,10 @@ void stg_lstm_layer_backward(const struct stg_lstm *m, size_t l, struct stg_lstm
         }
     }
     gather_previous(w->previous, a->h, h0, p, H);
-    float *d_hidden = w->base.gradient + params->table[m->layer[l].w_hidden].offset;
-    float *d_input = w->base.gradient + params->table[m->layer[l].w_input].offset;
-    stg_product_gradient(&m->layer[l].hidden, d_hidden, 4 * H, w->previous, H, a->gates, 4 * H, p->n_rows);
-    stg_product_gradient(&m->layer[l].input, d_input, 4 * H, x, I, a->gates, 4 * H, p->n_rows);
+    float *dw_hidden = w->base.gradient + params->table[m->layer[l].w_hidden].offset;
+    float *dw_input = w->base.gradient + params->table[m->layer[l].w_input].offset;
+    stg_product_gradient(&m->layer[l].hidden, dw_hidden, 4 * H, w->previous, H, a->gates, 4 * H, p->n_rows);
+    stg_product_gradient(&m->layer[l].input, dw_input, 4 * H, x, I, a->gates, 4 * H, p->n_rows);
     float *d_bias = w->base.gradient + params->table[m->layer[l].b_input].offset;
     k->column_sums(d_bias, a->gates, 4 * H, p->n_rows, 4 * H);
     stg_product_backward(&m->layer[l].input, dx, I, a->gates, 4 * H, p->n_rows, false);
