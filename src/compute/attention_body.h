@@ -252,9 +252,10 @@ static size_t attention_scratch(const struct stg_attention *a)
     const size_t own = up(up(a->T, step) / step, VL); /* rows of the largest class */
     const size_t foreign = step > 1 ? up(a->n_global, VL) : 0;
     /* Backward needs most: three packs of keys (six of foreign ones, because they are gathered first) and three of queries; a block's dk
-     * and dv; lse and dout·out; two tiles of scores; what rounding adds. attention_step needs a score for each row. */
+     * and dv; lse and dout·out; two tiles of scores; what rounding adds. attention_step needs the scores of one row. */
     const size_t packs = (6 * own + 6 * foreign + 2 * KEYS) * wide + 2 * own + 2 * QUERIES * KEYS + 20 * 16;
-    return packs > a->T ? packs : a->T;
+    const size_t scores = a->heads * (up(a->T, VL) + VL);
+    return packs > scores ? packs : scores;
 }
 
 static void head_init(struct head *h, const struct stg_attention *a, size_t i_head, size_t residue)
@@ -617,79 +618,6 @@ static void attention_backward(float *dq, float *dk, float *dv, const float *dou
                 to[c] = h.dq[j * h.wide + c] * scale;
             }
         }
-    }
-}
-
-/* Where row s stands in the cache of attention_step. */
-INLINE size_t cached(const struct stg_attention *a, size_t ring, size_t s)
-{
-    return ring == 0 || s < a->n_global ? s : a->n_global + (s - a->n_global) % ring;
-}
-
-INLINE float dot(const float *restrict x, const float *restrict y, size_t n)
-{
-    float sum = 0.0f;
-    for (size_t i = 0; i < n; i++) {
-        sum += x[i] * y[i];
-    }
-    return sum;
-}
-
-INLINE void add_scaled(float *restrict y, float scale, const float *restrict x, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        y[i] += scale * x[i];
-    }
-}
-
-/* out (dim) of one head; the rows it sees are from, from + step … T − 1 and the global rows that are not among these. */
-static void step_head(float *out, const float *q, const float *k, const float *v, const struct stg_attention *a, size_t ring, size_t from,
-                      float *scores)
-{
-    const size_t step = a->window == 0 ? 1 : a->dilation;
-    const float scale = 1.0f / sqrtf((float)a->dim);
-    float max = -FLT_MAX;
-    float sum = 0.0f;
-    const size_t n_global = a->window == 0 ? 0 : least(a->n_global, a->T);
-    size_t n = 0;
-    for (size_t s = 0; s < n_global; s++) {
-        if (s < from || (s - from) % step != 0) {
-            scores[n++] = scale * dot(q, k + s * a->ld_kv, a->dim);
-        }
-    }
-    for (size_t s = from; s < a->T; s += step) {
-        scores[n++] = scale * dot(q, k + cached(a, ring, s) * a->ld_kv, a->dim);
-    }
-    for (size_t i = 0; i < n; i++) {
-        max = fmaxf(max, scores[i]);
-    }
-    for (size_t i = 0; i < n; i++) {
-        scores[i] = exp_fast(scores[i] - max);
-        sum += scores[i];
-    }
-    memset(out, 0, a->dim * sizeof(float));
-    n = 0;
-    for (size_t s = 0; s < n_global; s++) {
-        if (s < from || (s - from) % step != 0) {
-            add_scaled(out, scores[n++], v + s * a->ld_kv, a->dim);
-        }
-    }
-    for (size_t s = from; s < a->T; s += step) {
-        add_scaled(out, scores[n++], v + cached(a, ring, s) * a->ld_kv, a->dim);
-    }
-    for (size_t j = 0; j < a->dim; j++) {
-        out[j] /= sum;
-    }
-}
-
-static void attention_step(float *out, const float *q, const float *k, const float *v, const struct stg_attention *a, size_t ring,
-                           float *scratch)
-{
-    const size_t t = a->T - 1;
-    const size_t step = a->window == 0 ? 1 : a->dilation;
-    const size_t from = a->window == 0 || t / step < a->window ? t % step : t - step * (a->window - 1);
-    for (size_t at = 0; at < a->heads * a->dim; at += a->dim) {
-        step_head(out + at, q + at, k + at, v + at, a, ring, from, scratch);
     }
 }
 
