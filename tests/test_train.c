@@ -72,11 +72,14 @@ struct fixture {
     struct stg_vocab vocab;
     struct stg_recipe recipe;
     char dir[64], checkpoint[96], log[96];
+    const char *kind; /* of new models */
+    enum stg_optimizer_kind optimizer;
 };
 
 static int setup(void **state)
 {
     struct fixture *x = calloc(1, sizeof *x);
+    x->kind = "lstm";
     x->train_data = fake_new(1);
     x->valid_data = fake_new(2);
     x->train = (struct stg_corpus){.n = N_SEQUENCES, .context = x->train_data, .get = fake_get};
@@ -128,7 +131,7 @@ static struct stg_model *new_model(const struct fixture *x)
     struct stg_model_settings s;
     struct stg_model *m = NULL;
     stg_model_settings_default(&s);
-    s.kind = "lstm";
+    s.kind = x->kind;
     s.hidden = 16;
     s.layers = 1;
     s.dropout = 0.1;
@@ -144,6 +147,7 @@ static struct stg_train_settings settings_for(const struct fixture *x)
     s.batch_tokens = 150;
     s.eval_every = 7;
     s.rate = 0.01;
+    s.optimizer = x->optimizer;
     s.checkpoint = x->checkpoint;
     return s;
 }
@@ -285,6 +289,9 @@ static void test_resume(void **state)
     resume_from(x, 56, STG_SCHEDULE_INVERSE_SQRT, 8, NULL);
     assert_int_equal(stg_pool_new(&pool, 3), STG_OK);
     resume_from(x, 21, STG_SCHEDULE_PLATEAU, 0, pool);
+    x->kind = "longformer";
+    x->optimizer = STG_OPTIMIZER_RANGER; /* between two of Lookahead's steps */
+    resume_from(x, 28, STG_SCHEDULE_INVERSE_SQRT, 0, pool);
     stg_pool_free(pool);
 }
 
