@@ -38,7 +38,7 @@ static void repair_checksum(uint8_t *data, size_t size)
 static void walk_all(const struct stg_dataset *d)
 {
     struct stg_walker *w = NULL;
-    if (stg_walker_new(&w) != STG_OK) {
+    if (stg_walker_new(&w, STG_WALK_ALL) != STG_OK) {
         return;
     }
     uint64_t sum = 0;

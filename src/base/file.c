@@ -58,6 +58,16 @@ void stg_file_map_close(struct stg_file_map *map)
     *map = (struct stg_file_map){0};
 }
 
+void stg_file_map_release(const void *from, const void *to)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t first = ((uintptr_t)from + page - 1) / page * page;
+    const uintptr_t end = (uintptr_t)to / page * page;
+    if (end > first) {
+        (void)madvise((void *)first, end - first, MADV_DONTNEED); /* a hint: nothing depends on it */
+    }
+}
+
 /* Temporary files of open writers, in fixed storage so that a signal handler may remove them. */
 enum { MAX_TEMPORARY = 64 };
 

@@ -16,6 +16,8 @@ struct stg_file_map {
 
 enum stg_status stg_file_map_open(struct stg_file_map *out, const char *path) STG_MUST_USE;
 void stg_file_map_close(struct stg_file_map *map);
+/* The bytes from … to of a mapping were read and are not needed soon: they need not stay in memory. Reading them again is allowed. */
+void stg_file_map_release(const void *from, const void *to);
 
 /* An atomic writer: bytes go to a temporary file beside path (path + ".tmp-" + pid + serial); commit flushes it to
  * disk and renames it; free without commit removes it. Nothing half-written is ever seen under path. The temporary

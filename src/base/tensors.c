@@ -188,6 +188,26 @@ static enum stg_status read_tensors(struct stg_tensors *t, size_t data_at)
     return check_cover(t, data_at);
 }
 
+/* Checksum of all that follows the header; what was read is let go, so that a file of any size takes little memory. */
+static enum stg_status checksum_of(const struct stg_tensors *t, size_t data_at, uint64_t *out)
+{
+    enum { STRETCH = 1 << 22 };
+    XXH3_state_t *hash = XXH3_createState();
+    if (hash == NULL) {
+        return stg_fail(STG_ERR_MEMORY, "%s: out of memory for the checksum", t->path);
+    }
+    XXH3_64bits_reset(hash);
+    for (size_t at = data_at; at < t->map.size;) {
+        const size_t n = t->map.size - at < STRETCH ? t->map.size - at : STRETCH;
+        XXH3_64bits_update(hash, t->map.data + at, n);
+        at += n;
+        stg_file_map_release(t->map.data + at - n, t->map.data + at);
+    }
+    *out = XXH3_64bits_digest(hash);
+    XXH3_freeState(hash);
+    return STG_OK;
+}
+
 static enum stg_status check_identity(const struct stg_tensors *t, size_t data_at, const char *format, int version)
 {
     const char *found = stg_tensors_meta(t, "strange.format");
@@ -204,7 +224,9 @@ static enum stg_status check_identity(const struct stg_tensors *t, size_t data_a
                         t->path, found, found_version, version);
     }
     char expected[17];
-    snprintf(expected, sizeof expected, "%016" PRIx64, (uint64_t)XXH3_64bits(t->map.data + data_at, t->map.size - data_at));
+    uint64_t found_checksum = 0;
+    STG_RETURN_IF_FAILED(checksum_of(t, data_at, &found_checksum));
+    snprintf(expected, sizeof expected, "%016" PRIx64, found_checksum);
     if (strcmp(expected, checksum) != 0) {
         return stg_fail(STG_ERR_INPUT, "%s: offset %zu: checksum does not match: the file is damaged, make it again", t->path, data_at);
     }

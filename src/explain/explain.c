@@ -140,7 +140,7 @@ static enum stg_status begin(struct stepper *s, const struct stg_seq *seq, size_
 {
     const struct stg_model *m = s->model;
     s->n_symbols = stg_symbols_count(m->symbols);
-    STG_RETURN_IF_FAILED(stg_walker_new(&s->walker));
+    STG_RETURN_IF_FAILED(stg_walker_new(&s->walker, STG_WALK_ALL));
     STG_RETURN_IF_FAILED(stg_walker_begin(s->walker, seq, m->recipe.order, m->max_walk, n_walks));
     STG_RETURN_IF_FAILED(m->ops->run_new(m, &s->run));
     STG_RETURN_IF_FAILED(m->ops->state_new(m, &s->state));

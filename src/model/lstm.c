@@ -414,6 +414,7 @@ static const struct stg_model_gradient_ops gradient = {.params = params, .pass =
 const struct stg_model_ops stg_model_lstm = {
     .kind = "lstm",
     .summary = "recurrent network; learns long contexts; trained for minutes",
+    .columns = STG_WALK_THREAD | STG_WALK_ELAPSED,
     .create = create,
     .fit = fit,
     .gradient = &gradient,

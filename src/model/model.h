@@ -71,11 +71,16 @@ struct stg_model_gradient_ops {
 struct stg_model_ops {
     const char *kind;
     const char *summary; /* one line for help */
+    unsigned columns;    /* STG_WALK_* that fit, score and pass read of a walk, beyond call, phase and ret */
     /* A new, unfitted model. recipe and vocab of the training data are copied into the base by stg_model_new() after this. */
     enum stg_status (*create)(struct stg_model **out, const struct stg_model_settings *s) STG_MUST_USE;
     /* Called once with the training data: the model fixes its symbols and sizes; counted models fit completely. */
     enum stg_status (*fit)(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool,
                            struct stg_progress *progress) STG_MUST_USE;
+    /* Adds more known data to a fitted or loaded model: as if both had been fitted together, but with the symbols of the first. NULL for a
+     * kind that cannot; calibration is stale afterwards. */
+    enum stg_status (*update)(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool,
+                              struct stg_progress *progress) STG_MUST_USE;
     const struct stg_model_gradient_ops *gradient; /* NULL for counted models */
 
     enum stg_status (*run_new)(const struct stg_model *m, struct stg_model_run **out) STG_MUST_USE;

@@ -19,7 +19,7 @@ struct discounts {
  * symbols to the left. A context that was cut short leaves occurrences at lower orders: whichever is larger. */
 static uint64_t adjusted(const struct stg_counts *c, uint32_t node)
 {
-    if (c->length[node] == c->order || c->first[node] == STG_TOKEN_START) {
+    if (c->length[node] == c->order || (c->flags[node] & STG_COUNTS_BEGINS) != 0) {
         return c->raw[node];
     }
     return c->left[node] > c->raw[node] ? c->left[node] : c->raw[node];
@@ -153,17 +153,22 @@ enum stg_status stg_ngram_estimate(enum stg_ngram_kind kind, const struct stg_co
     return stg_fail(STG_ERR_INTERNAL, "unknown smoothing");
 }
 
+static uint32_t find(const struct stg_ngram_table *t, uint32_t parent, uint32_t symbol)
+{
+    return stg_counts_find(t->parent, t->symbol, t->slot, t->n_slots, parent, symbol);
+}
+
 float stg_ngram_advance(enum stg_ngram_kind kind, const struct stg_ngram_table *t, uint32_t order, size_t n_symbols, uint32_t *state,
                         uint32_t symbol)
 {
     float log_p = 0;
     uint32_t at = *state;
-    uint32_t node = stg_counts_find(t->slot_key, t->slot_node, t->n_slots, at, symbol);
+    uint32_t node = find(t, at, symbol);
     if (kind == STG_NGRAM_KNESER_NEY) {
         while (node == STG_COUNTS_NONE && at != 0) {
             log_p += t->backoff[at];
             at = t->suffix[at];
-            node = stg_counts_find(t->slot_key, t->slot_node, t->n_slots, at, symbol);
+            node = find(t, at, symbol);
         }
         if (node == STG_COUNTS_NONE) { /* not even alone */
             *state = 0;
@@ -181,7 +186,7 @@ float stg_ngram_advance(enum stg_ngram_kind kind, const struct stg_ngram_table *
         }
         while (node == STG_COUNTS_NONE && at != 0) {
             at = t->suffix[at];
-            node = stg_counts_find(t->slot_key, t->slot_node, t->n_slots, at, symbol);
+            node = find(t, at, symbol);
         }
         if (node == STG_COUNTS_NONE) {
             *state = 0;

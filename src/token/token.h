@@ -94,8 +94,16 @@ static inline uint16_t stg_ret_errno_class(uint8_t phase, int64_t ret)
     return ret < 0 && ret >= -4095 ? (uint16_t)(2 - ret) : 1;
 }
 
+/* Columns of a walk beyond call, phase and ret; a walker fills those it was made for, the others are NULL. */
+enum {
+    STG_WALK_THREAD = 1 << 0,  /* proc, pid, tid */
+    STG_WALK_ELAPSED = 1 << 1, /* elapsed_ns */
+    STG_WALK_INDEX = 1 << 2,   /* index */
+    STG_WALK_ALL = 7,
+};
+
 /* One walk. Rows 0 … n_context−1 condition, rows n_context … n−1 are scored, then the end if `end`. The arrays belong to the
- * walker that filled it and live until its next use. */
+ * walker that filled it and live until its next use; in time order call, phase and ret are the sequence's own. */
 struct stg_walk {
     size_t n, n_context;
     bool start;              /* a START comes before row 0 */
@@ -112,7 +120,7 @@ struct stg_walk {
 /* Walker: memory reused from sequence to sequence; one per thread of the program. */
 struct stg_walker;
 
-enum stg_status stg_walker_new(struct stg_walker **out) STG_MUST_USE;
+enum stg_status stg_walker_new(struct stg_walker **out, unsigned columns) STG_MUST_USE; /* STG_WALK_* */
 void stg_walker_free(struct stg_walker *w);
 /* Prepares the walks of seq; *n_walks ≥ 1 unless the sequence is empty in thread order. max_len > 0 bounds a walk: the rest
  * of a longer one is dropped (and its end with it), as the published code truncates. */

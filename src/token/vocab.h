@@ -39,6 +39,8 @@ enum stg_status stg_symbols_fit(struct stg_symbols *s, const struct stg_corpus *
 enum stg_status stg_symbols_from_vocab(struct stg_symbols *s, const struct stg_vocab *v) STG_MUST_USE;
 /* The id of an event's symbol, STG_TOKEN_UNKNOWN when it is new. */
 uint32_t stg_symbols_find(const struct stg_symbols *s, uint16_t call, uint8_t phase, int64_t ret);
+/* The same for every row of a walk: out (n). */
+void stg_symbols_map(const struct stg_symbols *s, const struct stg_walk *w, uint32_t *out);
 /* "read", "read exit", "read exit EAGAIN" into out (NUL-terminated, cut to cap). */
 void stg_symbols_describe(const struct stg_symbols *s, const struct stg_vocab *v, uint32_t id, char *out, size_t cap);
 /* Tensor `symbols.key` (U64) and metadata `symbols.fields`. */
