@@ -188,24 +188,23 @@ static enum stg_status read_tensors(struct stg_tensors *t, size_t data_at)
     return check_cover(t, data_at);
 }
 
-/* Checksum of all that follows the header; what was read is let go, so that a file of any size takes little memory. */
+static void hash_block(void *hash, const void *data, size_t n)
+{
+    XXH3_64bits_update(hash, data, n);
+}
+
+/* Checksum of all that follows the header. */
 static enum stg_status checksum_of(const struct stg_tensors *t, size_t data_at, uint64_t *out)
 {
-    enum { STRETCH = 1 << 22 };
     XXH3_state_t *hash = XXH3_createState();
     if (hash == NULL) {
         return stg_fail(STG_ERR_MEMORY, "%s: out of memory for the checksum", t->path);
     }
     XXH3_64bits_reset(hash);
-    for (size_t at = data_at; at < t->map.size;) {
-        const size_t n = t->map.size - at < STRETCH ? t->map.size - at : STRETCH;
-        XXH3_64bits_update(hash, t->map.data + at, n);
-        at += n;
-        stg_file_map_release(t->map.data + at - n, t->map.data + at);
-    }
+    const enum stg_status status = stg_file_map_visit(&t->map, data_at, hash_block, hash);
     *out = XXH3_64bits_digest(hash);
     XXH3_freeState(hash);
-    return STG_OK;
+    return status == STG_OK ? STG_OK : stg_context(status, "%s", t->path);
 }
 
 static enum stg_status check_identity(const struct stg_tensors *t, size_t data_at, const char *format, int version)

@@ -90,8 +90,8 @@ static enum stg_status create_stide(struct stg_model **out, const struct stg_mod
 static void point_table(struct ngram *g)
 {
     const struct stg_counts *c = &g->counts;
-    g->table = (struct stg_ngram_table){c->n,      c->n_slots, c->parent, c->suffix, c->symbol,
-                                        c->raw,    c->length,  c->slot,   g->log_p,  g->backoff};
+    g->table = (struct stg_ngram_table){c->n,      c->n_slots, c->parent, c->suffix,  c->symbol, c->raw,
+                                        c->length, c->slot,    g->log_p,  g->backoff, NULL};
 }
 
 /* Probabilities of the counts as they are. */
@@ -99,12 +99,14 @@ static enum stg_status estimate(struct ngram *g)
 {
     stg_mem_free(g->log_p);
     stg_mem_free(g->backoff);
+    stg_mem_free(g->table.node);
     g->log_p = g->backoff = NULL;
+    g->table.node = NULL;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&g->log_p, g->counts.n, sizeof *g->log_p));
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&g->backoff, g->counts.n, sizeof *g->backoff));
     STG_RETURN_IF_FAILED(stg_ngram_estimate(g->kind, &g->counts, g->n_symbols, g->log_p, g->backoff));
     point_table(g);
-    return STG_OK;
+    return stg_ngram_index(&g->table);
 }
 
 static enum stg_status fit(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool, struct stg_progress *progress)
@@ -395,7 +397,9 @@ static enum stg_status load(struct stg_model **out, const struct stg_tensors *t,
     STG_TRY(load_table(g, t));
     if (!known || g->order < 1 || g->order > STG_COUNTS_MAX_ORDER || !table_is_sound(&g->table, g->order, g->n_symbols)) {
         status = stg_fail(STG_ERR_INPUT, "%s: tables of the n-gram are damaged: train the model again", stg_tensors_path(t));
+        goto out;
     }
+    STG_TRY(stg_ngram_index(&g->table));
 out:
     if (status != STG_OK) {
         stg_mem_free(g);
@@ -426,6 +430,7 @@ static void free_ngram(struct stg_model *m)
     stg_counts_fini(&g->counts);
     stg_mem_free(g->log_p);
     stg_mem_free(g->backoff);
+    stg_mem_free(g->table.node);
     stg_mem_free(g);
 }
 

@@ -11,6 +11,13 @@ enum stg_ngram_kind {
     STG_NGRAM_STIDE,      /* only whether the window was seen (Hofmeyr, Forrest and Somayaji 1998) */
 };
 
+/* What a query reads of a node, in one place: one cache line a step. */
+struct stg_ngram_node {
+    uint32_t parent, suffix;
+    uint32_t symbol : 24, length : 8; /* there are at most 2^24 symbols */
+    float log_p;
+};
+
 /* The frozen model: arrays borrowed from counts (after fit) or from the file (after load). */
 struct stg_ngram_table {
     size_t n, n_slots;
@@ -20,7 +27,11 @@ struct stg_ngram_table {
     const uint32_t *slot; /* (n_slots) as in struct stg_counts */
     const float *log_p;   /* (n) ln p(last symbol | rest); kneser-ney: interpolated */
     const float *backoff; /* (n) ln of the weight of the shorter context; 0 when the context was never seen */
+    struct stg_ngram_node *node; /* (n) of the above; owned */
 };
+
+/* Makes table->node from the other arrays. */
+enum stg_status stg_ngram_index(struct stg_ngram_table *t) STG_MUST_USE;
 
 /* Probabilities from counts, for symbols 0 … n_symbols − 1; log_p and backoff have room for counts->n. */
 enum stg_status stg_ngram_estimate(enum stg_ngram_kind kind, const struct stg_counts *counts, size_t n_symbols, float *log_p,

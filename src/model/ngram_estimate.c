@@ -153,9 +153,26 @@ enum stg_status stg_ngram_estimate(enum stg_ngram_kind kind, const struct stg_co
     return stg_fail(STG_ERR_INTERNAL, "unknown smoothing");
 }
 
+enum stg_status stg_ngram_index(struct stg_ngram_table *t)
+{
+    STG_RETURN_IF_FAILED(stg_mem_aligned(&t->node, t->n, sizeof *t->node));
+    for (size_t i = 0; i < t->n; i++) {
+        t->node[i] = (struct stg_ngram_node){t->parent[i], t->suffix[i], t->symbol[i] & 0xFFFFFF, t->length[i], t->log_p[i]};
+    }
+    return STG_OK;
+}
+
 static uint32_t find(const struct stg_ngram_table *t, uint32_t parent, uint32_t symbol)
 {
-    return stg_counts_find(t->parent, t->symbol, t->slot, t->n_slots, parent, symbol);
+    for (size_t i = stg_counts_hash((uint64_t)parent << 32 | symbol, t->n_slots);; i = (i + 1) & (t->n_slots - 1)) {
+        const uint32_t node = t->slot[i];
+        if (node == 0) {
+            return STG_COUNTS_NONE;
+        }
+        if (t->node[node].parent == parent && t->node[node].symbol == symbol) {
+            return node;
+        }
+    }
 }
 
 float stg_ngram_advance(enum stg_ngram_kind kind, const struct stg_ngram_table *t, uint32_t order, size_t n_symbols, uint32_t *state,
@@ -167,7 +184,7 @@ float stg_ngram_advance(enum stg_ngram_kind kind, const struct stg_ngram_table *
     if (kind == STG_NGRAM_KNESER_NEY) {
         while (node == STG_COUNTS_NONE && at != 0) {
             log_p += t->backoff[at];
-            at = t->suffix[at];
+            at = t->node[at].suffix;
             node = find(t, at, symbol);
         }
         if (node == STG_COUNTS_NONE) { /* not even alone */
@@ -175,17 +192,17 @@ float stg_ngram_advance(enum stg_ngram_kind kind, const struct stg_ngram_table *
             return stg_ngram_predictable(symbol) ? log_p + t->backoff[0] - logf((float)stg_ngram_outcomes(n_symbols))
                                                  : STG_NGRAM_IMPOSSIBLE;
         }
-        log_p += t->log_p[node];
+        log_p += t->node[node].log_p;
     } else {
         if (node != STG_COUNTS_NONE) {
-            log_p = t->log_p[node];
+            log_p = t->node[node].log_p;
         } else if (kind == STG_NGRAM_PAPER) {
             log_p = -logf((float)stg_ngram_outcomes(n_symbols));
         } else {
             log_p = logf((float)STG_STIDE_UNKNOWN);
         }
         while (node == STG_COUNTS_NONE && at != 0) {
-            at = t->suffix[at];
+            at = t->node[at].suffix;
             node = find(t, at, symbol);
         }
         if (node == STG_COUNTS_NONE) {
@@ -193,6 +210,6 @@ float stg_ngram_advance(enum stg_ngram_kind kind, const struct stg_ngram_table *
             return log_p;
         }
     }
-    *state = t->length[node] < order ? node : t->suffix[node];
+    *state = t->node[node].length < order ? node : t->node[node].suffix;
     return log_p;
 }
