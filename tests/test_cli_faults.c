@@ -2,6 +2,7 @@
  * temporary file, nothing leaked (the sanitizers look). A fault that a command can do without (a probe, a directory that
  * cannot be synced) leaves the result as it was. */
 #include "faults.h"
+#include "scratch.h"
 
 #include "cli/commands.h"
 
@@ -238,14 +239,18 @@ static void start(const struct command *c)
     }
 }
 
+static uint64_t max_faults(const struct command *c)
+{
+    return c->max_faults != 0 ? c->max_faults : MAX_FAULTS;
+}
+
 /* Each call fails in turn. */
 static void fail_each(const struct command *c)
 {
     uint64_t n_failed = 0;
     start(c);
     const uint64_t n = undisturbed.n_calls;
-    const uint64_t max = c->max_faults != 0 ? c->max_faults : MAX_FAULTS;
-    const uint64_t points = n < max ? n : max;
+    const uint64_t points = n < max_faults(c) ? n : max_faults(c);
     assert_true(n > 0);
     for (uint64_t i = 0; i < points; i++) {
         const uint64_t at = 1 + i * n / points;
@@ -267,7 +272,9 @@ static void disturb_transfers(const struct command *c)
         lay_out(c);
         run(&now, c->line, fault, 0, 0);
         const uint64_t n = now.n_calls;
-        for (uint64_t at = 1; at <= n && at <= 100; at++) {
+        const uint64_t points = n < max_faults(c) / 8 ? n : max_faults(c) / 8;
+        for (uint64_t i = 0; i < points; i++) {
+            const uint64_t at = 1 + i * n / points;
             lay_out(c);
             run(&now, c->line, fault, at, 0);
             if (now.code != c->code) {
@@ -311,7 +318,7 @@ static void test_prepare(void **state)
 static void test_prepare_ctf(void **state)
 {
     static const struct command commands[] = {
-        {.line = "prepare -o out/x data/ctf-web", .output = "x", .max_faults = 250},
+        {.line = "prepare -o out/x data/ctf-web", .output = "x", .max_faults = 120}, /* a process each */
     };
     (void)state;
     DISTURB(commands);
@@ -386,7 +393,7 @@ static void test_info(void **state)
         {.line = "info in/train.data in/ngram.model in/stide.model"},
         {.line = "info --json in/lstm.model in/checkpoint"},
         {.line = "info data/strace/terminal.txt data/perf/raw.txt"},
-        {.line = "info --json data/ctf-web", .max_faults = 150},
+        {.line = "info --json data/ctf-web", .max_faults = 60},
     };
     (void)state;
     DISTURB(commands);
@@ -448,7 +455,7 @@ static int set_up(void **state)
 {
     const char *data = getenv("STRANGE_TEST_DATA");
     (void)state;
-    snprintf(home, sizeof home, "%s/strange-faults-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    scratch_path(home, sizeof home, "faults-XXXXXX");
     if (data == NULL || mkdtemp(home) == NULL || chdir(home) != 0 || symlink(data, "data") != 0 || mkdir("in", 0700) != 0 ||
         mkdir("out", 0700) != 0 || mkdir("tmp", 0700) != 0 || setenv("TMPDIR", "tmp", 1) != 0 ||
         setenv("SOURCE_DATE_EPOCH", "1700000000", 1) != 0) {
