@@ -1,16 +1,62 @@
 /* import/ctf*.c: two bytes with the length of the metadata, the metadata, then one stream file. Whatever babeltrace2
- * makes of it, the parent must come back with events or with one line. */
+ * makes of it, the parent must come back with events or with one line.
+ *
+ * Most of the code runs in a forked process, whose coverage the fuzzer would not see. So the linker redirects _exit() to this file
+ * (fuzz_ctf_wrap.txt): the process leaves its counters in shared memory, and they are added to those of this one. */
 #include "import/import.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static char directory[64];
+
+/* --- Coverage of the reading process --- */
+
+/* One byte per edge of the program, put there by the compiler (inline 8-bit counters). */
+extern uint8_t __start___sancov_cntrs[] __attribute__((weak));
+extern uint8_t __stop___sancov_cntrs[] __attribute__((weak));
+
+static uint8_t *shared; /* as many, shared with the forked process */
+
+static size_t n_counters(void)
+{
+    return (size_t)(__stop___sancov_cntrs - __start___sancov_cntrs);
+}
+
+static void share_counters(void)
+{
+    if (n_counters() > 0) {
+        shared = mmap(NULL, n_counters(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        shared = shared == MAP_FAILED ? NULL : shared;
+    }
+}
+
+static void take_counters(void)
+{
+    for (size_t i = 0; shared != NULL && i < n_counters(); i++) {
+        __start___sancov_cntrs[i] |= shared[i];
+        shared[i] = 0;
+    }
+}
+
+_Noreturn void __real__exit(int code);
+_Noreturn void __wrap__exit(int code);
+
+void __wrap__exit(int code)
+{
+    if (shared != NULL) {
+        memcpy(shared, __start___sancov_cntrs, n_counters());
+    }
+    __real__exit(code);
+}
+
+/* --- Input --- */
 
 static void clean_up(void)
 {
@@ -61,7 +107,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         return 0;
     }
     if (directory[0] == '\0') {
-        (void)snprintf(directory, sizeof directory, "/tmp/strange-fuzz-ctf-XXXXXX");
+        share_counters();
+        (void)snprintf(directory, sizeof directory, "%s/strange-fuzz-ctf-XXXXXX",
+                       access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
         if (mkdtemp(directory) == NULL) {
             abort();
         }
@@ -72,5 +120,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     write_file("metadata", data + 2, n_metadata);
     write_file("stream", data + 2 + n_metadata, n - 2 - n_metadata);
     read_events();
+    take_counters();
     return 0;
 }
