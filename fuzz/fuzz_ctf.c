@@ -18,29 +18,33 @@ static char directory[64];
 
 /* --- Coverage of the reading process --- */
 
-/* One byte per edge of the program, put there by the compiler (inline 8-bit counters). */
-extern uint8_t __start___sancov_cntrs[] __attribute__((weak));
-extern uint8_t __stop___sancov_cntrs[] __attribute__((weak));
+/* One byte per edge of the program (inline 8-bit counters), and as many that are shared with the forked process. The compiler tells the
+ * fuzzer where they are when the program starts. */
+static uint8_t *counters, *shared;
+static size_t n_counters;
 
-static uint8_t *shared; /* as many, shared with the forked process */
+void __real___sanitizer_cov_8bit_counters_init(uint8_t *begin, uint8_t *end);
+void __wrap___sanitizer_cov_8bit_counters_init(uint8_t *begin, uint8_t *end);
 
-static size_t n_counters(void)
+void __wrap___sanitizer_cov_8bit_counters_init(uint8_t *begin, uint8_t *end)
 {
-    return (size_t)(__stop___sancov_cntrs - __start___sancov_cntrs);
+    counters = begin;
+    n_counters = (size_t)(end - begin);
+    __real___sanitizer_cov_8bit_counters_init(begin, end);
 }
 
 static void share_counters(void)
 {
-    if (n_counters() > 0) {
-        shared = mmap(NULL, n_counters(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (n_counters > 0) {
+        shared = mmap(NULL, n_counters, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         shared = shared == MAP_FAILED ? NULL : shared;
     }
 }
 
 static void take_counters(void)
 {
-    for (size_t i = 0; shared != NULL && i < n_counters(); i++) {
-        __start___sancov_cntrs[i] |= shared[i];
+    for (size_t i = 0; shared != NULL && i < n_counters; i++) {
+        counters[i] |= shared[i];
         shared[i] = 0;
     }
 }
@@ -51,7 +55,7 @@ _Noreturn void __wrap__exit(int code);
 void __wrap__exit(int code)
 {
     if (shared != NULL) {
-        memcpy(shared, __start___sancov_cntrs, n_counters());
+        memcpy(shared, counters, n_counters);
     }
     __real__exit(code);
 }
