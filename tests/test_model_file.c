@@ -1,5 +1,7 @@
 /* Model files: what is cut, flipped or lies behind a right checksum is refused, or makes a model that still ends every
  * search. */
+#include "scratch.h"
+
 #include "base/rng.h"
 #include "model/model.h"
 
@@ -176,7 +178,7 @@ static enum stg_status open_work(size_t n, float *scores)
 static int setup(void **state)
 {
     (void)state;
-    snprintf(path, sizeof path, "/tmp/strange-model-%ld", (long)getpid());
+    scratch_path(path, sizeof path, "model");
     damaged_fd = memfd_create("model", 0);
     snprintf(damaged, sizeof damaged, "/proc/self/fd/%d", damaged_fd);
     return damaged_fd >= 0 ? 0 : -1;

@@ -512,7 +512,7 @@ static void training_is_that_of_pytorch(void **state)
     struct stg_params *p = stg_lstm_params(m);
     struct stg_adam adam = {.rate = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 0.1};
     struct stg_lstm_loss loss;
-    double expected[1];
+    double expected[1] = {0};
     double norms[STEPS];
     values(expected, 1, "", "objective");
     values(norms, STEPS, "", "norms");

@@ -418,7 +418,10 @@ static json_t *describe(const struct stg_model *m)
     }
     json_t *orders = json_array();
     for (uint32_t k = 1; k <= g->order; k++) {
-        json_array_append_new(orders, json_integer(by_order[k]));
+        if (json_array_append_new(orders, json_integer(by_order[k])) != 0) {
+            json_decref(orders);
+            return NULL;
+        }
     }
     return json_pack("{s:I, s:s, s:I, s:o}", "order", (json_int_t)g->order, "smoothing", kind_names[g->kind], "symbols",
                      (json_int_t)g->n_symbols, "ngrams", orders);

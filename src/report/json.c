@@ -50,26 +50,41 @@ static json_t *confusion(const struct stg_confusion *c)
                      "fpr", number(c->fpr), "tpr", number(c->tpr));
 }
 
+static json_t *by_aggregate(const struct stg_evaluation_row *row)
+{
+    json_t *out = json_object();
+    for (int a = 0; a < STG_AGGREGATES; a++) {
+        if (json_object_set_new(out, stg_aggregate_name((enum stg_aggregate)a), number(row->auroc_by[a])) != 0) {
+            json_decref(out);
+            return NULL;
+        }
+    }
+    return out;
+}
+
+/* A row's decision at the paper's threshold, with that threshold. */
+static json_t *paper_decision(const struct stg_evaluation_row *row)
+{
+    json_t *out = confusion(&row->paper);
+    if (json_object_set_new(out, "threshold", number(row->paper_threshold)) != 0) {
+        json_decref(out);
+        return NULL;
+    }
+    return out;
+}
+
 static json_t *evaluation_row(const struct stg_evaluation *e, const struct stg_evaluation_row *row)
 {
-    json_t *by = json_object();
-    for (int a = 0; a < STG_AGGREGATES; a++) {
-        json_object_set_new(by, stg_aggregate_name((enum stg_aggregate)a), number(row->auroc_by[a]));
-    }
     json_t *out = json_pack(
         "{s:o, s:o, s:[o, o], s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:s, s:o, s:o}", "name", text(row->name), "auroc",
         number(row->auroc.value), "auroc_interval", number(row->auroc.low), number(row->auroc.high), "auprc",
         number(row->auprc), "f1", number(row->calibrated.f1), "accuracy", number(row->calibrated.accuracy), "fpr",
         number(row->calibrated.fpr), "tpr", number(row->calibrated.tpr), "n_known", (json_int_t)e->n_known, "n_novel",
-        (json_int_t)row->n_novel, "verdict", separation_words(separation_of(&row->auroc)), "auroc_by", by, "calibrated",
+        (json_int_t)row->n_novel, "verdict", separation_words(separation_of(&row->auroc)), "auroc_by", by_aggregate(row), "calibrated",
         confusion(&row->calibrated));
-    if (out != NULL && row->has_paper) {
-        json_t *paper = confusion(&row->paper);
-        if (json_object_set_new(paper, "threshold", number(row->paper_threshold)) != 0 ||
-            json_object_set_new(out, "paper", paper) != 0) {
-            json_decref(out);
-            return NULL;
-        }
+    if (out != NULL && row->has_paper && json_object_set_new(out, "paper", paper_decision(row)) != 0) {
+        json_decref(out);
+        return NULL;
     }
     return out;
 }

@@ -160,13 +160,25 @@ enum stg_status stg_recipe_check(const struct stg_recipe *r)
     return fault == NULL ? STG_OK : stg_fail(STG_ERR_USAGE, "cut: %s", fault);
 }
 
+static json_t *skip_states(const struct stg_recipe *r)
+{
+    json_t *out = json_array();
+    for (uint32_t i = 0; i < r->n_skip_state; i++) {
+        if (json_array_append_new(out, json_integer(r->skip_state[i])) != 0) {
+            json_decref(out);
+            return NULL;
+        }
+    }
+    return out;
+}
+
 enum stg_status stg_recipe_save(const struct stg_recipe *r, struct stg_tensors_writer *w)
 {
     enum stg_status status;
     char *text = NULL;
-    json_t *states = json_array();
-    for (uint32_t i = 0; i < r->n_skip_state; i++) {
-        json_array_append_new(states, json_integer(r->skip_state[i]));
+    json_t *states = skip_states(r);
+    if (states == NULL) {
+        return stg_fail(STG_ERR_MEMORY, "recipe: out of memory");
     }
     json_t *json =
         json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o}", "cut", stg_cut_name(r->cut), "scope",
