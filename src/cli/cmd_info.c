@@ -11,6 +11,8 @@
 #include <math.h>
 #include <string.h>
 
+#define MAX_NEW_CALLS 20
+
 struct settings {
     bool json;
     const char *format;
@@ -85,6 +87,26 @@ static enum stg_status put_traces(json_t *facts, const struct stg_dataset *d, ui
     return STG_OK;
 }
 
+static enum stg_status put_vocab(json_t *facts, const struct stg_vocab *v)
+{
+    json_t *vocab = json_pack("{s:I, s:I}", "calls", (json_int_t)stg_strings_count(v->calls), "processes",
+                              (json_int_t)stg_strings_count(v->procs));
+    STG_RETURN_IF_FAILED(stg_facts_put(facts, "vocabulary", vocab));
+    if (v->base_calls == 0) {
+        return STG_OK;
+    }
+    json_t *names = json_array();
+    STG_RETURN_IF_FAILED(stg_facts_put(
+        vocab, "extends", json_pack("{s:I, s:I}", "calls", (json_int_t)v->base_calls, "processes", (json_int_t)v->base_procs)));
+    STG_RETURN_IF_FAILED(stg_facts_put(vocab, "new_calls", names));
+    for (size_t i = v->base_calls; i < stg_strings_count(v->calls) && i < v->base_calls + MAX_NEW_CALLS; i++) {
+        if (json_array_append_new(names, stg_facts_string(stg_strings_get(v->calls, (uint32_t)i))) != 0) {
+            return stg_fail(STG_ERR_MEMORY, "cannot describe the vocabulary: out of memory");
+        }
+    }
+    return STG_OK;
+}
+
 static enum stg_status put_columns(json_t *facts, struct columns *c, const struct stg_dataset *d)
 {
     const struct stg_vocab *v = stg_dataset_vocab(d);
@@ -124,8 +146,7 @@ static enum stg_status info_dataset(json_t *facts, const char *path)
     STG_TRY(put_traces(facts, d, &n_lost, &n_gaps));
     STG_TRY(stg_facts_put(facts, "lost", json_integer((json_int_t)n_lost)));
     STG_TRY(stg_facts_put(facts, "gaps", json_integer((json_int_t)n_gaps)));
-    STG_TRY(stg_facts_put(facts, "vocabulary",
-                          json_pack("{s:I, s:I}", "calls", (json_int_t)n_calls, "processes", (json_int_t)n_procs)));
+    STG_TRY(put_vocab(facts, v));
     STG_TRY(put_recipe(facts, stg_dataset_recipe(d)));
     STG_TRY(put_columns(facts, &c, d));
     static const char *const keys[] = {"command", "date"};
@@ -146,9 +167,7 @@ static enum stg_status put_model(json_t *facts, const struct stg_model *m)
 {
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "model", json_string(m->ops->kind)));
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "facts", m->ops->describe(m)));
-    STG_RETURN_IF_FAILED(stg_facts_put(facts, "vocabulary",
-                                       json_pack("{s:I, s:I}", "calls", (json_int_t)stg_strings_count(m->vocab.calls),
-                                                 "processes", (json_int_t)stg_strings_count(m->vocab.procs))));
+    STG_RETURN_IF_FAILED(put_vocab(facts, &m->vocab));
     STG_RETURN_IF_FAILED(stg_facts_put(
         facts, "symbols", json_integer((json_int_t)(m->symbols == NULL ? 0 : stg_symbols_count(m->symbols)))));
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "calibration_sequences", json_integer((json_int_t)m->n_calibration)));

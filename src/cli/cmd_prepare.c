@@ -76,7 +76,7 @@ static enum stg_status make_recipe(struct stg_recipe *r, const struct settings *
     return stg_recipe_check(r);
 }
 
-/* The vocabulary of a model or a data set, frozen; or a new one. */
+/* The vocabulary of a model or a data set, to be extended; or a new one. */
 static enum stg_status make_vocab(struct stg_vocab *v, const struct settings *s)
 {
     if (s->vocab == NULL) {
@@ -91,6 +91,9 @@ static enum stg_status make_vocab(struct stg_vocab *v, const struct settings *s)
     STG_RETURN_IF_FAILED(stg_tensors_open(&t, s->vocab, NULL, -1));
     const enum stg_status status = stg_vocab_load(v, t);
     stg_tensors_free(t);
+    if (status == STG_OK) {
+        stg_vocab_extend(v);
+    }
     return status;
 }
 
@@ -293,7 +296,7 @@ static const struct stg_option options[] = {
      .arg = "MODEL|DATA",
      .type = STG_OPTION_STRING,
      .offset = offsetof(struct settings, vocab),
-     .help = "use this vocabulary and add nothing: for data that goes with a model or with other data"},
+     .help = "keep the ids of this vocabulary, for data that goes with a model or with other data; new names follow them and are unknown to the model"},
     {.name = "format",
      .arg = "FORMAT",
      .type = STG_OPTION_STRING,

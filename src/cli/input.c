@@ -149,7 +149,7 @@ static enum stg_status cut_trace(struct stg_input *in, const struct stg_model *m
     struct stg_vocab vocab = {0};
     struct stg_recipe recipe = m->recipe;
     STG_TRY(stg_vocab_copy(&vocab, &m->vocab));
-    vocab.frozen = true;
+    stg_vocab_extend(&vocab);
     STG_TRY(temporary_name(&name));
     STG_TRY(stg_prepare_traces(name, &in->path, 1, NULL, &recipe, &vocab, NULL, cli));
     STG_TRY(stg_dataset_open(&in->dataset, name));

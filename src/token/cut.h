@@ -73,7 +73,7 @@ struct stg_cut_counts {
     uint64_t n_orphan_exits; /* exits without an entry in the trace (calls under way, new threads): normal */
     uint64_t n_unfinished;   /* entries without exit */
     uint64_t n_backward;     /* timestamps before their predecessor's */
-    uint64_t n_unknown;      /* events whose call is not in the frozen vocabulary */
+    uint64_t n_unknown;      /* events whose call is not in the vocabulary that is frozen or extended */
     uint64_t n_truncated;    /* sequences cut at max_len */
 };
 

@@ -11,6 +11,7 @@
  * bits 0–15 the call, 16–17 the phase, 18–33 the return class (stg_ret_errno_class). */
 struct stg_symbols {
     unsigned fields;
+    size_t n_calls; /* calls from here on are UNKNOWN */
     uint64_t *key; /* (n) key of each symbol; the special tokens have their id */
     size_t n, cap;
     uint32_t *slot; /* (n_slots) id, 0 = free (no key has the id of [MASK]) */
@@ -91,6 +92,7 @@ enum stg_status stg_symbols_new(struct stg_symbols **out, unsigned fields)
     *out = NULL;
     STG_TRY(stg_mem_zeroed(&s, 1, sizeof *s));
     s->fields = (fields & (STG_FIELD_PHASE | STG_FIELD_RET)) | STG_FIELD_CALL;
+    s->n_calls = (size_t)UINT16_MAX + 1;
     s->n_slots = 64;
     STG_TRY(stg_mem_zeroed(&s->slot, s->n_slots, sizeof *s->slot));
     for (uint64_t i = 0; i < STG_TOKEN_SPECIALS; i++) {
@@ -123,6 +125,16 @@ size_t stg_symbols_count(const struct stg_symbols *s)
     return s->n;
 }
 
+void stg_symbols_limit(struct stg_symbols *s, size_t n)
+{
+    s->n_calls = n;
+}
+
+static bool is_known(const struct stg_symbols *s, uint16_t call)
+{
+    return call >= STG_TOKEN_SPECIALS && call < s->n_calls;
+}
+
 enum stg_status stg_symbols_fit(struct stg_symbols *s, const struct stg_corpus *corpus)
 {
     for (size_t i = 0; i < corpus->n; i++) {
@@ -130,7 +142,7 @@ enum stg_status stg_symbols_fit(struct stg_symbols *s, const struct stg_corpus *
         stg_corpus_get(corpus, i, &seq);
         for (size_t k = 0; k < seq.n; k++) {
             const uint64_t key = make_key(s->fields, seq.call[k], seq.phase[k], seq.ret[k]);
-            if (seq.call[k] >= STG_TOKEN_SPECIALS && find_key(s, key) == 0) {
+            if (is_known(s, seq.call[k]) && find_key(s, key) == 0) {
                 STG_RETURN_IF_FAILED(add_key(s, key));
             }
         }
@@ -151,7 +163,7 @@ enum stg_status stg_symbols_from_vocab(struct stg_symbols *s, const struct stg_v
 
 uint32_t stg_symbols_find(const struct stg_symbols *s, uint16_t call, uint8_t phase, int64_t ret)
 {
-    if (call < STG_TOKEN_SPECIALS) {
+    if (!is_known(s, call)) {
         return STG_TOKEN_UNKNOWN;
     }
     const uint32_t id = find_key(s, make_key(s->fields, call, phase, ret));
