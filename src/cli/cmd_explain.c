@@ -23,7 +23,7 @@ static enum stg_status explain_one(struct stg_buffer *out, const struct settings
     struct stg_explanation x = {0};
     const char *trace = stg_input_trace(in, seq->trace);
     enum stg_status status = STG_OK;
-    STG_TRY(stg_explain(&x, m, seq, s->alternatives));
+    STG_TRY(stg_explain(&x, m, seq, stg_dataset_vocab(in->dataset), s->alternatives));
     STG_TRY(s->json ? stg_report_explain_json(out, m, &x, trace)
                     : stg_report_explain_text(out, m, &x, trace, s->events, stg_log_may_colour(STDOUT_FILENO)));
     STG_TRY(stg_output_write(out));

@@ -46,7 +46,7 @@ static enum stg_status explain_group(struct explained *x, const struct stg_group
         struct stg_seq seq;
         STG_TRY(stg_pool_check());
         const struct stg_input *in = stg_group_sequence(group, worst[i], &seq);
-        STG_TRY(stg_explain(&x->items[x->n], m, &seq, 3));
+        STG_TRY(stg_explain(&x->items[x->n], m, &seq, stg_dataset_vocab(in->dataset), 3));
         x->sets[x->n] = group->name;
         x->traces[x->n] = stg_input_trace(in, seq.trace);
         x->n++;

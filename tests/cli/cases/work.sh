@@ -87,3 +87,28 @@ case_same_bits() {
     done
     cmp 1/t.data 2/t.data
 }
+
+# Names that the model does not know are shown by name, whether a trace is cut on the way or beforehand.
+case_unknown_names() {
+    trained
+    for input in odd.data odd.txt; do
+        status 0 "$strange" explain web.model $input
+        grep -q '(unknown to the model: socket, execve, ptrace)' out || { cat out; no 'the unknown calls are not named'; }
+        grep -q '→ ptrace .*unknown to the model' out || { cat out; no 'an unknown call is shown without its name'; }
+        status 0 "$strange" explain --json web.model $input
+        grep -q '"call": "ptrace"' out
+        grep -q '"call_known": false' out
+    done
+    "$strange" score --json web.model odd.data | sed 's/"data": [^,]*, //' >data.json || true
+    "$strange" score --json web.model odd.txt >trace.json || true
+    cmp data.json trace.json
+    status 0 "$strange" info odd.data
+    grep -Eq '^ +[0-9,]+  ptrace' out || { cat out; no 'info does not name them'; }
+    status 0 "$strange" report -o report.html web.model --known test.data --novel odd=odd.data
+    grep -q 'ptrace' report.html
+    # Data that extends a vocabulary trains as before: the names of the first data set are the model's.
+    status 0 "$strange" train -o both.model train.data odd.data
+    [ "$("$strange" info --json both.model | sed 's/.*"vocabulary": {"calls": \([0-9]*\).*/\1/')" = \
+        "$("$strange" info --json train.data | sed 's/.*"vocabulary": {"calls": \([0-9]*\).*/\1/')" ]
+    refused 'its vocabulary differs' "$strange" train -o none.model odd.data train.data
+}
