@@ -83,6 +83,22 @@ static void test_too_many_names(void **state)
     stg_vocab_fini(&v);
 }
 
+static void test_spellings_of_a_call(void **state)
+{
+    (void)state;
+    struct stg_vocab v;
+    must(stg_vocab_init(&v));
+    assert_int_equal(call(&v, "newfstat"), 5);
+    assert_int_equal(call(&v, "fstat"), 5);
+    assert_int_equal(call(&v, "sendfile"), 6);
+    assert_int_equal(call(&v, "newfstatat"), 7); /* another call */
+    v.frozen = true;
+    assert_int_equal(call(&v, "sendfile64"), 6);
+    assert_int_equal(call(&v, "stat"), STG_TOKEN_UNKNOWN);
+    assert_string_equal(stg_strings_get(v.calls, 5), "newfstat"); /* as the training data has it */
+    stg_vocab_fini(&v);
+}
+
 static void test_extended(void **state)
 {
     (void)state;
@@ -343,6 +359,7 @@ int main(void)
         cmocka_unit_test(test_names_that_are_not_utf8),
         cmocka_unit_test(test_too_many_names),
         cmocka_unit_test(test_vocab_survives_a_file),
+        cmocka_unit_test(test_spellings_of_a_call),
         cmocka_unit_test(test_extended),
         cmocka_unit_test(test_bad_vocabularies_are_refused),
         cmocka_unit_test(test_bad_bases_are_refused),

@@ -124,6 +124,9 @@ static enum stg_status put_columns(json_t *facts, struct columns *c, const struc
     if (c->has_time) {
         STG_RETURN_IF_FAILED(stg_facts_put(facts, "duration_ns", stg_facts_quantiles(c->durations, n)));
     }
+    if (c->procs[STG_TOKEN_UNKNOWN] == stg_dataset_events(d)) {
+        c->procs[STG_TOKEN_UNKNOWN] = 0; /* the source knows no names */
+    }
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "top_calls", stg_facts_top(c->calls, n_calls, 10, v->calls)));
     return stg_facts_put(facts, "top_processes", stg_facts_top(c->procs, n_procs, 10, v->procs));
 }

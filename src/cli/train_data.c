@@ -38,6 +38,9 @@ static enum stg_status open_one(struct stg_dataset **out, const char *path, cons
         return stg_fail(STG_ERR_MISMATCH, "%s: its vocabulary differs from that of %s: prepare it with --vocab %s",
                         path, stg_dataset_path(like), stg_dataset_path(like));
     }
+    if (like != NULL) {
+        stg_input_warn_recipe(*out, stg_dataset_path(like), stg_dataset_recipe(like));
+    }
     return STG_OK;
 }
 

@@ -30,6 +30,7 @@ struct stg_explanation {
     uint64_t id;
     const struct stg_vocab *names; /* what the ids of the data stand for; borrowed */
     struct stg_score score;
+    bool has_time; /* times are times; else they count events */
     struct stg_explained_event *events; /* (n) in time order, ends last; owned */
     size_t n;
     uint32_t *ranked; /* (n) indices into events, most to blame (highest excess) first; owned */

@@ -7,8 +7,6 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 #define BAR_CELLS 8
 #define ALPHA     0.01 /* of the verdict in words; scripts read the p-value */
@@ -19,11 +17,6 @@ struct style {
 
 static const struct style plain = {"", "", "", ""};
 static const struct style coloured = {"\033[1m", "\033[2m", "\033[33m", "\033[0m"};
-
-static bool has_time(const struct stg_score *s)
-{
-    return s->end_ns > s->begin_ns;
-}
 
 static void put_header(struct writer *w, const struct stg_model *m, const struct stg_explanation *x, const char *trace,
                        const struct style *style)
@@ -36,12 +29,12 @@ static void put_header(struct writer *w, const struct stg_model *m, const struct
     writer_plain(w, trace, 0);
     writer_put(w, "\n");
     if (s->tid != 0) {
-        writer_printf(w, "  thread      %" PRId32 " of process %" PRId32 "\n", s->tid, s->pid);
+        words_thread(s, text);
+        writer_printf(w, "  thread      %s\n", text);
     }
-    if (has_time(s)) {
-        words_duration(s->end_ns - s->begin_ns, text);
-        writer_printf(w, "  begins      %" PRId64 ".%09" PRId64 " s on the trace's clock; lasts %s\n",
-                      s->begin_ns / 1000000000, s->begin_ns % 1000000000, text);
+    if (x->has_time) {
+        words_begin(s, text);
+        writer_printf(w, "  begins      %s\n", text);
     }
     words_count(s->n_events, n);
     writer_printf(w, "  events      %s", n);
@@ -100,12 +93,13 @@ static void put_alternatives(struct writer *w, const struct stg_model *m, const 
 }
 
 struct widths {
-    size_t process, call;
+    size_t process; /* 0: no column */
+    size_t call;
 };
 
 static struct widths measure(const struct stg_explanation *x, const struct fold *f)
 {
-    struct widths width = {text_width("process"), text_width("call")};
+    struct widths width = {words_has_process(x, f) ? text_width("process") : 0, text_width("call")};
     for (size_t i = 0; i < f->n; i++) {
         char call[WORDS_CALL];
         if (f->rows[i].kind != FOLD_EVENT) {
@@ -120,20 +114,26 @@ static struct widths measure(const struct stg_explanation *x, const struct fold 
     return width;
 }
 
+static void put_process(struct writer *w, const char *name, const struct widths *width)
+{
+    if (width->process > 0) {
+        writer_plain(w, name, width->process);
+        writer_put(w, "  ");
+    }
+}
+
 static void put_row(struct writer *w, const struct stg_model *m, const struct stg_explanation *x,
                     const struct fold_row *row, double scale, const struct widths *width, const struct style *style)
 {
     const struct stg_explained_event *e = &x->events[row->event];
     const bool blamed = row->blamed;
-    char call[WORDS_CALL], time[32], shown_time[40];
-    words_duration(e->time_ns, time);
-    snprintf(shown_time, sizeof shown_time, "+%s", time);
+    char call[WORDS_CALL], shown_time[40];
+    words_time(x, e, shown_time);
     words_event(x, e, call, sizeof call);
     writer_printf(w, "%s%s ", blamed ? style->hot : style->dim, blamed ? ">" : " ");
     writer_repeat(w, " ", text_width(shown_time) < 12 ? 12 - text_width(shown_time) : 0);
     writer_printf(w, "%s  %8" PRId32 "  ", shown_time, e->tid);
-    writer_plain(w, words_process(x, e), width->process);
-    writer_put(w, "  ");
+    put_process(w, words_process(x, e), width);
     writer_plain(w, call, width->call);
     writer_printf(w, "  %6.2f%s", (double)e->surprisal,
                   blamed || (double)e->surprisal / scale * BAR_CELLS * 8 >= 0.5 ? " " : "");
@@ -156,9 +156,8 @@ static void put_rows(struct writer *w, const struct stg_model *m, const struct s
             scale = fmax(scale, (double)x->events[f->rows[i].event].surprisal);
         }
     }
-    writer_printf(w, "%s  %12s  %8s  ", style->bold, "time", "thread");
-    writer_plain(w, "process", width.process);
-    writer_put(w, "  ");
+    writer_printf(w, "%s  %12s  %8s  ", style->bold, x->has_time ? "time" : "event", "thread");
+    put_process(w, "process", &width);
     writer_plain(w, "call", width.call);
     writer_printf(w, "  %-15s  %s%s\n", "surprisal", "expected instead", style->reset);
     for (size_t i = 0; i < f->n; i++) {

@@ -198,7 +198,9 @@ static void show_block(struct folder *f, struct run *run)
     for (uint32_t i = run->at; i < end; i++) {
         run->shown |= f->mark[i] == MARK_BLAMED;
     }
-    for (uint32_t i = run->at; run->shown && i < run->at + run->period; i++) {
+    /* As many again as a word on them would take. */
+    const uint32_t n = run->times * run->period <= run->period + N_BEFORE + N_AFTER ? run->times * run->period : run->period;
+    for (uint32_t i = run->at; run->shown && i < run->at + n; i++) {
         f->mark[i] = f->mark[i] == MARK_NOT ? MARK_NEIGHBOUR : f->mark[i];
     }
 }
@@ -305,7 +307,7 @@ static void emit(struct emitter *e, const struct folder *f)
         const struct run *run = i_run < f->n_runs && i > f->runs[i_run].at ? &f->runs[i_run] : NULL;
         if (run != NULL && run->shown && (i - run->at) % run->period == 0) {
             const uint32_t n = blocks_alike(f, run, i);
-            if (n > 0) {
+            if (n * run->period > N_AFTER + N_BEFORE) {
                 flush_gap(e);
                 e->rows[e->n++] = (struct fold_row){
                     .kind = FOLD_REPEAT, .event = f->order[run->at], .n = n, .period = run->period};

@@ -60,17 +60,21 @@ static void put_alternatives(struct writer *w, const struct stg_model *m, const 
 }
 
 static void put_event(struct writer *w, const struct stg_model *m, const struct stg_explanation *x,
-                      const struct fold_row *row, double scale)
+                      const struct fold_row *row, double scale, bool has_process)
 {
     const struct stg_explained_event *e = &x->events[row->event];
-    char call[WORDS_CALL], time[32], odds[48];
+    char call[WORDS_CALL], time[40], odds[48];
     words_event(x, e, call, sizeof call);
-    words_duration(e->time_ns, time);
+    words_time(x, e, time);
     words_odds((double)e->surprisal, odds);
-    writer_printf(w, "<tr class=\"%s\"><td>+%s</td><td>%" PRId32 "</td><td class=\"l name\">",
-                  row->blamed ? "blamed" : "near", time, e->tid);
-    writer_html(w, words_process(x, e));
-    writer_put(w, "</td><td class=\"l call\">");
+    writer_printf(w, "<tr class=\"%s\"><td>%s</td><td>%" PRId32 "</td>", row->blamed ? "blamed" : "near", time,
+                  e->tid);
+    if (has_process) {
+        writer_put(w, "<td class=\"l name\">");
+        writer_html(w, words_process(x, e));
+        writer_put(w, "</td>");
+    }
+    writer_put(w, "<td class=\"l call\">");
     writer_html(w, call);
     writer_printf(w,
                   "</td><td>%s</td><td>%.2f<span class=\"bar\" aria-hidden=\"true\"><i "
@@ -94,24 +98,24 @@ static enum stg_status put_events(struct writer *w, const struct stg_model *m, c
             scale = fmax(scale, (double)x->events[f.rows[i].event].surprisal);
         }
     }
+    const bool has_process = words_has_process(x, &f);
     words_caption(m, x, &f, " (highlighted)", text);
     writer_printf(w,
                   "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Events of sequence %" PRIu64
                   "\"><table class=\"events\">\n",
                   x->id);
     writer_printf(w, "<caption>%s.</caption>\n", text);
-    writer_put(
-        w,
-        "<thead><tr><th scope=\"col\">Time</th><th scope=\"col\">Thread</th><th scope=\"col\" class=\"l\">Process</th>"
-        "<th scope=\"col\" class=\"l\">Call</th><th scope=\"col\">Chance</th><th scope=\"col\">Surprisal</th>"
-        "<th scope=\"col\" class=\"l\">Expected instead</th></tr></thead>\n<tbody>\n");
+    writer_printf(w, "<thead><tr><th scope=\"col\">%s</th><th scope=\"col\">Thread</th>%s", x->has_time ? "Time" : "Event",
+                  has_process ? "<th scope=\"col\" class=\"l\">Process</th>" : "");
+    writer_put(w, "<th scope=\"col\" class=\"l\">Call</th><th scope=\"col\">Chance</th><th scope=\"col\">Surprisal</th>"
+                  "<th scope=\"col\" class=\"l\">Expected instead</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < f.n; i++) {
         if (f.rows[i].kind == FOLD_EVENT) {
-            put_event(w, m, x, &f.rows[i], scale);
+            put_event(w, m, x, &f.rows[i], scale, has_process);
             continue;
         }
         words_fold(x, &f, &f.rows[i], text, sizeof text);
-        writer_put(w, "<tr class=\"gap\"><td colspan=\"7\">⋯ ");
+        writer_printf(w, "<tr class=\"gap\"><td colspan=\"%d\">⋯ ", has_process ? 7 : 6);
         writer_html(w, text);
         writer_put(w, " ⋯</td></tr>\n");
     }
@@ -144,12 +148,12 @@ static void put_facts(struct writer *w, const struct stg_report *r, size_t i)
     writer_html(w, r->explanation_traces[i]);
     writer_put(w, "</code></dd>");
     if (s->tid != 0) {
-        writer_printf(w, "<dt>Thread</dt><dd>%" PRId32 " of process %" PRId32 "</dd>", s->tid, s->pid);
+        words_thread(s, text);
+        writer_printf(w, "<dt>Thread</dt><dd>%s</dd>", text);
     }
-    if (s->end_ns > s->begin_ns) {
-        words_duration(s->end_ns - s->begin_ns, text);
-        writer_printf(w, "<dt>Begins</dt><dd>%" PRId64 ".%09" PRId64 " s on the trace's clock; lasts %s</dd>",
-                      s->begin_ns / 1000000000, s->begin_ns % 1000000000, text);
+    if (r->explanations[i].has_time) {
+        words_begin(s, text);
+        writer_printf(w, "<dt>Begins</dt><dd>%s</dd>", text);
     }
     words_count(s->n_events, count);
     writer_printf(w, "<dt>Events</dt><dd>%s, %" PRIu32 " of a kind never seen in training", count, s->n_unknown);

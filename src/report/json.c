@@ -125,9 +125,10 @@ enum stg_status stg_report_score_json(struct stg_buffer *out, const struct stg_m
                                       enum stg_aggregate a, double alpha)
 {
     json_t *facts = with_schema("strange.score/1", score_facts(m, s, a));
-    const bool calibrated = stg_calibrated(m);
-    const bool novel = calibrated && stg_p_value(m, a, (double)s->value[a]) <= alpha;
-    if (facts == NULL || json_object_set_new(facts, "novel", calibrated ? json_boolean(novel) : json_null()) != 0 ||
+    /* Calibration that is missing or too small for alpha cannot tell. */
+    const bool judged = stg_calibrated(m) && stg_threshold(m, a, alpha) < (double)INFINITY;
+    const bool novel = judged && stg_p_value(m, a, (double)s->value[a]) <= alpha;
+    if (facts == NULL || json_object_set_new(facts, "novel", judged ? json_boolean(novel) : json_null()) != 0 ||
         json_object_set_new(facts, "aggregate", json_string(stg_aggregate_name(a))) != 0) {
         json_decref(facts);
         return stg_fail(STG_ERR_MEMORY, "JSON: out of memory");

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Events of a repeated block that are named. */
 #define MAX_BLOCK 4
@@ -170,9 +171,6 @@ void words_symbol(const struct stg_model *m, uint32_t symbol, char *out, size_t 
 
 const char *words_process(const struct stg_explanation *x, const struct stg_explained_event *e)
 {
-    if (e->proc == STG_TOKEN_UNKNOWN) {
-        return "(new name)";
-    }
     return e->proc >= STG_TOKEN_SPECIALS && e->proc < stg_strings_count(x->names->procs)
                ? stg_strings_get(x->names->procs, e->proc)
                : "";
@@ -185,12 +183,68 @@ static bool is_new_call(const struct stg_model *m, const struct stg_explained_ev
            stg_vocab_known(e->call, stg_strings_count(m->vocab.calls)) == STG_TOKEN_UNKNOWN;
 }
 
+bool words_has_process(const struct stg_explanation *x, const struct fold *f)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        if (f->rows[i].kind == FOLD_EVENT && words_process(x, &x->events[f->rows[i].event])[0] != '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
+void words_time(const struct stg_explanation *x, const struct stg_explained_event *e, char out[40])
+{
+    char time[32];
+    if (x->has_time) {
+        words_duration(e->time_ns, time);
+        snprintf(out, 40, "+%s", time);
+    } else if (e->index == UINT32_MAX) {
+        snprintf(out, 40, "–");
+    } else {
+        snprintf(out, 40, "#%" PRIu32, e->index);
+    }
+}
+
+/* Later than this (1980) a clock counts from 1970: no machine has been up for ten years. */
+#define WALL_CLOCK INT64_C(315532800000000000)
+
+void words_begin(const struct stg_score *s, char out[160])
+{
+    const time_t seconds = (time_t)(s->begin_ns / 1000000000);
+    const int64_t rest = s->begin_ns % 1000000000;
+    char date[32], lasts[32];
+    struct tm tm;
+    words_duration(s->end_ns - s->begin_ns, lasts);
+    if (s->begin_ns >= WALL_CLOCK && gmtime_r(&seconds, &tm) != NULL) {
+        strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", &tm);
+        snprintf(out, 160, "%s.%09" PRId64 " UTC (%" PRId64 ".%09" PRId64 " s); lasts %s", date, rest, (int64_t)seconds, rest,
+                 lasts);
+    } else {
+        snprintf(out, 160, "%s%" PRId64 ".%09" PRId64 " s on the trace's clock; lasts %s", s->begin_ns < 0 ? "-" : "",
+                 (int64_t)llabs(seconds), (int64_t)llabs(rest), lasts);
+    }
+}
+
+void words_thread(const struct stg_score *s, char out[64])
+{
+    if (s->pid != 0) {
+        snprintf(out, 64, "%" PRId32 " of process %" PRId32, s->tid, s->pid);
+    } else {
+        snprintf(out, 64, "%" PRId32, s->tid);
+    }
+}
+
 const char *words_note(const struct stg_model *m, const struct stg_explained_event *e)
 {
     if (e->symbol != STG_TOKEN_UNKNOWN) {
         return "";
     }
-    return is_new_call(m, e) ? "unknown to the model" : "never returned so in training";
+    if (is_new_call(m, e)) {
+        return "unknown to the model";
+    }
+    const bool known_call = stg_symbols_find(m->symbols, e->call, STG_PHASE_ENTRY, STG_RET_ABSENT) != STG_TOKEN_UNKNOWN;
+    return e->phase == STG_PHASE_EXIT && known_call ? "never returned so in training" : "never seen in training";
 }
 
 #define MAX_NEW_NAMES 4

@@ -36,6 +36,14 @@ void words_event(const struct stg_explanation *x, const struct stg_explained_eve
 void words_symbol(const struct stg_model *m, uint32_t symbol, char *out, size_t cap);
 /* The thread's name, "" when the source has none. Borrowed from the explanation's names. */
 const char *words_process(const struct stg_explanation *x, const struct stg_explained_event *e);
+/* Whether any row has one: else there is no column for it. */
+bool words_has_process(const struct stg_explanation *x, const struct fold *f);
+/* When it happened: "+1.234 ms", or its number "#7" where the trace has no clock. */
+void words_time(const struct stg_explanation *x, const struct stg_explained_event *e, char out[40]);
+/* "2026-01-31 12:00:00.123456789 UTC (… s); lasts 1.8 ms", or seconds of the trace's own clock. */
+void words_begin(const struct stg_score *s, char out[160]);
+/* "12 of process 7", or "12" where the process is not known. */
+void words_thread(const struct stg_score *s, char out[64]);
 /* "" or why nothing like it could be expected: "never seen in training". */
 const char *words_note(const struct stg_model *m, const struct stg_explained_event *e);
 /* The calls of the sequence that the model does not know, by name, in order of appearance: "io_uring_enter, memfd_create and 3

@@ -2,6 +2,7 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "event/syscalls.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -176,6 +177,14 @@ out:
 
 enum stg_status stg_vocab_call(struct stg_vocab *v, const char *name, uint16_t *id)
 {
+    const char *other = stg_syscall_synonym(name);
+    if (other != NULL && stg_strings_find(v->calls, name, strlen(name)) == STG_STRINGS_NONE) {
+        const uint32_t found = stg_strings_find(v->calls, other, strlen(other));
+        if (found != STG_STRINGS_NONE) {
+            *id = (uint16_t)found;
+            return STG_OK;
+        }
+    }
     return lookup(v, v->calls, name, id);
 }
 

@@ -29,7 +29,8 @@ void stg_vocab_fini(struct stg_vocab *v);
 enum stg_status stg_vocab_copy(struct stg_vocab *out, const struct stg_vocab *from) STG_MUST_USE;
 /* From now on new names follow those that are there. */
 void stg_vocab_extend(struct stg_vocab *v);
-/* *id of a name, added unless frozen. When there is no more room: UNKNOWN in an extended vocabulary, which has the names that
+/* *id of a name, added unless frozen. A call that is there in another spelling (stg_syscall_synonym) is that one, so that a model
+ * trained on one source reads another. When there is no more room: UNKNOWN in an extended vocabulary, which has the names that
  * matter already; STG_ERR_INPUT otherwise. */
 enum stg_status stg_vocab_call(struct stg_vocab *v, const char *name, uint16_t *id) STG_MUST_USE;
 enum stg_status stg_vocab_proc(struct stg_vocab *v, const char *name, uint16_t *id) STG_MUST_USE;
