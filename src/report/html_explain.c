@@ -125,13 +125,13 @@ out:
     return status;
 }
 
-static void put_summary(struct writer *w, const struct stg_report *r, size_t i)
+static void put_summary(struct writer *w, const struct stg_report *r, size_t i, bool open)
 {
     const struct stg_explanation *x = &r->explanations[i];
     const double p = stg_p_value(r->model, r->aggregate, (double)x->score.value[r->aggregate]);
     char perplexity[32];
     words_perplexity((double)x->score.value[STG_AGGREGATE_MEAN], perplexity);
-    writer_put(w, i == 0 ? "<details open><summary>" : "<details><summary>");
+    writer_put(w, open ? "<details open><summary>" : "<details><summary>");
     writer_html(w, r->explanation_sets[i]);
     writer_printf(w, ", sequence %" PRIu64 " <span class=\"sub\">· perplexity %s", x->id, perplexity);
     if (stg_calibrated(r->model)) {
@@ -170,19 +170,32 @@ static void put_facts(struct writer *w, const struct stg_report *r, size_t i)
     writer_put(w, "</dd></dl>\n");
 }
 
+/* The most novel of all, which is open when the page is. */
+static size_t most_novel(const struct stg_report *r)
+{
+    size_t worst = 0;
+    for (size_t i = 1; i < r->n_explanations; i++) {
+        if (r->explanations[i].score.value[r->aggregate] > r->explanations[worst].score.value[r->aggregate]) {
+            worst = i;
+        }
+    }
+    return worst;
+}
+
 enum stg_status html_explanations(struct writer *w, const struct stg_report *r)
 {
     if (r->n_explanations == 0) {
         return STG_OK;
     }
+    const size_t worst = most_novel(r);
     writer_put(
         w, "<section id=\"explanations\" aria-labelledby=\"h-explanations\">\n<h2 "
            "id=\"h-explanations\">Explanations</h2>\n"
            "<p>The most novel sequences of each set: which calls were unlikely, and what the model "
-           "expected instead. → a call begins, ← it returns. The strip shows the "
+           "expected instead; the most novel of all is open. → a call begins, ← it returns. The strip shows the "
            "surprisal of every event of the sequence in time order.</p>\n");
     for (size_t i = 0; i < r->n_explanations; i++) {
-        put_summary(w, r, i);
+        put_summary(w, r, i, i == worst);
         put_facts(w, r, i);
         put_strip(w, &r->explanations[i]);
         STG_RETURN_IF_FAILED(put_events(w, r->model, &r->explanations[i]));

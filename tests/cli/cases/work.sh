@@ -124,6 +124,10 @@ case_small_calibration() {
     grep -q '^no verdict: too few calibration sequences' out || { cat out; no 'a verdict that cannot be'; }
     status 0 "$strange" score --json small.model test.data
     [ "$(grep -c '"novel": null' out)" = 200 ] || no 'sequences are judged'
+    status 0 "$strange" report -o r.html small.model --known test.data
+    grep -q 'No verdict: 20 calibration sequences are too few' r.html || no 'the report has a verdict'
+    status 0 "$strange" report -o r.html small.model --known test.data --novel odd=odd.data
+    grep -q 'No single sequence can be judged' r.html || no 'the report does not say so'
     status 0 "$strange" score --alpha 0.05 small.model test.data
     grep -q '^verdict: nothing novel$' out
     # Many that are all above every calibration score are too many for chance.
