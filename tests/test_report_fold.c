@@ -12,8 +12,8 @@
 
 enum { MAX_EVENTS = 4096 };
 
-/* An explanation written down as text: one letter for each event, upper case where it is surprising. `a` to `m` are calls of
- * thread 1, `n` to `z` of thread 2. */
+/* An explanation written down as text: one letter for each event, upper case where it is surprising. `a` to `m` are
+ * calls of thread 1, `n` to `z` of thread 2. */
 struct fixture {
     struct stg_model model;
     struct stg_vocab names;
@@ -76,8 +76,8 @@ static void explain_n(const char *events, size_t n)
         fixture.ranked[i] = (uint32_t)i;
     }
     qsort(fixture.ranked, n, sizeof fixture.ranked[0], compare_excess);
-    fixture.x = (struct stg_explanation){
-        .names = &fixture.names, .events = fixture.events, .n = n, .ranked = fixture.ranked};
+    fixture.x =
+        (struct stg_explanation){.names = &fixture.names, .events = fixture.events, .n = n, .ranked = fixture.ranked};
 }
 
 /* "a >B×3 [42 events as expected]": events, > before what is blamed, other rows in brackets. */
@@ -174,8 +174,9 @@ static void test_long_blocks_are_cut_in_words(void **state)
 static void test_threads_apart(void **state)
 {
     (void)state;
-    assert_string_equal(fold_text("aanannaBnanoPn"), "[2 events as expected] a a >b a [next thread: 4 events as expected]"
-                                                     " n o >p n");
+    assert_string_equal(fold_text("aanannaBnanoPn"),
+                        "[2 events as expected] a a >b a [next thread: 4 events as expected]"
+                        " n o >p n");
     fixture.model.recipe.order = STG_ORDER_TIME;
     const char *text = fold_text("aanB");
     fixture.model.recipe.order = STG_ORDER_THREAD;
@@ -219,12 +220,11 @@ static void test_nothing_is_lost(void **state)
         }
         explain_n(events, n);
         fixture.model.recipe.order = STG_ORDER_TIME; /* no thread is left out */
-        assert_int_equal(fold_explanation(&fixture.f, &fixture.model, &fixture.x, 1 + (size_t)(rand_r(&seed) % 3)), STG_OK);
+        assert_int_equal(fold_explanation(&fixture.f, &fixture.model, &fixture.x, 1 + (size_t)(rand_r(&seed) % 3)),
+                         STG_OK);
         for (size_t i = 0; i < fixture.f.n; i++) {
             const struct fold_row *row = &fixture.f.rows[i];
-            counted += row->kind == FOLD_EVENT    ? 1
-                       : row->kind == FOLD_REPEAT ? (size_t)row->n * row->period
-                                                  : row->n;
+            counted += row->kind == FOLD_EVENT ? 1 : row->kind == FOLD_REPEAT ? (size_t)row->n * row->period : row->n;
         }
         assert_int_equal(counted, fixture.f.n == 0 ? 0 : n);
         fold_fini(&fixture.f);

@@ -197,7 +197,8 @@ static void test_bad_bases_are_refused(void **state)
 {
     (void)state;
     static const char good[] = "[\"[MASK]\",\"[UNKNOWN]\",\"[START]\",\"[END]\",\"[TRUNCATE]\",\"a\"]";
-    static const char *const bases[] = {"", "7", "[6]", "[6,6,6]", "[4,6]", "[6,4]", "[7,6]", "[6,7]", "[-1,6]", "[6,\"6\"]"};
+    static const char *const bases[] = {"",      "7",     "[6]",   "[6,6,6]", "[4,6]",
+                                        "[6,4]", "[7,6]", "[6,7]", "[-1,6]",  "[6,\"6\"]"};
     for (size_t i = 0; i < sizeof bases / sizeof bases[0]; i++) {
         expect_bad(good, good, bases[i]);
     }

@@ -1,5 +1,6 @@
 /* strange explain: which calls of a sequence were unlikely, and what was expected instead. */
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/groups.h"
 #include "cli/output.h"
 
@@ -131,18 +132,9 @@ static const struct stg_option options[] = {
      .type = STG_OPTION_U32,
      .offset = offsetof(struct settings, events),
      .fallback = "10",
-     .help = "most surprising events to show"},
-    {.name = "aggregate",
-     .arg = "NAME",
-     .type = STG_OPTION_CHOICE,
-     .choices = "mean|median|window|upper",
-     .offset = offsetof(struct settings, aggregate),
-     .fallback = "mean",
-     .help = "what --worst ranks by (see `strange help score`)"},
-    {.name = "json",
-     .type = STG_OPTION_FLAG,
-     .offset = offsetof(struct settings, json),
-     .help = "one JSON object a line for each sequence, with all its events"},
+     .help = "kinds of event most to blame to show, each once with its neighbours"},
+    STG_OPTION_AGGREGATE(struct settings, "what --worst ranks by (see `strange help score`)"),
+    STG_OPTION_JSON(struct settings, "one JSON object a line for each sequence, with all its events"),
 };
 
 static const char *const description[] = {

@@ -1,5 +1,6 @@
 /* strange info: describes a trace, a data set, a model or a checkpoint. */
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/facts.h"
 #include "cli/info_trace.h"
 #include "cli/input.h"
@@ -97,7 +98,8 @@ static enum stg_status put_vocab(json_t *facts, const struct stg_vocab *v)
     }
     json_t *names = json_array();
     STG_RETURN_IF_FAILED(stg_facts_put(
-        vocab, "extends", json_pack("{s:I, s:I}", "calls", (json_int_t)v->base_calls, "processes", (json_int_t)v->base_procs)));
+        vocab, "extends",
+        json_pack("{s:I, s:I}", "calls", (json_int_t)v->base_calls, "processes", (json_int_t)v->base_procs)));
     STG_RETURN_IF_FAILED(stg_facts_put(vocab, "new_calls", names));
     for (size_t i = v->base_calls; i < stg_strings_count(v->calls) && i < v->base_calls + MAX_NEW_CALLS; i++) {
         if (json_array_append_new(names, stg_facts_string(stg_strings_get(v->calls, (uint32_t)i))) != 0) {
@@ -258,17 +260,8 @@ out:
 }
 
 static const struct stg_option options[] = {
-    {.name = "json",
-     .type = STG_OPTION_FLAG,
-     .offset = offsetof(struct settings, json),
-     .help = "one JSON object a line for each file"},
-    {.name = "format",
-     .arg = "FORMAT",
-     .type = STG_OPTION_STRING,
-     .choices = "ctf|perf|strace|sysdig|paper|intlist",
-     .offset = offsetof(struct settings, format),
-     .fallback = "found by itself",
-     .help = "read the trace as this format"},
+    STG_OPTION_JSON(struct settings, "one JSON object a line for each file"),
+    STG_OPTION_FORMAT(struct settings, "read the trace as this format"),
 };
 
 static const char *const description[] = {

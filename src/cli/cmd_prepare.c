@@ -1,5 +1,6 @@
 /* strange prepare: traces to a data set. */
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/facts.h"
 #include "cli/input.h"
 #include "cli/output.h"
@@ -296,18 +297,10 @@ static const struct stg_option options[] = {
      .arg = "MODEL|DATA",
      .type = STG_OPTION_STRING,
      .offset = offsetof(struct settings, vocab),
-     .help = "keep the ids of this vocabulary, for data that goes with a model or with other data; new names follow them and are unknown to the model"},
-    {.name = "format",
-     .arg = "FORMAT",
-     .type = STG_OPTION_STRING,
-     .choices = "ctf|perf|strace|sysdig|paper|intlist",
-     .offset = offsetof(struct settings, format),
-     .fallback = "found by itself",
-     .help = "read the traces as this format"},
-    {.name = "json",
-     .type = STG_OPTION_FLAG,
-     .offset = offsetof(struct settings, json),
-     .help = "print the counts as one JSON object"},
+     .help = "keep the ids of this vocabulary, for data that goes with a model or with other data; new names follow "
+             "them and are unknown to the model"},
+    STG_OPTION_FORMAT(struct settings, "read the traces as this format"),
+    STG_OPTION_JSON(struct settings, "print the counts as one JSON object"),
 };
 
 static const char *const description[] = {

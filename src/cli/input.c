@@ -147,10 +147,12 @@ void stg_input_warn_recipe(const struct stg_dataset *d, const char *whose, const
     const struct stg_recipe *recipe = stg_dataset_recipe(d);
     const char *what = stg_recipe_difference(recipe, wanted);
     if (what != NULL && stg_dataset_count(d) > 0) {
-        stg_log(STG_LOG_WARN,
-                "%s: prepared with another %s (%s, %s, %s) than %s (%s, %s, %s): the scores are no match for each other",
-                stg_dataset_path(d), what, stg_cut_name(recipe->cut), stg_scope_name(recipe->scope), stg_order_name(recipe->order), whose,
-                stg_cut_name(wanted->cut), stg_scope_name(wanted->scope), stg_order_name(wanted->order));
+        stg_log(
+            STG_LOG_WARN,
+            "%s: prepared with another %s (%s, %s, %s) than %s (%s, %s, %s): the scores are no match for each other",
+            stg_dataset_path(d), what, stg_cut_name(recipe->cut), stg_scope_name(recipe->scope),
+            stg_order_name(recipe->order), whose, stg_cut_name(wanted->cut), stg_scope_name(wanted->scope),
+            stg_order_name(wanted->order));
     }
 }
 
@@ -158,10 +160,11 @@ void stg_input_warn_recipe(const struct stg_dataset *d, const char *whose, const
 static enum stg_status check_cut(const struct stg_input *in, const struct stg_recipe *recipe)
 {
     if (recipe->cut == STG_CUT_GIVEN && stg_dataset_count(in->dataset) == 0) {
-        return stg_fail(STG_ERR_INPUT,
-                        "%s: the model was trained on ready-made sequences (cut given), and this has none: cut it first, "
-                        "with `strange prepare --cut RULE --vocab MODEL`",
-                        in->path);
+        return stg_fail(
+            STG_ERR_INPUT,
+            "%s: the model was trained on ready-made sequences (cut given), and this has none: cut it first, "
+            "with `strange prepare --cut RULE --vocab MODEL`",
+            in->path);
     }
     return STG_OK;
 }

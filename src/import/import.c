@@ -69,13 +69,18 @@ static const struct {
     size_t at, len;
     const char *bytes, *what, *remedy;
 } strangers[] = {
-    {0, 4, "\x28\xB5\x2F\xFD", "compressed (zstd)", "unpack it first: zstd -d, or zstd -dc FILE | tar -xf - of an archive"},
+    {0, 4, "\x28\xB5\x2F\xFD", "compressed (zstd)",
+     "unpack it first: zstd -d, or zstd -dc FILE | tar -xf - of an archive"},
     {0, 2, "\x1F\x8B", "compressed (gzip)", "unpack it first: gunzip, or tar -xzf of an archive"},
-    {0, 6, "\xFD" "7zXZ\0", "compressed (xz)", "unpack it first: unxz, or tar -xJf of an archive"},
+    {0, 6,
+     "\xFD"
+     "7zXZ\0",
+     "compressed (xz)", "unpack it first: unxz, or tar -xJf of an archive"},
     {0, 3, "BZh", "compressed (bzip2)", "unpack it first: bunzip2, or tar -xjf of an archive"},
     {0, 4, "PK\3\4", "a zip archive", "unpack it first: unzip"},
     {257, 5, "ustar", "a tar archive", "unpack it first: tar -xf"},
-    {0, 8, "PERFILE2", "perf's binary recording", "give the output of perf script -i FILE, or perf data convert --to-ctf DIR"},
+    {0, 8, "PERFILE2", "perf's binary recording",
+     "give the output of perf script -i FILE, or perf data convert --to-ctf DIR"},
     {0, 10, "\x17\x08\x44tracing", "trace-cmd's binary recording", "record with perf, LTTng or strace instead"},
     {0, 4, "\x0A\x0D\x0D\x0A", "a binary capture", "give the text that sysdig -r FILE prints"},
     {0, 4, "\xC1\x1F\xFC\xC1", "a stream of a CTF trace", "give the directory that it is in, with its file `metadata`"},

@@ -9,8 +9,8 @@
 #define N_BEFORE 2 /* neighbours of an event to blame */
 #define N_AFTER  1
 
-/* Blame below this (nats) is no news: what the model itself was unsure of. Nor is less than a fifth of the worst, unless it is
- * surprising. */
+/* Blame below this (nats) is no news: what the model itself was unsure of. Nor is less than a fifth of the worst,
+ * unless it is surprising. */
 #define MIN_BLAME       0.1f
 #define MIN_BLAME_SHARE 0.2f
 /* An event with less than half of the blame of the worst of its kind is not the same finding. */
@@ -25,9 +25,9 @@ enum { MARK_NOT, MARK_NEIGHBOUR, MARK_BLAMED };
 
 /* A kind of event: its call, phase and return class, whatever came before it. */
 struct kind {
-    float blame;    /* of its worst event */
-    bool chosen;    /* among the n_top */
-    uint32_t n;     /* events that are alike */
+    float blame; /* of its worst event */
+    bool chosen; /* among the n_top */
+    uint32_t n;  /* events that are alike */
 };
 
 /* A block of period events that happens times in a row from order[at] on. */
@@ -153,7 +153,8 @@ static void mark_firsts(struct folder *f, struct fold *out)
     }
 }
 
-/* The block that covers most from place i on, given for each period how long the events repeat themselves from there. */
+/* The block that covers most from place i on, given for each period how long the events repeat themselves from there.
+ */
 static struct run best_run(uint32_t at, const uint32_t repeats[MAX_PERIOD + 1])
 {
     struct run best = {.at = at, .times = 1, .period = 1};
@@ -199,7 +200,8 @@ static void show_block(struct folder *f, struct run *run)
         run->shown |= f->mark[i] == MARK_BLAMED;
     }
     /* As many again as a word on them would take. */
-    const uint32_t n = run->times * run->period <= run->period + N_BEFORE + N_AFTER ? run->times * run->period : run->period;
+    const uint32_t n =
+        run->times * run->period <= run->period + N_BEFORE + N_AFTER ? run->times * run->period : run->period;
     for (uint32_t i = run->at; run->shown && i < run->at + n; i++) {
         f->mark[i] = f->mark[i] == MARK_NOT ? MARK_NEIGHBOUR : f->mark[i];
     }
@@ -309,8 +311,8 @@ static void emit(struct emitter *e, const struct folder *f)
             const uint32_t n = blocks_alike(f, run, i);
             if (n * run->period > N_AFTER + N_BEFORE) {
                 flush_gap(e);
-                e->rows[e->n++] = (struct fold_row){
-                    .kind = FOLD_REPEAT, .event = f->order[run->at], .n = n, .period = run->period};
+                e->rows[e->n++] =
+                    (struct fold_row){.kind = FOLD_REPEAT, .event = f->order[run->at], .n = n, .period = run->period};
                 i += (size_t)n * run->period - 1;
                 continue;
             }

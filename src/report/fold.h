@@ -1,6 +1,6 @@
-/* Fold: the part of an explanation that is worth reading. Each kind of event to blame is shown once, its first one in full
- * and with its neighbours; what repeats it is counted, and what went as expected is left out and counted. JSON keeps everything. Private
- * to report/. */
+/* Fold: the part of an explanation that is worth reading. Each kind of event to blame is shown once, its first one in
+ * full and with its neighbours; what repeats it is counted, and what went as expected is left out and counted. JSON
+ * keeps everything. Private to report/. */
 #ifndef STG_REPORT_FOLD_H
 #define STG_REPORT_FOLD_H
 

@@ -67,8 +67,7 @@ static void put_event(struct writer *w, const struct stg_model *m, const struct 
     words_event(x, e, call, sizeof call);
     words_time(x, e, time);
     words_odds((double)e->surprisal, odds);
-    writer_printf(w, "<tr class=\"%s\"><td>%s</td><td>%" PRId32 "</td>", row->blamed ? "blamed" : "near", time,
-                  e->tid);
+    writer_printf(w, "<tr class=\"%s\"><td>%s</td><td>%" PRId32 "</td>", row->blamed ? "blamed" : "near", time, e->tid);
     if (has_process) {
         writer_put(w, "<td class=\"l name\">");
         writer_html(w, words_process(x, e));
@@ -105,8 +104,8 @@ static enum stg_status put_events(struct writer *w, const struct stg_model *m, c
                   "\"><table class=\"events\">\n",
                   x->id);
     writer_printf(w, "<caption>%s.</caption>\n", text);
-    writer_printf(w, "<thead><tr><th scope=\"col\">%s</th><th scope=\"col\">Thread</th>%s", x->has_time ? "Time" : "Event",
-                  has_process ? "<th scope=\"col\" class=\"l\">Process</th>" : "");
+    writer_printf(w, "<thead><tr><th scope=\"col\">%s</th><th scope=\"col\">Thread</th>%s",
+                  x->has_time ? "Time" : "Event", has_process ? "<th scope=\"col\" class=\"l\">Process</th>" : "");
     writer_put(w, "<th scope=\"col\" class=\"l\">Call</th><th scope=\"col\">Chance</th><th scope=\"col\">Surprisal</th>"
                   "<th scope=\"col\" class=\"l\">Expected instead</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < f.n; i++) {
@@ -188,12 +187,11 @@ enum stg_status html_explanations(struct writer *w, const struct stg_report *r)
         return STG_OK;
     }
     const size_t worst = most_novel(r);
-    writer_put(
-        w, "<section id=\"explanations\" aria-labelledby=\"h-explanations\">\n<h2 "
-           "id=\"h-explanations\">Explanations</h2>\n"
-           "<p>The most novel sequences of each set: which calls were unlikely, and what the model "
-           "expected instead; the most novel of all is open. → a call begins, ← it returns. The strip shows the "
-           "surprisal of every event of the sequence in time order.</p>\n");
+    writer_put(w, "<section id=\"explanations\" aria-labelledby=\"h-explanations\">\n<h2 "
+                  "id=\"h-explanations\">Explanations</h2>\n"
+                  "<p>The most novel sequences of each set: which calls were unlikely, and what the model "
+                  "expected instead; the most novel of all is open. → a call begins, ← it returns. The strip shows the "
+                  "surprisal of every event of the sequence in time order.</p>\n");
     for (size_t i = 0; i < r->n_explanations; i++) {
         put_summary(w, r, i, i == worst);
         put_facts(w, r, i);

@@ -66,7 +66,8 @@ static void put_headline(struct writer *w, const struct stg_evaluation *e)
         }
     }
     if (!isfinite(e->threshold)) {
-        writer_put(w, "</p>\n<p>No single sequence can be judged: the calibration sequences are too few for a false-alarm rate of ");
+        writer_put(w, "</p>\n<p>No single sequence can be judged: the calibration sequences are too few for a "
+                      "false-alarm rate of ");
         writer_html(w, alpha);
         writer_put(w, ".</p>\n");
         return;
@@ -134,8 +135,8 @@ static void put_known_headline(struct writer *w, const struct stg_report *r)
                       "%s.</p>\n",
                       r->model->n_calibration, r->model->n_calibration == 1 ? " is" : "s are", alpha);
     } else {
-        writer_printf(w, "<p class=\"headline\">%s of %s sequences %s novel at a false-alarm rate of %s.</p>\n", n_novel, n,
-                      novel == 1 ? "is" : "are", alpha);
+        writer_printf(w, "<p class=\"headline\">%s of %s sequences %s novel at a false-alarm rate of %s.</p>\n",
+                      n_novel, n, novel == 1 ? "is" : "are", alpha);
     }
 }
 

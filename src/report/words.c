@@ -179,8 +179,7 @@ const char *words_process(const struct stg_explanation *x, const struct stg_expl
 /* The model has no name for the call. */
 static bool is_new_call(const struct stg_model *m, const struct stg_explained_event *e)
 {
-    return e->index != UINT32_MAX &&
-           stg_vocab_known(e->call, stg_strings_count(m->vocab.calls)) == STG_TOKEN_UNKNOWN;
+    return e->index != UINT32_MAX && stg_vocab_known(e->call, stg_strings_count(m->vocab.calls)) == STG_TOKEN_UNKNOWN;
 }
 
 bool words_has_process(const struct stg_explanation *x, const struct fold *f)
@@ -218,8 +217,8 @@ void words_begin(const struct stg_score *s, char out[160])
     words_duration(s->end_ns - s->begin_ns, lasts);
     if (s->begin_ns >= WALL_CLOCK && gmtime_r(&seconds, &tm) != NULL) {
         strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", &tm);
-        snprintf(out, 160, "%s.%09" PRId64 " UTC (%" PRId64 ".%09" PRId64 " s); lasts %s", date, rest, (int64_t)seconds, rest,
-                 lasts);
+        snprintf(out, 160, "%s.%09" PRId64 " UTC (%" PRId64 ".%09" PRId64 " s); lasts %s", date, rest, (int64_t)seconds,
+                 rest, lasts);
     } else {
         snprintf(out, 160, "%s%" PRId64 ".%09" PRId64 " s on the trace's clock; lasts %s", s->begin_ns < 0 ? "-" : "",
                  (int64_t)llabs(seconds), (int64_t)llabs(rest), lasts);
@@ -339,7 +338,8 @@ static void describe_gap(const struct fold_row *row, char *out, size_t cap)
              plain ? " as expected" : "", alike, surprising);
 }
 
-void words_fold(const struct stg_explanation *x, const struct fold *f, const struct fold_row *row, char *out, size_t cap)
+void words_fold(const struct stg_explanation *x, const struct fold *f, const struct fold_row *row, char *out,
+                size_t cap)
 {
     char n[32];
     if (row->kind == FOLD_GAP) {

@@ -46,8 +46,8 @@ void words_begin(const struct stg_score *s, char out[160]);
 void words_thread(const struct stg_score *s, char out[64]);
 /* "" or why nothing like it could be expected: "never seen in training". */
 const char *words_note(const struct stg_model *m, const struct stg_explained_event *e);
-/* The calls of the sequence that the model does not know, by name, in order of appearance: "io_uring_enter, memfd_create and 3
- * more"; "" when there are none. */
+/* The calls of the sequence that the model does not know, by name, in order of appearance: "io_uring_enter,
+ * memfd_create and 3 more"; "" when there are none. */
 void words_unknown_calls(const struct stg_model *m, const struct stg_explanation *x, char out[256]);
 /* A sentence: what a p-value of the model's calibration means. */
 void words_p_value(const struct stg_model *m, double p, char out[160]);
@@ -55,8 +55,10 @@ void words_p_value(const struct stg_model *m, double p, char out[160]);
 void words_verdict(const struct stg_model *m, double p, double alpha, char out[160]);
 
 /* A row of a folded explanation that is no event: "42 events as expected", "×36 more: → write, ← write". */
-void words_fold(const struct stg_explanation *x, const struct fold *f, const struct fold_row *row, char *out, size_t cap);
-/* Above the rows: what is shown of how many events, without a full stop. mark says how blamed ones are marked, " (>)". */
+void words_fold(const struct stg_explanation *x, const struct fold *f, const struct fold_row *row, char *out,
+                size_t cap);
+/* Above the rows: what is shown of how many events, without a full stop. mark says how blamed ones are marked, " (>)".
+ */
 void words_caption(const struct stg_model *m, const struct stg_explanation *x, const struct fold *f, const char *mark,
                    char out[256]);
 

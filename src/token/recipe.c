@@ -133,12 +133,12 @@ const char *stg_recipe_difference(const struct stg_recipe *a, const struct stg_r
     if (given) {
         return NULL;
     }
-    return a->cut != b->cut                                  ? "cut"
-           : a->scope != b->scope                            ? "scope"
+    return a->cut != b->cut                                     ? "cut"
+           : a->scope != b->scope                               ? "scope"
            : a->cut == STG_CUT_WINDOW && a->window != b->window ? "window"
-           : a->cut == STG_CUT_REQUEST && markers            ? "markers"
-           : a->n_context != b->n_context                    ? "context"
-                                                             : NULL;
+           : a->cut == STG_CUT_REQUEST && markers               ? "markers"
+           : a->n_context != b->n_context                       ? "context"
+                                                                : NULL;
 }
 
 /* NULL, or what is wrong with it. */

@@ -12,7 +12,7 @@
 struct stg_symbols {
     unsigned fields;
     size_t n_calls; /* calls from here on are UNKNOWN */
-    uint64_t *key; /* (n) key of each symbol; the special tokens have their id */
+    uint64_t *key;  /* (n) key of each symbol; the special tokens have their id */
     size_t n, cap;
     uint32_t *slot; /* (n_slots) id, 0 = free (no key has the id of [MASK]) */
     size_t n_slots; /* a power of two, at least twice n */
