@@ -138,7 +138,10 @@ enum stg_status stg_report_score_json(struct stg_buffer *out, const struct stg_m
 
 static json_t *return_value(int64_t ret)
 {
-    return ret == STG_RET_ABSENT ? json_null() : ret == STG_RET_FAILED ? json_string("failed") : json_integer(ret);
+    return ret == STG_RET_ABSENT      ? json_null()
+           : ret == STG_RET_FAILED    ? json_string("failed")
+           : ret == STG_RET_SUCCEEDED ? json_string("succeeded")
+                                      : json_integer(ret);
 }
 
 static json_t *alternatives(const struct stg_model *m, const struct stg_explained_event *e)

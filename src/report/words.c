@@ -125,7 +125,7 @@ void words_event(const struct stg_explanation *x, const struct stg_explained_eve
         snprintf(out, cap, "end");
         return;
     }
-    if (e->phase == STG_PHASE_EXIT && e->ret != STG_RET_ABSENT) {
+    if (e->phase == STG_PHASE_EXIT && e->ret != STG_RET_ABSENT && e->ret != STG_RET_SUCCEEDED) {
         const char *name = e->ret < 0 && e->ret >= -4095 ? stg_errno_name((int)-e->ret) : NULL;
         if (name != NULL || e->ret == STG_RET_FAILED) {
             snprintf(ret, sizeof ret, " %s", name != NULL ? name : "failed");

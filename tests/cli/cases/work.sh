@@ -213,3 +213,20 @@ case_info_is_plain() {
     status 0 "$strange" info t.data
     ! grep -q 'UNKNOWN' out || { cat out; no 'names that are not there'; }
 }
+
+# The paper's data.txt knows success or failure, not the value: none is made up.
+case_class_only() {
+    i=0
+    while [ $i -lt 120 ]; do
+        printf '2,5,5,6,6,3;0,1,2,1,2,0;0,12,340,9,7,1;2,5,5,5,5,3;0,70,70,70,70,0;0,71,71,71,71,0;0,0,1,0,2,0;0.9\n'
+        i=$((i + 1))
+    done >known.txt
+    printf '2,5,5,5,5,3;0,1,2,1,2,0;0,12,340,9,7,1;2,5,5,5,5,3;0,70,70,70,70,0;0,71,71,71,71,0;0,0,1,0,1,0;0.9\n' >odd.txt
+    "$strange" -q prepare -o known.data known.txt
+    "$strange" -q train -o m.model known.data
+    status 0 "$strange" explain --json m.model odd.txt
+    grep -q '"ret": "succeeded"' out || { cat out; no 'success has a value'; }
+    status 0 "$strange" explain m.model odd.txt
+    ! grep -q ' = 0' out || { cat out; no 'a value is made up'; }
+    status 0 "$strange" explain m.model known.data
+}
