@@ -62,7 +62,7 @@ static void must(enum stg_status status)
     }
 }
 
-static struct stg_model *fitted(const char *kind, const char *smoothing)
+static struct stg_model *fitted_as(const char *kind, const char *smoothing, const char *preset)
 {
     struct stg_corpus corpus = {SEQUENCES, &data, get};
     struct stg_vocab vocab;
@@ -93,6 +93,7 @@ static struct stg_model *fitted(const char *kind, const char *smoothing)
     stg_model_settings_default(&s);
     s.kind = kind;
     s.smoothing = smoothing;
+    s.preset = preset;
     s.order = 2;
     s.layers = 1;
     s.hidden = 8;
@@ -101,6 +102,11 @@ static struct stg_model *fitted(const char *kind, const char *smoothing)
     must(m->ops->fit(m, &corpus, NULL, NULL));
     stg_vocab_fini(&vocab);
     return m;
+}
+
+static struct stg_model *fitted(const char *kind, const char *smoothing)
+{
+    return fitted_as(kind, smoothing, NULL);
 }
 
 static void score(const struct stg_model *m, float *out)
@@ -195,6 +201,29 @@ static int teardown(void **state)
 static const struct {
     const char *kind, *smoothing;
 } kinds[] = {{"ngram", "kneser-ney"}, {"ngram", "paper"}, {"stide", NULL}, {"lstm", NULL}};
+
+/* Data that extends the vocabulary: names that follow the model's are UNKNOWN to it. */
+static void test_ids_beyond_the_vocabulary(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0] * 2; k++) {
+        float unknown[N_SCORES], beyond[N_SCORES];
+        struct stg_model *m = fitted_as(kinds[k / 2].kind, kinds[k / 2].smoothing, k % 2 == 1 ? "paper" : NULL);
+        const uint16_t proc = data.proc, call = data.call[1][3];
+        data.proc = data.call[1][3] = STG_TOKEN_UNKNOWN;
+        score(m, unknown);
+        data.proc = STG_TOKEN_SPECIALS + 1;
+        data.call[1][3] = STG_TOKEN_SPECIALS + CALLS;
+        score(m, beyond);
+        assert_memory_equal(unknown, beyond, sizeof unknown);
+        data.proc = data.call[1][3] = UINT16_MAX;
+        score(m, beyond);
+        assert_memory_equal(unknown, beyond, sizeof unknown);
+        data.proc = proc;
+        data.call[1][3] = call;
+        stg_model_free(m);
+    }
+}
 
 static void test_undamaged(void **state)
 {
@@ -422,7 +451,7 @@ int main(void)
         cmocka_unit_test(test_undamaged),       cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_flipped),         cmocka_unit_test(test_header),
         cmocka_unit_test(test_hostile_nodes),   cmocka_unit_test(test_hostile_slots),
-        cmocka_unit_test(test_hostile_symbols),
+        cmocka_unit_test(test_hostile_symbols), cmocka_unit_test(test_ids_beyond_the_vocabulary),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -508,7 +508,13 @@ static void test_file_and_threads(void **state)
     assert_int_equal(stg_model_check_vocab(loaded, &d->vocab, "data"), STG_OK);
     uint16_t id;
     assert_int_equal(stg_vocab_call(&d->vocab, "another", &id), STG_OK);
-    assert_int_equal(stg_model_check_vocab(loaded, &d->vocab, "data"), STG_ERR_MISMATCH);
+    assert_int_equal(stg_model_check_vocab(loaded, &d->vocab, "data"), STG_OK); /* it extends the model's */
+    struct stg_vocab other;
+    assert_int_equal(stg_vocab_init(&other), STG_OK);
+    assert_int_equal(stg_model_check_vocab(loaded, &other, "data"), STG_ERR_MISMATCH); /* shorter */
+    assert_int_equal(stg_vocab_call(&other, "another", &id), STG_OK);
+    assert_int_equal(stg_model_check_vocab(loaded, &other, "data"), STG_ERR_MISMATCH); /* other names */
+    stg_vocab_fini(&other);
     unlink(path);
     free(a);
     free(b);

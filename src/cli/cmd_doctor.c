@@ -1,5 +1,6 @@
 /* strange doctor: what this build and this machine can do, and what to do about what they cannot. */
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/facts.h"
 #include "cli/input.h"
 #include "cli/output.h"
@@ -239,7 +240,7 @@ out:
 }
 
 static const struct stg_option options[] = {
-    {.name = "json", .type = STG_OPTION_FLAG, .offset = offsetof(struct settings, json), .help = "one JSON object"},
+    STG_OPTION_JSON(struct settings, "one JSON object"),
 };
 
 static const char *const description[] = {

@@ -65,12 +65,12 @@ static void fill_row(const struct lstm *l, const struct stg_model_token *t, uint
 {
     if (l->input == INPUT_SYMBOL) {
         ids[0] = symbol_of(&l->base, t);
-        ids[1] = t->proc;
+        ids[1] = stg_vocab_known(t->proc, l->shape.table_rows[1]);
         ids[2] = bucket(t->elapsed_ns);
         return;
     }
-    ids[0] = t->call;
-    ids[1] = t->proc;
+    ids[0] = stg_vocab_known(t->call, l->shape.table_rows[0]);
+    ids[1] = stg_vocab_known(t->proc, l->shape.table_rows[1]);
     ids[2] = t->phase;
     ids[3] = stg_ret_class(t->phase, t->ret);
     scalars[0] = (double)t->pid;

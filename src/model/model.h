@@ -139,7 +139,8 @@ enum stg_status stg_model_open(struct stg_model **out, const char *path) STG_MUS
 enum stg_status stg_model_put(const struct stg_model *m, struct stg_tensors_writer *w) STG_MUST_USE;
 enum stg_status stg_model_get(struct stg_model **out, struct stg_tensors *t) STG_MUST_USE; /* takes t on success */
 
-/* STG_ERR_MISMATCH with what to do when data of that vocabulary cannot be scored by this model. */
+/* STG_ERR_MISMATCH with what to do when data of that vocabulary cannot be scored by this model: it must be the model's, or extend
+ * it. Ids that are not below the model's counts are UNKNOWN to it (stg_vocab_known where they would be rows of a table). */
 enum stg_status stg_model_check_vocab(const struct stg_model *m, const struct stg_vocab *vocab, const char *path) STG_MUST_USE;
 
 /* Helpers for kinds. */

@@ -123,6 +123,24 @@ void stg_recipe_settle(struct stg_recipe *r)
     }
 }
 
+const char *stg_recipe_difference(const struct stg_recipe *a, const struct stg_recipe *b)
+{
+    const bool given = a->cut == STG_CUT_GIVEN || b->cut == STG_CUT_GIVEN;
+    const bool markers = strcmp(a->begin, b->begin) != 0 || strcmp(a->end, b->end) != 0;
+    if (a->order != b->order) {
+        return "order";
+    }
+    if (given) {
+        return NULL;
+    }
+    return a->cut != b->cut                                     ? "cut"
+           : a->scope != b->scope                               ? "scope"
+           : a->cut == STG_CUT_WINDOW && a->window != b->window ? "window"
+           : a->cut == STG_CUT_REQUEST && markers               ? "markers"
+           : a->n_context != b->n_context                       ? "context"
+                                                                : NULL;
+}
+
 /* NULL, or what is wrong with it. */
 static const char *recipe_fault(const struct stg_recipe *r)
 {

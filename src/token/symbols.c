@@ -11,7 +11,8 @@
  * bits 0–15 the call, 16–17 the phase, 18–33 the return class (stg_ret_errno_class). */
 struct stg_symbols {
     unsigned fields;
-    uint64_t *key; /* (n) key of each symbol; the special tokens have their id */
+    size_t n_calls; /* calls from here on are UNKNOWN */
+    uint64_t *key;  /* (n) key of each symbol; the special tokens have their id */
     size_t n, cap;
     uint32_t *slot; /* (n_slots) id, 0 = free (no key has the id of [MASK]) */
     size_t n_slots; /* a power of two, at least twice n */
@@ -114,6 +115,7 @@ enum stg_status stg_symbols_new(struct stg_symbols **out, unsigned fields)
     *out = NULL;
     STG_TRY(stg_mem_zeroed(&s, 1, sizeof *s));
     s->fields = (fields & (STG_FIELD_PHASE | STG_FIELD_RET)) | STG_FIELD_CALL;
+    s->n_calls = (size_t)UINT16_MAX + 1;
     s->n_slots = 64;
     STG_TRY(stg_mem_zeroed(&s->slot, s->n_slots, sizeof *s->slot));
     for (uint64_t i = 0; i < STG_TOKEN_SPECIALS; i++) {
@@ -147,13 +149,23 @@ size_t stg_symbols_count(const struct stg_symbols *s)
     return s->n;
 }
 
+void stg_symbols_limit(struct stg_symbols *s, size_t n)
+{
+    s->n_calls = n;
+}
+
+static bool is_known(const struct stg_symbols *s, uint16_t call)
+{
+    return call >= STG_TOKEN_SPECIALS && call < s->n_calls;
+}
+
 enum stg_status stg_symbols_fit(struct stg_symbols *s, const struct stg_corpus *corpus)
 {
     for (size_t i = 0; i < corpus->n; i++) {
         struct stg_seq seq;
         stg_corpus_get(corpus, i, &seq);
         for (size_t k = 0; k < seq.n; k++) {
-            if (seq.call[k] >= STG_TOKEN_SPECIALS &&
+            if (is_known(s, seq.call[k]) &&
                 stg_symbols_find(s, seq.call[k], seq.phase[k], seq.ret[k]) == STG_TOKEN_UNKNOWN) {
                 STG_RETURN_IF_FAILED(add_key(s, make_key(s->fields, seq.call[k], seq.phase[k], seq.ret[k])));
             }

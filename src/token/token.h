@@ -28,6 +28,8 @@ enum { STG_RET_NONE = 0, STG_RET_SUCCESS = 1, STG_RET_FAILURE = 2 };
 #define STG_RET_ABSENT INT64_MIN
 /* Stored where only failure is known, not its errno. */
 #define STG_RET_FAILED (INT64_MIN + 1)
+/* Stored where only success is known, not the value. */
+#define STG_RET_SUCCEEDED (INT64_MIN + 2)
 
 /* Times and durations stay within ±2^62 ns (146 years), so that their differences never overflow. */
 #define STG_TIME_MAX (INT64_C(1) << 62)
@@ -53,7 +55,7 @@ struct stg_seq {
     size_t n;                /* events */
     const uint16_t *call;    /* (n) vocabulary id of the call */
     const uint8_t *phase;    /* (n) STG_PHASE_* */
-    const int64_t *ret;      /* (n) raw return value, STG_RET_ABSENT or STG_RET_FAILED */
+    const int64_t *ret;      /* (n) raw return value, STG_RET_ABSENT, STG_RET_FAILED or STG_RET_SUCCEEDED */
     const int64_t *time_ns;  /* (n) time since the sequence began; never decreases */
     const uint16_t *thread;  /* (n) index of the event's thread, by first appearance in the sequence */
 

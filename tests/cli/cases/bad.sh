@@ -131,3 +131,18 @@ case_kill_while_preparing() {
         rm -f long.data.tmp-*
     done
 }
+
+# What people give instead of a trace is named, with what makes a trace of it.
+case_not_yet_a_trace() {
+    strace_text 50 >t.txt
+    gzip -k t.txt
+    refused 'compressed (gzip): unpack it first' "$strange" info t.txt.gz
+    tar -cf t.tar t.txt
+    refused 'a tar archive: unpack it first' "$strange" prepare -o x.data t.tar
+    printf '\050\265\057\375xxxxxxxx' >t.zst
+    refused 'compressed (zstd): unpack it first' "$strange" prepare -o x.data t.zst
+    printf 'PERFILE2xxxxxxxxxxxxxxxx' >perf.data
+    refused 'perf script' "$strange" prepare -o x.data perf.data
+    refused 'not a trace of a known format' "$strange" info "$here/run.sh"
+    nothing_but t.txt t.txt.gz t.tar t.zst perf.data
+}
