@@ -97,6 +97,7 @@ static struct stg_model *fitted_as(const char *kind, const char *smoothing, cons
     s.order = 2;
     s.layers = 1;
     s.hidden = 8;
+    s.ff = 16;
     s.fields = STG_FIELD_CALL;
     must(stg_model_new(&m, &s, &recipe, &vocab));
     must(m->ops->fit(m, &corpus, NULL, NULL));
@@ -200,7 +201,7 @@ static int teardown(void **state)
 
 static const struct {
     const char *kind, *smoothing;
-} kinds[] = {{"ngram", "kneser-ney"}, {"ngram", "paper"}, {"stide", NULL}, {"lstm", NULL}};
+} kinds[] = {{"ngram", "kneser-ney"}, {"ngram", "paper"}, {"stide", NULL}, {"lstm", NULL}, {"longformer", NULL}};
 
 /* Data that extends the vocabulary: names that follow the model's are UNKNOWN to it. */
 static void test_ids_beyond_the_vocabulary(void **state)
@@ -240,7 +241,7 @@ static void test_undamaged(void **state)
     }
 }
 
-/* Cut anywhere: refused. Of the LSTM's many weights every 61st place. */
+/* Cut anywhere: refused. Of a net's many weights every 61st place. */
 static void test_truncated(void **state)
 {
     (void)state;
@@ -248,7 +249,7 @@ static void test_truncated(void **state)
         float scores[N_SCORES];
         save(kinds[k].kind, kinds[k].smoothing, scores);
         memcpy(work, bytes, n_bytes);
-        for (size_t n = 0; n < n_bytes; n += n < data_at ? 1 : k == 3 ? 61 : 7) {
+        for (size_t n = 0; n < n_bytes; n += n < data_at ? 1 : k >= 3 ? 61 : 7) {
             assert_int_equal(open_work(n, NULL), STG_ERR_INPUT);
         }
     }
@@ -263,7 +264,7 @@ static void test_flipped(void **state)
         float scores[N_SCORES];
         save(kinds[k].kind, kinds[k].smoothing, scores);
         memcpy(work, bytes, n_bytes);
-        for (size_t i = 0; i < n_bytes; i += i < data_at ? 1 : k == 3 ? 61 : 7) {
+        for (size_t i = 0; i < n_bytes; i += i < data_at ? 1 : k >= 3 ? 61 : 7) {
             for (int bit = 0; bit < 8; bit += i < data_at ? 1 : 5) {
                 work[i] ^= (uint8_t)(1 << bit);
                 const enum stg_status status = open_work(n_bytes, NULL);
@@ -311,6 +312,16 @@ static void test_header(void **state)
         {3, "\\\"layers\\\":1", "\\\"layers\\\":0"},
         {3, "\\\"input\\\":\\\"symbol\\\"", "\\\"input\\\":\\\"sybmol\\\""},
         {3, "\"lstm\":", "\"list\":"},
+        {4, "\"model.kind\":\"longformer\"", "\"model.kind\":\"lingformer\""},
+        {4, "\"longformer\":", "\"lingformer\":"},
+        {4, "\\\"heads\\\":4", "\\\"heads\\\":3"},
+        {4, "\\\"heads\\\":4", "\\\"heads\\\":0"},
+        {4, "\\\"ff\\\":16", "\\\"ff\\\":17"},
+        {4, "\\\"window\\\":[32]", "\\\"window\\\":[-2]"},
+        {4, "\\\"window\\\":[32]", "\\\"window\\\":[  ]"},
+        {4, "\\\"dilation\\\":[1]", "\\\"dilation\\\":[0]"},
+        {4, "\\\"norm\\\":\\\"pre\\\"", "\\\"norm\\\":\\\"per\\\""},
+        {4, "\\\"activation\\\":\\\"swiglu\\\"", "\\\"activation\\\":\\\"gluswi\\\""},
     };
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
         float scores[N_SCORES];

@@ -1,7 +1,7 @@
 /* Training while signals arrive: oneDNN's products corrupt the heap unless signals are held back. Signals come first, as it happens
  * most while oneDNN generates its code. */
 #include "base/memory.h"
-#include "nn/lstm.h"
+#include "nn/net.h"
 #include "nn/optim.h"
 
 #include <setjmp.h>
@@ -32,13 +32,13 @@ static void timer_every(long microseconds)
 /* The sum of the losses of some updates, which changes with every bit of every parameter. */
 static double train(void)
 {
-    static const struct stg_lstm_shape shape = {
+    static const struct stg_net_shape shape = {
         .n_tables = 2, .table_rows = {11, 5}, .table_dim = {6, 3}, .layers = 2, .hidden = 8, .outputs = 11, .dropout = 0.05f};
     uint32_t ids[SEQUENCES * ROWS * 2];
     uint32_t target[SEQUENCES * ROWS];
-    struct stg_lstm_sequence sequences[SEQUENCES];
-    struct stg_adam adam = {.rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 10};
-    struct stg_lstm *m = NULL;
+    struct stg_net_sequence sequences[SEQUENCES];
+    struct stg_optimizer adam = {.rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 10};
+    struct stg_net *m = NULL;
     struct stg_rng rng;
     double sum = 0;
     for (uint32_t i = 0; i < SEQUENCES * ROWS; i++) {
@@ -47,24 +47,24 @@ static double train(void)
         target[i] = i * 7 % 11;
     }
     for (size_t i = 0; i < SEQUENCES; i++) {
-        sequences[i] = (struct stg_lstm_sequence){20 + i % 3, ids + i * 2 * ROWS, NULL, target + i * ROWS};
+        sequences[i] = (struct stg_net_sequence){20 + i % 3, ids + i * 2 * ROWS, NULL, target + i * ROWS};
     }
-    assert_int_equal(stg_lstm_new(&m, &shape, true), STG_OK);
+    assert_int_equal(stg_net_new(&m, &stg_net_lstm, &shape, true), STG_OK);
     stg_rng_seed(&rng, 1);
-    stg_lstm_init(m, &rng);
-    assert_int_equal(stg_lstm_updated(m), STG_OK);
+    stg_net_init(m, &rng);
+    assert_int_equal(stg_net_updated(m), STG_OK);
     for (uint64_t i = 0; i < UPDATES; i++) {
-        struct stg_lstm_loss loss;
+        struct stg_net_loss loss;
         double norm;
-        assert_int_equal(stg_lstm_pass(m, sequences, SEQUENCES, 0.1, i, true, NULL, &loss), STG_OK);
-        assert_int_equal(stg_adam_update(&adam, stg_lstm_params(m), &norm), STG_OK);
-        assert_int_equal(stg_lstm_updated(m), STG_OK);
+        assert_int_equal(stg_net_pass(m, sequences, SEQUENCES, 0.1, i, true, NULL, &loss), STG_OK);
+        assert_int_equal(stg_optimizer_update(&adam, stg_net_params(m), &norm), STG_OK);
+        assert_int_equal(stg_net_updated(m), STG_OK);
         sum += loss.loss;
         void *block = NULL; /* the C library finds an overwritten heap when blocks of many sizes come and go */
         assert_int_equal(stg_mem_zeroed(&block, 100 + i % 5000, 1), STG_OK);
         stg_mem_free(block);
     }
-    stg_lstm_free(m);
+    stg_net_free(m);
     return sum;
 }
 

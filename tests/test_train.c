@@ -142,7 +142,7 @@ static struct stg_model *new_model(const struct fixture *x)
 static struct stg_train_settings settings_for(const struct fixture *x)
 {
     struct stg_train_settings s;
-    stg_train_settings_default(&s);
+    stg_train_settings_default(&s, "lstm");
     s.batch_tokens = 150;
     s.eval_every = 7;
     s.rate = 0.01;

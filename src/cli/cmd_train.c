@@ -71,6 +71,14 @@ static enum stg_status model_settings(struct stg_model_settings *s, const struct
     if (o->dropout >= 0) {
         s->dropout = o->dropout;
     }
+    s->heads = o->heads;
+    s->ff = o->ff;
+    s->activation = o->activation;
+    s->norm = o->norm;
+    s->window = o->window;
+    s->dilation = o->dilation;
+    s->n_global = o->n_global == STG_NOT_GIVEN_U32 ? -1 : (int32_t)o->n_global;
+    s->recompute = o->recompute;
     return parse_fields(o->fields, &s->fields);
 }
 
@@ -91,11 +99,17 @@ static void set_double(double *to, double value)
 static void train_settings(struct stg_train_settings *s, const struct stg_train_options *o)
 {
     if (o->preset != NULL) {
-        stg_train_settings_paper(s);
+        stg_train_settings_paper(s, o->model);
     } else {
-        stg_train_settings_default(s);
+        stg_train_settings_default(s, o->model);
     }
     set_double(&s->rate, o->rate);
+    set_double(&s->decay, o->decay);
+    if (o->optimizer != NULL) {
+        s->optimizer = o->optimizer[0] == 'r'   ? STG_OPTIMIZER_RANGER
+                       : o->optimizer[4] == 'w' ? STG_OPTIMIZER_ADAMW
+                                                : STG_OPTIMIZER_ADAM;
+    }
     set_double(&s->label_smoothing, o->label_smoothing);
     set_double(&s->clip, o->clip);
     set_double(&s->max_epochs, o->epochs);

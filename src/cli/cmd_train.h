@@ -9,13 +9,14 @@
 #define STG_NOT_GIVEN_DOUBLE (-1.0)
 
 struct stg_train_options {
-    bool json, resume;
-    const char *out, *model, *preset, *fields, *smoothing, *schedule, *log, *checkpoint;
+    bool json, resume, recompute;
+    const char *out, *model, *preset, *fields, *smoothing, *schedule, *log, *checkpoint, *activation, *norm, *window, *dilation,
+        *optimizer;
     struct stg_list valid, calibrate;
-    uint32_t ngram_order, hidden, layers, batch, batch_tokens, warm_up, eval_every, patience, stop_after;
+    uint32_t ngram_order, hidden, layers, heads, ff, n_global, batch, batch_tokens, warm_up, eval_every, patience, stop_after;
     uint64_t seed, updates;
     int64_t budget_ns;
-    double dropout, rate, label_smoothing, clip, epochs, hold_out;
+    double dropout, rate, decay, label_smoothing, clip, epochs, hold_out;
 };
 
 enum stg_status stg_train_run(struct stg_cli *cli, void *options, int *exit_code) STG_MUST_USE;

@@ -12,7 +12,7 @@
  * runtime is looked up weakly: a oneDNN built without it needs nothing. */
 extern void omp_set_num_threads(int n) __attribute__((weak));
 
-static const struct stg_kernels *available[4]; /* NULL-terminated */
+static const struct stg_kernels *available[5]; /* NULL-terminated */
 static const struct stg_kernels *chosen;
 
 static void choose(void)
@@ -27,6 +27,9 @@ static void choose(void)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
         __builtin_cpu_supports("avx512bw")) {
         available[n++] = &stg_kernels_avx512;
+        if (__builtin_cpu_supports("avx512bf16")) {
+            available[n++] = &stg_kernels_avx512bf16;
+        }
     }
 #endif
     chosen = available[n - 1];

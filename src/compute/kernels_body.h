@@ -2,10 +2,14 @@
  * VL (floats of a vector), ROWS (rows of a block of rows_product) and VARIANT (its name). Checked against kernels_plain.c. */
 #include "compute/kernels_internal.h"
 
+#include "compute/vector_body.h"
+
+#include "compute/attention_body.h"
+#include "compute/products_body.h"
+#include "compute/rows_body.h"
+
 #include <math.h>
 #include <string.h>
-
-typedef float vec __attribute__((vector_size(VL * 4), aligned(4), may_alias));
 
 enum { PANEL = 2 * VL };
 
@@ -113,10 +117,40 @@ static void block_narrow(size_t rows, float *out, size_t ld_out, const float *x,
     }
 }
 
+/* One row by four panels: a single one would wait for its two sums, and memory answers four at once. The order of each sum is that of
+ * block(), so a row's result does not depend on how many rows there are. */
+static void block_of_one_row(float *out, const float *x, const float *panels, size_t K, int accumulate)
+{
+    vec acc[4][2];
+    UNROLL
+    for (size_t p = 0; p < 4; p++) {
+        acc[p][0] = accumulate ? *(const vec *)(out + p * PANEL) : (vec){0};
+        acc[p][1] = accumulate ? *(const vec *)(out + p * PANEL + VL) : (vec){0};
+    }
+    for (size_t k = 0; k < K; k++) {
+        const vec v = spread(x[k]);
+        UNROLL
+        for (size_t p = 0; p < 4; p++) {
+            const float *w = panels + (p * K + k) * PANEL;
+            acc[p][0] += v * *(const vec *)w;
+            acc[p][1] += v * *(const vec *)(w + VL);
+        }
+    }
+    UNROLL
+    for (size_t p = 0; p < 4; p++) {
+        *(vec *)(out + p * PANEL) = acc[p][0];
+        *(vec *)(out + p * PANEL + VL) = acc[p][1];
+    }
+}
+
 static void rows_product(float *out, size_t ld_out, const float *x, size_t ldx, const float *packed, size_t B, size_t K, size_t N,
                          int accumulate)
 {
-    for (size_t n0 = 0; n0 < N; n0 += PANEL, packed += PANEL * K) {
+    size_t n0 = 0;
+    for (; B == 1 && n0 + 4 * PANEL <= N; n0 += 4 * PANEL, packed += 4 * PANEL * K) {
+        block_of_one_row(out + n0, x, packed, K, accumulate);
+    }
+    for (; n0 < N; n0 += PANEL, packed += PANEL * K) {
         const size_t width = N - n0;
         for (size_t b = 0; b < B; b += ROWS) {
             const size_t rows = B - b < ROWS ? B - b : ROWS;
@@ -129,36 +163,6 @@ static void rows_product(float *out, size_t ld_out, const float *x, size_t ldx, 
             }
         }
     }
-}
-
-/* exp for |x| up to the range of float, relative error below 3e-7: 2^n × polynomial on [−ln 2 / 2, ln 2 / 2]. */
-static inline __attribute__((always_inline)) float exp_fast(float x)
-{
-    x = fmaxf(fminf(x, 88.0f), -87.0f);
-    const float f = rintf(x * 1.44269504f);
-    const float r = (x - f * 0.693359375f) + f * 2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
-    const union {
-        int32_t i;
-        float f;
-    } power = {.i = ((int32_t)f + 127) << 23};
-    return p * power.f;
-}
-
-static inline __attribute__((always_inline)) float sigmoid(float x)
-{
-    return 1.0f / (1.0f + exp_fast(-x));
-}
-
-static inline __attribute__((always_inline)) float tanh_fast(float x)
-{
-    return 2.0f / (1.0f + exp_fast(-2.0f * x)) - 1.0f;
 }
 
 /* One row; the four gates as separate arrays, so that the compiler sees that they do not overlap. */
@@ -318,10 +322,13 @@ static double square_sum(const float *x, size_t n)
 static void adam(float *restrict value, float *restrict moment1, float *restrict moment2, const float *restrict gradient, size_t n,
                  float scale, float beta1, float beta2, float rate, float root_correction, float epsilon)
 {
+    /* Were it known that these are 1 − beta, reordering could turn the sums into differences of near numbers. */
+    const float fresh1 = opaque(1.0f - beta1);
+    const float fresh2 = opaque(1.0f - beta2);
     for (size_t i = 0; i < n; i++) {
         const float g = gradient[i] * scale;
-        const float m = beta1 * moment1[i] + (1.0f - beta1) * g;
-        const float v = beta2 * moment2[i] + (1.0f - beta2) * g * g;
+        const float m = beta1 * moment1[i] + fresh1 * g;
+        const float v = beta2 * moment2[i] + fresh2 * g * g;
         moment1[i] = m;
         moment2[i] = v;
         value[i] -= rate * m / (sqrtf(v) * root_correction + epsilon);
@@ -334,8 +341,29 @@ const struct stg_kernels VARIANT = {
     .pack = pack,
     .pack_transposed = pack_transposed,
     .rows_product = rows_product,
+    .bf16_packed_size = bf16_packed_size,
+    .bf16_pack = bf16_pack,
+    .bf16_pack_transposed = bf16_pack_transposed,
+    .bf16_rows_product = bf16_rows_product,
+    .weight_gradient = weight_gradient,
+    .bf16_weight_gradient = bf16_weight_gradient,
+    .to_bf16 = to_bf16,
+    .from_bf16 = from_bf16,
     .gates_forward = gates_forward,
     .gates_backward = gates_backward,
+    .attention_scratch = attention_scratch,
+    .attention_forward = attention_forward,
+    .attention_backward = attention_backward,
+    .attention_step = attention_step,
+    .layer_norm_forward = layer_norm_forward,
+    .layer_norm_backward = layer_norm_backward,
+    .swiglu_forward = swiglu_forward,
+    .swiglu_backward = swiglu_backward,
+    .gelu_forward = gelu_forward,
+    .gelu_backward = gelu_backward,
+    .relu_forward = relu_forward,
+    .relu_backward = relu_backward,
+    .add_rows = add_rows,
     .cross_entropy = cross_entropy,
     .log_softmax = log_softmax,
     .dropout = dropout,

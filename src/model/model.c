@@ -6,7 +6,7 @@
 
 void stg_model_settings_default(struct stg_model_settings *s)
 {
-    *s = (struct stg_model_settings){.kind = "ngram", .dropout = -1.0, .seed = 1};
+    *s = (struct stg_model_settings){.kind = "ngram", .dropout = -1.0, .n_global = -1, .seed = 1};
 }
 
 static enum stg_status find_ops(const char *kind, const struct stg_model_ops **out)
@@ -17,7 +17,7 @@ static enum stg_status find_ops(const char *kind, const struct stg_model_ops **o
             return STG_OK;
         }
     }
-    return stg_fail(STG_ERR_USAGE, "unknown kind of model '%.40s': use stide, ngram or lstm", kind);
+    return stg_fail(STG_ERR_USAGE, "unknown kind of model '%.40s': use stide, ngram, lstm, transformer or longformer", kind);
 }
 
 enum stg_status stg_model_new(struct stg_model **out, const struct stg_model_settings *s, const struct stg_recipe *recipe,

@@ -1,4 +1,4 @@
-/* Model: one interface for everything that gives a next event a probability: STIDE, n-gram, LSTM, and what is to come.
+/* Model: one interface for everything that gives a next event a probability: STIDE, n-gram and the neural nets.
  *
  * A model is fitted on a corpus, then frozen. It scores walks (token/token.h) in batch, or steps one token at a time with a state
  * of bounded size; both give the same surprisals. Surprisal is −ln p in nats. Scoring is const and may run on several threads,
@@ -36,13 +36,20 @@ struct stg_model_token {
 
 /* Settings of a new model; a kind ignores what is not for it and refuses what it cannot do. */
 struct stg_model_settings {
-    const char *kind;          /* "stide", "ngram", "lstm" */
+    const char *kind;          /* "stide", "ngram", "lstm", "transformer", "longformer" */
     const char *preset;        /* NULL or "paper" */
     unsigned fields;           /* STG_FIELD_* that make up a symbol; 0 = the kind's default */
     uint32_t order;            /* n of an n-gram, window of STIDE; 0 = default */
     const char *smoothing;     /* ngram: "kneser-ney" (default) or "paper" */
     uint32_t layers, hidden;   /* neural; 0 = default */
     double dropout;            /* neural; < 0 = default */
+    uint32_t heads, ff;        /* attention nets: heads, width inside the feed-forward sublayer; 0 = default */
+    const char *activation;    /* attention nets: "relu", "gelu", "swiglu"; NULL = default */
+    const char *norm;          /* attention nets: "post", "pre", "none"; NULL = default */
+    const char *window;        /* attention nets: rows attended to, "32" or one for each layer, "32,64"; NULL = default */
+    const char *dilation;      /* attention nets: distance between them, as window */
+    int32_t n_global;          /* attention nets: first rows that every row attends to; < 0 = default */
+    bool recompute;            /* attention nets: less memory in training for more time */
     uint64_t seed;
 };
 
@@ -127,7 +134,7 @@ struct stg_model {
 
 /* NULL-terminated list of kinds. Adding one = one file and one line. */
 extern const struct stg_model_ops *const stg_model_list[];
-extern const struct stg_model_ops stg_model_stide, stg_model_ngram, stg_model_lstm;
+extern const struct stg_model_ops stg_model_stide, stg_model_ngram, stg_model_lstm, stg_model_transformer, stg_model_longformer;
 
 /* A new model for data of this recipe and vocabulary (both copied; the vocabulary is frozen in the model). */
 enum stg_status stg_model_new(struct stg_model **out, const struct stg_model_settings *s, const struct stg_recipe *recipe,

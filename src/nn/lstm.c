@@ -1,5 +1,5 @@
-#include "nn/lstm.h"
-
+/* LSTM language model: layers of LSTM (Hochreiter and Schmidhuber 1997) between input rows and head. Parameters and equations are
+ * PyTorch's (gates i, f, g, o; two biases a layer), so that fixtures from there compare. */
 #include "base/memory.h"
 #include "nn/lstm_internal.h"
 
@@ -7,31 +7,19 @@
 #include <stdio.h>
 #include <string.h>
 
-static enum stg_status check_shape(const struct stg_lstm_shape *s)
+static enum stg_status check(const struct stg_net_shape *s)
 {
-    if (s->n_tables > STG_LSTM_MAX_TABLES || s->n_waves > STG_LSTM_MAX_WAVES || s->n_tables + s->n_waves == 0) {
-        return stg_fail(STG_ERR_USAGE, "LSTM: %zu embeddings and %zu scalars: at least one, at most %d of each", s->n_tables, s->n_waves,
-                        STG_LSTM_MAX_TABLES);
-    }
-    if (s->layers == 0 || s->layers > STG_LSTM_MAX_LAYERS || s->hidden == 0 || s->hidden > 4096 || s->hidden % 8 != 0) {
-        return stg_fail(STG_ERR_USAGE, "LSTM: %zu layers of %zu units: use 1 to %d layers of 8 to 4096 units, a multiple of 8", s->layers,
-                        s->hidden, STG_LSTM_MAX_LAYERS);
-    }
-    if (s->outputs < 2 || s->outputs > 1 << 20 || !(s->dropout >= 0.0f && s->dropout < 1.0f)) {
-        return stg_fail(STG_ERR_USAGE, "LSTM: %zu outputs, dropout %g: use 2 to 1048576 outputs and a dropout in [0, 1)", s->outputs,
-                        (double)s->dropout);
-    }
-    if (s->n_waves > 0 && (s->wave_dim < 2 || s->wave_dim > STG_LSTM_MAX_WAVE_DIM || s->wave_dim % 2 != 0)) {
-        return stg_fail(STG_ERR_USAGE, "LSTM: %zu sinusoids a scalar: use an even number up to %d", s->wave_dim, STG_LSTM_MAX_WAVE_DIM);
+    if (s->hidden == 0 || s->hidden > 4096 || s->hidden % 8 != 0) {
+        return stg_fail(STG_ERR_USAGE, "LSTM: layers of %zu units: use 8 to 4096 units, a multiple of 8", s->hidden);
     }
     return STG_OK;
 }
 
 static enum stg_status declare_layer(struct stg_lstm *m, size_t l)
 {
-    const size_t H = m->shape.hidden;
-    const size_t I = l == 0 ? m->input : H;
-    struct stg_params *p = &m->params;
+    const size_t H = m->net.shape.hidden;
+    const size_t I = l == 0 ? m->net.input : H;
+    struct stg_params *p = &m->net.params;
     char name[48];
     m->layer[l].inputs = I;
     snprintf(name, sizeof name, "lstm.%zu.weight_input", l);
@@ -44,114 +32,79 @@ static enum stg_status declare_layer(struct stg_lstm *m, size_t l)
     return stg_params_add(p, name, 1, 4 * H, &m->layer[l].b_hidden);
 }
 
-static enum stg_status declare(struct stg_lstm *m)
+static enum stg_status declare(struct stg_net *net)
 {
-    const struct stg_lstm_shape *s = &m->shape;
-    char name[48];
-    m->input = s->n_waves * s->wave_dim;
-    for (size_t f = 0; f < s->n_tables; f++) {
-        snprintf(name, sizeof name, "embed.%zu", f);
-        STG_RETURN_IF_FAILED(stg_params_add(&m->params, name, s->table_rows[f], s->table_dim[f], &m->p_table[f]));
-        m->input += s->table_dim[f];
+    for (size_t l = 0; l < net->shape.layers; l++) {
+        STG_RETURN_IF_FAILED(declare_layer((struct stg_lstm *)net, l));
     }
-    for (size_t l = 0; l < s->layers; l++) {
-        STG_RETURN_IF_FAILED(declare_layer(m, l));
-    }
-    STG_RETURN_IF_FAILED(stg_params_add(&m->params, "head.weight", s->hidden, s->outputs, &m->p_head_weight));
-    return stg_params_add(&m->params, "head.bias", 1, s->outputs, &m->p_head_bias);
-}
-
-static enum stg_status allocate_packed(struct stg_lstm *m)
-{
-    const struct stg_kernels *k = stg_kernels();
-    const size_t H = m->shape.hidden;
-    for (size_t l = 0; l < m->shape.layers; l++) {
-        STG_RETURN_IF_FAILED(stg_mem_aligned(&m->layer[l].packed_input, k->packed_size(m->layer[l].inputs, 4 * H), sizeof(float)));
-        STG_RETURN_IF_FAILED(stg_mem_aligned(&m->layer[l].packed_hidden, k->packed_size(H, 4 * H), sizeof(float)));
-        STG_RETURN_IF_FAILED(stg_mem_aligned(&m->layer[l].packed_hidden_t, k->packed_size(4 * H, H), sizeof(float)));
-        STG_RETURN_IF_FAILED(stg_mem_aligned(&m->layer[l].bias, 4 * H, sizeof(float)));
-    }
-    return stg_mem_aligned(&m->packed_head, k->packed_size(H, m->shape.outputs), sizeof(float));
-}
-
-enum stg_status stg_lstm_new(struct stg_lstm **out, const struct stg_lstm_shape *shape, bool training)
-{
-    enum stg_status status = STG_OK;
-    struct stg_lstm *m = NULL;
-    *out = NULL;
-    STG_RETURN_IF_FAILED(check_shape(shape));
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&m, 1, sizeof *m));
-    m->shape = *shape;
-    for (size_t i = 0; i < shape->wave_dim / 2; i++) {
-        m->wave_scale[i] = pow(1e6, -2.0 * (double)i / (double)shape->wave_dim);
-    }
-    STG_TRY(declare(m));
-    STG_TRY(stg_params_alloc(&m->params, training));
-    STG_TRY(allocate_packed(m));
-out:
-    if (status != STG_OK) {
-        stg_lstm_free(m);
-        return status;
-    }
-    *out = m;
     return STG_OK;
 }
 
-void stg_lstm_free(struct stg_lstm *m)
+static enum stg_status alloc(struct stg_net *net)
 {
-    if (m == NULL) {
-        return;
+    struct stg_lstm *m = (struct stg_lstm *)net;
+    const size_t H = net->shape.hidden;
+    for (size_t l = 0; l < net->shape.layers; l++) {
+        struct stg_lstm_layer *layer = &m->layer[l];
+        STG_RETURN_IF_FAILED(stg_product_init(&layer->input, layer->inputs, 4 * H, net->shape.precision, true));
+        STG_RETURN_IF_FAILED(stg_product_init(&layer->hidden, H, 4 * H, net->shape.precision, true));
+        STG_RETURN_IF_FAILED(stg_mem_aligned(&layer->bias, 4 * H, sizeof(float)));
     }
-    for (size_t l = 0; l < STG_LSTM_MAX_LAYERS; l++) {
-        stg_mem_free(m->layer[l].packed_input);
-        stg_mem_free(m->layer[l].packed_hidden);
-        stg_mem_free(m->layer[l].packed_hidden_t);
-        stg_mem_free(m->layer[l].bias);
-    }
-    for (size_t i = 0; i < m->n_work; i++) {
-        stg_lstm_work_free(m->work[i]);
-    }
-    stg_mem_free(m->work);
-    stg_mem_free(m->packed_head);
-    stg_params_fini(&m->params);
-    stg_mem_free(m);
+    return STG_OK;
 }
 
-void stg_lstm_init(struct stg_lstm *m, struct stg_rng *rng)
+static void fini(struct stg_net *net)
 {
-    const double bound = 1.0 / sqrt((double)m->shape.hidden);
-    for (size_t i = 0; i < m->params.n; i++) {
-        const struct stg_param *e = &m->params.table[i];
-        float *value = m->params.value + e->offset;
-        for (size_t j = 0; j < e->rows * e->cols; j++) {
-            value[j] = (float)(i < m->shape.n_tables ? stg_rng_normal(rng) : (2.0 * stg_rng_unit(rng) - 1.0) * bound);
+    struct stg_lstm *m = (struct stg_lstm *)net;
+    for (size_t l = 0; l < STG_NET_MAX_LAYERS; l++) {
+        stg_product_fini(&m->layer[l].input);
+        stg_product_fini(&m->layer[l].hidden);
+        stg_mem_free(m->layer[l].bias);
+    }
+}
+
+/* PyTorch's initial values: LSTM and head uniform in ±1/√H, embeddings normal. */
+static void init(struct stg_net *net, struct stg_rng *rng)
+{
+    const double bound = 1.0 / sqrt((double)net->shape.hidden);
+    for (size_t i = 0; i < net->params.n; i++) {
+        if (i < net->shape.n_tables) {
+            stg_net_init_normal(net, i, 1.0, rng);
+        } else {
+            stg_net_init_uniform(net, i, bound, rng);
         }
     }
 }
 
-struct stg_params *stg_lstm_params(struct stg_lstm *m)
-{
-    return &m->params;
-}
-
-const struct stg_lstm_shape *stg_lstm_shape(const struct stg_lstm *m)
-{
-    return &m->shape;
-}
-
-enum stg_status stg_lstm_updated(struct stg_lstm *m)
+static void updated(struct stg_net *net)
 {
     const struct stg_kernels *k = stg_kernels();
-    const size_t H = m->shape.hidden;
-    for (size_t l = 0; l < m->shape.layers; l++) {
-        const float *wx = stg_params_value(&m->params, m->layer[l].w_input);
-        const float *wh = stg_params_value(&m->params, m->layer[l].w_hidden);
-        k->pack(m->layer[l].packed_input, wx, 4 * H, m->layer[l].inputs, 4 * H);
-        k->pack(m->layer[l].packed_hidden, wh, 4 * H, H, 4 * H);
-        k->pack_transposed(m->layer[l].packed_hidden_t, wh, 4 * H, 4 * H, H);
-        memcpy(m->layer[l].bias, stg_params_value(&m->params, m->layer[l].b_input), 4 * H * sizeof(float));
-        k->add(m->layer[l].bias, stg_params_value(&m->params, m->layer[l].b_hidden), 4 * H);
+    struct stg_lstm *m = (struct stg_lstm *)net;
+    const size_t H = net->shape.hidden;
+    for (size_t l = 0; l < net->shape.layers; l++) {
+        struct stg_lstm_layer *layer = &m->layer[l];
+        stg_product_pack(&layer->input, stg_params_value(&net->params, layer->w_input), 4 * H);
+        stg_product_pack(&layer->hidden, stg_params_value(&net->params, layer->w_hidden), 4 * H);
+        memcpy(layer->bias, stg_params_value(&net->params, layer->b_input), 4 * H * sizeof(float));
+        k->add(layer->bias, stg_params_value(&net->params, layer->b_hidden), 4 * H);
     }
-    k->pack(m->packed_head, stg_params_value(&m->params, m->p_head_weight), m->shape.outputs, H, m->shape.outputs);
-    return STG_OK;
 }
+
+const struct stg_net_ops stg_net_lstm = {
+    .name = "LSTM",
+    .size = sizeof(struct stg_lstm),
+    .work_size = sizeof(struct stg_lstm_work),
+    .check = check,
+    .declare = declare,
+    .alloc = alloc,
+    .fini = fini,
+    .init = init,
+    .updated = updated,
+    .work_fini = stg_lstm_work_fini,
+    .part = stg_lstm_part,
+    .score = stg_lstm_score,
+    .state_size = stg_lstm_state_size,
+    .state_reset = stg_lstm_state_reset,
+    .step = stg_lstm_step,
+    .top = stg_lstm_top,
+};

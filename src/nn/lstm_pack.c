@@ -2,41 +2,15 @@
 #include "base/memory.h"
 #include "nn/lstm_internal.h"
 
-#include <stdlib.h>
-
-struct keyed {
-    size_t n;
-    uint32_t index;
-};
-
-static int longest_first(const void *a, const void *b)
+enum stg_status stg_lstm_pack_order(struct stg_lstm_pack *p, const struct stg_net_sequence *sequences, size_t n)
 {
-    const struct keyed *x = a;
-    const struct keyed *y = b;
-    if (x->n != y->n) {
-        return x->n > y->n ? -1 : 1;
-    }
-    return x->index < y->index ? -1 : x->index > y->index;
-}
-
-enum stg_status stg_lstm_pack_order(struct stg_lstm_pack *p, const struct stg_lstm_sequence *sequences, size_t n)
-{
-    struct keyed *keyed = NULL;
     STG_RETURN_IF_FAILED(stg_mem_grow(&p->order, &p->cap_sequences, n, sizeof *p->order));
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&keyed, n, sizeof *keyed));
-    for (size_t i = 0; i < n; i++) {
-        keyed[i] = (struct keyed){sequences[i].n, (uint32_t)i};
-    }
-    qsort(keyed, n, sizeof *keyed, longest_first);
-    for (size_t i = 0; i < n; i++) {
-        p->order[i] = keyed[i].index;
-    }
+    STG_RETURN_IF_FAILED(stg_net_longest_first(p->order, sequences, n));
     p->n_sequences = n;
-    stg_mem_free(keyed);
     return STG_OK;
 }
 
-enum stg_status stg_lstm_pack_segment(struct stg_lstm_pack *p, const struct stg_lstm_sequence *sequences, size_t first,
+enum stg_status stg_lstm_pack_segment(struct stg_lstm_pack *p, const struct stg_net_sequence *sequences, size_t first,
                                       size_t max_steps)
 {
     const size_t longest = p->n_sequences == 0 ? 0 : sequences[p->order[0]].n;

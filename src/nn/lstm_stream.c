@@ -6,53 +6,22 @@
 
 enum { STEPS = 128 }; /* steps of a segment: bounds memory, long enough for large products */
 
-struct stg_lstm_run {
-    struct stg_lstm_work work;
-};
-
-enum stg_status stg_lstm_run_new(const struct stg_lstm *m, struct stg_lstm_run **out)
-{
-    (void)m;
-    return stg_mem_zeroed(out, 1, sizeof **out);
-}
-
-void stg_lstm_run_free(struct stg_lstm_run *r)
-{
-    /* The work is the run's first member and only content. */
-    stg_lstm_work_free(r == NULL ? NULL : &r->work);
-}
-
-static void log_p_rows(const struct stg_lstm *m, float *log_p, const float *h, size_t n)
-{
-    const struct stg_kernels *k = stg_kernels();
-    const size_t H = m->shape.hidden;
-    const size_t V = m->shape.outputs;
-    if (n > 64) {
-        stg_gemm(0, 0, n, V, H, h, H, stg_params_value(&m->params, m->p_head_weight), V, 0.0f, log_p, V);
-    } else {
-        k->rows_product(log_p, V, h, H, m->packed_head, n, H, V, 0);
-    }
-    for (size_t i = 0; i < n; i++) {
-        k->add(log_p + i * V, stg_params_value(&m->params, m->p_head_bias), V);
-        k->log_softmax(log_p + i * V, V);
-    }
-}
-
 /* The surprisals of the packed rows. */
-static void score_rows(const struct stg_lstm *m, struct stg_lstm_work *w, const struct stg_lstm_sequence *sequences, size_t first,
+static void score_rows(const struct stg_lstm *m, struct stg_lstm_work *w, const struct stg_net_sequence *sequences, size_t first,
                        float *const *surprisal)
 {
     const struct stg_lstm_pack *p = &w->pack;
-    const size_t H = m->shape.hidden;
-    const float *h = w->layer[m->shape.layers - 1].h;
+    const size_t H = m->net.shape.hidden;
+    const size_t V = m->net.shape.outputs;
+    const float *h = w->layer[m->net.shape.layers - 1].h;
     size_t t = 0;
     size_t j = 0;
-    for (size_t from = 0; from < p->n_rows; from += STG_LSTM_HEAD_ROWS) {
-        const size_t n = p->n_rows - from < STG_LSTM_HEAD_ROWS ? p->n_rows - from : STG_LSTM_HEAD_ROWS;
-        log_p_rows(m, w->logits, h + from * H, n);
+    for (size_t from = 0; from < p->n_rows; from += STG_NET_HEAD_ROWS) {
+        const size_t n = p->n_rows - from < STG_NET_HEAD_ROWS ? p->n_rows - from : STG_NET_HEAD_ROWS;
+        stg_net_head_log_p(&m->net, w->base.logits, h + from * H, n);
         for (size_t i = 0; i < n; i++) {
             const uint32_t target = sequences[p->order[j]].target[first + t];
-            surprisal[p->order[j]][first + t] = target == STG_LSTM_UNSCORED ? 0.0f : -w->logits[i * m->shape.outputs + target];
+            surprisal[p->order[j]][first + t] = target == STG_NET_UNSCORED ? 0.0f : -w->base.logits[i * V + target];
             if (++j == p->width[t]) {
                 j = 0;
                 t++;
@@ -61,23 +30,25 @@ static void score_rows(const struct stg_lstm *m, struct stg_lstm_work *w, const 
     }
 }
 
-enum stg_status stg_lstm_score(const struct stg_lstm *m, struct stg_lstm_run *r, const struct stg_lstm_sequence *sequences, size_t n,
-                               float *const *surprisal)
+enum stg_status stg_lstm_score(const struct stg_net *net, struct stg_net_work *work, const struct stg_net_sequence *sequences,
+                               size_t n, float *const *surprisal)
 {
-    struct stg_lstm_work *w = &r->work;
+    const struct stg_lstm *m = (const struct stg_lstm *)net;
+    struct stg_lstm_work *w = (struct stg_lstm_work *)work;
+    const size_t L = net->shape.layers;
     STG_RETURN_IF_FAILED(stg_lstm_pack_order(&w->pack, sequences, n));
     const size_t longest = n == 0 ? 0 : sequences[w->pack.order[0]].n;
     for (size_t first = 0; first < longest; first += STEPS) {
         STG_RETURN_IF_FAILED(stg_lstm_pack_segment(&w->pack, sequences, first, STEPS));
         STG_RETURN_IF_FAILED(stg_lstm_work_reserve(m, w, w->pack.n_rows, first == 0 ? n : 0, false));
-        const size_t block = w->cap_sequences * m->shape.hidden;
+        const size_t block = w->cap_sequences * net->shape.hidden;
         if (first == 0) {
-            memset(w->h0, 0, m->shape.layers * block * sizeof(float));
-            memset(w->c0, 0, m->shape.layers * block * sizeof(float));
+            memset(w->h0, 0, L * block * sizeof(float));
+            memset(w->c0, 0, L * block * sizeof(float));
         }
         stg_lstm_input_forward(m, w->x, &w->pack, sequences, first);
         const float *input = w->x;
-        for (size_t l = 0; l < m->shape.layers; l++) {
+        for (size_t l = 0; l < L; l++) {
             stg_lstm_layer_forward(m, l, &w->layer[l], input, &w->pack, w->h0 + l * block, w->c0 + l * block);
             input = w->layer[l].h;
         }
@@ -86,32 +57,39 @@ enum stg_status stg_lstm_score(const struct stg_lstm *m, struct stg_lstm_run *r,
     return STG_OK;
 }
 
-size_t stg_lstm_state_size(const struct stg_lstm *m)
+size_t stg_lstm_state_size(const struct stg_net *net)
 {
-    return 2 * m->shape.layers * m->shape.hidden;
+    return 2 * net->shape.layers * net->shape.hidden;
 }
 
-enum stg_status stg_lstm_step(const struct stg_lstm *m, struct stg_lstm_run *r, float *const *states, size_t n, const uint32_t *ids,
-                              const double *scalars)
+void stg_lstm_state_reset(const struct stg_net *net, float *state)
+{
+    memset(state, 0, stg_lstm_state_size(net) * sizeof(float));
+}
+
+enum stg_status stg_lstm_step(const struct stg_net *net, struct stg_net_work *work, float *const *states, size_t n,
+                              const uint32_t *ids, const double *scalars)
 {
     const struct stg_kernels *k = stg_kernels();
-    struct stg_lstm_work *w = &r->work;
-    const size_t H = m->shape.hidden;
+    const struct stg_lstm *m = (const struct stg_lstm *)net;
+    struct stg_lstm_work *w = (struct stg_lstm_work *)work;
+    const size_t H = net->shape.hidden;
     STG_RETURN_IF_FAILED(stg_lstm_work_reserve(m, w, n, n, false));
     for (size_t i = 0; i < n; i++) {
-        const double *row = scalars == NULL ? NULL : scalars + i * m->shape.n_waves;
-        stg_lstm_input_row(m, w->x + i * m->input, ids + i * m->shape.n_tables, row);
+        const double *row = scalars == NULL ? NULL : scalars + i * net->shape.n_waves;
+        stg_net_input_row(net, w->x + i * net->input, ids + i * net->shape.n_tables, row);
     }
     const float *input = w->x;
-    for (size_t l = 0; l < m->shape.layers; l++) {
+    for (size_t l = 0; l < net->shape.layers; l++) {
         const struct stg_lstm_activations *a = &w->layer[l];
+        const struct stg_lstm_layer *layer = &m->layer[l];
         for (size_t i = 0; i < n; i++) {
             memcpy(w->h0 + i * H, states[i] + 2 * l * H, H * sizeof(float));
             memcpy(w->c0 + i * H, states[i] + (2 * l + 1) * H, H * sizeof(float));
         }
-        k->rows_product(a->gates, 4 * H, input, m->layer[l].inputs, m->layer[l].packed_input, n, m->layer[l].inputs, 4 * H, 0);
-        k->rows_product(a->gates, 4 * H, w->h0, H, m->layer[l].packed_hidden, n, H, 4 * H, 1);
-        k->gates_forward(a->h, a->c, a->gates, m->layer[l].bias, w->c0, n, H);
+        stg_product_forward(&layer->input, a->gates, 4 * H, input, layer->inputs, n, false);
+        stg_product_forward(&layer->hidden, a->gates, 4 * H, w->h0, H, n, true);
+        k->gates_forward(a->h, a->c, a->gates, layer->bias, w->c0, n, H);
         for (size_t i = 0; i < n; i++) {
             memcpy(states[i] + 2 * l * H, a->h + i * H, H * sizeof(float));
             memcpy(states[i] + (2 * l + 1) * H, a->c + i * H, H * sizeof(float));
@@ -121,14 +99,10 @@ enum stg_status stg_lstm_step(const struct stg_lstm *m, struct stg_lstm_run *r, 
     return STG_OK;
 }
 
-enum stg_status stg_lstm_predict(const struct stg_lstm *m, struct stg_lstm_run *r, const float *const *states, size_t n, float *log_p)
+void stg_lstm_top(const struct stg_net *net, float *h, const float *const *states, size_t n)
 {
-    const size_t H = m->shape.hidden;
-    struct stg_lstm_work *w = &r->work;
-    STG_RETURN_IF_FAILED(stg_lstm_work_reserve(m, w, n, n, false));
+    const size_t H = net->shape.hidden;
     for (size_t i = 0; i < n; i++) {
-        memcpy(w->h0 + i * H, states[i] + 2 * (m->shape.layers - 1) * H, H * sizeof(float));
+        memcpy(h + i * H, states[i] + 2 * (net->shape.layers - 1) * H, H * sizeof(float));
     }
-    log_p_rows(m, log_p, w->h0, n);
-    return STG_OK;
 }

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STG_PARAMS_MAX 64
+#define STG_PARAMS_MAX 256
 
 struct stg_param {
     char name[48];

@@ -97,6 +97,9 @@ enum stg_status stg_checkpoint_save(const struct stg_train_run *r, const char *p
     STG_TRY(stg_tensors_writer_put(w, "train.real", STG_F64, 1, &n_real, real));
     STG_TRY(stg_params_put(r->params, r->params->moment1, "adam.moment1.", w));
     STG_TRY(stg_params_put(r->params, r->params->moment2, "adam.moment2.", w));
+    if (r->optimizer.slow != NULL) {
+        STG_TRY(stg_params_put(r->params, r->optimizer.slow, "lookahead.", w));
+    }
     if (r->state.has_best) {
         STG_TRY(stg_params_put(r->params, r->best, "best.", w));
     }
@@ -163,6 +166,9 @@ enum stg_status stg_checkpoint_restore(struct stg_train_run *r, const struct stg
     }
     STG_RETURN_IF_FAILED(stg_params_get(r->params, r->params->moment1, "adam.moment1.", file));
     STG_RETURN_IF_FAILED(stg_params_get(r->params, r->params->moment2, "adam.moment2.", file));
+    if (r->optimizer.slow != NULL) {
+        STG_RETURN_IF_FAILED(stg_params_get(r->params, r->optimizer.slow, "lookahead.", file));
+    }
     return r->state.has_best ? stg_params_get(r->params, r->best, "best.", file) : STG_OK;
 }
 
@@ -183,8 +189,9 @@ static void hash_corpus(XXH3_state_t *hash, const struct stg_corpus *corpus)
 enum stg_status stg_train_digest(const struct stg_train_run *r, uint64_t *out)
 {
     const struct stg_train_settings *s = r->s;
-    const double real[] = {s->rate, s->beta1, s->beta2, s->epsilon, s->clip, s->label_smoothing, s->min_gain};
+    const double real[] = {s->rate, s->beta1, s->beta2, s->epsilon, s->clip, s->label_smoothing, s->min_gain, s->decay};
     const uint64_t whole[] = {(uint64_t)s->schedule,
+                              (uint64_t)s->optimizer,
                               s->warm_up,
                               s->batch,
                               s->batch_tokens,

@@ -49,10 +49,12 @@ static enum stg_status update(struct stg_train_run *r)
     }
     STG_RETURN_IF_FAILED(
         ops->pass(r->model, r->walks.walks, r->walks.n, r->s->label_smoothing, dropout_seed(r), true, r->pool, &loss));
-    r->adam.rate = r->s->rate * rate_factor(r);
-    STG_RETURN_IF_FAILED(stg_adam_update(&r->adam, r->params, &norm));
+    r->optimizer.rate = r->s->rate * rate_factor(r);
+    STG_RETURN_IF_FAILED(stg_optimizer_update(&r->optimizer, r->params, &norm));
+    r->sum_norm += norm;
+    r->n_norms++;
     STG_RETURN_IF_FAILED(ops->updated(r->model));
-    state->n_adam_steps = r->adam.n_steps;
+    state->n_adam_steps = r->optimizer.n_steps;
     state->n_updates++;
     state->n_tokens += loss.n_tokens;
     state->sum_tokens += loss.n_tokens;
@@ -82,7 +84,10 @@ static enum stg_status write_log(struct stg_train_run *r, double valid_loss, dou
             "%.6f, "
             "\"train_accuracy\": %.6f",
             (unsigned long long)state->n_updates, epochs_done(r), (unsigned long long)state->n_tokens, elapsed(r),
-            r->adam.rate, state->train_loss, train_accuracy);
+            r->optimizer.rate, state->train_loss, train_accuracy);
+    if (r->n_norms > 0) {
+        fprintf(r->log, ", \"gradient_norm\": %.6g", r->sum_norm / (double)r->n_norms);
+    }
     if (isfinite(valid_loss)) {
         fprintf(r->log, ", \"valid_loss\": %.6f, \"valid_accuracy\": %.6f", valid_loss, valid_accuracy);
     }
@@ -133,7 +138,8 @@ static enum stg_status milestone(struct stg_train_run *r)
     }
     STG_RETURN_IF_FAILED(write_log(r, loss, accuracy));
     r->state.sum_tokens = r->state.sum_correct = 0;
-    r->state.sum_loss = 0;
+    r->state.sum_loss = r->sum_norm = 0;
+    r->n_norms = 0;
     r->evaluated = true;
     return r->s->checkpoint == NULL ? STG_OK : stg_checkpoint_save(r, r->s->checkpoint);
 }

@@ -33,7 +33,7 @@ struct stg_train_run {
     const struct stg_train_settings *s;
     struct stg_pool *pool;
     struct stg_train_state state;
-    struct stg_adam adam;
+    struct stg_optimizer optimizer;
     struct stg_batches batches;
     struct stg_batch_walks walks;
     float *best;         /* (params->size) parameters of the best evaluation; owned */
@@ -41,6 +41,8 @@ struct stg_train_run {
     uint64_t begin_ns;   /* of this sitting */
     double eval_seconds; /* the last evaluation took so long; a budget keeps that for the final one */
     uint64_t digest;     /* of the settings and corpora that shape the run */
+    double sum_norm;     /* of the gradients since the last evaluation, or since a resume */
+    uint64_t n_norms;
     bool evaluated;      /* nothing was updated since the last evaluation */
 };
 

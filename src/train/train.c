@@ -8,13 +8,14 @@
 #include <math.h>
 #include <string.h>
 
-void stg_train_settings_default(struct stg_train_settings *s)
+void stg_train_settings_default(struct stg_train_settings *s, const char *kind)
 {
     *s = (struct stg_train_settings){
         .rate = 1e-3,
         .beta1 = 0.9,
         .beta2 = 0.999,
         .epsilon = 1e-8,
+        .decay = 0.01,
         .clip = 10,
         .label_smoothing = 0.1,
         .schedule = STG_SCHEDULE_PLATEAU,
@@ -26,11 +27,18 @@ void stg_train_settings_default(struct stg_train_settings *s)
         .seed = 1,
         .valid_sequences = 500,
     };
+    if (strcmp(kind, "transformer") == 0 || strcmp(kind, "longformer") == 0) {
+        s->warm_up = 200; /* the first steps of Adam are too large for attention (Liu et al. 2020) */
+    }
 }
 
-void stg_train_settings_paper(struct stg_train_settings *s)
+void stg_train_settings_paper(struct stg_train_settings *s, const char *kind)
 {
-    stg_train_settings_default(s);
+    stg_train_settings_default(s, kind);
+    if (strcmp(kind, "transformer") == 0 || strcmp(kind, "longformer") == 0) {
+        s->schedule = STG_SCHEDULE_INVERSE_SQRT;
+        s->warm_up = kind[0] == 't' ? 5000 : 1000;
+    }
     s->batch = 64;
     s->eval_every = 1000;
     s->stop_after = 20;
@@ -66,11 +74,17 @@ static enum stg_status run_init(struct stg_train_run *r, struct stg_model *m, co
         .model = m, .train = train, .valid = valid != NULL && valid->n > 0 ? valid : NULL, .s = s, .pool = pool};
     r->begin_ns = stg_clock_ns();
     r->params = m->ops->gradient->params(m);
-    r->adam = (struct stg_adam){
-        .rate = s->rate, .beta1 = s->beta1, .beta2 = s->beta2, .epsilon = s->epsilon, .clip = s->clip};
+    r->optimizer = (struct stg_optimizer){.kind = s->optimizer,
+                                          .rate = s->rate,
+                                          .beta1 = s->beta1,
+                                          .beta2 = s->beta2,
+                                          .epsilon = s->epsilon,
+                                          .clip = s->clip,
+                                          .decay = s->decay};
     r->state.factor = 1;
     r->state.epoch = UINT64_MAX; /* next_epoch() makes it 0 */
     STG_RETURN_IF_FAILED(need_training_arrays(r->params));
+    STG_RETURN_IF_FAILED(stg_optimizer_init(&r->optimizer, r->params));
     STG_RETURN_IF_FAILED(stg_mem_aligned(&r->best, r->params->size, sizeof *r->best));
     STG_RETURN_IF_FAILED(stg_batches_init(&r->batches, train, s->batch, s->batch_tokens, m->max_walk));
     return stg_train_digest(r, &r->digest);
@@ -92,6 +106,7 @@ static enum stg_status run_fini(struct stg_train_run *r, enum stg_status status)
     }
     stg_batches_fini(&r->batches);
     stg_batch_walks_fini(&r->walks);
+    stg_optimizer_fini(&r->optimizer);
     stg_mem_free(r->best);
     return status;
 }
@@ -184,7 +199,7 @@ enum stg_status stg_train_resume(struct stg_model **m, const struct stg_corpus *
     STG_TRY(stg_checkpoint_open(s->checkpoint, m, &file));
     STG_TRY(run_init(&r, *m, train, valid, s, pool));
     STG_TRY(stg_checkpoint_restore(&r, file));
-    r.adam.n_steps = r.state.n_adam_steps;
+    r.optimizer.n_steps = r.state.n_adam_steps;
     STG_TRY(restore_epoch(&r));
     r.evaluated = r.state.sum_tokens == 0;
     STG_TRY(open_log(&r, true));

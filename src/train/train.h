@@ -5,14 +5,17 @@
 #include "base/pool.h"
 #include "base/progress.h"
 #include "model/model.h"
+#include "nn/optim.h"
 
 #include <stdbool.h>
 
 enum stg_train_schedule { STG_SCHEDULE_CONSTANT, STG_SCHEDULE_PLATEAU, STG_SCHEDULE_INVERSE_SQRT };
 
 struct stg_train_settings {
-    double rate;                      /* Adam's learning rate. Default 1e-3 */
+    enum stg_optimizer_kind optimizer; /* default ADAM */
+    double rate;                      /* learning rate. Default 1e-3 */
     double beta1, beta2, epsilon;     /* 0.9, 0.999, 1e-8 */
+    double decay;                     /* of weights, for AdamW. Default 0.01 */
     double clip;                      /* bound of the global gradient norm; 0 = none. Default 10 */
     double label_smoothing;           /* default 0.1 */
     enum stg_train_schedule schedule; /* default PLATEAU */
@@ -35,10 +38,11 @@ struct stg_train_settings {
         *progress; /* started by the caller in tokens, NULL = none; its total is set here when it is known */
 };
 
-void stg_train_settings_default(struct stg_train_settings *s);
+/* For a kind of model; what is not for it is not read. */
+void stg_train_settings_default(struct stg_train_settings *s, const char *kind);
 /* The published settings (batch 64, evaluation every 1000 updates, patience 5, stop 20, min_gain 0.001, Adam 1e-3, clip
- * 10). */
-void stg_train_settings_paper(struct stg_train_settings *s);
+ * 10; Transformer and Longformer: inverse square root after a warm-up of 5000 and 1000 updates). */
+void stg_train_settings_paper(struct stg_train_settings *s, const char *kind);
 
 struct stg_train_result {
     uint64_t n_updates, n_tokens;

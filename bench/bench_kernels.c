@@ -1,0 +1,322 @@
+/* Speed of the kernels on the models' shapes, every variant on one thread: bench_kernels [seconds of each] [name part].
+ * One line per kernel and variant: time of a call, GFLOP/s (multiplications and additions counted apart) and its part of the processor's
+ * peak, which is measured first; GB/s where memory is what limits. With STRANGE_CPU only that variant. */
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/rng.h"
+#include "compute/kernels.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { T = 1100, D = 168, HEADS = 4, WIDE = 896, MAX = T * WIDE + 65536 };
+
+/* What the measured calls work on; filled once with numbers of variance 1. */
+struct work {
+    float *a, *b, *c, *d, *scratch; /* (MAX) */
+    const struct stg_kernels *k;
+    struct stg_attention attention;
+    size_t B, K, N; /* of products */
+};
+
+struct kernel {
+    const char *name;
+    void (*call)(struct work *w);
+    double flop, bytes; /* of a call; 0: not told */
+    struct stg_attention attention;
+    size_t B, K, N;
+};
+
+/* Multiply-adds in registers alone. */
+#if defined(__x86_64__)
+typedef float vec512 __attribute__((vector_size(64)));
+typedef float vec256 __attribute__((vector_size(32)));
+
+#define PEAK(name, type, isa)                                                                                                              \
+    __attribute__((target(isa), noinline)) static float name(size_t n)                                                                     \
+    {                                                                                                                                      \
+        type acc[12];                                                                                                                      \
+        type x;                                                                                                                            \
+        for (size_t i = 0; i < sizeof x / sizeof(float); i++) {                                                                            \
+            x[i] = (float)(n % 3) * 0.3f;                                                                                                  \
+        }                                                                                                                                  \
+        for (size_t i = 0; i < 12; i++) {                                                                                                  \
+            acc[i] = x + (float)i;                                                                                                         \
+        }                                                                                                                                  \
+        for (size_t k = 0; k < n; k++) {                                                                                                   \
+            acc[0] = acc[0] * x + x, acc[1] = acc[1] * x + x, acc[2] = acc[2] * x + x, acc[3] = acc[3] * x + x;                            \
+            acc[4] = acc[4] * x + x, acc[5] = acc[5] * x + x, acc[6] = acc[6] * x + x, acc[7] = acc[7] * x + x;                            \
+            acc[8] = acc[8] * x + x, acc[9] = acc[9] * x + x, acc[10] = acc[10] * x + x, acc[11] = acc[11] * x + x;                        \
+        }                                                                                                                                  \
+        for (size_t i = 1; i < 12; i++) {                                                                                                  \
+            acc[0] += acc[i];                                                                                                              \
+        }                                                                                                                                  \
+        return acc[0][0];                                                                                                                  \
+    }
+PEAK(peak_avx512, vec512, "avx512f")
+PEAK(peak_avx2, vec256, "avx2,fma")
+#endif
+
+/* Processor time of this thread, so that waiting for a processor that others use does not count. */
+static uint64_t used_ns(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static double peak_of(const char *variant)
+{
+    volatile float sink = 0;
+    double best = 0;
+#if defined(__x86_64__)
+    float (*loop)(size_t n) = strncmp(variant, "avx512", 6) == 0 ? peak_avx512 : strcmp(variant, "avx2") == 0 ? peak_avx2 : NULL;
+    const double flop = 12 * 2 * (strncmp(variant, "avx512", 6) == 0 ? 16 : 8) * 1e6;
+    for (size_t i = 0; i < 50 && loop != NULL; i++) {
+        const uint64_t start = used_ns();
+        sink = sink + loop(1000000);
+        const double rate = flop / (double)(used_ns() - start);
+        best = rate > best ? rate : best;
+    }
+#endif
+    (void)variant;
+    return best;
+}
+
+static void run_attention_forward(struct work *w)
+{
+    w->k->attention_forward(w->b, w->c, w->a, w->a + D, w->a + 2 * D, &w->attention, w->scratch);
+}
+
+static void run_attention_backward(struct work *w)
+{
+    float *dqkv = w->d;
+    w->k->attention_backward(dqkv, dqkv + D, dqkv + 2 * D, w->b, w->a, w->a + D, w->a + 2 * D, w->b, w->c, &w->attention, w->scratch);
+}
+
+static void run_attention_step(struct work *w)
+{
+    w->k->attention_step(w->b, w->a, w->a + D, w->a + 2 * D, &w->attention, 0, w->scratch);
+}
+
+static void run_layer_norm_forward(struct work *w)
+{
+    w->k->layer_norm_forward(w->b, w->c, w->c + T, w->a, w->a, w->a, T, D, 1e-5f);
+}
+
+static void run_layer_norm_backward(struct work *w)
+{
+    w->k->layer_norm_backward(w->d, w->d + T * D, w->d + T * D + D, w->b, w->a, w->c, w->c + T, w->a, T, D);
+}
+
+static void run_swiglu_forward(struct work *w)
+{
+    w->k->swiglu_forward(w->b, w->a, T, WIDE / 2);
+}
+
+static void run_swiglu_backward(struct work *w)
+{
+    w->k->swiglu_backward(w->d, w->b, w->a, T, WIDE / 2);
+}
+
+static void run_gelu_forward(struct work *w)
+{
+    w->k->gelu_forward(w->b, w->a, T * 4 * D);
+}
+
+static void run_gelu_backward(struct work *w)
+{
+    w->k->gelu_backward(w->d, w->b, w->a, T * 4 * D);
+}
+
+static void run_dropout(struct work *w)
+{
+    w->k->dropout(w->d, w->a, T * D, 77, 0.01f);
+}
+
+static void run_cross_entropy(struct work *w)
+{
+    float loss;
+    float objective;
+    for (size_t t = 0; t < T; t++) {
+        w->k->cross_entropy(w->d + t * 95, &loss, &objective, 95, t % 95, 0.1f, 1.0f);
+    }
+}
+
+static void run_gates_forward(struct work *w)
+{
+    w->k->gates_forward(w->b, w->c, w->d, w->a, w->a, w->B, w->N);
+}
+
+static void run_gates_backward(struct work *w)
+{
+    w->k->gates_backward(w->d, w->c, w->a, w->a, w->b, w->b, w->B, w->N);
+}
+
+static void run_rows_product(struct work *w)
+{
+    w->k->rows_product(w->b, w->N, w->a, w->K, w->c, w->B, w->K, w->N, 0);
+}
+
+static void run_bf16_rows_product(struct work *w)
+{
+    w->k->bf16_rows_product(w->b, w->N, w->a, w->K, (const uint16_t *)(const void *)w->c, w->B, w->K, w->N, 0);
+}
+
+static void run_weight_gradient(struct work *w)
+{
+    w->k->weight_gradient(w->d, w->N, w->a, w->K, w->b, w->N, w->B, w->K, w->N);
+}
+
+static void run_bf16_weight_gradient(struct work *w)
+{
+    w->k->bf16_weight_gradient(w->d, w->N, w->a, w->K, w->b, w->N, w->B, w->K, w->N);
+}
+
+static void run_gemm_gradient(struct work *w)
+{
+    stg_gemm(1, 0, w->K, w->N, w->B, w->a, w->K, w->b, w->N, 1.0f, w->d, w->N);
+}
+
+static void run_gemm(struct work *w)
+{
+    stg_gemm(0, 0, w->B, w->N, w->K, w->a, w->K, w->c, w->N, 0.0f, w->b, w->N);
+}
+
+#define ATTENTION(first, window, n_global) {T, first, HEADS, D / HEADS, 3 * D, 3 * D, D, window, 1, n_global}
+#define PAIRS(window) (D * ((window) == 0 ? T * (T + 1.0) / 2 : (double)T * (window)))
+
+static const struct kernel kernels[] = {
+    {"attention_forward 1100", run_attention_forward, 4 * PAIRS(0), 0, ATTENTION(0, 0, 0), 0, 0, 0},
+    {"attention_backward 1100", run_attention_backward, 10 * PAIRS(0), 0, ATTENTION(0, 0, 0), 0, 0, 0},
+    {"attention_forward 1100 window 32 global 1", run_attention_forward, 4 * PAIRS(33), 0, ATTENTION(0, 32, 1), 0, 0, 0},
+    {"attention_backward 1100 window 32 global 1", run_attention_backward, 10 * PAIRS(33), 0, ATTENTION(0, 32, 1), 0, 0, 0},
+    {"attention_step 1100", run_attention_step, 4.0 * T * D, 8.0 * T * D, ATTENTION(0, 0, 0), 0, 0, 0},
+    {"attention_step window 32 global 1", run_attention_step, 4.0 * 33 * D, 8.0 * 33 * D, ATTENTION(0, 32, 1), 0, 0, 0},
+    {"layer_norm_forward 1100x168", run_layer_norm_forward, 0, 8.0 * T * D, {0}, 0, 0, 0},
+    {"layer_norm_backward 1100x168", run_layer_norm_backward, 0, 12.0 * T * D, {0}, 0, 0, 0},
+    {"swiglu_forward 1100x448", run_swiglu_forward, 0, 6.0 * T * WIDE, {0}, 0, 0, 0},
+    {"swiglu_backward 1100x448", run_swiglu_backward, 0, 10.0 * T * WIDE, {0}, 0, 0, 0},
+    {"gelu_forward 1100x672", run_gelu_forward, 0, 32.0 * T * D, {0}, 0, 0, 0},
+    {"gelu_backward 1100x672", run_gelu_backward, 0, 48.0 * T * D, {0}, 0, 0, 0},
+    {"dropout 1100x168", run_dropout, 0, 8.0 * T * D, {0}, 0, 0, 0},
+    {"cross_entropy 1100x95", run_cross_entropy, 0, 8.0 * T * 95, {0}, 0, 0, 0},
+    {"gates_forward 8x256", run_gates_forward, 0, 48.0 * 8 * 256, {0}, 8, 0, 256},
+    {"gates_backward 8x256", run_gates_backward, 0, 56.0 * 8 * 256, {0}, 8, 0, 256},
+    {"rows_product 1x256x1024", run_rows_product, 2.0 * 256 * 1024, 4.0 * 256 * 1024, {0}, 1, 256, 1024},
+    {"rows_product 8x256x1024", run_rows_product, 16.0 * 256 * 1024, 4.0 * 256 * 1024, {0}, 8, 256, 1024},
+    {"rows_product 16x256x1024", run_rows_product, 32.0 * 256 * 1024, 4.0 * 256 * 1024, {0}, 16, 256, 1024},
+    {"rows_product 8x1024x256", run_rows_product, 16.0 * 256 * 1024, 4.0 * 256 * 1024, {0}, 8, 1024, 256},
+    {"bf16_rows_product 1x256x1024", run_bf16_rows_product, 2.0 * 256 * 1024, 2.0 * 256 * 1024, {0}, 1, 256, 1024},
+    {"bf16_rows_product 8x256x1024", run_bf16_rows_product, 16.0 * 256 * 1024, 2.0 * 256 * 1024, {0}, 8, 256, 1024},
+    {"bf16_rows_product 8x1024x256", run_bf16_rows_product, 16.0 * 256 * 1024, 2.0 * 256 * 1024, {0}, 8, 1024, 256},
+    {"rows_product 1100x168x504", run_rows_product, 2.0 * 1100 * 168 * 504, 0, {0}, 1100, 168, 504},
+    {"rows_product 1100x168x168", run_rows_product, 2.0 * 1100 * 168 * 168, 0, {0}, 1100, 168, 168},
+    {"rows_product 1100x168x896", run_rows_product, 2.0 * 1100 * 168 * 896, 0, {0}, 1100, 168, 896},
+    {"rows_product 1100x448x168", run_rows_product, 2.0 * 1100 * 448 * 168, 0, {0}, 1100, 448, 168},
+    {"rows_product 1100x168x95", run_rows_product, 2.0 * 1100 * 168 * 95, 0, {0}, 1100, 168, 95},
+    {"bf16_rows_product 1100x168x504", run_bf16_rows_product, 2.0 * 1100 * 168 * 504, 0, {0}, 1100, 168, 504},
+    {"bf16_rows_product 1100x168x168", run_bf16_rows_product, 2.0 * 1100 * 168 * 168, 0, {0}, 1100, 168, 168},
+    {"bf16_rows_product 1100x168x896", run_bf16_rows_product, 2.0 * 1100 * 168 * 896, 0, {0}, 1100, 168, 896},
+    {"bf16_rows_product 1100x448x168", run_bf16_rows_product, 2.0 * 1100 * 448 * 168, 0, {0}, 1100, 448, 168},
+    {"bf16_rows_product 1100x168x95", run_bf16_rows_product, 2.0 * 1100 * 168 * 95, 0, {0}, 1100, 168, 95},
+    {"gemm 1100x168x504", run_gemm, 2.0 * 1100 * 168 * 504, 0, {0}, 1100, 168, 504},
+    {"gemm 1100x168x168", run_gemm, 2.0 * 1100 * 168 * 168, 0, {0}, 1100, 168, 168},
+    {"gemm 1100x168x896", run_gemm, 2.0 * 1100 * 168 * 896, 0, {0}, 1100, 168, 896},
+    {"gemm 1100x448x168", run_gemm, 2.0 * 1100 * 448 * 168, 0, {0}, 1100, 448, 168},
+    {"gemm 1100x168x95", run_gemm, 2.0 * 1100 * 168 * 95, 0, {0}, 1100, 168, 95},
+    {"weight_gradient 1100x168x504", run_weight_gradient, 2.0 * 1100 * 168 * 504, 0, {0}, 1100, 168, 504},
+    {"weight_gradient 1100x168x896", run_weight_gradient, 2.0 * 1100 * 168 * 896, 0, {0}, 1100, 168, 896},
+    {"weight_gradient 1100x448x168", run_weight_gradient, 2.0 * 1100 * 448 * 168, 0, {0}, 1100, 448, 168},
+    {"bf16_weight_gradient 1100x168x504", run_bf16_weight_gradient, 2.0 * 1100 * 168 * 504, 0, {0}, 1100, 168, 504},
+    {"bf16_weight_gradient 1100x168x896", run_bf16_weight_gradient, 2.0 * 1100 * 168 * 896, 0, {0}, 1100, 168, 896},
+    {"bf16_weight_gradient 1100x448x168", run_bf16_weight_gradient, 2.0 * 1100 * 448 * 168, 0, {0}, 1100, 448, 168},
+    {"gemm_gradient 1100x168x504", run_gemm_gradient, 2.0 * 1100 * 168 * 504, 0, {0}, 1100, 168, 504},
+    {"gemm_gradient 1100x168x896", run_gemm_gradient, 2.0 * 1100 * 168 * 896, 0, {0}, 1100, 168, 896},
+    {"gemm_gradient 1100x448x168", run_gemm_gradient, 2.0 * 1100 * 448 * 168, 0, {0}, 1100, 448, 168},
+};
+
+/* The fastest of calls over the given seconds, in ns: others' work on the machine only ever adds. Short calls are timed together. */
+static double best_of(struct work *w, const struct kernel *kernel, double seconds)
+{
+    double best = 1e30;
+    w->attention = kernel->attention;
+    w->B = kernel->B;
+    w->K = kernel->K;
+    w->N = kernel->N;
+    kernel->call(w); /* makes code and touches memory */
+    const uint64_t begin = stg_clock_ns();
+    size_t n = 1;
+    do {
+        const uint64_t start = used_ns();
+        for (size_t i = 0; i < n; i++) {
+            kernel->call(w);
+        }
+        const double ns = (double)(used_ns() - start) / (double)n;
+        best = ns < best ? ns : best;
+        n = ns * (double)n < 1e5 ? n * 2 : n;
+    } while ((double)(stg_clock_ns() - begin) < seconds * 1e9);
+    return best;
+}
+
+static void measure(struct work *w, const struct kernel *kernel, double seconds, double peak)
+{
+    const double ns = best_of(w, kernel, seconds);
+    printf("%-44s %-10s %10.2f us", kernel->name, w->k->name, ns * 1e-3);
+    if (kernel->flop > 0) {
+        printf(" %7.1f GFLOP/s", kernel->flop / ns);
+    }
+    if (kernel->flop > 0 && peak > 0) {
+        printf(" %3.0f %%", 100 * kernel->flop / ns / peak);
+    }
+    if (kernel->bytes > 0) {
+        printf(" %7.1f GB/s", kernel->bytes / ns);
+    }
+    printf("\n");
+}
+
+static enum stg_status work_init(struct work *w)
+{
+    struct stg_rng rng;
+    float **all[] = {&w->a, &w->b, &w->c, &w->d, &w->scratch};
+    stg_rng_seed(&rng, 1);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        STG_RETURN_IF_FAILED(stg_mem_aligned(all[i], MAX, sizeof(float)));
+        for (size_t j = 0; j < MAX; j++) {
+            (*all[i])[j] = (float)(stg_rng_unit(&rng) - 0.5) * 3.46f; /* variance 1 */
+        }
+    }
+    return STG_OK;
+}
+
+int main(int argc, char **argv)
+{
+    const double seconds = argc > 1 ? strtod(argv[1], NULL) : 0.5;
+    const char *only = argc > 2 ? argv[2] : "";
+    const struct stg_kernels *const *all = stg_kernels_all();
+    struct work w = {.a = NULL};
+    if (work_init(&w) != STG_OK) {
+        fprintf(stderr, "bench_kernels: %s\n", stg_status_message());
+        return 2;
+    }
+    for (size_t v = 0; all[v] != NULL; v++) {
+        if (getenv("STRANGE_CPU") != NULL && all[v] != stg_kernels()) {
+            continue;
+        }
+        const double peak = peak_of(all[v]->name);
+        printf("%s: peak %.1f GFLOP/s in float on one thread\n", all[v]->name, peak);
+        w.k = all[v];
+        for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++) {
+            if (strstr(kernels[i].name, only) != NULL) {
+                measure(&w, &kernels[i], seconds, peak);
+            }
+        }
+    }
+    float *arrays[] = {w.a, w.b, w.c, w.d, w.scratch};
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
+        stg_mem_free(arrays[i]);
+    }
+    return 0;
+}

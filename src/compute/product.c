@@ -1,0 +1,88 @@
+#include "compute/product.h"
+
+#include "base/memory.h"
+#include "compute/kernels.h"
+
+/* Rows done at once: those of x stay in the second cache while the panels of weights pass by. */
+enum { ROWS_AT_ONCE = 128 };
+
+static enum stg_status allocate(void **packed, size_t K, size_t N, enum stg_precision precision)
+{
+    const struct stg_kernels *k = stg_kernels();
+    return precision == STG_PRECISION_BF16 ? stg_mem_aligned(packed, k->bf16_packed_size(K, N), sizeof(uint16_t))
+                                 : stg_mem_aligned(packed, k->packed_size(K, N), sizeof(float));
+}
+
+enum stg_status stg_product_init(struct stg_product *p, size_t K, size_t N, enum stg_precision precision, bool backward)
+{
+    enum stg_status status = STG_OK;
+    *p = (struct stg_product){.K = K, .N = N, .precision = precision};
+    STG_TRY(allocate(&p->packed, K, N, precision));
+    if (backward) {
+        STG_TRY(allocate(&p->packed_transposed, N, K, precision));
+    }
+out:
+    if (status != STG_OK) {
+        stg_product_fini(p);
+    }
+    return status;
+}
+
+void stg_product_fini(struct stg_product *p)
+{
+    stg_mem_free(p->packed);
+    stg_mem_free(p->packed_transposed);
+    p->packed = p->packed_transposed = NULL;
+}
+
+void stg_product_pack(struct stg_product *p, const float *w, size_t ldw)
+{
+    const struct stg_kernels *k = stg_kernels();
+    if (p->precision == STG_PRECISION_BF16) {
+        k->bf16_pack(p->packed, w, ldw, p->K, p->N);
+        if (p->packed_transposed != NULL) {
+            k->bf16_pack_transposed(p->packed_transposed, w, ldw, p->N, p->K);
+        }
+    } else {
+        k->pack(p->packed, w, ldw, p->K, p->N);
+        if (p->packed_transposed != NULL) {
+            k->pack_transposed(p->packed_transposed, w, ldw, p->N, p->K);
+        }
+    }
+}
+
+/* out (M,N) = [out +] x (M,K)·packed */
+static void multiply(enum stg_precision precision, float *out, size_t ld_out, const float *x, size_t ldx, const void *packed, size_t M,
+                     size_t K, size_t N, bool accumulate)
+{
+    const struct stg_kernels *k = stg_kernels();
+    for (size_t m = 0; m < M; m += ROWS_AT_ONCE) {
+        const size_t n = M - m < ROWS_AT_ONCE ? M - m : ROWS_AT_ONCE;
+        if (precision == STG_PRECISION_BF16) {
+            k->bf16_rows_product(out + m * ld_out, ld_out, x + m * ldx, ldx, packed, n, K, N, accumulate);
+        } else {
+            k->rows_product(out + m * ld_out, ld_out, x + m * ldx, ldx, packed, n, K, N, accumulate);
+        }
+    }
+}
+
+void stg_product_forward(const struct stg_product *p, float *y, size_t ldy, const float *x, size_t ldx, size_t M, bool accumulate)
+{
+    multiply(p->precision, y, ldy, x, ldx, p->packed, M, p->K, p->N, accumulate);
+}
+
+void stg_product_backward(const struct stg_product *p, float *dx, size_t ldx, const float *dy, size_t ldy, size_t M, bool accumulate)
+{
+    multiply(p->precision, dx, ldx, dy, ldy, p->packed_transposed, M, p->N, p->K, accumulate);
+}
+
+void stg_product_gradient(const struct stg_product *p, float *dw, size_t ldw, const float *x, size_t ldx, const float *dy, size_t ldy,
+                          size_t M)
+{
+    const struct stg_kernels *k = stg_kernels();
+    if (p->precision == STG_PRECISION_BF16) {
+        k->bf16_weight_gradient(dw, ldw, x, ldx, dy, ldy, M, p->K, p->N);
+    } else {
+        k->weight_gradient(dw, ldw, x, ldx, dy, ldy, M, p->K, p->N);
+    }
+}

@@ -1,0 +1,139 @@
+/* Vectors and the functions of one number that the fast kernels share; VL is defined by the including file. */
+#ifndef STG_COMPUTE_VECTOR_BODY_H
+#define STG_COMPUTE_VECTOR_BODY_H
+
+#include <immintrin.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* Before a loop of constant length over accumulators, which stay in registers only if the loop is unrolled. */
+#ifdef __clang__
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+typedef float vec __attribute__((vector_size(VL * 4), aligned(4), may_alias));
+typedef int32_t ivec __attribute__((vector_size(VL * 4), aligned(4), may_alias));
+
+#if VL == 16
+#define IOTA {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
+INLINE vec vmax(vec x, vec y)
+{
+    return _mm512_max_ps(x, y);
+}
+#else
+#define IOTA {0, 1, 2, 3, 4, 5, 6, 7}
+INLINE vec vmax(vec x, vec y)
+{
+    return _mm256_max_ps(x, y);
+}
+#endif
+
+/* All elements x, in a register: without the empty instruction the compiler loads x again for each use. */
+INLINE vec spread(float x)
+{
+    vec v = (vec){0} + x;
+    __asm__("" : "+v"(v));
+    return v;
+}
+
+/* x, of which the compiler knows nothing. */
+INLINE float opaque(float x)
+{
+    __asm__("" : "+x"(x));
+    return x;
+}
+
+INLINE float vmax_of(vec x)
+{
+    float max = x[0];
+    UNROLL
+    for (size_t i = 1; i < VL; i++) {
+        max = fmaxf(max, x[i]);
+    }
+    return max;
+}
+
+INLINE float vsum(vec x)
+{
+    float sum = 0.0f;
+    UNROLL
+    for (size_t i = 0; i < VL; i++) {
+        sum += x[i];
+    }
+    return sum;
+}
+
+/* All bits set where from <= i < to, for the VL elements from i on. */
+INLINE ivec within(size_t i, size_t from, size_t to)
+{
+    const ivec index = (ivec)IOTA + (int32_t)i;
+    return (index >= (int32_t)from) & (index < (int32_t)to);
+}
+
+INLINE vec choose(ivec mask, vec x, vec y)
+{
+    return (vec)(((ivec)x & mask) | ((ivec)y & ~mask));
+}
+
+/* exp for x <= 88, exactly 0 below −104 (−87 with 8 elements), relative error below 3e-7: 2^n × polynomial on [−ln 2 / 2, ln 2 / 2]. */
+INLINE vec vexp(vec x)
+{
+#if VL == 16
+    x = vmax(x, (vec){0} - 104.0f);
+    const vec n = _mm512_roundscale_ps(x * 1.44269504f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#else
+    const ivec kept = x > -87.0f;
+    x = vmax(x, (vec){0} - 87.0f);
+    const vec n = _mm256_round_ps(x * 1.44269504f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#endif
+    const vec r = x - n * 0.693147182f;
+    vec p = r * 1.3981999507e-3f + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+#if VL == 16
+    return _mm512_scalef_ps(p, n);
+#else
+    const ivec power = (__builtin_convertvector(n, ivec) + 127) << 23;
+    return (vec)((ivec)(p * (vec)power) & kept);
+#endif
+}
+
+/* exp for |x| up to the range of float, relative error below 3e-7: 2^n × polynomial on [−ln 2 / 2, ln 2 / 2]. */
+INLINE float exp_fast(float x)
+{
+    x = fmaxf(fminf(x, 88.0f), -87.0f);
+    const float f = rintf(x * 1.44269504f);
+    const float r = (x - f * 0.693359375f) + f * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    const union {
+        int32_t i;
+        float f;
+    } power = {.i = ((int32_t)f + 127) << 23};
+    return p * power.f;
+}
+
+INLINE float sigmoid(float x)
+{
+    return 1.0f / (1.0f + exp_fast(-x));
+}
+
+INLINE float tanh_fast(float x)
+{
+    return 2.0f / (1.0f + exp_fast(-2.0f * x)) - 1.0f;
+}
+
+#endif

@@ -1,0 +1,68 @@
+/* The linear head with softmax and cross-entropy, and dropout. */
+#include "nn/net_internal.h"
+
+#include <string.h>
+
+static size_t likeliest(const float *row, size_t n)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < n; i++) {
+        best = row[i] > row[best] ? i : best;
+    }
+    return best;
+}
+
+/* Logits in, their gradients out; unscored rows get a zero gradient. */
+static void losses(const struct stg_net_pass *pass, float *logits, const uint32_t *targets, size_t n, size_t V, struct stg_net_loss *sum)
+{
+    const struct stg_kernels *k = stg_kernels();
+    for (size_t i = 0; i < n; i++) {
+        float *row = logits + i * V;
+        float loss;
+        float objective;
+        if (targets[i] == STG_NET_UNSCORED) {
+            memset(row, 0, V * sizeof(float));
+            continue;
+        }
+        sum->n_correct += likeliest(row, V) == targets[i];
+        k->cross_entropy(row, &loss, &objective, V, targets[i], (float)pass->smoothing, pass->scale);
+        sum->loss += (double)loss;
+        sum->objective += (double)objective;
+        sum->n++;
+    }
+}
+
+void stg_net_head_pass(const struct stg_net *m, struct stg_net_work *w, const struct stg_net_pass *pass, float *dh, const float *h,
+                       const uint32_t *targets, size_t n, struct stg_net_loss *loss)
+{
+    stg_linear_forward(&m->head, &m->params, w->logits, h, n);
+    losses(pass, w->logits, targets, n, m->shape.outputs, loss);
+    if (pass->backward) {
+        stg_linear_backward(&m->head, &m->params, w->gradient, dh, w->logits, h, n);
+    }
+}
+
+void stg_net_head_log_p(const struct stg_net *m, float *log_p, const float *h, size_t n)
+{
+    const size_t V = m->shape.outputs;
+    stg_linear_forward(&m->head, &m->params, log_p, h, n);
+    for (size_t i = 0; i < n; i++) {
+        stg_kernels()->log_softmax(log_p + i * V, V);
+    }
+}
+
+uint64_t stg_net_drop_key(uint64_t seed, size_t part, size_t run, size_t place)
+{
+    uint64_t x = seed ^ (0x9e3779b97f4a7c15u * (part * 1048576u + run * 64u + place + 1u));
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+    return x ^ x >> 31;
+}
+
+/* In runs of rows, so that the 32-bit index of the kernel never wraps. */
+void stg_net_drop(float *y, const float *x, size_t rows, size_t H, uint64_t key, float p)
+{
+    for (size_t from = 0; from < rows; from += 65536) {
+        const size_t n = rows - from < 65536 ? rows - from : 65536;
+        stg_kernels()->dropout(y + from * H, x + from * H, n * H, key + from, p);
+    }
+}

@@ -1,0 +1,46 @@
+/* The input row: embeddings side by side, then sinusoids. */
+#include "nn/net_internal.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Pairs (sin, cos) of v / base^(2i/dim), in double: times in nanoseconds leave no digits in float. */
+static void waves(const struct stg_net *m, float *x, double v)
+{
+    for (size_t i = 0; i < m->shape.wave_dim / 2; i++) {
+        double s;
+        double c;
+        sincos(v * m->wave_scale[i], &s, &c);
+        x[2 * i] = (float)s;
+        x[2 * i + 1] = (float)c;
+    }
+}
+
+void stg_net_input_row(const struct stg_net *m, float *x, const uint32_t *ids, const double *scalars)
+{
+    for (size_t f = 0; f < m->shape.n_tables; f++) {
+        const size_t dim = m->shape.table_dim[f];
+        memcpy(x, stg_params_value(&m->params, m->p_table[f]) + ids[f] * dim, dim * sizeof(float));
+        x += dim;
+    }
+    for (size_t f = 0; f < m->shape.n_waves; f++) {
+        waves(m, x, scalars[f]);
+        x += m->shape.wave_dim;
+    }
+}
+
+void stg_net_sequence_row(const struct stg_net *m, float *x, const struct stg_net_sequence *s, size_t t)
+{
+    const double *scalars = s->scalars == NULL ? NULL : s->scalars + t * m->shape.n_waves;
+    stg_net_input_row(m, x, s->ids + t * m->shape.n_tables, scalars);
+}
+
+void stg_net_input_row_backward(const struct stg_net *m, float *gradient, const float *dx, const uint32_t *ids)
+{
+    const struct stg_kernels *k = stg_kernels();
+    for (size_t f = 0; f < m->shape.n_tables; f++) {
+        const size_t dim = m->shape.table_dim[f];
+        k->add(gradient + m->params.table[m->p_table[f]].offset + ids[f] * dim, dx, dim);
+        dx += dim;
+    }
+}

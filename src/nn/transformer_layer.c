@@ -1,0 +1,129 @@
+/* Layers: sublayers with their residual sum, dropout and norm, forward and backward. With x the input and F the function:
+ *     post-norm  y = norm(x + drop(F(x)))      pre-norm  y = x + drop(F(norm(x)))      none  y = x + drop(F(x)) */
+#include "nn/transformer_internal.h"
+
+#include <string.h>
+
+#define EPSILON 1e-5f /* of the norms; PyTorch's */
+
+static void norm_forward(const struct stg_transformer *m, const struct stg_transformer_norm *norm, float *y, float *mean, float *rstd,
+                         const float *x, size_t n)
+{
+    const struct stg_params *p = &m->net.params;
+    stg_kernels()->layer_norm_forward(y, mean, rstd, x, stg_params_value(p, norm->gain), stg_params_value(p, norm->bias), n,
+                                      m->net.shape.hidden, EPSILON);
+}
+
+/* In place: the gradient of the norm's output becomes that of its input x. */
+static void norm_backward(const struct stg_transformer *m, const struct stg_transformer_norm *norm, float *gradient, float *dy,
+                          const float *mean, const float *rstd, const float *x, size_t n)
+{
+    const struct stg_params *p = &m->net.params;
+    stg_kernels()->layer_norm_backward(dy, gradient + p->table[norm->gain].offset, gradient + p->table[norm->bias].offset, dy, x, mean,
+                                       rstd, stg_params_value(p, norm->gain), n, m->net.shape.hidden);
+}
+
+static uint64_t drop_key(const struct stg_transformer_drop *drop, size_t l, size_t sub)
+{
+    return stg_net_drop_key(drop->seed, drop->part, drop->run, l * STG_SUBLAYERS + sub);
+}
+
+static void sublayer_forward(const struct stg_transformer *m, size_t l, size_t sub, struct stg_transformer_work *w, float *y,
+                             const float *x, const struct stg_transformer_drop *drop)
+{
+    const struct stg_transformer_activations *a = &w->layer[l];
+    const struct stg_transformer_norm *norm = &m->layer[l].norm[sub];
+    const enum stg_norm where = m->net.shape.norm;
+    const size_t d = m->net.shape.hidden;
+    float *sum = where == STG_NORM_POST ? a->aux[sub] : y;
+    const float *in = x;
+    if (where == STG_NORM_PRE) {
+        norm_forward(m, norm, a->aux[sub], a->mean[sub], a->rstd[sub], x, w->n_rows);
+        in = a->aux[sub];
+    }
+    if (sub == STG_SUBLAYER_ATTENTION) {
+        stg_transformer_attention_forward(m, l, w, sum, in);
+    } else {
+        stg_transformer_ff_forward(m, l, w, sum, in);
+    }
+    if (drop->p > 0.0f) {
+        stg_net_drop(sum, sum, w->n_rows, d, drop_key(drop, l, sub), drop->p);
+    }
+    stg_kernels()->add(sum, x, w->n_rows * d);
+    if (where == STG_NORM_POST) {
+        norm_forward(m, norm, y, a->mean[sub], a->rstd[sub], sum, w->n_rows);
+    }
+}
+
+/* w->dy: from the gradient of the output to that of the input x. */
+static void sublayer_backward(const struct stg_transformer *m, size_t l, size_t sub, struct stg_transformer_work *w, const float *x,
+                              const struct stg_transformer_drop *drop)
+{
+    const struct stg_transformer_activations *a = &w->layer[l];
+    const struct stg_transformer_norm *norm = &m->layer[l].norm[sub];
+    const enum stg_norm where = m->net.shape.norm;
+    const size_t d = m->net.shape.hidden;
+    const float *in = where == STG_NORM_PRE ? a->aux[sub] : x;
+    const float *df = w->dy;
+    if (where == STG_NORM_POST) {
+        norm_backward(m, norm, w->base.gradient, w->dy, a->mean[sub], a->rstd[sub], a->aux[sub], w->n_rows);
+    }
+    if (drop->p > 0.0f) {
+        stg_net_drop(w->df, w->dy, w->n_rows, d, drop_key(drop, l, sub), drop->p);
+        df = w->df;
+    }
+    if (sub == STG_SUBLAYER_ATTENTION) {
+        stg_transformer_attention_backward(m, l, w, w->du, df, in);
+    } else {
+        stg_transformer_ff_backward(m, l, w, w->du, df, in);
+    }
+    if (where == STG_NORM_PRE) {
+        norm_backward(m, norm, w->base.gradient, w->du, a->mean[sub], a->rstd[sub], x, w->n_rows);
+    }
+    stg_kernels()->add(w->dy, w->du, w->n_rows * d);
+}
+
+static void layer_forward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w,
+                          const struct stg_transformer_drop *drop)
+{
+    sublayer_forward(m, l, STG_SUBLAYER_ATTENTION, w, w->layer[l].middle, w->x[l], drop);
+    sublayer_forward(m, l, STG_SUBLAYER_FF, w, w->x[l + 1], w->layer[l].middle, drop);
+}
+
+void stg_transformer_project(const struct stg_transformer *m, struct stg_transformer_work *w)
+{
+    if (m->projects) {
+        stg_linear_forward(&m->project, &m->net.params, w->x[0], w->input, w->n_rows);
+    }
+}
+
+void stg_transformer_forward(const struct stg_transformer *m, struct stg_transformer_work *w, const struct stg_transformer_drop *drop)
+{
+    const size_t L = m->net.shape.layers;
+    for (size_t l = 0; l < L; l++) {
+        layer_forward(m, l, w, drop);
+    }
+    if (m->net.shape.norm == STG_NORM_NONE) {
+        memcpy(w->top, w->x[L], w->n_rows * m->net.shape.hidden * sizeof(float));
+    } else {
+        norm_forward(m, &m->norm, w->top, w->mean, w->rstd, w->x[L], w->n_rows);
+    }
+}
+
+void stg_transformer_backward(const struct stg_transformer *m, struct stg_transformer_work *w, const struct stg_transformer_drop *drop)
+{
+    const size_t L = m->net.shape.layers;
+    if (m->net.shape.norm != STG_NORM_NONE) {
+        norm_backward(m, &m->norm, w->base.gradient, w->dy, w->mean, w->rstd, w->x[L], w->n_rows);
+    }
+    for (size_t l = L; l-- > 0;) {
+        if (m->net.shape.recompute && l + 1 < L) {
+            layer_forward(m, l, w, drop); /* its activations gave way to those of the layers above */
+        }
+        sublayer_backward(m, l, STG_SUBLAYER_FF, w, w->layer[l].middle, drop);
+        sublayer_backward(m, l, STG_SUBLAYER_ATTENTION, w, w->x[l], drop);
+    }
+    if (m->projects) {
+        stg_linear_backward(&m->project, &m->net.params, w->base.gradient, w->d_input, w->dy, w->input, w->n_rows);
+    }
+}

@@ -1,0 +1,148 @@
+/* Working memory: one arena, laid out for the rows of the group at hand. */
+#include "base/memory.h"
+#include "nn/transformer_internal.h"
+
+/* Places arrays one after the other from base on; with base NULL it only counts. */
+struct layout {
+    float *base;
+    size_t size; /* floats so far */
+};
+
+static void place(struct layout *to, float **array, size_t rows, size_t cols)
+{
+    *array = to->base == NULL ? NULL : to->base + to->size;
+    to->size += (rows * cols + 15) / 16 * 16; /* whole cache lines */
+}
+
+static void place_layer(const struct stg_transformer *m, const struct stg_transformer_work *w, struct layout *to,
+                        struct stg_transformer_activations *a)
+{
+    const struct stg_net_shape *s = &m->net.shape;
+    const size_t N = w->n_rows;
+    const size_t G = w->n_global;
+    const size_t d = s->hidden;
+    for (size_t i = 0; i < STG_SUBLAYERS; i++) {
+        place(to, &a->aux[i], N, s->norm == STG_NORM_NONE ? 0 : d);
+        place(to, &a->mean[i], N, 1);
+        place(to, &a->rstd[i], N, 1);
+    }
+    place(to, &a->middle, N, d);
+    place(to, &a->qkv, N, 3 * d);
+    place(to, &a->attended, N, d);
+    place(to, &a->lse, N, s->heads);
+    place(to, &a->global_in, G, d);
+    place(to, &a->global_qkv, G, 3 * d);
+    place(to, &a->global_lse, G, s->heads);
+    place(to, &a->wide, N, m->layer[0].ff_in.outputs);
+    place(to, &a->act, N, s->ff);
+}
+
+static void place_backward(const struct stg_transformer *m, struct stg_transformer_work *w, struct layout *to)
+{
+    const size_t d = m->net.shape.hidden;
+    const size_t f = m->net.shape.ff;
+    place(to, &w->dy, w->n_rows, d);
+    place(to, &w->df, w->n_rows, d);
+    place(to, &w->du, w->n_rows, d);
+    place(to, &w->d_wide, w->n_rows, f > 3 * d ? f : 3 * d);
+    place(to, &w->d_global, w->n_global, d);
+    place(to, &w->d_global_qkv, w->n_global, 3 * d);
+    place(to, &w->d_global_in, w->n_global, d);
+    place(to, &w->d_input, w->n_rows, m->projects ? m->net.input : 0);
+}
+
+/* What the attention kernels want for the group: for its spans, or for a piece with all of its past. */
+static size_t scratch_size(const struct stg_transformer *m, const struct stg_transformer_work *w, bool pieces)
+{
+    const size_t n_global = m->net.shape.n_global;
+    size_t most = 0;
+    for (size_t l = 0; l < m->net.shape.layers; l++) {
+        const size_t ring = m->layer[l].ring;
+        for (size_t i = 0; i < w->n_spans; i++) {
+            const size_t T = w->spans[i].n;
+            /* A step's rows are counted within twice the ring, a piece's are keys of one ring and itself. */
+            const struct stg_attention views[] = {
+                stg_transformer_view(m, l, T, 0),
+                stg_transformer_view(m, l, pieces ? n_global + 2 * ring + T : T, 0),
+                stg_transformer_view(m, l, pieces ? n_global + ring + T : T, pieces ? n_global + ring : 0),
+            };
+            for (size_t k = 0; k < sizeof views / sizeof views[0]; k++) {
+                const size_t size = stg_kernels()->attention_scratch(&views[k]);
+                most = size > most ? size : most;
+            }
+            if (pieces) {
+                break; /* streams have one row each, and a piece is alone */
+            }
+        }
+    }
+    return most;
+}
+
+/* Rows of keys that a piece of more than one row puts together; 0 for steps and whole sequences. */
+static size_t key_rows(const struct stg_transformer *m, const struct stg_transformer_work *w, bool pieces)
+{
+    size_t longest = 0;
+    for (size_t l = 0; l < m->net.shape.layers; l++) {
+        longest = m->layer[l].ring > longest ? m->layer[l].ring : longest;
+    }
+    return pieces && w->n_spans == 1 && w->spans[0].n > 1 ? m->net.shape.n_global + longest + w->spans[0].n : 0;
+}
+
+static void place_all(const struct stg_transformer *m, struct stg_transformer_work *w, bool backward, bool pieces, struct layout *to)
+{
+    const size_t L = m->net.shape.layers;
+    const size_t d = m->net.shape.hidden;
+    const size_t sets = backward && !m->net.shape.recompute ? L : 1;
+    const size_t kept = backward ? L + 1 : 2; /* without backward two take turns */
+    for (size_t l = 0; l <= L; l++) {
+        if (l < kept) {
+            place(to, &w->x[l], w->n_rows, d);
+        } else {
+            w->x[l] = w->x[l - 2];
+        }
+    }
+    for (size_t l = 0; l < L; l++) {
+        if (l < sets) {
+            place_layer(m, w, to, &w->layer[l]);
+        } else {
+            w->layer[l] = w->layer[0];
+        }
+    }
+    place(to, &w->top, w->n_rows, d);
+    place(to, &w->mean, w->n_rows, 1);
+    place(to, &w->rstd, w->n_rows, 1);
+    place(to, &w->keys, key_rows(m, w, pieces), 2 * d);
+    place(to, &w->scratch, scratch_size(m, w, pieces), 1);
+    place(to, &w->input, m->projects ? w->n_rows : 0, m->net.input);
+    if (!m->projects) {
+        w->input = w->x[0];
+    }
+    if (backward) {
+        place_backward(m, w, to);
+    }
+}
+
+enum stg_status stg_transformer_reserve(const struct stg_transformer *m, struct stg_transformer_work *w, bool backward, bool pieces)
+{
+    struct layout to = {0};
+    place_all(m, w, backward, pieces, &to);
+    if (to.size > w->arena_size) {
+        stg_mem_free(w->arena);
+        w->arena = NULL;
+        w->arena_size = 0;
+        STG_RETURN_IF_FAILED(stg_mem_aligned(&w->arena, to.size, sizeof(float)));
+        w->arena_size = to.size;
+    }
+    to = (struct layout){.base = w->arena};
+    place_all(m, w, backward, pieces, &to);
+    return STG_OK;
+}
+
+void stg_transformer_work_fini(struct stg_net_work *work)
+{
+    struct stg_transformer_work *w = (struct stg_transformer_work *)work;
+    stg_mem_free(w->arena);
+    stg_mem_free(w->targets);
+    stg_mem_free(w->spans);
+    stg_mem_free(w->state);
+}

@@ -1,0 +1,261 @@
+/* Neural models of every kind, with both inputs: a stream gives the surprisals of a batch, nothing is seen of the future, a saved
+ * model is the same one, settings that cannot be are refused. */
+#include "base/memory.h"
+#include "base/rng.h"
+#include "model/model.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { LENGTH = 60, CONTEXT = 4, CALLS = 7 };
+
+static const struct {
+    const char *kind, *preset, *window, *dilation, *norm;
+} kinds[] = {
+    {"lstm", NULL, NULL, NULL, NULL},         {"lstm", "paper", NULL, NULL, NULL},
+    {"transformer", NULL, NULL, NULL, NULL},  {"transformer", "paper", NULL, NULL, NULL},
+    {"longformer", NULL, "8,4", "1,3", NULL}, {"longformer", "paper", NULL, NULL, NULL},
+    {"transformer", NULL, "16", NULL, "none"},
+};
+enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
+
+/* One walk: CONTEXT events that only condition, then LENGTH − CONTEXT and the end. */
+struct data {
+    uint16_t call[LENGTH], proc[LENGTH];
+    uint8_t phase[LENGTH];
+    int64_t ret[LENGTH], elapsed_ns[LENGTH + 1];
+    int32_t pid[LENGTH], tid[LENGTH];
+    uint32_t index[LENGTH];
+    uint16_t one_thread[LENGTH];
+    int64_t time_ns[LENGTH];
+    struct stg_vocab vocab;
+};
+
+static void must(enum stg_status status)
+{
+    if (status != STG_OK) {
+        fail_msg("%s", stg_status_message());
+    }
+}
+
+/* The same events as a sequence, for fit(). */
+static void get(void *context, size_t i, struct stg_seq *out)
+{
+    static const int32_t id = 7;
+    const struct data *d = context;
+    *out = (struct stg_seq){.id = i,
+                            .n = LENGTH,
+                            .call = d->call,
+                            .phase = d->phase,
+                            .ret = d->ret,
+                            .time_ns = d->time_ns,
+                            .thread = d->one_thread,
+                            .n_threads = 1,
+                            .thread_tid = &id,
+                            .thread_pid = &id,
+                            .thread_proc = d->proc,
+                            .end_ns = LENGTH,
+                            .tid = id};
+}
+
+static int setup(void **state)
+{
+    static struct data d;
+    struct stg_rng rng;
+    uint16_t proc;
+    stg_rng_seed(&rng, 4);
+    must(stg_vocab_init(&d.vocab));
+    must(stg_vocab_proc(&d.vocab, "p", &proc));
+    for (int i = 0; i < CALLS; i++) {
+        char name[8];
+        uint16_t id;
+        snprintf(name, sizeof name, "call%d", i);
+        must(stg_vocab_call(&d.vocab, name, &id));
+    }
+    for (size_t i = 0; i < LENGTH; i++) {
+        d.call[i] = (uint16_t)(STG_TOKEN_SPECIALS + stg_rng_below(&rng, CALLS));
+        d.proc[i] = proc;
+        d.phase[i] = i % 2 == 0 ? STG_PHASE_ENTRY : STG_PHASE_EXIT;
+        d.ret[i] = i % 2 == 0 ? STG_RET_ABSENT : (int64_t)stg_rng_below(&rng, 3) - 1;
+        d.elapsed_ns[i] = (int64_t)stg_rng_below(&rng, 1000000);
+        d.pid[i] = d.tid[i] = 7;
+        d.index[i] = i < CONTEXT ? UINT32_MAX : (uint32_t)i - CONTEXT;
+    }
+    *state = &d;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct data *d = *state;
+    stg_vocab_fini(&d->vocab);
+    return 0;
+}
+
+static struct stg_walk walk_of(const struct data *d)
+{
+    return (struct stg_walk){.n = LENGTH,
+                             .n_context = CONTEXT,
+                             .start = true,
+                             .end = true,
+                             .call = d->call,
+                             .phase = d->phase,
+                             .ret = d->ret,
+                             .proc = d->proc,
+                             .pid = d->pid,
+                             .tid = d->tid,
+                             .elapsed_ns = d->elapsed_ns,
+                             .index = d->index};
+}
+
+static struct stg_model_settings settings_of(size_t k)
+{
+    struct stg_model_settings s;
+    stg_model_settings_default(&s);
+    s.kind = kinds[k].kind;
+    s.preset = kinds[k].preset;
+    s.hidden = s.preset == NULL ? 32 : 0;
+    s.window = kinds[k].window;
+    s.dilation = kinds[k].dilation;
+    s.norm = kinds[k].norm;
+    return s;
+}
+
+static struct stg_model *fitted(struct data *d, size_t k)
+{
+    const struct stg_corpus corpus = {1, d, get};
+    const struct stg_model_settings s = settings_of(k);
+    struct stg_recipe recipe;
+    struct stg_model *m = NULL;
+    stg_recipe_default(&recipe);
+    must(stg_model_new(&m, &s, &recipe, &d->vocab));
+    must(m->ops->fit(m, &corpus, NULL, NULL));
+    return m;
+}
+
+enum { SCORED = LENGTH - CONTEXT + 1 };
+
+static void score(const struct stg_model *m, const struct data *d, float out[SCORED])
+{
+    struct stg_model_run *run = NULL;
+    const struct stg_walk walk = walk_of(d);
+    must(m->ops->run_new(m, &run));
+    must(m->ops->score(m, run, &walk, 1, &out));
+    m->ops->run_free(run);
+}
+
+static void streams_and_batches_agree(void **state)
+{
+    struct data *d = *state;
+    const struct stg_walk walk = walk_of(d);
+    for (size_t k = 0; k < N_KINDS; k++) {
+        struct stg_model *m = fitted(d, k);
+        struct stg_model_run *run = NULL;
+        struct stg_model_state *stream = NULL;
+        float batch[SCORED];
+        score(m, d, batch);
+        must(m->ops->run_new(m, &run));
+        must(m->ops->state_new(m, &stream));
+        for (int again = 0; again < 2; again++) { /* the second time after a reset */
+            for (ptrdiff_t i = -1; i <= LENGTH; i++) {
+                struct stg_model_token token;
+                float surprisal = 0;
+                stg_walk_token(&walk, i, &token);
+                must(m->ops->step(m, run, &stream, &token, 1, &surprisal));
+                if (i >= CONTEXT && fabs((double)(surprisal - batch[i - CONTEXT])) > 1e-4) {
+                    fail_msg("%s %zu: event %td: %g in the stream, %g in the batch", kinds[k].kind, k, i, (double)surprisal,
+                             (double)batch[i - CONTEXT]);
+                }
+            }
+            m->ops->state_reset(m, stream);
+        }
+        m->ops->state_free(stream);
+        m->ops->run_free(run);
+        stg_model_free(m);
+    }
+}
+
+static void the_future_changes_nothing_before_it(void **state)
+{
+    struct data *d = *state;
+    enum { CUT = 30 };
+    for (size_t k = 0; k < N_KINDS; k++) {
+        struct data changed = *d;
+        struct stg_model *m = fitted(d, k);
+        float before[SCORED];
+        float after[SCORED];
+        for (size_t i = CUT; i < LENGTH; i++) {
+            changed.call[i] = changed.call[i] == STG_TOKEN_SPECIALS ? STG_TOKEN_SPECIALS + 1 : STG_TOKEN_SPECIALS;
+            changed.elapsed_ns[i] += 999;
+        }
+        score(m, d, before);
+        score(m, &changed, after);
+        assert_memory_equal(before, after, (CUT - CONTEXT) * sizeof *before);
+        assert_true(before[CUT - CONTEXT] != after[CUT - CONTEXT]);
+        stg_model_free(m);
+    }
+}
+
+static void a_saved_model_is_the_same(void **state)
+{
+    struct data *d = *state;
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/strange-neural-%ld", (long)getpid());
+    for (size_t k = 0; k < N_KINDS; k++) {
+        struct stg_model *m = fitted(d, k);
+        struct stg_model *loaded = NULL;
+        float before[SCORED];
+        float after[SCORED];
+        must(stg_model_save(m, path));
+        must(stg_model_open(&loaded, path));
+        score(m, d, before);
+        score(loaded, d, after);
+        assert_memory_equal(before, after, sizeof before);
+        assert_string_equal(loaded->ops->kind, kinds[k].kind);
+        assert_int_equal(loaded->max_walk, m->max_walk);
+        json_t *a = m->ops->describe(m);
+        json_t *b = loaded->ops->describe(loaded);
+        assert_true(json_equal(a, b));
+        json_decref(a);
+        json_decref(b);
+        stg_model_free(m);
+        stg_model_free(loaded);
+    }
+    unlink(path);
+}
+
+static void impossible_settings_are_refused(void **state)
+{
+    struct data *d = *state;
+    struct stg_recipe recipe;
+    stg_recipe_default(&recipe);
+    for (int i = 0; i < 6; i++) {
+        struct stg_model *m = NULL;
+        struct stg_model_settings s = settings_of(4);
+        s.window = i == 0 ? "8,4,2" : i == 1 ? "0" : i == 2 ? "8,x" : s.window;
+        s.dilation = i == 3 ? "" : s.dilation;
+        s.norm = i == 4 ? "sometimes" : s.norm;
+        s.activation = i == 5 ? "sine" : s.activation;
+        assert_int_equal(stg_model_new(&m, &s, &recipe, &d->vocab), STG_ERR_USAGE);
+        assert_null(m);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(streams_and_batches_agree),
+        cmocka_unit_test(the_future_changes_nothing_before_it),
+        cmocka_unit_test(a_saved_model_is_the_same),
+        cmocka_unit_test(impossible_settings_are_refused),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,208 @@
+/* Transformer and Longformer, every option: gradients against finite differences, values against PyTorch's, streams against
+ * batches, nothing seen of the future, published sizes. */
+#include "nn_support.h"
+
+#include "nn/net_internal.h"
+
+/* One of every option; the first are those of the fixtures. */
+static const struct variant {
+    const char *name;
+    struct stg_net_shape shape;
+} variants[] = {
+    {"transformer",
+     {TEST_FIELDS, .layers = 2, .hidden = 12, .heads = 2, .ff = 10, .activation = STG_ACTIVATION_SWIGLU, .norm = STG_NORM_POST,
+      .window = {1000, 1000}, .dilation = {1, 1}}},
+    {"transformer-pre",
+     {TEST_FIELDS, .layers = 2, .hidden = 8, .heads = 2, .ff = 10, .activation = STG_ACTIVATION_GELU, .norm = STG_NORM_PRE,
+      .window = {1000, 1000}, .dilation = {1, 1}}},
+    {"transformer-fixup",
+     {TEST_FIELDS, .layers = 2, .hidden = 0, .heads = 3, .ff = 10, .activation = STG_ACTIVATION_RELU, .norm = STG_NORM_NONE,
+      .window = {1000, 1000}, .dilation = {1, 1}}},
+    {"longformer",
+     {TEST_FIELDS, .layers = 2, .hidden = 12, .heads = 2, .ff = 10, .activation = STG_ACTIVATION_SWIGLU, .norm = STG_NORM_POST,
+      .window = {3, 2}, .dilation = {1, 2}, .n_global = 1}},
+    {"longformer-2",
+     {TEST_FIELDS, .layers = 2, .hidden = 12, .heads = 2, .ff = 10, .activation = STG_ACTIVATION_GELU, .norm = STG_NORM_PRE,
+      .window = {2, 2}, .dilation = {1, 1}, .n_global = 2}},
+    {"window without global rows",
+     {TEST_FIELDS, .layers = 3, .hidden = 8, .heads = 1, .ff = 8, .activation = STG_ACTIVATION_SWIGLU, .norm = STG_NORM_PRE,
+      .window = {1, 5, 4}, .dilation = {1, 3, 1}}},
+};
+enum { N_VARIANTS = sizeof variants / sizeof variants[0], N_FIXTURES = 5 };
+
+static void gradients_agree_with_finite_differences(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_VARIANTS; i++) {
+        check_gradients(&stg_net_transformer, &variants[i].shape, i % 2 == 0 ? 0.1 : 0.0, 2e-3f);
+    }
+}
+
+static void gradients_with_dropout(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_FIXTURES; i++) {
+        struct stg_net_shape shape = variants[i].shape;
+        shape.dropout = 0.3f;
+        check_gradients(&stg_net_transformer, &shape, 0.1, 2e-3f);
+    }
+}
+
+/* Memory is saved, not bits. */
+static void recomputing_changes_nothing(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_VARIANTS; i++) {
+        struct stg_net_shape shape = variants[i].shape;
+        struct stg_net *nets[2];
+        struct batch b;
+        shape.dropout = 0.3f;
+        batch_make(&b, &shape, (const size_t[]){MAX_ROWS, 1, 9, 7});
+        for (size_t k = 0; k < 2; k++) {
+            struct stg_net_loss loss;
+            shape.recompute = k == 1;
+            nets[k] = model_make(&stg_net_transformer, &shape, true);
+            must(stg_net_pass(nets[k], b.sequences, SEQUENCES, 0.1, 5, true, NULL, &loss));
+        }
+        const struct stg_params *p = stg_net_params(nets[0]);
+        assert_memory_equal(p->gradient, stg_net_params(nets[1])->gradient, p->size * sizeof(float));
+        stg_net_free(nets[0]);
+        stg_net_free(nets[1]);
+        batch_free(&b);
+    }
+}
+
+static void dropout_depends_on_the_seed_alone(void **state)
+{
+    (void)state;
+    struct stg_net_shape shape = variants[0].shape;
+    shape.dropout = 0.4f;
+    check_dropout(&stg_net_transformer, &shape);
+}
+
+static void threads_do_not_change_the_result(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_VARIANTS; i++) {
+        check_threads(&stg_net_transformer, &variants[i].shape);
+    }
+}
+
+/* Longer than a group, so that scoring cuts; longer than any ring, so that it turns. */
+static void streams_and_batches_agree(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_VARIANTS; i++) {
+        check_streams(&stg_net_transformer, &variants[i].shape, 2500);
+    }
+}
+
+static void the_future_changes_nothing_before_it(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_VARIANTS; i++) {
+        check_future(&stg_net_transformer, &variants[i].shape);
+    }
+}
+
+/* Sequences longer than a group: what training sees of them, whole, is what scoring sees in pieces. */
+static void long_sequences_train_whole(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_VARIANTS; i++) {
+        struct stg_net_loss trained;
+        struct stg_net_loss scored;
+        struct batch b;
+        batch_make(&b, &variants[i].shape, (const size_t[]){3000, 1, 1025, 1024});
+        struct stg_net *m = model_make(&stg_net_transformer, &variants[i].shape, true);
+        must(stg_net_pass(m, b.sequences, SEQUENCES, 0, 0, true, NULL, &trained));
+        must(stg_net_pass(m, b.sequences, SEQUENCES, 0, 0, false, NULL, &scored));
+        assert_int_equal(trained.n, scored.n);
+        assert_near(trained.loss, scored.loss, 1e-5 * scored.loss, "loss", 0);
+        for (size_t k = 0; k < stg_net_params(m)->size; k++) {
+            assert_true(isfinite(stg_net_params(m)->gradient[k]));
+        }
+        stg_net_free(m);
+        batch_free(&b);
+    }
+}
+
+static void a_pass_without_memory_fails_cleanly(void **state)
+{
+    (void)state;
+    check_memory(&stg_net_transformer, &variants[1].shape);
+    check_memory(&stg_net_transformer, &variants[3].shape);
+}
+
+static void scores_are_those_of_pytorch(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_FIXTURES; i++) {
+        check_pytorch_scores(variants[i].name, &stg_net_transformer, &variants[i].shape);
+    }
+}
+
+static void training_is_that_of_pytorch(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_FIXTURES; i++) {
+        check_pytorch_training(variants[i].name, &stg_net_transformer, &variants[i].shape);
+    }
+}
+
+static void the_papers_shapes_have_their_parameters(void **state)
+{
+    (void)state;
+    struct stg_net_shape paper = {
+        .n_tables = 4, .table_rows = {95, 58, 3, 3}, .table_dim = {48, 48, 12, 12}, .n_waves = 4, .wave_dim = 12, .layers = 2,
+        .heads = 4, .ff = 448, .outputs = 95, .activation = STG_ACTIVATION_SWIGLU, .norm = STG_NORM_POST,
+        .window = {2048, 2048}, .dilation = {1, 1},
+    };
+    struct stg_net *m = NULL;
+    must(stg_net_new(&m, &stg_net_transformer, &paper, false));
+    assert_int_equal(stg_net_shape(m)->hidden, 168);
+    assert_int_equal(stg_net_params(m)->n_values, 705999);
+    stg_net_free(m);
+    paper.window[0] = paper.window[1] = 32;
+    paper.n_global = 1;
+    must(stg_net_new(&m, &stg_net_transformer, &paper, false));
+    assert_int_equal(stg_net_params(m)->n_values, 876351);
+    stg_net_free(m);
+}
+
+static void impossible_shapes_are_refused(void **state)
+{
+    (void)state;
+    struct stg_net *m = NULL;
+    for (int i = 0; i < 10; i++) {
+        struct stg_net_shape s = variants[3].shape;
+        s.heads = i == 0 ? 5 : i == 1 ? 0 : s.heads;
+        s.ff = i == 2 ? 0 : i == 3 ? SIZE_MAX : s.ff;
+        s.window[1] = i == 4 ? 0 : i == 5 ? SIZE_MAX : s.window[1];
+        s.dilation[1] = i == 6 ? 0 : i == 7 ? SIZE_MAX : s.dilation[1];
+        s.n_global = i == 8 ? STG_NET_MAX_GLOBAL + 1 : s.n_global;
+        s.hidden = i == 9 ? 4 : s.hidden;
+        assert_int_equal(stg_net_new(&m, &stg_net_transformer, &s, false), STG_ERR_USAGE);
+        assert_null(m);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gradients_agree_with_finite_differences),
+        cmocka_unit_test(gradients_with_dropout),
+        cmocka_unit_test(recomputing_changes_nothing),
+        cmocka_unit_test(dropout_depends_on_the_seed_alone),
+        cmocka_unit_test(threads_do_not_change_the_result),
+        cmocka_unit_test(streams_and_batches_agree),
+        cmocka_unit_test(the_future_changes_nothing_before_it),
+        cmocka_unit_test(long_sequences_train_whole),
+        cmocka_unit_test(a_pass_without_memory_fails_cleanly),
+        cmocka_unit_test(scores_are_those_of_pytorch),
+        cmocka_unit_test(training_is_that_of_pytorch),
+        cmocka_unit_test(the_papers_shapes_have_their_parameters),
+        cmocka_unit_test(impossible_shapes_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
