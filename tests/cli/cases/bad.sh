@@ -123,6 +123,7 @@ case_kill_while_preparing() {
     for signal in INT TERM KILL; do
         "$strange" -q prepare --cut accept -o long.data long.txt 2>err &
         pid=$!
+        ready $pid
         sleep 0.05
         kill_when $pid $signal /
         [ "$got" != 0 ] || { rm -f long.data; continue; } # it was faster
