@@ -198,9 +198,11 @@ static enum stg_status check_tracers(json_t *checks)
 
 static enum stg_status put_abilities(json_t *facts)
 {
-    json_t *formats = json_array(), *models = json_array(), *checks = json_object();
+    json_t *formats = json_array();
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "reads", formats));
+    json_t *models = json_array();
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "models", models));
+    json_t *checks = json_object();
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "checks", checks));
     for (size_t i = 0; stg_import_list[i] != NULL; i++) {
         char text[256];

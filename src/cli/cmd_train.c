@@ -286,8 +286,8 @@ static enum stg_status put_result(json_t *record, const struct stg_train_result 
 
 static enum stg_status put_thresholds(json_t *record, const struct stg_model *m)
 {
-    json_t *thresholds = json_object();
     STG_RETURN_IF_FAILED(stg_facts_put(record, "alpha", json_real(RECORD_ALPHA)));
+    json_t *thresholds = json_object();
     STG_RETURN_IF_FAILED(stg_facts_put(record, "thresholds", thresholds));
     for (unsigned a = 0; a < STG_AGGREGATES && stg_calibrated(m); a++) {
         STG_RETURN_IF_FAILED(stg_facts_put(thresholds, stg_aggregate_name((enum stg_aggregate)a),

@@ -10,7 +10,7 @@
 
 enum stg_status stg_facts_put(json_t *facts, const char *key, json_t *value)
 {
-    if (facts == NULL || json_object_set_new(facts, key, value) != 0) {
+    if (json_object_set_new(facts, key, value) != 0) { /* which takes value even when facts is NULL */
         return stg_fail(STG_ERR_MEMORY, "cannot describe '%s': out of memory", key);
     }
     return STG_OK;
@@ -208,6 +208,17 @@ static int by_count(const void *a_, const void *b_)
     return a->id < b->id ? -1 : 1;
 }
 
+static bool add_counted(json_t *array, const char *name, uint64_t count)
+{
+    json_t *item = json_object();
+    if (stg_facts_put(item, "name", stg_facts_string(name)) != STG_OK ||
+        stg_facts_put(item, "count", json_integer((json_int_t)count)) != STG_OK) {
+        json_decref(item);
+        return false;
+    }
+    return json_array_append_new(array, item) == 0;
+}
+
 json_t *stg_facts_top(const uint64_t *counts, size_t n, size_t k, const struct stg_strings *names)
 {
     struct counted *sorted = NULL;
@@ -221,10 +232,7 @@ json_t *stg_facts_top(const uint64_t *counts, size_t n, size_t k, const struct s
     }
     qsort(sorted, n, sizeof *sorted, by_count);
     for (size_t i = 0; i < n && i < k && sorted[i].count > 0; i++) {
-        json_t *item = json_object();
-        if (stg_facts_put(item, "name", stg_facts_string(stg_strings_get(names, sorted[i].id))) != STG_OK ||
-            stg_facts_put(item, "count", json_integer((json_int_t)sorted[i].count)) != STG_OK ||
-            json_array_append_new(array, item) != 0) {
+        if (!add_counted(array, stg_strings_get(names, sorted[i].id), sorted[i].count)) {
             json_decref(array);
             array = NULL;
             break;
