@@ -177,7 +177,7 @@ enum stg_status stg_info_trace(json_t *facts, const char *path, const char *form
     STG_TRY(stg_mem_zeroed(&t.pids.bits, MAX_ID / 8, 1));
     STG_TRY(stg_mem_zeroed(&t.tids.bits, MAX_ID / 8, 1));
     STG_TRY(stg_import_open(&source, path, format));
-    p = stg_cli_progress(cli, &progress, "read", "bytes", 0);
+    p = stg_cli_progress(cli, &progress, "read", "", 0);
     STG_TRY(read_all(&t, source, p));
     STG_TRY(put_facts(facts, &t, source));
 out:
