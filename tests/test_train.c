@@ -74,11 +74,14 @@ struct fixture {
     struct stg_vocab vocab;
     struct stg_recipe recipe;
     char dir[64], checkpoint[96], log[96];
+    const char *kind; /* of new models */
+    enum stg_optimizer_kind optimizer;
 };
 
 static int setup(void **state)
 {
     struct fixture *x = calloc(1, sizeof *x);
+    x->kind = "lstm";
     x->train_data = fake_new(1);
     x->valid_data = fake_new(2);
     x->train = (struct stg_corpus){.n = N_SEQUENCES, .context = x->train_data, .get = fake_get};
@@ -130,7 +133,7 @@ static struct stg_model *new_model(const struct fixture *x)
     struct stg_model_settings s;
     struct stg_model *m = NULL;
     stg_model_settings_default(&s);
-    s.kind = "lstm";
+    s.kind = x->kind;
     s.hidden = 16;
     s.layers = 1;
     s.dropout = 0.1;
@@ -146,6 +149,7 @@ static struct stg_train_settings settings_for(const struct fixture *x)
     s.batch_tokens = 150;
     s.eval_every = 7;
     s.rate = 0.01;
+    s.optimizer = x->optimizer;
     s.checkpoint = x->checkpoint;
     return s;
 }
@@ -287,6 +291,9 @@ static void test_resume(void **state)
     resume_from(x, 56, STG_SCHEDULE_INVERSE_SQRT, 8, NULL);
     assert_int_equal(stg_pool_new(&pool, 3), STG_OK);
     resume_from(x, 21, STG_SCHEDULE_PLATEAU, 0, pool);
+    x->kind = "longformer";
+    x->optimizer = STG_OPTIMIZER_RANGER; /* between two of Lookahead's steps */
+    resume_from(x, 28, STG_SCHEDULE_INVERSE_SQRT, 0, pool);
     stg_pool_free(pool);
 }
 

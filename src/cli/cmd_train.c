@@ -71,6 +71,7 @@ static enum stg_status model_settings(struct stg_model_settings *s, const struct
     if (o->dropout >= 0) {
         s->dropout = o->dropout;
     }
+    s->precision = o->precision;
     s->heads = o->heads;
     s->ff = o->ff;
     s->activation = o->activation;

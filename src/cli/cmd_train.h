@@ -11,7 +11,7 @@
 struct stg_train_options {
     bool json, resume, recompute;
     const char *out, *model, *preset, *fields, *smoothing, *schedule, *log, *checkpoint, *activation, *norm, *window, *dilation,
-        *optimizer;
+        *optimizer, *precision;
     struct stg_list valid, calibrate;
     uint32_t ngram_order, hidden, layers, heads, ff, n_global, batch, batch_tokens, warm_up, eval_every, patience, stop_after;
     uint64_t seed, updates;

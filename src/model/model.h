@@ -43,6 +43,7 @@ struct stg_model_settings {
     const char *smoothing;     /* ngram: "kneser-ney" (default) or "paper" */
     uint32_t layers, hidden;   /* neural; 0 = default */
     double dropout;            /* neural; < 0 = default */
+    const char *precision;     /* neural: "f32" (default) or "bf16", of the products' operands; NULL = default */
     uint32_t heads, ff;        /* attention nets: heads, width inside the feed-forward sublayer; 0 = default */
     const char *activation;    /* attention nets: "relu", "gelu", "swiglu"; NULL = default */
     const char *norm;          /* attention nets: "post", "pre", "none"; NULL = default */

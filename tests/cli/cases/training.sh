@@ -81,3 +81,29 @@ case_resume_refused() {
     refused 'finish it with' "$strange" score whole test.data
     absent a.model
 }
+
+# Every kind of net and option learns, is scored, and goes on from its checkpoint to the same bits.
+case_attention_nets_train() {
+    data_sets
+    i=0
+    for options in 'transformer' 'transformer --norm none --activation relu --optimizer adamw' 'transformer --norm post --precision bf16' \
+        'longformer --window 4,8 --dilation 1,2 --global 2 --optimizer ranger --recompute' 'longformer --preset paper --warm-up 5'; do
+        case $options in *paper*) width= ;; *) width='--hidden 16 --ff 24' ;; esac
+        # shellcheck disable=SC2086 # lists of options
+        train() {
+            "$strange" -q train --model $options $width --rate 0.01 --batch-tokens 512 --eval-every 5 --stop-after 0 --threads 1 \
+                --valid valid.data "$@" train.data
+        }
+        train --updates 20 --warm-up 5 -o a.model --log a.log
+        first=$(sed -n '1s/.*"valid_loss": \([0-9.]*\).*/\1/p' a.log)
+        last=$(sed -n '$s/.*"valid_loss": \([0-9.]*\).*/\1/p' a.log)
+        awk -v a="$first" -v b="$last" 'BEGIN { exit !(b < a - 0.1) }' || no "$options: the loss went from $first to $last"
+        grep -q '"gradient_norm": [0-9]' a.log
+        status 0 "$strange" score --alpha 0.0001 a.model test.data
+        "$strange" info a.model | grep -q "^model  *${options%% *}\$"
+        i=$((i + 1))
+    done
+    [ $i = 5 ]
+    refused '3 values for 2 layers' "$strange" train --model longformer --window 1,2,3 -o a.model train.data
+    refused '5 heads do not divide' "$strange" train --model transformer --hidden 16 --heads 5 --valid valid.data -o a.model train.data
+}
