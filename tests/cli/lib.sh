@@ -78,3 +78,15 @@ kill_when() {
     got=0
     wait "$1" || got=$?
 }
+
+# ready PID: waits until it is the program, with its signal handlers in place (or gone, or 20 s are over).
+ready() {
+    tries=0
+    while kill -0 "$1" 2>/dev/null && [ $tries -lt 2000 ]; do
+        case $(cat "/proc/$1/comm" 2>/dev/null) in
+            strange) ! grep -q '^SigCgt:[[:space:]]*0*[1-9a-f]' "/proc/$1/status" 2>/dev/null || return 0 ;;
+        esac
+        tries=$((tries + 1))
+        sleep 0.01
+    done
+}

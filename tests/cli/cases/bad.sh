@@ -123,6 +123,7 @@ case_kill_while_preparing() {
     for signal in INT TERM KILL; do
         "$strange" -q prepare --cut accept -o long.data long.txt 2>err &
         pid=$!
+        ready $pid
         sleep 0.05
         kill_when $pid $signal /
         [ "$got" != 0 ] || { rm -f long.data; continue; } # it was faster
@@ -130,4 +131,19 @@ case_kill_while_preparing() {
         [ "$signal" = KILL ] || { [ "$got" = 2 ] || no "exit status $got after $signal"; [ "$(wc -l <err)" = 1 ]; nothing_but long.txt; }
         rm -f long.data.tmp-*
     done
+}
+
+# What people give instead of a trace is named, with what makes a trace of it.
+case_not_yet_a_trace() {
+    strace_text 50 >t.txt
+    gzip -k t.txt
+    refused 'compressed (gzip): unpack it first' "$strange" info t.txt.gz
+    tar -cf t.tar t.txt
+    refused 'a tar archive: unpack it first' "$strange" prepare -o x.data t.tar
+    printf '\050\265\057\375xxxxxxxx' >t.zst
+    refused 'compressed (zstd): unpack it first' "$strange" prepare -o x.data t.zst
+    printf 'PERFILE2xxxxxxxxxxxxxxxx' >perf.data
+    refused 'perf script' "$strange" prepare -o x.data perf.data
+    refused 'not a trace of a known format' "$strange" info "$here/run.sh"
+    nothing_but t.txt t.txt.gz t.tar t.zst perf.data
 }
