@@ -3,6 +3,7 @@
 #define STG_TESTS_COMPUTE_SUPPORT_H
 
 #include "base/rng.h"
+#include "compute/kernels.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -12,6 +13,15 @@
 #include <cmocka.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+/* Runs check(plain, variant) for every variant. */
+static inline void each_variant(void (*check)(const struct stg_kernels *plain, const struct stg_kernels *k))
+{
+    const struct stg_kernels *const *all = stg_kernels_all();
+    for (size_t i = 0; all[i] != NULL; i++) {
+        check(all[0], all[i]);
+    }
+}
 
 /* size bytes whose end is the end of a page, with an inaccessible page behind: one element too many is a fault. */
 struct tail {

@@ -224,7 +224,7 @@ static void check_variant(const struct stg_kernels *plain, const struct stg_kern
     problem_fini(&y);
 }
 
-static void each_variant(const struct stg_attention *a, double scale)
+static void every_variant(const struct stg_attention *a, double scale)
 {
     const struct stg_kernels *const *all = stg_kernels_all();
     for (size_t i = 0; all[i] != NULL; i++) {
@@ -240,9 +240,9 @@ static void full_attention(void **state)
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
         for (size_t j = 0; j < 3; j++) {
             const size_t T = lengths[i];
-            each_variant(&(struct stg_attention)SHAPE(T, 0, 1 + j, dims[(i + j * 5) % 11], 0, 1, 0), 1);
-            each_variant(&(struct stg_attention)SHAPE(T, T / 2, 1, dims[(i + j * 3) % 11], 0, 1, 0), 1);
-            each_variant(&(struct stg_attention)SHAPE(T, T - 1, 1, 42, 0, 1, 0), 1);
+            every_variant(&(struct stg_attention)SHAPE(T, 0, 1 + j, dims[(i + j * 5) % 11], 0, 1, 0), 1);
+            every_variant(&(struct stg_attention)SHAPE(T, T / 2, 1, dims[(i + j * 3) % 11], 0, 1, 0), 1);
+            every_variant(&(struct stg_attention)SHAPE(T, T - 1, 1, 42, 0, 1, 0), 1);
         }
     }
 }
@@ -258,9 +258,9 @@ static void banded_attention(void **state)
             const size_t T = lengths[i];
             const size_t n_global = globals[(i + j) % 5];
             const size_t first = (i + j) % 3 == 0 ? T / 3 : 0;
-            each_variant(&(struct stg_attention)SHAPE(T, 0, 1, 42, windows[j], 1, 0), 1);
-            each_variant(&(struct stg_attention)SHAPE(T, first, 2, 9 + j, windows[j], 1, n_global), 1);
-            each_variant(&(struct stg_attention)SHAPE(T, first, 1, 20 - i, windows[j], 1 + j % 4, n_global), 1);
+            every_variant(&(struct stg_attention)SHAPE(T, 0, 1, 42, windows[j], 1, 0), 1);
+            every_variant(&(struct stg_attention)SHAPE(T, first, 2, 9 + j, windows[j], 1, n_global), 1);
+            every_variant(&(struct stg_attention)SHAPE(T, first, 1, 20 - i, windows[j], 1 + j % 4, n_global), 1);
         }
     }
 }
@@ -274,9 +274,9 @@ static void rounded_attention(void **state)
         for (size_t j = 0; j < sizeof dims / sizeof dims[0]; j++) {
             const size_t T = lengths[i];
             const size_t first = (i + j) % 3 == 0 ? T / 2 : 0;
-            each_variant(&(struct stg_attention)BF16_SHAPE(T, first, 1 + j % 2, dims[j], 0, 1, 0), 1);
-            each_variant(&(struct stg_attention)BF16_SHAPE(T, first, 1, dims[j], 1 + i * 5, 1, j % 3), 1);
-            each_variant(&(struct stg_attention)BF16_SHAPE(T, first, 1, dims[j], 1 + i * 3, 1 + j % 4, i % 7), 1);
+            every_variant(&(struct stg_attention)BF16_SHAPE(T, first, 1 + j % 2, dims[j], 0, 1, 0), 1);
+            every_variant(&(struct stg_attention)BF16_SHAPE(T, first, 1, dims[j], 1 + i * 5, 1, j % 3), 1);
+            every_variant(&(struct stg_attention)BF16_SHAPE(T, first, 1, dims[j], 1 + i * 3, 1 + j % 4, i % 7), 1);
         }
     }
 }
@@ -286,8 +286,8 @@ static void extreme_scores(void **state)
     static const double scales[] = {0, 1e-42, 1e-20, 1e-3, 10, 50};
     (void)state;
     for (size_t i = 0; i < sizeof scales / sizeof scales[0]; i++) {
-        each_variant(&(struct stg_attention)SHAPE(70, 0, 2, 42, 0, 1, 0), scales[i]);
-        each_variant(&(struct stg_attention)SHAPE(70, 0, 1, 16, 5, 2, 3), scales[i]);
+        every_variant(&(struct stg_attention)SHAPE(70, 0, 2, 42, 0, 1, 0), scales[i]);
+        every_variant(&(struct stg_attention)SHAPE(70, 0, 1, 16, 5, 2, 3), scales[i]);
     }
 }
 

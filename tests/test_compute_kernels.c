@@ -2,15 +2,9 @@
 #include "compute/kernels.h"
 
 #include "base/memory.h"
-#include "base/rng.h"
+#include "compute_support.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 #include <float.h>
-#include <math.h>
 #include <string.h>
 
 enum { MAX = 8192, GUARD = 12345 };
@@ -42,13 +36,6 @@ static int teardown(void **state)
     return 0;
 }
 
-static void fill(float *to, size_t n, double scale)
-{
-    for (size_t i = 0; i < n; i++) {
-        to[i] = (float)(stg_rng_normal(&rng) * scale);
-    }
-}
-
 /* The same bytes for both, with a guard after them. */
 static void both(size_t k, const float *from, size_t n)
 {
@@ -68,15 +55,6 @@ static void same(const struct stg_kernels *k, const char *what, size_t array, si
     }
     if (x[array][n] != (float)GUARD || y[array][n] != (float)GUARD) {
         fail_msg("%s: %s: wrote behind %zu elements", k->name, what, n);
-    }
-}
-
-/* Runs check(plain, variant) for every variant. */
-static void each_variant(void (*check)(const struct stg_kernels *plain, const struct stg_kernels *k))
-{
-    const struct stg_kernels *const *all = stg_kernels_all();
-    for (size_t i = 0; all[i] != NULL; i++) {
-        check(all[0], all[i]);
     }
 }
 
@@ -102,9 +80,9 @@ static void check_product(const struct stg_kernels *plain, const struct stg_kern
     float *packed[2] = {NULL, NULL};
     const struct stg_kernels *const variant[2] = {plain, k};
     assert_true(rows * ldw <= MAX && B * ldx <= MAX && B * ld_out < MAX);
-    fill(a, rows * ldw, 1);
-    fill(b, B * ldx, 1);
-    fill(c, B * ld_out, 1);
+    fill_normal(&rng, a, rows * ldw, 1);
+    fill_normal(&rng, b, B * ldx, 1);
+    fill_normal(&rng, c, B * ld_out, 1);
     for (int accumulate = 0; accumulate < 2; accumulate++) {
         both(0, c, B * ld_out);
         for (size_t i = 0; i < 2; i++) {
@@ -140,9 +118,9 @@ static void products(void **state)
 static void check_gates_of(const struct stg_kernels *plain, const struct stg_kernels *k, size_t B, size_t H, double scale)
 {
     const size_t n = B * H;
-    fill(a, 4 * n, scale);
-    fill(b, 4 * H, 1);
-    fill(c, n, 1);
+    fill_normal(&rng, a, 4 * n, scale);
+    fill_normal(&rng, b, 4 * H, 1);
+    fill_normal(&rng, c, n, 1);
     both(0, a, 4 * n);
     both(1, c, n);
     both(2, c, n);
@@ -153,8 +131,8 @@ static void check_gates_of(const struct stg_kernels *plain, const struct stg_ker
     same(k, "gates_forward: c", 2, n, 2e-6, 1e-6);
     both(0, x[0], 4 * n); /* backward from the plain activations, so that only its own differences show */
     memcpy(d, x[2], n * sizeof(float));
-    fill(a, n, 1);
-    fill(b, n, 1);
+    fill_normal(&rng, a, n, 1);
+    fill_normal(&rng, b, n, 1);
     both(3, a, n);
     plain->gates_backward(x[0], x[3], a, b, d, c, B, H);
     k->gates_backward(y[0], y[3], a, b, d, c, B, H);
@@ -185,7 +163,7 @@ static void check_loss(const struct stg_kernels *plain, const struct stg_kernels
     float loss[2];
     float objective[2];
     const size_t target = (size_t)stg_rng_below(&rng, V);
-    fill(a, V, scale);
+    fill_normal(&rng, a, V, scale);
     both(0, a, V);
     both(1, a, V);
     plain->cross_entropy(x[0], &loss[0], &objective[0], V, target, smoothing, 0.25f);
@@ -251,7 +229,7 @@ static void check_dropout_masks_are_identical(const struct stg_kernels *plain, c
         const float p = rates[i % 4];
         const uint64_t key = stg_rng_next(&rng);
         size_t n_dropped = 0;
-        fill(a, n, 1);
+        fill_normal(&rng, a, n, 1);
         both(0, a, n);
         plain->dropout(x[0], x[0], n, key, p); /* in place */
         k->dropout(y[0], a, n, key, p);
@@ -276,8 +254,8 @@ static void check_sums(const struct stg_kernels *plain, const struct stg_kernels
     static const size_t sizes[] = {1, 5, 8, 17, 31, 95, 256, 1023, 6000};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         const size_t n = sizes[i];
-        fill(a, n, 1);
-        fill(b, n, 1);
+        fill_normal(&rng, a, n, 1);
+        fill_normal(&rng, b, n, 1);
         both(0, b, n);
         plain->add(x[0], a, n);
         k->add(y[0], a, n);
@@ -285,7 +263,7 @@ static void check_sums(const struct stg_kernels *plain, const struct stg_kernels
         const double expected = plain->square_sum(a, n);
         assert_true(fabs(k->square_sum(a, n) - expected) <= 1e-5 * expected);
         if (n < 256) {
-            fill(a, 9 * (n + 2), 1);
+            fill_normal(&rng, a, 9 * (n + 2), 1);
             both(0, b, n);
             plain->column_sums(x[0], a, n + 2, 9, n);
             k->column_sums(y[0], a, n + 2, 9, n);
@@ -306,12 +284,12 @@ static void check_adam_steps(const struct stg_kernels *plain, const struct stg_k
     static const double scales[] = {0, 1e-42, 1e-20, 1e-3, 1, 1e10};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0] * 6; i++) {
         const size_t n = sizes[i / 6];
-        fill(a, n, scales[i % 6]);
-        fill(b, n, 1);
+        fill_normal(&rng, a, n, scales[i % 6]);
+        fill_normal(&rng, b, n, 1);
         both(0, b, n);
-        fill(b, n, 1e-3);
+        fill_normal(&rng, b, n, 1e-3);
         both(1, b, n);
-        fill(b, n, 1e-2);
+        fill_normal(&rng, b, n, 1e-2);
         for (size_t j = 0; j < n; j++) {
             b[j] *= b[j];
         }
@@ -339,9 +317,9 @@ static void large_products(void **state)
         const int ta = i & 1;
         const int tb = i >> 1 & 1;
         const float beta = i >> 2 ? 1.0f : 0.0f;
-        fill(a, LD * LD, 1);
-        fill(b, LD * LD, 1);
-        fill(c, M * LD, 1);
+        fill_normal(&rng, a, LD * LD, 1);
+        fill_normal(&rng, b, LD * LD, 1);
+        fill_normal(&rng, c, M * LD, 1);
         memcpy(x[0], c, M * LD * sizeof(float));
         stg_gemm(ta, tb, M, N, K, a, LD, b, LD, beta, x[0], LD);
         for (size_t m = 0; m < M; m++) {

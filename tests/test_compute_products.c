@@ -9,14 +9,6 @@
 
 static struct stg_rng rng;
 
-static void each_variant(void (*check)(const struct stg_kernels *plain, const struct stg_kernels *k))
-{
-    const struct stg_kernels *const *all = stg_kernels_all();
-    for (size_t i = 0; all[i] != NULL; i++) {
-        check(all[0], all[i]);
-    }
-}
-
 /* B rows of x (B,K) by w (K,N), or by w (N,K) transposed; strides wider than rows. */
 static void check_product(const struct stg_kernels *plain, const struct stg_kernels *k, size_t B, size_t K, size_t N, int transposed)
 {

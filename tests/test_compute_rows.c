@@ -36,14 +36,6 @@ static void release(struct arrays *s)
     }
 }
 
-static void each_variant(void (*check)(const struct stg_kernels *plain, const struct stg_kernels *k))
-{
-    const struct stg_kernels *const *all = stg_kernels_all();
-    for (size_t i = 0; all[i] != NULL; i++) {
-        check(all[0], all[i]);
-    }
-}
-
 static void check_layer_norm(const struct stg_kernels *plain, const struct stg_kernels *k, size_t N, size_t C, double scale)
 {
     struct arrays s = {.n = 0};
