@@ -2,7 +2,7 @@
  * model is the same one, settings that cannot be are refused. */
 #include "base/memory.h"
 #include "base/rng.h"
-#include "model/model.h"
+#include "model/ensemble.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -129,12 +129,13 @@ static struct stg_model_settings settings_of(size_t k)
     return s;
 }
 
-static struct stg_model *fitted(struct data *d, size_t k)
+static struct stg_model *fitted(struct data *d, size_t k, uint64_t seed)
 {
     const struct stg_corpus corpus = {1, d, get};
-    const struct stg_model_settings s = settings_of(k);
+    struct stg_model_settings s = settings_of(k);
     struct stg_recipe recipe;
     struct stg_model *m = NULL;
+    s.seed = seed;
     stg_recipe_default(&recipe);
     must(stg_model_new(&m, &s, &recipe, &d->vocab));
     must(m->ops->fit(m, &corpus, NULL, NULL));
@@ -152,33 +153,87 @@ static void score(const struct stg_model *m, const struct data *d, float out[SCO
     m->ops->run_free(run);
 }
 
+/* An ensemble of three, with seeds 1, 2, 3. */
+static struct stg_model *ensemble_of(struct data *d, size_t k)
+{
+    struct stg_model *members[3];
+    struct stg_model *m = NULL;
+    for (size_t i = 0; i < 3; i++) {
+        members[i] = fitted(d, k, i + 1);
+    }
+    must(stg_ensemble_new(&m, members, 3));
+    assert_null(members[0]);
+    return m;
+}
+
+static void check_stream(const struct stg_model *m, const struct data *d)
+{
+    const struct stg_walk walk = walk_of(d);
+    const size_t V = stg_symbols_count(m->symbols);
+    struct stg_model_run *run = NULL;
+    struct stg_model_state *stream = NULL;
+    float batch[SCORED];
+    float *log_p = NULL;
+    must(stg_mem_zeroed(&log_p, V, sizeof *log_p));
+    score(m, d, batch);
+    must(m->ops->run_new(m, &run));
+    must(m->ops->state_new(m, &stream));
+    for (int again = 0; again < 2; again++) { /* the second time after a reset */
+        for (ptrdiff_t i = -1; i <= LENGTH; i++) {
+            struct stg_model_token token;
+            float surprisal = 0;
+            stg_walk_token(&walk, i, &token);
+            must(m->ops->predict(m, run, stream, log_p));
+            must(m->ops->step(m, run, &stream, &token, 1, &surprisal));
+            if (i >= CONTEXT && fabs((double)(surprisal - batch[i - CONTEXT])) > 1e-4) {
+                fail_msg("%s: event %td: %g in the stream, %g in the batch", m->ops->kind, i, (double)surprisal,
+                         (double)batch[i - CONTEXT]);
+            }
+            if (i == LENGTH) {
+                assert_true(fabs((double)(surprisal + log_p[STG_TOKEN_END])) < 1e-6);
+            }
+        }
+        m->ops->state_reset(m, stream);
+    }
+    stg_mem_free(log_p);
+    m->ops->state_free(stream);
+    m->ops->run_free(run);
+}
+
 static void streams_and_batches_agree(void **state)
 {
     struct data *d = *state;
-    const struct stg_walk walk = walk_of(d);
     for (size_t k = 0; k < N_KINDS; k++) {
-        struct stg_model *m = fitted(d, k);
-        struct stg_model_run *run = NULL;
-        struct stg_model_state *stream = NULL;
-        float batch[SCORED];
-        score(m, d, batch);
-        must(m->ops->run_new(m, &run));
-        must(m->ops->state_new(m, &stream));
-        for (int again = 0; again < 2; again++) { /* the second time after a reset */
-            for (ptrdiff_t i = -1; i <= LENGTH; i++) {
-                struct stg_model_token token;
-                float surprisal = 0;
-                stg_walk_token(&walk, i, &token);
-                must(m->ops->step(m, run, &stream, &token, 1, &surprisal));
-                if (i >= CONTEXT && fabs((double)(surprisal - batch[i - CONTEXT])) > 1e-4) {
-                    fail_msg("%s %zu: event %td: %g in the stream, %g in the batch", kinds[k].kind, k, i, (double)surprisal,
-                             (double)batch[i - CONTEXT]);
-                }
+        struct stg_model *m = fitted(d, k, 1);
+        check_stream(m, d);
+        stg_model_free(m);
+        m = ensemble_of(d, k);
+        check_stream(m, d);
+        stg_model_free(m);
+    }
+}
+
+/* What an ensemble says is the mean of what its members say, and they differ. */
+static void an_ensemble_is_the_mean_of_its_members(void **state)
+{
+    struct data *d = *state;
+    for (size_t k = 0; k < N_KINDS; k++) {
+        float mean[SCORED] = {0};
+        float one[SCORED];
+        for (size_t i = 0; i < 3; i++) {
+            struct stg_model *m = fitted(d, k, i + 1);
+            score(m, d, one);
+            stg_model_free(m);
+            for (size_t t = 0; t < SCORED; t++) {
+                mean[t] += one[t] / 3.0f;
             }
-            m->ops->state_reset(m, stream);
         }
-        m->ops->state_free(stream);
-        m->ops->run_free(run);
+        assert_true(fabs((double)(mean[5] - one[5])) > 1e-3);
+        struct stg_model *m = ensemble_of(d, k);
+        score(m, d, one);
+        for (size_t t = 0; t < SCORED; t++) {
+            assert_true(fabs((double)(mean[t] - one[t])) < 1e-5);
+        }
         stg_model_free(m);
     }
 }
@@ -189,7 +244,7 @@ static void the_future_changes_nothing_before_it(void **state)
     enum { CUT = 30 };
     for (size_t k = 0; k < N_KINDS; k++) {
         struct data changed = *d;
-        struct stg_model *m = fitted(d, k);
+        struct stg_model *m = fitted(d, k, 1);
         float before[SCORED];
         float after[SCORED];
         for (size_t i = CUT; i < LENGTH; i++) {
@@ -209,8 +264,8 @@ static void a_saved_model_is_the_same(void **state)
     struct data *d = *state;
     char path[64];
     snprintf(path, sizeof path, "/tmp/strange-neural-%ld", (long)getpid());
-    for (size_t k = 0; k < N_KINDS; k++) {
-        struct stg_model *m = fitted(d, k);
+    for (size_t k = 0; k < 2 * N_KINDS; k++) { /* each alone, then as an ensemble */
+        struct stg_model *m = k < N_KINDS ? fitted(d, k, 1) : ensemble_of(d, k - N_KINDS);
         struct stg_model *loaded = NULL;
         float before[SCORED];
         float after[SCORED];
@@ -219,7 +274,7 @@ static void a_saved_model_is_the_same(void **state)
         score(m, d, before);
         score(loaded, d, after);
         assert_memory_equal(before, after, sizeof before);
-        assert_string_equal(loaded->ops->kind, kinds[k].kind);
+        assert_string_equal(loaded->ops->kind, k < N_KINDS ? kinds[k].kind : "ensemble");
         assert_int_equal(loaded->max_walk, m->max_walk);
         json_t *a = m->ops->describe(m);
         json_t *b = loaded->ops->describe(loaded);
@@ -253,6 +308,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(streams_and_batches_agree),
+        cmocka_unit_test(an_ensemble_is_the_mean_of_its_members),
         cmocka_unit_test(the_future_changes_nothing_before_it),
         cmocka_unit_test(a_saved_model_is_the_same),
         cmocka_unit_test(impossible_settings_are_refused),

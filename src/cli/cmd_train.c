@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
+#include "model/ensemble.h"
 #include "train/train.h"
 
 #include <math.h>
@@ -30,6 +31,9 @@ struct job {
     struct stg_train_settings settings;
     struct stg_train_result result;
     char *checkpoint; /* owned; NULL for counted models */
+    struct stg_model_settings model_settings;
+    struct stg_model **members; /* (o->ensemble) of the ensemble, while they are trained; owned */
+    json_t *member_results;     /* array; owned; NULL without an ensemble */
 };
 
 static enum stg_status parse_fields(const char *text, unsigned *fields)
@@ -190,7 +194,7 @@ static enum stg_status name_checkpoint(struct job *j)
         STG_TRY(stg_buffer_printf(&name, "%s.checkpoint", j->o->out));
     }
     STG_TRY(stg_mem_strdup(&j->checkpoint, name.data));
-    if (j->o->resume && access(j->checkpoint, F_OK) != 0) {
+    if (j->o->resume && j->o->ensemble <= 1 && access(j->checkpoint, F_OK) != 0) {
         status = stg_fail(STG_ERR_USAGE, "--resume: there is no checkpoint %s: train without it", j->checkpoint);
     }
     j->settings.checkpoint = j->checkpoint;
@@ -199,7 +203,7 @@ out:
     return status;
 }
 
-static enum stg_status fit(struct job *j)
+static enum stg_status fit(struct job *j, bool resume)
 {
     struct stg_corpus train, valid;
     struct stg_corpora *from = j->valid.n > 0 ? &j->valid : &j->held;
@@ -208,7 +212,7 @@ static enum stg_status fit(struct job *j)
     stg_corpora_corpus(from, &valid);
     const struct stg_corpus *use = valid.n > 0 ? &valid : NULL;
     j->settings.progress = stg_cli_progress(j->cli, &progress, "train", "tokens", 0);
-    const enum stg_status status = j->o->resume
+    const enum stg_status status = resume
                                        ? stg_train_resume(&j->model, &train, use, &j->settings, j->pool, &j->result)
                                        : stg_train(j->model, &train, use, &j->settings, j->pool, &j->result);
     stg_progress_finish(j->settings.progress);
@@ -297,6 +301,97 @@ static enum stg_status put_thresholds(json_t *record, const struct stg_model *m)
     return STG_OK;
 }
 
+/* Where a finished member waits for the others, so that --resume need not train it again. */
+static enum stg_status member_path(const struct job *j, size_t i, char **path)
+{
+    enum stg_status status = STG_OK;
+    struct stg_buffer name = STG_BUFFER_INIT;
+    STG_TRY(stg_buffer_printf(&name, "%s.member-%zu", j->o->out, i));
+    STG_TRY(stg_mem_strdup(path, name.data));
+out:
+    stg_buffer_fini(&name);
+    return status;
+}
+
+/* Trains member i, or takes it from where it waits. Its results are in its record. */
+static enum stg_status fit_member(struct job *j, size_t i, const char *path)
+{
+    j->settings.seed = j->model_settings.seed = j->o->seed + i;
+    if (j->o->resume && access(path, F_OK) == 0) {
+        return stg_model_open(&j->members[i], path);
+    }
+    const bool resume = j->o->resume && access(j->checkpoint, F_OK) == 0;
+    if (!resume) {
+        STG_RETURN_IF_FAILED(stg_model_new(&j->model, &j->model_settings, stg_dataset_recipe(j->train.sets[0]),
+                                           stg_dataset_vocab(j->train.sets[0])));
+    }
+    stg_log(STG_LOG_INFO, "member %zu of %u", i + 1, j->o->ensemble);
+    STG_RETURN_IF_FAILED(fit(j, resume));
+    STG_RETURN_IF_FAILED(put_result(j->model->record, &j->result));
+    STG_RETURN_IF_FAILED(stg_model_save(j->model, path));
+    unlink(j->checkpoint);
+    j->members[i] = j->model;
+    j->model = NULL;
+    return STG_OK;
+}
+
+static double number_of(const json_t *results, size_t i, const char *key)
+{
+    const json_t *value = json_object_get(json_array_get(results, i), key);
+    return json_is_number(value) ? json_number_value(value) : (double)NAN;
+}
+
+/* The ensemble's surprisal is the mean of its members', so its loss is the mean of theirs; its accuracy is not. */
+static void sum_results(struct job *j)
+{
+    const json_t *results = j->member_results;
+    const double n = (double)json_array_size(results);
+    j->result = (struct stg_train_result){.stopped = "members", .valid_accuracy = (double)NAN};
+    for (size_t i = 0; i < json_array_size(results); i++) {
+        j->result.n_updates += (uint64_t)number_of(results, i, "updates");
+        j->result.n_tokens += (uint64_t)number_of(results, i, "tokens");
+        j->result.epochs += number_of(results, i, "epochs");
+        j->result.seconds += number_of(results, i, "seconds");
+        j->result.train_loss += number_of(results, i, "train_loss") / n;
+        j->result.valid_loss += number_of(results, i, "valid_loss") / n;
+    }
+}
+
+static enum stg_status fit_ensemble(struct job *j)
+{
+    enum stg_status status = STG_OK;
+    char *path = NULL;
+    j->member_results = json_array();
+    STG_TRY(stg_mem_zeroed(&j->members, j->o->ensemble, sizeof *j->members));
+    for (size_t i = 0; i < j->o->ensemble; i++) {
+        stg_mem_free(path);
+        path = NULL;
+        STG_TRY(member_path(j, i, &path));
+        STG_TRY(fit_member(j, i, path));
+        if (json_array_append(j->member_results, json_object_get(j->members[i]->record, "result")) != 0) {
+            status = stg_fail(STG_ERR_INPUT, "%s: has no results: remove it and train again", path);
+            goto out;
+        }
+    }
+    sum_results(j);
+    STG_TRY(stg_ensemble_new(&j->model, j->members, j->o->ensemble));
+out:
+    stg_mem_free(path);
+    return status;
+}
+
+/* Once the ensemble is written. */
+static enum stg_status remove_members(const struct job *j)
+{
+    for (size_t i = 0; i < j->o->ensemble; i++) {
+        char *path = NULL;
+        STG_RETURN_IF_FAILED(member_path(j, i, &path));
+        unlink(path);
+        stg_mem_free(path);
+    }
+    return STG_OK;
+}
+
 static enum stg_status write_record(struct job *j)
 {
     char date[21];
@@ -317,6 +412,9 @@ static enum stg_status write_record(struct job *j)
                                   : j->valid.n > 0   ? &j->valid
                                                      : &j->held));
     STG_RETURN_IF_FAILED(put_result(m->record, &j->result));
+    if (j->member_results != NULL) {
+        STG_RETURN_IF_FAILED(stg_facts_put(m->record, "members", json_incref(j->member_results)));
+    }
     return put_thresholds(m->record, m);
 }
 
@@ -358,26 +456,32 @@ static enum stg_status check_output(const char *path)
 
 static enum stg_status run_job(struct job *j, const struct stg_list *paths)
 {
-    struct stg_model_settings settings;
-    STG_RETURN_IF_FAILED(model_settings(&settings, j->o));
+    const bool ensemble = j->o->ensemble > 1;
+    STG_RETURN_IF_FAILED(model_settings(&j->model_settings, j->o));
     train_settings(&j->settings, j->o);
     STG_RETURN_IF_FAILED(check_output(j->o->out));
     STG_RETURN_IF_FAILED(open_data(j, paths));
     STG_RETURN_IF_FAILED(
-        stg_model_new(&j->model, &settings, stg_dataset_recipe(j->train.sets[0]), stg_dataset_vocab(j->train.sets[0])));
+        stg_model_new(&j->model, &j->model_settings, stg_dataset_recipe(j->train.sets[0]), stg_dataset_vocab(j->train.sets[0])));
+    if (ensemble && j->model->ops->gradient == NULL) {
+        return stg_fail(STG_ERR_USAGE, "--ensemble: %s has nothing random to train several of: leave it out", j->o->model);
+    }
     STG_RETURN_IF_FAILED(name_checkpoint(j));
     STG_RETURN_IF_FAILED(hold_out(j));
     STG_RETURN_IF_FAILED(stg_pool_new(&j->pool, j->cli->threads));
-    if (j->o->resume) {
-        stg_model_free(j->model); /* the checkpoint's takes its place */
+    if (j->o->resume || ensemble) {
+        stg_model_free(j->model); /* the checkpoint's takes its place, or the members' */
         j->model = NULL;
     }
-    STG_RETURN_IF_FAILED(fit(j));
+    STG_RETURN_IF_FAILED(ensemble ? fit_ensemble(j) : fit(j, j->o->resume));
     STG_RETURN_IF_FAILED(calibrate(j));
     STG_RETURN_IF_FAILED(write_record(j));
     STG_RETURN_IF_FAILED(stg_model_save(j->model, j->o->out));
     if (j->checkpoint != NULL) {
         unlink(j->checkpoint);
+    }
+    if (ensemble) {
+        STG_RETURN_IF_FAILED(remove_members(j));
     }
     say_result(j);
     return j->o->json ? print_record(j) : STG_OK;
@@ -392,6 +496,11 @@ enum stg_status stg_train_run(struct stg_cli *cli, void *options, int *exit_code
         return stg_fail(STG_ERR_USAGE, "-o MODEL is missing: say where to write the model");
     }
     const enum stg_status status = run_job(&j, &paths);
+    for (size_t i = 0; j.members != NULL && i < j.o->ensemble; i++) {
+        stg_model_free(j.members[i]);
+    }
+    stg_mem_free(j.members);
+    json_decref(j.member_results);
     stg_mem_free(j.checkpoint);
     stg_model_free(j.model);
     stg_pool_free(j.pool);

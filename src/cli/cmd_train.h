@@ -13,7 +13,7 @@ struct stg_train_options {
     const char *out, *model, *preset, *fields, *smoothing, *schedule, *log, *checkpoint, *activation, *norm, *window, *dilation,
         *optimizer, *precision;
     struct stg_list valid, calibrate;
-    uint32_t ngram_order, hidden, layers, heads, ff, n_global, batch, batch_tokens, warm_up, eval_every, patience, stop_after;
+    uint32_t ngram_order, ensemble, hidden, layers, heads, ff, n_global, batch, batch_tokens, warm_up, eval_every, patience, stop_after;
     uint64_t seed, updates;
     int64_t budget_ns;
     double dropout, rate, decay, label_smoothing, clip, epochs, hold_out;

@@ -82,6 +82,16 @@ static const struct stg_option options[] = {
      .fallback = "kneser-ney",
      .help = "ngram: modified Kneser-Ney, or the paper's maximum likelihood with 1/V for what was never seen"},
 
+    {.name = "ensemble",
+     .arg = "N",
+     .type = STG_OPTION_U32,
+     .offset = AT(ensemble),
+     .min = 1,
+     .max = 64,
+     .group = NETWORK,
+     .fallback = "1",
+     .help = "train N models one after the other, with seeds SEED, SEED + 1 …, each within the bounds below, and score by the mean of "
+             "their log-probabilities"},
     {.name = "budget",
      .arg = "TIME",
      .type = STG_OPTION_DURATION,

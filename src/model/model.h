@@ -135,7 +135,8 @@ struct stg_model {
 
 /* NULL-terminated list of kinds. Adding one = one file and one line. */
 extern const struct stg_model_ops *const stg_model_list[];
-extern const struct stg_model_ops stg_model_stide, stg_model_ngram, stg_model_lstm, stg_model_transformer, stg_model_longformer;
+extern const struct stg_model_ops stg_model_stide, stg_model_ngram, stg_model_lstm, stg_model_transformer, stg_model_longformer,
+    stg_model_ensemble;
 
 /* A new model for data of this recipe and vocabulary (both copied; the vocabulary is frozen in the model). */
 enum stg_status stg_model_new(struct stg_model **out, const struct stg_model_settings *s, const struct stg_recipe *recipe,

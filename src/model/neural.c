@@ -289,21 +289,32 @@ static enum stg_status save(const struct stg_model *m, struct stg_tensors_writer
 {
     const struct stg_neural *l = neural_of(m);
     STG_RETURN_IF_FAILED(stg_neural_save_config(l, w));
-    const struct stg_params *p = stg_net_params(l->net);
-    return stg_params_put(p, p->value, "", w);
+    return stg_neural_put(l, "", w);
+}
+
+enum stg_status stg_neural_put(const struct stg_neural *n, const char *prefix, struct stg_tensors_writer *w)
+{
+    const struct stg_params *p = stg_net_params(n->net);
+    return stg_params_put(p, p->value, prefix, w);
 }
 
 static enum stg_status load(struct stg_model **out, const struct stg_tensors *t, const struct stg_vocab *vocab,
                             const struct stg_symbols *symbols)
 {
+    return stg_neural_get(out, stg_tensors_meta(t, "model.kind"), "", t, vocab, symbols); /* the kind is there: it led here */
+}
+
+enum stg_status stg_neural_get(struct stg_model **out, const char *kind, const char *prefix, const struct stg_tensors *t,
+                               const struct stg_vocab *vocab, const struct stg_symbols *symbols)
+{
     enum stg_status status = STG_OK;
     struct stg_neural *l = NULL;
     *out = NULL;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&l, 1, sizeof *l));
-    STG_TRY(stg_neural_load_config(l, t));
+    STG_TRY(stg_neural_load_config(l, kind, t));
     stg_neural_size_fields(l, vocab, symbols);
     STG_TRY(stg_net_new(&l->net, stg_neural_net(l), &l->shape, false));
-    STG_TRY(stg_params_get(stg_net_params(l->net), stg_net_params(l->net)->value, "", t));
+    STG_TRY(stg_params_get(stg_net_params(l->net), stg_net_params(l->net)->value, prefix, t));
     STG_TRY(stg_net_updated(l->net));
 out:
     if (status != STG_OK) {
@@ -311,6 +322,7 @@ out:
         stg_mem_free(l);
         return status == STG_ERR_USAGE ? stg_context(STG_ERR_INPUT, "%s: header", stg_tensors_path(t)) : status;
     }
+    l->base.ops = stg_neural_ops(l);
     *out = &l->base;
     return STG_OK;
 }

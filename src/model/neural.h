@@ -31,9 +31,15 @@ enum stg_status stg_neural_configure(struct stg_neural *n, const struct stg_mode
 /* Sizes of the fields from vocabulary and symbols. */
 void stg_neural_size_fields(struct stg_neural *n, const struct stg_vocab *vocab, const struct stg_symbols *symbols);
 const struct stg_net_ops *stg_neural_net(const struct stg_neural *n);
+const struct stg_model_ops *stg_neural_ops(const struct stg_neural *n);
 /* The configuration in the file's metadata, under the kind's name. */
 enum stg_status stg_neural_save_config(const struct stg_neural *n, struct stg_tensors_writer *w) STG_MUST_USE;
-enum stg_status stg_neural_load_config(struct stg_neural *n, const struct stg_tensors *t) STG_MUST_USE;
+enum stg_status stg_neural_load_config(struct stg_neural *n, const char *kind, const struct stg_tensors *t) STG_MUST_USE;
+/* The parameters, their names after prefix. */
+enum stg_status stg_neural_put(const struct stg_neural *n, const char *prefix, struct stg_tensors_writer *w) STG_MUST_USE;
+/* A model of that kind from the file's configuration and those parameters. */
+enum stg_status stg_neural_get(struct stg_model **out, const char *kind, const char *prefix, const struct stg_tensors *t,
+                               const struct stg_vocab *vocab, const struct stg_symbols *symbols) STG_MUST_USE;
 /* A new object with the shape, for people. */
 json_t *stg_neural_describe(const struct stg_neural *n);
 

@@ -7,6 +7,7 @@
 
 struct stg_neural_kind {
     const char *name;
+    const struct stg_model_ops *ops;
     const struct stg_net_ops *net;
     bool attends;   /* has heads, a feed-forward width, windows */
     bool paper_cut; /* the paper's preset cuts walks at its 2,048 tokens */
@@ -18,10 +19,10 @@ struct stg_neural_kind {
 /* A Transformer sees its last 2,048 rows: as far as the published one was trained, and a stream's memory stays bounded. */
 enum { PAPER_MAX_WALK = 2048 };
 static const struct stg_neural_kind kinds[] = {
-    {.name = "lstm", .net = &stg_net_lstm, .layers = 2, .hidden = 128, .paper_hidden = 256, .dropout = 0.05, .paper_dropout = 0.05},
-    {.name = "transformer", .net = &stg_net_transformer, .attends = true, .paper_cut = true, .layers = 2, .hidden = 128,
+    {.name = "lstm", .ops = &stg_model_lstm, .net = &stg_net_lstm, .layers = 2, .hidden = 128, .paper_hidden = 256, .dropout = 0.05, .paper_dropout = 0.05},
+    {.name = "transformer", .ops = &stg_model_transformer, .net = &stg_net_transformer, .attends = true, .paper_cut = true, .layers = 2, .hidden = 128,
      .dropout = 0.01, .paper_dropout = 0.01, .window = PAPER_MAX_WALK},
-    {.name = "longformer", .net = &stg_net_transformer, .attends = true, .layers = 2, .hidden = 128, .dropout = 0.01,
+    {.name = "longformer", .ops = &stg_model_longformer, .net = &stg_net_transformer, .attends = true, .layers = 2, .hidden = 128, .dropout = 0.01,
      .paper_dropout = 0.01, .window = 32, .n_global = 1},
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
@@ -43,6 +44,11 @@ static const struct stg_neural_kind *find_kind(const char *name)
 const struct stg_net_ops *stg_neural_net(const struct stg_neural *n)
 {
     return n->kind->net;
+}
+
+const struct stg_model_ops *stg_neural_ops(const struct stg_neural *n)
+{
+    return n->kind->ops;
 }
 
 /* Index of name; N_NAMES when it is none of them. */
@@ -286,10 +292,9 @@ static bool read_config(struct stg_neural *n, json_t *config)
            (hidden > 0 || (hidden == 0 && paper && n->kind->attends)) && (!n->kind->attends || read_attention(&n->shape, config));
 }
 
-enum stg_status stg_neural_load_config(struct stg_neural *n, const struct stg_tensors *t)
+enum stg_status stg_neural_load_config(struct stg_neural *n, const char *kind, const struct stg_tensors *t)
 {
-    const char *name = stg_tensors_meta(t, "model.kind");
-    n->kind = name == NULL ? NULL : find_kind(name);
+    n->kind = find_kind(kind);
     const char *text = n->kind == NULL ? NULL : stg_tensors_meta(t, n->kind->name);
     json_t *config = text == NULL ? NULL : json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     const bool valid = config != NULL && read_config(n, config);

@@ -43,7 +43,7 @@ static enum stg_status declare_layer(struct stg_transformer *m, size_t l)
     struct stg_transformer_layer *layer = &m->layer[l];
     struct stg_params *p = &m->net.params;
     const size_t d = s->hidden;
-    char name[40];
+    char name[48];
     layer->ring = (s->window[l] - 1) * s->dilation[l] + 1;
     snprintf(name, sizeof name, "layer.%zu.qkv", l);
     STG_RETURN_IF_FAILED(stg_linear_declare(&layer->qkv, p, name, d, 3 * d));

@@ -115,3 +115,25 @@ case_attention_nets_train() {
     refused '3 values for 2 layers' "$strange" train --model longformer --window 1,2,3 -o a.model train.data
     refused '5 heads do not divide' "$strange" train --model transformer --hidden 16 --heads 5 --valid valid.data -o a.model train.data
 }
+
+# An ensemble goes on with the member that was interrupted, keeps those that are done, and leaves one file.
+case_ensemble_trains() {
+    data_sets
+    train() {
+        "$strange" -q train --model lstm --ensemble 3 --hidden 8 --layers 1 --rate 0.02 --batch-tokens 512 --eval-every 5 --stop-after 0 \
+            --threads 1 --valid valid.data "$@" train.data
+    }
+    train --updates 20 -o straight.model
+    absent straight.model.checkpoint straight.model.member-0 straight.model.member-2
+    status 0 "$strange" score --alpha 0.0001 straight.model test.data
+    status 0 "$strange" explain straight.model odd.data
+    "$strange" info straight.model | grep -q '^  members  *3$'
+    "$strange" info --json straight.model | grep -q '"seconds"'
+    (exec "$strange" -q train --model lstm --ensemble 3 --hidden 8 --layers 1 --rate 0.02 --batch-tokens 512 --eval-every 5 --stop-after 0 \
+        --threads 1 --valid valid.data --updates 20 -o a.model train.data) &
+    kill_when $! KILL a.model.member-0
+    train --updates 20 --resume -o a.model
+    absent a.model.member-0 a.model.member-1 a.model.member-2 a.model.checkpoint
+    same_parameters straight.model a.model
+    refused 'nothing random' "$strange" train --model ngram --ensemble 2 --valid valid.data -o a.model train.data
+}
