@@ -13,7 +13,7 @@
 enum {
     BF16_PANEL = 2 * VL,
     BF16_BUFFER = 1 << 14, /* pairs: rows of x rounded, in the second cache's reach at worst */
-    GRADIENT_ROWS = 128,   /* of x and dy that a tile of dw is updated from at once */
+    GRADIENT_ROWS = 192,   /* of x and dy that a tile of dw is updated from at once */
     GRADIENT_K = 256,      /* of x packed at once */
     GRADIENT_N = 3 * VL    /* of dy */
 };
