@@ -1,5 +1,6 @@
-/* Speed of a net on the paper's shape: bench_nets lstm|transformer|longformer [threads] [seconds] [f32|bf16] [length]. One line per
- * measurement: tokens per second, and the time of a step of one stream. */
+/* Speed of a net on the paper's shape: bench_nets lstm|transformer|longformer [threads] [seconds] [f32|bf16] [length] [recompute]. One line
+ * per measurement: tokens per second with the most memory so far, the time of a step of one stream, and of many stepped together. A batch
+ * has 17,600 tokens, or one sequence that is longer. */
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/pool.h"
@@ -10,20 +11,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
-enum { BATCH = 16, LENGTH = 1100, CALLS = 95, TABLES = 4, WAVES = 4 };
+enum { ROWS = 17600, LENGTH = 1100, STREAMS = 1000, CALLS = 95, TABLES = 4, WAVES = 4 };
 
 struct bench {
     const struct net *net;
-    size_t length; /* of a sequence, at most LENGTH */
+    size_t length; /* of a sequence */
+    size_t n, rows; /* sequences; all their rows */
     struct stg_net *model;
     struct stg_pool *pool;
-    struct stg_net_sequence sequences[BATCH];
-    uint32_t ids[BATCH * LENGTH * TABLES];
-    uint32_t targets[BATCH * LENGTH];
-    double scalars[BATCH * LENGTH * WAVES];
-    float surprisal[BATCH * LENGTH];
+    struct stg_net_sequence *sequences; /* (n) owned, like all that follow */
+    uint32_t *ids;                      /* (rows, TABLES) */
+    uint32_t *targets;                  /* (rows) */
+    double *scalars;                    /* (rows, WAVES) */
+    float *surprisal;                   /* (rows) */
+    float **to;                         /* (n) */
     double seconds;
 };
 
@@ -43,11 +47,19 @@ static const struct net {
 };
 enum { N_NETS = sizeof nets / sizeof nets[0] };
 
-static void fill(struct bench *b)
+static enum stg_status fill(struct bench *b)
 {
     struct stg_rng rng;
     stg_rng_seed(&rng, 1);
-    for (size_t i = 0; i < BATCH * LENGTH; i++) {
+    b->n = b->length < ROWS ? ROWS / b->length : 1;
+    b->rows = b->n * b->length;
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&b->sequences, b->n, sizeof *b->sequences));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&b->ids, b->rows * TABLES, sizeof *b->ids));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&b->targets, b->rows, sizeof *b->targets));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&b->scalars, b->rows * WAVES, sizeof *b->scalars));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&b->surprisal, b->rows, sizeof *b->surprisal));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&b->to, b->n, sizeof *b->to));
+    for (size_t i = 0; i < b->rows; i++) {
         for (size_t f = 0; f < TABLES; f++) {
             b->ids[i * TABLES + f] = (uint32_t)stg_rng_below(&rng, nets[0].shape.table_rows[f]);
         }
@@ -56,10 +68,11 @@ static void fill(struct bench *b)
         }
         b->targets[i] = (uint32_t)stg_rng_below(&rng, CALLS);
     }
-    for (size_t s = 0; s < BATCH; s++) {
-        b->sequences[s] = (struct stg_net_sequence){b->length, b->ids + s * LENGTH * TABLES, b->scalars + s * LENGTH * WAVES,
-                                                     b->targets + s * LENGTH};
+    for (size_t s = 0, at = 0; s < b->n; s++, at += b->length) {
+        b->sequences[s] = (struct stg_net_sequence){b->length, b->ids + at * TABLES, b->scalars + at * WAVES, b->targets + at};
+        b->to[s] = b->surprisal + at;
     }
+    return STG_OK;
 }
 
 /* Processor time of all threads: on a busy machine tokens by it say more than by the clock. */
@@ -83,12 +96,12 @@ static enum stg_status train(struct bench *b, double *rate, double *per_cpu)
             start = stg_clock_ns(); /* the first update allocates and is not counted */
             n = 0;
         }
-        STG_RETURN_IF_FAILED(stg_net_pass(b->model, b->sequences, BATCH, 0.1, i, true, b->pool, &loss));
+        STG_RETURN_IF_FAILED(stg_net_pass(b->model, b->sequences, b->n, 0.1, i, true, b->pool, &loss));
         STG_RETURN_IF_FAILED(stg_optimizer_update(&adam, stg_net_params(b->model), &norm));
         STG_RETURN_IF_FAILED(stg_net_updated(b->model));
         start = i == 0 ? stg_clock_ns() : start;
         cpu_start = i == 0 ? cpu_seconds() : cpu_start;
-        n += BATCH * b->length;
+        n += b->rows;
     }
     *rate = (double)n / ((double)(stg_clock_ns() - start) * 1e-9);
     *per_cpu = (double)n / (cpu_seconds() - cpu_start);
@@ -100,15 +113,11 @@ static enum stg_status score_part(void *context, size_t i, size_t i_thread)
     struct bench *b = context;
     struct stg_net_work *run = NULL;
     const size_t n_parts = stg_pool_threads(b->pool);
-    const size_t from = BATCH * i / n_parts;
-    const size_t n = BATCH * (i + 1) / n_parts - from;
-    float *to[BATCH];
+    const size_t from = b->n * i / n_parts;
+    const size_t n = b->n * (i + 1) / n_parts - from;
     (void)i_thread;
-    for (size_t s = 0; s < n; s++) {
-        to[s] = b->surprisal + (from + s) * LENGTH;
-    }
     STG_RETURN_IF_FAILED(stg_net_work_new(b->model, &run));
-    const enum stg_status status = stg_net_score(b->model, run, b->sequences + from, n, to);
+    const enum stg_status status = stg_net_score(b->model, run, b->sequences + from, n, b->to + from);
     stg_net_work_free(run);
     return status;
 }
@@ -120,33 +129,49 @@ static enum stg_status score(struct bench *b, double *rate, double *per_cpu)
     const uint64_t start = stg_clock_ns();
     do {
         STG_RETURN_IF_FAILED(stg_pool_run(b->pool, stg_pool_threads(b->pool), score_part, b));
-        n += BATCH * b->length;
+        n += b->rows;
     } while ((double)(stg_clock_ns() - start) * 1e-9 < b->seconds);
     *rate = (double)n / ((double)(stg_clock_ns() - start) * 1e-9);
     *per_cpu = (double)n / (cpu_seconds() - cpu_start);
     return STG_OK;
 }
 
-static enum stg_status stream(struct bench *b, double *microseconds)
+/* `steps` steps of n streams together; microseconds of one event. */
+static enum stg_status stream(struct bench *b, size_t n, size_t steps, double *microseconds)
 {
     enum stg_status status = STG_OK;
     struct stg_net_work *run = NULL;
-    float *state = NULL;
-    float log_p[CALLS];
-    STG_TRY(stg_mem_zeroed(&state, stg_net_state_size(b->model), sizeof *state));
+    const size_t size = stg_net_state_size(b->model);
+    float *memory = NULL;
+    float **states = NULL;
+    float *log_p = NULL;
+    STG_TRY(stg_mem_zeroed(&memory, n * size, sizeof *memory));
+    STG_TRY(stg_mem_zeroed(&states, n, sizeof *states));
+    STG_TRY(stg_mem_zeroed(&log_p, n * CALLS, sizeof *log_p));
     STG_TRY(stg_net_work_new(b->model, &run));
-    const uint64_t start = stg_clock_ns();
-    for (size_t i = 0; i < 20000; i++) {
-        const size_t row = i % (BATCH * LENGTH);
-        const float *states[1] = {state};
-        STG_TRY(stg_net_step(b->model, run, &state, 1, b->ids + row * TABLES, b->scalars + row * WAVES));
-        STG_TRY(stg_net_predict(b->model, run, states, 1, log_p));
+    for (size_t i = 0; i < n; i++) {
+        states[i] = memory + i * size;
     }
-    *microseconds = (double)(stg_clock_ns() - start) * 1e-3 / 20000;
+    const uint64_t start = stg_clock_ns();
+    for (size_t i = 0; i < steps; i++) {
+        const size_t row = i * n % (b->rows - n);
+        STG_TRY(stg_net_step(b->model, run, states, n, b->ids + row * TABLES, b->scalars + row * WAVES));
+        STG_TRY(stg_net_predict(b->model, run, (const float *const *)states, n, log_p));
+    }
+    *microseconds = (double)(stg_clock_ns() - start) * 1e-3 / (double)(steps * n);
 out:
     stg_net_work_free(run);
-    stg_mem_free(state);
+    stg_mem_free(memory);
+    stg_mem_free(states);
+    stg_mem_free(log_p);
     return status;
+}
+
+/* The most memory that this process has had, MiB. */
+static double memory_mib(void)
+{
+    struct rusage u;
+    return getrusage(RUSAGE_SELF, &u) == 0 ? (double)u.ru_maxrss / 1024.0 : 0;
 }
 
 static enum stg_status measure(struct bench *b)
@@ -156,12 +181,14 @@ static enum stg_status measure(struct bench *b)
     double stepped = 0;
     printf("%s %s, %zu threads, %zu parameters\n", b->net->name, stg_kernels()->name, stg_pool_threads(b->pool),
            stg_net_params(b->model)->n_values);
-    STG_RETURN_IF_FAILED(train(b, &rate, &per_cpu));
-    printf("train %.0f tokens/s, %.0f for each processor second\n", rate, per_cpu);
     STG_RETURN_IF_FAILED(score(b, &rate, &per_cpu));
-    printf("score %.0f tokens/s, %.0f for each processor second\n", rate, per_cpu);
-    STG_RETURN_IF_FAILED(stream(b, &stepped));
+    printf("score %.0f tokens/s, %.0f for each processor second, %.0f MiB\n", rate, per_cpu, memory_mib());
+    STG_RETURN_IF_FAILED(train(b, &rate, &per_cpu));
+    printf("train %.0f tokens/s, %.0f for each processor second, %.0f MiB\n", rate, per_cpu, memory_mib());
+    STG_RETURN_IF_FAILED(stream(b, 1, 5000, &stepped));
     printf("stream %.1f us/event\n", stepped);
+    STG_RETURN_IF_FAILED(stream(b, STREAMS, 40, &stepped));
+    printf("streams %.1f us/event\n", stepped);
     return STG_OK;
 }
 
@@ -173,16 +200,18 @@ static enum stg_status setup(struct bench *b, int argc, char **argv)
         b->net = strcmp(nets[i].name, argv[1]) == 0 ? &nets[i] : b->net;
     }
     if (b->net == NULL) {
-        return stg_fail(STG_ERR_USAGE, "usage: bench_nets lstm|transformer|longformer [threads] [seconds] [f32|bf16] [length]");
+        return stg_fail(STG_ERR_USAGE, "usage: bench_nets lstm|transformer|longformer [threads] [seconds] [f32|bf16] [length] "
+                                       "[recompute]");
     }
     b->seconds = argc > 3 ? strtod(argv[3], NULL) : 10;
     b->length = argc > 5 ? strtoul(argv[5], NULL, 10) : LENGTH;
-    if (b->length == 0 || b->length > LENGTH) {
-        return stg_fail(STG_ERR_USAGE, "length: use 1 to %d", LENGTH);
+    if (b->length == 0 || b->length > 1 << 20) {
+        return stg_fail(STG_ERR_USAGE, "length: use 1 to 1048576");
     }
     shape = b->net->shape;
     shape.precision = argc > 4 && strcmp(argv[4], "bf16") == 0 ? STG_PRECISION_BF16 : STG_PRECISION_F32;
-    fill(b);
+    shape.recompute = argc > 6;
+    STG_RETURN_IF_FAILED(fill(b));
     STG_RETURN_IF_FAILED(stg_pool_new(&b->pool, argc > 2 ? strtoul(argv[2], NULL, 10) : 0));
     STG_RETURN_IF_FAILED(stg_net_new(&b->model, b->net->ops, &shape, true));
     stg_rng_seed(&rng, 1);
@@ -204,6 +233,12 @@ out:
     if (b != NULL) {
         stg_net_free(b->model);
         stg_pool_free(b->pool);
+        stg_mem_free(b->sequences);
+        stg_mem_free(b->ids);
+        stg_mem_free(b->targets);
+        stg_mem_free(b->scalars);
+        stg_mem_free(b->surprisal);
+        stg_mem_free(b->to);
     }
     stg_mem_free(b);
     return status == STG_OK ? 0 : 2;

@@ -333,6 +333,7 @@ static json_t *describe(const struct stg_model *m)
 
 const struct stg_model_ops stg_model_ensemble = {
     .kind = "ensemble",
+    .columns = STG_WALK_THREAD | STG_WALK_ELAPSED, /* as its members */
     .summary = "several neural models of one kind, trained with different seeds and scored together",
     .create = create,
     .fit = fit,

@@ -25,6 +25,7 @@ static const struct stg_neural_kind kinds[] = {
     {.name = "longformer", .ops = &stg_model_longformer, .net = &stg_net_transformer, .attends = true, .layers = 2, .hidden = 128, .dropout = 0.01,
      .paper_dropout = 0.01, .window = 32, .n_global = 1},
 };
+enum { MAX_NUMBER = 1 << 20 }; /* of a size in a file; nets have closer bounds */
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
 static const char *const activation_names[] = {"relu", "gelu", "swiglu"};
@@ -292,12 +293,26 @@ static bool read_config(struct stg_neural *n, json_t *config)
            (hidden > 0 || (hidden == 0 && paper && n->kind->attends)) && (!n->kind->attends || read_attention(&n->shape, config));
 }
 
+/* Whether the file can hold the matrices of such a net: a damaged number must not make us allocate gigabytes for it. */
+static bool fits_file(const struct stg_neural *n, const struct stg_tensors *t)
+{
+    const struct stg_net_shape *s = &n->shape;
+    size_t held = 0;
+    for (size_t i = 0; i < stg_tensors_count(t); i++) {
+        held += stg_tensors_at(t, i)->n;
+    }
+    if (s->hidden > MAX_NUMBER || s->ff > MAX_NUMBER) {
+        return false;
+    }
+    return s->layers * (4 * s->hidden * s->hidden + 2 * s->hidden * s->ff) <= held;
+}
+
 enum stg_status stg_neural_load_config(struct stg_neural *n, const char *kind, const struct stg_tensors *t)
 {
     n->kind = find_kind(kind);
     const char *text = n->kind == NULL ? NULL : stg_tensors_meta(t, n->kind->name);
     json_t *config = text == NULL ? NULL : json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-    const bool valid = config != NULL && read_config(n, config);
+    const bool valid = config != NULL && read_config(n, config) && fits_file(n, t);
     json_decref(config);
     return valid ? STG_OK
                  : stg_fail(STG_ERR_INPUT, "%s: header: configuration of the %s is damaged: train the model again",

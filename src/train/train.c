@@ -29,12 +29,14 @@ void stg_train_settings_default(struct stg_train_settings *s, const char *kind)
     };
     if (strcmp(kind, "transformer") == 0 || strcmp(kind, "longformer") == 0) {
         s->warm_up = 200; /* the first steps of Adam are too large for attention (Liu et al. 2020) */
+        s->rate = 2e-3;   /* with that and pre-norm; docs/measurements.md has what others gave */
     }
 }
 
 void stg_train_settings_paper(struct stg_train_settings *s, const char *kind)
 {
     stg_train_settings_default(s, kind);
+    s->rate = 1e-3;
     if (strcmp(kind, "transformer") == 0 || strcmp(kind, "longformer") == 0) {
         s->schedule = STG_SCHEDULE_INVERSE_SQRT;
         s->warm_up = kind[0] == 't' ? 5000 : 1000;

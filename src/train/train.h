@@ -13,7 +13,7 @@ enum stg_train_schedule { STG_SCHEDULE_CONSTANT, STG_SCHEDULE_PLATEAU, STG_SCHED
 
 struct stg_train_settings {
     enum stg_optimizer_kind optimizer; /* default ADAM */
-    double rate;                      /* learning rate. Default 1e-3 */
+    double rate;                      /* learning rate. Default 1e-3, attention nets 2e-3 */
     double beta1, beta2, epsilon;     /* 0.9, 0.999, 1e-8 */
     double decay;                     /* of weights, for AdamW. Default 0.01 */
     double clip;                      /* bound of the global gradient norm; 0 = none. Default 10 */
