@@ -243,6 +243,7 @@ static void full_attention(void **state)
             each_variant(&(struct stg_attention)SHAPE(T, 0, 1 + j, dims[(i + j * 5) % 11], 0, 1, 0), 1);
             each_variant(&(struct stg_attention)SHAPE(T, T / 2, 1, dims[(i + j * 3) % 11], 0, 1, 0), 1);
             each_variant(&(struct stg_attention)SHAPE(T, T - 1, 1, 42, 0, 1, 0), 1);
+            each_variant(&(struct stg_attention)SHAPE(T, 0, 1, 8, 0, 3, 1 + j), 1); /* neither is read without a window */
         }
     }
 }
