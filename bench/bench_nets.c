@@ -182,9 +182,9 @@ static enum stg_status measure(struct bench *b)
     printf("%s %s, %zu threads, %zu parameters\n", b->net->name, stg_kernels()->name, stg_pool_threads(b->pool),
            stg_net_params(b->model)->n_values);
     STG_RETURN_IF_FAILED(score(b, &rate, &per_cpu));
-    printf("score %.0f tokens/s, %.0f for each processor second, %.0f MiB\n", rate, per_cpu, memory_mib());
+    printf("score %.0f tokens/s (%.0f for each processor second; %.0f MiB so far)\n", rate, per_cpu, memory_mib());
     STG_RETURN_IF_FAILED(train(b, &rate, &per_cpu));
-    printf("train %.0f tokens/s, %.0f for each processor second, %.0f MiB\n", rate, per_cpu, memory_mib());
+    printf("train %.0f tokens/s (%.0f for each processor second; %.0f MiB so far)\n", rate, per_cpu, memory_mib());
     STG_RETURN_IF_FAILED(stream(b, 1, 5000, &stepped));
     printf("stream %.1f us/event\n", stepped);
     STG_RETURN_IF_FAILED(stream(b, STREAMS, 40, &stepped));

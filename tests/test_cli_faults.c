@@ -358,7 +358,7 @@ static void test_train_lstm(void **state)
 static void test_score(void **state)
 {
     static const struct command commands[] = {
-        {.line = "score --threads 1 in/ngram.model in/test.data in/novel.data"},
+        {.line = "score --threads 1 in/ngram.model in/test.data in/novel.data", .code = 1},
         {.line = "score --threads 2 --alpha 0.2 --json in/stide.model in/novel.data", .code = 1},
         {.line = "score --threads 1 in/lstm.model in/test.data"},
         {.line = "score --threads 1 in/strace.model data/strace/terminal.txt"},

@@ -69,7 +69,7 @@ static struct range seen(const struct head *h, enum span span, size_t i)
     case OWN:
         return (struct range){0, least(h->n_own, band)};
     default:
-        return (struct range){0, least(h->residue + i * h->step + 1, h->a->n_global) - least(i + 1, h->n_own)};
+        return (struct range){0, least(h->residue + i * h->step + 1, h->n_own + h->foreign.n) - least(i + 1, h->n_own)};
     }
 }
 

@@ -490,13 +490,15 @@ static enum stg_status strace_open(struct stg_source **out, const char *path)
 {
     enum stg_status status;
     struct strace *s = NULL;
+    bool regular;
     *out = NULL;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&s, 1, sizeof *s));
     STG_TRY(stg_text_init(&s->text, &stg_import_strace, path, step));
     STG_TRY(stg_mem_zeroed(&s->heap, HEAP_MAX, sizeof *s->heap));
     s->cap_threads = 64;
     STG_TRY(stg_mem_zeroed(&s->threads, s->cap_threads, sizeof *s->threads));
-    if (stg_text_is_regular(path)) {
+    STG_TRY(stg_text_is_regular(path, &regular));
+    if (regular) {
         STG_TRY(find_root(s));
     }
     STG_TRY(stg_lines_open(&s->text.lines, path, STG_TEXT_LINE_MAX));

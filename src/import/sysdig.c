@@ -334,7 +334,7 @@ static enum stg_status sysdig_open(struct stg_source **out, const char *path)
     *out = NULL;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&s, 1, sizeof *s));
     STG_TRY(stg_text_init(&s->text, &stg_import_sysdig, path, step));
-    s->regular = stg_text_is_regular(path);
+    STG_TRY(stg_text_is_regular(path, &s->regular));
     if (s->regular) {
         STG_TRY(look_ahead(path, &s->text.reversed));
     }

@@ -64,10 +64,18 @@ void stg_text_info(const struct stg_source *s, struct stg_source_info *out)
     };
 }
 
-bool stg_text_is_regular(const char *path)
+enum stg_status stg_text_is_regular(const char *path, bool *out)
 {
     struct stat st;
-    return strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    *out = false;
+    if (strcmp(path, "-") == 0) {
+        return STG_OK;
+    }
+    if (stat(path, &st) != 0) {
+        return stg_fail_errno("%s: cannot look at it", path);
+    }
+    *out = S_ISREG(st.st_mode);
+    return STG_OK;
 }
 
 struct stg_event *stg_text_put(struct stg_text *t, enum stg_event_kind kind, uint64_t n_lost)

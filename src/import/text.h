@@ -44,8 +44,8 @@ void stg_text_fini(struct stg_text *t);
 enum stg_status stg_text_next(struct stg_source *s, const struct stg_event **events, size_t *n) STG_MUST_USE;
 void stg_text_info(const struct stg_source *s, struct stg_source_info *out);
 
-/* True when path can be read twice: a regular file, not a pipe or standard input. */
-bool stg_text_is_regular(const char *path);
+/* Whether path can be read twice: a regular file, not a pipe or standard input. */
+enum stg_status stg_text_is_regular(const char *path, bool *out) STG_MUST_USE;
 
 /* A zeroed event at the end of the batch, counted by its kind; NULL when a step puts more than it may. The fields are
  * the caller's to set before its step ends. */

@@ -138,7 +138,7 @@ static void attend_globals(const struct stg_transformer *m, size_t l, struct stg
         memcpy(cache + t * 2 * d, q + d, 2 * d * sizeof(float));
         struct stg_attention view = stg_transformer_view(m, l, t + 1, 0);
         view.ld_kv = 2 * d;
-        view.window = 0;
+        view.window = view.n_global = 0;
         stg_kernels()->attention_step(a->attended + (span->at + i) * d, q, cache, cache + d, &view, 0, w->scratch);
     }
 }

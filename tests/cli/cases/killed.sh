@@ -1,0 +1,44 @@
+# Killed while working, and files with a flipped bit.
+
+# Every other command: it ends by itself, or with one line and nothing half-written.
+case_kill_while_working() {
+    trained
+    interrupted=0
+    strace_text 20000 5 >long.txt
+    "$strange" -q prepare --cut accept --scope thread --vocab train.data -o long.data long.txt
+    for line in 'train -o new.model long.data' 'score web.model long.txt' 'score --json web.model long.data' \
+        'eval web.model --known long.data --novel n=odd.data' 'report -o new.html web.model --known long.data' \
+        'explain web.model long.txt' 'info long.txt' 'info long.data'; do
+        for signal in INT TERM KILL; do
+            # shellcheck disable=SC2086 # words
+            "$strange" -q $line >out 2>err &
+            pid=$!
+            listens $pid
+            kill_when $pid $signal /
+            case $signal:$got in
+                *:0 | *:1) rm -f new.model new.html ;; # it was faster
+                KILL:137) rm -f new.*.tmp-* tmp/* ;;   # could not clean up
+                *:2)
+                    [ "$(wc -l <err)" = 1 ] || { cat err; no "not one line: $line"; }
+                    interrupted=$((interrupted + 1))
+                    ;;
+                *) cat err; no "exit status $got after $signal: $line" ;;
+            esac
+            nothing_but train.txt valid.txt test.txt odd.txt train.data valid.data test.data odd.data web.model long.txt long.data
+        done
+    done
+    [ $interrupted -gt 4 ] || no "only $interrupted runs were interrupted"
+}
+
+case_flipped_bits() {
+    trained
+    for file in test.data web.model; do
+        size=$(wc -c <$file)
+        for part in 2 3 5 7; do
+            cp $file new
+            flip new $((size - size / part))
+            if [ $file = web.model ]; then refused 'new' "$strange" score new test.data; else refused 'new' "$strange" score web.model new; fi
+            refused 'new' "$strange" info new
+        done
+    done
+}
