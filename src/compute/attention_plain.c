@@ -39,7 +39,8 @@ static void add_scaled(float *y, float scale, const float *x, size_t n)
 /* Where row s stands in the cache of attention_step. */
 static size_t cached(const struct stg_attention *a, size_t ring, size_t s)
 {
-    return ring == 0 || s < a->n_global ? s : a->n_global + (s - a->n_global) % ring;
+    const size_t n_global = a->window == 0 ? 0 : a->n_global;
+    return ring == 0 || s < n_global ? s : n_global + (s - n_global) % ring;
 }
 
 /* One head of one row: out (dim) from q (dim) of row t; returns ln Σ exp of the scores. scores: (T) scratch. */
