@@ -6,6 +6,9 @@
 #include "base/rng.h"
 #include "compute/kernels.h"
 
+#ifdef STG_BENCH_ONEDNN
+#include <oneapi/dnnl/dnnl.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,15 +178,29 @@ static void run_bf16_weight_gradient(struct work *w)
     w->k->bf16_weight_gradient(w->d, w->N, w->a, w->K, w->b, w->N, w->B, w->K, w->N);
 }
 
+#ifdef STG_BENCH_ONEDNN
+/* Debian's oneDNN threads with OpenMP; each call is to stay on its thread. A oneDNN built without it needs nothing. */
+extern void omp_set_num_threads(int n) __attribute__((weak));
+
+static void gemm(char transposed, const struct work *w, size_t M, size_t N, size_t K, const float *b, float beta, float *c)
+{
+    if (omp_set_num_threads != NULL) {
+        omp_set_num_threads(1);
+    }
+    (void)dnnl_sgemm(transposed, 'N', (dnnl_dim_t)M, (dnnl_dim_t)N, (dnnl_dim_t)K, 1.0f, w->a, (dnnl_dim_t)w->K, b, (dnnl_dim_t)N, beta, c,
+                     (dnnl_dim_t)N);
+}
+
 static void run_gemm_gradient(struct work *w)
 {
-    stg_gemm(1, 0, w->K, w->N, w->B, w->a, w->K, w->b, w->N, 1.0f, w->d, w->N);
+    gemm('T', w, w->K, w->N, w->B, w->b, 1.0f, w->d);
 }
 
 static void run_gemm(struct work *w)
 {
-    stg_gemm(0, 0, w->B, w->N, w->K, w->a, w->K, w->c, w->N, 0.0f, w->b, w->N);
+    gemm('N', w, w->B, w->N, w->K, w->c, 0.0f, w->b);
 }
+#endif
 
 #define ATTENTION(bf16, window, n_global) {T, 0, HEADS, D / HEADS, 3 * D, 3 * D, D, window, 1, n_global, bf16}
 #define PAIRS(window) (D * ((window) == 0 ? T * (T + 1.0) / 2 : (double)T * (window)))
@@ -226,20 +243,24 @@ static const struct kernel kernels[] = {
     {"bf16_rows_product 1100x168x896", run_bf16_rows_product, 2.0 * 1100 * 168 * 896, 0, {0}, 1100, 168, 896},
     {"bf16_rows_product 1100x448x168", run_bf16_rows_product, 2.0 * 1100 * 448 * 168, 0, {0}, 1100, 448, 168},
     {"bf16_rows_product 1100x168x95", run_bf16_rows_product, 2.0 * 1100 * 168 * 95, 0, {0}, 1100, 168, 95},
-    {"gemm 1100x168x504", run_gemm, 2.0 * 1100 * 168 * 504, 0, {0}, 1100, 168, 504},
-    {"gemm 1100x168x168", run_gemm, 2.0 * 1100 * 168 * 168, 0, {0}, 1100, 168, 168},
-    {"gemm 1100x168x896", run_gemm, 2.0 * 1100 * 168 * 896, 0, {0}, 1100, 168, 896},
-    {"gemm 1100x448x168", run_gemm, 2.0 * 1100 * 448 * 168, 0, {0}, 1100, 448, 168},
-    {"gemm 1100x168x95", run_gemm, 2.0 * 1100 * 168 * 95, 0, {0}, 1100, 168, 95},
+#ifdef STG_BENCH_ONEDNN
+    {"oneDNN gemm 1100x168x504", run_gemm, 2.0 * 1100 * 168 * 504, 0, {0}, 1100, 168, 504},
+    {"oneDNN gemm 1100x168x168", run_gemm, 2.0 * 1100 * 168 * 168, 0, {0}, 1100, 168, 168},
+    {"oneDNN gemm 1100x168x896", run_gemm, 2.0 * 1100 * 168 * 896, 0, {0}, 1100, 168, 896},
+    {"oneDNN gemm 1100x448x168", run_gemm, 2.0 * 1100 * 448 * 168, 0, {0}, 1100, 448, 168},
+    {"oneDNN gemm 1100x168x95", run_gemm, 2.0 * 1100 * 168 * 95, 0, {0}, 1100, 168, 95},
+#endif
     {"weight_gradient 1100x168x504", run_weight_gradient, 2.0 * 1100 * 168 * 504, 0, {0}, 1100, 168, 504},
     {"weight_gradient 1100x168x896", run_weight_gradient, 2.0 * 1100 * 168 * 896, 0, {0}, 1100, 168, 896},
     {"weight_gradient 1100x448x168", run_weight_gradient, 2.0 * 1100 * 448 * 168, 0, {0}, 1100, 448, 168},
     {"bf16_weight_gradient 1100x168x504", run_bf16_weight_gradient, 2.0 * 1100 * 168 * 504, 0, {0}, 1100, 168, 504},
     {"bf16_weight_gradient 1100x168x896", run_bf16_weight_gradient, 2.0 * 1100 * 168 * 896, 0, {0}, 1100, 168, 896},
     {"bf16_weight_gradient 1100x448x168", run_bf16_weight_gradient, 2.0 * 1100 * 448 * 168, 0, {0}, 1100, 448, 168},
-    {"gemm_gradient 1100x168x504", run_gemm_gradient, 2.0 * 1100 * 168 * 504, 0, {0}, 1100, 168, 504},
-    {"gemm_gradient 1100x168x896", run_gemm_gradient, 2.0 * 1100 * 168 * 896, 0, {0}, 1100, 168, 896},
-    {"gemm_gradient 1100x448x168", run_gemm_gradient, 2.0 * 1100 * 448 * 168, 0, {0}, 1100, 448, 168},
+#ifdef STG_BENCH_ONEDNN
+    {"oneDNN gemm_gradient 1100x168x504", run_gemm_gradient, 2.0 * 1100 * 168 * 504, 0, {0}, 1100, 168, 504},
+    {"oneDNN gemm_gradient 1100x168x896", run_gemm_gradient, 2.0 * 1100 * 168 * 896, 0, {0}, 1100, 168, 896},
+    {"oneDNN gemm_gradient 1100x448x168", run_gemm_gradient, 2.0 * 1100 * 448 * 168, 0, {0}, 1100, 448, 168},
+#endif
 };
 
 /* The fastest of calls over the given seconds, in ns: others' work on the machine only ever adds. Short calls are timed together. */

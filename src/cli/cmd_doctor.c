@@ -79,7 +79,7 @@ static enum stg_status put_cpu(json_t *facts)
  * needed. */
 static int add_library(struct dl_phdr_info *info, size_t size, void *context)
 {
-    static const char *const wanted[] = {"libdnnl", "libbabeltrace2.", "libjansson", "libxxhash", "libc."};
+    static const char *const wanted[] = {"libbabeltrace2.", "libjansson", "libxxhash", "libc."};
     (void)size;
     for (size_t i = 0; info->dlpi_name != NULL && i < sizeof wanted / sizeof wanted[0]; i++) {
         char file[PATH_MAX];

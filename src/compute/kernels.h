@@ -119,8 +119,4 @@ const struct stg_kernels *stg_kernels(void);
 /* The variants that this build has and this processor runs, plain first; NULL-terminated. For tests and benchmarks. */
 const struct stg_kernels *const *stg_kernels_all(void);
 
-/* C (M,N) = beta C + op(A) op(B), large: oneDNN on the calling thread alone. ta: A is (K,M); tb: B is (N,K). */
-void stg_gemm(int ta, int tb, size_t M, size_t N, size_t K, const float *A, size_t lda, const float *B, size_t ldb, float beta,
-              float *C, size_t ldc);
-
 #endif
