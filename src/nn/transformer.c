@@ -31,9 +31,9 @@ static enum stg_status check(const struct stg_net_shape *s)
 static enum stg_status declare_norm(struct stg_params *p, struct stg_transformer_norm *norm, const char *name, size_t d)
 {
     char full[48];
-    snprintf(full, sizeof full, "%s.gain", name);
+    snprintf(full, sizeof full, "%.39s.gain", name);
     STG_RETURN_IF_FAILED(stg_params_add(p, full, 1, d, &norm->gain));
-    snprintf(full, sizeof full, "%s.bias", name);
+    snprintf(full, sizeof full, "%.39s.bias", name);
     return stg_params_add(p, full, 1, d, &norm->bias);
 }
 
