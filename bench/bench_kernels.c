@@ -185,7 +185,7 @@ static void run_gemm(struct work *w)
     stg_gemm(0, 0, w->B, w->N, w->K, w->a, w->K, w->c, w->N, 0.0f, w->b, w->N);
 }
 
-#define ATTENTION(first, window, n_global) {T, first, HEADS, D / HEADS, 3 * D, 3 * D, D, window, 1, n_global}
+#define ATTENTION(bf16, window, n_global) {T, 0, HEADS, D / HEADS, 3 * D, 3 * D, D, window, 1, n_global, bf16}
 #define PAIRS(window) (D * ((window) == 0 ? T * (T + 1.0) / 2 : (double)T * (window)))
 
 static const struct kernel kernels[] = {
@@ -193,6 +193,10 @@ static const struct kernel kernels[] = {
     {"attention_backward 1100", run_attention_backward, 10 * PAIRS(0), 0, ATTENTION(0, 0, 0), 0, 0, 0},
     {"attention_forward 1100 window 32 global 1", run_attention_forward, 4 * PAIRS(33), 0, ATTENTION(0, 32, 1), 0, 0, 0},
     {"attention_backward 1100 window 32 global 1", run_attention_backward, 10 * PAIRS(33), 0, ATTENTION(0, 32, 1), 0, 0, 0},
+    {"attention_forward bf16 1100", run_attention_forward, 4 * PAIRS(0), 0, ATTENTION(1, 0, 0), 0, 0, 0},
+    {"attention_backward bf16 1100", run_attention_backward, 10 * PAIRS(0), 0, ATTENTION(1, 0, 0), 0, 0, 0},
+    {"attention_forward bf16 1100 window 32 global 1", run_attention_forward, 4 * PAIRS(33), 0, ATTENTION(1, 32, 1), 0, 0, 0},
+    {"attention_backward bf16 1100 window 32 global 1", run_attention_backward, 10 * PAIRS(33), 0, ATTENTION(1, 32, 1), 0, 0, 0},
     {"attention_step 1100", run_attention_step, 4.0 * T * D, 8.0 * T * D, ATTENTION(0, 0, 0), 0, 0, 0},
     {"attention_step window 32 global 1", run_attention_step, 4.0 * 33 * D, 8.0 * 33 * D, ATTENTION(0, 32, 1), 0, 0, 0},
     {"layer_norm_forward 1100x168", run_layer_norm_forward, 0, 8.0 * T * D, {0}, 0, 0, 0},
@@ -264,7 +268,7 @@ static double best_of(struct work *w, const struct kernel *kernel, double second
 static void measure(struct work *w, const struct kernel *kernel, double seconds, double peak)
 {
     const double ns = best_of(w, kernel, seconds);
-    printf("%-44s %-10s %10.2f us", kernel->name, w->k->name, ns * 1e-3);
+    printf("%-47s %-10s %10.2f us", kernel->name, w->k->name, ns * 1e-3);
     if (kernel->flop > 0) {
         printf(" %7.1f GFLOP/s", kernel->flop / ns);
     }

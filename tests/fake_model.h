@@ -201,7 +201,7 @@ static inline void fake_fit(struct fake_model *f, struct fake_seq *seqs, size_t 
         return;
     }
     struct stg_walker *walker = NULL;
-    if (stg_walker_new(&walker) != STG_OK) {
+    if (stg_walker_new(&walker, STG_WALK_ALL) != STG_OK) {
         stg_mem_free(count);
         return;
     }

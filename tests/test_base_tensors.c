@@ -1,4 +1,6 @@
 /* Tensor files: what is written comes back; what is cut, flipped or lies is refused with one line. */
+#include "scratch.h"
+
 #include "base/tensors.h"
 
 #include "base/memory.h"
@@ -48,8 +50,8 @@ out:
 static int setup(void **state)
 {
     (void)state;
-    snprintf(path, sizeof path, "/tmp/strange-tensors-%ld", (long)getpid());
-    snprintf(damaged, sizeof damaged, "/tmp/strange-tensors-%ld-damaged", (long)getpid());
+    scratch_path(path, sizeof path, "tensors");
+    scratch_path(damaged, sizeof damaged, "tensors-damaged");
     FILE *f;
     if (write_file() != STG_OK || (f = fopen(path, "rb")) == NULL) {
         return -1;

@@ -1,5 +1,7 @@
 /* Data sets, models and checkpoints that are cut off at every byte, or have a bit flipped: refused with a message,
  * never a crash. */
+#include "scratch.h"
+
 #include "cli/commands.h"
 
 #include "base/memory.h"
@@ -18,7 +20,7 @@
 
 #include <cmocka.h>
 
-static char dir[] = "/tmp/strange-damage-XXXXXX";
+static char dir[64];
 
 static const char *in_dir(const char *name)
 {
@@ -44,6 +46,7 @@ static int run(const char *a, const char *b, const char *c, const char *d, const
 static int make_files(void **state)
 {
     (void)state;
+    scratch_path(dir, sizeof dir, "damage-XXXXXX");
     if (mkdtemp(dir) == NULL) {
         return -1;
     }

@@ -159,8 +159,9 @@ static void check_exact(const struct stg_kernels *k, const struct stg_attention 
     problem_fini(&p);
 }
 
-/* T, first query, heads, dim, strides, window, dilation, global rows */
-#define SHAPE(T, first, heads, dim, window, dilation, n_global) {T, first, heads, dim, 0, 0, 0, window, dilation, n_global}
+/* T, first query, heads, dim, strides, window, dilation, global rows, bf16 */
+#define SHAPE(T, first, heads, dim, window, dilation, n_global) {T, first, heads, dim, 0, 0, 0, window, dilation, n_global, 0}
+#define BF16_SHAPE(T, first, heads, dim, window, dilation, n_global) {T, first, heads, dim, 0, 0, 0, window, dilation, n_global, 1}
 
 static void variants_against_double_precision(void **state)
 {
@@ -177,12 +178,26 @@ static void variants_against_double_precision(void **state)
     }
 }
 
+/* Root of the mean square of the differences, relative to that of what is expected; all zeros are let pass. */
+static void assert_alike(const char *variant, const char *what, const float *got, const float *expected, size_t n, double bound)
+{
+    double wrong = 0;
+    double size = 0;
+    for (size_t i = 0; i < n; i++) {
+        wrong += ((double)got[i] - (double)expected[i]) * ((double)got[i] - (double)expected[i]);
+        size += (double)expected[i] * (double)expected[i];
+    }
+    if (size > 1e-30 && !(sqrt(wrong / size) < bound)) {
+        fail_msg("%s: %s: relative error %g of %zu elements, more than %g", variant, what, sqrt(wrong / size), n, bound);
+    }
+}
+
 /* scale: of q, k and v. An error of 1e-7 of a score of size s is one of s·1e-7 of a weight, so the bound grows with the scores. */
 static void check_variant(const struct stg_kernels *plain, const struct stg_kernels *k, const struct stg_attention *a, double scale)
 {
     struct problem x;
     struct problem y;
-    const double bound = 2e-6 * (1 + scale * scale) * (1 + scale);
+    const double bound = a->bf16 ? 0.04 : 2e-6 * (1 + scale * scale) * (1 + scale);
     problem_init(&x, a, plain);
     problem_init(&y, a, k);
     problem_fill(&x, scale);
@@ -192,11 +207,19 @@ static void check_variant(const struct stg_kernels *plain, const struct stg_kern
     forward(k, &y);
     assert_near(k->name, "attention: out", y.out, x.out, x.n * x.width, bound, bound);
     assert_near(k->name, "attention: lse", y.lse, x.lse, x.n * a->heads, 2e-6, bound);
+    if (a->bf16) {
+        assert_alike(k->name, "attention: out in bf16", y.out, x.out, x.n * x.width, 0.01);
+    }
     memcpy(y.out, x.out, x.n * x.width * sizeof(float)); /* so that only backward's own differences show */
     memcpy(y.lse, x.lse, x.n * a->heads * sizeof(float));
     backward(plain, &x);
     backward(k, &y);
-    assert_near(k->name, "attention: gradient", y.dqkv, x.dqkv, a->T * 3 * x.width, 20 * bound, 20 * bound);
+    if (a->bf16) {
+        assert_near(k->name, "attention: gradient in bf16", y.dqkv, x.dqkv, a->T * 3 * x.width, bound, bound);
+        assert_alike(k->name, "attention: gradient in bf16", y.dqkv, x.dqkv, a->T * 3 * x.width, 0.02);
+    } else {
+        assert_near(k->name, "attention: gradient", y.dqkv, x.dqkv, a->T * 3 * x.width, 20 * bound, 20 * bound);
+    }
     problem_fini(&x);
     problem_fini(&y);
 }
@@ -238,6 +261,22 @@ static void banded_attention(void **state)
             each_variant(&(struct stg_attention)SHAPE(T, 0, 1, 42, windows[j], 1, 0), 1);
             each_variant(&(struct stg_attention)SHAPE(T, first, 2, 9 + j, windows[j], 1, n_global), 1);
             each_variant(&(struct stg_attention)SHAPE(T, first, 1, 20 - i, windows[j], 1 + j % 4, n_global), 1);
+        }
+    }
+}
+
+static void rounded_attention(void **state)
+{
+    static const size_t lengths[] = {1, 2, 3, 9, 16, 31, 33, 64, 65, 97, 130, 261};
+    static const size_t dims[] = {7, 16, 17, 42, 64, 1, 80};
+    (void)state;
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        for (size_t j = 0; j < sizeof dims / sizeof dims[0]; j++) {
+            const size_t T = lengths[i];
+            const size_t first = (i + j) % 3 == 0 ? T / 2 : 0;
+            each_variant(&(struct stg_attention)BF16_SHAPE(T, first, 1 + j % 2, dims[j], 0, 1, 0), 1);
+            each_variant(&(struct stg_attention)BF16_SHAPE(T, first, 1, dims[j], 1 + i * 5, 1, j % 3), 1);
+            each_variant(&(struct stg_attention)BF16_SHAPE(T, first, 1, dims[j], 1 + i * 3, 1 + j % 4, i % 7), 1);
         }
     }
 }
@@ -321,6 +360,7 @@ int main(void)
         cmocka_unit_test(variants_against_double_precision),
         cmocka_unit_test(full_attention),
         cmocka_unit_test(banded_attention),
+        cmocka_unit_test(rounded_attention),
         cmocka_unit_test(extreme_scores),
         cmocka_unit_test(one_key_takes_all),
         cmocka_unit_test(steps_equal_forward),

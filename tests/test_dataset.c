@@ -1,4 +1,6 @@
 /* Data set: what is written comes back; what is damaged is refused. */
+#include "scratch.h"
+
 #include "dataset/dataset.h"
 
 #include "base/file.h"
@@ -455,8 +457,8 @@ static void test_other_files_are_refused(void **state)
 static int set_up(void **state)
 {
     (void)state;
-    snprintf(path, sizeof path, "/tmp/strange-test-dataset-%d", (int)getpid());
-    snprintf(other, sizeof other, "/tmp/strange-test-dataset-%d-b", (int)getpid());
+    scratch_path(path, sizeof path, "dataset");
+    scratch_path(other, sizeof other, "dataset-b");
     return 0;
 }
 

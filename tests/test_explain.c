@@ -50,7 +50,7 @@ static void test_agrees_with_score(void **state)
         fake_seq_get(&f->seqs[i], &seq);
         assert_int_equal(stg_score_events(&f->model.base, &seq, surprisal, &end), STG_OK);
         assert_int_equal(stg_score_corpus(&f->model.base, &one, NULL, NULL, &score), STG_OK);
-        assert_int_equal(stg_explain(&x, &f->model.base, &seq, 3), STG_OK);
+        assert_int_equal(stg_explain(&x, &f->model.base, &seq, &f->model.base.vocab, 3), STG_OK);
         assert_int_equal(x.n, seq.n + seq.n_threads);
         assert_memory_equal(&x.score, &score, sizeof score);
         for (size_t k = 0; k < x.n; k++) {
@@ -79,7 +79,7 @@ static void test_blames_the_odd_one(void **state)
     }
     f->odd.ret[at] = -5;
     fake_seq_get(&f->odd, &seq);
-    assert_int_equal(stg_explain(&x, &f->model.base, &seq, 3), STG_OK);
+    assert_int_equal(stg_explain(&x, &f->model.base, &seq, &f->model.base.vocab, 3), STG_OK);
     const struct stg_explained_event *top = &x.events[x.ranked[0]];
     assert_int_equal(top->index, at);
     assert_int_equal(top->tid, 101);
@@ -108,7 +108,7 @@ static void test_excess(void **state)
     struct stg_explanation x;
     double entropy = 0;
     fake_seq_get(&f->seqs[5], &seq);
-    assert_int_equal(stg_explain(&x, &f->model.base, &seq, 0), STG_OK);
+    assert_int_equal(stg_explain(&x, &f->model.base, &seq, &f->model.base.vocab, 0), STG_OK);
     for (size_t b = 0; b < f->model.n_symbols; b++) {
         const double l = (double)f->model.log_p[STG_TOKEN_START * f->model.n_symbols + b];
         entropy -= isinf(l) ? 0 : exp(l) * l;
@@ -125,12 +125,12 @@ static void test_edges(void **state)
     struct stg_explanation x;
     struct fake_seq nothing = {0};
     fake_seq_get(&nothing, &seq);
-    assert_int_equal(stg_explain(&x, &f->model.base, &seq, 3), STG_OK);
+    assert_int_equal(stg_explain(&x, &f->model.base, &seq, &f->model.base.vocab, 3), STG_OK);
     assert_int_equal(x.n, 0);
     stg_explanation_fini(&x);
     fake_seq_get(&f->seqs[1], &seq);
     f->model.base.max_walk = 2; /* the walk is cut: only what was reached is explained */
-    assert_int_equal(stg_explain(&x, &f->model.base, &seq, 99), STG_OK);
+    assert_int_equal(stg_explain(&x, &f->model.base, &seq, &f->model.base.vocab, 99), STG_OK);
     f->model.base.max_walk = 0;
     assert_true(x.n < seq.n && x.n >= 2);
     stg_explanation_fini(&x);
@@ -146,7 +146,7 @@ static void test_memory_fails(void **state)
     for (uint64_t n = 1; status != STG_OK; n++) {
         assert_true(n < 1000);
         stg_mem_fail_at(n);
-        status = stg_explain(&x, &f->model.base, &seq, 3);
+        status = stg_explain(&x, &f->model.base, &seq, &f->model.base.vocab, 3);
         stg_mem_fail_at(0);
         assert_true(status == STG_OK || status == STG_ERR_MEMORY);
     }

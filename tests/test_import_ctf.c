@@ -441,7 +441,7 @@ static void test_bit_flips(void **state)
     for (size_t i_name = 0; i_name < 2; i_name++) {
         size_t n = 0;
         uint8_t *data = ctf_read_file(in_work("flip"), names[i_name], &n);
-        for (size_t i = 0; i < 8 * n; i += i_name == 0 ? 3 : 61) {
+        for (size_t i = 0; i < 8 * n; i += i_name == 0 ? 5 : 61) {
             data[i / 8] ^= (uint8_t)(1u << (i % 8));
             ctf_write_file(in_work("flip"), names[i_name], data, n);
             read_hostile(in_work("flip"), names[i_name], i);

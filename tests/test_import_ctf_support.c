@@ -1,5 +1,7 @@
 #include "test_import_ctf_support.h"
 
+#include "scratch.h"
+
 #include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -42,7 +44,7 @@ uint8_t *ctf_read_file(const char *directory, const char *name, size_t *n)
 
 void ctf_make_directory(char *out, size_t size)
 {
-    (void)snprintf(out, size, "%s/strange-ctf-XXXXXX", getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
+    (void)snprintf(out, size, "%s/strange-ctf-XXXXXX", getenv("TMPDIR") != NULL ? getenv("TMPDIR") : scratch_root());
     must(mkdtemp(out));
 }
 

@@ -196,6 +196,71 @@ static void the_heap_is_bounded(void **state)
     reading_fini(&r);
 }
 
+/* "tid call name" of every event, "-" where the thread's name is not known. */
+static const char *names_of(const struct reading *r, char out[4096])
+{
+    size_t len = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        const struct stg_event *e = &r->events[i];
+        const char *comm = (e->has & STG_HAS_COMM) ? stg_strings_get(r->source->comms, e->comm) : "-";
+        len += (size_t)snprintf(out + len, 4096 - len, "%s%d%s%s %s", i > 0 ? ", " : "", e->tid,
+                                e->kind == STG_EVENT_ENTRY ? ">" : "<", name_of(r, i), comm);
+    }
+    return out;
+}
+
+static void expect_names(const char *text, const char *names)
+{
+    struct reading r;
+    char found[4096];
+    assert_int_equal(read_text(&r, &stg_import_strace, text, strlen(text)), STG_OK);
+    assert_string_equal(names_of(&r, found), names);
+    reading_fini(&r);
+}
+
+/* strace tells no names, but it shows the calls that give and hand them on. */
+static void names_come_from_the_calls_that_give_them(void **state)
+{
+    (void)state;
+    expect_names(
+        "7 1700000001.000001 brk(NULL) = 0x5 <0.000001>\n"
+        "7 1700000001.000010 execve(\"/usr/bin/a-very-long-program-name\", [\"x\"], 0x7 /* 2 vars */) = 0 <0.000001>\n"
+        "7 1700000001.000020 execve(\"/bin/none\", [\"none\"], 0x7) = -1 ENOENT (No such file or directory) "
+        "<0.000001>\n"
+        "7 1700000001.000030 prctl(PR_SET_NAME, \"main\\\"loop\") = 0 <0.000001>\n",
+        "7>brk -, 7<brk -, 7>execve -, 7<execve a-very-long-pro, 7>execve a-very-long-pro, "
+        "7<execve a-very-long-pro, 7>prctl a-very-long-pro, 7<prctl main\\\"loop");
+    /* A child that shows before or after its maker's call returns; a failed one makes none. */
+    expect_names("7 1700000001.000001 execve(\"sh\", [\"sh\"], 0x7) = 0 <0.000001>\n"
+                 "7 1700000001.000010 clone(child_stack=NULL, flags=SIGCHLD <unfinished ...>\n"
+                 "8 1700000001.000012 getpid() = 8 <0.000001>\n"
+                 "7 1700000001.000020 <... clone resumed>) = 8 <0.000010>\n"
+                 "7 1700000001.000030 vfork() = 9 <0.000001>\n"
+                 "9 1700000001.000040 execve(\"/bin/ls\", [\"ls\"], 0x7) = 0 <0.000001>\n"
+                 "9 1700000001.000050 +++ exited with 0 +++\n"
+                 "9 1700000001.000060 getpid() = 9 <0.000001>\n",
+                 "7>execve -, 7<execve sh, 7>clone sh, 8>getpid sh, 8<getpid sh, 7<clone sh, 7>vfork sh, 7<vfork sh, "
+                 "9>execve sh, 9<execve ls, 9>getpid -, 9<getpid -");
+    /* Two makers of different names at a time: whose the child is shows when its maker's call returns. */
+    expect_names("7 1700000001.000001 execve(\"a\", [\"a\"], 0x7) = 0 <0.000001>\n"
+                 "8 1700000001.000002 execve(\"b\", [\"b\"], 0x7) = 0 <0.000001>\n"
+                 "7 1700000001.000010 fork( <unfinished ...>\n"
+                 "8 1700000001.000011 fork( <unfinished ...>\n"
+                 "9 1700000001.000012 getpid() = 9 <0.000001>\n"
+                 "8 1700000001.000020 <... fork resumed>) = 9 <0.000009>\n"
+                 "7 1700000001.000021 <... fork resumed>) = 10 <0.000009>\n"
+                 "9 1700000001.000030 getpid() = 9 <0.000001>\n"
+                 "10 1700000001.000040 getpid() = 10 <0.000001>\n",
+                 "7>execve -, 7<execve a, 8>execve -, 8<execve b, 7>fork a, 8>fork b, 9>getpid -, 9<getpid -, "
+                 "7<fork a, 8<fork b, 9>getpid b, 9<getpid b, 10>getpid a, 10<getpid a");
+    /* To a terminal, the call is broken by a message. */
+    expect_names("[pid 7] 1700000001.000001 execve(\"a\", [\"a\"], 0x7) = 0 <0.000001>\n"
+                 "[pid 7] 1700000001.000010 clone(child_stack=NULLstrace: Process 8 attached\n"
+                 ", flags=SIGCHLD) = 8 <0.000010>\n"
+                 "[pid 8] 1700000001.000030 getpid() = 8 <0.000001>\n",
+                 "7>execve -, 7<execve a, 7>clone a, 7<clone a, 8>getpid a, 8<getpid a");
+}
+
 static void exits_without_duration_have_no_time(void **state)
 {
     static const char text[] = "1700000000.000001 getpid() = 8\n1700000000.000005 getuid() = 0\n";
@@ -258,6 +323,7 @@ int main(void)
         cmocka_unit_test(exits_stand_behind_the_entries_they_overlap),
         cmocka_unit_test(many_threads_are_kept_apart),
         cmocka_unit_test(the_heap_is_bounded),
+        cmocka_unit_test(names_come_from_the_calls_that_give_them),
         cmocka_unit_test(exits_without_duration_have_no_time),
         cmocka_unit_test(times_of_day_pass_midnight),
         cmocka_unit_test(other_text_is_refused),

@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "model/model.h"
+#include "model/ngram.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -20,11 +21,12 @@ enum { SEQUENCES = 60, LENGTH = 24, CALLS = 6, FIRST_CALL = STG_TOKEN_SPECIALS }
 struct data {
     uint16_t call[SEQUENCES][LENGTH];
     uint8_t phase[LENGTH];
-    int64_t ret[LENGTH], time_ns[LENGTH];
+    int64_t ret[LENGTH], time_ns[LENGTH], context_time_ns[LENGTH];
     uint16_t thread[LENGTH];
     size_t n[SEQUENCES];
     int32_t id;
     uint16_t proc;
+    uint64_t context_offset[2]; /* the first rows of the next sequence; {0, 0}: none */
     struct stg_corpus corpus;
     struct stg_vocab vocab;
     struct stg_recipe recipe;
@@ -36,6 +38,25 @@ static void get(void *context, size_t i, struct stg_seq *out)
     *out = (struct stg_seq){.id = i, .n = d->n[i], .call = d->call[i], .phase = d->phase, .ret = d->ret, .time_ns = d->time_ns,
                             .thread = d->thread, .n_threads = 1, .thread_tid = &d->id, .thread_pid = &d->id,
                             .thread_proc = &d->proc, .end_ns = LENGTH, .tid = 1};
+    if (d->context_offset[1] > 0) {
+        out->context_offset = d->context_offset;
+        out->context_call = d->call[(i + 1) % SEQUENCES];
+        out->context_phase = d->phase;
+        out->context_ret = d->ret;
+        out->context_time_ns = d->context_time_ns;
+    }
+}
+
+/* The sequences from `first` on. */
+struct rest {
+    struct data *d;
+    size_t first;
+};
+
+static void get_rest(void *context, size_t i, struct stg_seq *out)
+{
+    const struct rest *r = context;
+    get(r->d, r->first + i, out);
 }
 
 static int setup(void **state)
@@ -65,6 +86,7 @@ static int setup(void **state)
         d->phase[k] = STG_PHASE_ENTRY;
         d->ret[k] = STG_RET_ABSENT;
         d->time_ns[k] = (int64_t)k;
+        d->context_time_ns[k] = (int64_t)k - LENGTH;
     }
     d->id = 1;
     d->corpus = (struct stg_corpus){SEQUENCES, d, get};
@@ -210,7 +232,7 @@ static void scores_of(const struct stg_model *m, const struct data *d, size_t i,
     struct stg_seq seq;
     size_t n_walks;
     get((void *)(uintptr_t)d, i, &seq);
-    assert_int_equal(stg_walker_new(&walker), STG_OK);
+    assert_int_equal(stg_walker_new(&walker, STG_WALK_ALL), STG_OK);
     assert_int_equal(stg_walker_begin(walker, &seq, STG_ORDER_TIME, 0, &n_walks), STG_OK);
     assert_int_equal(n_walks, 1);
     stg_walker_get(walker, 0, &walk);
@@ -321,6 +343,137 @@ static void test_stide_windows(void **state)
     stg_model_free(m);
 }
 
+/* Counts by the definition, symbol by symbol. */
+static void count_plainly(const struct data *d, struct stg_counts *c, uint32_t order)
+{
+    assert_int_equal(stg_counts_init(c, order), STG_OK);
+    for (size_t i = 0; i < SEQUENCES; i++) {
+        uint32_t s[LENGTH + 2];
+        uint32_t state = 0;
+        const size_t n_context = d->context_offset[1];
+        const size_t n = symbols_of(d, i, s);
+        for (size_t k = 0; k < n_context; k++) {
+            assert_int_equal(stg_counts_put(c, &state, d->call[(i + 1) % SEQUENCES][k], false), STG_OK);
+        }
+        for (size_t k = n_context > 0 ? 1 : 0; k < n; k++) { /* what goes on after a context does not start */
+            assert_int_equal(stg_counts_put(c, &state, s[k], k > 0), STG_OK);
+        }
+    }
+}
+
+static void assert_same_counts(const struct stg_counts *a, const struct stg_counts *b)
+{
+    uint32_t *map = calloc(a->n, sizeof *map);
+    assert_non_null(map);
+    assert_int_equal(a->n, b->n);
+    for (uint32_t i = 1; i < a->n; i++) {
+        map[i] = stg_counts_find(b->parent, b->symbol, b->slot, b->n_slots, map[a->parent[i]], a->symbol[i]);
+        assert_true(map[i] != STG_COUNTS_NONE);
+        assert_int_equal(a->raw[i], b->raw[map[i]]);
+        assert_int_equal(a->left[i], b->left[map[i]]);
+        assert_int_equal(a->flags[i], b->flags[map[i]]);
+        assert_int_equal(a->length[i], b->length[map[i]]);
+    }
+    for (uint32_t i = 1; i < a->n; i++) {
+        assert_int_equal(map[a->suffix[i]], b->suffix[map[i]]);
+    }
+    free(map);
+}
+
+/* The fast way of counting gives the counts of the definition, with contexts too, and on any number of threads the same nodes. */
+static void test_counts(void **state)
+{
+    struct data *d = *state;
+    struct stg_pool *pool = NULL;
+    assert_int_equal(stg_pool_new(&pool, 3), STG_OK);
+    for (uint32_t order = 1; order <= STG_COUNTS_MAX_ORDER; order++) {
+        for (uint64_t n_context = 0; n_context <= 2; n_context += 2) {
+            struct stg_counts plain, fast, threads;
+            d->context_offset[1] = n_context;
+            d->recipe.order = n_context > 0 ? STG_ORDER_THREAD : STG_ORDER_TIME;
+            struct stg_model *m = fitted(d, "ngram", order, NULL, NULL);
+            count_plainly(d, &plain, order);
+            assert_int_equal(stg_counts_init(&fast, order), STG_OK);
+            assert_int_equal(stg_counts_init(&threads, order), STG_OK);
+            assert_int_equal(stg_ngram_count(&fast, m, &d->corpus, NULL, NULL), STG_OK);
+            assert_int_equal(stg_ngram_count(&threads, m, &d->corpus, pool, NULL), STG_OK);
+            assert_same_counts(&plain, &fast);
+            assert_int_equal(fast.n, threads.n);
+            assert_memory_equal(fast.parent, threads.parent, fast.n * sizeof *fast.parent);
+            assert_memory_equal(fast.raw, threads.raw, fast.n * sizeof *fast.raw);
+            stg_counts_fini(&plain);
+            stg_counts_fini(&fast);
+            stg_counts_fini(&threads);
+            stg_model_free(m);
+        }
+    }
+    stg_pool_free(pool);
+}
+
+static void assert_same_scores(const struct stg_model *a, const struct stg_model *b, const struct data *d)
+{
+    for (size_t i = 0; i < SEQUENCES; i++) {
+        float x[LENGTH + 1];
+        float y[LENGTH + 1];
+        scores_of(a, d, i, x);
+        scores_of(b, d, i, y);
+        assert_memory_equal(x, y, (d->n[i] + 1) * sizeof *x);
+    }
+}
+
+/* More symbols than fit into a key: the definition counts and scores, as the fast way does with fewer. */
+static void test_many_symbols(void **state)
+{
+    struct data *d = *state;
+    struct stg_model *narrow = fitted(d, "stide", 8, NULL, NULL); /* its scores do not depend on the number of symbols */
+    for (int i = CALLS; i < 300; i++) {
+        char name[8];
+        uint16_t id;
+        snprintf(name, sizeof name, "call%d", i);
+        assert_int_equal(stg_vocab_call(&d->vocab, name, &id), STG_OK);
+    }
+    struct stg_ngram_packing p;
+    assert_false(stg_ngram_packing(&p, 8, 305));
+    assert_true(stg_ngram_packing(&p, 8, 256));
+    struct stg_model *wide = fitted(d, "stide", 8, NULL, NULL);
+    for (size_t i = 0; i < SEQUENCES / 2; i++) {
+        d->call[2 * i][d->n[2 * i] / 2] = FIRST_CALL; /* some unknown windows */
+    }
+    assert_same_scores(narrow, wide, d);
+    stg_model_free(narrow);
+    stg_model_free(wide);
+}
+
+/* Fitted on a part and updated with the rest = fitted on all; from a file too. */
+static void test_update(void **state)
+{
+    struct data *d = *state;
+    char path[] = "/tmp/strange-test-update-XXXXXX";
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    const char *const smoothings[] = {"kneser-ney", "paper"};
+    for (size_t i = 0; i < 2; i++) {
+        struct stg_model *loaded = NULL;
+        struct stg_model *all = fitted(d, "ngram", 4, smoothings[i], NULL);
+        d->corpus.n = SEQUENCES / 3;
+        struct stg_model *part = fitted(d, "ngram", 4, smoothings[i], NULL);
+        d->corpus.n = SEQUENCES;
+        assert_int_equal(stg_model_save(part, path), STG_OK);
+        assert_int_equal(stg_model_open(&loaded, path), STG_OK);
+        struct rest rest = {d, SEQUENCES / 3};
+        const struct stg_corpus more = {SEQUENCES - SEQUENCES / 3, &rest, get_rest};
+        assert_int_equal(part->ops->update(part, &more, NULL, NULL), STG_OK);
+        assert_int_equal(loaded->ops->update(loaded, &more, NULL, NULL), STG_OK);
+        assert_same_scores(all, part, d);
+        assert_same_scores(all, loaded, d);
+        stg_model_free(all);
+        stg_model_free(part);
+        stg_model_free(loaded);
+    }
+    unlink(path);
+}
+
 static char *saved(const struct stg_model *m, const char *path, size_t *size)
 {
     assert_int_equal(stg_model_save(m, path), STG_OK);
@@ -351,17 +504,17 @@ static void test_file_and_threads(void **state)
     assert_memory_equal(a, b, n_one);
     struct stg_model *loaded = NULL;
     assert_int_equal(stg_model_open(&loaded, path), STG_OK);
-    for (size_t i = 0; i < SEQUENCES; i++) {
-        float x[LENGTH + 1];
-        float y[LENGTH + 1];
-        scores_of(one, d, i, x);
-        scores_of(loaded, d, i, y);
-        assert_memory_equal(x, y, (d->n[i] + 1) * sizeof *x);
-    }
+    assert_same_scores(one, loaded, d);
     assert_int_equal(stg_model_check_vocab(loaded, &d->vocab, "data"), STG_OK);
     uint16_t id;
     assert_int_equal(stg_vocab_call(&d->vocab, "another", &id), STG_OK);
-    assert_int_equal(stg_model_check_vocab(loaded, &d->vocab, "data"), STG_ERR_MISMATCH);
+    assert_int_equal(stg_model_check_vocab(loaded, &d->vocab, "data"), STG_OK); /* it extends the model's */
+    struct stg_vocab other;
+    assert_int_equal(stg_vocab_init(&other), STG_OK);
+    assert_int_equal(stg_model_check_vocab(loaded, &other, "data"), STG_ERR_MISMATCH); /* shorter */
+    assert_int_equal(stg_vocab_call(&other, "another", &id), STG_OK);
+    assert_int_equal(stg_model_check_vocab(loaded, &other, "data"), STG_ERR_MISMATCH); /* other names */
+    stg_vocab_fini(&other);
     unlink(path);
     free(a);
     free(b);
@@ -398,6 +551,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sums_and_steps, setup, teardown),
         cmocka_unit_test_setup_teardown(test_paper_smoothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stide_windows, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_symbols, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_update, setup, teardown),
         cmocka_unit_test_setup_teardown(test_file_and_threads, setup, teardown),
         cmocka_unit_test_setup_teardown(test_settings, setup, teardown),
     };

@@ -75,7 +75,7 @@ static int setup(void **state)
     for (size_t i = 0; i < N_ODD; i++) {
         struct stg_seq seq;
         fake_seq_get(&f.odd[i], &seq);
-        if (stg_explain(&f.explanations[i], &f.model.base, &seq, 3) != STG_OK) {
+        if (stg_explain(&f.explanations[i], &f.model.base, &seq, &f.model.base.vocab, 3) != STG_OK) {
             return -1;
         }
     }

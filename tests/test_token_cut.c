@@ -388,6 +388,21 @@ static void test_frozen_vocabulary(void **state)
     assert_int_equal(b->counts.n_unknown, 2);
 }
 
+static void test_extended_vocabulary(void **state)
+{
+    struct bench *b = *state;
+    uint16_t id;
+    must(stg_vocab_call(&b->vocab, "read", &id));
+    stg_vocab_extend(&b->vocab);
+    enter(b, 1, 11, 1);
+    entry(b, 2, 11, "read");
+    entry(b, 3, 11, "[START]");
+    entry(b, 4, 11, "new");
+    leave(b, 5, 11);
+    assert_string_equal(cut(b), "11:read,[UNKNOWN],new");
+    assert_int_equal(b->counts.n_unknown, 2); /* unknown to what it extends */
+}
+
 static void test_ids_that_are_none(void **state)
 {
     struct bench *b = *state;
@@ -550,6 +565,7 @@ int main(void)
         TEST(test_given_sequences),
         TEST(test_long_sequences_are_cut_off),
         TEST(test_frozen_vocabulary),
+        TEST(test_extended_vocabulary),
         TEST(test_ids_that_are_none),
         TEST(test_each_trace_has_its_own_ids),
         TEST(test_bounded_memory),

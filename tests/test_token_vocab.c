@@ -83,6 +83,60 @@ static void test_too_many_names(void **state)
     stg_vocab_fini(&v);
 }
 
+static void test_spellings_of_a_call(void **state)
+{
+    (void)state;
+    struct stg_vocab v;
+    must(stg_vocab_init(&v));
+    assert_int_equal(call(&v, "newfstat"), 5);
+    assert_int_equal(call(&v, "fstat"), 5);
+    assert_int_equal(call(&v, "sendfile"), 6);
+    assert_int_equal(call(&v, "newfstatat"), 7); /* another call */
+    v.frozen = true;
+    assert_int_equal(call(&v, "sendfile64"), 6);
+    assert_int_equal(call(&v, "stat"), STG_TOKEN_UNKNOWN);
+    assert_string_equal(stg_strings_get(v.calls, 5), "newfstat"); /* as the training data has it */
+    stg_vocab_fini(&v);
+}
+
+static void test_extended(void **state)
+{
+    (void)state;
+    struct stg_vocab first, v, other;
+    char name[16];
+    uint16_t id = 0;
+    must(stg_vocab_init(&first));
+    assert_int_equal(call(&first, "read"), 5);
+    must(stg_vocab_proc(&first, "p", &id));
+    must(stg_vocab_copy(&v, &first));
+    assert_false(stg_vocab_is_new_call(&v, 5));
+    stg_vocab_extend(&v);
+    assert_int_equal(call(&v, "write"), 6);
+    assert_int_equal(call(&v, "read"), 5);
+    must(stg_vocab_proc(&v, "q", &id));
+    assert_int_equal(id, 6);
+    assert_false(stg_vocab_is_new_call(&v, 5));
+    assert_true(stg_vocab_is_new_call(&v, 6));
+    assert_true(stg_vocab_is_new_call(&v, STG_TOKEN_UNKNOWN));
+    assert_true(stg_vocab_begins_with(&v, &first));
+    assert_true(stg_vocab_begins_with(&v, &v));
+    assert_false(stg_vocab_begins_with(&first, &v));
+    must(stg_vocab_init(&other));
+    assert_int_equal(call(&other, "write"), 5);
+    must(stg_vocab_proc(&other, "p", &id));
+    assert_false(stg_vocab_begins_with(&v, &other));
+    for (unsigned i = 7; i < 65535; i++) {
+        snprintf(name, sizeof name, "n%u", i);
+        assert_int_equal(call(&v, name), i);
+    }
+    assert_int_equal(call(&v, "one more"), STG_TOKEN_UNKNOWN); /* the names that matter are there */
+    assert_int_equal(stg_vocab_known(5, 6), 5);
+    assert_int_equal(stg_vocab_known(6, 6), STG_TOKEN_UNKNOWN);
+    stg_vocab_fini(&other);
+    stg_vocab_fini(&v);
+    stg_vocab_fini(&first);
+}
+
 static void test_vocab_survives_a_file(void **state)
 {
     (void)state;
@@ -94,6 +148,8 @@ static void test_vocab_survives_a_file(void **state)
     path_of(path, "vocab");
     must(stg_vocab_init(&v));
     call(&v, "read");
+    stg_vocab_extend(&v);
+    call(&v, "write");
     must(stg_vocab_proc(&v, "quote\" \\ \n \xc3\xa4 \xff", &id));
     must(stg_tensors_writer_open(&w, path, "test", 1));
     must(stg_vocab_save(&v, w));
@@ -103,13 +159,16 @@ static void test_vocab_survives_a_file(void **state)
     must(stg_vocab_load(&loaded, t));
     assert_true(loaded.frozen);
     assert_true(stg_vocab_equal(&v, &loaded));
+    assert_int_equal(loaded.base_calls, 6);
+    assert_int_equal(loaded.base_procs, 5);
     stg_vocab_fini(&loaded);
     stg_vocab_fini(&v);
     stg_tensors_free(t);
     unlink(path);
 }
 
-static void expect_bad_vocab(const char *calls)
+/* Metadata that are absent are NULL. */
+static void expect_bad(const char *calls, const char *procs, const char *base)
 {
     char path[64];
     struct stg_vocab loaded;
@@ -117,9 +176,9 @@ static void expect_bad_vocab(const char *calls)
     struct stg_tensors *t = NULL;
     path_of(path, "bad-vocab");
     must(stg_tensors_writer_open(&w, path, "test", 1));
-    if (calls != NULL) {
-        must(stg_tensors_writer_meta(w, "vocab.calls", calls));
-    }
+    must(calls == NULL ? STG_OK : stg_tensors_writer_meta(w, "vocab.calls", calls));
+    must(procs == NULL ? STG_OK : stg_tensors_writer_meta(w, "vocab.procs", procs));
+    must(base == NULL ? STG_OK : stg_tensors_writer_meta(w, "vocab.base", base));
     must(stg_tensors_writer_commit(w));
     stg_tensors_writer_free(w);
     must(stg_tensors_open(&t, path, "test", 1));
@@ -127,6 +186,22 @@ static void expect_bad_vocab(const char *calls)
     assert_non_null(strstr(stg_status_message(), "vocab."));
     stg_tensors_free(t);
     unlink(path);
+}
+
+static void expect_bad_vocab(const char *calls)
+{
+    expect_bad(calls, NULL, NULL);
+}
+
+static void test_bad_bases_are_refused(void **state)
+{
+    (void)state;
+    static const char good[] = "[\"[MASK]\",\"[UNKNOWN]\",\"[START]\",\"[END]\",\"[TRUNCATE]\",\"a\"]";
+    static const char *const bases[] = {"",      "7",     "[6]",   "[6,6,6]", "[4,6]",
+                                        "[6,4]", "[7,6]", "[6,7]", "[-1,6]",  "[6,\"6\"]"};
+    for (size_t i = 0; i < sizeof bases / sizeof bases[0]; i++) {
+        expect_bad(good, good, bases[i]);
+    }
 }
 
 static void test_bad_vocabularies_are_refused(void **state)
@@ -204,6 +279,20 @@ static void test_symbols_are_tuples(void **state)
     stg_vocab_fini(&v);
 }
 
+static void test_symbols_of_extended_data(void **state)
+{
+    (void)state;
+    const struct stg_corpus corpus = {.n = 1, .context = (void *)(uintptr_t)&seq, .get = get_one};
+    struct stg_symbols *s = NULL;
+    must(stg_symbols_new(&s, STG_FIELD_CALL));
+    stg_symbols_limit(s, 6); /* call 6 extends the vocabulary */
+    must(stg_symbols_fit(s, &corpus));
+    assert_int_equal(stg_symbols_count(s), STG_TOKEN_SPECIALS + 1);
+    assert_int_equal(stg_symbols_find(s, 5, STG_PHASE_ENTRY, STG_RET_ABSENT), 5);
+    assert_int_equal(stg_symbols_find(s, 6, STG_PHASE_EXIT, 0), STG_TOKEN_UNKNOWN);
+    stg_symbols_free(s);
+}
+
 static void test_symbols_of_a_vocabulary_have_its_ids(void **state)
 {
     (void)state;
@@ -271,7 +360,11 @@ int main(void)
         cmocka_unit_test(test_names_that_are_not_utf8),
         cmocka_unit_test(test_too_many_names),
         cmocka_unit_test(test_vocab_survives_a_file),
+        cmocka_unit_test(test_spellings_of_a_call),
+        cmocka_unit_test(test_extended),
         cmocka_unit_test(test_bad_vocabularies_are_refused),
+        cmocka_unit_test(test_bad_bases_are_refused),
+        cmocka_unit_test(test_symbols_of_extended_data),
         cmocka_unit_test(test_symbols_are_tuples),
         cmocka_unit_test(test_symbols_of_a_vocabulary_have_its_ids),
         cmocka_unit_test(test_bad_symbols_are_refused),

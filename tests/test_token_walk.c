@@ -53,7 +53,7 @@ static struct stg_walker *walker;
 static int set_up(void **state)
 {
     (void)state;
-    return stg_walker_new(&walker) == STG_OK ? 0 : -1;
+    return stg_walker_new(&walker, STG_WALK_ALL) == STG_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)

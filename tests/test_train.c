@@ -1,4 +1,6 @@
 /* The training loop on a small LSTM and a small corpus: learns, stops, resumes to the same bits. */
+#include "scratch.h"
+
 #include "train/train.h"
 
 #include "base/memory.h"
@@ -103,7 +105,7 @@ static int setup(void **state)
     if (stg_vocab_proc(&x->vocab, "p", &id) != STG_OK) {
         return -1;
     }
-    snprintf(x->dir, sizeof x->dir, "/tmp/strange-train-XXXXXX");
+    scratch_path(x->dir, sizeof x->dir, "train-XXXXXX");
     if (mkdtemp(x->dir) == NULL) {
         return -1;
     }

@@ -23,7 +23,7 @@ enum stg_status stg_file_map_open(struct stg_file_map *out, const char *path)
 {
     enum stg_status status = STG_OK;
     struct stat st;
-    *out = (struct stg_file_map){0};
+    *out = (struct stg_file_map){.fd = -1};
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         return stg_fail_errno("%s: cannot open", path);
@@ -45,8 +45,11 @@ enum stg_status stg_file_map_open(struct stg_file_map *out, const char *path)
         out->data = data;
         out->size = (size_t)st.st_size;
     }
+    out->fd = fd;
 out:
-    close(fd);
+    if (status != STG_OK) {
+        close(fd);
+    }
     return status;
 }
 
@@ -55,7 +58,46 @@ void stg_file_map_close(struct stg_file_map *map)
     if (map->data != NULL) {
         munmap((void *)(uintptr_t)map->data, map->size);
     }
-    *map = (struct stg_file_map){0};
+    if (map->fd > 0) { /* 0 is a map that was never opened */
+        close(map->fd);
+    }
+    *map = (struct stg_file_map){.fd = -1};
+}
+
+enum stg_status stg_file_map_visit(const struct stg_file_map *map, size_t from, void (*visit)(void *, const void *, size_t),
+                                   void *context)
+{
+    enum { BLOCK = 1 << 18 };
+    enum stg_status status = STG_OK;
+    uint8_t *block = NULL;
+    STG_TRY(stg_mem_zeroed(&block, BLOCK, 1));
+    while (from < map->size) {
+        const size_t wanted = map->size - from < BLOCK ? map->size - from : BLOCK;
+        const ssize_t n = pread(map->fd, block, wanted, (off_t)from);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            status = n < 0 ? stg_fail_errno("offset %zu: cannot read", from)
+                           : stg_fail(STG_ERR_INPUT, "offset %zu: the file became shorter while it was read", from);
+            goto out;
+        }
+        visit(context, block, (size_t)n);
+        from += (size_t)n;
+    }
+out:
+    stg_mem_free(block);
+    return status;
+}
+
+void stg_file_map_release(const void *from, const void *to)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t first = ((uintptr_t)from + page - 1) / page * page;
+    const uintptr_t end = (uintptr_t)to / page * page;
+    if (end > first) {
+        (void)madvise((void *)first, end - first, MADV_DONTNEED); /* a hint: nothing depends on it */
+    }
 }
 
 /* Temporary files of open writers, in fixed storage so that a signal handler may remove them. */

@@ -12,10 +12,17 @@
 struct stg_file_map {
     const uint8_t *data; /* NULL when size is 0 */
     size_t size;         /* bytes */
+    int fd;
 };
 
 enum stg_status stg_file_map_open(struct stg_file_map *out, const char *path) STG_MUST_USE;
 void stg_file_map_close(struct stg_file_map *map);
+/* The bytes from … to of a mapping were read and are not needed soon: they need not stay in memory. Reading them again is allowed. */
+void stg_file_map_release(const void *from, const void *to);
+/* Hands the bytes from offset `from` to the end to visit(context, bytes, n), block by block, without mapping them in: for one pass over
+ * all of a file that is cheaper, and takes no memory. */
+enum stg_status stg_file_map_visit(const struct stg_file_map *map, size_t from, void (*visit)(void *, const void *, size_t),
+                                   void *context) STG_MUST_USE;
 
 /* An atomic writer: bytes go to a temporary file beside path (path + ".tmp-" + pid + serial); commit flushes it to
  * disk and renames it; free without commit removes it. Nothing half-written is ever seen under path. The temporary

@@ -81,22 +81,36 @@ void stg_lines_free(struct stg_lines *l)
     stg_mem_free(l);
 }
 
-static enum stg_status fill(struct stg_lines *l)
+/* Reads the block before the one that was read last: all of it, as its end is where the next line ends. */
+static enum stg_status fill_backward(struct stg_lines *l)
+{
+    const size_t want = l->block_at < BLOCK ? (size_t)l->block_at : BLOCK;
+    l->block_at -= (off_t)want;
+    l->begin = 0;
+    for (l->end = 0; l->end < want;) {
+        const ssize_t k = pread(l->fd, l->block + l->end, want - l->end, l->block_at + (off_t)l->end);
+        if (k < 0 && errno == EINTR) {
+            continue;
+        }
+        if (k < 0) {
+            return stg_fail_errno("%s: offset %lld: cannot read", l->path, (long long)l->block_at);
+        }
+        if (k == 0) {
+            return stg_fail(STG_ERR_INPUT, "%s: became shorter while it was read: read a file that is finished", l->path);
+        }
+        l->end += (size_t)k;
+    }
+    return STG_OK;
+}
+
+static enum stg_status fill_forward(struct stg_lines *l)
 {
     ssize_t k;
-    size_t want = BLOCK;
-    if (l->reversed) {
-        want = l->block_at < BLOCK ? (size_t)l->block_at : BLOCK;
-        l->block_at -= (off_t)want;
-    }
     do {
-        k = l->reversed ? pread(l->fd, l->block, want, l->block_at) : read(l->fd, l->block, want);
+        k = read(l->fd, l->block, BLOCK);
     } while (k < 0 && errno == EINTR);
     if (k < 0) {
         return stg_fail_errno("%s: offset %llu: cannot read", l->path, (unsigned long long)l->offset);
-    }
-    if (l->reversed && (size_t)k != want) {
-        return stg_fail(STG_ERR_INPUT, "%s: became shorter while it was read: read a file that is finished", l->path);
     }
     l->begin = 0;
     l->end = (size_t)k;
@@ -118,7 +132,7 @@ static enum stg_status next_forward(struct stg_lines *l, const char **line, size
     stg_buffer_clear(&l->line);
     for (;;) {
         if (l->begin == l->end) {
-            STG_RETURN_IF_FAILED(fill(l));
+            STG_RETURN_IF_FAILED(fill_forward(l));
         }
         if (l->at_end) {
             break;
@@ -162,7 +176,7 @@ static enum stg_status next_backward(struct stg_lines *l, const char **line, siz
             if (l->block_at == 0) {
                 break;
             }
-            STG_RETURN_IF_FAILED(fill(l));
+            STG_RETURN_IF_FAILED(fill_backward(l));
         }
         while (l->end > l->begin) {
             const char c = l->block[--l->end];

@@ -43,6 +43,12 @@ static void draw(const struct stg_progress *p, uint64_t now)
             snprintf(left, sizeof left, ", %lu:%02lu left", s / 60, s % 60);
         }
     }
+    if (p->unit[0] == '\0') { /* what is counted means nothing to people */
+        const double part = p->total > 0 ? (double)p->done / (double)p->total : 0;
+        fprintf(stderr, "\r\033[K%s [%s] %.0f %%%s", p->what, bar, part < 1 ? 100 * part : 100.0, left);
+        fflush(stderr);
+        return;
+    }
     human(rate, sizeof rate, per_second);
     human(done, sizeof done, (double)p->done);
     fprintf(stderr, "\r\033[K%s [%s] %s %s, %s/s%s%s%s", p->what, bar, done, p->unit, rate, left, p->note[0] ? "  " : "", p->note);

@@ -7,7 +7,7 @@
 
 struct stg_progress {
     const char *what;   /* "train", borrowed */
-    const char *unit;   /* "events", borrowed */
+    const char *unit;   /* "events", borrowed; "": only the percentage is shown */
     uint64_t total;     /* in units; 0 = unknown */
     uint64_t done;      /* in units */
     uint64_t start_ns, drawn_ns;

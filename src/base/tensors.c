@@ -188,6 +188,25 @@ static enum stg_status read_tensors(struct stg_tensors *t, size_t data_at)
     return check_cover(t, data_at);
 }
 
+static void hash_block(void *hash, const void *data, size_t n)
+{
+    XXH3_64bits_update(hash, data, n);
+}
+
+/* Checksum of all that follows the header. */
+static enum stg_status checksum_of(const struct stg_tensors *t, size_t data_at, uint64_t *out)
+{
+    XXH3_state_t *hash = XXH3_createState();
+    if (hash == NULL) {
+        return stg_fail(STG_ERR_MEMORY, "%s: out of memory for the checksum", t->path);
+    }
+    XXH3_64bits_reset(hash);
+    const enum stg_status status = stg_file_map_visit(&t->map, data_at, hash_block, hash);
+    *out = XXH3_64bits_digest(hash);
+    XXH3_freeState(hash);
+    return status == STG_OK ? STG_OK : stg_context(status, "%s", t->path);
+}
+
 static enum stg_status check_identity(const struct stg_tensors *t, size_t data_at, const char *format, int version)
 {
     const char *found = stg_tensors_meta(t, "strange.format");
@@ -204,7 +223,9 @@ static enum stg_status check_identity(const struct stg_tensors *t, size_t data_a
                         t->path, found, found_version, version);
     }
     char expected[17];
-    snprintf(expected, sizeof expected, "%016" PRIx64, (uint64_t)XXH3_64bits(t->map.data + data_at, t->map.size - data_at));
+    uint64_t found_checksum = 0;
+    STG_RETURN_IF_FAILED(checksum_of(t, data_at, &found_checksum));
+    snprintf(expected, sizeof expected, "%016" PRIx64, found_checksum);
     if (strcmp(expected, checksum) != 0) {
         return stg_fail(STG_ERR_INPUT, "%s: offset %zu: checksum does not match: the file is damaged, make it again", t->path, data_at);
     }

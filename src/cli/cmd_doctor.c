@@ -1,5 +1,6 @@
 /* strange doctor: what this build and this machine can do, and what to do about what they cannot. */
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/facts.h"
 #include "cli/input.h"
 #include "cli/output.h"
@@ -197,9 +198,11 @@ static enum stg_status check_tracers(json_t *checks)
 
 static enum stg_status put_abilities(json_t *facts)
 {
-    json_t *formats = json_array(), *models = json_array(), *checks = json_object();
+    json_t *formats = json_array();
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "reads", formats));
+    json_t *models = json_array();
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "models", models));
+    json_t *checks = json_object();
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "checks", checks));
     for (size_t i = 0; stg_import_list[i] != NULL; i++) {
         char text[256];
@@ -239,7 +242,7 @@ out:
 }
 
 static const struct stg_option options[] = {
-    {.name = "json", .type = STG_OPTION_FLAG, .offset = offsetof(struct settings, json), .help = "one JSON object"},
+    STG_OPTION_JSON(struct settings, "one JSON object"),
 };
 
 static const char *const description[] = {

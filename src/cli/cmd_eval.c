@@ -1,5 +1,6 @@
 /* strange eval: how well are labelled novel behaviours told from known data? */
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/groups.h"
 #include "cli/output.h"
 
@@ -103,45 +104,11 @@ static void defaults(void *context)
 }
 
 static const struct stg_option options[] = {
-    {.name = "known",
-     .arg = "DATA…",
-     .type = STG_OPTION_LIST,
-     .offset = offsetof(struct settings, known),
-     .help = "held-out data or traces of the known behaviour"},
-    {.name = "novel",
-     .arg = "NAME=DATA…",
-     .type = STG_OPTION_LIST,
-     .offset = offsetof(struct settings, novel),
-     .help = "data or traces of novel behaviours, by name; a name given twice is one behaviour"},
-    {.name = "valid-known",
-     .arg = "DATA…",
-     .type = STG_OPTION_LIST,
-     .offset = offsetof(struct settings, valid_known),
-     .help = "other known data, with which the paper's threshold is chosen"},
-    {.name = "valid-novel",
-     .arg = "NAME=DATA…",
-     .type = STG_OPTION_LIST,
-     .offset = offsetof(struct settings, valid_novel),
-     .help = "other data of the behaviours, with which the paper's threshold is chosen"},
-    {.name = "json",
-     .type = STG_OPTION_FLAG,
-     .offset = offsetof(struct settings, json),
-     .help = "one JSON object instead of the table"},
-    {.name = "alpha",
-     .arg = "P",
-     .type = STG_OPTION_DOUBLE,
-     .offset = offsetof(struct settings, alpha),
-     .min = 1e-9,
-     .max = 0.5,
-     .fallback = "0.01",
-     .help = "false-alarm rate of the calibrated threshold"},
-    {.name = "aggregate",
-     .arg = "NAME",
-     .type = STG_OPTION_CHOICE,
-     .choices = "mean|median|window|upper",
-     .offset = offsetof(struct settings, aggregate),
-     .fallback = "mean",
-     .help = "score of a sequence (see `strange help score`)"},
+    STG_OPTION_KNOWN(struct settings, "held-out data or traces of the known behaviour"),
+    STG_OPTIONS_NOVEL(struct settings),
+    STG_OPTION_JSON(struct settings, "one JSON object instead of the table"),
+    STG_OPTION_ALPHA(struct settings, "false-alarm rate of the calibrated threshold"),
+    STG_OPTION_AGGREGATE(struct settings, "score of a sequence (see `strange help score`)"),
     {.name = "resamples",
      .arg = "N",
      .type = STG_OPTION_U32,

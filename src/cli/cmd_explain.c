@@ -1,5 +1,6 @@
 /* strange explain: which calls of a sequence were unlikely, and what was expected instead. */
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/groups.h"
 #include "cli/output.h"
 
@@ -23,7 +24,7 @@ static enum stg_status explain_one(struct stg_buffer *out, const struct settings
     struct stg_explanation x = {0};
     const char *trace = stg_input_trace(in, seq->trace);
     enum stg_status status = STG_OK;
-    STG_TRY(stg_explain(&x, m, seq, s->alternatives));
+    STG_TRY(stg_explain(&x, m, seq, stg_dataset_vocab(in->dataset), s->alternatives));
     STG_TRY(s->json ? stg_report_explain_json(out, m, &x, trace)
                     : stg_report_explain_text(out, m, &x, trace, s->events, stg_log_may_colour(STDOUT_FILENO)));
     STG_TRY(stg_output_write(out));
@@ -79,6 +80,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     STG_TRY(stg_input_model(&model, cli->operands[0]));
     STG_TRY(stg_pool_new(&pool, cli->threads));
     STG_TRY(stg_groups_open_one(&groups, "score", &paths, model, cli));
+    STG_TRY(stg_group_check(&groups.groups[0], model));
     if (s->sequence != UINT64_MAX) {
         STG_TRY(explain_id(&out, s, model, &groups.groups[0]));
     } else {
@@ -113,6 +115,8 @@ static const struct stg_option options[] = {
      .arg = "K",
      .type = STG_OPTION_U32,
      .offset = offsetof(struct settings, worst),
+     .min = 1,
+     .max = 1000000,
      .fallback = "1",
      .help = "explain the K most novel sequences"},
     {.name = "alternatives",
@@ -128,18 +132,9 @@ static const struct stg_option options[] = {
      .type = STG_OPTION_U32,
      .offset = offsetof(struct settings, events),
      .fallback = "10",
-     .help = "most surprising events to show"},
-    {.name = "aggregate",
-     .arg = "NAME",
-     .type = STG_OPTION_CHOICE,
-     .choices = "mean|median|window|upper",
-     .offset = offsetof(struct settings, aggregate),
-     .fallback = "mean",
-     .help = "what --worst ranks by (see `strange help score`)"},
-    {.name = "json",
-     .type = STG_OPTION_FLAG,
-     .offset = offsetof(struct settings, json),
-     .help = "one JSON object a line for each sequence, with all its events"},
+     .help = "kinds of event most to blame to show, each once with its neighbours"},
+    STG_OPTION_AGGREGATE(struct settings, "what --worst ranks by (see `strange help score`)"),
+    STG_OPTION_JSON(struct settings, "one JSON object a line for each sequence, with all its events"),
 };
 
 static const char *const description[] = {

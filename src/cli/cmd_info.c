@@ -1,5 +1,6 @@
 /* strange info: describes a trace, a data set, a model or a checkpoint. */
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/facts.h"
 #include "cli/info_trace.h"
 #include "cli/input.h"
@@ -10,6 +11,8 @@
 
 #include <math.h>
 #include <string.h>
+
+#define MAX_NEW_CALLS 20
 
 struct settings {
     bool json;
@@ -85,6 +88,27 @@ static enum stg_status put_traces(json_t *facts, const struct stg_dataset *d, ui
     return STG_OK;
 }
 
+static enum stg_status put_vocab(json_t *facts, const struct stg_vocab *v)
+{
+    json_t *vocab = json_pack("{s:I, s:I}", "calls", (json_int_t)stg_strings_count(v->calls), "processes",
+                              (json_int_t)stg_strings_count(v->procs));
+    STG_RETURN_IF_FAILED(stg_facts_put(facts, "vocabulary", vocab));
+    if (v->base_calls == 0) {
+        return STG_OK;
+    }
+    json_t *names = json_array();
+    STG_RETURN_IF_FAILED(stg_facts_put(
+        vocab, "extends",
+        json_pack("{s:I, s:I}", "calls", (json_int_t)v->base_calls, "processes", (json_int_t)v->base_procs)));
+    STG_RETURN_IF_FAILED(stg_facts_put(vocab, "new_calls", names));
+    for (size_t i = v->base_calls; i < stg_strings_count(v->calls) && i < v->base_calls + MAX_NEW_CALLS; i++) {
+        if (json_array_append_new(names, stg_facts_string(stg_strings_get(v->calls, (uint32_t)i))) != 0) {
+            return stg_fail(STG_ERR_MEMORY, "cannot describe the vocabulary: out of memory");
+        }
+    }
+    return STG_OK;
+}
+
 static enum stg_status put_columns(json_t *facts, struct columns *c, const struct stg_dataset *d)
 {
     const struct stg_vocab *v = stg_dataset_vocab(d);
@@ -101,6 +125,9 @@ static enum stg_status put_columns(json_t *facts, struct columns *c, const struc
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "length", stg_facts_quantiles(c->lengths, n)));
     if (c->has_time) {
         STG_RETURN_IF_FAILED(stg_facts_put(facts, "duration_ns", stg_facts_quantiles(c->durations, n)));
+    }
+    if (c->procs[STG_TOKEN_UNKNOWN] == stg_dataset_events(d)) {
+        c->procs[STG_TOKEN_UNKNOWN] = 0; /* the source knows no names */
     }
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "top_calls", stg_facts_top(c->calls, n_calls, 10, v->calls)));
     return stg_facts_put(facts, "top_processes", stg_facts_top(c->procs, n_procs, 10, v->procs));
@@ -124,8 +151,7 @@ static enum stg_status info_dataset(json_t *facts, const char *path)
     STG_TRY(put_traces(facts, d, &n_lost, &n_gaps));
     STG_TRY(stg_facts_put(facts, "lost", json_integer((json_int_t)n_lost)));
     STG_TRY(stg_facts_put(facts, "gaps", json_integer((json_int_t)n_gaps)));
-    STG_TRY(stg_facts_put(facts, "vocabulary",
-                          json_pack("{s:I, s:I}", "calls", (json_int_t)n_calls, "processes", (json_int_t)n_procs)));
+    STG_TRY(put_vocab(facts, v));
     STG_TRY(put_recipe(facts, stg_dataset_recipe(d)));
     STG_TRY(put_columns(facts, &c, d));
     static const char *const keys[] = {"command", "date"};
@@ -146,9 +172,7 @@ static enum stg_status put_model(json_t *facts, const struct stg_model *m)
 {
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "model", json_string(m->ops->kind)));
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "facts", m->ops->describe(m)));
-    STG_RETURN_IF_FAILED(stg_facts_put(facts, "vocabulary",
-                                       json_pack("{s:I, s:I}", "calls", (json_int_t)stg_strings_count(m->vocab.calls),
-                                                 "processes", (json_int_t)stg_strings_count(m->vocab.procs))));
+    STG_RETURN_IF_FAILED(put_vocab(facts, &m->vocab));
     STG_RETURN_IF_FAILED(stg_facts_put(
         facts, "symbols", json_integer((json_int_t)(m->symbols == NULL ? 0 : stg_symbols_count(m->symbols)))));
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "calibration_sequences", json_integer((json_int_t)m->n_calibration)));
@@ -236,17 +260,8 @@ out:
 }
 
 static const struct stg_option options[] = {
-    {.name = "json",
-     .type = STG_OPTION_FLAG,
-     .offset = offsetof(struct settings, json),
-     .help = "one JSON object a line for each file"},
-    {.name = "format",
-     .arg = "FORMAT",
-     .type = STG_OPTION_STRING,
-     .choices = "ctf|perf|strace|sysdig|paper|intlist",
-     .offset = offsetof(struct settings, format),
-     .fallback = "found by itself",
-     .help = "read the trace as this format"},
+    STG_OPTION_JSON(struct settings, "one JSON object a line for each file"),
+    STG_OPTION_FORMAT(struct settings, "read the trace as this format"),
 };
 
 static const char *const description[] = {

@@ -1,5 +1,6 @@
 /* strange prepare: traces to a data set. */
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/facts.h"
 #include "cli/input.h"
 #include "cli/output.h"
@@ -76,7 +77,7 @@ static enum stg_status make_recipe(struct stg_recipe *r, const struct settings *
     return stg_recipe_check(r);
 }
 
-/* The vocabulary of a model or a data set, frozen; or a new one. */
+/* The vocabulary of a model or a data set, to be extended; or a new one. */
 static enum stg_status make_vocab(struct stg_vocab *v, const struct settings *s)
 {
     if (s->vocab == NULL) {
@@ -91,6 +92,9 @@ static enum stg_status make_vocab(struct stg_vocab *v, const struct settings *s)
     STG_RETURN_IF_FAILED(stg_tensors_open(&t, s->vocab, NULL, -1));
     const enum stg_status status = stg_vocab_load(v, t);
     stg_tensors_free(t);
+    if (status == STG_OK) {
+        stg_vocab_extend(v);
+    }
     return status;
 }
 
@@ -293,18 +297,10 @@ static const struct stg_option options[] = {
      .arg = "MODEL|DATA",
      .type = STG_OPTION_STRING,
      .offset = offsetof(struct settings, vocab),
-     .help = "use this vocabulary and add nothing: for data that goes with a model or with other data"},
-    {.name = "format",
-     .arg = "FORMAT",
-     .type = STG_OPTION_STRING,
-     .choices = "ctf|perf|strace|sysdig|paper|intlist",
-     .offset = offsetof(struct settings, format),
-     .fallback = "found by itself",
-     .help = "read the traces as this format"},
-    {.name = "json",
-     .type = STG_OPTION_FLAG,
-     .offset = offsetof(struct settings, json),
-     .help = "print the counts as one JSON object"},
+     .help = "keep the ids of this vocabulary, for data that goes with a model or with other data; new names follow "
+             "them and are unknown to the model"},
+    STG_OPTION_FORMAT(struct settings, "read the traces as this format"),
+    STG_OPTION_JSON(struct settings, "print the counts as one JSON object"),
 };
 
 static const char *const description[] = {

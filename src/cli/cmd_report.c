@@ -1,5 +1,6 @@
 /* strange report: everything about known and novel data in one HTML file. */
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/groups.h"
 #include "cli/output.h"
 
@@ -46,7 +47,7 @@ static enum stg_status explain_group(struct explained *x, const struct stg_group
         struct stg_seq seq;
         STG_TRY(stg_pool_check());
         const struct stg_input *in = stg_group_sequence(group, worst[i], &seq);
-        STG_TRY(stg_explain(&x->items[x->n], m, &seq, 3));
+        STG_TRY(stg_explain(&x->items[x->n], m, &seq, stg_dataset_vocab(in->dataset), 3));
         x->sets[x->n] = group->name;
         x->traces[x->n] = stg_input_trace(in, seq.trace);
         x->n++;
@@ -202,47 +203,17 @@ static const struct stg_option options[] = {
      .type = STG_OPTION_STRING,
      .offset = offsetof(struct settings, out),
      .help = "where to write the page; - is standard output"},
-    {.name = "known",
-     .arg = "DATA…",
-     .type = STG_OPTION_LIST,
-     .offset = offsetof(struct settings, known),
-     .help = "data or traces of the known behaviour, or to be compared with what the model knows"},
-    {.name = "novel",
-     .arg = "NAME=DATA…",
-     .type = STG_OPTION_LIST,
-     .offset = offsetof(struct settings, novel),
-     .help = "data or traces of novel behaviours, by name"},
-    {.name = "valid-known",
-     .arg = "DATA…",
-     .type = STG_OPTION_LIST,
-     .offset = offsetof(struct settings, valid_known),
-     .help = "other known data, with which the paper's threshold is chosen"},
-    {.name = "valid-novel",
-     .arg = "NAME=DATA…",
-     .type = STG_OPTION_LIST,
-     .offset = offsetof(struct settings, valid_novel),
-     .help = "other data of the behaviours, with which the paper's threshold is chosen"},
+    STG_OPTION_KNOWN(struct settings,
+                     "data or traces of the known behaviour, or to be compared with what the model knows"),
+    STG_OPTIONS_NOVEL(struct settings),
     {.name = "title",
      .arg = "TEXT",
      .type = STG_OPTION_STRING,
      .offset = offsetof(struct settings, title),
      .fallback = "Behaviour report",
      .help = "heading of the page"},
-    {.name = "alpha",
-     .arg = "P",
-     .type = STG_OPTION_DOUBLE,
-     .offset = offsetof(struct settings, alpha),
-     .min = 1e-9,
-     .max = 0.5,
-     .fallback = "0.01",
-     .help = "false-alarm rate of the threshold that is drawn"},
-    {.name = "aggregate",
-     .arg = "NAME",
-     .type = STG_OPTION_CHOICE,
-     .choices = "mean|median|window|upper",
-     .offset = offsetof(struct settings, aggregate),
-     .fallback = "mean",
-     .help = "score of a sequence (see `strange help score`)"},
+    STG_OPTION_ALPHA(struct settings, "false-alarm rate of the threshold that is drawn"),
+    STG_OPTION_AGGREGATE(struct settings, "score of a sequence (see `strange help score`)"),
     {.name = "explain",
      .arg = "K",
      .type = STG_OPTION_U32,

@@ -1,5 +1,6 @@
 /* strange score: how likely is each sequence under the model, and is the whole novel? */
 #include "cli/commands.h"
+#include "cli/common_options.h"
 #include "cli/groups.h"
 #include "cli/output.h"
 #include "cli/verdict.h"
@@ -27,8 +28,9 @@ struct score_run {
     const struct stg_group *group;
     enum stg_aggregate aggregate;
     bool calibrated;
+    bool reachable;           /* there are enough calibration sequences for a p-value of alpha */
     size_t n_novel, n_beyond; /* p ≤ alpha; above every calibration score */
-    uint64_t bound;           /* as many novel ones as chance explains */
+    uint64_t bound;           /* as many of them as chance explains */
     bool novel;
 };
 
@@ -40,8 +42,12 @@ static void judge(struct score_run *r)
         r->n_novel += p <= r->s->alpha;
         r->n_beyond += p <= beyond * (1 + 1e-9);
     }
-    r->bound = stg_verdict_bound(r->group->n, r->model->n_calibration, r->s->alpha, STG_VERDICT_LEVEL);
-    r->novel = r->n_novel > r->bound;
+    r->reachable = r->calibrated && beyond <= r->s->alpha * (1 + 1e-9);
+    /* Few calibration sequences show no single one to be novel, but many that are above them all can be too many. */
+    const double alpha = r->reachable ? r->s->alpha : beyond * (1 + 1e-9);
+    const size_t n = r->reachable ? r->n_novel : r->n_beyond;
+    r->bound = stg_verdict_bound(r->group->n, r->model->n_calibration, alpha, STG_VERDICT_LEVEL);
+    r->novel = r->calibrated && n > r->bound && (r->reachable || r->group->n > 1);
 }
 
 /* "{…}" of the report with the input in front, as ids count per data set. */
@@ -74,6 +80,20 @@ out:
     return status;
 }
 
+static enum stg_status put_counts(struct stg_buffer *out, const struct score_run *r, const char *sequences)
+{
+    if (!r->reachable) {
+        return stg_buffer_printf(
+            out, "above all %zu calibration scores: %zu of %s (p = %.2g, the least there can be)\n",
+            r->model->n_calibration, r->n_beyond, sequences, 1 / ((double)r->model->n_calibration + 1));
+    }
+    const double threshold = stg_threshold(r->model, r->aggregate, r->s->alpha);
+    return stg_buffer_printf(
+        out, "novel: %zu of %s (p <= %g, %s surprisal >= %.4g nats); %zu above all %zu calibration scores\n",
+        r->n_novel, sequences, r->s->alpha, stg_aggregate_name(r->aggregate), threshold, r->n_beyond,
+        r->model->n_calibration);
+}
+
 static enum stg_status put_summary(struct stg_buffer *out, const struct score_run *r)
 {
     const struct stg_group *g = r->group;
@@ -86,18 +106,18 @@ static enum stg_status put_summary(struct stg_buffer *out, const struct score_ru
     stg_format_count(g->n, sequences, sizeof sequences);
     stg_format_count(n_events, events, sizeof events);
     stg_format_count(n_lost, lost, sizeof lost);
-    STG_RETURN_IF_FAILED(stg_buffer_printf(out, "%s sequences, %s events, %s lost events\n", sequences, events, lost));
+    STG_RETURN_IF_FAILED(stg_buffer_printf(out, "%s sequence%s, %s events, %s lost events\n", sequences,
+                                           g->n == 1 ? "" : "s", events, lost));
     if (!r->calibrated) {
         return stg_buffer_printf(out, "no verdict: the model is not calibrated\n");
     }
-    const double threshold = stg_threshold(r->model, r->aggregate, r->s->alpha);
-    STG_RETURN_IF_FAILED(stg_buffer_printf(
-        out, "novel: %zu of %s (p <= %g, %s surprisal >= %.4g nats); %zu above all %zu calibration scores\n",
-        r->n_novel, sequences, r->s->alpha, stg_aggregate_name(r->aggregate), threshold, r->n_beyond,
-        r->model->n_calibration));
+    STG_RETURN_IF_FAILED(put_counts(out, r, sequences));
     if (g->n > 1) {
         STG_RETURN_IF_FAILED(stg_buffer_printf(out, "chance explains at most %llu (%.1f %%)\n",
                                                (unsigned long long)r->bound, 100 * STG_VERDICT_LEVEL));
+    }
+    if (!r->novel && !r->reachable) {
+        return stg_buffer_printf(out, "no verdict: too few calibration sequences for alpha %g\n", r->s->alpha);
     }
     return stg_buffer_printf(out, "verdict: %s\n", r->novel ? "novel" : "nothing novel");
 }
@@ -115,15 +135,17 @@ static enum stg_status put_text(struct stg_buffer *out, const struct score_run *
         const struct stg_score *s = &r->group->scores[worst[i]];
         const double p = r->calibrated ? stg_p_value(r->model, r->aggregate, (double)s->value[r->aggregate]) : NAN;
         char duration[32], p_text[32] = "-";
+        struct stg_seq seq;
+        const char *path = stg_group_sequence(r->group, worst[i], &seq)->path;
         stg_format_ns(s->end_ns - s->begin_ns, duration, sizeof duration);
         if (r->calibrated) {
             snprintf(p_text, sizeof p_text, "%.4g", p);
         }
-        STG_TRY(stg_buffer_printf(
-            out, "%10llu %10.4g %10s %8u %10s %8llu  %s%s%s\n", (unsigned long long)s->id,
-            exp((double)s->value[STG_AGGREGATE_MEAN]), p_text, s->n_events, duration, (unsigned long long)s->n_lost,
-            p <= r->s->alpha ? "novel" : "", r->group->n_inputs > 1 ? "  " : "",
-            r->group->n_inputs > 1 ? stg_group_sequence(r->group, worst[i], &(struct stg_seq){0})->path : ""));
+        STG_TRY(stg_buffer_printf(out, "%10llu %10.4g %10s %8u %10s %8llu  %s%s%s\n", (unsigned long long)s->id,
+                                  exp((double)s->value[STG_AGGREGATE_MEAN]), p_text, s->n_events,
+                                  (seq.flags & STG_SEQ_NO_TIME) != 0 ? "-" : duration, (unsigned long long)s->n_lost,
+                                  p <= r->s->alpha ? "novel" : "", r->group->n_inputs > 1 ? "  " : "",
+                                  r->group->n_inputs > 1 ? path : ""));
     }
     STG_TRY(put_summary(out, r));
 out:
@@ -156,6 +178,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     STG_TRY(stg_input_model(&model, cli->operands[0]));
     STG_TRY(stg_pool_new(&pool, cli->threads));
     STG_TRY(stg_groups_open_one(&groups, "score", &paths, model, cli));
+    STG_TRY(stg_group_check(&groups.groups[0], model));
     STG_TRY(stg_groups_score(&groups, model, pool, cli));
     r.model = model;
     r.group = &groups.groups[0];
@@ -182,27 +205,12 @@ static void defaults(void *context)
 }
 
 static const struct stg_option options[] = {
-    {.name = "json",
-     .type = STG_OPTION_FLAG,
-     .offset = offsetof(struct settings, json),
-     .help = "one JSON object a line for every sequence, instead of the table"},
-    {.name = "alpha",
-     .arg = "P",
-     .type = STG_OPTION_DOUBLE,
-     .offset = offsetof(struct settings, alpha),
-     .min = 1e-9,
-     .max = 0.5,
-     .fallback = "0.01",
-     .help = "false-alarm rate: a sequence is novel when its p-value is at most this"},
-    {.name = "aggregate",
-     .arg = "NAME",
-     .type = STG_OPTION_CHOICE,
-     .choices = "mean|median|window|upper",
-     .offset = offsetof(struct settings, aggregate),
-     .fallback = "mean",
-     .help =
-         "what is made of the surprisals of a sequence: their mean (perplexity), their median, the highest mean of 16 "
-         "neighbours, or their 0.95 quantile"},
+    STG_OPTION_JSON(struct settings, "one JSON object a line for every sequence, instead of the table"),
+    STG_OPTION_ALPHA(struct settings, "false-alarm rate: a sequence is novel when its p-value is at most this"),
+    STG_OPTION_AGGREGATE(
+        struct settings,
+        "what is made of the surprisals of a sequence: their mean (perplexity), their median, the highest mean of 16 "
+        "neighbours, or their 0.95 quantile"),
     {.name = "worst",
      .arg = "K",
      .type = STG_OPTION_U32,
@@ -220,6 +228,9 @@ static const char *const description[] = {
     "explains: than the 99.9 % quantile of their number among known sequences, given alpha and how many calibration "
     "sequences "
     "there were (a beta-binomial law). A single sequence is judged by its own p-value. The numbers are printed.",
+    "With fewer calibration sequences than 1/alpha no p-value can be alpha: no single sequence is called novel then, "
+    "which "
+    "is said; many sequences that are all above all calibration scores still can be too many for chance.",
     "A trace is cut into sequences by the rule stored in the model.",
     NULL,
 };
@@ -240,8 +251,9 @@ const struct stg_command stg_command_score = {
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .examples = examples,
-    .exit_status =
-        "0: nothing novel. 1: novel. 2: failure; one line on standard error says what failed and what to do.",
+    .exit_status = "0: nothing novel was found (also without a verdict: a warning says why). 1: novel. 2: failure, "
+                   "also when there is no "
+                   "sequence to judge; one line on standard error says what failed and what to do.",
     .settings_size = sizeof(struct settings),
     .defaults = defaults,
     .run = run,

@@ -147,7 +147,21 @@ static enum stg_status open_data(struct job *j, const struct stg_list *paths)
         return stg_fail(STG_ERR_INPUT, "%s: no sequences: nothing to learn from; look at it with `strange info`",
                         paths->items[0]);
     }
+    if (j->o->calibrate.n > 0 && stg_corpora_count(&j->calibrate) == 0) {
+        return stg_fail(STG_ERR_INPUT, "--calibrate: %s: no sequences; look at it with `strange info`",
+                        j->o->calibrate.items[0]);
+    }
     return STG_OK;
+}
+
+/* A tenth; of few sequences more, as a p-value of RECORD_ALPHA needs 1 / RECORD_ALPHA of them: as many, or a third. */
+static double part_to_hold_out(const struct job *j, bool for_calibration)
+{
+    if (j->o->hold_out >= 0) {
+        return j->o->hold_out;
+    }
+    const double enough = 1 / RECORD_ALPHA / (double)stg_corpora_count(&j->train);
+    return for_calibration ? fmax(0.1, fmin(enough, 1.0 / 3)) : 0.1;
 }
 
 /* Whether something of the training data must be kept for validation or calibration. */
@@ -158,7 +172,7 @@ static enum stg_status hold_out(struct job *j)
     if (!for_calibration && !for_validation) {
         return STG_OK;
     }
-    STG_RETURN_IF_FAILED(stg_corpora_hold_out(&j->held, &j->train, j->o->hold_out));
+    STG_RETURN_IF_FAILED(stg_corpora_hold_out(&j->held, &j->train, part_to_hold_out(j, for_calibration)));
     stg_log(STG_LOG_INFO, "no --valid%s: the latest %zu of %zu sequences are held out for %s%s%s",
             for_calibration ? " and no --calibrate" : "", stg_corpora_count(&j->held),
             stg_corpora_count(&j->held) + stg_corpora_count(&j->train), for_validation ? "validation" : "",
@@ -228,9 +242,9 @@ static enum stg_status calibrate(struct job *j)
     STG_TRY(stg_calibrate(j->model, scores, corpus.n));
     if ((double)corpus.n + 1 < 1 / RECORD_ALPHA) {
         stg_log(STG_LOG_WARN,
-                "only %zu sequences calibrate the model: nothing can be called novel below alpha %.2g; give "
+                "only %zu sequence%s to calibrate the model: nothing can be called novel below alpha %.2g; give "
                 "--calibrate more",
-                corpus.n, 1 / ((double)corpus.n + 1));
+                corpus.n, corpus.n == 1 ? "" : "s", 1 / ((double)corpus.n + 1));
     }
 out:
     stg_mem_free(scores);
@@ -277,8 +291,8 @@ static enum stg_status put_result(json_t *record, const struct stg_train_result 
 
 static enum stg_status put_thresholds(json_t *record, const struct stg_model *m)
 {
-    json_t *thresholds = json_object();
     STG_RETURN_IF_FAILED(stg_facts_put(record, "alpha", json_real(RECORD_ALPHA)));
+    json_t *thresholds = json_object();
     STG_RETURN_IF_FAILED(stg_facts_put(record, "thresholds", thresholds));
     for (unsigned a = 0; a < STG_AGGREGATES && stg_calibrated(m); a++) {
         STG_RETURN_IF_FAILED(stg_facts_put(thresholds, stg_aggregate_name((enum stg_aggregate)a),

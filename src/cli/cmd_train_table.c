@@ -44,7 +44,7 @@ static const struct stg_option options[] = {
      .offset = AT(hold_out),
      .min = 0.001,
      .max = 0.9,
-     .fallback = "0.1",
+     .fallback = "0.1; of few sequences 100 or a third",
      .help = "part of DATA to hold out when there is no other validation data"},
     {.name = "fields",
      .arg = "LIST",
@@ -330,7 +330,7 @@ static void defaults(void *context)
     struct stg_train_options *o = context;
     o->model = "ngram";
     o->seed = 1;
-    o->hold_out = 0.1;
+    o->hold_out = STG_NOT_GIVEN_DOUBLE;
     o->batch = o->batch_tokens = o->warm_up = o->eval_every = o->patience = o->stop_after = o->n_global = STG_NOT_GIVEN_U32;
     o->dropout = o->rate = o->label_smoothing = o->clip = o->epochs = o->decay = STG_NOT_GIVEN_DOUBLE;
 }

@@ -3,13 +3,14 @@
 #include "cli/input.h"
 
 #include "base/memory.h"
+#include "report/writer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum stg_status stg_facts_put(json_t *facts, const char *key, json_t *value)
 {
-    if (facts == NULL || json_object_set_new(facts, key, value) != 0) {
+    if (json_object_set_new(facts, key, value) != 0) { /* which takes value even when facts is NULL */
         return stg_fail(STG_ERR_MEMORY, "cannot describe '%s': out of memory", key);
     }
     return STG_OK;
@@ -65,7 +66,11 @@ static void scalar_text(const char *key, const json_t *value, char *out, size_t 
         }
         break;
     case JSON_REAL:
-        snprintf(out, cap, "%.4g", json_real_value(value));
+        if (json_real_value(value) >= 1000 && json_real_value(value) < 1e15) {
+            stg_format_count((uint64_t)(json_real_value(value) + 0.5), out, cap);
+        } else {
+            snprintf(out, cap, "%.4g", json_real_value(value));
+        }
         break;
     case JSON_TRUE:
         snprintf(out, cap, "yes");
@@ -95,6 +100,15 @@ static void label(const char *key, char *out, size_t cap)
     }
 }
 
+/* Names come from traces: what could drive the terminal is replaced. */
+static enum stg_status put_line(struct stg_buffer *out, const char *text)
+{
+    struct writer w = {out, STG_OK};
+    writer_plain(&w, text, 0);
+    writer_put(&w, "\n");
+    return w.status;
+}
+
 static enum stg_status put_array(struct stg_buffer *out, const char *key, const json_t *array, int indent)
 {
     for (size_t i = 0; i < json_array_size(array); i++) {
@@ -103,12 +117,14 @@ static enum stg_status put_array(struct stg_buffer *out, const char *key, const 
         char text[4352];
         if (json_is_string(name) && json_is_integer(count)) {
             scalar_text("count", count, text, sizeof text);
-            STG_RETURN_IF_FAILED(stg_buffer_printf(out, "%*s%16s  %s\n", indent, "", text, json_string_value(name)));
+            STG_RETURN_IF_FAILED(stg_buffer_printf(out, "%*s%16s  ", indent, "", text));
+            STG_RETURN_IF_FAILED(put_line(out, json_string_value(name)));
         } else if (json_is_object(item)) {
             STG_RETURN_IF_FAILED(put_object(out, item, indent));
         } else {
             scalar_text(key, item, text, sizeof text);
-            STG_RETURN_IF_FAILED(stg_buffer_printf(out, "%*s%s\n", indent, "", text));
+            STG_RETURN_IF_FAILED(stg_buffer_printf(out, "%*s", indent, ""));
+            STG_RETURN_IF_FAILED(put_line(out, text));
         }
     }
     return STG_OK;
@@ -159,12 +175,15 @@ static enum stg_status put_object(struct stg_buffer *out, const json_t *object, 
         } else if (json_is_object(value)) {
             STG_RETURN_IF_FAILED(stg_buffer_printf(out, "%*s%s\n", indent, "", name));
             STG_RETURN_IF_FAILED(put_object(out, value, indent + 2));
+        } else if (json_is_array(value) && json_array_size(value) == 0) {
+            continue; /* a heading over nothing */
         } else if (json_is_array(value)) {
             STG_RETURN_IF_FAILED(stg_buffer_printf(out, "%*s%s\n", indent, "", name));
             STG_RETURN_IF_FAILED(put_array(out, key, value, indent + 2));
         } else {
             scalar_text(key, value, text, sizeof text);
-            STG_RETURN_IF_FAILED(stg_buffer_printf(out, "%*s%-16s %s\n", indent, "", name, text));
+            STG_RETURN_IF_FAILED(stg_buffer_printf(out, "%*s%-16s ", indent, "", name));
+            STG_RETURN_IF_FAILED(put_line(out, text));
         }
     }
     return STG_OK;
@@ -189,6 +208,17 @@ static int by_count(const void *a_, const void *b_)
     return a->id < b->id ? -1 : 1;
 }
 
+static bool add_counted(json_t *array, const char *name, uint64_t count)
+{
+    json_t *item = json_object();
+    if (stg_facts_put(item, "name", stg_facts_string(name)) != STG_OK ||
+        stg_facts_put(item, "count", json_integer((json_int_t)count)) != STG_OK) {
+        json_decref(item);
+        return false;
+    }
+    return json_array_append_new(array, item) == 0;
+}
+
 json_t *stg_facts_top(const uint64_t *counts, size_t n, size_t k, const struct stg_strings *names)
 {
     struct counted *sorted = NULL;
@@ -202,10 +232,7 @@ json_t *stg_facts_top(const uint64_t *counts, size_t n, size_t k, const struct s
     }
     qsort(sorted, n, sizeof *sorted, by_count);
     for (size_t i = 0; i < n && i < k && sorted[i].count > 0; i++) {
-        json_t *item = json_object();
-        if (stg_facts_put(item, "name", stg_facts_string(stg_strings_get(names, sorted[i].id))) != STG_OK ||
-            stg_facts_put(item, "count", json_integer((json_int_t)sorted[i].count)) != STG_OK ||
-            json_array_append_new(array, item) != 0) {
+        if (!add_counted(array, stg_strings_get(names, sorted[i].id), sorted[i].count)) {
             json_decref(array);
             array = NULL;
             break;

@@ -1,5 +1,6 @@
 #include "cli/groups.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
@@ -95,6 +96,20 @@ enum stg_status stg_groups_score(struct stg_groups *g, const struct stg_model *m
             return status;
         }
         g->sets[i] = (struct stg_scored_set){.name = group->name, .scores = group->scores, .n = group->n};
+    }
+    return STG_OK;
+}
+
+enum stg_status stg_group_check(const struct stg_group *group, const struct stg_model *m)
+{
+    if (group->n == 0) {
+        return stg_fail(STG_ERR_INPUT, "%s: no sequences, cut by %s: nothing to judge; look at it with `strange info`",
+                        group->inputs[0].path, stg_cut_name(m->recipe.cut));
+    }
+    for (size_t i = 0; i < group->n_inputs; i++) {
+        if (group->offset[i] == group->offset[i + 1]) {
+            stg_log(STG_LOG_WARN, "%s: no sequences", group->inputs[i].path);
+        }
     }
     return STG_OK;
 }

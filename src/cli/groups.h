@@ -31,6 +31,9 @@ enum stg_status stg_groups_open_named(struct stg_groups *out, const char *option
 enum stg_status stg_groups_score(struct stg_groups *g, const struct stg_model *m, struct stg_pool *pool,
                                  const struct stg_cli *cli) STG_MUST_USE;
 void stg_groups_fini(struct stg_groups *g);
+/* STG_ERR_INPUT when there is not one sequence: an empty recording must not pass for a known one. Warns of inputs
+ * without any. */
+enum stg_status stg_group_check(const struct stg_group *group, const struct stg_model *m) STG_MUST_USE;
 
 /* Indices into group->scores of its k highest by aggregate a, highest first; *n ≤ k. *out owned by the caller. */
 enum stg_status stg_group_worst(const struct stg_group *group, enum stg_aggregate a, size_t k, size_t **out,

@@ -116,6 +116,12 @@ static enum stg_status read_all(struct tally *t, struct stg_source *source, stru
     }
 }
 
+/* Nothing, where no event says: none is not what the trace means. */
+static enum stg_status put_if_known(json_t *facts, const char *key, uint64_t n)
+{
+    return n == 0 ? STG_OK : stg_facts_put(facts, key, json_integer((json_int_t)n));
+}
+
 static enum stg_status put_facts(json_t *facts, const struct tally *t, const struct stg_source *source)
 {
     struct stg_source_info info = {0};
@@ -143,9 +149,9 @@ static enum stg_status put_facts(json_t *facts, const struct tally *t, const str
         STG_RETURN_IF_FAILED(
             stg_facts_put(facts, "events_per_s", json_real((double)n_calls / ((double)duration / 1e9))));
     }
-    STG_RETURN_IF_FAILED(stg_facts_put(facts, "processes", json_integer((json_int_t)t->pids.n)));
-    STG_RETURN_IF_FAILED(stg_facts_put(facts, "threads", json_integer((json_int_t)t->tids.n)));
-    STG_RETURN_IF_FAILED(stg_facts_put(facts, "cpus", json_integer(t->n_cpus)));
+    STG_RETURN_IF_FAILED(put_if_known(facts, "processes", t->pids.n));
+    STG_RETURN_IF_FAILED(put_if_known(facts, "threads", t->tids.n));
+    STG_RETURN_IF_FAILED(put_if_known(facts, "cpus", (uint64_t)t->n_cpus));
     const size_t n_names = stg_strings_count(source->names), n_comms = stg_strings_count(source->comms);
     STG_RETURN_IF_FAILED(
         stg_facts_put(facts, "top_calls",
@@ -171,7 +177,7 @@ enum stg_status stg_info_trace(json_t *facts, const char *path, const char *form
     STG_TRY(stg_mem_zeroed(&t.pids.bits, MAX_ID / 8, 1));
     STG_TRY(stg_mem_zeroed(&t.tids.bits, MAX_ID / 8, 1));
     STG_TRY(stg_import_open(&source, path, format));
-    p = stg_cli_progress(cli, &progress, "read", "bytes", 0);
+    p = stg_cli_progress(cli, &progress, "read", "", 0);
     STG_TRY(read_all(&t, source, p));
     STG_TRY(put_facts(facts, &t, source));
 out:

@@ -142,6 +142,33 @@ static enum stg_status temporary_name(char **out)
     return status;
 }
 
+void stg_input_warn_recipe(const struct stg_dataset *d, const char *whose, const struct stg_recipe *wanted)
+{
+    const struct stg_recipe *recipe = stg_dataset_recipe(d);
+    const char *what = stg_recipe_difference(recipe, wanted);
+    if (what != NULL && stg_dataset_count(d) > 0) {
+        stg_log(
+            STG_LOG_WARN,
+            "%s: prepared with another %s (%s, %s, %s) than %s (%s, %s, %s): the scores are no match for each other",
+            stg_dataset_path(d), what, stg_cut_name(recipe->cut), stg_scope_name(recipe->scope),
+            stg_order_name(recipe->order), whose, stg_cut_name(wanted->cut), stg_scope_name(wanted->scope),
+            stg_order_name(wanted->order));
+    }
+}
+
+/* A model of ready-made sequences has no rule by which a trace could be cut. */
+static enum stg_status check_cut(const struct stg_input *in, const struct stg_recipe *recipe)
+{
+    if (recipe->cut == STG_CUT_GIVEN && stg_dataset_count(in->dataset) == 0) {
+        return stg_fail(
+            STG_ERR_INPUT,
+            "%s: the model was trained on ready-made sequences (cut given), and this has none: cut it first, "
+            "with `strange prepare --cut RULE --vocab MODEL`",
+            in->path);
+    }
+    return STG_OK;
+}
+
 static enum stg_status cut_trace(struct stg_input *in, const struct stg_model *m, const struct stg_cli *cli)
 {
     enum stg_status status = STG_OK;
@@ -149,10 +176,11 @@ static enum stg_status cut_trace(struct stg_input *in, const struct stg_model *m
     struct stg_vocab vocab = {0};
     struct stg_recipe recipe = m->recipe;
     STG_TRY(stg_vocab_copy(&vocab, &m->vocab));
-    vocab.frozen = true;
+    stg_vocab_extend(&vocab);
     STG_TRY(temporary_name(&name));
     STG_TRY(stg_prepare_traces(name, &in->path, 1, NULL, &recipe, &vocab, NULL, cli));
     STG_TRY(stg_dataset_open(&in->dataset, name));
+    STG_TRY(check_cut(in, &recipe));
 out:
     if (name != NULL) {
         unlink(name); /* the mapping keeps the data */
@@ -178,6 +206,7 @@ enum stg_status stg_input_open(struct stg_input *out, const char *path, const st
     } else {
         STG_RETURN_IF_FAILED(stg_dataset_open(&out->dataset, path));
         STG_RETURN_IF_FAILED(stg_model_check_vocab(m, stg_dataset_vocab(out->dataset), path));
+        stg_input_warn_recipe(out->dataset, "the model's data", &m->recipe);
     }
     stg_dataset_corpus(out->dataset, &out->corpus);
     for (size_t i = 0; i < stg_dataset_traces(out->dataset); i++) {

@@ -28,6 +28,9 @@ enum stg_kind { STG_KIND_TRACE, STG_KIND_DATASET, STG_KIND_MODEL, STG_KIND_CHECK
 /* A missing or unreadable file, and a safetensors file of another program, is a failure. */
 enum stg_status stg_kind_of(const char *path, enum stg_kind *out) STG_MUST_USE;
 
+/* Warns when data of another recipe is used with a model (or with other data: whose says which). */
+void stg_input_warn_recipe(const struct stg_dataset *d, const char *whose, const struct stg_recipe *wanted);
+
 /* Opens a model; what is not one says what it is. */
 enum stg_status stg_input_model(struct stg_model **out, const char *path) STG_MUST_USE;
 

@@ -13,7 +13,7 @@ static enum stg_status prepare_one(struct stg_dataset_writer *w, const char *pat
     struct stg_source *source = NULL;
     struct stg_progress progress;
     STG_RETURN_IF_FAILED(stg_import_open(&source, path, format));
-    struct stg_progress *p = stg_cli_progress(cli, &progress, "cut", "units", 0);
+    struct stg_progress *p = stg_cli_progress(cli, &progress, "cut", "", 0);
     const enum stg_status status = stg_prepare_source(w, recipe, vocab, source, p, counts);
     stg_progress_finish(p);
     stg_source_close(source);

@@ -34,9 +34,12 @@ static enum stg_status open_one(struct stg_dataset **out, const char *path, cons
         return stg_fail(STG_ERR_INPUT, "%s: not a data set: cut the trace with `strange prepare` first", path);
     }
     STG_RETURN_IF_FAILED(stg_dataset_open(out, path));
-    if (like != NULL && !stg_vocab_equal(stg_dataset_vocab(like), stg_dataset_vocab(*out))) {
+    if (like != NULL && !stg_vocab_begins_with(stg_dataset_vocab(*out), stg_dataset_vocab(like))) {
         return stg_fail(STG_ERR_MISMATCH, "%s: its vocabulary differs from that of %s: prepare it with --vocab %s",
                         path, stg_dataset_path(like), stg_dataset_path(like));
+    }
+    if (like != NULL) {
+        stg_input_warn_recipe(*out, stg_dataset_path(like), stg_dataset_recipe(like));
     }
     return STG_OK;
 }

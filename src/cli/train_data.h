@@ -17,7 +17,7 @@ struct stg_corpora {
     bool borrowed;
 };
 
-/* Opens every path as a data set whose vocabulary equals that of like (NULL: of the first one). _fini also after a
+/* Opens every path as a data set whose vocabulary begins with that of like (NULL: of the first one). _fini also after a
  * failure. */
 enum stg_status stg_corpora_open(struct stg_corpora *out, const struct stg_list *paths,
                                  const struct stg_dataset *like) STG_MUST_USE;

@@ -9,8 +9,10 @@
  * Both ends of each span only grow with i, so that what a group of rows sees goes from the begin of its first to the end of its last.
  *
  * Operands are packed once a head and class:
- *   rows    (n, wide)           wide is dim rounded up to whole vectors, zeros behind
- *   panels  (n/VL, dim, VL)     VL rows transposed: the right operand of products over dim */
+ *   left    (n, wide)           to be read element by element; wide is dim rounded up to whole vectors, zeros behind
+ *   right   (n, wide)           of products over the rows
+ *   panels  (n/VL, dim, VL)     VL rows transposed: of products over dim
+ * In bf16 two neighbours along what is summed over are one unit of 32 bits: left (n, wide/2), right (n/2, wide), panels (n/VL, dim/2, VL). */
 #ifndef STG_COMPUTE_ATTENTION_BODY_H
 #define STG_COMPUTE_ATTENTION_BODY_H
 
@@ -32,7 +34,7 @@ struct range {
 struct keys {
     size_t n;
     float *panels, *v_panels; /* k and v transposed */
-    float *rows, *v_rows;
+    float *right, *v_right;
 };
 
 struct head {
@@ -43,7 +45,8 @@ struct head {
     size_t n_own, wide;         /* global rows of the class; dim rounded up to whole vectors */
     size_t at;                  /* element of the head in a row */
     struct keys own, foreign;
-    float *q_rows, *dout_rows, *dq; /* queries, whole groups; q is scaled by 1/√dim */
+    size_t unit;                /* elements of a unit: 2 in bf16, else 1 */
+    float *q_left, *q_right, *dout_left, *dout_right, *dq; /* queries, whole groups; q is scaled by 1/√dim */
 };
 
 INLINE size_t up(size_t n, size_t to)
@@ -84,8 +87,8 @@ static struct range seen_of_block(const struct head *h, enum span span, size_t i
     return r.from < r.to ? r : (struct range){0, 0};
 }
 
-/* c (GROUP, vecs·VL) = [c +] a·b over n: element (r,k) of a is a[r·row + k·column], vector j of row k of b is at b + k·ldb + j·next. */
-INLINE void tile_of(const size_t vecs, float *c, size_t ldc, const float *a, const size_t row, const size_t column, const float *b,
+/* c (GROUP, vecs·VL) = [c +] a·b over n units: unit (r,k) of a is a[r·row + k·column], vector j of row k of b at b + k·ldb + j·next. */
+INLINE void tile_of(const int bf16, const size_t vecs, float *c, size_t ldc, const float *a, const size_t row, const size_t column, const float *b,
                     size_t ldb, size_t next, size_t n, int accumulate)
 {
     vec acc[GROUP][3];
@@ -107,7 +110,11 @@ INLINE void tile_of(const size_t vecs, float *c, size_t ldc, const float *a, con
             const vec v = spread(a[r * row]);
             UNROLL
             for (size_t j = 0; j < vecs; j++) {
-                acc[r][j] += v * w[j];
+                if (bf16) {
+                    acc[r][j] = add_pairs(acc[r][j], (pairs)v, (pairs)w[j]);
+                } else {
+                    acc[r][j] += v * w[j];
+                }
             }
         }
     }
@@ -121,17 +128,17 @@ INLINE void tile_of(const size_t vecs, float *c, size_t ldc, const float *a, con
 }
 
 /* The same for any number of vectors, at most three at a time. */
-INLINE void tiles_of(size_t vecs, float *c, size_t ldc, const float *a, const size_t row, const size_t column, const float *b, size_t ldb,
+INLINE void tiles_of(const int bf16, size_t vecs, float *c, size_t ldc, const float *a, const size_t row, const size_t column, const float *b, size_t ldb,
                      size_t next, size_t n, int accumulate)
 {
     while (vecs > 0) {
         const size_t width = vecs == 4 ? 2 : least(vecs, 3);
         if (width == 3) {
-            tile_of(3, c, ldc, a, row, column, b, ldb, next, n, accumulate);
+            tile_of(bf16, 3, c, ldc, a, row, column, b, ldb, next, n, accumulate);
         } else if (width == 2) {
-            tile_of(2, c, ldc, a, row, column, b, ldb, next, n, accumulate);
+            tile_of(bf16, 2, c, ldc, a, row, column, b, ldb, next, n, accumulate);
         } else {
-            tile_of(1, c, ldc, a, row, column, b, ldb, next, n, accumulate);
+            tile_of(bf16, 1, c, ldc, a, row, column, b, ldb, next, n, accumulate);
         }
         c += width * VL;
         b += width * next;
@@ -139,22 +146,70 @@ INLINE void tiles_of(size_t vecs, float *c, size_t ldc, const float *a, const si
     }
 }
 
-/* c (GROUP, vecs·VL) = a·bᵀ over dim: a (GROUP, wide), b in panels. */
-static __attribute__((noinline)) void scores_tile(float *c, const float *a, size_t wide, const float *panels, size_t vecs, size_t dim)
+/* Whether a head's operands are in bf16: a constant where the processor cannot multiply it. */
+INLINE int in_bf16(const struct head *h)
 {
-    tiles_of(vecs, c, KEYS, a, wide, 1, panels, VL, dim * VL, dim, 0);
+    return HAS_BF16 && h->unit == 2;
 }
 
-/* c (GROUP, wide) += a (GROUP,n; KEYS apart) · b (n, wide) */
-static __attribute__((noinline)) void values_tile(float *c, const float *a, const float *rows, size_t n, size_t wide)
+/* c (GROUP, vecs·VL; KEYS apart) = a·bᵀ over dim: a left, b in panels. */
+static __attribute__((noinline)) void scores_tile(const struct head *h, float *c, const float *a, const float *panels, size_t vecs)
 {
-    tiles_of(wide / VL, c, wide, a, KEYS, 1, rows, wide, VL, n, 1);
+    const size_t depth = up(h->a->dim, h->unit) / h->unit;
+    if (in_bf16(h)) {
+        tiles_of(1, vecs, c, KEYS, a, h->wide / 2, 1, panels, VL, depth * VL, depth, 0);
+    } else {
+        tiles_of(0, vecs, c, KEYS, a, h->wide, 1, panels, VL, depth * VL, depth, 0);
+    }
 }
 
-/* c (GROUP, wide) += aᵀ·b with a (n, GROUP; KEYS apart), b (n, wide) */
-static __attribute__((noinline)) void transposed_tile(float *c, const float *a, const float *rows, size_t n, size_t wide)
+/* c (GROUP, wide) += a (GROUP, n units; KEYS apart) · b right */
+static __attribute__((noinline)) void values_tile(const struct head *h, float *c, const float *a, const float *right, size_t n)
 {
-    tiles_of(wide / VL, c, wide, a, 1, KEYS, rows, wide, VL, n, 1);
+    if (in_bf16(h)) {
+        tiles_of(1, h->wide / VL, c, h->wide, a, KEYS, 1, right, h->wide, VL, n, 1);
+    } else {
+        tiles_of(0, h->wide / VL, c, h->wide, a, KEYS, 1, right, h->wide, VL, n, 1);
+    }
+}
+
+/* c (GROUP, wide) += aᵀ·b with a (n units, GROUP; KEYS apart), b right */
+static __attribute__((noinline)) void transposed_tile(const struct head *h, float *c, const float *a, const float *right, size_t n)
+{
+    if (in_bf16(h)) {
+        tiles_of(1, h->wide / VL, c, h->wide, a, 1, KEYS, right, h->wide, VL, n, 1);
+    } else {
+        tiles_of(0, h->wide / VL, c, h->wide, a, 1, KEYS, right, h->wide, VL, n, 1);
+    }
+}
+
+/* n rows of `width` (whole vectors), two and two into pairs; to may be x. An odd last row gets zeros. */
+INLINE void pair_up(float *to, const float *x, size_t n, size_t width)
+{
+#if HAS_BF16
+    for (size_t i = 0; i < n; i += 2, to += width, x += 2 * width) {
+        for (size_t j = 0; j < width; j += VL) {
+            *(pairs *)(to + j) = pair(*(const vec *)(x + j), i + 1 < n ? *(const vec *)(x + width + j) : (vec){0});
+        }
+    }
+#else
+    (void)to, (void)x, (void)n, (void)width;
+#endif
+}
+
+/* n elements (whole vectors), neighbours into pairs; to may be x. */
+INLINE void halve(float *to, const float *x, size_t n)
+{
+#if HAS_BF16
+    for (; n >= 2 * VL; n -= 2 * VL, to += VL, x += 2 * VL) {
+        *(pairs *)to = neighbours(*(const vec *)x, *(const vec *)(x + VL));
+    }
+    if (n > 0) {
+        _mm256_storeu_si256((__m256i *)(void *)to, (__m256i)_mm512_cvtneps_pbh(*(const vec *)x));
+    }
+#else
+    (void)to, (void)x, (void)n;
+#endif
 }
 
 #if VL == 16
@@ -251,10 +306,11 @@ static size_t attention_scratch(const struct stg_attention *a)
     const size_t wide = up(a->dim, VL);
     const size_t own = up(up(a->T, step) / step, VL); /* rows of the largest class */
     const size_t foreign = step > 1 ? up(a->n_global, VL) : 0;
-    /* Backward needs most: three packs of keys (six of foreign ones, because they are gathered first) and three of queries; a block's dk
-     * and dv; lse and dout·out; two tiles of scores; what rounding adds. attention_step needs a score for each row. */
-    const size_t packs = (6 * own + 6 * foreign + 2 * KEYS) * wide + 2 * own + 2 * QUERIES * KEYS + 20 * 16;
-    return packs > a->T ? packs : a->T;
+    /* Backward needs most: three packs of keys (six of foreign ones, because they are gathered first) and five of queries; a block's dk
+     * and dv; lse and dout·out; two tiles of scores and of a group's; what rounding adds. attention_step needs the scores of one row. */
+    const size_t packs = (8 * own + 6 * foreign + 2 * KEYS) * wide + 2 * own + 2 * (QUERIES + GROUP) * KEYS + 20 * 16;
+    const size_t scores = a->heads * (up(a->T, VL) + VL);
+    return packs > scores ? packs : scores;
 }
 
 static void head_init(struct head *h, const struct stg_attention *a, size_t i_head, size_t residue)
@@ -263,6 +319,7 @@ static void head_init(struct head *h, const struct stg_attention *a, size_t i_he
     const size_t n_global = a->window == 0 ? 0 : least(a->n_global, a->T);
     const size_t first = a->first_query > residue ? up(a->first_query - residue, step) / step : 0;
     *h = (struct head){.a = a, .residue = residue, .step = step, .first = first, .wide = up(a->dim, VL), .at = i_head * a->dim};
+    h->unit = HAS_BF16 && a->bf16 ? 2 : 1;
     h->own.n = (a->T - residue + step - 1) / step;
     h->n_queries = h->own.n - first;
     h->window = a->window == 0 ? h->own.n : least(a->window, h->own.n);
@@ -287,19 +344,56 @@ static void gather_foreign(const struct head *h, float *to, const float *from)
     }
 }
 
-static void pack_keys(struct keys *keys, const float *k, const float *v, size_t stride, size_t dim, size_t wide, int backward,
+/* Both forms of an operand by rows; in float they are the same. */
+static float *pack_left(const struct head *h, float *packed, size_t n)
+{
+    if (in_bf16(h)) {
+        halve(packed, packed, up(n, GROUP) * h->wide);
+    }
+    return packed;
+}
+
+static float *pack_right(const struct head *h, const float *from, size_t stride, size_t n, float scale, float **scratch)
+{
+    float *packed = take(scratch, up(n, GROUP) * h->wide);
+    pack_rows(packed, from, stride, n, h->a->dim, h->wide, scale);
+    if (in_bf16(h)) {
+        pair_up(packed, packed, up(n, GROUP), h->wide);
+    }
+    return packed;
+}
+
+static void pack_both(const struct head *h, float **left, float **right, const float *from, size_t stride, size_t n, float scale,
                       float **scratch)
 {
-    keys->panels = take(scratch, up(keys->n, VL) * dim);
-    pack_panels(keys->panels, k, stride, keys->n, dim);
+    *left = *right = take(scratch, up(n, GROUP) * h->wide);
+    pack_rows(*left, from, stride, n, h->a->dim, h->wide, scale);
+    if (in_bf16(h)) {
+        *right = take(scratch, up(n, GROUP) * h->wide);
+        pair_up(*right, *left, up(n, GROUP), h->wide);
+        *left = pack_left(h, *left, n);
+    }
+}
+
+static float *pack_across(const struct head *h, const float *from, size_t stride, size_t n, float **scratch)
+{
+    const size_t dim = h->a->dim;
+    float *packed = take(scratch, up(n, VL) * dim);
+    pack_panels(packed, from, stride, n, dim);
+    for (size_t i = 0; in_bf16(h) && i < up(n, VL) / VL; i++) {
+        pair_up(packed + i * up(dim, 2) / 2 * VL, packed + i * dim * VL, dim, VL);
+    }
+    return packed;
+}
+
+static void pack_keys(const struct head *h, struct keys *keys, const float *k, const float *v, size_t stride, int backward, float **scratch)
+{
+    keys->panels = pack_across(h, k, stride, keys->n, scratch);
     if (backward) {
-        keys->v_panels = take(scratch, up(keys->n, VL) * dim);
-        keys->rows = take(scratch, up(keys->n, GROUP) * wide);
-        pack_panels(keys->v_panels, v, stride, keys->n, dim);
-        pack_rows(keys->rows, k, stride, keys->n, dim, wide, 1.0f);
+        keys->v_panels = pack_across(h, v, stride, keys->n, scratch);
+        keys->right = pack_right(h, k, stride, keys->n, 1.0f, scratch);
     } else {
-        keys->v_rows = take(scratch, up(keys->n, GROUP) * wide);
-        pack_rows(keys->v_rows, v, stride, keys->n, dim, wide, 1.0f);
+        keys->v_right = pack_right(h, v, stride, keys->n, 1.0f, scratch);
     }
 }
 
@@ -309,14 +403,13 @@ static void head_pack(struct head *h, const float *q, const float *k, const floa
     const size_t begin = h->residue * a->ld_kv + h->at;
     const float scale = 1.0f / sqrtf((float)a->dim);
     const float *from = q + query_row(h, 0) * a->ld_q + h->at;
-    pack_keys(&h->own, k + begin, v + begin, h->step * a->ld_kv, a->dim, h->wide, backward, scratch);
-    h->q_rows = take(scratch, up(h->n_queries, GROUP) * h->wide);
-    pack_rows(h->q_rows, from, h->step * a->ld_q, h->n_queries, a->dim, h->wide, scale);
+    pack_keys(h, &h->own, k + begin, v + begin, h->step * a->ld_kv, backward, scratch);
+    pack_both(h, &h->q_left, &h->q_right, from, h->step * a->ld_q, h->n_queries, scale, scratch);
     if (h->foreign.n > 0) { /* gathered behind where they are packed to; that part of scratch is free until later */
         float *gathered = *scratch + 4 * up(h->foreign.n, VL) * h->wide;
         gather_foreign(h, gathered, k);
         gather_foreign(h, gathered + h->foreign.n * a->dim, v);
-        pack_keys(&h->foreign, gathered, gathered + h->foreign.n * a->dim, a->dim, a->dim, h->wide, backward, scratch);
+        pack_keys(h, &h->foreign, gathered, gathered + h->foreign.n * a->dim, a->dim, backward, scratch);
     }
 }
 
@@ -385,19 +478,24 @@ INLINE void softmax_row(struct running *g, size_t i, float *s, struct range r, s
 static void attend_group(const struct head *h, enum span span, size_t i, size_t block, struct running *g, float *s)
 {
     const struct keys *keys = keys_of(h, span);
-    const size_t dim = h->a->dim;
+    const size_t depth = up(h->a->dim, h->unit) / h->unit;
     const size_t rows = least(h->first + h->n_queries - i, GROUP);
     const struct range r = seen_of_block(h, span, i, rows, block);
     if (r.from == r.to) {
         return;
     }
     const struct range vectors = {r.from / VL * VL, up(r.to, VL)};
-    scores_tile(s + vectors.from, h->q_rows + (i - h->first) * h->wide, h->wide, keys->panels + (block + vectors.from) * dim,
-                (vectors.to - vectors.from) / VL, dim);
+    scores_tile(h, s + vectors.from, h->q_left + (i - h->first) * h->wide / h->unit, keys->panels + (block + vectors.from) * depth,
+                (vectors.to - vectors.from) / VL);
     for (size_t j = 0; j < rows; j++) {
-        softmax_row(g, j, s + j * KEYS, seen_of_block(h, span, i + j, 1, block), vectors, h->wide);
+        float *row = s + j * KEYS;
+        softmax_row(g, j, row, seen_of_block(h, span, i + j, 1, block), vectors, h->wide);
+        if (in_bf16(h)) {
+            halve(row + vectors.from / 2, row + vectors.from, vectors.to - vectors.from);
+        }
     }
-    values_tile(g->o, s + r.from, keys->v_rows + (block + r.from) * h->wide, r.to - r.from, h->wide);
+    const struct range units = {r.from / h->unit, up(r.to, h->unit) / h->unit};
+    values_tile(h, g->o, s + units.from, keys->v_right + (block / h->unit + units.from) * h->wide, units.to - units.from);
 }
 
 static void forward_queries(const struct head *h, float *out, float *lse, size_t begin, size_t n, float *o, float *s)
@@ -449,7 +547,8 @@ static void attention_forward(float *out, float *lse, const float *q, const floa
 
 /* Tiles of backward over a block of queries and a block of keys: p the weights, ds the gradients of the scores. */
 struct tiles {
-    float *p, *ds;                  /* (QUERIES, KEYS) */
+    float *p, *ds;                  /* (QUERIES, KEYS), in bf16 (QUERIES/2, KEYS) */
+    float *p_group, *ds_group;      /* (GROUP, KEYS) of bf16, before they are rounded */
     float *dk, *dv;                 /* (KEYS, wide) of the block of keys */
     const float *lse, *mean;        /* (n_queries) of the class; mean = dout·out */
 };
@@ -475,28 +574,38 @@ INLINE void weights_of(float *p, float *ds, struct range r, struct range vectors
     }
 }
 
-/* A group of queries: its rows of the tiles, and its dq. Returns whether it sees anything of the block. */
+/* A group of queries: its rows of the tiles p and ds, and its dq. Returns whether it sees anything of the block. */
 static int backward_group(const struct head *h, enum span span, size_t i, size_t block, const struct tiles *t, float *p, float *ds)
 {
     const struct keys *keys = keys_of(h, span);
-    const size_t dim = h->a->dim;
+    const size_t depth = up(h->a->dim, h->unit) / h->unit;
     const size_t at = i - h->first;
     const size_t rows = least(h->n_queries - at, GROUP);
     const struct range r = seen_of_block(h, span, i, rows, block);
     if (r.from == r.to) {
-        memset(p, 0, GROUP * KEYS * sizeof(float));
-        memset(ds, 0, GROUP * KEYS * sizeof(float));
+        memset(p, 0, GROUP / h->unit * KEYS * sizeof(float));
+        memset(ds, 0, GROUP / h->unit * KEYS * sizeof(float));
         return 0;
     }
+    float *s = in_bf16(h) ? t->p_group : p;
+    float *d = in_bf16(h) ? t->ds_group : ds;
     const struct range vectors = {r.from / VL * VL, up(r.to, VL)};
     const size_t n = (vectors.to - vectors.from) / VL;
-    scores_tile(p + vectors.from, h->q_rows + at * h->wide, h->wide, keys->panels + (block + vectors.from) * dim, n, dim);
-    scores_tile(ds + vectors.from, h->dout_rows + at * h->wide, h->wide, keys->v_panels + (block + vectors.from) * dim, n, dim);
+    scores_tile(h, s + vectors.from, h->q_left + at * h->wide / h->unit, keys->panels + (block + vectors.from) * depth, n);
+    scores_tile(h, d + vectors.from, h->dout_left + at * h->wide / h->unit, keys->v_panels + (block + vectors.from) * depth, n);
     for (size_t j = 0; j < GROUP; j++) {
         const struct range row = j < rows ? seen_of_block(h, span, i + j, 1, block) : (struct range){0, 0};
-        weights_of(p + j * KEYS, ds + j * KEYS, row, vectors, j < rows ? t->lse[at + j] : 0.0f, j < rows ? t->mean[at + j] : 0.0f);
+        weights_of(s + j * KEYS, d + j * KEYS, row, vectors, j < rows ? t->lse[at + j] : 0.0f, j < rows ? t->mean[at + j] : 0.0f);
     }
-    values_tile(h->dq + at * h->wide, ds + r.from, keys->rows + (block + r.from) * h->wide, r.to - r.from, h->wide);
+    if (in_bf16(h)) { /* two queries are a unit of the tiles, two keys one of what dq is made from */
+        pair_up(p, s, GROUP, KEYS);
+        pair_up(ds, d, GROUP, KEYS);
+        for (size_t j = 0; j < GROUP; j++) {
+            halve(d + j * KEYS + vectors.from / 2, d + j * KEYS + vectors.from, vectors.to - vectors.from);
+        }
+    }
+    const struct range units = {r.from / h->unit, up(r.to, h->unit) / h->unit};
+    values_tile(h, h->dq + at * h->wide, d + units.from, keys->right + (block / h->unit + units.from) * h->wide, units.to - units.from);
     return 1;
 }
 
@@ -506,7 +615,7 @@ static void backward_queries(const struct head *h, enum span span, size_t begin,
 {
     int any = 0;
     for (size_t g = 0; g < n; g += GROUP) {
-        any |= backward_group(h, span, begin + g, block, t, t->p + g * KEYS, t->ds + g * KEYS);
+        any |= backward_group(h, span, begin + g, block, t, t->p + g / h->unit * KEYS, t->ds + g / h->unit * KEYS);
     }
     const size_t at = begin - h->first;
     for (size_t k = 0; any && k < n_keys; k += GROUP) {
@@ -518,8 +627,10 @@ static void backward_queries(const struct head *h, enum span span, size_t begin,
             to = end > begin ? least(n, end - begin) : 0;
         }
         if (from < to) {
-            transposed_tile(t->dv + k * h->wide, t->p + from * KEYS + k, h->dout_rows + (at + from) * h->wide, to - from, h->wide);
-            transposed_tile(t->dk + k * h->wide, t->ds + from * KEYS + k, h->q_rows + (at + from) * h->wide, to - from, h->wide);
+            const struct range units = {from / h->unit, up(to, h->unit) / h->unit};
+            const size_t row = (at / h->unit + units.from) * h->wide;
+            transposed_tile(h, t->dv + k * h->wide, t->p + units.from * KEYS + k, h->dout_right + row, units.to - units.from);
+            transposed_tile(h, t->dk + k * h->wide, t->ds + units.from * KEYS + k, h->q_right + row, units.to - units.from);
         }
     }
 }
@@ -572,9 +683,8 @@ static void backward_pack(struct head *h, float *lse_to, float *mean, const floa
     const struct stg_attention *a = h->a;
     const size_t n = h->n_queries;
     const float *from = dout + query_row(h, 0) * a->ld_out + h->at;
-    h->dout_rows = take(scratch, up(n, GROUP) * h->wide);
     h->dq = take(scratch, up(n, GROUP) * h->wide);
-    pack_rows(h->dout_rows, from, h->step * a->ld_out, n, a->dim, h->wide, 1.0f);
+    pack_both(h, &h->dout_left, &h->dout_right, from, h->step * a->ld_out, n, 1.0f, scratch);
     memset(h->dq, 0, up(n, GROUP) * h->wide * sizeof(float));
     for (size_t i = 0; i < n; i++) {
         const size_t row = query_row(h, i);
@@ -603,8 +713,13 @@ static void attention_backward(float *dq, float *dk, float *dv, const float *dou
             continue;
         }
         float *of_row = take(&free, 2 * up(h.n_queries, 16));
-        const struct tiles t = {take(&free, QUERIES * KEYS), take(&free, QUERIES * KEYS), take(&free, KEYS * h.wide),
-                                take(&free, KEYS * h.wide), of_row, of_row + h.n_queries};
+        struct tiles t = {.lse = of_row, .mean = of_row + h.n_queries};
+        t.p = take(&free, QUERIES * KEYS);
+        t.ds = take(&free, QUERIES * KEYS);
+        t.p_group = take(&free, GROUP * KEYS);
+        t.ds_group = take(&free, GROUP * KEYS);
+        t.dk = take(&free, KEYS * h.wide);
+        t.dv = take(&free, KEYS * h.wide);
         head_pack(&h, q, k, v, 1, &free);
         backward_pack(&h, of_row, of_row + h.n_queries, dout, out, lse, &free);
         for (int span = 0; span < N_SPANS; span++) {
@@ -617,79 +732,6 @@ static void attention_backward(float *dq, float *dk, float *dv, const float *dou
                 to[c] = h.dq[j * h.wide + c] * scale;
             }
         }
-    }
-}
-
-/* Where row s stands in the cache of attention_step. */
-INLINE size_t cached(const struct stg_attention *a, size_t ring, size_t s)
-{
-    return ring == 0 || s < a->n_global ? s : a->n_global + (s - a->n_global) % ring;
-}
-
-INLINE float dot(const float *restrict x, const float *restrict y, size_t n)
-{
-    float sum = 0.0f;
-    for (size_t i = 0; i < n; i++) {
-        sum += x[i] * y[i];
-    }
-    return sum;
-}
-
-INLINE void add_scaled(float *restrict y, float scale, const float *restrict x, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        y[i] += scale * x[i];
-    }
-}
-
-/* out (dim) of one head; the rows it sees are from, from + step … T − 1 and the global rows that are not among these. */
-static void step_head(float *out, const float *q, const float *k, const float *v, const struct stg_attention *a, size_t ring, size_t from,
-                      float *scores)
-{
-    const size_t step = a->window == 0 ? 1 : a->dilation;
-    const float scale = 1.0f / sqrtf((float)a->dim);
-    float max = -FLT_MAX;
-    float sum = 0.0f;
-    const size_t n_global = a->window == 0 ? 0 : least(a->n_global, a->T);
-    size_t n = 0;
-    for (size_t s = 0; s < n_global; s++) {
-        if (s < from || (s - from) % step != 0) {
-            scores[n++] = scale * dot(q, k + s * a->ld_kv, a->dim);
-        }
-    }
-    for (size_t s = from; s < a->T; s += step) {
-        scores[n++] = scale * dot(q, k + cached(a, ring, s) * a->ld_kv, a->dim);
-    }
-    for (size_t i = 0; i < n; i++) {
-        max = fmaxf(max, scores[i]);
-    }
-    for (size_t i = 0; i < n; i++) {
-        scores[i] = exp_fast(scores[i] - max);
-        sum += scores[i];
-    }
-    memset(out, 0, a->dim * sizeof(float));
-    n = 0;
-    for (size_t s = 0; s < n_global; s++) {
-        if (s < from || (s - from) % step != 0) {
-            add_scaled(out, scores[n++], v + s * a->ld_kv, a->dim);
-        }
-    }
-    for (size_t s = from; s < a->T; s += step) {
-        add_scaled(out, scores[n++], v + cached(a, ring, s) * a->ld_kv, a->dim);
-    }
-    for (size_t j = 0; j < a->dim; j++) {
-        out[j] /= sum;
-    }
-}
-
-static void attention_step(float *out, const float *q, const float *k, const float *v, const struct stg_attention *a, size_t ring,
-                           float *scratch)
-{
-    const size_t t = a->T - 1;
-    const size_t step = a->window == 0 ? 1 : a->dilation;
-    const size_t from = a->window == 0 || t / step < a->window ? t % step : t - step * (a->window - 1);
-    for (size_t at = 0; at < a->heads * a->dim; at += a->dim) {
-        step_head(out + at, q + at, k + at, v + at, a, ring, from, scratch);
     }
 }
 

@@ -23,6 +23,7 @@ struct stg_attention {
     size_t heads, dim;
     size_t ld_q, ld_kv, ld_out; /* elements from row to row of q, of k and v, of out */
     size_t window, dilation, n_global; /* dilation >= 1, read only if window > 0, as n_global is */
+    int bf16; /* forward and backward may round what they multiply to bf16 where that is faster; out is then good to 2^-7 */
 };
 
 struct stg_kernels {

@@ -5,6 +5,7 @@
 #include "compute/vector_body.h"
 
 #include "compute/attention_body.h"
+#include "compute/attention_step_body.h"
 #include "compute/products_body.h"
 #include "compute/rows_body.h"
 

@@ -18,31 +18,6 @@ enum {
     GRADIENT_N = 3 * VL    /* of dy */
 };
 
-typedef uint32_t pairs __attribute__((vector_size(VL * 4), aligned(4), may_alias)); /* low half: the even neighbour */
-
-/* acc += x.even·w.even + x.odd·w.odd */
-INLINE vec add_pairs(vec acc, pairs x, pairs w)
-{
-#if HAS_BF16
-    return _mm512_dpbf16_ps(acc, (__m512bh)x, (__m512bh)w);
-#else
-    acc += (vec)(x << 16) * (vec)(w << 16);
-    return acc + (vec)(x & 0xffff0000u) * (vec)(w & 0xffff0000u);
-#endif
-}
-
-/* The upper half of each element, rounded to nearest even, in the low half; NaN is not thought of. */
-INLINE pairs rounded(vec x)
-{
-    const pairs bits = (pairs)x;
-    return (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
-}
-
-INLINE pairs pair(vec even, vec odd)
-{
-    return rounded(even) | rounded(odd) << 16;
-}
-
 static void to_bf16(uint16_t *restrict y, const float *restrict x, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -85,24 +60,18 @@ static void bf16_pack_transposed(uint16_t *packed, const float *w, size_t ldw, s
     bf16_pack_any(packed, w, 1, ldw, K, N);
 }
 
-/* As to_bf16, but what is smaller than the smallest normal number may become 0, as the products take it anyway. */
-INLINE void round_row(uint16_t *to, const float *from, size_t n)
-{
-    size_t i = 0;
-#if HAS_BF16
-    for (; i + 2 * VL <= n; i += 2 * VL) {
-        _mm512_storeu_si512(to + i, (__m512i)_mm512_cvtne2ps_pbh(*(const vec *)(from + i + VL), *(const vec *)(from + i)));
-    }
-#endif
-    to_bf16(to + i, from + i, n - i);
-}
-
 /* Rows of x (n, K), rounded, as pairs: element (r,k) in the pair r·stride + k/2. An odd K gets a zero neighbour. */
 static void bf16_rows(float *to, size_t stride, const float *x, size_t ldx, size_t n, size_t K)
 {
     for (size_t r = 0; r < n; r++) {
         uint16_t *row = (uint16_t *)(void *)(to + r * stride);
-        round_row(row, x + r * ldx, K);
+        size_t k = 0;
+#if HAS_BF16
+        for (; k + 2 * VL <= K; k += 2 * VL) {
+            *(pairs *)(row + k) = neighbours(*(const vec *)(x + r * ldx + k), *(const vec *)(x + r * ldx + k + VL));
+        }
+#endif
+        to_bf16(row + k, x + r * ldx + k, K - k);
         if (K % 2 != 0) {
             row[K] = 0;
         }
@@ -298,11 +267,9 @@ INLINE void pair_rows(float *to, const float *a, const float *b, const size_t wi
         _mm256_storeu_si256((__m256i *)(void *)to, _mm256_permutexvar_epi16(order, both));
         return;
     }
-    const __m512i order = _mm512_mask_blend_epi16(0xaaaaaaaau, (__m512i)(ivec)IOTA, (__m512i)(((ivec)IOTA + 16) << 16));
     UNROLL
     for (size_t j = 0; j < width; j += VL) {
-        const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(*(const vec *)(b + j), *(const vec *)(a + j));
-        _mm512_storeu_si512(to + j, _mm512_permutexvar_epi16(order, both));
+        *(pairs *)(to + j) = pair(*(const vec *)(a + j), *(const vec *)(b + j));
     }
 }
 #endif

@@ -106,6 +106,36 @@ INLINE vec vexp(vec x)
 #endif
 }
 
+/* Two bf16 in each 32-bit element; the low half is the even neighbour. */
+typedef uint32_t pairs __attribute__((vector_size(VL * 4), aligned(4), may_alias));
+
+/* acc += x.even·w.even + x.odd·w.odd */
+INLINE vec add_pairs(vec acc, pairs x, pairs w)
+{
+#if HAS_BF16
+    return _mm512_dpbf16_ps(acc, (__m512bh)x, (__m512bh)w);
+#else
+    acc += (vec)(x << 16) * (vec)(w << 16);
+    return acc + (vec)(x & 0xffff0000u) * (vec)(w & 0xffff0000u);
+#endif
+}
+
+#if HAS_BF16
+/* Element i rounded from even[i] and odd[i]. What is smaller than the smallest normal number becomes 0, as products take it anyway. */
+INLINE pairs pair(vec even, vec odd)
+{
+    const pairs both = (pairs)_mm512_cvtne2ps_pbh(odd, even); /* all of even, then all of odd */
+    const ivec order = (ivec)IOTA | ((ivec)IOTA + VL) << 16;
+    return (pairs)_mm512_permutexvar_epi16((__m512i)order, (__m512i)both);
+}
+
+/* 2·VL neighbours in a row: x, then y. */
+INLINE pairs neighbours(vec x, vec y)
+{
+    return (pairs)_mm512_cvtne2ps_pbh(y, x);
+}
+#endif
+
 /* exp for |x| up to the range of float, relative error below 3e-7: 2^n × polynomial on [−ln 2 / 2, ln 2 / 2]. */
 INLINE float exp_fast(float x)
 {

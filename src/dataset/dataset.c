@@ -2,6 +2,7 @@
 
 #include "dataset/columns.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 
 #include <jansson.h>
@@ -110,14 +111,9 @@ static enum stg_status find_columns(struct stg_dataset *d)
     return check_offsets(d, DATASET_CONTEXT_OFFSET, d->rows[DATASET_CONTEXT_CALL]);
 }
 
-static enum stg_status check_events(const struct stg_dataset *d, const struct stg_seq *s, size_t first)
+static enum stg_status what_is_wrong(const struct stg_dataset *d, const struct stg_seq *s, size_t first, int64_t duration)
 {
     const size_t n_calls = stg_strings_count(d->vocab.calls);
-    int64_t last_ns = 0;
-    int64_t duration;
-    if (__builtin_sub_overflow(s->end_ns, s->begin_ns, &duration) || duration < 0 || duration > STG_TIME_MAX) {
-        return bad(d, "end_ns", (size_t)s->id, "a sequence ends before it begins, or 146 years later");
-    }
     for (size_t k = 0; k < s->n; k++) {
         if (s->call[k] >= n_calls) {
             return bad(d, "call", first + k, "not in the vocabulary");
@@ -128,12 +124,33 @@ static enum stg_status check_events(const struct stg_dataset *d, const struct st
         if (s->thread[k] >= s->n_threads) {
             return bad(d, "thread", first + k, "not a thread of its sequence");
         }
-        if (s->time_ns[k] < last_ns || s->time_ns[k] > duration) {
+        if (s->time_ns[k] < (k == 0 ? 0 : s->time_ns[k - 1]) || s->time_ns[k] > duration) {
             return bad(d, "time_ns", first + k, "time runs backwards or beyond the sequence's end");
         }
-        last_ns = s->time_ns[k];
     }
-    return STG_OK;
+    return stg_fail(STG_ERR_INTERNAL, "%s: two checks of the events disagree", stg_tensors_path(d->tensors));
+}
+
+static enum stg_status check_events(const struct stg_dataset *d, const struct stg_seq *s, size_t first)
+{
+    const size_t n_calls = stg_strings_count(d->vocab.calls);
+    int64_t duration;
+    if (__builtin_sub_overflow(s->end_ns, s->begin_ns, &duration) || duration < 0 || duration > STG_TIME_MAX) {
+        return bad(d, "end_ns", (size_t)s->id, "a sequence ends before it begins, or 146 years later");
+    }
+    /* First whether anything is wrong, column by column and without a branch; then what. */
+    unsigned wrong = 0;
+    for (size_t k = 0; k < s->n; k++) {
+        wrong |= (unsigned)(s->call[k] >= n_calls) | (unsigned)(s->phase[k] > STG_PHASE_EXIT) |
+                 (unsigned)(s->thread[k] >= s->n_threads);
+    }
+    for (size_t k = 1; k < s->n; k++) {
+        wrong |= (unsigned)(s->time_ns[k] < s->time_ns[k - 1]);
+    }
+    if (wrong == 0 && (s->n == 0 || (s->time_ns[0] >= 0 && s->time_ns[s->n - 1] <= duration))) {
+        return STG_OK;
+    }
+    return what_is_wrong(d, s, first, duration);
 }
 
 static enum stg_status check_threads(const struct stg_dataset *d, const struct stg_seq *s)
@@ -160,10 +177,29 @@ static enum stg_status check_threads(const struct stg_dataset *d, const struct s
     return STG_OK;
 }
 
+/* The events of sequences first … end − 1 need not stay in memory. */
+static void release_events(const struct stg_dataset *d, size_t first, size_t end)
+{
+    static const enum dataset_column_id checked[] = {DATASET_CALL, DATASET_PHASE, DATASET_THREAD, DATASET_TIME};
+    static const size_t width[] = {2, 1, 2, 8};
+    const uint64_t *offsets = d->column[DATASET_OFFSETS];
+    for (size_t i = 0; i < sizeof checked / sizeof checked[0]; i++) {
+        const char *column = d->column[checked[i]];
+        stg_file_map_release(column + offsets[first] * width[i], column + offsets[end] * width[i]);
+    }
+}
+
 /* Everything that consumers index with or subtract is checked once, here. */
 static enum stg_status check_sequences(const struct stg_dataset *d)
 {
+    enum { STRETCH = 1 << 19 }; /* events */
+    const uint64_t *offsets = d->column[DATASET_OFFSETS];
+    size_t released = 0;
     for (size_t i = 0; i < d->n; i++) {
+        if (offsets[i] - offsets[released] > STRETCH) {
+            release_events(d, released, i);
+            released = i;
+        }
         struct stg_seq s;
         stg_dataset_get(d, i, &s);
         if (s.n_threads > 65535 || s.n > STG_RECIPE_MAX_LEN) {

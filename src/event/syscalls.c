@@ -40,6 +40,26 @@ const char *stg_syscall_name(int64_t number)
     return stg_syscall_table[number];
 }
 
+/* Each row is one call of x86-64: the kernel's tracepoint (LTTng, ftrace), and what asm/unistd_64.h (strace, perf) or
+ * sysdig call it. */
+static const char *const synonyms[][2] = {
+    {"newstat", "stat"},   {"newfstat", "fstat"},      {"newlstat", "lstat"}, {"newfstatat", "fstatat"},
+    {"newuname", "uname"}, {"sendfile64", "sendfile"}, {"umount", "umount2"}, {"sysctl", "_sysctl"},
+    {"pread64", "pread"},  {"pwrite64", "pwrite"},     {"llseek", "_llseek"}, {"prlimit64", "prlimit"},
+};
+
+const char *stg_syscall_synonym(const char *name)
+{
+    for (size_t i = 0; i < sizeof synonyms / sizeof synonyms[0]; i++) {
+        for (size_t k = 0; k < 2; k++) {
+            if (strcmp(synonyms[i][k], name) == 0) {
+                return synonyms[i][1 - k];
+            }
+        }
+    }
+    return NULL;
+}
+
 const char *stg_errno_name(int error)
 {
     if (error <= 0 || error >= STG_ERRNO_TABLE_LEN) {

@@ -8,6 +8,9 @@
 
 /* The x86-64 name of a system-call number, NULL when there is none. */
 const char *stg_syscall_name(int64_t number);
+/* The other spelling of a call's name, NULL when it has one only. The kernel's tracepoints, its numbers and the tools disagree on
+ * a few names ("newfstat", "fstat") and mean the same call. */
+const char *stg_syscall_synonym(const char *name);
 /* The symbolic name of an errno ("EAGAIN"), NULL when there is none. */
 const char *stg_errno_name(int error);
 /* The errno of a symbolic name of len bytes, 0 when unknown. */

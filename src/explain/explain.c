@@ -140,7 +140,7 @@ static enum stg_status begin(struct stepper *s, const struct stg_seq *seq, size_
 {
     const struct stg_model *m = s->model;
     s->n_symbols = stg_symbols_count(m->symbols);
-    STG_RETURN_IF_FAILED(stg_walker_new(&s->walker));
+    STG_RETURN_IF_FAILED(stg_walker_new(&s->walker, STG_WALK_ALL));
     STG_RETURN_IF_FAILED(stg_walker_begin(s->walker, seq, m->recipe.order, m->max_walk, n_walks));
     STG_RETURN_IF_FAILED(m->ops->run_new(m, &s->run));
     STG_RETURN_IF_FAILED(m->ops->state_new(m, &s->state));
@@ -198,12 +198,12 @@ out:
 }
 
 enum stg_status stg_explain(struct stg_explanation *out, const struct stg_model *m, const struct stg_seq *seq,
-                            uint32_t n_alternatives)
+                            const struct stg_vocab *names, uint32_t n_alternatives)
 {
     enum stg_status status = STG_OK;
     struct stepper s = {.model = m};
     size_t n_walks = 0;
-    *out = (struct stg_explanation){.id = seq->id};
+    *out = (struct stg_explanation){.id = seq->id, .names = names, .has_time = (seq->flags & STG_SEQ_NO_TIME) == 0};
     s.n_alternatives = n_alternatives < STG_EXPLAIN_MAX_ALTERNATIVES ? n_alternatives : STG_EXPLAIN_MAX_ALTERNATIVES;
     STG_TRY(begin(&s, seq, &n_walks));
     for (size_t k = 0; k < n_walks; k++) {

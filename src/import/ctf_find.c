@@ -22,12 +22,19 @@ void ctf_find_fini(struct ctf_traces *traces)
     *traces = (struct ctf_traces){0};
 }
 
-static bool has_metadata(const char *path)
+/* full = path/name and *info what it is; st_mode is 0 when there is no such file (any more). Whatever else keeps a file from
+ * being looked at is a failure: no trace is left out silently. */
+static enum stg_status look_at(const char *path, const char *name, bool follow, char full[PATH_MAX], struct stat *info)
 {
-    char name[PATH_MAX];
-    struct stat info;
-    const int len = snprintf(name, sizeof name, "%s/metadata", path);
-    return len > 0 && (size_t)len < sizeof name && stat(name, &info) == 0 && S_ISREG(info.st_mode);
+    const int len = snprintf(full, PATH_MAX, "%s/%s", path, name);
+    if (len < 0 || len >= PATH_MAX) {
+        return stg_fail(STG_ERR_INPUT, "%s: the path of a file in it is too long: move it up", path);
+    }
+    if ((follow ? stat(full, info) : lstat(full, info)) == 0) {
+        return STG_OK;
+    }
+    *info = (struct stat){0};
+    return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? STG_OK : stg_fail_errno("%s", full);
 }
 
 static int by_name(const void *a, const void *b)
@@ -44,7 +51,13 @@ static enum stg_status list_directory(struct ctf_traces *traces, const char *pat
     if (directory == NULL) {
         return stg_fail_errno("%s", path);
     }
-    for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(directory);
+        if (entry == NULL) {
+            STG_TRY(errno == 0 ? STG_OK : stg_fail_errno("%s: cannot list the directory", path));
+            break;
+        }
         if (entry->d_name[0] == '.') {
             continue;
         }
@@ -84,11 +97,10 @@ static enum stg_status add_trace(struct ctf_traces *traces, const char *path, ch
     STG_RETURN_IF_FAILED(stg_mem_strdup(&trace->path, path));
     traces->n++;
     for (size_t i = 0; i < n; i++) {
-        char name[PATH_MAX];
+        char full[PATH_MAX];
         struct stat info;
-        const int len = snprintf(name, sizeof name, "%s/%s", path, names[i]);
-        if (len > 0 && (size_t)len < sizeof name && strcmp(names[i], "metadata") != 0 && stat(name, &info) == 0 &&
-            S_ISREG(info.st_mode)) {
+        STG_RETURN_IF_FAILED(look_at(path, names[i], true, full, &info));
+        if (strcmp(names[i], "metadata") != 0 && S_ISREG(info.st_mode)) {
             trace->size += (uint64_t)info.st_size;
         }
     }
@@ -98,19 +110,19 @@ static enum stg_status add_trace(struct ctf_traces *traces, const char *path, ch
 static enum stg_status search(struct ctf_traces *traces, const char *path, int depth)
 {
     enum stg_status status = STG_OK;
-    char **names = NULL;
+    char **names = NULL, full[PATH_MAX];
+    struct stat info;
     size_t n = 0;
     STG_TRY(list_directory(traces, path, &names, &n));
-    if (has_metadata(path)) {
+    STG_TRY(look_at(path, "metadata", true, full, &info));
+    if (S_ISREG(info.st_mode)) {
         STG_TRY(add_trace(traces, path, names, n));
         goto out;
     }
     for (size_t i = 0; i < n && depth < CTF_MAX_DEPTH; i++) {
-        char name[PATH_MAX];
-        struct stat info;
-        const int len = snprintf(name, sizeof name, "%s/%s", path, names[i]);
-        if (len > 0 && (size_t)len < sizeof name && lstat(name, &info) == 0 && S_ISDIR(info.st_mode)) {
-            STG_TRY(search(traces, name, depth + 1));
+        STG_TRY(look_at(path, names[i], false, full, &info));
+        if (S_ISDIR(info.st_mode)) {
+            STG_TRY(search(traces, full, depth + 1));
         }
     }
 out:

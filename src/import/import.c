@@ -64,6 +64,40 @@ static enum stg_status read_head(const char *path, uint8_t *head, size_t *n)
     return *n > 0 ? STG_OK : stg_fail(STG_ERR_INPUT, "%s: the file is empty", path);
 }
 
+/* What people give that no source reads, by its first bytes, and what makes a trace of it. */
+static const struct {
+    size_t at, len;
+    const char *bytes, *what, *remedy;
+} strangers[] = {
+    {0, 4, "\x28\xB5\x2F\xFD", "compressed (zstd)",
+     "unpack it first: zstd -d, or zstd -dc FILE | tar -xf - of an archive"},
+    {0, 2, "\x1F\x8B", "compressed (gzip)", "unpack it first: gunzip, or tar -xzf of an archive"},
+    {0, 6,
+     "\xFD"
+     "7zXZ\0",
+     "compressed (xz)", "unpack it first: unxz, or tar -xJf of an archive"},
+    {0, 3, "BZh", "compressed (bzip2)", "unpack it first: bunzip2, or tar -xjf of an archive"},
+    {0, 4, "PK\3\4", "a zip archive", "unpack it first: unzip"},
+    {257, 5, "ustar", "a tar archive", "unpack it first: tar -xf"},
+    {0, 8, "PERFILE2", "perf's binary recording",
+     "give the output of perf script -i FILE, or perf data convert --to-ctf DIR"},
+    {0, 10, "\x17\x08\x44tracing", "trace-cmd's binary recording", "record with perf, LTTng or strace instead"},
+    {0, 4, "\x0A\x0D\x0D\x0A", "a binary capture", "give the text that sysdig -r FILE prints"},
+    {0, 4, "\xC1\x1F\xFC\xC1", "a stream of a CTF trace", "give the directory that it is in, with its file `metadata`"},
+};
+
+/* An archive of a text could pass for the text. */
+static enum stg_status refuse_stranger(const char *path, const uint8_t *head, size_t n)
+{
+    for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; i++) {
+        if (n >= strangers[i].at + strangers[i].len &&
+            memcmp(head + strangers[i].at, strangers[i].bytes, strangers[i].len) == 0) {
+            return stg_fail(STG_ERR_INPUT, "%s: %s: %s", path, strangers[i].what, strangers[i].remedy);
+        }
+    }
+    return STG_OK;
+}
+
 static enum stg_status find_by_content(const char *path, const struct stg_source_ops **out)
 {
     static _Thread_local uint8_t head[HEAD_LEN];
@@ -73,6 +107,7 @@ static enum stg_status find_by_content(const char *path, const struct stg_source
         return stg_fail(STG_ERR_USAGE, "standard input: its format cannot be told in advance: name it with --format");
     }
     STG_RETURN_IF_FAILED(read_head(path, head, &n));
+    STG_RETURN_IF_FAILED(refuse_stranger(path, head, n));
     *out = NULL;
     for (size_t i = 0; stg_import_list[i] != NULL; i++) {
         const int sure = stg_import_list[i]->probe(path, head, n);

@@ -20,6 +20,7 @@
 #define HOLD_NS       UINT64_C(10000000) /* how late, after its exit, a call's line may be printed */
 #define THREADS_MAX   65536              /* threads whose open calls are known */
 #define SEARCH_MAX    1024               /* threads among which that of a line without prefix is looked for */
+#define CLONING_MAX   16                 /* calls under way that make threads */
 #define ROOT_LINES    1000000            /* lines within which the first thread's id is looked for */
 #define ROOT_ATTACHED 64                 /* threads that may have come before it shows */
 
@@ -29,6 +30,8 @@ struct thread {
     bool used, open, gone;
     bool entry_timed;
     uint32_t name;              /* of the open call */
+    uint32_t comm;              /* the thread's name, STG_NAME_NONE while unknown */
+    uint32_t next_comm;         /* when the open call succeeds; STG_NAME_NONE: the same */
     uint64_t entry_ns, exit_ns; /* of the open call; of the last exit */
 };
 
@@ -42,10 +45,12 @@ struct strace {
     enum strace_time time; /* of the first call's line; other lines than such are not events */
     bool any, at_end;
     struct stg_daytime daytime;
-    uint64_t now_ns;    /* time of the last line */
-    int32_t bare_tid;   /* thread of the lines without a prefix, 0 while unknown */
-    bool bare_searched; /* it was looked for since the last line with one */
-    bool broken;        /* the next line may go on with the call of broken_tid */
+    uint64_t now_ns;              /* time of the last line */
+    int32_t bare_tid;             /* thread of the lines without a prefix, 0 while unknown */
+    bool bare_searched;           /* it was looked for since the last line with one */
+    int32_t cloning[CLONING_MAX]; /* threads that are in a call that makes threads, oldest first */
+    size_t n_cloning;             /* CLONING_MAX + 1: more than are known */
+    bool broken;                  /* the next line may go on with the call of broken_tid */
     int32_t broken_tid;
     struct waiting *heap; /* (HEAP_MAX) */
     size_t n_heap;
@@ -82,6 +87,52 @@ static enum stg_status grow_threads(struct strace *s)
     return STG_OK;
 }
 
+/* --- Names: strace tells none, but it shows the calls that give and hand them on --- */
+
+static bool makes_threads(const struct strace_line *l)
+{
+    static const char *const calls[] = {"clone", "clone3", "fork", "vfork"};
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        if (strlen(calls[i]) == l->name_len && memcmp(calls[i], l->name, l->name_len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The name of a thread that shows for the first time: that of its maker, when there can be one name only. */
+static uint32_t inherited(const struct strace *s)
+{
+    uint32_t comm = STG_NAME_NONE;
+    for (size_t i = 0; i < s->n_cloning && s->n_cloning <= CLONING_MAX; i++) {
+        const struct thread *maker = &s->threads[slot_of(s, s->cloning[i])];
+        if (!maker->used || maker->comm == STG_NAME_NONE || (i > 0 && maker->comm != comm)) {
+            return STG_NAME_NONE;
+        }
+        comm = maker->comm;
+    }
+    return s->n_cloning <= CLONING_MAX ? comm : STG_NAME_NONE;
+}
+
+static void cloning_put(struct strace *s, int32_t tid)
+{
+    if (s->n_cloning < CLONING_MAX) {
+        s->cloning[s->n_cloning] = tid;
+    }
+    s->n_cloning = s->n_cloning <= CLONING_MAX ? s->n_cloning + 1 : s->n_cloning;
+}
+
+static void cloning_take(struct strace *s, int32_t tid)
+{
+    for (size_t i = 0; i < s->n_cloning && s->n_cloning <= CLONING_MAX; i++) {
+        if (s->cloning[i] == tid) {
+            memmove(&s->cloning[i], &s->cloning[i + 1], (s->n_cloning - i - 1) * sizeof s->cloning[0]);
+            s->n_cloning--;
+            return;
+        }
+    }
+}
+
 /* *out stays valid until the next call. */
 static enum stg_status thread_of(struct strace *s, int32_t tid, struct thread **out)
 {
@@ -95,7 +146,8 @@ static enum stg_status thread_of(struct strace *s, int32_t tid, struct thread **
             STG_RETURN_IF_FAILED(grow_threads(s));
         }
         i = slot_of(s, tid);
-        s->threads[i] = (struct thread){.tid = tid, .used = true};
+        s->threads[i] = (struct thread){.tid = tid, .used = true, .comm = STG_NAME_NONE, .next_comm = STG_NAME_NONE};
+        s->threads[i].comm = inherited(s);
         s->n_threads++;
     }
     *out = &s->threads[i];
@@ -181,17 +233,17 @@ static enum stg_status drain(struct strace *s)
 
 /* --- Lines --- */
 
-static struct stg_event event_of(const struct strace *s, enum stg_event_kind kind, uint32_t name, int32_t tid)
+static struct stg_event event_of(const struct strace *s, enum stg_event_kind kind, const struct thread *t)
 {
-    struct stg_event e = {.kind = (uint8_t)kind, .name = name, .comm = STG_NAME_NONE, .tid = tid};
-    e.has = (uint16_t)(tid > 0 ? STG_HAS_TID : 0);
+    struct stg_event e = {.kind = (uint8_t)kind, .name = t->name, .comm = t->comm, .tid = t->tid};
+    e.has = (uint16_t)((t->tid > 0 ? STG_HAS_TID : 0) | (t->comm != STG_NAME_NONE ? STG_HAS_COMM : 0));
     e.ts_ns = s->time == STRACE_TIME_NONE ? s->n_serial : s->now_ns;
     return e;
 }
 
 static void push_entry(struct strace *s, const struct strace_line *l, struct thread *t)
 {
-    struct stg_event e = event_of(s, STG_EVENT_ENTRY, t->name, t->tid);
+    struct stg_event e = event_of(s, STG_EVENT_ENTRY, t);
     if (s->time != STRACE_TIME_NONE) {
         e.has |= STG_HAS_TIME;
         /* Time and duration are rounded apart: keep an entry behind its thread's last exit. */
@@ -208,7 +260,7 @@ static void push_entry(struct strace *s, const struct strace_line *l, struct thr
 
 static void push_exit(struct strace *s, const struct strace_line *l, struct thread *t)
 {
-    struct stg_event e = event_of(s, STG_EVENT_EXIT, t->name, t->tid);
+    struct stg_event e = event_of(s, STG_EVENT_EXIT, t);
     const bool resumed = l->what == STRACE_RESUMED;
     if (s->time != STRACE_TIME_NONE && l->has_duration && t->entry_timed) {
         e.ts_ns = t->entry_ns + l->duration_ns;
@@ -222,6 +274,43 @@ static void push_exit(struct strace *s, const struct strace_line *l, struct thre
     e.has |= l->ret_class ? STG_HAS_CLASS : l->has_ret ? STG_HAS_RET : 0;
     t->exit_ns = e.ts_ns;
     heap_push(s, &e);
+}
+
+/* A call begins: the name that it will give. */
+static enum stg_status note_begin(struct strace *s, const struct strace_line *l, struct thread *t)
+{
+    size_t len = 0;
+    const char *comm = strace_line_comm(l, &len);
+    t->next_comm = STG_NAME_NONE;
+    if (makes_threads(l) && l->what != STRACE_CALL) {
+        cloning_put(s, t->tid);
+    }
+    return comm == NULL ? STG_OK : stg_text_comm(&s->text, comm, len, &t->next_comm);
+}
+
+/* A call returns, before its exit is put: a new name holds from here on, and a new thread has its maker's. */
+static enum stg_status note_end(struct strace *s, const struct strace_line *l, struct thread **t)
+{
+    const bool good = l->has_ret && l->ret >= 0;
+    if (good && (*t)->next_comm != STG_NAME_NONE) {
+        (*t)->comm = (*t)->next_comm;
+    }
+    if (!makes_threads(l)) {
+        return STG_OK;
+    }
+    const int32_t tid = (*t)->tid;
+    const uint32_t comm = (*t)->comm;
+    struct thread *made = NULL;
+    cloning_take(s, tid);
+    if (!good || l->ret == 0 || l->ret > INT32_MAX || comm == STG_NAME_NONE) {
+        return STG_OK;
+    }
+    const bool fresh = !s->threads[slot_of(s, (int32_t)l->ret)].used;
+    STG_RETURN_IF_FAILED(thread_of(s, (int32_t)l->ret, &made));
+    if (fresh || made->gone || made->comm == STG_NAME_NONE) {
+        made->comm = comm;
+    }
+    return thread_of(s, tid, t);
 }
 
 static enum stg_status take_call(struct strace *s, const struct strace_line *l)
@@ -240,19 +329,23 @@ static enum stg_status take_call(struct strace *s, const struct strace_line *l)
         s->bare_searched = false; /* there are several threads again; whose the next bare line is shows then */
     }
     STG_RETURN_IF_FAILED(thread_of(s, tid, &t));
+    t->comm = t->gone ? inherited(s) : t->comm; /* its id has come round again */
     if (l->what != STRACE_RESUMED) {
         t->name = name;
         t->entry_timed = false;
+        STG_RETURN_IF_FAILED(note_begin(s, l, t));
         push_entry(s, l, t);
     } else if (!t->open || t->name != name) {
         t->name = name; /* its beginning lies before the recording */
         t->entry_timed = false;
+        t->next_comm = STG_NAME_NONE;
     }
     t->open = l->what == STRACE_UNFINISHED || l->what == STRACE_BROKEN;
     t->gone = false;
     s->broken = l->what == STRACE_BROKEN;
     s->broken_tid = tid;
     if (l->has_exit) {
+        STG_RETURN_IF_FAILED(note_end(s, l, &t));
         push_exit(s, l, t);
     }
     return STG_OK;
@@ -275,7 +368,10 @@ static enum stg_status take_other(struct strace *s, const char *line, size_t len
         STG_RETURN_IF_FAILED(thread_of(s, s->broken_tid, &t));
         if (t->open && strace_line_continue(&l, line, len)) {
             t->open = false;
+            l.name = stg_strings_get(s->text.source.names, t->name);
+            l.name_len = strlen(l.name);
             if (l.has_exit) {
+                STG_RETURN_IF_FAILED(note_end(s, &l, &t));
                 push_exit(s, &l, t);
             }
             return STG_OK;
@@ -285,6 +381,7 @@ static enum stg_status take_other(struct strace *s, const char *line, size_t len
         STG_RETURN_IF_FAILED(thread_of(s, gone, &t));
         t->open = false;
         t->gone = true;
+        cloning_take(s, gone);
     }
     s->text.n_skipped += len > 0 ? 1 : 0;
     return STG_OK;

@@ -140,6 +140,8 @@ static const char *find_close(const char *begin, const char *end)
 /* The integers at the front: "3", "0x7f…", "3</etc/hosts>", "NULL", "AT_FDCWD". */
 static void read_args(struct stg_cursor c, struct strace_line *l)
 {
+    l->text = c.at;
+    l->text_len = stg_cursor_left(&c);
     const char *begin = c.at;
     while (l->n_args < STG_EVENT_MAX_ARGS) {
         int64_t value = 0;
@@ -300,6 +302,44 @@ bool strace_line_known(const char *line, size_t len, int32_t *gone)
         return true;
     }
     return stg_cursor_begins(&c, "--- SIG") || stg_cursor_begins(&c, "--- stopped by ");
+}
+
+/* The string behind `in_front`, without its quotes; an escaped character is taken as it stands. */
+static const char *quoted(const struct strace_line *l, const char *in_front, size_t *len)
+{
+    struct stg_cursor c = {l->text, l->text + l->text_len};
+    if (!stg_cursor_text(&c, in_front)) {
+        return NULL;
+    }
+    const char *end = c.at;
+    while (end < c.end && *end != '"') {
+        end += *end == '\\' && end + 1 < c.end ? 2 : 1;
+    }
+    *len = (size_t)(end - c.at);
+    return c.at;
+}
+
+const char *strace_line_comm(const struct strace_line *l, size_t *len)
+{
+    enum { COMM_MAX = 15 };
+    const char *name = NULL;
+    if (l->text == NULL) {
+        return NULL;
+    }
+    if (l->name_len == strlen("execve") && memcmp(l->name, "execve", l->name_len) == 0) {
+        name = quoted(l, "\"", len);
+        for (const char *slash; name != NULL && (slash = memchr(name, '/', *len)) != NULL;) {
+            *len -= (size_t)(slash + 1 - name);
+            name = slash + 1;
+        }
+    } else if (l->name_len == strlen("prctl") && memcmp(l->name, "prctl", l->name_len) == 0) {
+        name = quoted(l, "PR_SET_NAME, \"", len);
+    }
+    if (name == NULL || *len == 0) {
+        return NULL;
+    }
+    *len = *len < COMM_MAX ? *len : COMM_MAX;
+    return name;
 }
 
 int32_t strace_line_attached(const char *line, size_t len)

@@ -35,6 +35,8 @@ struct strace_line {
     int64_t ret;
     uint64_t args[STG_EVENT_MAX_ARGS];
     uint8_t n_args;
+    const char *text; /* the arguments as they stand, borrowed from the line; NULL where the line has none */
+    size_t text_len;
 };
 
 /* True when the line is a system call or a part of one. Arguments are read up to the first that is not an integer. */
@@ -44,6 +46,9 @@ bool strace_line_continue(struct strace_line *out, const char *line, size_t len)
 /* True when it is another line that strace writes: "+++ exited", "--- SIGCHLD", "strace: Process". *gone = the thread
  * that the line says has ended, 0 when it says nothing of the kind. */
 bool strace_line_known(const char *line, size_t len, int32_t *gone);
+/* The name that the call gives its thread when it succeeds (execve: the last part of the path; prctl: PR_SET_NAME),
+ * with its length; NULL for any other call. Linux keeps 15 bytes. */
+const char *strace_line_comm(const struct strace_line *l, size_t *len);
 /* The thread of "strace: Process N attached" anywhere in the line, 0 when there is none. */
 int32_t strace_line_attached(const char *line, size_t len);
 /* The thread of a "[pid N]" prefix, 0 when there is none. */

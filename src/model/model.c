@@ -33,6 +33,10 @@ enum stg_status stg_model_new(struct stg_model **out, const struct stg_model_set
     m->recipe = *recipe;
     STG_TRY(stg_vocab_copy(&m->vocab, vocab));
     m->vocab.frozen = true;
+    m->vocab.base_calls = m->vocab.base_procs = 0; /* all of it is the model's */
+    if (m->symbols != NULL) {
+        stg_symbols_limit(m->symbols, stg_strings_count(m->vocab.calls));
+    }
     m->record = json_object();
     if (m->record == NULL) {
         status = stg_fail(STG_ERR_MEMORY, "out of memory: free memory");
@@ -63,7 +67,7 @@ void stg_model_free(struct stg_model *m)
 
 enum stg_status stg_model_check_vocab(const struct stg_model *m, const struct stg_vocab *vocab, const char *path)
 {
-    if (stg_vocab_equal(&m->vocab, vocab)) {
+    if (stg_vocab_begins_with(vocab, &m->vocab)) {
         return STG_OK;
     }
     return stg_fail(STG_ERR_MISMATCH,

@@ -79,11 +79,16 @@ struct stg_model_gradient_ops {
 struct stg_model_ops {
     const char *kind;
     const char *summary; /* one line for help */
+    unsigned columns;    /* STG_WALK_* that fit, score and pass read of a walk, beyond call, phase and ret */
     /* A new, unfitted model. recipe and vocab of the training data are copied into the base by stg_model_new() after this. */
     enum stg_status (*create)(struct stg_model **out, const struct stg_model_settings *s) STG_MUST_USE;
     /* Called once with the training data: the model fixes its symbols and sizes; counted models fit completely. */
     enum stg_status (*fit)(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool,
                            struct stg_progress *progress) STG_MUST_USE;
+    /* Adds more known data to a fitted or loaded model: as if both had been fitted together, but with the symbols of the first. NULL for a
+     * kind that cannot; calibration is stale afterwards. */
+    enum stg_status (*update)(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool,
+                              struct stg_progress *progress) STG_MUST_USE;
     const struct stg_model_gradient_ops *gradient; /* NULL for counted models */
 
     enum stg_status (*run_new)(const struct stg_model *m, struct stg_model_run **out) STG_MUST_USE;
@@ -143,7 +148,8 @@ enum stg_status stg_model_open(struct stg_model **out, const char *path) STG_MUS
 enum stg_status stg_model_put(const struct stg_model *m, struct stg_tensors_writer *w) STG_MUST_USE;
 enum stg_status stg_model_get(struct stg_model **out, struct stg_tensors *t) STG_MUST_USE; /* takes t on success */
 
-/* STG_ERR_MISMATCH with what to do when data of that vocabulary cannot be scored by this model. */
+/* STG_ERR_MISMATCH with what to do when data of that vocabulary cannot be scored by this model: it must be the model's, or extend
+ * it. Ids that are not below the model's counts are UNKNOWN to it (stg_vocab_known where they would be rows of a table). */
 enum stg_status stg_model_check_vocab(const struct stg_model *m, const struct stg_vocab *vocab, const char *path) STG_MUST_USE;
 
 /* Helpers for kinds. */

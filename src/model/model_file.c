@@ -113,6 +113,7 @@ enum stg_status stg_model_get(struct stg_model **out, struct stg_tensors *t)
     vocab = (struct stg_vocab){0};
     m->symbols = symbols;
     symbols = NULL;
+    stg_symbols_limit(m->symbols, stg_strings_count(m->vocab.calls));
     STG_TRY(load_base(m, t));
 out:
     stg_vocab_fini(&vocab);

@@ -44,15 +44,15 @@ static void fill_row(const struct stg_neural *l, const struct stg_model_token *t
 {
     if (l->input == STG_INPUT_SYMBOL) {
         ids[0] = symbol_of(&l->base, t);
-        ids[1] = t->proc;
+        ids[1] = stg_vocab_known(t->proc, l->shape.table_rows[1]);
         ids[2] = bucket(t->elapsed_ns);
         if (l->shape.n_waves > 0) {
             scalars[0] = (double)t->order;
         }
         return;
     }
-    ids[0] = t->call;
-    ids[1] = t->proc;
+    ids[0] = stg_vocab_known(t->call, l->shape.table_rows[0]);
+    ids[1] = stg_vocab_known(t->proc, l->shape.table_rows[1]);
     ids[2] = t->phase;
     ids[3] = stg_ret_class(t->phase, t->ret);
     scalars[0] = (double)t->pid;
@@ -345,6 +345,7 @@ static const struct stg_model_gradient_ops gradient = {.params = params, .pass =
     const struct stg_model_ops stg_model_##name = {                                                                                       \
         .kind = #name,                                                                                                                    \
         .summary = text,                                                                                                                  \
+        .columns = STG_WALK_THREAD | STG_WALK_ELAPSED,                                                                                    \
         .create = create,                                                                                                                 \
         .fit = fit,                                                                                                                       \
         .gradient = &gradient,                                                                                                            \

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PARTS = 8 }; /* of the corpus, counted in parallel; fixed, so that the model does not depend on the number of threads */
-
 struct ngram {
     struct stg_model base;
     enum stg_ngram_kind kind;
@@ -19,8 +17,20 @@ struct ngram {
     struct stg_ngram_table table;
 };
 
+/* Answers by the last `order` symbols: which probability the newest one had, and the context it leaves. Both follow from those
+ * symbols alone, so that a token waits neither for the one before nor, nearly always, for the tables. */
+struct answer {
+    uint64_t key; /* 0 = none yet */
+    uint32_t next;
+    float surprisal;
+};
+enum { ANSWERS = 1 << 15, WAYS = 2 }; /* two places for each hash */
+
 struct stg_model_run {
-    int unused;
+    struct answer *answers; /* (ANSWERS) by hash of the key; NULL when the symbols do not fit into one */
+    struct stg_ngram_packing packing;
+    uint32_t *symbols;
+    size_t cap_symbols;
 };
 
 struct stg_model_state {
@@ -77,106 +87,91 @@ static enum stg_status create_stide(struct stg_model **out, const struct stg_mod
     return create_kind(out, s, &stg_model_stide, STG_NGRAM_STIDE, 6, s->preset != NULL ? STG_FIELD_CALL : ALL_FIELDS);
 }
 
-struct part {
-    struct ngram *g;
-    const struct stg_corpus *corpus;
-    struct stg_counts counts[PARTS];
-    struct stg_progress *progress;
-};
-
-static enum stg_status count_walk(const struct stg_model *m, struct stg_counts *c, const struct stg_walk *w)
-{
-    uint32_t state = 0;
-    if (w->start || w->n_context == 0) {
-        STG_RETURN_IF_FAILED(stg_counts_put(c, &state, STG_TOKEN_START, false));
-    }
-    for (size_t i = 0; i < w->n; i++) {
-        const uint32_t symbol = stg_symbols_find(m->symbols, w->call[i], w->phase[i], w->ret[i]);
-        STG_RETURN_IF_FAILED(stg_counts_put(c, &state, symbol, i >= w->n_context));
-    }
-    return w->end ? stg_counts_put(c, &state, STG_TOKEN_END, true) : STG_OK;
-}
-
-static enum stg_status count_part(void *context, size_t i_part, size_t i_thread)
-{
-    struct part *p = context;
-    const struct stg_model *m = &p->g->base;
-    struct stg_walker *walker = NULL;
-    enum stg_status status = STG_OK;
-    const size_t from = p->corpus->n * i_part / PARTS;
-    const size_t to = p->corpus->n * (i_part + 1) / PARTS;
-    STG_TRY(stg_counts_init(&p->counts[i_part], p->g->order));
-    STG_TRY(stg_walker_new(&walker));
-    for (size_t i = from; i < to; i++) {
-        struct stg_seq seq;
-        size_t n_walks;
-        STG_TRY(stg_pool_check());
-        stg_corpus_get(p->corpus, i, &seq);
-        STG_TRY(stg_walker_begin(walker, &seq, m->recipe.order, m->max_walk, &n_walks));
-        for (size_t k = 0; k < n_walks; k++) {
-            struct stg_walk walk;
-            stg_walker_get(walker, k, &walk);
-            STG_TRY(count_walk(m, &p->counts[i_part], &walk));
-        }
-        if (i_thread == 0) {
-            stg_progress_update(p->progress, i + 1);
-        }
-    }
-out:
-    stg_walker_free(walker);
-    return status;
-}
-
 static void point_table(struct ngram *g)
 {
     const struct stg_counts *c = &g->counts;
-    g->table = (struct stg_ngram_table){c->n,      c->n_slots, c->parent,   c->suffix,    c->symbol, c->raw,
-                                        c->length, c->slot_key, c->slot_node, g->log_p,    g->backoff};
+    g->table = (struct stg_ngram_table){c->n,      c->n_slots, c->parent, c->suffix,  c->symbol, c->raw,
+                                        c->length, c->slot,    g->log_p,  g->backoff, NULL};
+}
+
+/* Probabilities of the counts as they are. */
+static enum stg_status estimate(struct ngram *g)
+{
+    stg_mem_free(g->log_p);
+    stg_mem_free(g->backoff);
+    stg_mem_free(g->table.node);
+    g->log_p = g->backoff = NULL;
+    g->table.node = NULL;
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&g->log_p, g->counts.n, sizeof *g->log_p));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&g->backoff, g->counts.n, sizeof *g->backoff));
+    STG_RETURN_IF_FAILED(stg_ngram_estimate(g->kind, &g->counts, g->n_symbols, g->log_p, g->backoff));
+    point_table(g);
+    return stg_ngram_index(&g->table);
 }
 
 static enum stg_status fit(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool, struct stg_progress *progress)
 {
-    enum stg_status status = STG_OK;
     struct ngram *g = (struct ngram *)m;
-    struct part *p = NULL;
     if (stg_symbols_fields(m->symbols) == STG_FIELD_CALL) {
         STG_RETURN_IF_FAILED(stg_symbols_from_vocab(m->symbols, &m->vocab));
     } else {
         STG_RETURN_IF_FAILED(stg_symbols_fit(m->symbols, corpus));
     }
     g->n_symbols = stg_symbols_count(m->symbols);
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&p, 1, sizeof *p));
-    p->g = g;
-    p->corpus = corpus;
-    p->progress = progress;
-    STG_TRY(stg_pool_run(pool, PARTS, count_part, p));
-    g->counts = p->counts[0];
-    p->counts[0] = (struct stg_counts){0};
-    for (size_t i = 1; i < PARTS; i++) {
-        STG_TRY(stg_counts_merge(&g->counts, &p->counts[i]));
-        stg_counts_fini(&p->counts[i]);
+    STG_RETURN_IF_FAILED(stg_counts_init(&g->counts, g->order));
+    STG_RETURN_IF_FAILED(stg_ngram_count(&g->counts, m, corpus, pool, progress));
+    return estimate(g);
+}
+
+/* The counts of a model that came from a file. */
+static enum stg_status take_counts(struct ngram *g)
+{
+    enum stg_status status = STG_OK;
+    const struct stg_ngram_table *t = &g->table;
+    uint32_t *map = NULL;
+    STG_TRY(stg_counts_init(&g->counts, g->order));
+    STG_TRY(stg_mem_zeroed(&map, t->n, sizeof *map));
+    for (size_t i = 1; i < t->n; i++) { /* a parent's number is smaller */
+        STG_TRY(stg_counts_add(&g->counts, map[t->parent[i]], t->symbol[i], t->raw[i], &map[i]));
     }
-    STG_TRY(stg_mem_zeroed(&g->log_p, g->counts.n, sizeof *g->log_p));
-    STG_TRY(stg_mem_zeroed(&g->backoff, g->counts.n, sizeof *g->backoff));
-    STG_TRY(stg_ngram_estimate(g->kind, &g->counts, g->n_symbols, g->log_p, g->backoff));
-    point_table(g);
 out:
-    for (size_t i = 0; i < PARTS; i++) {
-        stg_counts_fini(&p->counts[i]);
-    }
-    stg_mem_free(p);
+    stg_mem_free(map);
     return status;
 }
 
-static enum stg_status run_new(const struct stg_model *m, struct stg_model_run **out)
+static enum stg_status update(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool, struct stg_progress *progress)
 {
-    (void)m;
-    return stg_mem_zeroed(out, 1, sizeof **out);
+    struct ngram *g = (struct ngram *)m;
+    if (g->counts.n == 0) {
+        STG_RETURN_IF_FAILED(take_counts(g));
+    }
+    STG_RETURN_IF_FAILED(stg_ngram_count(&g->counts, m, corpus, pool, progress));
+    return estimate(g);
 }
 
 static void run_free(struct stg_model_run *r)
 {
-    stg_mem_free(r);
+    if (r != NULL) {
+        stg_mem_free(r->answers);
+        stg_mem_free(r->symbols);
+        stg_mem_free(r);
+    }
+}
+
+static enum stg_status run_new(const struct stg_model *m, struct stg_model_run **out)
+{
+    enum stg_status status = STG_OK;
+    struct stg_model_run *r = NULL;
+    *out = NULL;
+    STG_TRY(stg_mem_zeroed(&r, 1, sizeof *r));
+    if (stg_ngram_packing(&r->packing, ngram_of(m)->order, ngram_of(m)->n_symbols)) {
+        STG_TRY(stg_mem_zeroed(&r->answers, ANSWERS, sizeof *r->answers));
+    }
+    *out = r;
+    r = NULL;
+out:
+    run_free(r);
+    return status;
 }
 
 static float advance(const struct ngram *g, uint32_t *state, uint32_t symbol)
@@ -184,26 +179,72 @@ static float advance(const struct ngram *g, uint32_t *state, uint32_t symbol)
     return -stg_ngram_advance(g->kind, &g->table, g->order, g->n_symbols, state, symbol);
 }
 
+/* As advance(), with *key the symbols so far. */
+static inline float advance_packed(const struct ngram *g, struct stg_model_run *r, uint64_t *key, uint32_t *state, uint32_t symbol)
+{
+    *key = stg_ngram_pack(r->packing, *key, symbol);
+    struct answer *a = &r->answers[stg_counts_hash(*key, ANSWERS / WAYS) * WAYS];
+    if (__builtin_expect(a->key != *key, 0)) {
+        if (a[1].key == *key) {
+            a++;
+        } else { /* the newest comes first, the oldest goes */
+            a[1] = a[0];
+            a->surprisal = advance(g, state, symbol);
+            a->next = *state;
+            a->key = *key;
+        }
+    }
+    *state = a->next;
+    return a->surprisal;
+}
+
+/* The surprisals of a walk whose symbols stand in r->symbols: the definition, and the fast way. */
+static void score_plain(const struct ngram *g, const struct stg_model_run *r, const struct stg_walk *w, float *out)
+{
+    uint32_t state = 0;
+    if (w->start || w->n_context == 0) {
+        (void)advance(g, &state, STG_TOKEN_START);
+    }
+    for (size_t i = 0; i < w->n; i++) {
+        const float s = advance(g, &state, r->symbols[i]);
+        if (i >= w->n_context) {
+            out[i - w->n_context] = s;
+        }
+    }
+    if (w->end) {
+        out[w->n - w->n_context] = advance(g, &state, STG_TOKEN_END);
+    }
+}
+
+static void score_packed(const struct ngram *g, struct stg_model_run *r, const struct stg_walk *w, float *out)
+{
+    uint32_t state = 0;
+    uint64_t key = 0;
+    if (w->start || w->n_context == 0) {
+        (void)advance_packed(g, r, &key, &state, STG_TOKEN_START);
+    }
+    for (size_t i = 0; i < w->n_context; i++) {
+        (void)advance_packed(g, r, &key, &state, r->symbols[i]);
+    }
+    for (size_t i = w->n_context; i < w->n; i++) {
+        out[i - w->n_context] = advance_packed(g, r, &key, &state, r->symbols[i]);
+    }
+    if (w->end) {
+        out[w->n - w->n_context] = advance_packed(g, r, &key, &state, STG_TOKEN_END);
+    }
+}
+
 static enum stg_status score(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks, size_t n,
                              float *const *surprisal)
 {
     const struct ngram *g = ngram_of(m);
-    (void)r;
     for (size_t k = 0; k < n; k++) {
-        const struct stg_walk *w = &walks[k];
-        float *out = surprisal[k];
-        uint32_t state = 0;
-        if (w->start || w->n_context == 0) {
-            (void)advance(g, &state, STG_TOKEN_START);
-        }
-        for (size_t i = 0; i < w->n; i++) {
-            const float s = advance(g, &state, stg_symbols_find(m->symbols, w->call[i], w->phase[i], w->ret[i]));
-            if (i >= w->n_context) {
-                *out++ = s;
-            }
-        }
-        if (w->end) {
-            *out = advance(g, &state, STG_TOKEN_END);
+        STG_RETURN_IF_FAILED(stg_mem_grow(&r->symbols, &r->cap_symbols, walks[k].n, sizeof *r->symbols));
+        stg_symbols_map(m->symbols, &walks[k], r->symbols);
+        if (r->answers != NULL) {
+            score_packed(g, r, &walks[k], surprisal[k]);
+        } else {
+            score_plain(g, r, &walks[k], surprisal[k]);
         }
     }
     return STG_OK;
@@ -279,15 +320,14 @@ static enum stg_status save(const struct stg_model *m, struct stg_tensors_writer
     STG_RETURN_IF_FAILED(stg_tensors_writer_put(w, "ngram.length", STG_U8, 1, &t->n, t->length));
     STG_RETURN_IF_FAILED(stg_tensors_writer_put(w, "ngram.log_p", STG_F32, 1, &t->n, t->log_p));
     STG_RETURN_IF_FAILED(stg_tensors_writer_put(w, "ngram.backoff", STG_F32, 1, &t->n, t->backoff));
-    STG_RETURN_IF_FAILED(stg_tensors_writer_put(w, "ngram.slot_key", STG_U64, 1, &t->n_slots, t->slot_key));
-    return stg_tensors_writer_put(w, "ngram.slot_node", STG_U32, 1, &t->n_slots, t->slot_node);
+    return stg_tensors_writer_put(w, "ngram.slot", STG_U32, 1, &t->n_slots, t->slot);
 }
 
 /* Everything that a query follows: ids in range, chains that end, a free slot that stops every search. */
 static bool table_is_sound(const struct stg_ngram_table *t, uint32_t order, size_t n_symbols)
 {
     size_t n_used = 0;
-    if (t->n == 0 || t->length[0] != 0 || t->n_slots == 0 || (t->n_slots & (t->n_slots - 1)) != 0) {
+    if (t->n == 0 || t->length[0] != 0 || t->n_slots < 2 || (t->n_slots & (t->n_slots - 1)) != 0) {
         return false;
     }
     for (size_t i = 1; i < t->n; i++) {
@@ -302,14 +342,10 @@ static bool table_is_sound(const struct stg_ngram_table *t, uint32_t order, size
         }
     }
     for (size_t i = 0; i < t->n_slots; i++) {
-        const uint32_t node = t->slot_node[i];
-        if (node == 0) {
-            continue;
-        }
-        if (node >= t->n || t->slot_key[i] != ((uint64_t)t->parent[node] << 32 | t->symbol[node])) {
+        if (t->slot[i] >= t->n) {
             return false;
         }
-        n_used++;
+        n_used += t->slot[i] != 0;
     }
     return n_used < t->n_slots;
 }
@@ -333,11 +369,9 @@ static enum stg_status load_table(struct ngram *g, const struct stg_tensors *t)
     to->log_p = x->data;
     STG_RETURN_IF_FAILED(stg_tensors_need(t, "ngram.backoff", STG_F32, to->n, &x));
     to->backoff = x->data;
-    STG_RETURN_IF_FAILED(stg_tensors_need(t, "ngram.slot_key", STG_U64, SIZE_MAX, &x));
+    STG_RETURN_IF_FAILED(stg_tensors_need(t, "ngram.slot", STG_U32, SIZE_MAX, &x));
     to->n_slots = x->n;
-    to->slot_key = x->data;
-    STG_RETURN_IF_FAILED(stg_tensors_need(t, "ngram.slot_node", STG_U32, to->n_slots, &x));
-    to->slot_node = x->data;
+    to->slot = x->data;
     return STG_OK;
 }
 
@@ -363,7 +397,9 @@ static enum stg_status load(struct stg_model **out, const struct stg_tensors *t,
     STG_TRY(load_table(g, t));
     if (!known || g->order < 1 || g->order > STG_COUNTS_MAX_ORDER || !table_is_sound(&g->table, g->order, g->n_symbols)) {
         status = stg_fail(STG_ERR_INPUT, "%s: tables of the n-gram are damaged: train the model again", stg_tensors_path(t));
+        goto out;
     }
+    STG_TRY(stg_ngram_index(&g->table));
 out:
     if (status != STG_OK) {
         stg_mem_free(g);
@@ -382,7 +418,10 @@ static json_t *describe(const struct stg_model *m)
     }
     json_t *orders = json_array();
     for (uint32_t k = 1; k <= g->order; k++) {
-        json_array_append_new(orders, json_integer(by_order[k]));
+        if (json_array_append_new(orders, json_integer(by_order[k])) != 0) {
+            json_decref(orders);
+            return NULL;
+        }
     }
     return json_pack("{s:I, s:s, s:I, s:o}", "order", (json_int_t)g->order, "smoothing", kind_names[g->kind], "symbols",
                      (json_int_t)g->n_symbols, "ngrams", orders);
@@ -394,11 +433,12 @@ static void free_ngram(struct stg_model *m)
     stg_counts_fini(&g->counts);
     stg_mem_free(g->log_p);
     stg_mem_free(g->backoff);
+    stg_mem_free(g->table.node);
     stg_mem_free(g);
 }
 
 #define SHARED_OPS                                                                                                                 \
-    .fit = fit, .run_new = run_new, .run_free = run_free, .score = score, .state_new = state_new, .state_reset = state_reset,      \
+    .fit = fit, .update = update, .run_new = run_new, .run_free = run_free, .score = score, .state_new = state_new, .state_reset = state_reset,      \
     .state_free = state_free, .step = step, .predict = predict, .save = save, .load = load, .describe = describe, .free = free_ngram
 
 const struct stg_model_ops stg_model_ngram = {

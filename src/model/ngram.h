@@ -11,17 +11,27 @@ enum stg_ngram_kind {
     STG_NGRAM_STIDE,      /* only whether the window was seen (Hofmeyr, Forrest and Somayaji 1998) */
 };
 
+/* What a query reads of a node, in one place: one cache line a step. */
+struct stg_ngram_node {
+    uint32_t parent, suffix;
+    uint32_t symbol : 24, length : 8; /* there are at most 2^24 symbols */
+    float log_p;
+};
+
 /* The frozen model: arrays borrowed from counts (after fit) or from the file (after load). */
 struct stg_ngram_table {
     size_t n, n_slots;
     const uint32_t *parent, *suffix, *symbol;
     const uint64_t *raw;
     const uint8_t *length;
-    const uint64_t *slot_key;
-    const uint32_t *slot_node;
+    const uint32_t *slot; /* (n_slots) as in struct stg_counts */
     const float *log_p;   /* (n) ln p(last symbol | rest); kneser-ney: interpolated */
     const float *backoff; /* (n) ln of the weight of the shorter context; 0 when the context was never seen */
+    struct stg_ngram_node *node; /* (n) of the above; owned */
 };
+
+/* Makes table->node from the other arrays. */
+enum stg_status stg_ngram_index(struct stg_ngram_table *t) STG_MUST_USE;
 
 /* Probabilities from counts, for symbols 0 … n_symbols − 1; log_p and backoff have room for counts->n. */
 enum stg_status stg_ngram_estimate(enum stg_ngram_kind kind, const struct stg_counts *counts, size_t n_symbols, float *log_p,
@@ -30,6 +40,42 @@ enum stg_status stg_ngram_estimate(enum stg_ngram_kind kind, const struct stg_co
 /* ln p(symbol | *state); *state becomes the longest known context that ends with it, at most order − 1 long. */
 float stg_ngram_advance(enum stg_ngram_kind kind, const struct stg_ngram_table *t, uint32_t order, size_t n_symbols, uint32_t *state,
                         uint32_t symbol);
+
+/* The last `order` symbols as one key, the newest in the lowest bits; 0 where there are fewer, as no symbol is 0 ([MASK] never
+ * happens). */
+struct stg_ngram_packing {
+    uint32_t order, bits; /* bits of a symbol; order × bits ≤ 64 */
+    uint64_t mask;        /* of a key */
+};
+
+struct stg_ngram_count {
+    uint64_t key, times;
+};
+
+/* False when n_symbols different symbols do not fit. */
+static inline bool stg_ngram_packing(struct stg_ngram_packing *p, uint32_t order, size_t n_symbols)
+{
+    uint32_t bits = 1;
+    while (bits < 32 && (n_symbols - 1) >> bits != 0) {
+        bits++;
+    }
+    const uint32_t all = order * bits;
+    *p = (struct stg_ngram_packing){order, bits, all >= 64 ? UINT64_MAX : (UINT64_C(1) << all) - 1};
+    return all <= 64;
+}
+static inline uint64_t stg_ngram_pack(struct stg_ngram_packing p, uint64_t key, uint32_t symbol)
+{
+    return (key << p.bits | symbol) & p.mask;
+}
+/* The symbol that is i from the end. */
+static inline uint32_t stg_ngram_packed(struct stg_ngram_packing p, uint64_t key, uint32_t i)
+{
+    return (uint32_t)(key >> (p.bits * i) & ((UINT64_C(1) << p.bits) - 1));
+}
+
+/* Adds every walk of the corpus to c. */
+enum stg_status stg_ngram_count(struct stg_counts *c, const struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool,
+                                struct stg_progress *progress) STG_MUST_USE;
 
 /* Symbols that can follow: all but [MASK], [START] and [TRUNCATE]. */
 static inline size_t stg_ngram_outcomes(size_t n_symbols)

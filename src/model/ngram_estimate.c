@@ -19,7 +19,7 @@ struct discounts {
  * symbols to the left. A context that was cut short leaves occurrences at lower orders: whichever is larger. */
 static uint64_t adjusted(const struct stg_counts *c, uint32_t node)
 {
-    if (c->length[node] == c->order || c->first[node] == STG_TOKEN_START) {
+    if (c->length[node] == c->order || (c->flags[node] & STG_COUNTS_BEGINS) != 0) {
         return c->raw[node];
     }
     return c->left[node] > c->raw[node] ? c->left[node] : c->raw[node];
@@ -153,41 +153,63 @@ enum stg_status stg_ngram_estimate(enum stg_ngram_kind kind, const struct stg_co
     return stg_fail(STG_ERR_INTERNAL, "unknown smoothing");
 }
 
+enum stg_status stg_ngram_index(struct stg_ngram_table *t)
+{
+    STG_RETURN_IF_FAILED(stg_mem_aligned(&t->node, t->n, sizeof *t->node));
+    for (size_t i = 0; i < t->n; i++) {
+        t->node[i] = (struct stg_ngram_node){t->parent[i], t->suffix[i], t->symbol[i] & 0xFFFFFF, t->length[i], t->log_p[i]};
+    }
+    return STG_OK;
+}
+
+static uint32_t find(const struct stg_ngram_table *t, uint32_t parent, uint32_t symbol)
+{
+    for (size_t i = stg_counts_hash((uint64_t)parent << 32 | symbol, t->n_slots);; i = (i + 1) & (t->n_slots - 1)) {
+        const uint32_t node = t->slot[i];
+        if (node == 0) {
+            return STG_COUNTS_NONE;
+        }
+        if (t->node[node].parent == parent && t->node[node].symbol == symbol) {
+            return node;
+        }
+    }
+}
+
 float stg_ngram_advance(enum stg_ngram_kind kind, const struct stg_ngram_table *t, uint32_t order, size_t n_symbols, uint32_t *state,
                         uint32_t symbol)
 {
     float log_p = 0;
     uint32_t at = *state;
-    uint32_t node = stg_counts_find(t->slot_key, t->slot_node, t->n_slots, at, symbol);
+    uint32_t node = find(t, at, symbol);
     if (kind == STG_NGRAM_KNESER_NEY) {
         while (node == STG_COUNTS_NONE && at != 0) {
             log_p += t->backoff[at];
-            at = t->suffix[at];
-            node = stg_counts_find(t->slot_key, t->slot_node, t->n_slots, at, symbol);
+            at = t->node[at].suffix;
+            node = find(t, at, symbol);
         }
         if (node == STG_COUNTS_NONE) { /* not even alone */
             *state = 0;
             return stg_ngram_predictable(symbol) ? log_p + t->backoff[0] - logf((float)stg_ngram_outcomes(n_symbols))
                                                  : STG_NGRAM_IMPOSSIBLE;
         }
-        log_p += t->log_p[node];
+        log_p += t->node[node].log_p;
     } else {
         if (node != STG_COUNTS_NONE) {
-            log_p = t->log_p[node];
+            log_p = t->node[node].log_p;
         } else if (kind == STG_NGRAM_PAPER) {
             log_p = -logf((float)stg_ngram_outcomes(n_symbols));
         } else {
             log_p = logf((float)STG_STIDE_UNKNOWN);
         }
         while (node == STG_COUNTS_NONE && at != 0) {
-            at = t->suffix[at];
-            node = stg_counts_find(t->slot_key, t->slot_node, t->n_slots, at, symbol);
+            at = t->node[at].suffix;
+            node = find(t, at, symbol);
         }
         if (node == STG_COUNTS_NONE) {
             *state = 0;
             return log_p;
         }
     }
-    *state = t->length[node] < order ? node : t->suffix[node];
+    *state = t->node[node].length < order ? node : t->node[node].suffix;
     return log_p;
 }

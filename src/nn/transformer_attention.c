@@ -62,8 +62,9 @@ void stg_transformer_attention_forward(const struct stg_transformer *m, size_t l
             stg_transformer_attend_stream(m, l, w, span);
             continue;
         }
-        const struct stg_attention view = stg_transformer_view(m, l, span->n, 0);
+        struct stg_attention view = stg_transformer_view(m, l, span->n, 0);
         const float *q = a->qkv + span->at * 3 * d;
+        view.bf16 = w->rounded;
         stg_kernels()->attention_forward(a->attended + span->at * d, a->lse + span->at * view.heads, q, q + d, q + 2 * d, &view,
                                          w->scratch);
         if (span->n_global > 0) {
@@ -101,8 +102,9 @@ void stg_transformer_attention_backward(const struct stg_transformer *m, size_t 
     stg_linear_backward(&layer->out, p, w->base.gradient, d_attended, df, a->attended, w->n_rows);
     for (size_t i = 0; i < w->n_spans; i++) {
         const struct stg_transformer_span *span = &w->spans[i];
-        const struct stg_attention view = stg_transformer_view(m, l, span->n, 0);
+        struct stg_attention view = stg_transformer_view(m, l, span->n, 0);
         const float *q = a->qkv + span->at * 3 * d;
+        view.bf16 = w->rounded;
         float *dq = d_qkv + span->at * 3 * d;
         if (span->n_global > 0) {
             global_backward(m, w, a, span, d_attended);

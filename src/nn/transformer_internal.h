@@ -80,6 +80,7 @@ struct stg_transformer_work {
     float *d_input;                                                /* (N,I) if it projects */
     float *keys;                                                   /* (n_global + ring − 1 + N, 2d) past and present of a piece */
     float *scratch;                                                /* of the attention kernels */
+    bool rounded; /* attention in bf16: in training only, so that a stream's surprisals equal those of a batch */
     uint32_t *targets;                                             /* (cap_targets) owned */
     size_t cap_targets;
     struct stg_transformer_span *spans; /* (n_spans) of the group; owned */

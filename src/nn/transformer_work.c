@@ -125,6 +125,7 @@ static void place_all(const struct stg_transformer *m, struct stg_transformer_wo
 enum stg_status stg_transformer_reserve(const struct stg_transformer *m, struct stg_transformer_work *w, bool backward, bool pieces)
 {
     struct layout to = {0};
+    w->rounded = backward && m->net.shape.precision == STG_PRECISION_BF16;
     place_all(m, w, backward, pieces, &to);
     if (to.size > w->arena_size) {
         stg_mem_free(w->arena);

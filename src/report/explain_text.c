@@ -7,11 +7,8 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
 
 #define BAR_CELLS 8
-#define CALL_CAP  160
 #define ALPHA     0.01 /* of the verdict in words; scripts read the p-value */
 
 struct style {
@@ -20,11 +17,6 @@ struct style {
 
 static const struct style plain = {"", "", "", ""};
 static const struct style coloured = {"\033[1m", "\033[2m", "\033[33m", "\033[0m"};
-
-static bool has_time(const struct stg_score *s)
-{
-    return s->end_ns > s->begin_ns;
-}
 
 static void put_header(struct writer *w, const struct stg_model *m, const struct stg_explanation *x, const char *trace,
                        const struct style *style)
@@ -37,17 +29,24 @@ static void put_header(struct writer *w, const struct stg_model *m, const struct
     writer_plain(w, trace, 0);
     writer_put(w, "\n");
     if (s->tid != 0) {
-        writer_printf(w, "  thread      %" PRId32 " of process %" PRId32 "\n", s->tid, s->pid);
+        words_thread(s, text);
+        writer_printf(w, "  thread      %s\n", text);
     }
-    if (has_time(s)) {
-        words_duration(s->end_ns - s->begin_ns, text);
-        writer_printf(w, "  begins      %" PRId64 ".%09" PRId64 " s on the trace's clock; lasts %s\n",
-                      s->begin_ns / 1000000000, s->begin_ns % 1000000000, text);
+    if (x->has_time) {
+        words_begin(s, text);
+        writer_printf(w, "  begins      %s\n", text);
     }
     words_count(s->n_events, n);
     writer_printf(w, "  events      %s", n);
     if (s->n_unknown > 0) {
+        char names[256];
+        words_unknown_calls(m, x, names);
         writer_printf(w, ", %" PRIu32 " of a kind never seen in training", s->n_unknown);
+        if (names[0] != '\0') {
+            writer_put(w, " (unknown to the model: ");
+            writer_plain(w, names, 0);
+            writer_put(w, ")");
+        }
     }
     words_count(s->n_lost, n);
     writer_printf(w, "; %s lost\n", n);
@@ -72,12 +71,16 @@ static void put_bar(struct writer *w, double share, bool pad)
     }
 }
 
-static void put_alternatives(struct writer *w, const struct stg_model *m, const struct stg_explained_event *e)
+static void put_alternatives(struct writer *w, const struct stg_model *m, const struct stg_explained_event *e,
+                             uint32_t times)
 {
-    const char *note = words_note(e);
+    const char *note = words_note(m, e);
+    if (times > 1) {
+        writer_printf(w, "[×%" PRIu32 "] ", times);
+    }
     writer_put(w, note);
     for (uint32_t i = 0; i < e->n_alternatives; i++) {
-        char name[CALL_CAP], share[32];
+        char name[WORDS_CALL], share[32];
         if (e->alternatives[i].probability < 0.005f) {
             break;
         }
@@ -90,35 +93,47 @@ static void put_alternatives(struct writer *w, const struct stg_model *m, const 
 }
 
 struct widths {
-    size_t process, call;
+    size_t process; /* 0: no column */
+    size_t call;
 };
 
-static struct widths measure(const struct stg_model *m, const struct stg_explanation *x, const struct shown_row *rows,
-                             size_t n)
+static struct widths measure(const struct stg_explanation *x, const struct fold *f)
 {
-    struct widths width = {text_width("process"), text_width("call")};
-    for (size_t i = 0; i < n; i++) {
-        char call[CALL_CAP];
-        const size_t process = text_width(words_process(m, &x->events[rows[i].event]));
-        words_event(m, &x->events[rows[i].event], call, sizeof call);
+    struct widths width = {words_has_process(x, f) ? text_width("process") : 0, text_width("call")};
+    for (size_t i = 0; i < f->n; i++) {
+        char call[WORDS_CALL];
+        if (f->rows[i].kind != FOLD_EVENT) {
+            continue;
+        }
+        const struct stg_explained_event *e = &x->events[f->rows[i].event];
+        const size_t process = text_width(words_process(x, e));
+        words_event(x, e, call, sizeof call);
         width.process = process > width.process ? process : width.process;
         width.call = text_width(call) > width.call ? text_width(call) : width.call;
     }
     return width;
 }
 
-static void put_row(struct writer *w, const struct stg_model *m, const struct stg_explained_event *e, bool blamed,
-                    double scale, const struct widths *width, const struct style *style)
+static void put_process(struct writer *w, const char *name, const struct widths *width)
 {
-    char call[CALL_CAP], time[32], shown_time[40];
-    words_duration(e->time_ns, time);
-    snprintf(shown_time, sizeof shown_time, "+%s", time);
-    words_event(m, e, call, sizeof call);
+    if (width->process > 0) {
+        writer_plain(w, name, width->process);
+        writer_put(w, "  ");
+    }
+}
+
+static void put_row(struct writer *w, const struct stg_model *m, const struct stg_explanation *x,
+                    const struct fold_row *row, double scale, const struct widths *width, const struct style *style)
+{
+    const struct stg_explained_event *e = &x->events[row->event];
+    const bool blamed = row->blamed;
+    char call[WORDS_CALL], shown_time[40];
+    words_time(x, e, shown_time);
+    words_event(x, e, call, sizeof call);
     writer_printf(w, "%s%s ", blamed ? style->hot : style->dim, blamed ? ">" : " ");
     writer_repeat(w, " ", text_width(shown_time) < 12 ? 12 - text_width(shown_time) : 0);
     writer_printf(w, "%s  %8" PRId32 "  ", shown_time, e->tid);
-    writer_plain(w, words_process(m, e), width->process);
-    writer_put(w, "  ");
+    put_process(w, words_process(x, e), width);
     writer_plain(w, call, width->call);
     writer_printf(w, "  %6.2f%s", (double)e->surprisal,
                   blamed || (double)e->surprisal / scale * BAR_CELLS * 8 >= 0.5 ? " " : "");
@@ -126,35 +141,36 @@ static void put_row(struct writer *w, const struct stg_model *m, const struct st
     writer_put(w, style->reset);
     if (blamed) {
         writer_put(w, "  ");
-        put_alternatives(w, m, e);
+        put_alternatives(w, m, e, row->n);
     }
     writer_put(w, "\n");
 }
 
-static void put_rows(struct writer *w, const struct stg_model *m, const struct stg_explanation *x,
-                     const struct shown_row *rows, size_t n, const struct style *style)
+static void put_rows(struct writer *w, const struct stg_model *m, const struct stg_explanation *x, const struct fold *f,
+                     const struct style *style)
 {
-    const struct widths width = measure(m, x, rows, n);
+    const struct widths width = measure(x, f);
     double scale = 1e-9;
-    for (size_t i = 0; i < n; i++) {
-        scale = fmax(scale, (double)x->events[rows[i].event].surprisal);
+    for (size_t i = 0; i < f->n; i++) {
+        if (f->rows[i].kind == FOLD_EVENT) {
+            scale = fmax(scale, (double)x->events[f->rows[i].event].surprisal);
+        }
     }
-    writer_printf(w, "%s  %12s  %8s  ", style->bold, "time", "thread");
-    writer_plain(w, "process", width.process);
-    writer_put(w, "  ");
+    writer_printf(w, "%s  %12s  %8s  ", style->bold, x->has_time ? "time" : "event", "thread");
+    put_process(w, "process", &width);
     writer_plain(w, "call", width.call);
     writer_printf(w, "  %-15s  %s%s\n", "surprisal", "expected instead", style->reset);
-    for (size_t i = 0; i < n; i++) {
-        if (rows[i].starts_segment && (i > 0 || rows[i].n_skipped > 0)) {
-            char skipped[32];
-            words_count(rows[i].n_skipped, skipped);
-            writer_printf(w, "%s%14s %s%s%s\n", style->dim, "⋮", rows[i].n_skipped > 0 ? skipped : "next thread",
-                          rows[i].n_skipped > 1   ? " events"
-                          : rows[i].n_skipped > 0 ? " event"
-                                                  : "",
-                          style->reset);
+    for (size_t i = 0; i < f->n; i++) {
+        const struct fold_row *row = &f->rows[i];
+        if (row->kind == FOLD_EVENT) {
+            put_row(w, m, x, row, scale, &width, style);
+        } else {
+            char text[1024];
+            words_fold(x, f, row, text, sizeof text);
+            writer_printf(w, "%s%14s ", style->dim, "⋮");
+            writer_plain(w, text, 0);
+            writer_printf(w, "%s\n", style->reset);
         }
-        put_row(w, m, &x->events[rows[i].event], rows[i].blamed, scale, &width, style);
     }
 }
 
@@ -163,21 +179,20 @@ enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg
 {
     enum stg_status status = STG_OK;
     struct writer w = {out, STG_OK};
-    struct shown_row *rows = NULL;
-    size_t n = 0;
+    struct fold f = {0};
     const struct style *style = colour ? &coloured : &plain;
-    const size_t n_blamed = blamed_count(x, n_show);
-    STG_TRY(shown_rows(m, x, n_show, &rows, &n));
+    char caption[256];
+    STG_TRY(fold_explanation(&f, m, x, n_show));
     put_header(&w, m, x, trace, style);
-    if (n > 0) {
-        writer_printf(&w, "\nThe %zu most to blame (>) of %zu events, with their neighbours%s:\n", n_blamed, x->n,
-                      m->recipe.order == STG_ORDER_THREAD ? " on the same thread" : "");
-        put_rows(&w, m, x, rows, n, style);
+    words_caption(m, x, &f, " (>)", caption);
+    writer_printf(&w, "\n%s%s\n", caption, f.n > 0 ? ":" : ".");
+    if (f.n > 0) {
+        put_rows(&w, m, x, &f, style);
         writer_put(&w, "→ a call begins, ← it returns. Surprisal in nats: 0 expected, 2.3 one in ten, 4.6 one in a "
                        "hundred, 6.9 one in a thousand.\n");
     }
     STG_TRY(w.status);
 out:
-    stg_mem_free(rows);
+    fold_fini(&f);
     return status;
 }

@@ -8,7 +8,6 @@
 #include <math.h>
 
 #define N_TOP        12
-#define CALL_CAP     160
 #define STRIP_WIDTH  720
 #define STRIP_HEIGHT 56
 
@@ -40,12 +39,16 @@ static void put_strip(struct writer *w, const struct stg_explanation *x)
     writer_printf(w, "\"/><path class=\"axis\" d=\"M0 %.1fH%d\"/></svg>\n", STRIP_HEIGHT - 0.5, STRIP_WIDTH);
 }
 
-static void put_alternatives(struct writer *w, const struct stg_model *m, const struct stg_explained_event *e)
+static void put_alternatives(struct writer *w, const struct stg_model *m, const struct stg_explained_event *e,
+                             uint32_t times)
 {
-    const char *note = words_note(e);
+    const char *note = words_note(m, e);
+    if (times > 1) {
+        writer_printf(w, "<b>×%" PRIu32 "</b> ", times);
+    }
     writer_put(w, note);
     for (uint32_t i = 0; i < e->n_alternatives && e->alternatives[i].probability >= 0.005f; i++) {
-        char name[CALL_CAP], share[32];
+        char name[WORDS_CALL], share[32];
         words_symbol(m, e->alternatives[i].symbol, name, sizeof name);
         words_percent((double)e->alternatives[i].probability, share);
         writer_put(w, i > 0 ? ", " : note[0] != '\0' ? "; " : "");
@@ -56,24 +59,28 @@ static void put_alternatives(struct writer *w, const struct stg_model *m, const 
     }
 }
 
-static void put_event(struct writer *w, const struct stg_model *m, const struct stg_explained_event *e, bool blamed,
-                      double scale)
+static void put_event(struct writer *w, const struct stg_model *m, const struct stg_explanation *x,
+                      const struct fold_row *row, double scale, bool has_process)
 {
-    char call[CALL_CAP], time[32], odds[48];
-    words_event(m, e, call, sizeof call);
-    words_duration(e->time_ns, time);
+    const struct stg_explained_event *e = &x->events[row->event];
+    char call[WORDS_CALL], time[40], odds[48];
+    words_event(x, e, call, sizeof call);
+    words_time(x, e, time);
     words_odds((double)e->surprisal, odds);
-    writer_printf(w, "<tr class=\"%s\"><td>+%s</td><td>%" PRId32 "</td><td class=\"l name\">",
-                  blamed ? "blamed" : "near", time, e->tid);
-    writer_html(w, words_process(m, e));
-    writer_put(w, "</td><td class=\"l call\">");
+    writer_printf(w, "<tr class=\"%s\"><td>%s</td><td>%" PRId32 "</td>", row->blamed ? "blamed" : "near", time, e->tid);
+    if (has_process) {
+        writer_put(w, "<td class=\"l name\">");
+        writer_html(w, words_process(x, e));
+        writer_put(w, "</td>");
+    }
+    writer_put(w, "<td class=\"l call\">");
     writer_html(w, call);
     writer_printf(w,
                   "</td><td>%s</td><td>%.2f<span class=\"bar\" aria-hidden=\"true\"><i "
                   "style=\"width:%.0f%%\"></i></span></td><td class=\"l wrap\">",
                   odds, (double)e->surprisal, 100 * fmin(1, fmax(0, (double)e->surprisal / scale)));
-    if (blamed) {
-        put_alternatives(w, m, e);
+    if (row->blamed) {
+        put_alternatives(w, m, e, row->n);
     }
     writer_put(w, "</td></tr>\n");
 }
@@ -81,50 +88,49 @@ static void put_event(struct writer *w, const struct stg_model *m, const struct 
 static enum stg_status put_events(struct writer *w, const struct stg_model *m, const struct stg_explanation *x)
 {
     enum stg_status status = STG_OK;
-    struct shown_row *rows = NULL;
-    size_t n = 0;
+    struct fold f = {0};
     double scale = 1e-9;
-    STG_TRY(shown_rows(m, x, N_TOP, &rows, &n));
-    for (size_t i = 0; i < n; i++) {
-        scale = fmax(scale, (double)x->events[rows[i].event].surprisal);
+    char text[1024];
+    STG_TRY(fold_explanation(&f, m, x, N_TOP));
+    for (size_t i = 0; i < f.n; i++) {
+        if (f.rows[i].kind == FOLD_EVENT) {
+            scale = fmax(scale, (double)x->events[f.rows[i].event].surprisal);
+        }
     }
+    const bool has_process = words_has_process(x, &f);
+    words_caption(m, x, &f, " (highlighted)", text);
     writer_printf(w,
                   "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Events of sequence %" PRIu64
                   "\"><table class=\"events\">\n",
                   x->id);
-    writer_printf(w, "<caption>The %zu most to blame of %zu events (highlighted), with their neighbours%s.</caption>\n",
-                  blamed_count(x, N_TOP), x->n, m->recipe.order == STG_ORDER_THREAD ? " on the same thread" : "");
-    writer_put(
-        w,
-        "<thead><tr><th scope=\"col\">Time</th><th scope=\"col\">Thread</th><th scope=\"col\" class=\"l\">Process</th>"
-        "<th scope=\"col\" class=\"l\">Call</th><th scope=\"col\">Chance</th><th scope=\"col\">Surprisal</th>"
-        "<th scope=\"col\" class=\"l\">Expected instead</th></tr></thead>\n<tbody>\n");
-    for (size_t i = 0; i < n; i++) {
-        if (rows[i].starts_segment && (i > 0 || rows[i].n_skipped > 0)) {
-            writer_put(w, "<tr class=\"gap\"><td colspan=\"7\">");
-            if (rows[i].n_skipped > 0) {
-                writer_printf(w, "⋯ %" PRIu32 " more event%s ⋯", rows[i].n_skipped,
-                              rows[i].n_skipped == 1 ? "" : "s");
-            } else {
-                writer_put(w, "⋯ next thread ⋯");
-            }
-            writer_put(w, "</td></tr>\n");
+    writer_printf(w, "<caption>%s.</caption>\n", text);
+    writer_printf(w, "<thead><tr><th scope=\"col\">%s</th><th scope=\"col\">Thread</th>%s",
+                  x->has_time ? "Time" : "Event", has_process ? "<th scope=\"col\" class=\"l\">Process</th>" : "");
+    writer_put(w, "<th scope=\"col\" class=\"l\">Call</th><th scope=\"col\">Chance</th><th scope=\"col\">Surprisal</th>"
+                  "<th scope=\"col\" class=\"l\">Expected instead</th></tr></thead>\n<tbody>\n");
+    for (size_t i = 0; i < f.n; i++) {
+        if (f.rows[i].kind == FOLD_EVENT) {
+            put_event(w, m, x, &f.rows[i], scale, has_process);
+            continue;
         }
-        put_event(w, m, &x->events[rows[i].event], rows[i].blamed, scale);
+        words_fold(x, &f, &f.rows[i], text, sizeof text);
+        writer_printf(w, "<tr class=\"gap\"><td colspan=\"%d\">⋯ ", has_process ? 7 : 6);
+        writer_html(w, text);
+        writer_put(w, " ⋯</td></tr>\n");
     }
     writer_put(w, "</tbody></table></div>\n");
 out:
-    stg_mem_free(rows);
+    fold_fini(&f);
     return status;
 }
 
-static void put_summary(struct writer *w, const struct stg_report *r, size_t i)
+static void put_summary(struct writer *w, const struct stg_report *r, size_t i, bool open)
 {
     const struct stg_explanation *x = &r->explanations[i];
     const double p = stg_p_value(r->model, r->aggregate, (double)x->score.value[r->aggregate]);
     char perplexity[32];
     words_perplexity((double)x->score.value[STG_AGGREGATE_MEAN], perplexity);
-    writer_put(w, i == 0 ? "<details open><summary>" : "<details><summary>");
+    writer_put(w, open ? "<details open><summary>" : "<details><summary>");
     writer_html(w, r->explanation_sets[i]);
     writer_printf(w, ", sequence %" PRIu64 " <span class=\"sub\">· perplexity %s", x->id, perplexity);
     if (stg_calibrated(r->model)) {
@@ -136,25 +142,43 @@ static void put_summary(struct writer *w, const struct stg_report *r, size_t i)
 static void put_facts(struct writer *w, const struct stg_report *r, size_t i)
 {
     const struct stg_score *s = &r->explanations[i].score;
-    char text[160], count[32];
+    char text[160], count[32], names[256];
     writer_put(w, "<dl class=\"facts\"><dt>Trace</dt><dd><code>");
     writer_html(w, r->explanation_traces[i]);
     writer_put(w, "</code></dd>");
     if (s->tid != 0) {
-        writer_printf(w, "<dt>Thread</dt><dd>%" PRId32 " of process %" PRId32 "</dd>", s->tid, s->pid);
+        words_thread(s, text);
+        writer_printf(w, "<dt>Thread</dt><dd>%s</dd>", text);
     }
-    if (s->end_ns > s->begin_ns) {
-        words_duration(s->end_ns - s->begin_ns, text);
-        writer_printf(w, "<dt>Begins</dt><dd>%" PRId64 ".%09" PRId64 " s on the trace's clock; lasts %s</dd>",
-                      s->begin_ns / 1000000000, s->begin_ns % 1000000000, text);
+    if (r->explanations[i].has_time) {
+        words_begin(s, text);
+        writer_printf(w, "<dt>Begins</dt><dd>%s</dd>", text);
     }
     words_count(s->n_events, count);
-    writer_printf(w, "<dt>Events</dt><dd>%s, %" PRIu32 " of a kind never seen in training; %" PRIu64 " lost</dd>",
-                  count, s->n_unknown, s->n_lost);
+    writer_printf(w, "<dt>Events</dt><dd>%s, %" PRIu32 " of a kind never seen in training", count, s->n_unknown);
+    words_unknown_calls(r->model, &r->explanations[i], names);
+    if (names[0] != '\0') {
+        writer_put(w, " (unknown to the model: <span class=\"call\">");
+        writer_html(w, names);
+        writer_put(w, "</span>)");
+    }
+    writer_printf(w, "; %" PRIu64 " lost</dd>", s->n_lost);
     words_p_value(r->model, stg_p_value(r->model, r->aggregate, (double)s->value[r->aggregate]), text);
     writer_put(w, "<dt>p-value</dt><dd>");
     writer_html(w, text);
     writer_put(w, "</dd></dl>\n");
+}
+
+/* The most novel of all, which is open when the page is. */
+static size_t most_novel(const struct stg_report *r)
+{
+    size_t worst = 0;
+    for (size_t i = 1; i < r->n_explanations; i++) {
+        if (r->explanations[i].score.value[r->aggregate] > r->explanations[worst].score.value[r->aggregate]) {
+            worst = i;
+        }
+    }
+    return worst;
 }
 
 enum stg_status html_explanations(struct writer *w, const struct stg_report *r)
@@ -162,14 +186,14 @@ enum stg_status html_explanations(struct writer *w, const struct stg_report *r)
     if (r->n_explanations == 0) {
         return STG_OK;
     }
-    writer_put(
-        w, "<section id=\"explanations\" aria-labelledby=\"h-explanations\">\n<h2 "
-           "id=\"h-explanations\">Explanations</h2>\n"
-           "<p>The most novel sequences of each set: which calls were unlikely, and what the model "
-           "expected instead. → a call begins, ← it returns. The strip shows the "
-           "surprisal of every event of the sequence in time order.</p>\n");
+    const size_t worst = most_novel(r);
+    writer_put(w, "<section id=\"explanations\" aria-labelledby=\"h-explanations\">\n<h2 "
+                  "id=\"h-explanations\">Explanations</h2>\n"
+                  "<p>The most novel sequences of each set: which calls were unlikely, and what the model "
+                  "expected instead; the most novel of all is open. → a call begins, ← it returns. The strip shows the "
+                  "surprisal of every event of the sequence in time order.</p>\n");
     for (size_t i = 0; i < r->n_explanations; i++) {
-        put_summary(w, r, i);
+        put_summary(w, r, i, i == worst);
         put_facts(w, r, i);
         put_strip(w, &r->explanations[i]);
         STG_RETURN_IF_FAILED(put_events(w, r->model, &r->explanations[i]));

@@ -284,7 +284,9 @@ enum stg_status html_distributions(struct writer *w, const struct stg_report *r)
     if (r->n_novel == 0 || r->evaluation == NULL) {
         writer_put(w, "<figure>");
         put_distribution(w, r, NULL, threshold);
-        writer_printf(w, "<figcaption>%zu sequences.</figcaption></figure>\n", r->known->n);
+        char n[32];
+        words_count(r->known->n, n);
+        writer_printf(w, "<figcaption>%s sequence%s.</figcaption></figure>\n", n, r->known->n == 1 ? "" : "s");
     }
     for (size_t i = 0; i < r->n_novel && r->evaluation != NULL && i < r->evaluation->n_rows; i++) {
         const struct stg_evaluation_row *row = &r->evaluation->rows[i];

@@ -41,7 +41,7 @@ const char *const html_style =
     "var(--line);vertical-align:baseline;white-space:nowrap}\n"
     "th{font-weight:600}thead th{color:var(--muted);font-size:.85rem;border-bottom:2px solid var(--line)}\n"
     "th:first-child,td.l,th.l{text-align:left}td.wrap{white-space:normal}\n"
-    ".name{overflow-wrap:anywhere;white-space:normal;min-width:6.5rem}\n"
+    ".name{overflow-wrap:anywhere;white-space:normal;min-width:9rem}\n"
     ".range{color:var(--muted);font-size:.85em}\n"
     ".tag{display:inline-block;border-radius:99px;padding:.05rem .6rem;font-size:.85rem;font-weight:600}\n"
     ".good{color:var(--good);background:var(--good-bg)}.fair{color:var(--fair);background:var(--fair-bg)}"

@@ -65,6 +65,13 @@ static void put_headline(struct writer *w, const struct stg_evaluation *e)
             writer_put(w, ". ");
         }
     }
+    if (!isfinite(e->threshold)) {
+        writer_put(w, "</p>\n<p>No single sequence can be judged: the calibration sequences are too few for a "
+                      "false-alarm rate of ");
+        writer_html(w, alpha);
+        writer_put(w, ".</p>\n");
+        return;
+    }
     writer_put(w, "</p>\n<p>Judged one by one at a false-alarm rate of ");
     writer_html(w, alpha);
     writer_put(w, ", ");
@@ -82,9 +89,15 @@ static double novel_share(const struct stg_report *r, size_t *n_novel)
     return r->known->n == 0 ? 0 : (double)*n_novel / (double)r->known->n;
 }
 
+/* Can a p-value be as small as alpha? */
+static bool reachable(const struct stg_report *r)
+{
+    return stg_threshold(r->model, r->aggregate, r->alpha) < (double)INFINITY;
+}
+
 static void put_alarm_tile(struct writer *w, const struct stg_report *r)
 {
-    char value[32], alpha[32], below[96];
+    char value[32], alpha[32], below[128];
     size_t n_novel = 0;
     const double share = novel_share(r, &n_novel);
     words_percent(share, value);
@@ -93,8 +106,38 @@ static void put_alarm_tile(struct writer *w, const struct stg_report *r)
         put_tile(w, "False alarms on known data", "–", "the model is not calibrated");
         return;
     }
-    snprintf(below, sizeof below, "%zu of %zu known sequences; asked for: %s", n_novel, r->known->n, alpha);
+    if (!reachable(r)) {
+        put_tile(w, "False alarms on known data", "–", "too few calibration sequences to tell");
+        return;
+    }
+    char n[32], all[32];
+    words_count(n_novel, n);
+    words_count(r->known->n, all);
+    snprintf(below, sizeof below, "%s of %s known sequences; asked for: %s", n, all, alpha);
     put_tile(w, "False alarms on known data", value, below);
+}
+
+/* Without novel data: how many of the sequences are novel, where that can be told. */
+static void put_known_headline(struct writer *w, const struct stg_report *r)
+{
+    char alpha[32], n_novel[32], n[32];
+    size_t novel = 0;
+    novel_share(r, &novel);
+    words_percent(r->alpha, alpha);
+    words_count(novel, n_novel);
+    words_count(r->known->n, n);
+    if (!stg_calibrated(r->model)) {
+        writer_put(w,
+                   "<p class=\"headline\">No verdict: the model has not been calibrated on held-out known data.</p>\n");
+    } else if (!reachable(r)) {
+        writer_printf(w,
+                      "<p class=\"headline\">No verdict: %zu calibration sequence%s too few for a false-alarm rate of "
+                      "%s.</p>\n",
+                      r->model->n_calibration, r->model->n_calibration == 1 ? " is" : "s are", alpha);
+    } else {
+        writer_printf(w, "<p class=\"headline\">%s of %s sequences %s novel at a false-alarm rate of %s.</p>\n",
+                      n_novel, n, novel == 1 ? "is" : "are", alpha);
+    }
 }
 
 void html_verdict(struct writer *w, const struct stg_report *r)
@@ -103,14 +146,8 @@ void html_verdict(struct writer *w, const struct stg_report *r)
     writer_put(w, "<section id=\"verdict\" aria-labelledby=\"h-verdict\">\n<h2 id=\"h-verdict\">Verdict</h2>\n");
     if (r->evaluation != NULL && r->evaluation->n_rows > 0) {
         put_headline(w, r->evaluation);
-    } else if (stg_calibrated(r->model)) {
-        size_t n_novel = 0;
-        novel_share(r, &n_novel);
-        writer_printf(w, "<p class=\"headline\">%zu of %zu sequences are novel at a false-alarm rate of %g.</p>\n",
-                      n_novel, r->known->n, r->alpha);
     } else {
-        writer_put(w,
-                   "<p class=\"headline\">No verdict: the model has not been calibrated on held-out known data.</p>\n");
+        put_known_headline(w, r);
     }
     writer_put(w, "<dl class=\"tiles\">\n");
     if (r->evaluation != NULL && r->evaluation->n_rows > 0) {
@@ -123,7 +160,7 @@ void html_verdict(struct writer *w, const struct stg_report *r)
     put_tile(w, r->aggregate == STG_AGGREGATE_MEAN ? "Threshold (perplexity)" : "Threshold (exp of the score)", value,
              "from known data alone; no novel data needed");
     words_count(r->n_lost, value);
-    put_tile(w, "Lost events", value, r->n_lost == 0 ? "the recordings are complete" : "see Lost events");
+    put_tile(w, "Lost events", value, r->n_lost == 0 ? "none that the recordings tell of" : "see Lost events");
     writer_put(w, "</dl>\n</section>\n");
 }
 

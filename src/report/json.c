@@ -50,26 +50,41 @@ static json_t *confusion(const struct stg_confusion *c)
                      "fpr", number(c->fpr), "tpr", number(c->tpr));
 }
 
+static json_t *by_aggregate(const struct stg_evaluation_row *row)
+{
+    json_t *out = json_object();
+    for (int a = 0; a < STG_AGGREGATES; a++) {
+        if (json_object_set_new(out, stg_aggregate_name((enum stg_aggregate)a), number(row->auroc_by[a])) != 0) {
+            json_decref(out);
+            return NULL;
+        }
+    }
+    return out;
+}
+
+/* A row's decision at the paper's threshold, with that threshold. */
+static json_t *paper_decision(const struct stg_evaluation_row *row)
+{
+    json_t *out = confusion(&row->paper);
+    if (json_object_set_new(out, "threshold", number(row->paper_threshold)) != 0) {
+        json_decref(out);
+        return NULL;
+    }
+    return out;
+}
+
 static json_t *evaluation_row(const struct stg_evaluation *e, const struct stg_evaluation_row *row)
 {
-    json_t *by = json_object();
-    for (int a = 0; a < STG_AGGREGATES; a++) {
-        json_object_set_new(by, stg_aggregate_name((enum stg_aggregate)a), number(row->auroc_by[a]));
-    }
     json_t *out = json_pack(
         "{s:o, s:o, s:[o, o], s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:s, s:o, s:o}", "name", text(row->name), "auroc",
         number(row->auroc.value), "auroc_interval", number(row->auroc.low), number(row->auroc.high), "auprc",
         number(row->auprc), "f1", number(row->calibrated.f1), "accuracy", number(row->calibrated.accuracy), "fpr",
         number(row->calibrated.fpr), "tpr", number(row->calibrated.tpr), "n_known", (json_int_t)e->n_known, "n_novel",
-        (json_int_t)row->n_novel, "verdict", separation_words(separation_of(&row->auroc)), "auroc_by", by, "calibrated",
+        (json_int_t)row->n_novel, "verdict", separation_words(separation_of(&row->auroc)), "auroc_by", by_aggregate(row), "calibrated",
         confusion(&row->calibrated));
-    if (out != NULL && row->has_paper) {
-        json_t *paper = confusion(&row->paper);
-        if (json_object_set_new(paper, "threshold", number(row->paper_threshold)) != 0 ||
-            json_object_set_new(out, "paper", paper) != 0) {
-            json_decref(out);
-            return NULL;
-        }
+    if (out != NULL && row->has_paper && json_object_set_new(out, "paper", paper_decision(row)) != 0) {
+        json_decref(out);
+        return NULL;
     }
     return out;
 }
@@ -125,9 +140,10 @@ enum stg_status stg_report_score_json(struct stg_buffer *out, const struct stg_m
                                       enum stg_aggregate a, double alpha)
 {
     json_t *facts = with_schema("strange.score/1", score_facts(m, s, a));
-    const bool calibrated = stg_calibrated(m);
-    const bool novel = calibrated && stg_p_value(m, a, (double)s->value[a]) <= alpha;
-    if (facts == NULL || json_object_set_new(facts, "novel", calibrated ? json_boolean(novel) : json_null()) != 0 ||
+    /* Calibration that is missing or too small for alpha cannot tell. */
+    const bool judged = stg_calibrated(m) && stg_threshold(m, a, alpha) < (double)INFINITY;
+    const bool novel = judged && stg_p_value(m, a, (double)s->value[a]) <= alpha;
+    if (facts == NULL || json_object_set_new(facts, "novel", judged ? json_boolean(novel) : json_null()) != 0 ||
         json_object_set_new(facts, "aggregate", json_string(stg_aggregate_name(a))) != 0) {
         json_decref(facts);
         return stg_fail(STG_ERR_MEMORY, "JSON: out of memory");
@@ -137,7 +153,10 @@ enum stg_status stg_report_score_json(struct stg_buffer *out, const struct stg_m
 
 static json_t *return_value(int64_t ret)
 {
-    return ret == STG_RET_ABSENT ? json_null() : ret == STG_RET_FAILED ? json_string("failed") : json_integer(ret);
+    return ret == STG_RET_ABSENT      ? json_null()
+           : ret == STG_RET_FAILED    ? json_string("failed")
+           : ret == STG_RET_SUCCEEDED ? json_string("succeeded")
+                                      : json_integer(ret);
 }
 
 static json_t *alternatives(const struct stg_model *m, const struct stg_explained_event *e)
@@ -156,18 +175,21 @@ static json_t *alternatives(const struct stg_model *m, const struct stg_explaine
     return out;
 }
 
-static json_t *event(const struct stg_model *m, const struct stg_explained_event *e)
+static json_t *event(const struct stg_model *m, const struct stg_explanation *x, const struct stg_explained_event *e)
 {
     static const char *const phases[] = {"", "entry", "exit"};
     const bool end = e->index == UINT32_MAX;
     const char *call =
-        e->call < stg_strings_count(m->vocab.calls) ? stg_strings_get(m->vocab.calls, e->call) : "[UNKNOWN]";
-    return json_pack("{s:o, s:o, s:s, s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:b, s:o}", "index",
+        e->call < stg_strings_count(x->names->calls) ? stg_strings_get(x->names->calls, e->call) : "[UNKNOWN]";
+    const bool call_known = stg_vocab_known(e->call, stg_strings_count(m->vocab.calls)) != STG_TOKEN_UNKNOWN;
+    const bool proc_known = stg_vocab_known(e->proc, stg_strings_count(m->vocab.procs)) != STG_TOKEN_UNKNOWN;
+    return json_pack("{s:o, s:o, s:s, s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:b, s:b, s:b, s:o}", "index",
                      end ? json_null() : json_integer(e->index), "call", text(call), "phase",
                      e->phase <= 2 ? phases[e->phase] : "", "ret", return_value(e->ret), "time_ns",
-                     (json_int_t)e->time_ns, "process", text(words_process(m, e)), "pid", (json_int_t)e->pid, "tid",
+                     (json_int_t)e->time_ns, "process", text(words_process(x, e)), "pid", (json_int_t)e->pid, "tid",
                      (json_int_t)e->tid, "surprisal", number((double)e->surprisal), "excess", number((double)e->excess),
-                     "unknown", e->symbol == STG_TOKEN_UNKNOWN, "alternatives", alternatives(m, e));
+                     "unknown", e->symbol == STG_TOKEN_UNKNOWN, "call_known", call_known, "process_known", proc_known,
+                     "alternatives", alternatives(m, e));
 }
 
 enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg_model *m,
@@ -177,7 +199,7 @@ enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg
     json_t *events = json_array(), *ranked = json_array();
     int failed = facts == NULL || events == NULL || ranked == NULL;
     for (size_t i = 0; i < x->n && !failed; i++) {
-        failed = json_array_append_new(events, event(m, &x->events[i])) != 0 ||
+        failed = json_array_append_new(events, event(m, x, &x->events[i])) != 0 ||
                  json_array_append_new(ranked, json_integer(x->ranked[i])) != 0;
     }
     failed = failed || json_object_set_new(facts, "trace_path", text(trace)) != 0;

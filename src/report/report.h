@@ -1,4 +1,5 @@
-/* Report: one document; writers for text, JSON and HTML. Streams are written to a buffer so that a failure leaves nothing. */
+/* Report: one document; writers for text, JSON and HTML. Streams are written to a buffer so that a failure leaves
+ * nothing. */
 #ifndef STG_REPORT_REPORT_H
 #define STG_REPORT_REPORT_H
 
@@ -10,13 +11,13 @@
 struct stg_report {
     const char *title, *model_path, *date;
     const struct stg_model *model;
-    const struct stg_scored_set *known;  /* one set */
-    const struct stg_scored_set *novel;  /* (n_novel) */
+    const struct stg_scored_set *known; /* one set */
+    const struct stg_scored_set *novel; /* (n_novel) */
     size_t n_novel;
-    const struct stg_evaluation *evaluation; /* NULL without novel sets */
+    const struct stg_evaluation *evaluation;    /* NULL without novel sets */
     const struct stg_explanation *explanations; /* (n_explanations) most novel first */
-    const char *const *explanation_sets; /* (n_explanations) name of the set each comes from */
-    const char *const *explanation_traces; /* (n_explanations) path of the trace each comes from */
+    const char *const *explanation_sets;        /* (n_explanations) name of the set each comes from */
+    const char *const *explanation_traces;      /* (n_explanations) path of the trace each comes from */
     size_t n_explanations;
     enum stg_aggregate aggregate;
     double alpha;
@@ -25,16 +26,19 @@ struct stg_report {
 
 /* The table of eval, for people. colour: ANSI codes. */
 enum stg_status stg_report_table(struct stg_buffer *out, const struct stg_evaluation *e, bool colour) STG_MUST_USE;
-/* One JSON object (schema docs/formats/eval.md): per behaviour auroc, auprc, f1, accuracy, fpr, n_known, n_novel; macro_auroc. */
+/* One JSON object (schema docs/formats/eval.md): per behaviour auroc, auprc, f1, accuracy, fpr, n_known, n_novel;
+ * macro_auroc. */
 enum stg_status stg_report_eval_json(struct stg_buffer *out, const struct stg_evaluation *e) STG_MUST_USE;
 /* One line of `score --json` (docs/formats/score.md): id, perplexity, p_value, novel, lost, … */
 enum stg_status stg_report_score_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_score *s,
                                       enum stg_aggregate a, double alpha) STG_MUST_USE;
-/* Explanation for people: at most n_show most surprising events with their surroundings; trace is where it comes from. */
-enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg_model *m, const struct stg_explanation *x,
-                                        const char *trace, size_t n_show, bool colour) STG_MUST_USE;
-enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_explanation *x,
-                                        const char *trace) STG_MUST_USE;
+/* Explanation for people: at most n_show most surprising events with their surroundings; trace is where it comes from.
+ */
+enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg_model *m,
+                                        const struct stg_explanation *x, const char *trace, size_t n_show,
+                                        bool colour) STG_MUST_USE;
+enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg_model *m,
+                                        const struct stg_explanation *x, const char *trace) STG_MUST_USE;
 /* One self-contained HTML page. */
 enum stg_status stg_report_html(struct stg_buffer *out, const struct stg_report *r) STG_MUST_USE;
 

@@ -9,9 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#define N_BEFORE 2
-#define N_AFTER  1
+/* Events of a repeated block that are named. */
+#define MAX_BLOCK 4
 
 enum separation separation_of(const struct stg_interval *auroc)
 {
@@ -110,21 +111,21 @@ static const char *arrow_of(uint8_t phase)
     return phase == STG_PHASE_ENTRY ? "→ " : phase == STG_PHASE_EXIT ? "← " : "";
 }
 
-static const char *call_name(const struct stg_model *m, uint16_t call)
+static const char *call_name(const struct stg_explanation *x, uint16_t call)
 {
-    return call >= STG_TOKEN_SPECIALS && call < stg_strings_count(m->vocab.calls)
-               ? stg_strings_get(m->vocab.calls, call)
-               : "a call unknown to the model";
+    return call >= STG_TOKEN_SPECIALS && call < stg_strings_count(x->names->calls)
+               ? stg_strings_get(x->names->calls, call)
+               : "(unknown call)";
 }
 
-void words_event(const struct stg_model *m, const struct stg_explained_event *e, char *out, size_t cap)
+void words_event(const struct stg_explanation *x, const struct stg_explained_event *e, char *out, size_t cap)
 {
     char ret[48] = "";
     if (e->index == UINT32_MAX) {
         snprintf(out, cap, "end");
         return;
     }
-    if (e->phase == STG_PHASE_EXIT && e->ret != STG_RET_ABSENT) {
+    if (e->phase == STG_PHASE_EXIT && e->ret != STG_RET_ABSENT && e->ret != STG_RET_SUCCEEDED) {
         const char *name = e->ret < 0 && e->ret >= -4095 ? stg_errno_name((int)-e->ret) : NULL;
         if (name != NULL || e->ret == STG_RET_FAILED) {
             snprintf(ret, sizeof ret, " %s", name != NULL ? name : "failed");
@@ -134,7 +135,7 @@ void words_event(const struct stg_model *m, const struct stg_explained_event *e,
             snprintf(ret, sizeof ret, " = %" PRId64, e->ret);
         }
     }
-    snprintf(out, cap, "%s%s%s", arrow_of(e->phase), call_name(m, e->call), ret);
+    snprintf(out, cap, "%s%s%s", arrow_of(e->phase), call_name(x, e->call), ret);
 }
 
 /* The last place of the word in text, NULL when it is not there. */
@@ -168,22 +169,105 @@ void words_symbol(const struct stg_model *m, uint32_t symbol, char *out, size_t 
              word + (entry != NULL ? strlen(" entry") : strlen(" exit")));
 }
 
-const char *words_process(const struct stg_model *m, const struct stg_explained_event *e)
+const char *words_process(const struct stg_explanation *x, const struct stg_explained_event *e)
 {
-    if (e->proc == STG_TOKEN_UNKNOWN) {
-        return "(new name)";
-    }
-    return e->proc >= STG_TOKEN_SPECIALS && e->proc < stg_strings_count(m->vocab.procs)
-               ? stg_strings_get(m->vocab.procs, e->proc)
+    return e->proc >= STG_TOKEN_SPECIALS && e->proc < stg_strings_count(x->names->procs)
+               ? stg_strings_get(x->names->procs, e->proc)
                : "";
 }
 
-const char *words_note(const struct stg_explained_event *e)
+/* The model has no name for the call. */
+static bool is_new_call(const struct stg_model *m, const struct stg_explained_event *e)
+{
+    return e->index != UINT32_MAX && stg_vocab_known(e->call, stg_strings_count(m->vocab.calls)) == STG_TOKEN_UNKNOWN;
+}
+
+bool words_has_process(const struct stg_explanation *x, const struct fold *f)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        if (f->rows[i].kind == FOLD_EVENT && words_process(x, &x->events[f->rows[i].event])[0] != '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
+void words_time(const struct stg_explanation *x, const struct stg_explained_event *e, char out[40])
+{
+    char time[32];
+    if (x->has_time) {
+        words_duration(e->time_ns, time);
+        snprintf(out, 40, "+%s", time);
+    } else if (e->index == UINT32_MAX) {
+        snprintf(out, 40, "–");
+    } else {
+        snprintf(out, 40, "#%" PRIu32, e->index);
+    }
+}
+
+/* Later than this (1980) a clock counts from 1970: no machine has been up for ten years. */
+#define WALL_CLOCK INT64_C(315532800000000000)
+
+void words_begin(const struct stg_score *s, char out[160])
+{
+    const time_t seconds = (time_t)(s->begin_ns / 1000000000);
+    const int64_t rest = s->begin_ns % 1000000000;
+    char date[32], lasts[32];
+    struct tm tm;
+    words_duration(s->end_ns - s->begin_ns, lasts);
+    if (s->begin_ns >= WALL_CLOCK && gmtime_r(&seconds, &tm) != NULL) {
+        strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", &tm);
+        snprintf(out, 160, "%s.%09" PRId64 " UTC (%" PRId64 ".%09" PRId64 " s); lasts %s", date, rest, (int64_t)seconds,
+                 rest, lasts);
+    } else {
+        snprintf(out, 160, "%s%" PRId64 ".%09" PRId64 " s on the trace's clock; lasts %s", s->begin_ns < 0 ? "-" : "",
+                 (int64_t)llabs(seconds), (int64_t)llabs(rest), lasts);
+    }
+}
+
+void words_thread(const struct stg_score *s, char out[64])
+{
+    if (s->pid != 0) {
+        snprintf(out, 64, "%" PRId32 " of process %" PRId32, s->tid, s->pid);
+    } else {
+        snprintf(out, 64, "%" PRId32, s->tid);
+    }
+}
+
+const char *words_note(const struct stg_model *m, const struct stg_explained_event *e)
 {
     if (e->symbol != STG_TOKEN_UNKNOWN) {
         return "";
     }
-    return e->call >= STG_TOKEN_SPECIALS ? "never returned so in training" : "never seen in training";
+    if (is_new_call(m, e)) {
+        return "unknown to the model";
+    }
+    const bool known_call = stg_symbols_find(m->symbols, e->call, STG_PHASE_ENTRY, STG_RET_ABSENT) != STG_TOKEN_UNKNOWN;
+    return e->phase == STG_PHASE_EXIT && known_call ? "never returned so in training" : "never seen in training";
+}
+
+#define MAX_NEW_NAMES 4
+
+void words_unknown_calls(const struct stg_model *m, const struct stg_explanation *x, char out[256])
+{
+    uint16_t seen[64];
+    size_t n = 0, len = 0;
+    for (size_t i = 0; i < x->n && n < sizeof seen / sizeof seen[0]; i++) {
+        size_t k = 0;
+        while (k < n && seen[k] != x->events[i].call) {
+            k++;
+        }
+        if (k == n && x->events[i].call >= STG_TOKEN_SPECIALS && is_new_call(m, &x->events[i])) {
+            seen[n++] = x->events[i].call;
+        }
+    }
+    out[0] = '\0';
+    for (size_t i = 0; i < n && i < MAX_NEW_NAMES; i++) { /* 4 × 50 bytes and 9 + digits: they fit */
+        len += (size_t)snprintf(out + len, 256 - len, "%s%.48s", i > 0 ? ", " : "", call_name(x, seen[i]));
+    }
+    if (n > MAX_NEW_NAMES) {
+        snprintf(out + len, 256 - len, " and %zu more", n - MAX_NEW_NAMES);
+    }
 }
 
 void words_p_value(const struct stg_model *m, double p, char out[160])
@@ -215,99 +299,73 @@ void words_verdict(const struct stg_model *m, double p, double alpha, char out[1
     }
 }
 
-/* An event's place in its walk; events of a walk are neighbours in an array of these. */
-struct place {
-    int32_t tid;
-    uint32_t event;
-};
-
-static int compare_places(const void *a, const void *b)
+/* "→ write, ← write, … (7 events)" */
+static void describe_block(const struct stg_explanation *x, const struct fold *f, const struct fold_row *row, char *out,
+                           size_t cap)
 {
-    const struct place *x = a, *y = b;
-    if (x->tid != y->tid) {
-        return x->tid < y->tid ? -1 : 1;
+    size_t len = 0;
+    out[0] = '\0';
+    for (uint32_t i = 0; i < row->period && i < MAX_BLOCK && len < cap; i++) {
+        char name[WORDS_CALL];
+        const struct stg_explained_event *e = &x->events[f->order[f->place[row->event] + i]];
+        const int failed = (int)stg_ret_errno_class(e->phase, e->ret) > 1;
+        struct stg_explained_event bare = *e; /* other values than the first's may have been returned */
+        bare.ret = failed ? e->ret : STG_RET_ABSENT;
+        words_event(x, &bare, name, sizeof name);
+        len += (size_t)snprintf(out + len, cap - len, "%s%s", i > 0 ? ", " : "", name);
     }
-    return (x->event > y->event) - (x->event < y->event);
-}
-
-/* Surprise below this is no news: what the model itself was unsure of. */
-#define MIN_BLAME 0.1f
-
-size_t blamed_count(const struct stg_explanation *x, size_t n_top)
-{
-    size_t n = 0;
-    while (n < n_top && n < x->n && x->events[x->ranked[n]].excess >= MIN_BLAME) {
-        n++;
-    }
-    return n;
-}
-
-enum { SHOW_NOT, SHOW_NEIGHBOUR, SHOW_BLAMED };
-
-static void mark_rows(const struct stg_explanation *x, size_t n_top, const struct place *places,
-                      const uint32_t *place_of, uint8_t *marks)
-{
-    for (size_t k = 0; k < blamed_count(x, n_top); k++) {
-        const size_t at = place_of[x->ranked[k]];
-        const size_t first = at >= N_BEFORE ? at - N_BEFORE : 0;
-        for (size_t i = first; i <= at + N_AFTER && i < x->n; i++) {
-            if (places[i].tid == places[at].tid && marks[i] == SHOW_NOT) {
-                marks[i] = SHOW_NEIGHBOUR;
-            }
-        }
-        marks[at] = SHOW_BLAMED;
+    if (row->period > MAX_BLOCK && len < cap) {
+        snprintf(out + len, cap - len, ", … (%u events)", row->period);
     }
 }
 
-static size_t collect_rows(const struct place *places, const uint8_t *marks, size_t n, struct shown_row *rows)
+static void describe_gap(const struct fold_row *row, char *out, size_t cap)
 {
-    size_t n_rows = 0, walk = 0, last = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (i > 0 && places[i].tid != places[i - 1].tid) {
-            walk = i;
-        }
-        if (marks[i] == SHOW_NOT) {
-            continue;
-        }
-        const bool same_walk = n_rows > 0 && last >= walk;
-        const size_t skipped = same_walk ? i - last - 1 : i - walk;
-        rows[n_rows] = (struct shown_row){
-            .event = places[i].event,
-            .blamed = marks[i] == SHOW_BLAMED,
-            .n_skipped = (uint32_t)skipped,
-            .starts_segment = n_rows == 0 || !same_walk || skipped > 0,
-        };
-        n_rows++;
-        last = i;
+    char n[32], alike[64] = "", surprising[64] = "";
+    words_count(row->n, n);
+    if (row->n == 0) {
+        snprintf(out, cap, "next thread");
+        return;
     }
-    return n_rows;
+    if (row->n_alike > 0) {
+        snprintf(alike, sizeof alike, ", %u like %s shown", row->n_alike, row->n_alike == 1 ? "one" : "those");
+    }
+    if (row->n_surprising > 0) {
+        snprintf(surprising, sizeof surprising, ", %u surprising in other ways", row->n_surprising);
+    }
+    const bool plain = row->n_alike + row->n_surprising == 0;
+    snprintf(out, cap, "%s%s event%s%s%s%s", row->starts_walk ? "next thread: " : "", n, row->n == 1 ? "" : "s",
+             plain ? " as expected" : "", alike, surprising);
 }
 
-enum stg_status shown_rows(const struct stg_model *m, const struct stg_explanation *x, size_t n_top,
-                           struct shown_row **out, size_t *n)
+void words_fold(const struct stg_explanation *x, const struct fold *f, const struct fold_row *row, char *out,
+                size_t cap)
 {
-    enum stg_status status = STG_OK;
-    struct place *places = NULL;
-    uint32_t *place_of = NULL;
-    uint8_t *marks = NULL;
-    *out = NULL;
-    *n = 0;
-    STG_TRY(stg_mem_zeroed(&places, x->n, sizeof *places));
-    STG_TRY(stg_mem_zeroed(&place_of, x->n, sizeof *place_of));
-    STG_TRY(stg_mem_zeroed(&marks, x->n, 1));
-    STG_TRY(stg_mem_zeroed(out, x->n, sizeof **out));
-    for (size_t i = 0; i < x->n; i++) {
-        places[i] = (struct place){m->recipe.order == STG_ORDER_THREAD ? x->events[i].tid : 0, (uint32_t)i};
+    char n[32];
+    if (row->kind == FOLD_GAP) {
+        describe_gap(row, out, cap);
+        return;
     }
-    qsort(places, x->n, sizeof *places, compare_places);
-    for (size_t i = 0; i < x->n; i++) {
-        place_of[places[i].event] = (uint32_t)i;
+    words_count(row->n, n);
+    const int len = snprintf(out, cap, "×%s more: ", n);
+    describe_block(x, f, row, out + len, cap - (size_t)len);
+}
+
+void words_caption(const struct stg_model *m, const struct stg_explanation *x, const struct fold *f, const char *mark,
+                   char out[256])
+{
+    char blamed[32], all[32];
+    const char *where = m->recipe.order == STG_ORDER_THREAD ? " on the same thread" : "";
+    words_count(f->n_blamed, blamed);
+    words_count(x->n, all);
+    if (f->n_kinds == 0) {
+        snprintf(out, 256, "None of the %s events stands out", all);
+    } else if (f->n_blamed == 1) {
+        snprintf(out, 256, "The event most to blame%s of %s, with its neighbours%s", mark, all, where);
+    } else if (f->n_blamed <= f->n_kinds) {
+        snprintf(out, 256, "The %s most to blame%s of %s events, with their neighbours%s", blamed, mark, all, where);
+    } else {
+        snprintf(out, 256, "The %zu %s to blame%s: %s of %s events, each kind once with its neighbours%s", f->n_kinds,
+                 f->n_kinds == 1 ? "kind of event most" : "kinds of event most", mark, blamed, all, where);
     }
-    mark_rows(x, n_top, places, place_of, marks);
-    *n = collect_rows(places, marks, x->n, *out);
-out:
-    stg_mem_free(places);
-    stg_mem_free(place_of);
-    stg_mem_free(marks);
-    return status;
 }

@@ -4,9 +4,12 @@
 
 #include "detect/evaluate.h"
 #include "explain/explain.h"
+#include "report/fold.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#define WORDS_CALL 160 /* bytes that the name of an event or symbol gets */
 
 enum separation { SEPARATION_NONE, SEPARATION_PARTLY, SEPARATION_CLEAR };
 
@@ -28,32 +31,35 @@ void words_odds(double surprisal, char out[48]);
 void words_perplexity(double nats, char out[32]);
 
 /* What happened: "→ read" (entry), "← read = 512", "← read EAGAIN", "end". Cut to cap. */
-void words_event(const struct stg_model *m, const struct stg_explained_event *e, char *out, size_t cap);
+void words_event(const struct stg_explanation *x, const struct stg_explained_event *e, char *out, size_t cap);
 /* What could have been next: "→ read", "← read EAGAIN", "end". */
 void words_symbol(const struct stg_model *m, uint32_t symbol, char *out, size_t cap);
-/* The thread's name, "" when the source has none. Borrowed from the model. */
-const char *words_process(const struct stg_model *m, const struct stg_explained_event *e);
+/* The thread's name, "" when the source has none. Borrowed from the explanation's names. */
+const char *words_process(const struct stg_explanation *x, const struct stg_explained_event *e);
+/* Whether any row has one: else there is no column for it. */
+bool words_has_process(const struct stg_explanation *x, const struct fold *f);
+/* When it happened: "+1.234 ms", or its number "#7" where the trace has no clock. */
+void words_time(const struct stg_explanation *x, const struct stg_explained_event *e, char out[40]);
+/* "2026-01-31 12:00:00.123456789 UTC (… s); lasts 1.8 ms", or seconds of the trace's own clock. */
+void words_begin(const struct stg_score *s, char out[160]);
+/* "12 of process 7", or "12" where the process is not known. */
+void words_thread(const struct stg_score *s, char out[64]);
 /* "" or why nothing like it could be expected: "never seen in training". */
-const char *words_note(const struct stg_explained_event *e);
+const char *words_note(const struct stg_model *m, const struct stg_explained_event *e);
+/* The calls of the sequence that the model does not know, by name, in order of appearance: "io_uring_enter,
+ * memfd_create and 3 more"; "" when there are none. */
+void words_unknown_calls(const struct stg_model *m, const struct stg_explanation *x, char out[256]);
 /* A sentence: what a p-value of the model's calibration means. */
 void words_p_value(const struct stg_model *m, double p, char out[160]);
 /* A sentence: what that makes of a sequence at a false-alarm rate of alpha. */
 void words_verdict(const struct stg_model *m, double p, double alpha, char out[160]);
 
-/* Events that are shown as blamed: at most n_top, and only those with a blame worth the name (0.1 nats). */
-size_t blamed_count(const struct stg_explanation *x, size_t n_top);
-
-/* The part of an explanation to show: the n_top events most to blame, each with neighbours of its walk, in segments. */
-struct shown_row {
-    uint32_t event; /* index into explanation.events */
-    bool blamed;
-    uint32_t n_skipped; /* events of this walk between the row before and this one, 0 within a segment */
-    bool starts_segment;
-};
-
-/* *out (*n) owned by the caller, also after a failure. Rows of a walk (a thread, in thread order) follow each other in
- * time order. */
-enum stg_status shown_rows(const struct stg_model *m, const struct stg_explanation *x, size_t n_top,
-                           struct shown_row **out, size_t *n) STG_MUST_USE;
+/* A row of a folded explanation that is no event: "42 events as expected", "×36 more: → write, ← write". */
+void words_fold(const struct stg_explanation *x, const struct fold *f, const struct fold_row *row, char *out,
+                size_t cap);
+/* Above the rows: what is shown of how many events, without a full stop. mark says how blamed ones are marked, " (>)".
+ */
+void words_caption(const struct stg_model *m, const struct stg_explanation *x, const struct fold *f, const char *mark,
+                   char out[256]);
 
 #endif

@@ -1,5 +1,5 @@
-/* Writer: text that is put together piece by piece; the first failure is kept and later pieces are ignored. Private to
- * report/. */
+/* Writer: text that is put together piece by piece; the first failure is kept and later pieces are ignored. For
+ * report/ and cli/. */
 #ifndef STG_REPORT_WRITER_H
 #define STG_REPORT_WRITER_H
 

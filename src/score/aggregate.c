@@ -25,8 +25,6 @@ enum stg_status stg_aggregate_parse(const char *name, enum stg_aggregate *out)
     return stg_fail(STG_ERR_USAGE, "%s: no such aggregate: choose mean, median, window or upper", name);
 }
 
-/* Hoare's selection: afterwards v[k] is what it would be if v were sorted, nothing before it is larger and nothing
- * after it smaller. Quadratic in the worst case, so a run that does not halve soon is sorted by heap instead. */
 static void sift(float *v, size_t i, size_t n)
 {
     for (size_t child = 2 * i + 1; child < n; i = child, child = 2 * i + 1) {
@@ -57,43 +55,61 @@ static void heap_sort(float *v, size_t n)
 
 static float median_of_3(float a, float b, float c)
 {
-    return fmaxf(fminf(a, b), fminf(fmaxf(a, b), c));
+    const float low = a < b ? a : b;
+    const float high = a < b ? b : a;
+    return c < low ? low : c < high ? c : high;
 }
 
+/* Moves what is below (or, with equal, at most) the bound to the front of v[from … to); the place after it. No branch depends on the
+ * values, as nothing predicts them. */
+static inline size_t partition(float *v, size_t from, size_t to, float bound, bool equal)
+{
+    size_t next = from;
+    for (size_t i = from; i < to; i++) {
+        const float x = v[i];
+        v[i] = v[next];
+        v[next] = x;
+        next += equal ? x <= bound : x < bound;
+    }
+    return next;
+}
+
+static void insertion_sort(float *v, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        const float x = v[i];
+        size_t k = i;
+        for (; k > 0 && v[k - 1] > x; k--) {
+            v[k] = v[k - 1];
+        }
+        v[k] = x;
+    }
+}
+
+/* Hoare's selection: afterwards v[k] is what it would be if v were sorted, nothing before it is larger and nothing after it
+ * smaller. Values equal to the pivot are set apart, as counted models give few different ones. Quadratic in the worst case, so
+ * a run that does not halve soon is sorted by heap instead. */
 static void select_kth(float *v, size_t n, size_t k)
 {
-    size_t low = 0, high = n - 1;
-    for (int rounds = 0; low < high; rounds++) {
-        if (rounds == 64) {
-            heap_sort(v + low, high - low + 1);
+    enum { SMALL = 12, ROUNDS = 64 };
+    size_t low = 0, high = n;
+    for (int rounds = 0; high - low > SMALL; rounds++) {
+        if (rounds == ROUNDS) {
+            heap_sort(v + low, high - low);
             return;
         }
-        const float pivot = median_of_3(v[low], v[low + (high - low) / 2], v[high]);
-        size_t i = low, j = high;
-        while (true) {
-            while (v[i] < pivot) {
-                i++;
-            }
-            while (v[j] > pivot) {
-                j--;
-            }
-            if (i >= j) {
-                break;
-            }
-            const float t = v[i];
-            v[i++] = v[j];
-            v[j--] = t;
+        const float pivot = median_of_3(v[low], v[low + (high - low) / 2], v[high - 1]);
+        const size_t equal = partition(v, low, high, pivot, false);
+        if (k < equal) {
+            high = equal;
+            continue;
         }
-        /* Left of i nothing is above the pivot, right of j nothing below it; i − j is 0 or 1. */
-        if (i == j && k == i) {
+        low = partition(v, equal, high, pivot, true);
+        if (k < low) {
             return;
-        }
-        if (k <= j && !(i == j && k == j)) {
-            high = i == j ? j - 1 : j;
-        } else {
-            low = i == j ? i + 1 : i;
         }
     }
+    insertion_sort(v + low, high - low);
 }
 
 /* Quantile by linear interpolation between order statistics (Hyndman and Fan 1996, type 7). Reorders v; what lies
@@ -110,29 +126,36 @@ static double quantile(float *v, size_t from, size_t n, double q, size_t *at)
     }
     float next = v[k + 1];
     for (size_t i = k + 2; i < n; i++) {
-        next = fminf(next, v[i]);
+        next = v[i] < next ? v[i] : next;
     }
     return (double)v[k] + part * ((double)next - (double)v[k]);
 }
 
-/* The highest sum of WINDOW neighbours of a walk, over min(WINDOW, all tokens of the sequence): a shorter walk counts
- * as if certain events followed, so that one surprise in a walk of one event does not outweigh a surprising stretch. */
-static double window_sum(const float *v, size_t n)
+/* The sum of a walk, and its highest sum of WINDOW neighbours (of all, when it is shorter). */
+static void walk_sums(const float *v, size_t n, double *total, double *window)
 {
-    double sum = 0, best = -INFINITY;
-    for (size_t i = 0; i < n; i++) {
-        if (isinf(v[i])) {
-            return INFINITY;
-        }
+    const size_t first = n < WINDOW ? n : WINDOW;
+    double sum = 0;
+    for (size_t i = 0; i < first; i++) {
         sum += (double)v[i];
-        if (i >= WINDOW) {
-            sum -= (double)v[i - WINDOW];
-        }
-        if (i + 1 >= WINDOW || i + 1 == n) {
-            best = fmax(best, sum);
-        }
     }
-    return best;
+    double all = sum, best = sum;
+    for (size_t i = first; i < n; i++) {
+        all += (double)v[i];
+        sum += (double)v[i] - (double)v[i - WINDOW];
+        best = sum > best ? sum : best;
+    }
+    *total = all;
+    *window = isinf(all) ? INFINITY : best; /* the difference of infinite values is none */
+}
+
+static enum stg_status not_a_number(const float *surprisal)
+{
+    size_t i = 0;
+    while (!isnan(surprisal[i])) {
+        i++;
+    }
+    return stg_fail(STG_ERR_INTERNAL, "token %zu: the model gives a surprisal that is not a number", i);
 }
 
 enum stg_status stg_aggregate_values(const float *surprisal, const size_t *walk_len, size_t n_walks,
@@ -144,14 +167,16 @@ enum stg_status stg_aggregate_values(const float *surprisal, const size_t *walk_
     double sum = 0, window = -INFINITY;
     memset(out, 0, STG_AGGREGATES * sizeof *out);
     for (size_t w = 0; w < n_walks; w++) {
-        for (size_t i = 0; i < walk_len[w]; i++) {
-            if (isnan(surprisal[n + i])) {
-                return stg_fail(STG_ERR_INTERNAL, "token %zu: the model gives a surprisal that is not a number", n + i);
-            }
-            sum += (double)surprisal[n + i];
+        if (walk_len[w] > 0) {
+            double walk_sum, walk_window;
+            walk_sums(surprisal + n, walk_len[w], &walk_sum, &walk_window);
+            sum += walk_sum;
+            window = walk_window > window ? walk_window : window;
         }
-        window = walk_len[w] > 0 ? fmax(window, window_sum(surprisal + n, walk_len[w])) : window;
         n += walk_len[w];
+    }
+    if (isnan(sum)) {
+        return not_a_number(surprisal);
     }
     if (n == 0) {
         return STG_OK;
@@ -160,6 +185,8 @@ enum stg_status stg_aggregate_values(const float *surprisal, const size_t *walk_
     out[STG_AGGREGATE_MEAN] = (float)(sum / (double)n);
     out[STG_AGGREGATE_MEDIAN] = (float)quantile(sorted, 0, n, 0.5, &at);
     out[STG_AGGREGATE_UPPER] = (float)quantile(sorted, at, n, 0.95, &at);
+    /* A shorter walk counts as if certain events followed, so that one surprise in a walk of one event does not outweigh a
+     * surprising stretch. */
     out[STG_AGGREGATE_WINDOW] = (float)(window / (double)(n < WINDOW ? n : WINDOW));
 out:
     stg_mem_free(sorted);

@@ -10,6 +10,7 @@
 
 /* What one thread needs for a batch; grows to the largest one and is kept from batch to batch. */
 struct worker {
+    unsigned columns;                           /* STG_WALK_* of the walkers */
     struct stg_walker *walker[BATCH_SEQUENCES]; /* made on first use */
     struct stg_model_run *run;
     struct stg_walk *walks; /* of the batch, one sequence after another */
@@ -20,6 +21,8 @@ struct worker {
     size_t cap_len;
     float *surprisal; /* of the batch */
     size_t cap_surprisal;
+    uint32_t *symbols; /* of one walk */
+    size_t cap_symbols;
     size_t n_walks_of[BATCH_SEQUENCES];
 };
 
@@ -59,6 +62,7 @@ static void worker_fini(struct worker *w, const struct stg_model *m)
     stg_mem_free((void *)w->target);
     stg_mem_free(w->walk_len);
     stg_mem_free(w->surprisal);
+    stg_mem_free(w->symbols);
 }
 
 /* Appends the walks of a sequence to the worker's, which had *n_walks walks of *n_tokens tokens. */
@@ -67,7 +71,7 @@ static enum stg_status add_walks(struct worker *w, size_t slot, const struct stg
 {
     size_t n = 0;
     if (w->walker[slot] == NULL) {
-        STG_RETURN_IF_FAILED(stg_walker_new(&w->walker[slot]));
+        STG_RETURN_IF_FAILED(stg_walker_new(&w->walker[slot], w->columns));
     }
     STG_RETURN_IF_FAILED(stg_walker_begin(w->walker[slot], seq, m->recipe.order, m->max_walk, &n));
     STG_RETURN_IF_FAILED(stg_mem_grow(&w->walks, &w->cap_walks, *n_walks + n, sizeof *w->walks));
@@ -99,16 +103,18 @@ static enum stg_status score_walks(struct worker *w, const struct stg_model *m, 
     return m->ops->score(m, w->run, w->walks, n_walks, w->target);
 }
 
-static uint32_t count_unknown(const struct stg_model *m, const struct stg_walk *walks, size_t n)
+static enum stg_status count_unknown(struct worker *w, const struct stg_model *m, const struct stg_walk *walks, size_t n,
+                                     uint32_t *out)
 {
-    uint32_t unknown = 0;
+    *out = 0;
     for (size_t k = 0; k < n; k++) {
+        STG_RETURN_IF_FAILED(stg_mem_grow(&w->symbols, &w->cap_symbols, walks[k].n, sizeof *w->symbols));
+        stg_symbols_map(m->symbols, &walks[k], w->symbols);
         for (size_t i = walks[k].n_context; i < walks[k].n; i++) {
-            unknown +=
-                stg_symbols_find(m->symbols, walks[k].call[i], walks[k].phase[i], walks[k].ret[i]) == STG_TOKEN_UNKNOWN;
+            *out += w->symbols[i] == STG_TOKEN_UNKNOWN;
         }
     }
-    return unknown;
+    return STG_OK;
 }
 
 static enum stg_status finish_scores(struct job *job, struct worker *w, size_t first, size_t n)
@@ -125,7 +131,7 @@ static enum stg_status finish_scores(struct job *job, struct worker *w, size_t f
         stg_corpus_get(job->corpus, first + i, &seq);
         stg_score_describe(out, &seq);
         out->n_tokens = (uint32_t)n_tokens;
-        out->n_unknown = count_unknown(job->model, w->walks + walk, n_walks);
+        STG_RETURN_IF_FAILED(count_unknown(w, job->model, w->walks + walk, n_walks, &out->n_unknown));
         const enum stg_status status =
             stg_aggregate_values(w->surprisal + token, w->walk_len + walk, n_walks, out->value);
         if (status != STG_OK) {
@@ -143,6 +149,7 @@ static enum stg_status score_batch(void *context, size_t i_task, size_t i_thread
     struct worker *w = &job->workers[i_thread];
     const size_t first = job->first[i_task], n = job->first[i_task + 1] - first;
     size_t n_walks = 0, n_tokens = 0, n_events = 0;
+    w->columns = job->model->ops->columns;
     STG_RETURN_IF_FAILED(stg_pool_check());
     for (size_t i = 0; i < n; i++) {
         struct stg_seq seq;
@@ -215,6 +222,7 @@ enum stg_status stg_score_events(const struct stg_model *m, const struct stg_seq
         surprisal[i] = NAN;
     }
     STG_TRY(stg_mem_zeroed(&w, 1, sizeof *w));
+    w->columns = m->ops->columns | STG_WALK_INDEX;
     STG_TRY(add_walks(w, 0, m, seq, &n_walks, &n_tokens));
     STG_TRY(score_walks(w, m, n_walks, n_tokens));
     for (size_t k = 0; k < n_walks; k++) {

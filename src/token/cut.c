@@ -333,12 +333,12 @@ static int64_t stored_ret(const struct stg_event *e)
         return STG_RET_ABSENT;
     }
     if (e->has & STG_HAS_CLASS) {
-        return e->ret < 0 ? STG_RET_FAILED : 0;
+        return e->ret < 0 ? STG_RET_FAILED : STG_RET_SUCCEEDED;
     }
     if ((e->has & STG_HAS_RET) == 0) {
         return STG_RET_ABSENT;
     }
-    return e->ret <= STG_RET_FAILED ? STG_RET_FAILED + 1 : e->ret;
+    return e->ret <= STG_RET_SUCCEEDED ? STG_RET_SUCCEEDED + 1 : e->ret;
 }
 
 /* A successful accept opens, before the exit is taken in; closing the descriptor closes, after the entry has been. */

@@ -54,6 +54,9 @@ enum stg_status stg_recipe_check(const struct stg_recipe *r) STG_MUST_USE;
 /* Makes fields agree that depend on each other: `thread`, `process` and `given` have one scope and no context; max_len is at
  * least the window. */
 void stg_recipe_settle(struct stg_recipe *r);
+/* What makes sequences cut by a and by b no match for each other: "cut", "scope", "window", "markers", "order", "context"; NULL when
+ * nothing does. A source's own sequences (given) are what their maker says, so that only the order counts. */
+const char *stg_recipe_difference(const struct stg_recipe *a, const struct stg_recipe *b);
 
 /* Cut auto, scope system, thread order with 16 context events, Apache's markers, connection states 6 and 7 skipped. */
 void stg_recipe_default(struct stg_recipe *r);
@@ -73,7 +76,7 @@ struct stg_cut_counts {
     uint64_t n_orphan_exits; /* exits without an entry in the trace (calls under way, new threads): normal */
     uint64_t n_unfinished;   /* entries without exit */
     uint64_t n_backward;     /* timestamps before their predecessor's */
-    uint64_t n_unknown;      /* events whose call is not in the frozen vocabulary */
+    uint64_t n_unknown;      /* events whose call is not in the vocabulary that is frozen or extended */
     uint64_t n_truncated;    /* sequences cut at max_len */
 };
 

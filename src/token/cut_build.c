@@ -143,7 +143,7 @@ static enum stg_status build_events(struct stg_cutter *c, const struct cut_open 
         } else {
             STG_RETURN_IF_FAILED(resolve(c->vocab, &c->calls, c->names, row->name, stg_vocab_call, &k->call[i]));
         }
-        c->counts.n_unknown += k->call[i] == STG_TOKEN_UNKNOWN;
+        c->counts.n_unknown += stg_vocab_is_new_call(c->vocab, k->call[i]);
         k->phase[i] = (uint8_t)row->phase;
         k->ret[i] = row->ret;
         k->time_ns[i] = row->ts_ns > open->begin_ns ? row->ts_ns - open->begin_ns : 0;

@@ -123,6 +123,24 @@ void stg_recipe_settle(struct stg_recipe *r)
     }
 }
 
+const char *stg_recipe_difference(const struct stg_recipe *a, const struct stg_recipe *b)
+{
+    const bool given = a->cut == STG_CUT_GIVEN || b->cut == STG_CUT_GIVEN;
+    const bool markers = strcmp(a->begin, b->begin) != 0 || strcmp(a->end, b->end) != 0;
+    if (a->order != b->order) {
+        return "order";
+    }
+    if (given) {
+        return NULL;
+    }
+    return a->cut != b->cut                                     ? "cut"
+           : a->scope != b->scope                               ? "scope"
+           : a->cut == STG_CUT_WINDOW && a->window != b->window ? "window"
+           : a->cut == STG_CUT_REQUEST && markers               ? "markers"
+           : a->n_context != b->n_context                       ? "context"
+                                                                : NULL;
+}
+
 /* NULL, or what is wrong with it. */
 static const char *recipe_fault(const struct stg_recipe *r)
 {
@@ -160,13 +178,25 @@ enum stg_status stg_recipe_check(const struct stg_recipe *r)
     return fault == NULL ? STG_OK : stg_fail(STG_ERR_USAGE, "cut: %s", fault);
 }
 
+static json_t *skip_states(const struct stg_recipe *r)
+{
+    json_t *out = json_array();
+    for (uint32_t i = 0; i < r->n_skip_state; i++) {
+        if (json_array_append_new(out, json_integer(r->skip_state[i])) != 0) {
+            json_decref(out);
+            return NULL;
+        }
+    }
+    return out;
+}
+
 enum stg_status stg_recipe_save(const struct stg_recipe *r, struct stg_tensors_writer *w)
 {
     enum stg_status status;
     char *text = NULL;
-    json_t *states = json_array();
-    for (uint32_t i = 0; i < r->n_skip_state; i++) {
-        json_array_append_new(states, json_integer(r->skip_state[i]));
+    json_t *states = skip_states(r);
+    if (states == NULL) {
+        return stg_fail(STG_ERR_MEMORY, "recipe: out of memory");
     }
     json_t *json =
         json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o}", "cut", stg_cut_name(r->cut), "scope",

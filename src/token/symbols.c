@@ -11,11 +11,17 @@
  * bits 0–15 the call, 16–17 the phase, 18–33 the return class (stg_ret_errno_class). */
 struct stg_symbols {
     unsigned fields;
-    uint64_t *key; /* (n) key of each symbol; the special tokens have their id */
+    size_t n_calls; /* calls from here on are UNKNOWN */
+    uint64_t *key;  /* (n) key of each symbol; the special tokens have their id */
     size_t n, cap;
     uint32_t *slot; /* (n_slots) id, 0 = free (no key has the id of [MASK]) */
     size_t n_slots; /* a power of two, at least twice n */
+    /* Nearly every event succeeds or returns nothing: those symbols by call × DIRECT + phase × 2 + (0 none, 1 success). */
+    uint32_t *direct; /* (n_direct × DIRECT) id, [UNKNOWN] where there is none */
+    size_t n_direct, cap_direct;
 };
+
+enum { DIRECT = 8 };
 
 #define KEY_PHASE_SHIFT 16
 #define KEY_RET_SHIFT   18
@@ -59,6 +65,23 @@ static uint32_t find_key(const struct stg_symbols *s, uint64_t key)
     }
 }
 
+static enum stg_status add_direct(struct stg_symbols *s, uint64_t key, uint32_t id)
+{
+    const size_t call = key & 0xFFFF;
+    const size_t class = (size_t)(key >> KEY_RET_SHIFT);
+    if (class > 1) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(stg_mem_grow(&s->direct, &s->cap_direct, call + 1, DIRECT * sizeof *s->direct));
+    for (; s->n_direct <= call; s->n_direct++) {
+        for (size_t i = 0; i < DIRECT; i++) {
+            s->direct[s->n_direct * DIRECT + i] = STG_TOKEN_UNKNOWN;
+        }
+    }
+    s->direct[call * DIRECT + ((key >> KEY_PHASE_SHIFT) & 3) * 2 + class] = id;
+    return STG_OK;
+}
+
 static enum stg_status add_key(struct stg_symbols *s, uint64_t key)
 {
     if (s->n >= MAX_SYMBOLS) {
@@ -78,10 +101,11 @@ static enum stg_status add_key(struct stg_symbols *s, uint64_t key)
     }
     s->key[s->n] = key;
     s->n++;
-    if (s->n > STG_TOKEN_SPECIALS) {
-        place(s, (uint32_t)(s->n - 1));
+    if (s->n <= STG_TOKEN_SPECIALS) {
+        return STG_OK;
     }
-    return STG_OK;
+    place(s, (uint32_t)(s->n - 1));
+    return add_direct(s, key, (uint32_t)(s->n - 1));
 }
 
 enum stg_status stg_symbols_new(struct stg_symbols **out, unsigned fields)
@@ -91,6 +115,7 @@ enum stg_status stg_symbols_new(struct stg_symbols **out, unsigned fields)
     *out = NULL;
     STG_TRY(stg_mem_zeroed(&s, 1, sizeof *s));
     s->fields = (fields & (STG_FIELD_PHASE | STG_FIELD_RET)) | STG_FIELD_CALL;
+    s->n_calls = (size_t)UINT16_MAX + 1;
     s->n_slots = 64;
     STG_TRY(stg_mem_zeroed(&s->slot, s->n_slots, sizeof *s->slot));
     for (uint64_t i = 0; i < STG_TOKEN_SPECIALS; i++) {
@@ -110,6 +135,7 @@ void stg_symbols_free(struct stg_symbols *s)
     }
     stg_mem_free(s->key);
     stg_mem_free(s->slot);
+    stg_mem_free(s->direct);
     stg_mem_free(s);
 }
 
@@ -123,15 +149,25 @@ size_t stg_symbols_count(const struct stg_symbols *s)
     return s->n;
 }
 
+void stg_symbols_limit(struct stg_symbols *s, size_t n)
+{
+    s->n_calls = n;
+}
+
+static bool is_known(const struct stg_symbols *s, uint16_t call)
+{
+    return call >= STG_TOKEN_SPECIALS && call < s->n_calls;
+}
+
 enum stg_status stg_symbols_fit(struct stg_symbols *s, const struct stg_corpus *corpus)
 {
     for (size_t i = 0; i < corpus->n; i++) {
         struct stg_seq seq;
         stg_corpus_get(corpus, i, &seq);
         for (size_t k = 0; k < seq.n; k++) {
-            const uint64_t key = make_key(s->fields, seq.call[k], seq.phase[k], seq.ret[k]);
-            if (seq.call[k] >= STG_TOKEN_SPECIALS && find_key(s, key) == 0) {
-                STG_RETURN_IF_FAILED(add_key(s, key));
+            if (is_known(s, seq.call[k]) &&
+                stg_symbols_find(s, seq.call[k], seq.phase[k], seq.ret[k]) == STG_TOKEN_UNKNOWN) {
+                STG_RETURN_IF_FAILED(add_key(s, make_key(s->fields, seq.call[k], seq.phase[k], seq.ret[k])));
             }
         }
     }
@@ -149,13 +185,33 @@ enum stg_status stg_symbols_from_vocab(struct stg_symbols *s, const struct stg_v
     return STG_OK;
 }
 
+static inline uint32_t find_event(const struct stg_symbols *s, unsigned fields, uint16_t call, uint8_t phase, int64_t ret)
+{
+    const size_t class = fields & STG_FIELD_RET ? stg_ret_errno_class(phase, ret) : 0;
+    if (class <= 1) {
+        const size_t shown = fields & STG_FIELD_PHASE ? phase & 3 : 0;
+        return call < s->n_direct ? s->direct[call * (size_t)DIRECT + shown * 2 + class] : STG_TOKEN_UNKNOWN;
+    }
+    const uint32_t id = find_key(s, make_key(fields, call, phase, ret));
+    return id == 0 ? STG_TOKEN_UNKNOWN : id;
+}
+
 uint32_t stg_symbols_find(const struct stg_symbols *s, uint16_t call, uint8_t phase, int64_t ret)
 {
-    if (call < STG_TOKEN_SPECIALS) {
-        return STG_TOKEN_UNKNOWN;
+    return find_event(s, s->fields, call, phase, ret);
+}
+
+void stg_symbols_map(const struct stg_symbols *s, const struct stg_walk *w, uint32_t *out)
+{
+    if (s->fields == STG_FIELD_CALL) { /* neither phase nor ret is touched */
+        for (size_t i = 0; i < w->n; i++) {
+            out[i] = find_event(s, STG_FIELD_CALL, w->call[i], 0, 0);
+        }
+        return;
     }
-    const uint32_t id = find_key(s, make_key(s->fields, call, phase, ret));
-    return id == 0 ? STG_TOKEN_UNKNOWN : id;
+    for (size_t i = 0; i < w->n; i++) {
+        out[i] = find_event(s, s->fields, w->call[i], w->phase[i], w->ret[i]);
+    }
 }
 
 void stg_symbols_describe(const struct stg_symbols *s, const struct stg_vocab *v, uint32_t id, char *out, size_t cap)

@@ -28,6 +28,8 @@ enum { STG_RET_NONE = 0, STG_RET_SUCCESS = 1, STG_RET_FAILURE = 2 };
 #define STG_RET_ABSENT INT64_MIN
 /* Stored where only failure is known, not its errno. */
 #define STG_RET_FAILED (INT64_MIN + 1)
+/* Stored where only success is known, not the value. */
+#define STG_RET_SUCCEEDED (INT64_MIN + 2)
 
 /* Times and durations stay within ±2^62 ns (146 years), so that their differences never overflow. */
 #define STG_TIME_MAX (INT64_C(1) << 62)
@@ -53,7 +55,7 @@ struct stg_seq {
     size_t n;                /* events */
     const uint16_t *call;    /* (n) vocabulary id of the call */
     const uint8_t *phase;    /* (n) STG_PHASE_* */
-    const int64_t *ret;      /* (n) raw return value, STG_RET_ABSENT or STG_RET_FAILED */
+    const int64_t *ret;      /* (n) raw return value, STG_RET_ABSENT, STG_RET_FAILED or STG_RET_SUCCEEDED */
     const int64_t *time_ns;  /* (n) time since the sequence began; never decreases */
     const uint16_t *thread;  /* (n) index of the event's thread, by first appearance in the sequence */
 
@@ -94,8 +96,16 @@ static inline uint16_t stg_ret_errno_class(uint8_t phase, int64_t ret)
     return ret < 0 && ret >= -4095 ? (uint16_t)(2 - ret) : 1;
 }
 
+/* Columns of a walk beyond call, phase and ret; a walker fills those it was made for, the others are NULL. */
+enum {
+    STG_WALK_THREAD = 1 << 0,  /* proc, pid, tid */
+    STG_WALK_ELAPSED = 1 << 1, /* elapsed_ns */
+    STG_WALK_INDEX = 1 << 2,   /* index */
+    STG_WALK_ALL = 7,
+};
+
 /* One walk. Rows 0 … n_context−1 condition, rows n_context … n−1 are scored, then the end if `end`. The arrays belong to the
- * walker that filled it and live until its next use. */
+ * walker that filled it and live until its next use; in time order call, phase and ret are the sequence's own. */
 struct stg_walk {
     size_t n, n_context;
     bool start;              /* a START comes before row 0 */
@@ -112,7 +122,7 @@ struct stg_walk {
 /* Walker: memory reused from sequence to sequence; one per thread of the program. */
 struct stg_walker;
 
-enum stg_status stg_walker_new(struct stg_walker **out) STG_MUST_USE;
+enum stg_status stg_walker_new(struct stg_walker **out, unsigned columns) STG_MUST_USE; /* STG_WALK_* */
 void stg_walker_free(struct stg_walker *w);
 /* Prepares the walks of seq; *n_walks ≥ 1 unless the sequence is empty in thread order. max_len > 0 bounds a walk: the rest
  * of a longer one is dropped (and its end with it), as the published code truncates. */

@@ -2,8 +2,10 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "event/syscalls.h"
 
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,11 +66,20 @@ enum stg_status stg_vocab_copy(struct stg_vocab *out, const struct stg_vocab *fr
     STG_TRY(strings_copy(&out->calls, from->calls));
     STG_TRY(strings_copy(&out->procs, from->procs));
     out->frozen = from->frozen;
+    out->base_calls = from->base_calls;
+    out->base_procs = from->base_procs;
 out:
     if (status != STG_OK) {
         stg_vocab_fini(out);
     }
     return status;
+}
+
+void stg_vocab_extend(struct stg_vocab *v)
+{
+    v->frozen = false;
+    v->base_calls = stg_strings_count(v->calls);
+    v->base_procs = stg_strings_count(v->procs);
 }
 
 /* Bytes of the well-formed UTF-8 character at p (RFC 3629), 0 when there is none. */
@@ -120,15 +131,26 @@ static bool is_ascii(const char *name, size_t len)
     return true;
 }
 
-static enum stg_status put(struct stg_strings *s, bool frozen, const char *text, size_t len, uint16_t *id)
+/* May a name that s does not have be added? */
+static enum stg_status may_add(const struct stg_vocab *v, const struct stg_strings *s, bool *may)
+{
+    const bool full = stg_strings_count(s) >= MAX_NAMES;
+    *may = !v->frozen && !full;
+    if (!v->frozen && full && v->base_calls == 0) {
+        return stg_fail(STG_ERR_INPUT, "more than %d different names: freeze the vocabulary with --vocab", MAX_NAMES);
+    }
+    return STG_OK;
+}
+
+static enum stg_status put(const struct stg_vocab *v, struct stg_strings *s, const char *text, size_t len, uint16_t *id)
 {
     uint32_t found = stg_strings_find(s, text, len);
-    if (found == STG_STRINGS_NONE && !frozen) {
-        if (stg_strings_count(s) >= MAX_NAMES) {
-            return stg_fail(STG_ERR_INPUT, "more than %d different names: freeze the vocabulary with --vocab",
-                            MAX_NAMES);
+    if (found == STG_STRINGS_NONE) {
+        bool may;
+        STG_RETURN_IF_FAILED(may_add(v, s, &may));
+        if (may) {
+            STG_RETURN_IF_FAILED(stg_strings_put(s, text, len, &found));
         }
-        STG_RETURN_IF_FAILED(stg_strings_put(s, text, len, &found));
     }
     *id = found == STG_STRINGS_NONE ? STG_TOKEN_UNKNOWN : (uint16_t)found;
     /* A name that happens to be "[START]" is not the special token. */
@@ -138,16 +160,16 @@ static enum stg_status put(struct stg_strings *s, bool frozen, const char *text,
     return STG_OK;
 }
 
-static enum stg_status lookup(struct stg_strings *s, bool frozen, const char *name, uint16_t *id)
+static enum stg_status lookup(const struct stg_vocab *v, struct stg_strings *s, const char *name, uint16_t *id)
 {
     const size_t len = strnlen(name, MAX_NAME / 4);
     if (is_ascii(name, len)) {
-        return put(s, frozen, name, len, id);
+        return put(v, s, name, len, id);
     }
     struct stg_buffer text = STG_BUFFER_INIT;
     enum stg_status status;
     STG_TRY(clean(&text, name, len));
-    STG_TRY(put(s, frozen, text.data, text.len, id));
+    STG_TRY(put(v, s, text.data, text.len, id));
 out:
     stg_buffer_fini(&text);
     return status;
@@ -155,31 +177,49 @@ out:
 
 enum stg_status stg_vocab_call(struct stg_vocab *v, const char *name, uint16_t *id)
 {
-    return lookup(v->calls, v->frozen, name, id);
+    const char *other = stg_syscall_synonym(name);
+    if (other != NULL && stg_strings_find(v->calls, name, strlen(name)) == STG_STRINGS_NONE) {
+        const uint32_t found = stg_strings_find(v->calls, other, strlen(other));
+        if (found != STG_STRINGS_NONE) {
+            *id = (uint16_t)found;
+            return STG_OK;
+        }
+    }
+    return lookup(v, v->calls, name, id);
 }
 
 enum stg_status stg_vocab_proc(struct stg_vocab *v, const char *name, uint16_t *id)
 {
-    return lookup(v->procs, v->frozen, name, id);
+    return lookup(v, v->procs, name, id);
 }
 
-static bool strings_equal(const struct stg_strings *a, const struct stg_strings *b)
+static bool strings_begin_with(const struct stg_strings *s, const struct stg_strings *first)
 {
-    const size_t n = stg_strings_count(a);
-    if (n != stg_strings_count(b)) {
+    const size_t n = stg_strings_count(first);
+    if (n > stg_strings_count(s)) {
         return false;
     }
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(stg_strings_get(a, (uint32_t)i), stg_strings_get(b, (uint32_t)i)) != 0) {
+        if (strcmp(stg_strings_get(s, (uint32_t)i), stg_strings_get(first, (uint32_t)i)) != 0) {
             return false;
         }
     }
     return true;
 }
 
+bool stg_vocab_begins_with(const struct stg_vocab *v, const struct stg_vocab *first)
+{
+    return strings_begin_with(v->calls, first->calls) && strings_begin_with(v->procs, first->procs);
+}
+
 bool stg_vocab_equal(const struct stg_vocab *a, const struct stg_vocab *b)
 {
-    return strings_equal(a->calls, b->calls) && strings_equal(a->procs, b->procs);
+    return stg_vocab_begins_with(a, b) && stg_vocab_begins_with(b, a);
+}
+
+bool stg_vocab_is_new_call(const struct stg_vocab *v, uint16_t id)
+{
+    return id == STG_TOKEN_UNKNOWN || (v->base_calls > 0 && id >= v->base_calls);
 }
 
 static enum stg_status strings_save(const struct stg_strings *s, struct stg_tensors_writer *w, const char *key)
@@ -206,7 +246,13 @@ out:
 enum stg_status stg_vocab_save(const struct stg_vocab *v, struct stg_tensors_writer *w)
 {
     STG_RETURN_IF_FAILED(strings_save(v->calls, w, "vocab.calls"));
-    return strings_save(v->procs, w, "vocab.procs");
+    STG_RETURN_IF_FAILED(strings_save(v->procs, w, "vocab.procs"));
+    if (v->base_calls == 0) {
+        return STG_OK;
+    }
+    char base[64];
+    snprintf(base, sizeof base, "[%zu,%zu]", v->base_calls, v->base_procs);
+    return stg_tensors_writer_meta(w, "vocab.base", base);
 }
 
 static enum stg_status bad(const struct stg_tensors *t, const char *key, const char *what)
@@ -246,12 +292,35 @@ out:
     return status;
 }
 
+/* Absent: the vocabulary extends none. */
+static enum stg_status base_load(struct stg_vocab *v, const struct stg_tensors *t)
+{
+    static const char key[] = "vocab.base";
+    const char *text = stg_tensors_meta(t, key);
+    if (text == NULL) {
+        return STG_OK;
+    }
+    json_t *pair = json_loads(text, 0, NULL);
+    const json_int_t calls = json_integer_value(json_array_get(pair, 0));
+    const json_int_t procs = json_integer_value(json_array_get(pair, 1));
+    const bool good = json_array_size(pair) == 2 && calls >= STG_TOKEN_SPECIALS && procs >= STG_TOKEN_SPECIALS &&
+                      (uint64_t)calls <= stg_strings_count(v->calls) && (uint64_t)procs <= stg_strings_count(v->procs);
+    json_decref(pair);
+    if (!good) {
+        return bad(t, key, "not two counts of names that are there");
+    }
+    v->base_calls = (size_t)calls;
+    v->base_procs = (size_t)procs;
+    return STG_OK;
+}
+
 enum stg_status stg_vocab_load(struct stg_vocab *out, const struct stg_tensors *t)
 {
     enum stg_status status;
     *out = (struct stg_vocab){.frozen = true};
     STG_TRY(strings_load(&out->calls, t, "vocab.calls"));
     STG_TRY(strings_load(&out->procs, t, "vocab.procs"));
+    STG_TRY(base_load(out, t));
 out:
     if (status != STG_OK) {
         stg_vocab_fini(out);

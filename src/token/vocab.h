@@ -1,5 +1,9 @@
-/* Vocabulary: names of calls and of processes, frozen after training data; an unknown name is STG_TOKEN_UNKNOWN, and that is
- * itself informative. Ids 0 … 4 are the special tokens [MASK] [UNKNOWN] [START] [END] [TRUNCATE]; at most 65,535 names. */
+/* Vocabulary: names of calls and of processes. Ids 0 … 4 are the special tokens [MASK] [UNKNOWN] [START] [END] [TRUNCATE]; at
+ * most 65,535 names.
+ *
+ * A model's vocabulary is that of its training data, frozen. Data that goes with a model *extends* its vocabulary: the model's
+ * names keep their ids and new ones follow, so that people see what a call is named although the model does not know it. To the
+ * model every id that is not below its own count is STG_TOKEN_UNKNOWN (stg_vocab_known), and that is itself informative. */
 #ifndef STG_TOKEN_VOCAB_H
 #define STG_TOKEN_VOCAB_H
 
@@ -11,17 +15,32 @@ struct stg_vocab {
     struct stg_strings *calls; /* owned */
     struct stg_strings *procs; /* owned */
     bool frozen;               /* new names become UNKNOWN */
+    size_t base_calls, base_procs; /* names of the vocabulary that this one extends; 0: it extends none */
 };
+
+/* What an id of data is to a vocabulary of n names. */
+static inline uint16_t stg_vocab_known(uint16_t id, size_t n)
+{
+    return id < n ? id : STG_TOKEN_UNKNOWN;
+}
 
 enum stg_status stg_vocab_init(struct stg_vocab *v) STG_MUST_USE; /* the special tokens only */
 void stg_vocab_fini(struct stg_vocab *v);
 enum stg_status stg_vocab_copy(struct stg_vocab *out, const struct stg_vocab *from) STG_MUST_USE;
-/* *id of a name, added unless frozen. */
+/* From now on new names follow those that are there. */
+void stg_vocab_extend(struct stg_vocab *v);
+/* *id of a name, added unless frozen. A call that is there in another spelling (stg_syscall_synonym) is that one, so that a model
+ * trained on one source reads another. When there is no more room: UNKNOWN in an extended vocabulary, which has the names that
+ * matter already; STG_ERR_INPUT otherwise. */
 enum stg_status stg_vocab_call(struct stg_vocab *v, const char *name, uint16_t *id) STG_MUST_USE;
 enum stg_status stg_vocab_proc(struct stg_vocab *v, const char *name, uint16_t *id) STG_MUST_USE;
 /* Equal names in equal order. */
 bool stg_vocab_equal(const struct stg_vocab *a, const struct stg_vocab *b);
-/* Metadata keys `vocab.calls`, `vocab.procs` (JSON arrays). */
+/* v has the names of first with the same ids, and perhaps more. */
+bool stg_vocab_begins_with(const struct stg_vocab *v, const struct stg_vocab *first);
+/* The call is none of the vocabulary's own: UNKNOWN, or a name that extends another vocabulary. */
+bool stg_vocab_is_new_call(const struct stg_vocab *v, uint16_t id);
+/* Metadata keys `vocab.calls`, `vocab.procs` (JSON arrays), and `vocab.base` when it extends another. */
 enum stg_status stg_vocab_save(const struct stg_vocab *v, struct stg_tensors_writer *w) STG_MUST_USE;
 enum stg_status stg_vocab_load(struct stg_vocab *out, const struct stg_tensors *t) STG_MUST_USE; /* frozen */
 
@@ -33,12 +52,16 @@ enum stg_status stg_symbols_new(struct stg_symbols **out, unsigned fields) STG_M
 void stg_symbols_free(struct stg_symbols *s);
 unsigned stg_symbols_fields(const struct stg_symbols *s);
 size_t stg_symbols_count(const struct stg_symbols *s); /* with the special tokens */
+/* Calls that are not below n are UNKNOWN: data may extend the vocabulary of n calls that the symbols are of. */
+void stg_symbols_limit(struct stg_symbols *s, size_t n);
 /* Adds every symbol of the corpus, in order of first appearance in time order. */
 enum stg_status stg_symbols_fit(struct stg_symbols *s, const struct stg_corpus *corpus) STG_MUST_USE;
 /* Every call of the vocabulary is a symbol with its own id (fields = STG_FIELD_CALL): the paper's head. */
 enum stg_status stg_symbols_from_vocab(struct stg_symbols *s, const struct stg_vocab *v) STG_MUST_USE;
 /* The id of an event's symbol, STG_TOKEN_UNKNOWN when it is new. */
 uint32_t stg_symbols_find(const struct stg_symbols *s, uint16_t call, uint8_t phase, int64_t ret);
+/* The same for every row of a walk: out (n). */
+void stg_symbols_map(const struct stg_symbols *s, const struct stg_walk *w, uint32_t *out);
 /* "read", "read exit", "read exit EAGAIN" into out (NUL-terminated, cut to cap). */
 void stg_symbols_describe(const struct stg_symbols *s, const struct stg_vocab *v, uint32_t id, char *out, size_t cap);
 /* Tensor `symbols.key` (U64) and metadata `symbols.fields`. */

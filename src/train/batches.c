@@ -134,7 +134,7 @@ enum stg_status stg_batch_walks_fill(struct stg_batch_walks *w, const struct stg
     for (size_t i = 0; i < n; i++) {
         struct stg_seq seq;
         if (i == w->n_walkers) {
-            STG_RETURN_IF_FAILED(stg_walker_new(&w->walkers[i]));
+            STG_RETURN_IF_FAILED(stg_walker_new(&w->walkers[i], STG_WALK_ALL));
             w->n_walkers++;
         }
         stg_corpus_get(corpus, sequences[i], &seq);

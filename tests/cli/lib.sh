@@ -67,6 +67,26 @@ trained() {
     "$strange" -q train -o web.model --valid valid.data train.data
 }
 
+# Waits until the process $1 is the program and handles SIGINT (before that it ends like any other), or is gone.
+listens() {
+    tries=0
+    while [ $tries -lt 2000 ] && kill -0 "$1" 2>/dev/null; do
+        name=$(cat "/proc/$1/comm" 2>/dev/null) || return 0
+        mask=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null) || return 0
+        # Signal 2 is the second bit of the last digit.
+        case $name:$mask in strange:*[2367abef]) return 0 ;; esac
+        sleep 0.01
+        tries=$((tries + 1))
+    done
+}
+
+# flip FILE OFFSET: one bit of the byte there is another.
+flip() {
+    byte=$(od -An -tu1 -j "$2" -N1 "$1" | tr -d ' ')
+    # shellcheck disable=SC2059 # the format is the byte
+    printf "\\$(printf %03o $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}
+
 # Kills the process $1 with signal $2 once the file $3 exists (or 20 s are over), and waits; its exit status in $got.
 kill_when() {
     tries=0

@@ -9,6 +9,8 @@ export strange here
 export LC_ALL=C.UTF-8
 unset NO_COLOR SOURCE_DATE_EPOCH || true
 
+# In memory where the system offers that: what is written is synced to disk, which takes long on a busy one.
+[ -n "${TMPDIR:-}" ] || { [ -w /dev/shm ] && TMPDIR=/dev/shm; }
 work=$(mktemp -d "${TMPDIR:-/tmp}/strange-cli-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 2' INT TERM

@@ -14,6 +14,14 @@ case_missing_and_empty() {
         refused "$file" "$strange" report -o new.html web.model --known $file
         refused "$file" "$strange" info $file
         refused "$file" "$strange" prepare --vocab $file -o new.data test.txt
+        refused "$file" "$strange" train -o new.model --valid $file -- train.data
+        refused "$file" "$strange" train -o new.model --calibrate test.data $file -- train.data
+        refused "$file" "$strange" -q train --model lstm --resume --checkpoint $file -o new.model train.data
+        refused "$file" "$strange" eval web.model --known $file --novel x=odd.data
+        refused "$file" "$strange" eval web.model --known test.data --novel x=odd.data --valid-known $file --valid-novel x=odd.data
+        refused "$file" "$strange" report -o new.html --known test.data --novel x=$file -- web.model
+        refused "$file" "$strange" report -o new.html --known test.data -- $file
+        refused "$file" "$strange" explain $file test.data
     done
     absent new.data new.model new.html
 }
@@ -123,11 +131,69 @@ case_kill_while_preparing() {
     for signal in INT TERM KILL; do
         "$strange" -q prepare --cut accept -o long.data long.txt 2>err &
         pid=$!
-        sleep 0.05
+        listens $pid
         kill_when $pid $signal /
         [ "$got" != 0 ] || { rm -f long.data; continue; } # it was faster
         absent long.data
         [ "$signal" = KILL ] || { [ "$got" = 2 ] || no "exit status $got after $signal"; [ "$(wc -l <err)" = 1 ]; nothing_but long.txt; }
         rm -f long.data.tmp-*
+    done
+}
+
+# What people give instead of a trace is named, with what makes a trace of it.
+case_not_yet_a_trace() {
+    strace_text 50 >t.txt
+    gzip -k t.txt
+    refused 'compressed (gzip): unpack it first' "$strange" info t.txt.gz
+    tar -cf t.tar t.txt
+    refused 'a tar archive: unpack it first' "$strange" prepare -o x.data t.tar
+    printf '\050\265\057\375xxxxxxxx' >t.zst
+    refused 'compressed (zstd): unpack it first' "$strange" prepare -o x.data t.zst
+    printf 'PERFILE2xxxxxxxxxxxxxxxx' >perf.data
+    refused 'perf script' "$strange" prepare -o x.data perf.data
+    refused 'not a trace of a known format' "$strange" info "$here/run.sh"
+    nothing_but t.txt t.txt.gz t.tar t.zst perf.data
+}
+
+# Every other command: it ends by itself, or with one line and nothing half-written.
+case_kill_while_working() {
+    trained
+    interrupted=0
+    strace_text 20000 5 >long.txt
+    "$strange" -q prepare --cut accept --scope thread --vocab train.data -o long.data long.txt
+    for line in 'train -o new.model long.data' 'score web.model long.txt' 'score --json web.model long.data' \
+        'eval web.model --known long.data --novel n=odd.data' 'report -o new.html web.model --known long.data' \
+        'explain web.model long.txt' 'info long.txt' 'info long.data'; do
+        for signal in INT TERM KILL; do
+            # shellcheck disable=SC2086 # words
+            "$strange" -q $line >out 2>err &
+            pid=$!
+            listens $pid
+            kill_when $pid $signal /
+            case $signal:$got in
+                *:0 | *:1) rm -f new.model new.html ;; # it was faster
+                KILL:137) rm -f new.*.tmp-* tmp/* ;;   # could not clean up
+                *:2)
+                    [ "$(wc -l <err)" = 1 ] || { cat err; no "not one line: $line"; }
+                    interrupted=$((interrupted + 1))
+                    ;;
+                *) cat err; no "exit status $got after $signal: $line" ;;
+            esac
+            nothing_but train.txt valid.txt test.txt odd.txt train.data valid.data test.data odd.data web.model long.txt long.data
+        done
+    done
+    [ $interrupted -gt 4 ] || no "only $interrupted runs were interrupted"
+}
+
+case_flipped_bits() {
+    trained
+    for file in test.data web.model; do
+        size=$(wc -c <$file)
+        for part in 2 3 5 7; do
+            cp $file new
+            flip new $((size - size / part))
+            if [ $file = web.model ]; then refused 'new' "$strange" score new test.data; else refused 'new' "$strange" score web.model new; fi
+            refused 'new' "$strange" info new
+        done
     done
 }

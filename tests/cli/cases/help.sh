@@ -62,7 +62,7 @@ case_completion_bash() {
 complete_line() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _strange; printf '%s\n' "${COMPREPLY[@]}"; }
 complete_line strange sc
 complete_line strange train --mo
-complete_line strange train --model l
+complete_line strange train --model ls
 complete_line strange help tr
 SH
     bash try.sh >got

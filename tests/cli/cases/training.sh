@@ -78,6 +78,14 @@ case_resume_refused() {
     cp a.model.checkpoint whole
     head -c $((size / 2)) whole >a.model.checkpoint
     (refused 'a.model.checkpoint' lstm --resume -o a.model train.data)
+    cp whole a.model.checkpoint
+    flip a.model.checkpoint $((size - 100))
+    (refused 'a.model.checkpoint' lstm --resume -o a.model train.data)
+    LC_ALL=C sed 's/"strange.version":\( *\)"1"/"strange.version":\1"7"/' whole >a.model.checkpoint
+    ! cmp -s whole a.model.checkpoint || no "the version could not be changed"
+    (refused 'version 7' lstm --resume -o a.model train.data)
+    : >a.model.checkpoint
+    (refused 'a.model.checkpoint' lstm --resume -o a.model train.data)
     refused 'finish it with' "$strange" score whole test.data
     absent a.model
 }

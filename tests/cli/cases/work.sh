@@ -71,8 +71,8 @@ case_options_of_lists() {
 case_hold_out_is_said() {
     data_sets
     status 0 "$strange" train -o web.model train.data
-    grep -q 'the latest 40 of 400 sequences are held out for calibration' err
-    "$strange" info --json web.model | grep -q '"calibration_sequences": 40'
+    grep -q 'the latest 100 of 400 sequences are held out for calibration' err
+    "$strange" info --json web.model | grep -q '"calibration_sequences": 100'
     status 0 "$strange" --quiet train -o web.model train.data
     [ ! -s err ] || { cat err; no "--quiet talks"; }
 }
@@ -86,4 +86,147 @@ case_same_bits() {
             SOURCE_DATE_EPOCH=1700000000 "$strange" -q train --threads $i -o t.model t.data)
     done
     cmp 1/t.data 2/t.data
+}
+
+# Names that the model does not know are shown by name, whether a trace is cut on the way or beforehand.
+case_unknown_names() {
+    trained
+    for input in odd.data odd.txt; do
+        status 0 "$strange" explain web.model $input
+        grep -q '(unknown to the model: socket, execve, ptrace)' out || { cat out; no 'the unknown calls are not named'; }
+        grep -q '→ ptrace .*unknown to the model' out || { cat out; no 'an unknown call is shown without its name'; }
+        status 0 "$strange" explain --json web.model $input
+        grep -q '"call": "ptrace"' out
+        grep -q '"call_known": false' out
+    done
+    "$strange" score --json web.model odd.data | sed 's/"data": [^,]*, //' >data.json || true
+    "$strange" score --json web.model odd.txt >trace.json || true
+    cmp data.json trace.json
+    status 0 "$strange" info odd.data
+    grep -Eq '^ +[0-9,]+  ptrace' out || { cat out; no 'info does not name them'; }
+    status 0 "$strange" report -o report.html web.model --known test.data --novel odd=odd.data
+    grep -q 'ptrace' report.html
+    # Data that extends a vocabulary trains as before: the names of the first data set are the model's.
+    status 0 "$strange" train -o both.model train.data odd.data
+    [ "$("$strange" info --json both.model | sed 's/.*"vocabulary": {"calls": \([0-9]*\).*/\1/')" = \
+        "$("$strange" info --json train.data | sed 's/.*"vocabulary": {"calls": \([0-9]*\).*/\1/')" ]
+    refused 'its vocabulary differs' "$strange" train -o none.model odd.data train.data
+}
+
+# A calibration set smaller than 1/alpha cannot call a single sequence novel, and must not call anything known.
+case_small_calibration() {
+    data_sets 60
+    status 0 "$strange" train -o small.model train.data
+    grep -q 'the latest 20 of 60 sequences' err
+    grep -q 'only 20 sequences to calibrate the model: nothing can be called novel below alpha 0.048' err
+    status 0 "$strange" score small.model test.data
+    grep -q '20 calibration sequences are too few for alpha 0.01' err
+    grep -q '^no verdict: too few calibration sequences' out || { cat out; no 'a verdict that cannot be'; }
+    status 0 "$strange" score --json small.model test.data
+    [ "$(grep -c '"novel": null' out)" = 200 ] || no 'sequences are judged'
+    status 0 "$strange" report -o r.html small.model --known test.data
+    grep -q 'No verdict: 20 calibration sequences are too few' r.html || no 'the report has a verdict'
+    status 0 "$strange" report -o r.html small.model --known test.data --novel odd=odd.data
+    grep -q 'No single sequence can be judged' r.html || no 'the report does not say so'
+    status 0 "$strange" score --alpha 0.05 small.model test.data
+    grep -q '^verdict: nothing novel$' out
+    # Many that are all above every calibration score are too many for chance.
+    strace_text 200 5 | sed 's/read(/ptrace(/; s/write(/execve(/' >all.txt
+    status 1 "$strange" score small.model all.txt
+    grep -q '^above all 20 calibration scores: 200 of 200' out || { cat out; no 'not counted'; }
+    grep -q '^verdict: novel$' out
+}
+
+# A recording without a sequence is no known behaviour: a gate must not pass.
+case_nothing_to_judge() {
+    trained
+    "$strange" -q prepare --cut request --vocab train.data -o none.data test.txt
+    for command in score 'score --json' explain; do
+        # shellcheck disable=SC2086 # an option
+        status 2 "$strange" $command web.model none.data
+        grep -q 'none.data: no sequences' err || { cat err; no 'not said'; }
+    done
+    status 0 "$strange" score web.model test.data none.data
+    grep -q 'warning: none.data: no sequences' err
+    refused '--calibrate: none.data: no sequences' "$strange" train --calibrate none.data -o x.model -- train.data
+    refused 'out of bounds' "$strange" explain --worst 0 web.model test.data
+    # A model of ready-made sequences cannot cut a trace.
+    printf '1 2 3\n1 2 3 4\n' >lists.txt
+    "$strange" -q prepare -o lists.data lists.txt
+    "$strange" -q train -o lists.model lists.data
+    refused 'ready-made sequences' "$strange" score lists.model test.txt
+}
+
+case_other_recipe() {
+    trained
+    "$strange" -q prepare --cut thread --vocab train.data -o threads.data test.txt
+    "$strange" -q prepare --cut accept --scope thread --order time --vocab train.data -o time.data test.txt
+    "$strange" score web.model threads.data >out 2>err || true
+    grep -q "warning: threads.data: prepared with another cut (thread, thread, thread) than the model's data (accept, thread, thread)" err ||
+        { cat err; no 'another cut is not said'; }
+    "$strange" score web.model time.data >out 2>err || true
+    grep -q 'with another order' err || { cat err; no 'another order is not said'; }
+    status 0 "$strange" train --calibrate threads.data -o x.model -- train.data
+    grep -q 'with another cut' err
+    status 0 "$strange" score web.model test.data
+    [ ! -s err ] || { cat err; no 'a warning for nothing'; }
+}
+
+# Sources without a clock: their events are numbered, no times are made up.
+case_no_clock() {
+    i=0
+    while [ $i -lt 200 ]; do
+        printf '5 6 7 8 9\n5 6 6 7 8 9\n'
+        i=$((i + 1))
+    done >known.txt
+    printf '5 6 9 9 7\n' >odd.txt
+    "$strange" -q prepare -o known.data known.txt
+    "$strange" -q train -o m.model known.data
+    status 1 "$strange" score m.model odd.txt
+    ! grep -q '[0-9] [mun]*s ' out || { cat out; no 'a duration'; }
+    status 0 "$strange" explain m.model odd.txt
+    grep -Eq '^> +#2 ' out || { cat out; no 'events are not numbered'; }
+    ! grep -q '^  begins\|process\|[0-9] ns' out || { cat out; no 'what the trace does not know is shown'; }
+}
+
+# The tracers' spellings of a call are one call: a model of one source reads another.
+case_spellings() {
+    trained
+    sed 's/ fstat(/ newfstat(/' test.txt >kernel.txt
+    status 0 "$strange" score --json web.model test.data
+    grep -o '"perplexity": [^,]*' out >a
+    status 0 "$strange" score --json web.model kernel.txt
+    grep -o '"perplexity": [^,]*' out >b
+    cmp a b || no 'another spelling scores otherwise'
+}
+
+# A name from a trace must not drive the terminal, nor is shown what the trace does not know.
+case_info_is_plain() {
+    printf '    ev\033[31mil  4711 [000]  12.000001: raw_syscalls:sys_enter: NR 0 (3, 7ffd, 10, 0, 0, 0)\n' >p.txt
+    printf '    ev\033[31mil  4711 [000]  12.000002: raw_syscalls:sys_exit: NR 0 = 16\n' >>p.txt
+    status 0 "$strange" info p.txt
+    ! grep -q "$(printf '\033')" out || no 'a control character on the terminal'
+    strace_text 20 >t.txt
+    status 0 "$strange" info t.txt
+    ! grep -q '^processes\|^cpus\|^top processes' out || { cat out; no 'what strace does not know is shown'; }
+    "$strange" -q prepare -o t.data t.txt
+    status 0 "$strange" info t.data
+    ! grep -q 'UNKNOWN' out || { cat out; no 'names that are not there'; }
+}
+
+# The paper's data.txt knows success or failure, not the value: none is made up.
+case_class_only() {
+    i=0
+    while [ $i -lt 120 ]; do
+        printf '2,5,5,6,6,3;0,1,2,1,2,0;0,12,340,9,7,1;2,5,5,5,5,3;0,70,70,70,70,0;0,71,71,71,71,0;0,0,1,0,2,0;0.9\n'
+        i=$((i + 1))
+    done >known.txt
+    printf '2,5,5,5,5,3;0,1,2,1,2,0;0,12,340,9,7,1;2,5,5,5,5,3;0,70,70,70,70,0;0,71,71,71,71,0;0,0,1,0,1,0;0.9\n' >odd.txt
+    "$strange" -q prepare -o known.data known.txt
+    "$strange" -q train -o m.model known.data
+    status 0 "$strange" explain --json m.model odd.txt
+    grep -q '"ret": "succeeded"' out || { cat out; no 'success has a value'; }
+    status 0 "$strange" explain m.model odd.txt
+    ! grep -q ' = 0' out || { cat out; no 'a value is made up'; }
+    status 0 "$strange" explain m.model known.data
 }

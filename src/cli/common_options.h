@@ -1,0 +1,59 @@
+/* Common options: entries that several option tables share, so that an option means the same wherever it is. S is the
+ * settings struct of the command, which has a field of the option's name. */
+#ifndef STG_CLI_COMMON_OPTIONS_H
+#define STG_CLI_COMMON_OPTIONS_H
+
+#include "cli/options.h"
+
+/* bool json */
+#define STG_OPTION_JSON(S, HELP)                                                                                       \
+    {                                                                                                                  \
+        .name = "json", .type = STG_OPTION_FLAG, .offset = offsetof(S, json), .help = (HELP)                           \
+    }
+
+/* double alpha */
+#define STG_OPTION_ALPHA(S, HELP)                                                                                      \
+    {                                                                                                                  \
+        .name = "alpha", .arg = "P", .type = STG_OPTION_DOUBLE, .offset = offsetof(S, alpha), .min = 1e-9, .max = 0.5, \
+        .fallback = "0.01", .help = (HELP)                                                                             \
+    }
+
+/* const char *aggregate */
+#define STG_OPTION_AGGREGATE(S, HELP)                                                                                  \
+    {                                                                                                                  \
+        .name = "aggregate", .arg = "NAME", .type = STG_OPTION_CHOICE, .choices = "mean|median|window|upper",          \
+        .offset = offsetof(S, aggregate), .fallback = "mean", .help = (HELP)                                           \
+    }
+
+/* struct stg_list known */
+#define STG_OPTION_KNOWN(S, HELP)                                                                                      \
+    {                                                                                                                  \
+        .name = "known", .arg = "DATA…", .type = STG_OPTION_LIST, .offset = offsetof(S, known), .help = (HELP)         \
+    }
+
+/* struct stg_list novel, valid_known, valid_novel */
+#define STG_OPTIONS_NOVEL(S)                                                                                           \
+    {.name = "novel",                                                                                                  \
+     .arg = "NAME=DATA…",                                                                                              \
+     .type = STG_OPTION_LIST,                                                                                          \
+     .offset = offsetof(S, novel),                                                                                     \
+     .help = "data or traces of novel behaviours, by name; a name given twice is one behaviour"},                      \
+        {.name = "valid-known",                                                                                        \
+         .arg = "DATA…",                                                                                               \
+         .type = STG_OPTION_LIST,                                                                                      \
+         .offset = offsetof(S, valid_known),                                                                           \
+         .help = "other known data, with which the paper's threshold is chosen"},                                      \
+    {                                                                                                                  \
+        .name = "valid-novel", .arg = "NAME=DATA…", .type = STG_OPTION_LIST, .offset = offsetof(S, valid_novel),       \
+        .help = "other data of the behaviours, with which the paper's threshold is chosen"                             \
+    }
+
+/* const char *format */
+#define STG_OPTION_FORMAT(S, HELP)                                                                                     \
+    {                                                                                                                  \
+        .name = "format", .arg = "FORMAT", .type = STG_OPTION_STRING,                                                  \
+        .choices = "ctf|perf|strace|sysdig|paper|intlist", .offset = offsetof(S, format),                              \
+        .fallback = "found by itself", .help = (HELP)                                                                  \
+    }
+
+#endif
