@@ -57,8 +57,10 @@ static void fill(struct bench *b)
         b->targets[i] = (uint32_t)stg_rng_below(&rng, CALLS);
     }
     for (size_t s = 0; s < BATCH; s++) {
-        b->sequences[s] = (struct stg_net_sequence){b->length, b->ids + s * LENGTH * TABLES, b->scalars + s * LENGTH * WAVES,
-                                                     b->targets + s * LENGTH};
+        b->sequences[s] = (struct stg_net_sequence){.n = b->length,
+                                                    .ids = b->ids + s * LENGTH * TABLES,
+                                                    .scalars = b->scalars + s * LENGTH * WAVES,
+                                                    .target = b->targets + s * LENGTH};
     }
 }
 

@@ -47,7 +47,7 @@ static double train(void)
         target[i] = i * 7 % 11;
     }
     for (size_t i = 0; i < SEQUENCES; i++) {
-        sequences[i] = (struct stg_net_sequence){20 + i % 3, ids + i * 2 * ROWS, NULL, target + i * ROWS};
+        sequences[i] = (struct stg_net_sequence){.n = 20 + i % 3, .ids = ids + i * 2 * ROWS, .target = target + i * ROWS};
     }
     assert_int_equal(stg_net_new(&m, &stg_net_lstm, &shape, true), STG_OK);
     stg_rng_seed(&rng, 1);

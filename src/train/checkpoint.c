@@ -189,7 +189,8 @@ static void hash_corpus(XXH3_state_t *hash, const struct stg_corpus *corpus)
 enum stg_status stg_train_digest(const struct stg_train_run *r, uint64_t *out)
 {
     const struct stg_train_settings *s = r->s;
-    const double real[] = {s->rate, s->beta1, s->beta2, s->epsilon, s->clip, s->label_smoothing, s->min_gain, s->decay};
+    const double real[] = {s->rate, s->beta1, s->beta2, s->epsilon, s->clip, s->label_smoothing, s->min_gain, s->decay,
+                           s->teacher.weight, s->teacher.temperature};
     const uint64_t whole[] = {(uint64_t)s->schedule,
                               (uint64_t)s->optimizer,
                               s->warm_up,
