@@ -242,6 +242,20 @@ static void test_distils(void **state)
     assert_int_equal(stg_pool_new(&pool, 3), STG_OK);
     assert_true(distance(x, teacher, teacher, pool) < 1e-6);
     stg_pool_free(pool);
+    /* Resumed, with this teacher only, it comes to the same bits. */
+    struct stg_model *resumed = new_model(x), *loaded = NULL;
+    s.checkpoint = x->checkpoint;
+    s.max_updates = 49;
+    assert_int_equal(stg_train(resumed, &x->train, &x->valid, &s, NULL, &with), STG_OK);
+    s.max_updates = 100;
+    s.teacher.model = alone;
+    assert_int_equal(stg_train_resume(&loaded, &x->train, &x->valid, &s, NULL, &with), STG_ERR_MISMATCH);
+    stg_model_free(loaded);
+    s.teacher.model = teacher;
+    assert_int_equal(stg_train_resume(&loaded, &x->train, &x->valid, &s, NULL, &with), STG_OK);
+    same_parameters(loaded, student);
+    stg_model_free(loaded);
+    stg_model_free(resumed);
     s.teacher.temperature = 0;
     assert_int_equal(stg_train(student, &x->train, &x->valid, &s, NULL, &with), STG_ERR_USAGE);
     s.teacher = (struct stg_teacher){.model = teacher, .weight = 1.5, .temperature = 1};

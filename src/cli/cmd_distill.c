@@ -73,8 +73,22 @@ out:
     return status;
 }
 
+/* Before hours of work, as what cannot be opened then cannot be opened afterwards. */
+static enum stg_status open_groups(struct stg_groups groups[2], const struct settings *s, const struct stg_model *teacher,
+                                   const struct stg_cli *cli)
+{
+    STG_RETURN_IF_FAILED(stg_groups_open_one(&groups[0], "known", &s->known, teacher, cli));
+    STG_RETURN_IF_FAILED(stg_groups_open_named(&groups[1], "--novel", &s->novel, teacher, cli));
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t k = 0; k < groups[i].n; k++) {
+            STG_RETURN_IF_FAILED(stg_group_check(&groups[i].groups[k], teacher));
+        }
+    }
+    return STG_OK;
+}
+
 static enum stg_status compare(const struct stg_cli *cli, const struct settings *s, const struct stg_model *teacher,
-                               const struct stg_list *data)
+                               const struct stg_list *data, struct stg_groups groups[2])
 {
     enum stg_status status = STG_OK;
     struct stg_model *student = NULL;
@@ -89,8 +103,8 @@ static enum stg_status compare(const struct stg_cli *cli, const struct settings 
     stg_corpora_corpus(&valid, &corpus);
     const struct stg_comparison c = {
         .loss = &corpus,
-        .known = &s->known,
-        .novel = &s->novel,
+        .known = &groups[0],
+        .novel = &groups[1],
         .side = {{"teacher", cli->operands[0], teacher}, {"student", s->train.out, student}},
     };
     STG_TRY(stg_compare(facts, &c, cli, pool));
@@ -109,15 +123,19 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     enum stg_status status = STG_OK;
     struct stg_train_teacher teacher = {.teacher = {.weight = s->soft, .temperature = s->temperature}, .path = cli->operands[0]};
     struct stg_model *model = NULL;
+    struct stg_groups groups[2] = {0};
     const struct stg_list data = {.items = (const char **)(uintptr_t)(cli->operands + 1), .n = cli->n_operands - 1};
     (void)exit_code;
     STG_TRY(check_usage(s));
     STG_TRY(stg_input_model(&model, cli->operands[0]));
     teacher.teacher.model = model;
     size_student(&s->train);
+    STG_TRY(open_groups(groups, s, model, cli));
     STG_TRY(stg_train_with(cli, &s->train, &teacher, &data));
-    STG_TRY(compare(cli, s, model, &data));
+    STG_TRY(compare(cli, s, model, &data, groups));
 out:
+    stg_groups_fini(&groups[0]);
+    stg_groups_fini(&groups[1]);
     stg_model_free(model);
     return status;
 }

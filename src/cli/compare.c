@@ -1,7 +1,6 @@
 #include "cli/compare.h"
 
 #include "cli/facts.h"
-#include "cli/groups.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -127,21 +126,16 @@ static enum stg_status evaluate(json_t *to, const struct stg_comparison *c, cons
                                 struct stg_pool *pool)
 {
     enum stg_status status = STG_OK;
-    struct stg_groups known = {0}, novel = {0};
     struct stg_evaluation e = {0};
     struct stg_evaluate_settings s;
     stg_evaluate_settings_default(&s);
     s.n_resamples = 10; /* intervals are not shown */
-    STG_TRY(stg_groups_open_one(&known, "known", c->known, m, cli));
-    STG_TRY(stg_groups_open_named(&novel, "--novel", c->novel, m, cli));
-    STG_TRY(stg_groups_score(&known, m, pool, cli));
-    STG_TRY(stg_groups_score(&novel, m, pool, cli));
-    STG_TRY(stg_evaluate(&e, m, known.sets, novel.sets, novel.n, NULL, NULL, 0, &s));
+    STG_TRY(stg_groups_score(c->known, m, pool, cli));
+    STG_TRY(stg_groups_score(c->novel, m, pool, cli));
+    STG_TRY(stg_evaluate(&e, m, c->known->sets, c->novel->sets, c->novel->n, NULL, NULL, 0, &s));
     STG_TRY(put_auroc(to, &e));
 out:
     stg_evaluation_fini(&e);
-    stg_groups_fini(&novel);
-    stg_groups_fini(&known);
     return status;
 }
 

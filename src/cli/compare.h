@@ -2,10 +2,9 @@
 #ifndef STG_CLI_COMPARE_H
 #define STG_CLI_COMPARE_H
 
-#include "cli/options.h"
+#include "cli/groups.h"
 
 #include "base/buffer.h"
-#include "model/model.h"
 
 struct stg_compared {
     const char *role, *path;       /* "teacher"; its file */
@@ -14,8 +13,8 @@ struct stg_compared {
 
 /* What both are measured on; models of one vocabulary. */
 struct stg_comparison {
-    const struct stg_corpus *loss;           /* known data; empty: neither loss nor speed */
-    const struct stg_list *known, *novel;    /* data or traces as `strange eval` takes them; both empty: no AUROC */
+    const struct stg_corpus *loss;    /* known data; empty: neither loss nor speed */
+    struct stg_groups *known, *novel; /* opened for either; both empty: no AUROC */
     struct stg_compared side[2];
 };
 

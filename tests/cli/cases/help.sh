@@ -2,11 +2,11 @@
 
 case_help() {
     status 0 "$strange" help
-    for command in prepare train score eval explain report info doctor help; do
+    for command in prepare train distill score eval explain report info doctor help; do
         grep -q "^  $command " out || no "$command is not in help"
     done
     status 0 "$strange" --help
-    for command in prepare train score eval explain report info doctor help; do
+    for command in prepare train distill score eval explain report info doctor help; do
         "$strange" help $command >a
         "$strange" $command --help >b
         cmp a b
