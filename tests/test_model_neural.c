@@ -273,6 +273,31 @@ static void distributions_are_those_of_the_stream(void **state)
     stg_model_free(m);
 }
 
+/* Taught by itself, a model has nothing to learn: the distributions stand beside the tokens that they are of, after a context too. */
+static void a_model_agrees_with_itself(void **state)
+{
+    struct data *d = *state;
+    const struct stg_walk walk = walk_of(d);
+    for (size_t k = 0; k < N_KINDS; k++) {
+        struct stg_model *m = fitted(d, k, 1);
+        struct stg_model_run *run = NULL;
+        struct stg_model_loss loss[2];
+        float *log_p = NULL;
+        must(stg_mem_zeroed(&log_p, SCORED * stg_symbols_count(m->symbols), sizeof *log_p));
+        must(m->ops->run_new(m, &run));
+        must(stg_model_distributions(m, run, &walk, 1, &log_p));
+        const struct stg_model_soft soft = {.log_p = &log_p, .weight = 0.25, .temperature = 3};
+        must(m->ops->gradient->pass(m, &walk, 1, 0, &soft, 0, false, NULL, &loss[0]));
+        must(m->ops->gradient->pass(m, &walk, 1, 0, NULL, 0, false, NULL, &loss[1]));
+        assert_true(fabs(loss[0].objective - 0.75 * loss[1].objective) < 1e-3); /* the events have the rest */
+        assert_true(fabs(loss[0].loss - loss[1].loss) < 1e-5 * loss[1].loss);
+        assert_int_equal(loss[0].n_tokens, SCORED);
+        m->ops->run_free(run);
+        stg_mem_free(log_p);
+        stg_model_free(m);
+    }
+}
+
 /* A model that is given symbols predicts those, whatever the data it is fitted on. */
 static void given_symbols_are_kept(void **state)
 {
@@ -390,6 +415,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(streams_and_batches_agree),
         cmocka_unit_test(distributions_are_those_of_the_stream),
+        cmocka_unit_test(a_model_agrees_with_itself),
         cmocka_unit_test(given_symbols_are_kept),
         cmocka_unit_test(an_ensemble_is_the_mean_of_its_members),
         cmocka_unit_test(the_future_changes_nothing_before_it),
