@@ -13,7 +13,8 @@ static size_t likeliest(const float *row, size_t n)
 }
 
 /* Logits in, their gradients out; unscored rows get a zero gradient. */
-static void losses(const struct stg_net_pass *pass, float *logits, const struct stg_net_goal *goals, size_t n, size_t V, struct stg_net_loss *sum)
+static void losses(const struct stg_net_pass *pass, float *logits, const struct stg_net_goal *goals, size_t n, size_t V,
+                   struct stg_net_loss *sum)
 {
     const struct stg_kernels *k = stg_kernels();
     for (size_t i = 0; i < n; i++) {
