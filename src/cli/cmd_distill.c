@@ -146,7 +146,7 @@ static void defaults(void *context)
     stg_train_options_default(&s->train);
     s->train.model = "lstm";
     s->soft = 0.9;
-    s->temperature = 2;
+    s->temperature = 1;
 }
 
 static const struct stg_option options[] = {
@@ -177,7 +177,7 @@ static const struct stg_option options[] = {
      .offset = offsetof(struct settings, temperature),
      .min = 0.01,
      .max = 100,
-     .fallback = "2",
+     .fallback = "1",
      .help = "at which both distributions are compared: the higher, the more unlikely symbols count"},
     STG_TRAIN_OPTIONS_DATA,
     STG_OPTION_KNOWN(struct settings, "held-out data or traces of the known behaviour, for the table"),
