@@ -148,6 +148,15 @@ static void run_cross_entropy(struct work *w)
     }
 }
 
+static void run_soft_cross_entropy(struct work *w)
+{
+    float loss;
+    float objective;
+    for (size_t t = 0; t < T; t++) {
+        w->k->soft_cross_entropy(w->d + t * 95, &loss, &objective, w->a + t * 95, 95, t % 95, 0.1f, 0.9f, 2.0f, 1.0f);
+    }
+}
+
 static void run_gates_forward(struct work *w)
 {
     w->k->gates_forward(w->b, w->c, w->d, w->a, w->a, w->B, w->N);
@@ -224,6 +233,7 @@ static const struct kernel kernels[] = {
     {"gelu_backward 1100x672", run_gelu_backward, 0, 48.0 * T * D, {0}, 0, 0, 0},
     {"dropout 1100x168", run_dropout, 0, 8.0 * T * D, {0}, 0, 0, 0},
     {"cross_entropy 1100x95", run_cross_entropy, 0, 8.0 * T * 95, {0}, 0, 0, 0},
+    {"soft_cross_entropy 1100x95", run_soft_cross_entropy, 0, 12.0 * T * 95, {0}, 0, 0, 0},
     {"gates_forward 8x256", run_gates_forward, 0, 48.0 * 8 * 256, {0}, 8, 0, 256},
     {"gates_backward 8x256", run_gates_backward, 0, 56.0 * 8 * 256, {0}, 8, 0, 256},
     {"rows_product 1x256x1024", run_rows_product, 2.0 * 256 * 1024, 4.0 * 256 * 1024, {0}, 1, 256, 1024},

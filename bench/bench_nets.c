@@ -69,7 +69,8 @@ static enum stg_status fill(struct bench *b)
         b->targets[i] = (uint32_t)stg_rng_below(&rng, CALLS);
     }
     for (size_t s = 0, at = 0; s < b->n; s++, at += b->length) {
-        b->sequences[s] = (struct stg_net_sequence){b->length, b->ids + at * TABLES, b->scalars + at * WAVES, b->targets + at};
+        b->sequences[s] = (struct stg_net_sequence){
+            .n = b->length, .ids = b->ids + at * TABLES, .scalars = b->scalars + at * WAVES, .target = b->targets + at};
         b->to[s] = b->surprisal + at;
     }
     return STG_OK;

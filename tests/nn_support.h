@@ -65,8 +65,10 @@ static inline void batch_make(struct batch *b, const struct stg_net_shape *shape
         b->targets[i] = i % 5 == 4 ? STG_NET_UNSCORED : (uint32_t)stg_rng_below(&rng, shape->outputs);
     }
     for (size_t s = 0, at = 0; s < SEQUENCES; at += lengths[s++]) {
-        b->sequences[s] = (struct stg_net_sequence){lengths[s], b->ids + at * shape->n_tables, b->scalars + at * shape->n_waves,
-                                                     b->targets + at};
+        b->sequences[s] = (struct stg_net_sequence){.n = lengths[s],
+                                                    .ids = b->ids + at * shape->n_tables,
+                                                    .scalars = b->scalars + at * shape->n_waves,
+                                                    .target = b->targets + at};
     }
 }
 
@@ -102,14 +104,13 @@ static inline double objective(struct stg_net *m, const struct batch *b, double 
 }
 
 /* Every parameter of the net, by central differences of the given step. */
-static inline void check_gradients(const struct stg_net_ops *ops, const struct stg_net_shape *shape, double smoothing, float step)
+static inline void check_gradients_of(const struct batch *b, const struct stg_net_ops *ops, const struct stg_net_shape *shape,
+                                      double smoothing, float step)
 {
-    struct batch b;
-    batch_make(&b, shape, (const size_t[]){7, 1, 9, 7});
     struct stg_net *m = model_make(ops, shape, true);
     struct stg_params *p = stg_net_params(m);
     float *gradient = NULL;
-    objective(m, &b, smoothing);
+    objective(m, b, smoothing);
     must(stg_mem_dup(&gradient, p->gradient, p->size * sizeof *gradient));
     for (size_t i = 0; i < p->n; i++) {
         const struct stg_param *e = &p->table[i];
@@ -118,10 +119,10 @@ static inline void check_gradients(const struct stg_net_ops *ops, const struct s
             const float old = *v;
             *v = old + step;
             const double step_up = (double)(*v - old);
-            const double up = objective(m, &b, smoothing);
+            const double up = objective(m, b, smoothing);
             *v = old - step;
             const double step_down = (double)(old - *v);
-            const double down = objective(m, &b, smoothing);
+            const double down = objective(m, b, smoothing);
             *v = old;
             const double numeric = (up - down) / (step_up + step_down);
             assert_near((double)gradient[e->offset + j], numeric, 1e-4 + 1e-2 * fabs(numeric), e->name, j);
@@ -129,6 +130,32 @@ static inline void check_gradients(const struct stg_net_ops *ops, const struct s
     }
     stg_mem_free(gradient);
     stg_net_free(m);
+}
+
+static inline void check_gradients(const struct stg_net_ops *ops, const struct stg_net_shape *shape, double smoothing, float step)
+{
+    struct batch b;
+    batch_make(&b, shape, (const size_t[]){7, 1, 9, 7});
+    check_gradients_of(&b, ops, shape, smoothing, step);
+    batch_free(&b);
+}
+
+/* The same with a teacher for three of four sequences; of one of them only from its third row on. */
+static inline void check_soft_gradients(const struct stg_net_ops *ops, const struct stg_net_shape *shape, float step)
+{
+    float log_p[3][9 * OUTPUTS];
+    struct stg_rng rng;
+    struct batch b;
+    stg_rng_seed(&rng, 8);
+    batch_make(&b, shape, (const size_t[]){7, 1, 9, 7});
+    for (size_t s = 0; s < 3; s++) {
+        for (size_t i = 0; i < 9 * OUTPUTS; i++) {
+            log_p[s][i] = -3 * (float)stg_rng_unit(&rng);
+        }
+        b.sequences[s].soft = (struct stg_net_soft){.log_p = log_p[s], .first = s == 2 ? 2 : 0, .weight = 0.7f, .temperature = 2};
+    }
+    b.targets[8] = b.targets[9] = STG_NET_UNSCORED; /* the first two of the third sequence */
+    check_gradients_of(&b, ops, shape, 0.1, step);
     batch_free(&b);
 }
 
@@ -223,6 +250,29 @@ static inline double step_together(const struct stg_net *m, struct stg_net_work 
     return sum;
 }
 
+/* The distributions of a batch are those behind its surprisals, and are distributions; rows of unscored targets have them too. */
+static inline void check_distributions(const struct stg_net *m, struct stg_net_work *work, const struct batch *b, float *const *surprisal)
+{
+    float *to[SEQUENCES];
+    for (size_t s = 0; s < SEQUENCES; s++) {
+        must(stg_mem_zeroed(&to[s], b->sequences[s].n * OUTPUTS, sizeof(float)));
+    }
+    must(stg_net_distributions(m, work, b->sequences, SEQUENCES, to));
+    for (size_t s = 0; s < SEQUENCES; s++) {
+        for (size_t t = 0; t < b->sequences[s].n; t++) {
+            const float *log_p = to[s] + t * OUTPUTS;
+            const uint32_t target = b->sequences[s].target[t];
+            double sum = 0;
+            for (size_t v = 0; v < OUTPUTS; v++) {
+                sum += exp((double)log_p[v]);
+            }
+            assert_near(sum, 1, 1e-5, "sum of row", t);
+            assert_true(target == STG_NET_UNSCORED || surprisal[s][t] == -log_p[target]);
+        }
+        stg_mem_free(to[s]);
+    }
+}
+
 /* Batch scores, the loss of a pass and a stream fed row by row are the same surprisals; a reset stream begins anew. */
 static inline void check_streams(const struct stg_net_ops *ops, const struct stg_net_shape *shape, size_t longest)
 {
@@ -240,6 +290,7 @@ static inline void check_streams(const struct stg_net_ops *ops, const struct stg
     }
     score(m, &b, to);
     must(stg_net_work_new(m, &work));
+    check_distributions(m, work, &b, to);
     for (size_t t = 0; t < longest / 4; t++) {
         step_together(m, work, stream, &b, t, to);
     }
@@ -422,7 +473,8 @@ static inline struct stg_net *fixture_model(const char *fixture, const struct st
         targets[i] = read[i] < 0 ? STG_NET_UNSCORED : (uint32_t)read[i];
     }
     for (size_t s = 0, at = 0; s < 3; at += lengths[s++]) {
-        sequences[s] = (struct stg_net_sequence){lengths[s], ids + at * FIELDS, scalars + at, targets + at};
+        sequences[s] = (struct stg_net_sequence){
+            .n = lengths[s], .ids = ids + at * FIELDS, .scalars = scalars + at, .target = targets + at};
     }
     return m;
 }

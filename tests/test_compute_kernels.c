@@ -176,6 +176,49 @@ static void check_loss(const struct stg_kernels *plain, const struct stg_kernels
     same(k, "log_softmax", 1, V, 1e-5, 1e-5);
 }
 
+/* ln p of a teacher, as small as they get. */
+static void fill_soft(float *to, size_t V)
+{
+    fill_normal(&rng, to, V, 3);
+    for (size_t v = 0; v < V; v++) {
+        to[v] = -fabsf(to[v]);
+    }
+    to[V - 1] = -100.0f;
+}
+
+static void check_soft_loss(const struct stg_kernels *plain, const struct stg_kernels *k, size_t V, double scale, float weight,
+                            float temperature)
+{
+    float loss[2];
+    float objective[2];
+    const size_t target = (size_t)stg_rng_below(&rng, V);
+    fill_normal(&rng, a, V, scale);
+    fill_soft(b, V);
+    both(0, a, V);
+    plain->soft_cross_entropy(x[0], &loss[0], &objective[0], b, V, target, 0.1f, weight, temperature, 0.25f);
+    k->soft_cross_entropy(y[0], &loss[1], &objective[1], b, V, target, 0.1f, weight, temperature, 0.25f);
+    same(k, "soft_cross_entropy: gradient", 0, V, 1e-4, 1e-6 * (double)fmaxf(temperature, 1));
+    assert_true(fabsf(loss[0] - loss[1]) <= 1e-5f * fabsf(loss[0]) + 1e-5f);
+    assert_true(fabsf(objective[0] - objective[1]) <= 1e-5f * fabsf(objective[0]) + 1e-5f * fmaxf(1, temperature * temperature));
+    /* Without weight it is the other kernel. */
+    both(0, a, V);
+    k->cross_entropy(y[0], &loss[0], &objective[0], V, target, 0.1f, 0.25f);
+    k->soft_cross_entropy(x[0], &loss[1], &objective[1], b, V, target, 0.1f, 0.0f, temperature, 0.25f);
+    same(k, "soft_cross_entropy: without weight", 0, V, 1e-4, 1e-6);
+    assert_true(fabsf(objective[0] - objective[1]) <= 1e-5f * fabsf(objective[0]) + 1e-5f);
+    /* Nothing is to be learned from a teacher of the same mind, whatever its normalisation. */
+    for (size_t v = 0; v < V && scale <= 30; v++) {
+        x[0][v] = a[v] + 3;
+    }
+    if (scale <= 30) {
+        k->soft_cross_entropy(x[0], &loss[0], &objective[0], a, V, target, 0.1f, 1.0f, temperature, 1.0f);
+        assert_true(fabsf(objective[0]) <= 1e-5f * fmaxf(1, temperature * temperature));
+        for (size_t v = 0; v < V; v++) {
+            assert_true(fabsf(x[0][v]) <= 1e-6f * fmaxf(1, temperature));
+        }
+    }
+}
+
 static void check_losses(const struct stg_kernels *plain, const struct stg_kernels *k)
 {
     static const size_t widths[] = {2, 3, 7, 8, 11, 15, 16, 17, 31, 33, 95, 397};
@@ -184,6 +227,9 @@ static void check_losses(const struct stg_kernels *plain, const struct stg_kerne
         for (size_t s = 0; s < sizeof scales / sizeof scales[0]; s++) {
             check_loss(plain, k, widths[i], scales[s], 0.0f);
             check_loss(plain, k, widths[i], scales[s], 0.1f);
+            check_soft_loss(plain, k, widths[i], scales[s], 0.9f, 2.0f);
+            check_soft_loss(plain, k, widths[i], scales[s], 0.5f, 1.0f);
+            check_soft_loss(plain, k, widths[i], scales[s], 1.0f, 8.0f);
         }
     }
 }
@@ -192,6 +238,29 @@ static void losses(void **state)
 {
     (void)state;
     each_variant(check_losses);
+}
+
+/* The definition itself, in double, by central differences of the objective. */
+static void soft_targets_have_their_gradient(void **state)
+{
+    enum { V = 7, TARGET = 2 };
+    const struct stg_kernels *plain = stg_kernels_all()[0];
+    (void)state;
+    fill_normal(&rng, a, V, 1);
+    fill_soft(b, V);
+    for (size_t v = 0; v < V; v++) {
+        float loss;
+        float objective[2];
+        memcpy(c, a, V * sizeof(float));
+        plain->soft_cross_entropy(c, &loss, &objective[0], b, V, TARGET, 0.1f, 0.7f, 3.0f, 1.0f);
+        const float gradient = c[v];
+        for (size_t i = 0; i < 2; i++) {
+            memcpy(d, a, V * sizeof(float));
+            d[v] += i == 0 ? 0.03125f : -0.03125f;
+            plain->soft_cross_entropy(d, &loss, &objective[i], b, V, TARGET, 0.1f, 0.7f, 3.0f, 1.0f);
+        }
+        assert_true(fabsf((objective[0] - objective[1]) / 0.0625f - gradient) <= 1e-3f);
+    }
 }
 
 static void check_one_output_takes_all(const struct stg_kernels *plain, const struct stg_kernels *k)
@@ -315,6 +384,7 @@ int main(void)
         cmocka_unit_test(products),
         cmocka_unit_test(gates),
         cmocka_unit_test(losses),
+        cmocka_unit_test(soft_targets_have_their_gradient),
         cmocka_unit_test(one_output_takes_all),
         cmocka_unit_test(dropout_masks_are_identical),
         cmocka_unit_test(sums),

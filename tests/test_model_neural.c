@@ -213,6 +213,112 @@ static void streams_and_batches_agree(void **state)
     }
 }
 
+/* The same model, asked for its distributions in batch and step by step. */
+static void check_distributions(struct stg_model *m, const struct data *d)
+{
+    enum { LEAST_SYMBOLS = STG_TOKEN_SPECIALS + CALLS };
+    const struct stg_walk walk = walk_of(d);
+    const struct stg_model_ops *ops = m->ops;
+    struct stg_model_ops plain = *ops;
+    struct stg_model_run *run = NULL;
+    const size_t V = stg_symbols_count(m->symbols);
+    float *log_p[2] = {NULL, NULL};
+    float surprisal[SCORED];
+    assert_true(V >= LEAST_SYMBOLS);
+    plain.distributions = NULL;
+    must(ops->run_new(m, &run));
+    for (size_t i = 0; i < 2; i++) {
+        must(stg_mem_zeroed(&log_p[i], SCORED * V, sizeof(float)));
+        m->ops = i == 0 ? ops : &plain;
+        must(stg_model_distributions(m, run, &walk, 1, &log_p[i]));
+    }
+    m->ops = ops;
+    for (size_t i = 0; i < SCORED * V; i++) {
+        if (fabs((double)(log_p[0][i] - log_p[1][i])) > 1e-4) {
+            fail_msg("%s: symbol %zu of token %zu: %g in batch, %g step by step", ops->kind, i % V, i / V, (double)log_p[0][i],
+                     (double)log_p[1][i]);
+        }
+    }
+    score(m, d, surprisal);
+    for (size_t t = 0; t < SCORED; t++) {
+        const size_t i = CONTEXT + t;
+        const uint32_t symbol = i == LENGTH ? STG_TOKEN_END : stg_symbols_find(m->symbols, d->call[i], d->phase[i], d->ret[i]);
+        assert_true(fabs((double)(surprisal[t] + log_p[0][t * V + symbol])) < 1e-5);
+    }
+    ops->run_free(run);
+    stg_mem_free(log_p[0]);
+    stg_mem_free(log_p[1]);
+}
+
+static void distributions_are_those_of_the_stream(void **state)
+{
+    struct data *d = *state;
+    const struct stg_corpus corpus = {1, d, get};
+    struct stg_recipe recipe;
+    struct stg_model_settings s;
+    struct stg_model *m = NULL;
+    for (size_t k = 0; k < N_KINDS; k++) {
+        m = fitted(d, k, 1);
+        check_distributions(m, d);
+        stg_model_free(m);
+        m = ensemble_of(d, k);
+        check_distributions(m, d);
+        stg_model_free(m);
+    }
+    stg_recipe_default(&recipe);
+    stg_model_settings_default(&s);
+    must(stg_model_new(&m, &s, &recipe, &d->vocab)); /* an n-gram, which has only the steps */
+    must(m->ops->fit(m, &corpus, NULL, NULL));
+    check_distributions(m, d);
+    stg_model_free(m);
+}
+
+/* Taught by itself, a model has nothing to learn: the distributions stand beside the tokens that they are of, after a context too. */
+static void a_model_agrees_with_itself(void **state)
+{
+    struct data *d = *state;
+    const struct stg_walk walk = walk_of(d);
+    for (size_t k = 0; k < N_KINDS; k++) {
+        struct stg_model *m = fitted(d, k, 1);
+        struct stg_model_run *run = NULL;
+        struct stg_model_loss loss[2];
+        float *log_p = NULL;
+        must(stg_mem_zeroed(&log_p, SCORED * stg_symbols_count(m->symbols), sizeof *log_p));
+        must(m->ops->run_new(m, &run));
+        must(stg_model_distributions(m, run, &walk, 1, &log_p));
+        const struct stg_model_soft soft = {.log_p = &log_p, .weight = 0.25, .temperature = 3};
+        must(m->ops->gradient->pass(m, &walk, 1, 0, &soft, 0, false, NULL, &loss[0]));
+        must(m->ops->gradient->pass(m, &walk, 1, 0, NULL, 0, false, NULL, &loss[1]));
+        assert_true(fabs(loss[0].objective - 0.75 * loss[1].objective) < 1e-3); /* the events have the rest */
+        assert_true(fabs(loss[0].loss - loss[1].loss) < 1e-5 * loss[1].loss);
+        assert_int_equal(loss[0].n_tokens, SCORED);
+        m->ops->run_free(run);
+        stg_mem_free(log_p);
+        stg_model_free(m);
+    }
+}
+
+/* A model that is given symbols predicts those, whatever the data it is fitted on. */
+static void given_symbols_are_kept(void **state)
+{
+    struct data *d = *state;
+    const struct stg_corpus none = {0, d, get};
+    struct stg_model *first = fitted(d, 0, 1);
+    struct stg_model_settings s = settings_of(2);
+    struct stg_model *m = NULL;
+    s.symbols = first->symbols;
+    must(stg_model_new(&m, &s, &first->recipe, &first->vocab));
+    must(m->ops->fit(m, &none, NULL, NULL));
+    assert_int_equal(stg_symbols_count(m->symbols), stg_symbols_count(first->symbols));
+    for (size_t i = 0; i < LENGTH; i++) {
+        const uint32_t id = stg_symbols_find(first->symbols, d->call[i], d->phase[i], d->ret[i]);
+        assert_true(id >= STG_TOKEN_SPECIALS);
+        assert_int_equal(stg_symbols_find(m->symbols, d->call[i], d->phase[i], d->ret[i]), id);
+    }
+    stg_model_free(m);
+    stg_model_free(first);
+}
+
 /* What an ensemble says is the mean of what its members say, and they differ. */
 static void an_ensemble_is_the_mean_of_its_members(void **state)
 {
@@ -308,6 +414,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(streams_and_batches_agree),
+        cmocka_unit_test(distributions_are_those_of_the_stream),
+        cmocka_unit_test(a_model_agrees_with_itself),
+        cmocka_unit_test(given_symbols_are_kept),
         cmocka_unit_test(an_ensemble_is_the_mean_of_its_members),
         cmocka_unit_test(the_future_changes_nothing_before_it),
         cmocka_unit_test(a_saved_model_is_the_same),

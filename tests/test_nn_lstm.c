@@ -18,6 +18,12 @@ static void gradients_with_label_smoothing(void **state)
     check_gradients(&stg_net_lstm, &small, 0.1, 4e-3f);
 }
 
+static void gradients_with_soft_targets(void **state)
+{
+    (void)state;
+    check_soft_gradients(&stg_net_lstm, &small, 4e-3f);
+}
+
 static void gradients_with_dropout(void **state)
 {
     (void)state;
@@ -139,6 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_agree_with_finite_differences),
         cmocka_unit_test(gradients_with_label_smoothing),
+        cmocka_unit_test(gradients_with_soft_targets),
         cmocka_unit_test(gradients_with_dropout),
         cmocka_unit_test(dropout_depends_on_the_seed_alone),
         cmocka_unit_test(threads_do_not_change_the_result),

@@ -38,6 +38,13 @@ static void gradients_agree_with_finite_differences(void **state)
     }
 }
 
+static void gradients_with_soft_targets(void **state)
+{
+    (void)state;
+    check_soft_gradients(&stg_net_transformer, &variants[0].shape, 2e-3f);
+    check_soft_gradients(&stg_net_transformer, &variants[3].shape, 2e-3f);
+}
+
 static void gradients_with_dropout(void **state)
 {
     (void)state;
@@ -191,6 +198,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_agree_with_finite_differences),
+        cmocka_unit_test(gradients_with_soft_targets),
         cmocka_unit_test(gradients_with_dropout),
         cmocka_unit_test(recomputing_changes_nothing),
         cmocka_unit_test(dropout_depends_on_the_seed_alone),

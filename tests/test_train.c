@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "nn/params.h"
 #include "train/batches.h"
+#include "train/lesson.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -191,6 +192,79 @@ static void test_learns(void **state)
     stg_model_free(m);
 }
 
+/* Mean distance between what two models say of the first walks of the validation data, nats per symbol. */
+static double distance(const struct fixture *x, const struct stg_model *a, const struct stg_model *b, struct stg_pool *pool)
+{
+    struct stg_batch_walks walks = {0};
+    struct stg_lesson lessons[2] = {{0}};
+    const uint32_t some[] = {0, 1, 2, 3, 4, 5, 6, 7};
+    double sum = 0;
+    size_t n = 0;
+    const size_t V = stg_symbols_count(a->symbols);
+    assert_int_equal(stg_batch_walks_fill(&walks, &x->valid, some, 8, STG_ORDER_TIME, 0), STG_OK);
+    struct stg_model_soft soft[2];
+    const struct stg_teacher teachers[2] = {{.model = a}, {.model = b}};
+    for (size_t i = 0; i < 2; i++) { /* the second one with threads, if there are any */
+        assert_int_equal(stg_lesson_prepare(&lessons[i], &teachers[i], walks.walks, walks.n, i == 0 ? NULL : pool, &soft[i]), STG_OK);
+    }
+    for (size_t i = 0; i < walks.n; i++) {
+        for (size_t k = 0; k < stg_walk_scored(&walks.walks[i]) * V; k++, n++) {
+            const double p = exp((double)soft[0].log_p[i][k]), q = exp((double)soft[1].log_p[i][k]);
+            sum += fabs(p - q);
+        }
+    }
+    stg_lesson_fini(&lessons[0]);
+    stg_lesson_fini(&lessons[1]);
+    stg_batch_walks_fini(&walks);
+    return sum / (double)n;
+}
+
+/* A student of soft targets says what its teacher says, more than one of the events alone does; its loss is still that of the events. */
+static void test_distils(void **state)
+{
+    struct fixture *x = *state;
+    struct stg_train_settings s = settings_for(x);
+    struct stg_train_result result, with;
+    struct stg_model *teacher = new_model(x), *alone = new_model(x), *student = new_model(x);
+    struct stg_pool *pool = NULL;
+    s.checkpoint = NULL;
+    s.max_updates = 100;
+    s.label_smoothing = 0.4; /* which the teacher has and the one alone has not */
+    assert_int_equal(stg_train(teacher, &x->train, &x->valid, &s, NULL, &result), STG_OK);
+    s.label_smoothing = 0;
+    assert_int_equal(stg_train(alone, &x->train, &x->valid, &s, NULL, &result), STG_OK);
+    s.teacher = (struct stg_teacher){.model = teacher, .weight = 1, .temperature = 2};
+    assert_int_equal(stg_train(student, &x->train, &x->valid, &s, NULL, &with), STG_OK);
+    const double near = distance(x, teacher, student, NULL);
+    const double far = distance(x, teacher, alone, NULL);
+    assert_true(near < far / 3);
+    assert_true(with.valid_loss > result.valid_loss); /* the teacher is less sure than the events allow */
+    assert_int_equal(stg_pool_new(&pool, 3), STG_OK);
+    assert_true(distance(x, teacher, teacher, pool) < 1e-6);
+    stg_pool_free(pool);
+    /* Resumed, with this teacher only, it comes to the same bits. */
+    struct stg_model *resumed = new_model(x), *loaded = NULL;
+    s.checkpoint = x->checkpoint;
+    s.max_updates = 49;
+    assert_int_equal(stg_train(resumed, &x->train, &x->valid, &s, NULL, &with), STG_OK);
+    s.max_updates = 100;
+    s.teacher.model = alone;
+    assert_int_equal(stg_train_resume(&loaded, &x->train, &x->valid, &s, NULL, &with), STG_ERR_MISMATCH);
+    stg_model_free(loaded);
+    s.teacher.model = teacher;
+    assert_int_equal(stg_train_resume(&loaded, &x->train, &x->valid, &s, NULL, &with), STG_OK);
+    same_parameters(loaded, student);
+    stg_model_free(loaded);
+    stg_model_free(resumed);
+    s.teacher.temperature = 0;
+    assert_int_equal(stg_train(student, &x->train, &x->valid, &s, NULL, &with), STG_ERR_USAGE);
+    s.teacher = (struct stg_teacher){.model = teacher, .weight = 1.5, .temperature = 1};
+    assert_int_equal(stg_train(student, &x->train, &x->valid, &s, NULL, &with), STG_ERR_USAGE);
+    stg_model_free(teacher);
+    stg_model_free(alone);
+    stg_model_free(student);
+}
+
 /* The result has the loss that is reported: the best evaluation's parameters, not the last ones. */
 static void test_best_is_kept(void **state)
 {
@@ -211,7 +285,7 @@ static void test_best_is_kept(void **state)
         struct stg_model_loss part;
         const uint32_t one = (uint32_t)i;
         assert_int_equal(stg_batch_walks_fill(&walks, &x->valid, &one, 1, STG_ORDER_TIME, 0), STG_OK);
-        assert_int_equal(m->ops->gradient->pass(m, walks.walks, walks.n, 0, 0, false, NULL, &part), STG_OK);
+        assert_int_equal(m->ops->gradient->pass(m, walks.walks, walks.n, 0, NULL, 0, false, NULL, &part), STG_OK);
         sum.loss += part.loss;
         sum.n_tokens += part.n_tokens;
         stg_batch_walks_fini(&walks);
@@ -481,6 +555,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_batches, setup, teardown),
         cmocka_unit_test_setup_teardown(test_learns, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_distils, setup, teardown),
         cmocka_unit_test_setup_teardown(test_best_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_patience, setup, teardown),
         cmocka_unit_test_setup_teardown(test_budget, setup, teardown),

@@ -24,6 +24,7 @@
 struct job {
     const struct stg_cli *cli;
     const struct stg_train_options *o;
+    const struct stg_train_teacher *teacher; /* NULL: none */
     struct stg_corpora train, valid, calibrate,
         held; /* held: the end of train when neither valid nor calibrate was given */
     struct stg_pool *pool;
@@ -180,6 +181,24 @@ static enum stg_status hold_out(struct job *j)
     return STG_OK;
 }
 
+/* A new model for the data, or for what the teacher can be asked about. */
+static enum stg_status new_model(struct job *j)
+{
+    const struct stg_dataset *first = j->train.sets[0];
+    if (j->teacher == NULL) {
+        return stg_model_new(&j->model, &j->model_settings, stg_dataset_recipe(first), stg_dataset_vocab(first));
+    }
+    const struct stg_model *teacher = j->teacher->teacher.model;
+    STG_RETURN_IF_FAILED(stg_model_check_vocab(teacher, stg_dataset_vocab(first), stg_dataset_path(first)));
+    stg_input_warn_recipe(first, "the teacher", &teacher->recipe);
+    j->model_settings.symbols = teacher->symbols;
+    STG_RETURN_IF_FAILED(stg_model_new(&j->model, &j->model_settings, &teacher->recipe, &teacher->vocab));
+    if (teacher->max_walk > 0 && (j->model->max_walk == 0 || j->model->max_walk > teacher->max_walk)) {
+        j->model->max_walk = teacher->max_walk; /* the teacher knows no longer ones */
+    }
+    return STG_OK;
+}
+
 static enum stg_status name_checkpoint(struct job *j)
 {
     if (j->model->ops->gradient == NULL) {
@@ -269,12 +288,6 @@ static enum stg_status put_sets(json_t *record, const char *key, const struct st
     return STG_OK;
 }
 
-/* JSON has no NaN. */
-static json_t *number(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 static enum stg_status put_result(json_t *record, const struct stg_train_result *r)
 {
     json_t *result = json_object();
@@ -282,11 +295,11 @@ static enum stg_status put_result(json_t *record, const struct stg_train_result 
     STG_RETURN_IF_FAILED(stg_facts_put(result, "stopped", json_string(r->stopped == NULL ? "" : r->stopped)));
     STG_RETURN_IF_FAILED(stg_facts_put(result, "updates", json_integer((json_int_t)r->n_updates)));
     STG_RETURN_IF_FAILED(stg_facts_put(result, "tokens", json_integer((json_int_t)r->n_tokens)));
-    STG_RETURN_IF_FAILED(stg_facts_put(result, "epochs", number(r->epochs)));
-    STG_RETURN_IF_FAILED(stg_facts_put(result, "seconds", number(r->seconds)));
-    STG_RETURN_IF_FAILED(stg_facts_put(result, "train_loss", number(r->train_loss)));
-    STG_RETURN_IF_FAILED(stg_facts_put(result, "valid_loss", number(r->valid_loss)));
-    return stg_facts_put(result, "valid_accuracy", number(r->valid_accuracy));
+    STG_RETURN_IF_FAILED(stg_facts_put(result, "epochs", stg_facts_number(r->epochs)));
+    STG_RETURN_IF_FAILED(stg_facts_put(result, "seconds", stg_facts_number(r->seconds)));
+    STG_RETURN_IF_FAILED(stg_facts_put(result, "train_loss", stg_facts_number(r->train_loss)));
+    STG_RETURN_IF_FAILED(stg_facts_put(result, "valid_loss", stg_facts_number(r->valid_loss)));
+    return stg_facts_put(result, "valid_accuracy", stg_facts_number(r->valid_accuracy));
 }
 
 static enum stg_status put_thresholds(json_t *record, const struct stg_model *m)
@@ -296,7 +309,7 @@ static enum stg_status put_thresholds(json_t *record, const struct stg_model *m)
     STG_RETURN_IF_FAILED(stg_facts_put(record, "thresholds", thresholds));
     for (unsigned a = 0; a < STG_AGGREGATES && stg_calibrated(m); a++) {
         STG_RETURN_IF_FAILED(stg_facts_put(thresholds, stg_aggregate_name((enum stg_aggregate)a),
-                                           number(stg_threshold(m, (enum stg_aggregate)a, RECORD_ALPHA))));
+                                           stg_facts_number(stg_threshold(m, (enum stg_aggregate)a, RECORD_ALPHA))));
     }
     return STG_OK;
 }
@@ -322,8 +335,7 @@ static enum stg_status fit_member(struct job *j, size_t i, const char *path)
     }
     const bool resume = j->o->resume && access(j->checkpoint, F_OK) == 0;
     if (!resume) {
-        STG_RETURN_IF_FAILED(stg_model_new(&j->model, &j->model_settings, stg_dataset_recipe(j->train.sets[0]),
-                                           stg_dataset_vocab(j->train.sets[0])));
+        STG_RETURN_IF_FAILED(new_model(j));
     }
     stg_log(STG_LOG_INFO, "member %zu of %u", i + 1, j->o->ensemble);
     STG_RETURN_IF_FAILED(fit(j, resume));
@@ -412,6 +424,11 @@ static enum stg_status write_record(struct job *j)
                                   : j->valid.n > 0   ? &j->valid
                                                      : &j->held));
     STG_RETURN_IF_FAILED(put_result(m->record, &j->result));
+    if (j->teacher != NULL) {
+        STG_RETURN_IF_FAILED(stg_facts_put(m->record, "teacher", stg_facts_string(j->teacher->path)));
+        STG_RETURN_IF_FAILED(stg_facts_put(m->record, "soft", json_real(j->teacher->teacher.weight)));
+        STG_RETURN_IF_FAILED(stg_facts_put(m->record, "temperature", json_real(j->teacher->teacher.temperature)));
+    }
     if (j->member_results != NULL) {
         STG_RETURN_IF_FAILED(stg_facts_put(m->record, "members", json_incref(j->member_results)));
     }
@@ -459,10 +476,12 @@ static enum stg_status run_job(struct job *j, const struct stg_list *paths)
     const bool ensemble = j->o->ensemble > 1;
     STG_RETURN_IF_FAILED(model_settings(&j->model_settings, j->o));
     train_settings(&j->settings, j->o);
+    if (j->teacher != NULL) {
+        j->settings.teacher = j->teacher->teacher;
+    }
     STG_RETURN_IF_FAILED(check_output(j->o->out));
     STG_RETURN_IF_FAILED(open_data(j, paths));
-    STG_RETURN_IF_FAILED(
-        stg_model_new(&j->model, &j->model_settings, stg_dataset_recipe(j->train.sets[0]), stg_dataset_vocab(j->train.sets[0])));
+    STG_RETURN_IF_FAILED(new_model(j));
     if (ensemble && j->model->ops->gradient == NULL) {
         return stg_fail(STG_ERR_USAGE, "--ensemble: %s has nothing random to train several of: leave it out", j->o->model);
     }
@@ -484,18 +503,17 @@ static enum stg_status run_job(struct job *j, const struct stg_list *paths)
         STG_RETURN_IF_FAILED(remove_members(j));
     }
     say_result(j);
-    return j->o->json ? print_record(j) : STG_OK;
+    return j->o->json && j->teacher == NULL ? print_record(j) : STG_OK;
 }
 
-enum stg_status stg_train_run(struct stg_cli *cli, void *options, int *exit_code)
+enum stg_status stg_train_with(struct stg_cli *cli, const struct stg_train_options *o, const struct stg_train_teacher *teacher,
+                               const struct stg_list *paths)
 {
-    struct job j = {.cli = cli, .o = options};
-    const struct stg_list paths = {.items = (const char **)(uintptr_t)cli->operands, .n = cli->n_operands};
-    (void)exit_code;
+    struct job j = {.cli = cli, .o = o, .teacher = teacher};
     if (j.o->out == NULL) {
         return stg_fail(STG_ERR_USAGE, "-o MODEL is missing: say where to write the model");
     }
-    const enum stg_status status = run_job(&j, &paths);
+    const enum stg_status status = run_job(&j, paths);
     for (size_t i = 0; j.members != NULL && i < j.o->ensemble; i++) {
         stg_model_free(j.members[i]);
     }
@@ -509,4 +527,11 @@ enum stg_status stg_train_run(struct stg_cli *cli, void *options, int *exit_code
     stg_corpora_fini(&j.valid);
     stg_corpora_fini(&j.train);
     return status;
+}
+
+enum stg_status stg_train_run(struct stg_cli *cli, void *options, int *exit_code)
+{
+    const struct stg_list paths = {.items = (const char **)(uintptr_t)cli->operands, .n = cli->n_operands};
+    (void)exit_code;
+    return stg_train_with(cli, options, NULL, &paths);
 }

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "report/writer.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,11 @@ json_t *stg_facts_string(const char *text)
     whole = status == STG_OK ? json_string(b.data == NULL ? "" : b.data) : NULL;
     stg_buffer_fini(&b);
     return whole;
+}
+
+json_t *stg_facts_number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
 }
 
 enum stg_status stg_facts_json(struct stg_buffer *out, const json_t *facts)

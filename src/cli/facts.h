@@ -16,6 +16,8 @@ enum stg_status stg_facts_json(struct stg_buffer *out, const json_t *facts) STG_
 enum stg_status stg_facts_put(json_t *facts, const char *key, json_t *value) STG_MUST_USE;
 /* A text that may not be UTF-8 (a file name, a thread's name): what is not is replaced by U+FFFD. */
 json_t *stg_facts_string(const char *text);
+/* null for what is no finite number: JSON has none. */
+json_t *stg_facts_number(double value);
 
 /* The k highest of counts (n, by id in names) as an array of {"name", "count"}; NULL when memory is out. */
 json_t *stg_facts_top(const uint64_t *counts, size_t n, size_t k, const struct stg_strings *names);

@@ -77,12 +77,15 @@ enum stg_status stg_groups_open_named(struct stg_groups *out, const char *option
 enum stg_status stg_groups_score(struct stg_groups *g, const struct stg_model *m, struct stg_pool *pool,
                                  const struct stg_cli *cli)
 {
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&g->sets, g->n, sizeof *g->sets));
+    if (g->sets == NULL) {
+        STG_RETURN_IF_FAILED(stg_mem_zeroed(&g->sets, g->n, sizeof *g->sets));
+    }
     for (size_t i = 0; i < g->n; i++) {
         struct stg_group *group = &g->groups[i];
         struct stg_progress progress;
         struct stg_progress *p = stg_cli_progress(cli, &progress, group->name, "sequences", group->n);
-        enum stg_status status = stg_mem_zeroed(&group->scores, group->n, sizeof *group->scores);
+        enum stg_status status =
+            group->scores != NULL ? STG_OK : stg_mem_zeroed(&group->scores, group->n, sizeof *group->scores);
         for (size_t k = 0; status == STG_OK && k < group->n_inputs; k++) {
             status = stg_score_corpus(m, &group->inputs[k].corpus, pool, p, group->scores + group->offset[k]);
             if (status != STG_OK) {

@@ -80,6 +80,15 @@ enum stg_status stg_corpora_hold_out(struct stg_corpora *held, struct stg_corpor
     return STG_OK;
 }
 
+void stg_corpora_restrict(struct stg_corpora *c, size_t i, size_t first, size_t n)
+{
+    const size_t all = c->whole[i].n;
+    first = first < all ? first : all;
+    c->slices[i].first = first;
+    c->slices[i].n = n < all - first ? n : all - first;
+    lay_out(c);
+}
+
 static void get(void *context, size_t i, struct stg_seq *out)
 {
     const struct stg_corpora *c = context;

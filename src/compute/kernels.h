@@ -99,6 +99,11 @@ struct stg_kernels {
     /* Softmax and cross-entropy with label smoothing e: loss = −ln p[target]; objective = (1 − e) loss − e/V Σ ln p.
      * row (V) holds logits and receives scale × d objective / d logits. */
     void (*cross_entropy)(float *row, float *loss, float *objective, size_t V, size_t target, float smoothing, float scale);
+    /* Distillation (Hinton, Vinyals, Dean 2015): as cross_entropy, but with a teacher's ln p in soft (V), each finite, the objective is
+     * (1 − weight)·objective + weight·T²·KL(softmax(soft / T) ‖ softmax(row / T)), T the temperature: T² keeps the size of its gradient
+     * the same at any temperature. soft needs no normalisation. loss is that of the target alone. */
+    void (*soft_cross_entropy)(float *row, float *loss, float *objective, const float *soft, size_t V, size_t target, float smoothing,
+                               float weight, float temperature, float scale);
     /* row (V): logits in, ln p out. */
     void (*log_softmax)(float *row, size_t V);
 

@@ -263,6 +263,65 @@ static void cross_entropy(float *row, float *loss, float *objective, size_t V, s
     row[target] -= scale * (1.0f - smoothing);
 }
 
+/* What both loops of soft_cross_entropy() need of a row and its teacher's, at a temperature of 1 / cold. */
+struct soft_sums {
+    float max, soft_max; /* logits, teacher's ln p */
+    float logits;        /* Σ */
+    float hard;          /* Σ e^(row − max) */
+    float student;       /* Σ e^((row − max) / T) */
+    float teacher;       /* Σ e^((soft − soft_max) / T) */
+    float cross;         /* Σ of teacher's terms × the difference of both exponents */
+};
+
+static struct soft_sums sum_soft(const float *restrict row, const float *restrict soft, size_t V, float cold)
+{
+    float max = row[0];
+    float soft_max = soft[0];
+    for (size_t v = 0; v < V; v++) {
+        max = fmaxf(max, row[v]);
+        soft_max = fmaxf(soft_max, soft[v]);
+    }
+    float logits = 0.0f;
+    float hard = 0.0f;
+    float student = 0.0f;
+    float teacher = 0.0f;
+    float cross = 0.0f;
+    for (size_t v = 0; v < V; v++) {
+        const float x = row[v] - max;
+        const float y = soft[v] - soft_max;
+        const float e = exp_fast(y * cold);
+        logits += row[v];
+        hard += exp_fast(x);
+        student += exp_fast(x * cold);
+        teacher += e;
+        cross += e * (y - x) * cold;
+    }
+    return (struct soft_sums){max, soft_max, logits, hard, student, teacher, cross};
+}
+
+static void soft_cross_entropy(float *restrict row, float *restrict loss, float *restrict objective, const float *restrict soft, size_t V,
+                               size_t target, float smoothing, float weight, float temperature, float scale)
+{
+    const float cold = 1.0f / temperature;
+    const struct soft_sums s = sum_soft(row, soft, V, cold);
+    const float log_z = s.max + logf(s.hard);
+    *loss = log_z - row[target];
+    const float divergence = s.cross / s.teacher - logf(s.teacher) + logf(s.student);
+    *objective = (1.0f - weight) * ((1.0f - smoothing) * *loss + smoothing * (log_z - s.logits / (float)V)) +
+                 weight * temperature * temperature * divergence;
+    const float hard = scale * (1.0f - weight) / s.hard;
+    const float student = scale * weight * temperature / s.student;
+    const float teacher = scale * weight * temperature / s.teacher;
+    const float even = scale * (1.0f - weight) * smoothing / (float)V;
+    const float max = s.max;
+    const float soft_max = s.soft_max;
+    for (size_t v = 0; v < V; v++) {
+        const float x = row[v] - max;
+        row[v] = exp_fast(x) * hard - even + exp_fast(x * cold) * student - exp_fast((soft[v] - soft_max) * cold) * teacher;
+    }
+    row[target] -= scale * (1.0f - weight) * (1.0f - smoothing);
+}
+
 static void log_softmax(float *row, size_t V)
 {
     float max = row[0];
@@ -366,6 +425,7 @@ const struct stg_kernels VARIANT = {
     .relu_backward = relu_backward,
     .add_rows = add_rows,
     .cross_entropy = cross_entropy,
+    .soft_cross_entropy = soft_cross_entropy,
     .log_softmax = log_softmax,
     .dropout = dropout,
     .add = add,

@@ -111,6 +111,43 @@ static void cross_entropy(float *row, float *loss, float *objective, size_t V, s
     }
 }
 
+static float log_sum_exp_at(const float *row, size_t V, float temperature)
+{
+    float max = row[0];
+    for (size_t v = 1; v < V; v++) {
+        max = fmaxf(max, row[v]);
+    }
+    float sum = 0.0f;
+    for (size_t v = 0; v < V; v++) {
+        sum += expf((row[v] - max) / temperature);
+    }
+    return max / temperature + logf(sum);
+}
+
+static void soft_cross_entropy(float *row, float *loss, float *objective, const float *soft, size_t V, size_t target, float smoothing,
+                               float weight, float temperature, float scale)
+{
+    const float T = temperature;
+    const float log_z = log_sum_exp(row, V);
+    const float log_student = log_sum_exp_at(row, V, T);
+    const float log_teacher = log_sum_exp_at(soft, V, T);
+    float mean = 0.0f;
+    float divergence = 0.0f;
+    for (size_t v = 0; v < V; v++) {
+        const float student = row[v] / T - log_student;
+        const float teacher = soft[v] / T - log_teacher;
+        mean += (log_z - row[v]) / (float)V;
+        divergence += expf(teacher) * (teacher - student);
+    }
+    *loss = log_z - row[target];
+    *objective = (1.0f - weight) * ((1.0f - smoothing) * *loss + smoothing * mean) + weight * T * T * divergence;
+    for (size_t v = 0; v < V; v++) {
+        const float hard = expf(row[v] - log_z) - smoothing / (float)V - (v == target ? 1.0f - smoothing : 0.0f);
+        const float to_teacher = expf(row[v] / T - log_student) - expf(soft[v] / T - log_teacher);
+        row[v] = scale * ((1.0f - weight) * hard + weight * T * to_teacher);
+    }
+}
+
 static void log_softmax(float *row, size_t V)
 {
     const float log_z = log_sum_exp(row, V);
@@ -193,6 +230,7 @@ const struct stg_kernels stg_kernels_plain = {
     .relu_backward = stg_plain_relu_backward,
     .add_rows = stg_plain_add_rows,
     .cross_entropy = cross_entropy,
+    .soft_cross_entropy = soft_cross_entropy,
     .log_softmax = log_softmax,
     .dropout = dropout,
     .add = add,

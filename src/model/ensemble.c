@@ -255,6 +255,29 @@ static enum stg_status predict(const struct stg_model *m, struct stg_model_run *
     return STG_OK;
 }
 
+static enum stg_status distributions(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks, size_t n,
+                                     float *const *log_p)
+{
+    const struct ensemble *e = ensemble_of(m);
+    const size_t V = stg_symbols_count(m->symbols);
+    size_t rows = 0;
+    for (size_t i = 0; i < n; i++) {
+        rows += stg_walk_scored(&walks[i]);
+    }
+    STG_RETURN_IF_FAILED(stg_mem_grow(&r->other, &r->cap_other, rows * V + 1, sizeof *r->other));
+    STG_RETURN_IF_FAILED(stg_mem_grow(&r->to, &r->cap_to, n, sizeof *r->to));
+    for (size_t i = 0, at = 0; i < n; at += stg_walk_scored(&walks[i++]) * V) {
+        r->to[i] = r->other + at;
+    }
+    for (size_t k = 0; k < e->n; k++) {
+        STG_RETURN_IF_FAILED(stg_model_distributions(e->member[k], r->member[k], walks, n, r->to));
+        for (size_t i = 0; i < n; i++) {
+            add_member(log_p[i], r->to[i], stg_walk_scored(&walks[i]) * V, k, e->n);
+        }
+    }
+    return STG_OK;
+}
+
 static void member_prefix(char prefix[32], size_t i)
 {
     snprintf(prefix, 32, "member.%zu.", i);
@@ -345,6 +368,7 @@ const struct stg_model_ops stg_model_ensemble = {
     .state_free = state_free,
     .step = step,
     .predict = predict,
+    .distributions = distributions,
     .save = save,
     .load = load,
     .describe = describe,

@@ -65,6 +65,55 @@ void stg_model_free(struct stg_model *m)
     stg_tensors_free(file); /* last: the model may have borrowed from it */
 }
 
+/* Feeds token i of a walk. */
+static enum stg_status feed(const struct stg_model *m, struct stg_model_run *r, struct stg_model_state *state, const struct stg_walk *w,
+                            ptrdiff_t i)
+{
+    struct stg_model_token token;
+    float surprisal;
+    stg_walk_token(w, i, &token);
+    return m->ops->step(m, r, &state, &token, 1, &surprisal);
+}
+
+static enum stg_status predict_walk(const struct stg_model *m, struct stg_model_run *r, struct stg_model_state *state,
+                                    const struct stg_walk *w, float *log_p)
+{
+    const size_t V = stg_symbols_count(m->symbols);
+    const size_t n = w->n + (w->end ? 1 : 0);
+    m->ops->state_reset(m, state);
+    if (w->start) {
+        STG_RETURN_IF_FAILED(feed(m, r, state, w, -1));
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (i >= w->n_context) {
+            STG_RETURN_IF_FAILED(m->ops->predict(m, r, state, log_p));
+            for (size_t v = 0; v < V; v++) {
+                log_p[v] = log_p[v] > STG_MODEL_LEAST_LOG_P ? log_p[v] : STG_MODEL_LEAST_LOG_P;
+            }
+            log_p += V;
+        }
+        STG_RETURN_IF_FAILED(feed(m, r, state, w, (ptrdiff_t)i));
+    }
+    return STG_OK;
+}
+
+enum stg_status stg_model_distributions(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks, size_t n,
+                                        float *const *log_p)
+{
+    enum stg_status status = STG_OK;
+    struct stg_model_state *state = NULL;
+    if (m->ops->distributions != NULL) {
+        return m->ops->distributions(m, r, walks, n, log_p);
+    }
+    STG_TRY(m->ops->state_new(m, &state));
+    for (size_t i = 0; i < n; i++) {
+        STG_TRY(predict_walk(m, r, state, &walks[i], log_p[i]));
+    }
+out:
+    m->ops->state_free(state);
+    return status;
+}
+
 enum stg_status stg_model_check_vocab(const struct stg_model *m, const struct stg_vocab *vocab, const char *path)
 {
     if (stg_vocab_begins_with(vocab, &m->vocab)) {

@@ -38,6 +38,8 @@ struct stg_model_token {
 struct stg_model_settings {
     const char *kind;          /* "stide", "ngram", "lstm", "transformer", "longformer" */
     const char *preset;        /* NULL or "paper" */
+    const struct stg_symbols *symbols; /* neural: what is predicted, as a student predicts what its teacher does; NULL: fields of the
+                                        * training data. Borrowed until stg_model_new() returns */
     unsigned fields;           /* STG_FIELD_* that make up a symbol; 0 = the kind's default */
     uint32_t order;            /* n of an n-gram, window of STIDE; 0 = default */
     const char *smoothing;     /* ngram: "kneser-ney" (default) or "paper" */
@@ -64,13 +66,20 @@ struct stg_model_loss {
     uint64_t n_correct; /* of which the likeliest symbol was the right one */
 };
 
+/* Soft targets: what a teacher says of the scored tokens of the walks of a pass (Hinton, Vinyals, Dean 2015). A token's objective is
+ * (1 − weight)·(label-smoothed cross-entropy) + weight·T²·KL(teacher ‖ student), both distributions at temperature T. */
+struct stg_model_soft {
+    float *const *log_p; /* as stg_model_distributions() writes it */
+    double weight, temperature;
+};
+
 /* For models trained by gradients. */
 struct stg_model_gradient_ops {
     struct stg_params *(*params)(struct stg_model *m);
     /* Forward and backward over n walks: gradients of objective / (scored tokens of all n walks) are stored (not added) in params.
-     * Deterministic for given walks, seed and number of threads. backward false: loss only, no dropout. */
+     * Deterministic for given walks, seed and number of threads. backward false: loss only, no dropout. soft may be NULL: none. */
     enum stg_status (*pass)(struct stg_model *m, const struct stg_walk *walks, size_t n, double label_smoothing,
-                            uint64_t dropout_seed, bool backward, struct stg_pool *pool,
+                            const struct stg_model_soft *soft, uint64_t dropout_seed, bool backward, struct stg_pool *pool,
                             struct stg_model_loss *out) STG_MUST_USE;
     /* Called after the optimiser has changed the parameters (packed copies are stale). */
     enum stg_status (*updated)(struct stg_model *m) STG_MUST_USE;
@@ -106,6 +115,10 @@ struct stg_model_ops {
     /* log_p (symbols): ln of the probability of every next symbol. */
     enum stg_status (*predict)(const struct stg_model *m, struct stg_model_run *r, const struct stg_model_state *s,
                                float *log_p) STG_MUST_USE;
+
+    /* stg_model_distributions() for kinds that can do better than step by step; NULL otherwise. */
+    enum stg_status (*distributions)(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks, size_t n,
+                                     float *const *log_p) STG_MUST_USE;
 
     /* The kind's own tensors and metadata; the base (recipe, vocabulary, symbols, extras) is done by model.c. */
     enum stg_status (*save)(const struct stg_model *m, struct stg_tensors_writer *w) STG_MUST_USE;
@@ -147,6 +160,12 @@ enum stg_status stg_model_open(struct stg_model **out, const char *path) STG_MUS
 /* As save/open, inside a file of another format (a checkpoint holds a model and the optimiser's state). */
 enum stg_status stg_model_put(const struct stg_model *m, struct stg_tensors_writer *w) STG_MUST_USE;
 enum stg_status stg_model_get(struct stg_model **out, struct stg_tensors *t) STG_MUST_USE; /* takes t on success */
+
+/* log_p[i] (stg_walk_scored(walks[i]), symbols): ln of the probability of every symbol in the place of each scored token, at least
+ * STG_MODEL_LEAST_LOG_P. An ensemble's, a mean of logarithms, sum to less than one. */
+enum stg_status stg_model_distributions(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks, size_t n,
+                                        float *const *log_p) STG_MUST_USE;
+#define STG_MODEL_LEAST_LOG_P (-100.0f)
 
 /* STG_ERR_MISMATCH with what to do when data of that vocabulary cannot be scored by this model: it must be the model's, or extend
  * it. Ids that are not below the model's counts are UNKNOWN to it (stg_vocab_known where they would be rows of a table). */

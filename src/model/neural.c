@@ -69,6 +69,11 @@ static enum stg_status create(struct stg_model **out, const struct stg_model_set
     *out = NULL;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&l, 1, sizeof *l));
     STG_TRY(stg_neural_configure(l, s));
+    if (s->symbols != NULL) {
+        STG_TRY(stg_symbols_copy(&l->base.symbols, s->symbols));
+        *out = &l->base;
+        return STG_OK;
+    }
     STG_TRY(stg_symbols_new(&l->base.symbols, s->fields != 0 ? s->fields : l->input == STG_INPUT_PAPER ? STG_FIELD_CALL : all));
 out:
     if (status != STG_OK) {
@@ -85,7 +90,9 @@ static enum stg_status fit(struct stg_model *m, const struct stg_corpus *corpus,
     struct stg_rng rng;
     (void)pool;
     (void)progress;
-    if (stg_symbols_fields(m->symbols) == STG_FIELD_CALL) {
+    if (stg_symbols_count(m->symbols) > STG_TOKEN_SPECIALS) {
+        /* given by the settings */
+    } else if (stg_symbols_fields(m->symbols) == STG_FIELD_CALL) {
         STG_RETURN_IF_FAILED(stg_symbols_from_vocab(m->symbols, &m->vocab));
     } else {
         STG_RETURN_IF_FAILED(stg_symbols_fit(m->symbols, corpus));
@@ -144,7 +151,8 @@ static enum stg_status make_sequences(const struct stg_neural *l, struct stg_mod
         const struct stg_walk *w = &walks[i];
         const size_t rows = rows_of(w);
         const ptrdiff_t first = first_row(w);
-        r->sequences[i] = (struct stg_net_sequence){rows, r->ids + at * s->n_tables, r->scalars + at * s->n_waves, r->targets + at};
+        r->sequences[i] = (struct stg_net_sequence){
+            .n = rows, .ids = r->ids + at * s->n_tables, .scalars = r->scalars + at * s->n_waves, .target = r->targets + at};
         r->to[i] = r->surprisal + at;
         for (size_t k = 0; k < rows; k++, at++) {
             struct stg_model_token token;
@@ -166,8 +174,9 @@ static struct stg_params *params(struct stg_model *m)
 static enum stg_status run_new(const struct stg_model *m, struct stg_model_run **out);
 static void run_free(struct stg_model_run *r);
 
-static enum stg_status pass(struct stg_model *m, const struct stg_walk *walks, size_t n, double label_smoothing, uint64_t dropout_seed,
-                            bool backward, struct stg_pool *pool, struct stg_model_loss *out)
+static enum stg_status pass(struct stg_model *m, const struct stg_walk *walks, size_t n, double label_smoothing,
+                            const struct stg_model_soft *soft, uint64_t dropout_seed, bool backward, struct stg_pool *pool,
+                            struct stg_model_loss *out)
 {
     enum stg_status status = STG_OK;
     struct stg_neural *l = (struct stg_neural *)m;
@@ -175,6 +184,12 @@ static enum stg_status pass(struct stg_model *m, const struct stg_walk *walks, s
     struct stg_net_loss loss;
     STG_TRY(run_new(m, &r));
     STG_TRY(make_sequences(l, r, walks, n));
+    for (size_t i = 0; soft != NULL && i < n; i++) {
+        r->sequences[i].soft = (struct stg_net_soft){.log_p = soft->log_p[i],
+                                                     .first = r->sequences[i].n - stg_walk_scored(&walks[i]),
+                                                     .weight = (float)soft->weight,
+                                                     .temperature = (float)soft->temperature};
+    }
     STG_TRY(stg_net_pass(l->net, r->sequences, n, label_smoothing, dropout_seed, backward, pool, &loss));
     *out = (struct stg_model_loss){loss.loss, loss.objective, loss.n, loss.n_correct};
 out:
@@ -225,6 +240,31 @@ static enum stg_status score(const struct stg_model *m, struct stg_model_run *r,
         const size_t scored = stg_walk_scored(&walks[i]);
         /* The scored rows are the last ones. */
         memcpy(surprisal[i], r->to[i] + (r->sequences[i].n - scored), scored * sizeof(float));
+    }
+    return STG_OK;
+}
+
+static enum stg_status distributions(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks, size_t n,
+                                     float *const *log_p)
+{
+    const struct stg_neural *l = neural_of(m);
+    const size_t V = l->shape.outputs;
+    size_t rows = 0;
+    STG_RETURN_IF_FAILED(make_sequences(l, r, walks, n));
+    for (size_t i = 0; i < n; i++) {
+        rows += r->sequences[i].n;
+    }
+    STG_RETURN_IF_FAILED(stg_mem_grow(&r->log_p, &r->cap_outputs, rows, V * sizeof *r->log_p));
+    for (size_t i = 0, at = 0; i < n; at += r->sequences[i++].n) {
+        r->to[i] = r->log_p + at * V;
+    }
+    STG_RETURN_IF_FAILED(stg_net_distributions(l->net, r->work, r->sequences, n, r->to));
+    for (size_t i = 0; i < n; i++) {
+        const size_t scored = stg_walk_scored(&walks[i]);
+        memcpy(log_p[i], r->to[i] + (r->sequences[i].n - scored) * V, scored * V * sizeof(float));
+        for (size_t k = 0; k < scored * V; k++) {
+            log_p[i][k] = log_p[i][k] > STG_MODEL_LEAST_LOG_P ? log_p[i][k] : STG_MODEL_LEAST_LOG_P;
+        }
     }
     return STG_OK;
 }
@@ -357,6 +397,7 @@ static const struct stg_model_gradient_ops gradient = {.params = params, .pass =
         .state_free = state_free,                                                                                                         \
         .step = step,                                                                                                                     \
         .predict = predict,                                                                                                               \
+        .distributions = distributions,                                                                                                   \
         .save = save,                                                                                                                     \
         .load = load,                                                                                                                     \
         .describe = describe,                                                                                                             \

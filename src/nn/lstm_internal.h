@@ -73,7 +73,7 @@ void stg_lstm_layer_backward(const struct stg_lstm *m, size_t l, struct stg_lstm
 enum stg_status stg_lstm_part(const struct stg_net *net, struct stg_net_work *work, const struct stg_net_pass *pass, size_t i_part,
                               const struct stg_net_sequence *sequences, size_t n, struct stg_net_loss *loss) STG_MUST_USE;
 enum stg_status stg_lstm_score(const struct stg_net *net, struct stg_net_work *work, const struct stg_net_sequence *sequences,
-                               size_t n, float *const *surprisal) STG_MUST_USE;
+                               size_t n, float *const *to, bool all) STG_MUST_USE;
 size_t stg_lstm_state_size(const struct stg_net *net); /* h and c of every layer, (L,H) each: 2 L H */
 void stg_lstm_state_reset(const struct stg_net *net, float *state);
 enum stg_status stg_lstm_step(const struct stg_net *net, struct stg_net_work *work, float *const *states, size_t n,

@@ -117,20 +117,20 @@ static void head(const struct part *s, size_t first)
     const struct stg_lstm_pack *p = &w->pack;
     const size_t H = s->m->net.shape.hidden;
     const float *h = w->layer[s->m->net.shape.layers - 1].h;
-    uint32_t targets[STG_NET_HEAD_ROWS];
+    struct stg_net_goal goals[STG_NET_HEAD_ROWS];
     size_t t = 0;
     size_t j = 0;
     for (size_t from = 0; from < p->n_rows; from += STG_NET_HEAD_ROWS) {
         const size_t n = p->n_rows - from < STG_NET_HEAD_ROWS ? p->n_rows - from : STG_NET_HEAD_ROWS;
         for (size_t i = 0; i < n; i++) {
-            targets[i] = s->sequences[p->order[j]].target[first + t];
+            goals[i] = stg_net_goal_of(&s->sequences[p->order[j]], first + t, s->m->net.shape.outputs);
             if (++j == p->width[t]) {
                 j = 0;
                 t++;
             }
         }
         float *dh = s->pass->backward ? w->dh + from * H : NULL;
-        stg_net_head_pass(&s->m->net, &w->base, s->pass, dh, h + from * H, targets, n, s->loss);
+        stg_net_head_pass(&s->m->net, &w->base, s->pass, dh, h + from * H, goals, n, s->loss);
     }
 }
 

@@ -6,9 +6,9 @@
 
 enum { STEPS = 128 }; /* steps of a segment: bounds memory, long enough for large products */
 
-/* The surprisals of the packed rows. */
+/* What the net says of the packed rows. */
 static void score_rows(const struct stg_lstm *m, struct stg_lstm_work *w, const struct stg_net_sequence *sequences, size_t first,
-                       float *const *surprisal)
+                       float *const *to, bool all)
 {
     const struct stg_lstm_pack *p = &w->pack;
     const size_t H = m->net.shape.hidden;
@@ -21,7 +21,7 @@ static void score_rows(const struct stg_lstm *m, struct stg_lstm_work *w, const 
         stg_net_head_log_p(&m->net, w->base.logits, h + from * H, n);
         for (size_t i = 0; i < n; i++) {
             const uint32_t target = sequences[p->order[j]].target[first + t];
-            surprisal[p->order[j]][first + t] = target == STG_NET_UNSCORED ? 0.0f : -w->base.logits[i * V + target];
+            stg_net_put_log_p(to[p->order[j]], first + t, w->base.logits + i * V, V, target, all);
             if (++j == p->width[t]) {
                 j = 0;
                 t++;
@@ -31,7 +31,7 @@ static void score_rows(const struct stg_lstm *m, struct stg_lstm_work *w, const 
 }
 
 enum stg_status stg_lstm_score(const struct stg_net *net, struct stg_net_work *work, const struct stg_net_sequence *sequences,
-                               size_t n, float *const *surprisal)
+                               size_t n, float *const *to, bool all)
 {
     const struct stg_lstm *m = (const struct stg_lstm *)net;
     struct stg_lstm_work *w = (struct stg_lstm_work *)work;
@@ -52,7 +52,7 @@ enum stg_status stg_lstm_score(const struct stg_net *net, struct stg_net_work *w
             stg_lstm_layer_forward(m, l, &w->layer[l], input, &w->pack, w->h0 + l * block, w->c0 + l * block);
             input = w->layer[l].h;
         }
-        score_rows(m, w, sequences, first, surprisal);
+        score_rows(m, w, sequences, first, to, all);
     }
     return STG_OK;
 }

@@ -149,7 +149,14 @@ enum stg_status stg_net_score(const struct stg_net *m, struct stg_net_work *w, c
                               float *const *surprisal)
 {
     STG_RETURN_IF_FAILED(stg_net_work_logits(m, w));
-    return m->ops->score(m, w, sequences, n, surprisal);
+    return m->ops->score(m, w, sequences, n, surprisal, false);
+}
+
+enum stg_status stg_net_distributions(const struct stg_net *m, struct stg_net_work *w, const struct stg_net_sequence *sequences, size_t n,
+                                      float *const *log_p)
+{
+    STG_RETURN_IF_FAILED(stg_net_work_logits(m, w));
+    return m->ops->score(m, w, sequences, n, log_p, true);
 }
 
 size_t stg_net_state_size(const struct stg_net *m)

@@ -50,6 +50,13 @@ struct stg_net_shape {
                      * one layer instead of all. A choice of the moment: it changes no result and is not saved. */
 };
 
+/* What a teacher says of each row of a sequence (soft targets; compute/kernels.h, soft_cross_entropy). */
+struct stg_net_soft {
+    const float *log_p;        /* (T − first,V) ln p of every output, finite; NULL: no teacher */
+    size_t first;              /* the row that log_p begins with: those before it have no target */
+    float weight, temperature; /* share of the objective, 0 … 1; of the comparison, above 0 */
+};
+
 /* One sequence. Row t predicts target[t]; a target of STG_NET_UNSCORED is not predicted (context). */
 #define STG_NET_UNSCORED UINT32_MAX
 struct stg_net_sequence {
@@ -57,6 +64,7 @@ struct stg_net_sequence {
     const uint32_t *ids;    /* (T, n_tables), each below table_rows */
     const double *scalars;  /* (T, n_waves); may be NULL without waves */
     const uint32_t *target; /* (T), each below V or STG_NET_UNSCORED */
+    struct stg_net_soft soft; /* read in passes; zeroed: none */
 };
 
 struct stg_net;
@@ -72,7 +80,7 @@ const struct stg_net_shape *stg_net_shape(const struct stg_net *m);
 enum stg_status stg_net_updated(struct stg_net *m) STG_MUST_USE;
 
 struct stg_net_loss {
-    double loss, objective; /* summed over scored rows, nats; objective with label smoothing */
+    double loss, objective; /* summed over scored rows, nats; objective with label smoothing and soft targets */
     uint64_t n, n_correct;  /* scored rows; those whose likeliest output was the target */
 };
 
@@ -87,6 +95,10 @@ void stg_net_work_free(struct stg_net_work *w);
 /* surprisal[i] (n_i): −ln p(target) per row, 0 where unscored. Bounded memory whatever the lengths. */
 enum stg_status stg_net_score(const struct stg_net *m, struct stg_net_work *w, const struct stg_net_sequence *sequences, size_t n,
                               float *const *surprisal) STG_MUST_USE;
+
+/* log_p[i] (n_i,V): ln p of every output per row, whatever the target. */
+enum stg_status stg_net_distributions(const struct stg_net *m, struct stg_net_work *w, const struct stg_net_sequence *sequences, size_t n,
+                                      float *const *log_p) STG_MUST_USE;
 
 /* State of a stream: what the rows so far have left behind, in memory of bounded size that the caller owns. Zeroed memory is the
  * state before the first row; reset brings a used one back to it. */

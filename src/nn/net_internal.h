@@ -50,8 +50,9 @@ struct stg_net_ops {
     /* One part of a pass: adds to *loss, and in backward to w->gradient, which is zero before. n may be 0. */
     enum stg_status (*part)(const struct stg_net *m, struct stg_net_work *w, const struct stg_net_pass *pass, size_t i_part,
                             const struct stg_net_sequence *sequences, size_t n, struct stg_net_loss *loss) STG_MUST_USE;
+    /* to[i] is what stg_net_put_log_p() writes to. */
     enum stg_status (*score)(const struct stg_net *m, struct stg_net_work *w, const struct stg_net_sequence *sequences, size_t n,
-                             float *const *surprisal) STG_MUST_USE;
+                             float *const *to, bool all) STG_MUST_USE;
     size_t (*state_size)(const struct stg_net *m);
     void (*state_reset)(const struct stg_net *m, float *state);
     enum stg_status (*step)(const struct stg_net *m, struct stg_net_work *w, float *const *states, size_t n, const uint32_t *ids,
@@ -72,12 +73,22 @@ void stg_net_sequence_row(const struct stg_net *m, float *x, const struct stg_ne
 /* Adds dx (I) to the gradients of the embeddings that the row showed. */
 void stg_net_input_row_backward(const struct stg_net *m, float *gradient, const float *dx, const uint32_t *ids);
 
+/* What a row is to predict. */
+struct stg_net_goal {
+    uint32_t target;          /* or STG_NET_UNSCORED */
+    struct stg_net_soft soft; /* log_p (V) of this row, or NULL */
+};
+
 /* --- Head (net_head.c): at most STG_NET_HEAD_ROWS rows a call --- */
 /* Adds the losses of rows h (n,H) to *loss; in backward the head's gradients to w->gradient, and writes dh (n,H). */
 void stg_net_head_pass(const struct stg_net *m, struct stg_net_work *w, const struct stg_net_pass *pass, float *dh, const float *h,
-                       const uint32_t *targets, size_t n, struct stg_net_loss *loss);
+                       const struct stg_net_goal *goals, size_t n, struct stg_net_loss *loss);
 /* log_p (n,V) of rows h (n,H). */
 void stg_net_head_log_p(const struct stg_net *m, float *log_p, const float *h, size_t n);
+/* What score says of a row whose ln p is log_p (V): all of them to row t of to (T,V), or the target's surprisal to to[t], 0 without. */
+void stg_net_put_log_p(float *to, size_t t, const float *log_p, size_t V, uint32_t target, bool all);
+/* The goal of row t of s, in a net of V outputs. */
+struct stg_net_goal stg_net_goal_of(const struct stg_net_sequence *s, size_t t, size_t V);
 
 /* Dropout of (rows,H), the same for the same key. */
 void stg_net_drop(float *y, const float *x, size_t rows, size_t H, uint64_t key, float p);

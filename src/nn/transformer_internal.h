@@ -81,8 +81,8 @@ struct stg_transformer_work {
     float *keys;                                                   /* (n_global + ring − 1 + N, 2d) past and present of a piece */
     float *scratch;                                                /* of the attention kernels */
     bool rounded; /* attention in bf16: in training only, so that a stream's surprisals equal those of a batch */
-    uint32_t *targets;                                             /* (cap_targets) owned */
-    size_t cap_targets;
+    struct stg_net_goal *goals;                                            /* (cap_goals) owned */
+    size_t cap_goals;
     struct stg_transformer_span *spans; /* (n_spans) of the group; owned */
     size_t n_spans, cap_spans, n_rows, n_global;
     float *state; /* of the long sequence that is being cut; owned; NULL before there was one */
@@ -126,7 +126,7 @@ enum stg_status stg_transformer_part(const struct stg_net *net, struct stg_net_w
                                      size_t i_part, const struct stg_net_sequence *sequences, size_t n,
                                      struct stg_net_loss *loss) STG_MUST_USE;
 enum stg_status stg_transformer_score(const struct stg_net *net, struct stg_net_work *work, const struct stg_net_sequence *sequences,
-                                      size_t n, float *const *surprisal) STG_MUST_USE;
+                                      size_t n, float *const *to, bool all) STG_MUST_USE;
 size_t stg_transformer_state_size(const struct stg_net *net);
 void stg_transformer_state_reset(const struct stg_net *net, float *state);
 enum stg_status stg_transformer_step(const struct stg_net *net, struct stg_net_work *work, float *const *states, size_t n,

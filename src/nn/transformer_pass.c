@@ -84,12 +84,12 @@ static enum stg_status run_forward(const struct stg_transformer *m, struct stg_t
                                    const struct stg_transformer_drop *drop, bool backward)
 {
     STG_RETURN_IF_FAILED(stg_transformer_reserve(m, w, backward, w->spans[0].state != NULL));
-    STG_RETURN_IF_FAILED(stg_mem_grow(&w->targets, &w->cap_targets, w->n_rows, sizeof *w->targets));
+    STG_RETURN_IF_FAILED(stg_mem_grow(&w->goals, &w->cap_goals, w->n_rows, sizeof *w->goals));
     for (size_t i = 0; i < w->n_spans; i++) {
         const struct stg_transformer_span *span = &w->spans[i];
         const struct stg_net_sequence *s = &sequences[span->sequence];
-        memcpy(w->targets + span->at, s->target + span->first, span->n * sizeof *w->targets);
         for (size_t t = 0; t < span->n; t++) {
+            w->goals[span->at + t] = stg_net_goal_of(s, span->first + t, m->net.shape.outputs);
             stg_net_sequence_row(&m->net, w->input + (span->at + t) * m->net.input, s, span->first + t);
         }
     }
@@ -128,7 +128,7 @@ enum stg_status stg_transformer_part(const struct stg_net *net, struct stg_net_w
         for (size_t from = 0; from < w->n_rows; from += STG_NET_HEAD_ROWS) {
             const size_t rows = w->n_rows - from < STG_NET_HEAD_ROWS ? w->n_rows - from : STG_NET_HEAD_ROWS;
             float *dh = pass->backward ? w->dy + from * d : NULL;
-            stg_net_head_pass(net, work, pass, dh, w->top + from * d, w->targets + from, rows, loss);
+            stg_net_head_pass(net, work, pass, dh, w->top + from * d, w->goals + from, rows, loss);
         }
         if (pass->backward) {
             stg_transformer_backward(m, w, &drop);
@@ -137,23 +137,22 @@ enum stg_status stg_transformer_part(const struct stg_net *net, struct stg_net_w
     }
 }
 
-/* Surprisals of rows from … from + n − 1 of the group, whose ln p are in the work's logits. */
-static void put_surprisals(const struct stg_transformer_work *w, size_t V, size_t from, size_t n, float *const *surprisal)
+/* What score says of rows from … from + n − 1 of the group, whose ln p are in the work's logits. */
+static void put_rows(const struct stg_transformer_work *w, size_t V, size_t from, size_t n, float *const *to, bool all)
 {
     for (size_t i = 0; i < w->n_spans; i++) {
         const struct stg_transformer_span *span = &w->spans[i];
         for (size_t row = span->at; row < span->at + span->n; row++) {
             if (row >= from && row < from + n) {
-                const uint32_t target = w->targets[row];
-                surprisal[span->sequence][span->first + row - span->at] =
-                    target == STG_NET_UNSCORED ? 0.0f : -w->base.logits[(row - from) * V + target];
+                stg_net_put_log_p(to[span->sequence], span->first + row - span->at, w->base.logits + (row - from) * V, V,
+                                  w->goals[row].target, all);
             }
         }
     }
 }
 
 enum stg_status stg_transformer_score(const struct stg_net *net, struct stg_net_work *work, const struct stg_net_sequence *sequences,
-                                      size_t n, float *const *surprisal)
+                                      size_t n, float *const *to, bool all)
 {
     const struct stg_transformer *m = (const struct stg_transformer *)net;
     struct stg_transformer_work *w = (struct stg_transformer_work *)work;
@@ -168,7 +167,7 @@ enum stg_status stg_transformer_score(const struct stg_net *net, struct stg_net_
         for (size_t from = 0; from < w->n_rows; from += STG_NET_HEAD_ROWS) {
             const size_t rows = w->n_rows - from < STG_NET_HEAD_ROWS ? w->n_rows - from : STG_NET_HEAD_ROWS;
             stg_net_head_log_p(net, work->logits, w->top + from * net->shape.hidden, rows);
-            put_surprisals(w, net->shape.outputs, from, rows, surprisal);
+            put_rows(w, net->shape.outputs, from, rows, to, all);
         }
     }
 }

@@ -143,7 +143,7 @@ void stg_transformer_work_fini(struct stg_net_work *work)
 {
     struct stg_transformer_work *w = (struct stg_transformer_work *)work;
     stg_mem_free(w->arena);
-    stg_mem_free(w->targets);
+    stg_mem_free(w->goals);
     stg_mem_free(w->spans);
     stg_mem_free(w->state);
 }

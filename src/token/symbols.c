@@ -128,6 +128,23 @@ out:
     return status;
 }
 
+enum stg_status stg_symbols_copy(struct stg_symbols **out, const struct stg_symbols *s)
+{
+    enum stg_status status = STG_OK;
+    struct stg_symbols *copy = NULL;
+    *out = NULL;
+    STG_TRY(stg_symbols_new(&copy, s->fields));
+    for (size_t i = copy->n; i < s->n; i++) {
+        STG_TRY(add_key(copy, s->key[i]));
+    }
+    copy->n_calls = s->n_calls;
+    *out = copy;
+    copy = NULL;
+out:
+    stg_symbols_free(copy);
+    return status;
+}
+
 void stg_symbols_free(struct stg_symbols *s)
 {
     if (s == NULL) {

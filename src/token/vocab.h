@@ -49,6 +49,8 @@ enum stg_status stg_vocab_load(struct stg_vocab *out, const struct stg_tensors *
 struct stg_symbols;
 
 enum stg_status stg_symbols_new(struct stg_symbols **out, unsigned fields) STG_MUST_USE; /* STG_FIELD_* */
+/* The same symbols with the same ids. */
+enum stg_status stg_symbols_copy(struct stg_symbols **out, const struct stg_symbols *s) STG_MUST_USE;
 void stg_symbols_free(struct stg_symbols *s);
 unsigned stg_symbols_fields(const struct stg_symbols *s);
 size_t stg_symbols_count(const struct stg_symbols *s); /* with the special tokens */

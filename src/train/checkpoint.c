@@ -186,10 +186,34 @@ static void hash_corpus(XXH3_state_t *hash, const struct stg_corpus *corpus)
     }
 }
 
+/* A teacher is known by what it says of the first sequence. */
+static enum stg_status hash_teacher(XXH3_state_t *hash, const struct stg_train_run *r)
+{
+    enum stg_status status = STG_OK;
+    struct stg_batch_walks walks = {0};
+    struct stg_lesson lesson = {0};
+    struct stg_model_soft soft;
+    const uint32_t first = 0;
+    if (r->s->teacher.model == NULL || r->train->n == 0) {
+        return STG_OK;
+    }
+    const size_t V = stg_symbols_count(r->s->teacher.model->symbols);
+    STG_TRY(stg_batch_walks_fill(&walks, r->train, &first, 1, r->model->recipe.order, r->model->max_walk));
+    STG_TRY(stg_lesson_prepare(&lesson, &r->s->teacher, walks.walks, walks.n, NULL, &soft));
+    for (size_t i = 0; i < walks.n; i++) {
+        XXH3_64bits_update(hash, soft.log_p[i], stg_walk_scored(&walks.walks[i]) * V * sizeof(float));
+    }
+out:
+    stg_lesson_fini(&lesson);
+    stg_batch_walks_fini(&walks);
+    return status;
+}
+
 enum stg_status stg_train_digest(const struct stg_train_run *r, uint64_t *out)
 {
     const struct stg_train_settings *s = r->s;
-    const double real[] = {s->rate, s->beta1, s->beta2, s->epsilon, s->clip, s->label_smoothing, s->min_gain, s->decay};
+    const double real[] = {s->rate, s->beta1, s->beta2, s->epsilon, s->clip, s->label_smoothing, s->min_gain, s->decay,
+                           s->teacher.weight, s->teacher.temperature};
     const uint64_t whole[] = {(uint64_t)s->schedule,
                               (uint64_t)s->optimizer,
                               s->warm_up,
@@ -213,7 +237,8 @@ enum stg_status stg_train_digest(const struct stg_train_run *r, uint64_t *out)
     XXH3_64bits_update(hash, whole, sizeof whole);
     hash_corpus(hash, r->train);
     hash_corpus(hash, r->valid);
+    const enum stg_status status = hash_teacher(hash, r);
     *out = XXH3_64bits_digest(hash);
     XXH3_freeState(hash);
-    return STG_OK;
+    return status;
 }

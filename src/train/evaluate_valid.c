@@ -37,7 +37,7 @@ enum stg_status stg_train_evaluate(struct stg_train_run *r, double *loss, double
         if (r->walks.n == 0) {
             continue;
         }
-        STG_TRY(r->model->ops->gradient->pass(r->model, r->walks.walks, r->walks.n, 0, 0, false, r->pool, &part));
+        STG_TRY(r->model->ops->gradient->pass(r->model, r->walks.walks, r->walks.n, 0, NULL, 0, false, r->pool, &part));
         sum.loss += part.loss;
         sum.n_tokens += part.n_tokens;
         sum.n_correct += part.n_correct;

@@ -47,8 +47,12 @@ static enum stg_status update(struct stg_train_run *r)
     if (r->walks.n == 0) {
         return STG_OK; /* empty sequences only */
     }
-    STG_RETURN_IF_FAILED(
-        ops->pass(r->model, r->walks.walks, r->walks.n, r->s->label_smoothing, dropout_seed(r), true, r->pool, &loss));
+    struct stg_model_soft soft;
+    if (r->s->teacher.model != NULL) {
+        STG_RETURN_IF_FAILED(stg_lesson_prepare(&r->lesson, &r->s->teacher, r->walks.walks, r->walks.n, r->pool, &soft));
+    }
+    STG_RETURN_IF_FAILED(ops->pass(r->model, r->walks.walks, r->walks.n, r->s->label_smoothing,
+                                   r->s->teacher.model != NULL ? &soft : NULL, dropout_seed(r), true, r->pool, &loss));
     r->optimizer.rate = r->s->rate * rate_factor(r);
     STG_RETURN_IF_FAILED(stg_optimizer_update(&r->optimizer, r->params, &norm));
     r->sum_norm += norm;

@@ -5,6 +5,7 @@
 #include "nn/optim.h"
 #include "nn/params.h"
 #include "train/batches.h"
+#include "train/lesson.h"
 #include "train/train.h"
 
 #include <stdio.h>
@@ -36,6 +37,7 @@ struct stg_train_run {
     struct stg_optimizer optimizer;
     struct stg_batches batches;
     struct stg_batch_walks walks;
+    struct stg_lesson lesson; /* of the batch, from the teacher if there is one */
     float *best;         /* (params->size) parameters of the best evaluation; owned */
     FILE *log;           /* owned; NULL = none */
     uint64_t begin_ns;   /* of this sitting */

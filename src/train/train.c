@@ -53,6 +53,11 @@ static enum stg_status check_settings(const struct stg_train_settings *s)
         return stg_fail(STG_ERR_USAGE,
                         "the rate, the size of a batch and the updates between evaluations must be above 0");
     }
+    const struct stg_teacher *t = &s->teacher;
+    if (t->model != NULL && !(t->weight >= 0 && t->weight <= 1 && t->temperature > 0)) {
+        return stg_fail(STG_ERR_USAGE, "soft targets of weight %g at temperature %g: use a weight of 0 to 1 and a temperature above 0",
+                        t->weight, t->temperature);
+    }
     return STG_OK;
 }
 
@@ -108,6 +113,7 @@ static enum stg_status run_fini(struct stg_train_run *r, enum stg_status status)
     }
     stg_batches_fini(&r->batches);
     stg_batch_walks_fini(&r->walks);
+    stg_lesson_fini(&r->lesson);
     stg_optimizer_fini(&r->optimizer);
     stg_mem_free(r->best);
     return status;

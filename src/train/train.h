@@ -11,7 +11,15 @@
 
 enum stg_train_schedule { STG_SCHEDULE_CONSTANT, STG_SCHEDULE_PLATEAU, STG_SCHEDULE_INVERSE_SQRT };
 
+/* Distillation: the model learns what another says of the training data beside the data itself (model/model.h, stg_model_soft). The
+ * student must have the teacher's symbols. */
+struct stg_teacher {
+    const struct stg_model *model; /* borrowed; NULL: none */
+    double weight, temperature;    /* share of the objective, 0 … 1; above 0 */
+};
+
 struct stg_train_settings {
+    struct stg_teacher teacher;       /* default none */
     enum stg_optimizer_kind optimizer; /* default ADAM */
     double rate;                      /* learning rate. Default 1e-3, attention nets 2e-3 */
     double beta1, beta2, epsilon;     /* 0.9, 0.999, 1e-8 */

@@ -137,3 +137,44 @@ case_ensemble_trains() {
     same_parameters straight.model a.model
     refused 'nothing random' "$strange" train --model ngram --ensemble 2 --valid valid.data -o a.model train.data
 }
+
+# A student learns from an ensemble, has its vocabulary and symbols, is calibrated, and the table says what became of it.
+case_distill() {
+    data_sets
+    "$strange" -q train --model lstm --ensemble 2 --hidden 16 --layers 2 --rate 0.02 --batch-tokens 512 --updates 60 --eval-every 20 \
+        --threads 1 --valid valid.data -o teacher.model train.data
+    distill() {
+        "$strange" -q distill --hidden 8 --rate 0.02 --batch-tokens 512 --updates 80 --eval-every 20 --threads 1 "$@" teacher.model train.data
+    }
+    distill --valid valid.data --known test.data --novel odd=odd.data -o student.model --log a.log >out
+    absent student.model.checkpoint
+    [ "$(wc -l <a.log)" = 4 ]
+    for row in kind parameters 'file, bytes' 'scoring, tokens/s' 'known loss, nats/token' 'AUROC odd' 'AUROC, mean'; do
+        grep -q "^$row  *[0-9el]" out || { cat out; no "the table is without '$row'"; }
+    done
+    status 1 "$strange" score student.model odd.data
+    status 0 "$strange" score --alpha 0.0001 student.model test.data
+    "$strange" info student.model | grep -q '^  hidden  *8$'
+    "$strange" info --json student.model | grep -q '"teacher": "teacher.model"'
+    # A teacher that counts; without --valid the end of the data is held out.
+    "$strange" -q train -o counted.model --valid valid.data train.data
+    "$strange" -q distill --hidden 8 --rate 0.02 --batch-tokens 512 --updates 80 --soft 1 --temperature 1 --json -o b.model counted.model \
+        train.data >out
+    grep -q '"schema": "strange.distill/1"' out
+    awk '{ while (match($0, /"known_loss": [0-9.]+/)) { x[n++] = substr($0, RSTART + 14, RLENGTH - 14); $0 = substr($0, RSTART + RLENGTH) } }
+        END { exit !(n == 2 && x[1] < x[0] + 0.3) }' out || { cat out; no 'the student is far from its teacher'; }
+}
+
+case_distill_refused() {
+    data_sets
+    "$strange" -q train -o teacher.model --valid valid.data train.data
+    refused '-o STUDENT is missing' "$strange" distill teacher.model train.data
+    refused 'go together' "$strange" distill -o a.model --known test.data teacher.model train.data
+    refused 'out of bounds' "$strange" distill -o a.model --temperature 0 teacher.model train.data
+    refused 'absent.data' "$strange" distill -o a.model --known test.data --novel odd=absent.data teacher.model train.data
+    refused 'ngram' "$strange" distill -o a.model --student ngram teacher.model train.data
+    refused 'model' "$strange" distill -o a.model train.data train.data
+    "$strange" -q prepare --cut accept --scope thread -o other.data odd.txt
+    refused 'vocabulary' "$strange" distill -o a.model teacher.model other.data
+    absent a.model
+}

@@ -1,0 +1,224 @@
+/* strange distill: a smaller model learns from a larger one. */
+#include "cli/cmd_train.h"
+#include "cli/commands.h"
+#include "cli/common_options.h"
+#include "cli/compare.h"
+#include "cli/facts.h"
+#include "cli/input.h"
+#include "cli/output.h"
+#include "cli/train_data.h"
+#include "cli/train_options.h"
+
+#include <string.h>
+
+#define SCHEMA "strange.distill/1"
+
+struct settings {
+    struct stg_train_options train; /* first: its options are shared with `strange train` */
+    double soft, temperature;
+    struct stg_list known, novel;
+};
+
+static enum stg_status check_usage(const struct settings *s)
+{
+    if (s->train.out == NULL) {
+        return stg_fail(STG_ERR_USAGE, "-o STUDENT is missing: say where to write the student");
+    }
+    if ((s->known.n > 0) != (s->novel.n > 0)) {
+        return stg_fail(STG_ERR_USAGE, "--known and --novel go together: give both or neither");
+    }
+    return STG_OK;
+}
+
+/* A student is small unless it is told otherwise: one layer, half as wide as an LSTM otherwise is. */
+static void size_student(struct stg_train_options *o)
+{
+    if (strcmp(o->model, "lstm") == 0) {
+        o->layers = o->layers == 0 ? 1 : o->layers;
+        o->hidden = o->hidden == 0 ? 64 : o->hidden;
+    }
+}
+
+/* What the student was validated on, as its record says: --valid, or the end of the training data. */
+static enum stg_status open_valid(struct stg_corpora *out, const struct settings *s, const struct stg_list *data,
+                                  const struct stg_model *student)
+{
+    const json_t *sets = json_object_get(student->record, "valid");
+    STG_RETURN_IF_FAILED(stg_corpora_open(out, s->train.valid.n > 0 ? &s->train.valid : data, NULL));
+    for (size_t i = 0; i < out->n; i++) {
+        const json_t *set = json_array_get(sets, i);
+        stg_corpora_restrict(out, i, (size_t)json_integer_value(json_object_get(set, "first")),
+                             (size_t)json_integer_value(json_object_get(set, "sequences")));
+    }
+    return STG_OK;
+}
+
+static enum stg_status print(json_t *facts, const struct settings *s, const struct stg_comparison *c, size_t threads)
+{
+    enum stg_status status = STG_OK;
+    struct stg_buffer out = STG_BUFFER_INIT;
+    if (s->train.json) {
+        STG_TRY(stg_facts_put(facts, "soft", json_real(s->soft)));
+        STG_TRY(stg_facts_put(facts, "temperature", json_real(s->temperature)));
+        STG_TRY(stg_facts_put(facts, "threads", json_integer((json_int_t)threads)));
+        STG_TRY(stg_facts_put(facts, "n_valid", json_integer((json_int_t)c->loss->n)));
+        STG_TRY(stg_facts_put(facts, "record", json_incref(c->side[1].model->record)));
+        STG_TRY(stg_facts_json(&out, facts));
+    } else {
+        STG_TRY(stg_compare_text(&out, facts, c));
+    }
+    STG_TRY(stg_output_write(&out));
+out:
+    stg_buffer_fini(&out);
+    return status;
+}
+
+/* Before hours of work, as what cannot be opened then cannot be opened afterwards. */
+static enum stg_status open_groups(struct stg_groups groups[2], const struct settings *s, const struct stg_model *teacher,
+                                   const struct stg_cli *cli)
+{
+    STG_RETURN_IF_FAILED(stg_groups_open_one(&groups[0], "known", &s->known, teacher, cli));
+    STG_RETURN_IF_FAILED(stg_groups_open_named(&groups[1], "--novel", &s->novel, teacher, cli));
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t k = 0; k < groups[i].n; k++) {
+            STG_RETURN_IF_FAILED(stg_group_check(&groups[i].groups[k], teacher));
+        }
+    }
+    return STG_OK;
+}
+
+static enum stg_status compare(const struct stg_cli *cli, const struct settings *s, const struct stg_model *teacher,
+                               const struct stg_list *data, struct stg_groups groups[2])
+{
+    enum stg_status status = STG_OK;
+    struct stg_model *student = NULL;
+    struct stg_corpora valid = {0};
+    struct stg_corpus corpus;
+    struct stg_pool *pool = NULL;
+    json_t *facts = json_object();
+    STG_TRY(stg_facts_put(facts, "schema", json_string(SCHEMA)));
+    STG_TRY(stg_input_model(&student, s->train.out));
+    STG_TRY(open_valid(&valid, s, data, student));
+    STG_TRY(stg_pool_new(&pool, cli->threads));
+    stg_corpora_corpus(&valid, &corpus);
+    const struct stg_comparison c = {
+        .loss = &corpus,
+        .known = &groups[0],
+        .novel = &groups[1],
+        .side = {{"teacher", cli->operands[0], teacher}, {"student", s->train.out, student}},
+    };
+    STG_TRY(stg_compare(facts, &c, cli, pool));
+    STG_TRY(print(facts, s, &c, stg_pool_threads(pool)));
+out:
+    json_decref(facts);
+    stg_pool_free(pool);
+    stg_corpora_fini(&valid);
+    stg_model_free(student);
+    return status;
+}
+
+static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
+{
+    struct settings *s = context;
+    enum stg_status status = STG_OK;
+    struct stg_train_teacher teacher = {.teacher = {.weight = s->soft, .temperature = s->temperature}, .path = cli->operands[0]};
+    struct stg_model *model = NULL;
+    struct stg_groups groups[2] = {0};
+    const struct stg_list data = {.items = (const char **)(uintptr_t)(cli->operands + 1), .n = cli->n_operands - 1};
+    (void)exit_code;
+    STG_TRY(check_usage(s));
+    STG_TRY(stg_input_model(&model, cli->operands[0]));
+    teacher.teacher.model = model;
+    size_student(&s->train);
+    STG_TRY(open_groups(groups, s, model, cli));
+    STG_TRY(stg_train_with(cli, &s->train, &teacher, &data));
+    STG_TRY(compare(cli, s, model, &data, groups));
+out:
+    stg_groups_fini(&groups[0]);
+    stg_groups_fini(&groups[1]);
+    stg_model_free(model);
+    return status;
+}
+
+static void defaults(void *context)
+{
+    struct settings *s = context;
+    stg_train_options_default(&s->train);
+    s->train.model = "lstm";
+    s->soft = 0.9;
+    s->temperature = 1;
+}
+
+static const struct stg_option options[] = {
+    {.name = "output",
+     .letter = 'o',
+     .arg = "STUDENT",
+     .type = STG_OPTION_STRING,
+     .offset = STG_TRAIN_AT(out),
+     .help = "where to write the student"},
+    {.name = "student",
+     .arg = "KIND",
+     .type = STG_OPTION_CHOICE,
+     .choices = "lstm|transformer|longformer",
+     .offset = STG_TRAIN_AT(model),
+     .fallback = "lstm",
+     .help = "kind of the student; counted models have no use for probabilities: `strange train` makes them from the data itself"},
+    {.name = "soft",
+     .arg = "A",
+     .type = STG_OPTION_DOUBLE,
+     .offset = offsetof(struct settings, soft),
+     .min = 0,
+     .max = 1,
+     .fallback = "0.9",
+     .help = "share of the teacher's probabilities in the objective; the events themselves have the rest"},
+    {.name = "temperature",
+     .arg = "T",
+     .type = STG_OPTION_DOUBLE,
+     .offset = offsetof(struct settings, temperature),
+     .min = 0.01,
+     .max = 100,
+     .fallback = "1",
+     .help = "at which both distributions are compared: the higher, the more unlikely symbols count"},
+    STG_TRAIN_OPTIONS_DATA,
+    STG_OPTION_KNOWN(struct settings, "held-out data or traces of the known behaviour, for the table"),
+    {.name = "novel",
+     .arg = "NAME=DATA…",
+     .type = STG_OPTION_LIST,
+     .offset = offsetof(struct settings, novel),
+     .help = "data or traces of novel behaviours, by name, for the table; nothing is learned from them"},
+    {.name = "seed", .arg = "N", .type = STG_OPTION_U64, .offset = STG_TRAIN_AT(seed), .fallback = "1", .help = "of everything random"},
+    {.name = "json", .type = STG_OPTION_FLAG, .offset = STG_TRAIN_AT(json), .help = "one JSON object instead of the table"},
+    STG_TRAIN_OPTIONS_GRADIENT,
+    STG_TRAIN_OPTIONS_ATTENTION,
+};
+
+static const char *const description[] = {
+    "Trains a smaller model, the student, on DATA and on what the teacher says of it: at every event the student learns the teacher's "
+    "probabilities of all symbols beside what happened (Hinton, Vinyals, Dean 2015). The student has the teacher's vocabulary, symbols and "
+    "recipe, and is calibrated by itself.",
+    "The table at the end shows what was lost and gained: size, speed of scoring (both in turns, on the threads given), mean surprisal "
+    "of the validation data, and with --known and --novel the area under the ROC curve for each behaviour.",
+    NULL,
+};
+
+static const struct stg_example examples[] = {
+    {"strange distill --valid valid.data --budget 10m -o small.model web.model train.data", "an LSTM of one layer of 64"},
+    {"strange distill --hidden 32 --known test.data --novel io=io.data -o small.model web.model train.data",
+     "a smaller one, and what it does to detection"},
+    {NULL, NULL},
+};
+
+const struct stg_command stg_command_distill = {
+    .name = "distill",
+    .summary = "teach a smaller and faster model what a larger one knows",
+    .operands = "TEACHER DATA…",
+    .n_min = 2,
+    .n_max = SIZE_MAX,
+    .description = description,
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .examples = examples,
+    .settings_size = sizeof(struct settings),
+    .defaults = defaults,
+    .run = run,
+};
