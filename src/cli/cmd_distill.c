@@ -187,7 +187,7 @@ static const struct stg_option options[] = {
      .offset = offsetof(struct settings, novel),
      .help = "data or traces of novel behaviours, by name, for the table; nothing is learned from them"},
     {.name = "seed", .arg = "N", .type = STG_OPTION_U64, .offset = STG_TRAIN_AT(seed), .fallback = "1", .help = "of everything random"},
-    {.name = "json", .type = STG_OPTION_FLAG, .offset = STG_TRAIN_AT(json), .help = "one JSON object instead of the table"},
+    STG_OPTION_JSON(struct stg_train_options, "one JSON object instead of the table"), /* the settings begin with these */
     STG_TRAIN_OPTIONS_GRADIENT,
     STG_TRAIN_OPTIONS_ATTENTION,
 };
