@@ -131,6 +131,7 @@ static void train_settings(struct stg_train_settings *s, const struct stg_train_
     if (o->schedule != NULL) {
         s->schedule = o->schedule[0] == 'c'   ? STG_SCHEDULE_CONSTANT
                       : o->schedule[0] == 'p' ? STG_SCHEDULE_PLATEAU
+                      : o->schedule[0] == 'l' ? STG_SCHEDULE_LINEAR
                                               : STG_SCHEDULE_INVERSE_SQRT;
     }
     s->max_updates = o->updates;

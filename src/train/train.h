@@ -9,7 +9,9 @@
 
 #include <stdbool.h>
 
-enum stg_train_schedule { STG_SCHEDULE_CONSTANT, STG_SCHEDULE_PLATEAU, STG_SCHEDULE_INVERSE_SQRT };
+/* LINEAR falls to zero at the nearest of max_updates, max_epochs and budget_s, which then shape the run: the last updates of a training of
+ * known length average what the first found. Without any of the three it is constant. */
+enum stg_train_schedule { STG_SCHEDULE_CONSTANT, STG_SCHEDULE_PLATEAU, STG_SCHEDULE_INVERSE_SQRT, STG_SCHEDULE_LINEAR };
 
 /* Distillation: the model learns what another says of the training data beside the data itself (model/model.h, stg_model_soft). The
  * student must have the teacher's symbols. */
@@ -70,7 +72,7 @@ enum stg_status stg_train(struct stg_model *m, const struct stg_corpus *train, c
 /* Goes on from the checkpoint s->checkpoint: *m is its model, owned by the caller (NULL on failures before it is
  * loaded). The corpora, the settings that shape the run and the number of threads must be those of the first call (a
  * digest is checked, STG_ERR_MISMATCH otherwise); the result is the same to the bit. What only says when to stop
- * (budget_s, max_updates, max_epochs, stop_after) may differ. */
+ * (stop_after; budget_s, max_updates and max_epochs unless the schedule is LINEAR) may differ. */
 enum stg_status stg_train_resume(struct stg_model **m, const struct stg_corpus *train, const struct stg_corpus *valid,
                                  const struct stg_train_settings *s, struct stg_pool *pool,
                                  struct stg_train_result *out) STG_MUST_USE;
