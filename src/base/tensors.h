@@ -36,6 +36,11 @@ struct stg_tensors;
  * version than the one given, is STG_ERR_INPUT with what to do. */
 enum stg_status stg_tensors_open(struct stg_tensors **out, const char *path, const char *format, int version)
     STG_MUST_USE;
+/* The same but for the checksum, which stg_tensors_verify() compares: for who needs the header alone, or has other work meanwhile. */
+enum stg_status stg_tensors_open_unverified(struct stg_tensors **out, const char *path, const char *format, int version)
+    STG_MUST_USE;
+/* Reads the whole file, in blocks of its own; from any thread. */
+enum stg_status stg_tensors_verify(const struct stg_tensors *t) STG_MUST_USE;
 void stg_tensors_free(struct stg_tensors *t);
 /* NULL when absent. Borrowed. */
 const char *stg_tensors_meta(const struct stg_tensors *t, const char *key);

@@ -44,7 +44,7 @@ static enum stg_status open_valid(struct stg_corpora *out, const struct settings
                                   const struct stg_model *student)
 {
     const json_t *sets = json_object_get(student->record, "valid");
-    STG_RETURN_IF_FAILED(stg_corpora_open(out, s->train.valid.n > 0 ? &s->train.valid : data, NULL));
+    STG_RETURN_IF_FAILED(stg_corpora_open(out, s->train.valid.n > 0 ? &s->train.valid : data, NULL, NULL));
     for (size_t i = 0; i < out->n; i++) {
         const json_t *set = json_array_get(sets, i);
         stg_corpora_restrict(out, i, (size_t)json_integer_value(json_object_get(set, "first")),
@@ -77,8 +77,8 @@ out:
 static enum stg_status open_groups(struct stg_groups groups[2], const struct settings *s, const struct stg_model *teacher,
                                    const struct stg_cli *cli)
 {
-    STG_RETURN_IF_FAILED(stg_groups_open_one(&groups[0], "known", &s->known, teacher, cli));
-    STG_RETURN_IF_FAILED(stg_groups_open_named(&groups[1], "--novel", &s->novel, teacher, cli));
+    STG_RETURN_IF_FAILED(stg_groups_open_one(&groups[0], "known", &s->known, teacher, NULL, cli));
+    STG_RETURN_IF_FAILED(stg_groups_open_named(&groups[1], "--novel", &s->novel, teacher, NULL, cli));
     for (size_t i = 0; i < 2; i++) {
         for (size_t k = 0; k < groups[i].n; k++) {
             STG_RETURN_IF_FAILED(stg_group_check(&groups[i].groups[k], teacher));

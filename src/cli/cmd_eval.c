@@ -23,10 +23,10 @@ struct settings {
 static enum stg_status open_all(struct stg_groups groups[4], const struct settings *s, const struct stg_model *model,
                                 struct stg_pool *pool, const struct stg_cli *cli)
 {
-    STG_RETURN_IF_FAILED(stg_groups_open_one(&groups[0], "known", &s->known, model, cli));
-    STG_RETURN_IF_FAILED(stg_groups_open_named(&groups[1], "--novel", &s->novel, model, cli));
-    STG_RETURN_IF_FAILED(stg_groups_open_one(&groups[2], "known", &s->valid_known, model, cli));
-    STG_RETURN_IF_FAILED(stg_groups_open_named(&groups[3], "--valid-novel", &s->valid_novel, model, cli));
+    STG_RETURN_IF_FAILED(stg_groups_open_one(&groups[0], "known", &s->known, model, pool, cli));
+    STG_RETURN_IF_FAILED(stg_groups_open_named(&groups[1], "--novel", &s->novel, model, pool, cli));
+    STG_RETURN_IF_FAILED(stg_groups_open_one(&groups[2], "known", &s->valid_known, model, pool, cli));
+    STG_RETURN_IF_FAILED(stg_groups_open_named(&groups[3], "--valid-novel", &s->valid_novel, model, pool, cli));
     for (size_t i = 0; i < 4; i++) {
         STG_RETURN_IF_FAILED(stg_groups_score(&groups[i], model, pool, cli));
     }

@@ -79,7 +79,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     (void)exit_code;
     STG_TRY(stg_input_model(&model, cli->operands[0]));
     STG_TRY(stg_pool_new(&pool, cli->threads));
-    STG_TRY(stg_groups_open_one(&groups, "score", &paths, model, cli));
+    STG_TRY(stg_groups_open_one(&groups, "score", &paths, model, pool, cli));
     STG_TRY(stg_group_check(&groups.groups[0], model));
     if (s->sequence != UINT64_MAX) {
         STG_TRY(explain_id(&out, s, model, &groups.groups[0]));

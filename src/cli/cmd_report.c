@@ -167,10 +167,10 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     STG_TRY(check_usage(s));
     STG_TRY(stg_input_model(&model, cli->operands[0]));
     STG_TRY(stg_pool_new(&pool, cli->threads));
-    STG_TRY(stg_groups_open_one(&groups[0], "known", &s->known, model, cli));
-    STG_TRY(stg_groups_open_named(&groups[1], "--novel", &s->novel, model, cli));
-    STG_TRY(stg_groups_open_one(&groups[2], "known", &s->valid_known, model, cli));
-    STG_TRY(stg_groups_open_named(&groups[3], "--valid-novel", &s->valid_novel, model, cli));
+    STG_TRY(stg_groups_open_one(&groups[0], "known", &s->known, model, pool, cli));
+    STG_TRY(stg_groups_open_named(&groups[1], "--novel", &s->novel, model, pool, cli));
+    STG_TRY(stg_groups_open_one(&groups[2], "known", &s->valid_known, model, pool, cli));
+    STG_TRY(stg_groups_open_named(&groups[3], "--valid-novel", &s->valid_novel, model, pool, cli));
     for (size_t i = 0; i < 4; i++) {
         STG_TRY(stg_groups_score(&groups[i], model, pool, cli));
     }

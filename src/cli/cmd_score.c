@@ -177,7 +177,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     STG_TRY(stg_aggregate_parse(s->aggregate, &r.aggregate));
     STG_TRY(stg_input_model(&model, cli->operands[0]));
     STG_TRY(stg_pool_new(&pool, cli->threads));
-    STG_TRY(stg_groups_open_one(&groups, "score", &paths, model, cli));
+    STG_TRY(stg_groups_open_one(&groups, "score", &paths, model, pool, cli));
     STG_TRY(stg_group_check(&groups.groups[0], model));
     STG_TRY(stg_groups_score(&groups, model, pool, cli));
     r.model = model;

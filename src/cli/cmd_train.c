@@ -142,9 +142,9 @@ static void train_settings(struct stg_train_settings *s, const struct stg_train_
 
 static enum stg_status open_data(struct job *j, const struct stg_list *paths)
 {
-    STG_RETURN_IF_FAILED(stg_corpora_open(&j->train, paths, NULL));
-    STG_RETURN_IF_FAILED(stg_corpora_open(&j->valid, &j->o->valid, j->train.sets[0]));
-    STG_RETURN_IF_FAILED(stg_corpora_open(&j->calibrate, &j->o->calibrate, j->train.sets[0]));
+    STG_RETURN_IF_FAILED(stg_corpora_open(&j->train, paths, NULL, j->pool));
+    STG_RETURN_IF_FAILED(stg_corpora_open(&j->valid, &j->o->valid, j->train.sets[0], j->pool));
+    STG_RETURN_IF_FAILED(stg_corpora_open(&j->calibrate, &j->o->calibrate, j->train.sets[0], j->pool));
     if (stg_corpora_count(&j->train) == 0) {
         return stg_fail(STG_ERR_INPUT, "%s: no sequences: nothing to learn from; look at it with `strange info`",
                         paths->items[0]);
@@ -481,6 +481,7 @@ static enum stg_status run_job(struct job *j, const struct stg_list *paths)
         j->settings.teacher = j->teacher->teacher;
     }
     STG_RETURN_IF_FAILED(check_output(j->o->out));
+    STG_RETURN_IF_FAILED(stg_pool_new(&j->pool, j->cli->threads));
     STG_RETURN_IF_FAILED(open_data(j, paths));
     STG_RETURN_IF_FAILED(new_model(j));
     if (ensemble && j->model->ops->gradient == NULL) {
@@ -488,7 +489,6 @@ static enum stg_status run_job(struct job *j, const struct stg_list *paths)
     }
     STG_RETURN_IF_FAILED(name_checkpoint(j));
     STG_RETURN_IF_FAILED(hold_out(j));
-    STG_RETURN_IF_FAILED(stg_pool_new(&j->pool, j->cli->threads));
     if (j->o->resume || ensemble) {
         stg_model_free(j->model); /* the checkpoint's takes its place, or the members' */
         j->model = NULL;
