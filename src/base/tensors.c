@@ -13,6 +13,8 @@
 
 enum { HEADER_MAX = 100000000, MAX_TENSORS = 65536 };
 
+enum { SCOPED_NAME = 128 };
+
 struct stg_tensors {
     struct stg_file_map map;
     char *path;
@@ -20,6 +22,7 @@ struct stg_tensors {
     json_t *meta;   /* borrowed from header; may be NULL */
     struct stg_tensor *tensors;
     size_t n;
+    const char *prefix; /* of what is looked for; borrowed */
     size_t data_at; /* offset of the first byte behind the header */
 };
 
@@ -280,9 +283,26 @@ void stg_tensors_free(struct stg_tensors *t)
     stg_mem_free(t);
 }
 
+void stg_tensors_scope(struct stg_tensors *t, const char *prefix)
+{
+    t->prefix = prefix;
+}
+
+/* prefix + name; NULL when that is longer than any name of ours. */
+static const char *scoped(const char *prefix, const char *name, char *out, size_t cap)
+{
+    if (prefix == NULL || prefix[0] == '\0') {
+        return name;
+    }
+    const int n = snprintf(out, cap, "%s%s", prefix, name);
+    return n >= 0 && (size_t)n < cap ? out : NULL;
+}
+
 const char *stg_tensors_meta(const struct stg_tensors *t, const char *key)
 {
-    return json_string_value(json_object_get(t->meta, key));
+    char text[SCOPED_NAME];
+    const char *name = scoped(t->prefix, key, text, sizeof text);
+    return name == NULL ? NULL : json_string_value(json_object_get(t->meta, name));
 }
 
 size_t stg_tensors_count(const struct stg_tensors *t)
@@ -297,7 +317,9 @@ const struct stg_tensor *stg_tensors_at(const struct stg_tensors *t, size_t i)
 
 const struct stg_tensor *stg_tensors_find(const struct stg_tensors *t, const char *name)
 {
-    for (size_t i = 0; i < t->n; i++) {
+    char text[SCOPED_NAME];
+    name = scoped(t->prefix, name, text, sizeof text);
+    for (size_t i = 0; i < t->n && name != NULL; i++) {
         if (strcmp(t->tensors[i].name, name) == 0) {
             return &t->tensors[i];
         }

@@ -42,7 +42,7 @@ static enum stg_status evaluate(struct stg_evaluation *out, const struct stg_gro
     e.alpha = s->alpha;
     e.n_resamples = s->resamples;
     e.seed = s->seed;
-    STG_RETURN_IF_FAILED(stg_aggregate_parse(s->aggregate, &e.aggregate));
+    STG_RETURN_IF_FAILED(stg_aggregate_parse(s->aggregate, model, &e.aggregate));
     return stg_evaluate(out, model, groups[0].sets, groups[1].sets, groups[1].n,
                         groups[2].n > 0 ? groups[2].sets : &none, groups[3].sets, groups[3].n, &e);
 }
@@ -98,7 +98,6 @@ static void defaults(void *context)
     struct stg_evaluate_settings e;
     stg_evaluate_settings_default(&e);
     s->alpha = e.alpha;
-    s->aggregate = "mean";
     s->resamples = (uint32_t)e.n_resamples;
     s->seed = e.seed;
 }

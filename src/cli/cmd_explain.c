@@ -51,7 +51,7 @@ static enum stg_status explain_worst(struct stg_buffer *out, const struct settin
     enum stg_status status = STG_OK;
     enum stg_aggregate aggregate;
     size_t *worst = NULL, n = 0;
-    STG_TRY(stg_aggregate_parse(s->aggregate, &aggregate));
+    STG_TRY(stg_aggregate_parse(s->aggregate, m, &aggregate));
     STG_TRY(stg_group_worst(group, aggregate, s->worst, &worst, &n));
     for (size_t i = 0; i < n; i++) {
         struct stg_seq seq;
@@ -102,7 +102,6 @@ static void defaults(void *context)
     s->worst = 1;
     s->alternatives = 3;
     s->events = 10;
-    s->aggregate = "mean";
 }
 
 static const struct stg_option options[] = {

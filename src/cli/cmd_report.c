@@ -121,7 +121,7 @@ static enum stg_status write_report(const struct settings *s, const char *model_
                            .n_novel = g[1].n,
                            .alpha = s->alpha};
     stg_clock_date(date);
-    STG_TRY(stg_aggregate_parse(s->aggregate, &r.aggregate));
+    STG_TRY(stg_aggregate_parse(s->aggregate, m, &r.aggregate));
     if (g[1].n > 0) {
         STG_TRY(evaluate(&evaluation, m, g, s, r.aggregate));
         r.evaluation = &evaluation;
@@ -191,7 +191,6 @@ static void defaults(void *context)
 {
     struct settings *s = context;
     s->title = "Behaviour report";
-    s->aggregate = "mean";
     s->alpha = 0.01;
     s->explain = 3;
 }

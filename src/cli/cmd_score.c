@@ -174,8 +174,8 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     struct stg_buffer out = STG_BUFFER_INIT;
     struct score_run r = {.s = s};
     const struct stg_list paths = {.items = (const char **)(uintptr_t)(cli->operands + 1), .n = cli->n_operands - 1};
-    STG_TRY(stg_aggregate_parse(s->aggregate, &r.aggregate));
     STG_TRY(stg_input_model(&model, cli->operands[0]));
+    STG_TRY(stg_aggregate_parse(s->aggregate, model, &r.aggregate));
     STG_TRY(stg_pool_new(&pool, cli->threads));
     STG_TRY(stg_groups_open_one(&groups, "score", &paths, model, pool, cli));
     STG_TRY(stg_group_check(&groups.groups[0], model));
@@ -200,7 +200,6 @@ static void defaults(void *context)
 {
     struct settings *s = context;
     s->alpha = 0.01;
-    s->aggregate = "mean";
     s->worst = 10;
 }
 

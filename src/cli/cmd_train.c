@@ -39,17 +39,17 @@ struct job {
 
 static enum stg_status parse_fields(const char *text, unsigned *fields)
 {
-    static const char *const names[] = {"call", "phase", "ret"};
-    static const unsigned bits[] = {STG_FIELD_CALL, STG_FIELD_PHASE, STG_FIELD_RET};
+    static const char *const names[] = {"call", "phase", "ret", "size"};
+    static const unsigned bits[] = {STG_FIELD_CALL, STG_FIELD_PHASE, STG_FIELD_RET, STG_FIELD_SIZE};
     *fields = 0;
     for (const char *at = text; at != NULL && *at != '\0';) {
         const size_t len = strcspn(at, ",");
         unsigned bit = 0;
-        for (size_t i = 0; i < 3; i++) {
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
             bit |= strlen(names[i]) == len && memcmp(names[i], at, len) == 0 ? bits[i] : 0;
         }
         if (bit == 0) {
-            return stg_fail(STG_ERR_USAGE, "--fields: unknown field '%.*s': choices: call, phase, ret", (int)len, at);
+            return stg_fail(STG_ERR_USAGE, "--fields: unknown field '%.*s': choices: call, phase, ret, size", (int)len, at);
         }
         *fields |= bit;
         at += len + (at[len] == ',');
@@ -239,6 +239,22 @@ static enum stg_status fit(struct job *j, bool resume)
     if (status == STG_ERR_INTERRUPTED && j->checkpoint != NULL && access(j->checkpoint, F_OK) == 0) {
         return stg_context(status, "%s: the state is saved: go on with the same command and --resume", j->checkpoint);
     }
+    return status;
+}
+
+/* What is judged beside the calls: everything that the data has, unless the model is to be one of calls only. */
+static enum stg_status fit_sides(struct job *j)
+{
+    struct stg_corpus train;
+    struct stg_progress progress;
+    const bool all = j->o->channels != NULL ? strcmp(j->o->channels, "all") == 0 : j->o->preset == NULL && j->o->fields == NULL;
+    if (!all) {
+        return STG_OK;
+    }
+    stg_corpora_corpus(&j->train, &train);
+    struct stg_progress *p = stg_cli_progress(j->cli, &progress, "side models", "sequences", train.n);
+    const enum stg_status status = stg_model_fit_sides(j->model, &train, j->pool, p);
+    stg_progress_finish(p);
     return status;
 }
 
@@ -494,6 +510,7 @@ static enum stg_status run_job(struct job *j, const struct stg_list *paths)
         j->model = NULL;
     }
     STG_RETURN_IF_FAILED(ensemble ? fit_ensemble(j) : fit(j, j->o->resume));
+    STG_RETURN_IF_FAILED(fit_sides(j));
     STG_RETURN_IF_FAILED(calibrate(j));
     STG_RETURN_IF_FAILED(write_record(j));
     STG_RETURN_IF_FAILED(stg_model_save(j->model, j->o->out));

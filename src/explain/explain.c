@@ -213,10 +213,7 @@ enum stg_status stg_explain(struct stg_explanation *out, const struct stg_model 
         STG_TRY(stg_pool_check());
         STG_TRY(explain_walk(&s, seq, &w));
     }
-    stg_score_describe(&out->score, seq);
-    out->score.n_tokens = (uint32_t)s.n_tokens;
-    out->score.n_unknown = s.n_unknown;
-    STG_TRY(stg_aggregate_values(s.surprisal, s.walk_len, n_walks, out->score.value));
+    STG_TRY(stg_score_sequence(m, seq, &out->score));
     STG_TRY(take_events(out, &s, seq->n + s.n_ends));
 out:
     stepper_fini(&s);

@@ -24,6 +24,14 @@ struct stg_model_run;   /* working memory of one scoring thread; defined by each
 struct stg_model_state; /* what a stream of events has left behind; defined by each kind */
 struct stg_params;      /* nn/params.h */
 
+/* Side models: n-grams of what the model itself does not look at, fitted on the same data and scored beside it, so that an unusual
+ * delay and an unusual descriptor have a surprisal of their own, whatever the kind of the model. */
+enum stg_side {
+    STG_SIDE_TIME,  /* 5-gram of STG_FIELD_ELAPSED: the rhythm of each thread */
+    STG_SIDE_STATE, /* unigram of STG_FIELD_DESCRIPTOR: how many descriptors the process has open shows in their numbers */
+    STG_SIDES,
+};
+
 /* One token of a stream. */
 struct stg_model_token {
     uint8_t special;    /* STG_TOKEN_START, STG_TOKEN_END, or 0 for an event */
@@ -139,17 +147,29 @@ struct stg_model {
     size_t max_walk;             /* longest walk in events, 0 = any */
     json_t *record;              /* training record and calibration facts; owned; metadata key `record` */
     struct stg_tensors *file;    /* the mapping that a loaded model borrows from; NULL otherwise */
+    struct stg_model *side[STG_SIDES]; /* owned; NULL = none. Their recipes and vocabularies are the model's */
     float *calibration;          /* (n_calibration × STG_MODEL_AGGREGATES) scores of held-out known sequences; NULL before */
     size_t n_calibration;
+    float *channels;             /* (n_channel_bins × STG_MODEL_CHANNEL_COLUMNS) what is usual, by length (score/channels.h); NULL before */
+    size_t n_channel_bins;
 };
 
 /* Aggregates of a sequence's surprisals that are calibrated (score/score.h defines them). */
-#define STG_MODEL_AGGREGATES 4
+#define STG_MODEL_AGGREGATES 7
+#define STG_MODEL_CHANNEL_COLUMNS 7
 
 /* NULL-terminated list of kinds. Adding one = one file and one line. */
 extern const struct stg_model_ops *const stg_model_list[];
 extern const struct stg_model_ops stg_model_stide, stg_model_ngram, stg_model_lstm, stg_model_transformer, stg_model_longformer,
     stg_model_ensemble;
+
+const char *stg_side_name(enum stg_side side); /* "time", "state" */
+/* Fits side models to the training data, those of m before are gone: none where the data has no times, or no descriptors on the threads
+ * that the cut rule followed, or where threads are interleaved. */
+enum stg_status stg_model_fit_sides(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool,
+                                    struct stg_progress *progress) STG_MUST_USE;
+/* STG_WALK_* that scoring reads, of the model and its sides. */
+unsigned stg_model_columns(const struct stg_model *m);
 
 /* A new model for data of this recipe and vocabulary (both copied; the vocabulary is frozen in the model). */
 enum stg_status stg_model_new(struct stg_model **out, const struct stg_model_settings *s, const struct stg_recipe *recipe,

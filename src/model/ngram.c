@@ -79,7 +79,7 @@ static enum stg_status create_ngram(struct stg_model **out, const struct stg_mod
         return stg_fail(STG_ERR_USAGE, "unknown smoothing '%.40s': use kneser-ney or paper", smoothing);
     }
     return create_kind(out, s, &stg_model_ngram, paper ? STG_NGRAM_PAPER : STG_NGRAM_KNESER_NEY, preset ? 3 : 5,
-                       preset ? STG_FIELD_CALL : ALL_FIELDS);
+                       preset ? STG_FIELD_CALL : ALL_FIELDS | STG_FIELD_SIZE);
 }
 
 static enum stg_status create_stide(struct stg_model **out, const struct stg_model_settings *s)
@@ -206,7 +206,7 @@ static void score_plain(const struct ngram *g, const struct stg_model_run *r, co
         (void)advance(g, &state, STG_TOKEN_START);
     }
     for (size_t i = 0; i < w->n; i++) {
-        const float s = advance(g, &state, r->symbols[i]);
+        const float s = r->symbols[i] == STG_TOKEN_MASK ? 0 : advance(g, &state, r->symbols[i]);
         if (i >= w->n_context) {
             out[i - w->n_context] = s;
         }
@@ -223,11 +223,11 @@ static void score_packed(const struct ngram *g, struct stg_model_run *r, const s
     if (w->start || w->n_context == 0) {
         (void)advance_packed(g, r, &key, &state, STG_TOKEN_START);
     }
-    for (size_t i = 0; i < w->n_context; i++) {
-        (void)advance_packed(g, r, &key, &state, r->symbols[i]);
-    }
-    for (size_t i = w->n_context; i < w->n; i++) {
-        out[i - w->n_context] = advance_packed(g, r, &key, &state, r->symbols[i]);
+    for (size_t i = 0; i < w->n; i++) {
+        const float s = r->symbols[i] == STG_TOKEN_MASK ? 0 : advance_packed(g, r, &key, &state, r->symbols[i]);
+        if (i >= w->n_context) {
+            out[i - w->n_context] = s;
+        }
     }
     if (w->end) {
         out[w->n - w->n_context] = advance_packed(g, r, &key, &state, STG_TOKEN_END);
