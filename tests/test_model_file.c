@@ -302,7 +302,7 @@ static void test_header(void **state)
         {0, "\"ngram.order\":\"2\"", "\"ngram.order\":\"9\""},
         {0, "\"ngram.order\":", "\"ngram.odder\":"},
         {0, "\"ngram.smoothing\":\"kneser-ney\"", "\"ngram.smoothing\":\"witten-bel\""},
-        {0, "\"symbols.fields\":\"1\"", "\"symbols.fields\":\"9\""},
+        {0, "\"symbols.fields\":\"1\"", "\"symbols.fields\":\"2\""},
         {0, "\"vocab.calls\":", "\"vocab.balls\":"},
         {0, "\"record\":", "\"rekord\":"},
         {0, "\"recipe\":", "\"recipy\":"},

@@ -137,9 +137,15 @@ int stg_syscall_descriptor_index(const char *call)
 {
     static const char *const names[] = {"fd", "fildes", "oldfd", "epfd", "dfd", "olddfd", "fd_in", "in_fd", "fdin", "ufd", "pidfd", "mqdes"};
     int found = STG_SYSCALL_ARG_NONE;
-    for (size_t i = 0; i < sizeof names / sizeof names[0] && found != STG_SYSCALL_ARG_UNKNOWN_CALL; i++) {
+    if (stg_syscall_arg_index(call, names[0]) == STG_SYSCALL_ARG_UNKNOWN_CALL) {
+        call = stg_syscall_synonym(call);
+        if (call == NULL || stg_syscall_arg_index(call, names[0]) == STG_SYSCALL_ARG_UNKNOWN_CALL) {
+            return STG_SYSCALL_ARG_UNKNOWN_CALL;
+        }
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const int at = stg_syscall_arg_index(call, names[i]);
-        found = at == STG_SYSCALL_ARG_UNKNOWN_CALL || (at >= 0 && (found < 0 || at < found)) ? at : found;
+        found = at >= 0 && (found < 0 || at < found) ? at : found;
     }
     return found;
 }

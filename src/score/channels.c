@@ -13,8 +13,12 @@ enum {
 };
 _Static_assert(STG_MODEL_CHANNEL_COLUMNS == 1 + 2 * STG_CHANNELS, "the model file stores these columns");
 
-#define NORMAL_090 1.2815515655446004 /* 0.9 quantile of the standard normal distribution */
-#define SPREAD_MIN 1e-3               /* nats: what is always the same would make any difference infinite */
+#define SPREAD_MIN 0.01 /* nats: what is always the same would make any difference infinite */
+
+/* Quantiles and where the standard normal distribution has them. */
+static const struct {
+    double share, deviations;
+} quantiles[] = {{0.9, 1.2816}, {0.98, 2.0537}, {0.995, 2.5758}};
 
 static const enum stg_aggregate value_of[STG_CHANNELS] = {STG_AGGREGATE_MEAN, STG_AGGREGATE_TIME, STG_AGGREGATE_STATE};
 
@@ -47,10 +51,13 @@ static void usual(const struct stg_score *const *scores, size_t n, enum stg_aggr
         sorted[i] = scores[i]->value[a];
     }
     qsort(sorted, n, sizeof *sorted, by_value);
-    const float median = sorted[n / 2], upper = sorted[n * 9 / 10];
-    const double spread = ((double)upper - (double)median) / NORMAL_090;
-    out[0] = median;
-    out[1] = (float)(spread > SPREAD_MIN && isfinite(spread) ? spread : SPREAD_MIN);
+    double spread = SPREAD_MIN;
+    out[0] = sorted[n / 2];
+    for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
+        const double above = (double)sorted[(size_t)(quantiles[i].share * (double)(n - 1) + 0.5)] - (double)out[0];
+        spread = fmax(spread, above / quantiles[i].deviations);
+    }
+    out[1] = (float)spread;
 }
 
 static enum stg_status fit(struct stg_model *m, const struct stg_score **scores, size_t n, float *sorted)
@@ -59,17 +66,25 @@ static enum stg_status fit(struct stg_model *m, const struct stg_score **scores,
     float *table = NULL;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&table, n_bins * STG_MODEL_CHANNEL_COLUMNS, sizeof *table));
     qsort((void *)scores, n, sizeof *scores, by_length);
-    for (size_t b = 0; b < n_bins; b++) {
-        const size_t from = n * b / n_bins, to = n * (b + 1) / n_bins;
-        float *row = table + b * STG_MODEL_CHANNEL_COLUMNS;
+    size_t n_rows = 0;
+    for (size_t b = 0, from = 0; b < n_bins; b++) {
+        size_t to = n * (b + 1) / n_bins;
+        while (to < n && to > from && scores[to]->n_events == scores[to - 1]->n_events) {
+            to++; /* equal lengths stay together */
+        }
+        if (to <= from) {
+            continue;
+        }
+        float *row = table + n_rows++ * STG_MODEL_CHANNEL_COLUMNS;
         row[EDGE] = (float)scores[to - 1]->n_events;
         for (int c = 0; c < STG_CHANNELS; c++) {
             usual(scores + from, to - from, value_of[c], sorted, row + 1 + 2 * c);
         }
+        from = to;
     }
     stg_mem_free(m->channels);
     m->channels = table;
-    m->n_channel_bins = n_bins;
+    m->n_channel_bins = n_rows;
     return STG_OK;
 }
 
@@ -99,7 +114,7 @@ enum stg_status stg_channels_fit(struct stg_model *m, const struct stg_score *sc
             usable[n_usable++] = &scores[i];
         }
     }
-    if (n_usable >= STG_CHANNELS_LEAST) {
+    if (n_usable >= STG_CHANNELS_LEAST && (m->side[STG_SIDE_TIME] != NULL || m->side[STG_SIDE_STATE] != NULL)) {
         STG_TRY(fit(m, usable, n_usable, sorted));
     }
 out:

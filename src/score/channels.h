@@ -4,9 +4,10 @@
  * state; model/model.h). How large each of them usually is depends on the length of the sequence, so held-out known sequences are
  * divided by length into bins of equal number, and a value is measured in its bin:
  *
- *     z = (value − median) / spread,   spread = (0.9 quantile − median) / 1.2816, the distance of one deviation if it were normal
+ *     z = (value − median) / spread,   spread = max over q of (quantile q − median) / (its deviations, if it were normal), q = .9, .98, .995
  *     novelty = ln(1 + Σ max(0, z) over the channels)
  *
+ * The upper tail alone gives the spread, and of what is mostly constant the rare values do.
  * One-sided, because known behaviour that is even more usual is not novel; a sum, because what shows in several channels should count in
  * all, and the logarithm keeps a printed exp(novelty) readable: 1 is as usual as can be. The sum's own calibration makes it a p-value
  * (detect/calibrate.h), so nothing here needs to be normal. docs/measurements.md compares other sums. */
@@ -19,7 +20,8 @@ const char *stg_channel_name(enum stg_channel c); /* "content", "time", "state" 
 /* Whether the model judges it. Content always. */
 bool stg_channel_has(const struct stg_model *m, enum stg_channel c);
 
-/* What is usual, from held-out known sequences; goes into m. Fewer than STG_CHANNELS_LEAST leave the model without. */
+/* What is usual, from held-out known sequences; goes into m. Fewer than STG_CHANNELS_LEAST leave the model without, and so does a model
+ * without side models: its one channel needs no comparison with others. */
 #define STG_CHANNELS_LEAST 20
 enum stg_status stg_channels_fit(struct stg_model *m, const struct stg_score *scores, size_t n) STG_MUST_USE;
 
