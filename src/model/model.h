@@ -112,7 +112,11 @@ struct stg_model_ops {
     /* Feeds tokens[i] to states[i] (all different); surprisal[i] = that of the token given what the state had seen; 0 for START. */
     enum stg_status (*step)(const struct stg_model *m, struct stg_model_run *r, struct stg_model_state *const *states,
                             const struct stg_model_token *tokens, size_t n, float *surprisal) STG_MUST_USE;
-    /* log_p (symbols): ln of the probability of every next symbol. */
+    /* Ensembles; NULL for the others: what each member said in the last score() or step() of this run, (*n_members, *n) surprisals, where
+     * a member's n stand as those of the whole: walk after walk, or stream after stream. Borrowed until the next call. */
+    const float *(*members)(const struct stg_model_run *r, size_t *n_members, size_t *n);
+    /* log_p (symbols): ln of the probability of every next symbol, which sum to one. An ensemble's: the mean of its members' ln p,
+     * normalised, which is above the surprisal's −ln p by the same amount for every symbol. */
     enum stg_status (*predict)(const struct stg_model *m, struct stg_model_run *r, const struct stg_model_state *s,
                                float *log_p) STG_MUST_USE;
 
@@ -143,6 +147,9 @@ struct stg_model {
     size_t n_calibration;
 };
 
+/* Members of an ensemble at most. */
+#define STG_MODEL_MAX_MEMBERS 64
+
 /* Aggregates of a sequence's surprisals that are calibrated (score/score.h defines them). */
 #define STG_MODEL_AGGREGATES 4
 
@@ -162,7 +169,7 @@ enum stg_status stg_model_put(const struct stg_model *m, struct stg_tensors_writ
 enum stg_status stg_model_get(struct stg_model **out, struct stg_tensors *t) STG_MUST_USE; /* takes t on success */
 
 /* log_p[i] (stg_walk_scored(walks[i]), symbols): ln of the probability of every symbol in the place of each scored token, at least
- * STG_MODEL_LEAST_LOG_P. An ensemble's, a mean of logarithms, sum to less than one. */
+ * STG_MODEL_LEAST_LOG_P; an ensemble's are what its predict() gives. */
 enum stg_status stg_model_distributions(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks, size_t n,
                                         float *const *log_p) STG_MUST_USE;
 #define STG_MODEL_LEAST_LOG_P (-100.0f)

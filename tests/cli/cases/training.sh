@@ -126,7 +126,16 @@ case_ensemble_trains() {
     train --updates 20 -o straight.model
     absent straight.model.checkpoint straight.model.member-0 straight.model.member-2
     status 0 "$strange" score --alpha 0.0001 straight.model test.data
+    grep -q disagreement out
     status 0 "$strange" explain straight.model odd.data
+    grep -q '^  members  *disagree by [0-9.e-]* nats' out
+    grep -q '^>.* ±  *[0-9]*\.[0-9][0-9] ' out || { cat out; no 'no disagreement beside the surprisals'; }
+    "$strange" score --json straight.model odd.data >out || true
+    [ "$(grep -c '"disagreement": 0\.[0-9]*' out)" = 60 ]
+    "$strange" explain --json straight.model odd.data | grep -qE '"surprisal": [0-9.e-]+, "excess": [0-9.e-]+.*"disagreement": [0-9.e-]+'
+    "$strange" -q report -o page.html --explain 1 straight.model --known test.data --novel odd=odd.data
+    grep -q '<dt>Members</dt><dd>disagree by' page.html
+    grep -q '</td><td>±[0-9.]*</td><td' page.html
     "$strange" info straight.model | grep -q '^  members  *3$'
     "$strange" info --json straight.model | grep -q '"seconds"'
     (exec "$strange" -q train --model lstm --ensemble 3 --hidden 8 --layers 1 --rate 0.02 --batch-tokens 512 --eval-every 5 --stop-after 0 \
