@@ -71,6 +71,9 @@ enum stg_status stg_ensemble_new(struct stg_model **out, struct stg_model **memb
         if (members[i]->ops->gradient == NULL || members[i]->ops != members[0]->ops) {
             return stg_fail(STG_ERR_INTERNAL, "an ensemble is made of neural models of one kind");
         }
+        if (!stg_neural_alike((const struct stg_neural *)members[i], (const struct stg_neural *)members[0])) {
+            return stg_fail(STG_ERR_MISMATCH, "member %zu has other settings than the first: train all with the same options", i + 1);
+        }
     }
     STG_RETURN_IF_FAILED(new_ensemble(&e, n));
     e->base.record = json_object();

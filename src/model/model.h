@@ -38,7 +38,7 @@ struct stg_model_token {
 struct stg_model_settings {
     const char *kind;          /* "stide", "ngram", "lstm", "transformer", "longformer" */
     const char *preset;        /* NULL or "paper" */
-    const struct stg_symbols *symbols; /* neural: what is predicted, as a student predicts what its teacher does; NULL: fields of the
+    const struct stg_symbols *symbols; /* what is predicted, as a student predicts what its teacher does; NULL: fields of the
                                         * training data. Borrowed until stg_model_new() returns */
     unsigned fields;           /* STG_FIELD_* that make up a symbol; 0 = the kind's default */
     uint32_t order;            /* n of an n-gram, window of STIDE; 0 = default */
@@ -73,6 +73,13 @@ struct stg_model_soft {
     double weight, temperature;
 };
 
+/* Distillation: the model learns what another says of the training data beside the data itself. The student must have the teacher's
+ * symbols. */
+struct stg_teacher {
+    const struct stg_model *model; /* borrowed; NULL: none */
+    double weight, temperature;    /* share of the objective, or of what is counted, 0 … 1; above 0 */
+};
+
 /* For models trained by gradients. */
 struct stg_model_gradient_ops {
     struct stg_params *(*params)(struct stg_model *m);
@@ -98,6 +105,10 @@ struct stg_model_ops {
      * kind that cannot; calibration is stale afterwards. */
     enum stg_status (*update)(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool,
                               struct stg_progress *progress) STG_MUST_USE;
+    /* Instead of fit, on what a teacher says of the corpus beside the corpus itself. NULL for kinds that cannot, and for those trained by
+     * gradients, which learn in passes. */
+    enum stg_status (*learn)(struct stg_model *m, const struct stg_corpus *corpus, const struct stg_teacher *teacher, struct stg_pool *pool,
+                             struct stg_progress *progress) STG_MUST_USE;
     const struct stg_model_gradient_ops *gradient; /* NULL for counted models */
 
     enum stg_status (*run_new)(const struct stg_model *m, struct stg_model_run **out) STG_MUST_USE;
