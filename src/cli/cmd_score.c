@@ -128,21 +128,24 @@ static enum stg_status put_text(struct stg_buffer *out, const struct score_run *
     size_t *worst = NULL, n = 0;
     STG_TRY(stg_group_worst(r->group, r->aggregate, r->s->worst, &worst, &n));
     if (n > 0) {
-        STG_TRY(stg_buffer_printf(out, "%10s %10s %10s %8s %10s %8s  %s\n", "id", "perplexity", "p-value", "events",
-                                  "duration", "lost", "verdict"));
+        STG_TRY(stg_buffer_printf(out, "%10s %10s %10s %s%8s %10s %8s  %s\n", "id", "perplexity", "p-value",
+                                  r->model->ops->members != NULL ? "disagreement " : "", "events", "duration", "lost", "verdict"));
     }
     for (size_t i = 0; i < n; i++) {
         const struct stg_score *s = &r->group->scores[worst[i]];
         const double p = r->calibrated ? stg_p_value(r->model, r->aggregate, (double)s->value[r->aggregate]) : NAN;
-        char duration[32], p_text[32] = "-";
+        char duration[32], p_text[32] = "-", members[32] = "";
         struct stg_seq seq;
         const char *path = stg_group_sequence(r->group, worst[i], &seq)->path;
         stg_format_ns(s->end_ns - s->begin_ns, duration, sizeof duration);
         if (r->calibrated) {
             snprintf(p_text, sizeof p_text, "%.4g", p);
         }
-        STG_TRY(stg_buffer_printf(out, "%10llu %10.4g %10s %8u %10s %8llu  %s%s%s\n", (unsigned long long)s->id,
-                                  exp((double)s->value[STG_AGGREGATE_MEAN]), p_text, s->n_events,
+        if (r->model->ops->members != NULL) {
+            snprintf(members, sizeof members, "%12.3g ", s->disagreement);
+        }
+        STG_TRY(stg_buffer_printf(out, "%10llu %10.4g %10s %s%8u %10s %8llu  %s%s%s\n", (unsigned long long)s->id,
+                                  exp((double)s->value[STG_AGGREGATE_MEAN]), p_text, members, s->n_events,
                                   (seq.flags & STG_SEQ_NO_TIME) != 0 ? "-" : duration, (unsigned long long)s->n_lost,
                                   p <= r->s->alpha ? "novel" : "", r->group->n_inputs > 1 ? "  " : "",
                                   r->group->n_inputs > 1 ? path : ""));

@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "detect/calibrate.h"
 #include "model/ensemble.h"
+#include "model/neural.h"
 #include "train/train.h"
 
 #include <math.h>
@@ -29,6 +30,7 @@ struct job {
         held; /* held: the end of train when neither valid nor calibrate was given */
     struct stg_pool *pool;
     struct stg_model *model;
+    struct stg_model *like; /* new, of the settings asked for: what is resumed must have them; NULL: nothing is */
     struct stg_train_settings settings;
     struct stg_train_result result;
     char *checkpoint; /* owned; NULL for counted models */
@@ -232,6 +234,7 @@ static enum stg_status fit(struct job *j, bool resume)
     stg_corpora_corpus(from, &valid);
     const struct stg_corpus *use = valid.n > 0 ? &valid : NULL;
     j->settings.progress = stg_cli_progress(j->cli, &progress, "train", "tokens", 0);
+    j->settings.like = j->like;
     const enum stg_status status = resume
                                        ? stg_train_resume(&j->model, &train, use, &j->settings, j->pool, &j->result)
                                        : stg_train(j->model, &train, use, &j->settings, j->pool, &j->result);
@@ -343,12 +346,34 @@ out:
     return status;
 }
 
+/* The new model is what others must be like. */
+static void set_like(struct job *j)
+{
+    stg_model_free(j->like);
+    j->like = j->model;
+    j->model = NULL;
+}
+
+static enum stg_status take_member(struct job *j, size_t i, const char *path)
+{
+    STG_RETURN_IF_FAILED(stg_model_open(&j->members[i], path));
+    const struct stg_neural *member = (const struct stg_neural *)j->members[i], *like = (const struct stg_neural *)j->like;
+    const struct stg_model_ops *ops = j->members[i]->ops;
+    if (ops != j->like->ops || !stg_neural_alike(member, like) || member->seed != like->seed ||
+        stg_model_check_vocab(j->members[i], &j->like->vocab, path) != STG_OK) {
+        return stg_fail(STG_ERR_MISMATCH, "%s: was trained with other options or data: remove it, or resume with those", path);
+    }
+    return STG_OK;
+}
+
 /* Trains member i, or takes it from where it waits. Its results are in its record. */
 static enum stg_status fit_member(struct job *j, size_t i, const char *path)
 {
     j->settings.seed = j->model_settings.seed = j->o->seed + i;
+    STG_RETURN_IF_FAILED(new_model(j));
+    set_like(j);
     if (j->o->resume && access(path, F_OK) == 0) {
-        return stg_model_open(&j->members[i], path);
+        return take_member(j, i, path);
     }
     const bool resume = j->o->resume && access(j->checkpoint, F_OK) == 0;
     if (!resume) {
@@ -506,8 +531,7 @@ static enum stg_status run_job(struct job *j, const struct stg_list *paths)
     STG_RETURN_IF_FAILED(name_checkpoint(j));
     STG_RETURN_IF_FAILED(hold_out(j));
     if (j->o->resume || ensemble) {
-        stg_model_free(j->model); /* the checkpoint's takes its place, or the members' */
-        j->model = NULL;
+        set_like(j); /* the checkpoint's takes its place, or the members' */
     }
     STG_RETURN_IF_FAILED(ensemble ? fit_ensemble(j) : fit(j, j->o->resume));
     STG_RETURN_IF_FAILED(fit_sides(j));
@@ -539,6 +563,7 @@ enum stg_status stg_train_with(struct stg_cli *cli, const struct stg_train_optio
     json_decref(j.member_results);
     stg_mem_free(j.checkpoint);
     stg_model_free(j.model);
+    stg_model_free(j.like);
     stg_pool_free(j.pool);
     stg_corpora_fini(&j.held);
     stg_corpora_fini(&j.calibrate);

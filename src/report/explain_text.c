@@ -54,6 +54,10 @@ static void put_header(struct writer *w, const struct stg_model *m, const struct
     writer_printf(w,
                   "  perplexity  %s: each step as hard to predict as a choice among that many equally likely calls\n",
                   perplexity);
+    if (m->ops->members != NULL) {
+        words_disagreement(s->disagreement, text);
+        writer_printf(w, "  members     %s\n", text);
+    }
     words_p_value(m, p, text);
     writer_printf(w, "  p-value     %s\n", text);
     words_verdict(m, p, ALPHA, text);
@@ -122,6 +126,14 @@ static void put_process(struct writer *w, const char *name, const struct widths 
     }
 }
 
+/* Beside the surprisal, in 7 columns. */
+static void put_disagreement(struct writer *w, const struct stg_model *m, const struct stg_explained_event *e)
+{
+    if (m->ops->members != NULL) {
+        writer_printf(w, " ±%5.2f", (double)e->disagreement);
+    }
+}
+
 static void put_row(struct writer *w, const struct stg_model *m, const struct stg_explanation *x,
                     const struct fold_row *row, double scale, const struct widths *width, const struct style *style)
 {
@@ -135,8 +147,9 @@ static void put_row(struct writer *w, const struct stg_model *m, const struct st
     writer_printf(w, "%s  %8" PRId32 "  ", shown_time, e->tid);
     put_process(w, words_process(x, e), width);
     writer_plain(w, call, width->call);
-    writer_printf(w, "  %6.2f%s", (double)e->surprisal,
-                  blamed || (double)e->surprisal / scale * BAR_CELLS * 8 >= 0.5 ? " " : "");
+    writer_printf(w, "  %6.2f", (double)e->surprisal);
+    put_disagreement(w, m, e);
+    writer_put(w, blamed || (double)e->surprisal / scale * BAR_CELLS * 8 >= 0.5 ? " " : "");
     put_bar(w, (double)e->surprisal / scale, blamed);
     writer_put(w, style->reset);
     if (blamed) {
@@ -159,7 +172,8 @@ static void put_rows(struct writer *w, const struct stg_model *m, const struct s
     writer_printf(w, "%s  %12s  %8s  ", style->bold, x->has_time ? "time" : "event", "thread");
     put_process(w, "process", &width);
     writer_plain(w, "call", width.call);
-    writer_printf(w, "  %-15s  %s%s\n", "surprisal", "expected instead", style->reset);
+    writer_printf(w, "  %-15s%s  %s%s\n", m->ops->members != NULL ? "surprisal ±" : "surprisal", m->ops->members != NULL ? "       " : "",
+                  "expected instead", style->reset);
     for (size_t i = 0; i < f->n; i++) {
         const struct fold_row *row = &f->rows[i];
         if (row->kind == FOLD_EVENT) {
@@ -190,6 +204,7 @@ enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg
         put_rows(&w, m, x, &f, style);
         writer_put(&w, "→ a call begins, ← it returns. Surprisal in nats: 0 expected, 2.3 one in ten, 4.6 one in a "
                        "hundred, 6.9 one in a thousand.\n");
+        writer_put(&w, m->ops->members != NULL ? "±: the standard deviation over the ensemble's members.\n" : "");
     }
     STG_TRY(w.status);
 out:

@@ -109,11 +109,21 @@ enum stg_status stg_report_eval_json(struct stg_buffer *out, const struct stg_ev
                                    number(e->n_rows > 0 ? e->macro_auroc : (double)NAN), "novel", behaviours));
 }
 
+/* Adds it where there are members to disagree; takes to, which is NULL after a failure. */
+static json_t *with_disagreement(json_t *to, const struct stg_model *m, double disagreement)
+{
+    if (to != NULL && m->ops->members != NULL && json_object_set_new(to, "disagreement", number(disagreement)) != 0) {
+        json_decref(to);
+        return NULL;
+    }
+    return to;
+}
+
 /* What score and explain say of a sequence, without a schema. */
 static json_t *score_facts(const struct stg_model *m, const struct stg_score *s, enum stg_aggregate a)
 {
     const double p = stg_p_value(m, a, (double)s->value[a]);
-    return json_pack(
+    json_t *out = json_pack(
         "{s:I, s:o, s:o, s:I, s:{s:o, s:o, s:o, s:o}, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "id", (json_int_t)s->id,
         "perplexity", number(exp((double)s->value[STG_AGGREGATE_MEAN])), "p_value",
         stg_calibrated(m) ? number(p) : json_null(), "lost", (json_int_t)s->n_lost, "surprisal", "mean",
@@ -122,6 +132,7 @@ static json_t *score_facts(const struct stg_model *m, const struct stg_score *s,
         number((double)s->value[STG_AGGREGATE_UPPER]), "events", (json_int_t)s->n_events, "tokens",
         (json_int_t)s->n_tokens, "unknown", (json_int_t)s->n_unknown, "begin_ns", (json_int_t)s->begin_ns, "end_ns",
         (json_int_t)s->end_ns, "tid", (json_int_t)s->tid, "pid", (json_int_t)s->pid, "trace", (json_int_t)s->trace);
+    return with_disagreement(out, m, s->disagreement);
 }
 
 /* Puts "schema" in front, as a reader expects it there. */
@@ -183,13 +194,14 @@ static json_t *event(const struct stg_model *m, const struct stg_explanation *x,
         e->call < stg_strings_count(x->names->calls) ? stg_strings_get(x->names->calls, e->call) : "[UNKNOWN]";
     const bool call_known = stg_vocab_known(e->call, stg_strings_count(m->vocab.calls)) != STG_TOKEN_UNKNOWN;
     const bool proc_known = stg_vocab_known(e->proc, stg_strings_count(m->vocab.procs)) != STG_TOKEN_UNKNOWN;
-    return json_pack("{s:o, s:o, s:s, s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:b, s:b, s:b, s:o}", "index",
+    json_t *out = json_pack("{s:o, s:o, s:s, s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:b, s:b, s:b, s:o}", "index",
                      end ? json_null() : json_integer(e->index), "call", text(call), "phase",
                      e->phase <= 2 ? phases[e->phase] : "", "ret", return_value(e->ret), "time_ns",
                      (json_int_t)e->time_ns, "process", text(words_process(x, e)), "pid", (json_int_t)e->pid, "tid",
                      (json_int_t)e->tid, "surprisal", number((double)e->surprisal), "excess", number((double)e->excess),
                      "unknown", e->symbol == STG_TOKEN_UNKNOWN, "call_known", call_known, "process_known", proc_known,
                      "alternatives", alternatives(m, e));
+    return with_disagreement(out, m, (double)e->disagreement);
 }
 
 enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg_model *m,

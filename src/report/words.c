@@ -270,6 +270,11 @@ void words_unknown_calls(const struct stg_model *m, const struct stg_explanation
     }
 }
 
+void words_disagreement(double nats, char out[160])
+{
+    snprintf(out, 160, "disagree by %.3g nats: the standard deviation of their mean surprisals", nats);
+}
+
 void words_p_value(const struct stg_model *m, double p, char out[160])
 {
     char n[32], share[32];

@@ -1,6 +1,7 @@
 #include "score/channels.h"
 
 #include "base/memory.h"
+#include "score/disagreement.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -48,6 +49,7 @@ void stg_score_describe(struct stg_score *out, const struct stg_seq *seq)
         .trace = seq->trace,
         .tid = seq->tid,
         .pid = seq->pid,
+        .disagreement = (double)NAN,
     };
 }
 
@@ -154,6 +156,7 @@ static enum stg_status finish_scores(struct job *job, struct worker *w, size_t f
     for (size_t i = 0; i < n; i++) {
         struct stg_seq seq;
         struct stg_score *out = &job->scores[first + i];
+        struct stg_disagreement members = {0};
         const size_t n_walks = w->n_walks_of[i];
         size_t n_tokens = 0;
         for (size_t k = 0; k < n_walks; k++) {
@@ -168,6 +171,8 @@ static enum stg_status finish_scores(struct job *job, struct worker *w, size_t f
         if (status != STG_OK) {
             return stg_context(status, "sequence %llu", (unsigned long long)seq.id);
         }
+        stg_disagreement_add(&members, job->model, w->run, token, n_tokens, NULL);
+        out->disagreement = stg_disagreement_of(&members);
         walk += n_walks;
         token += n_tokens;
     }

@@ -45,9 +45,10 @@ struct stg_score {
     int64_t begin_ns, end_ns;
     uint32_t n_events, trace;
     int32_t tid, pid;
+    double disagreement;            /* of an ensemble's members, nats (disagreement.h); NAN: the model is no ensemble */
 };
 
-/* All of a score but values and tokens, from the sequence. */
+/* All of a score but values, tokens and disagreement (NAN), from the sequence. */
 void stg_score_describe(struct stg_score *out, const struct stg_seq *seq);
 
 /* Scores every sequence of the corpus on the pool's threads. scores has room for corpus->n; order = corpus order; the result

@@ -13,13 +13,6 @@
  * known length average what the first found. Without any of the three it is constant. */
 enum stg_train_schedule { STG_SCHEDULE_CONSTANT, STG_SCHEDULE_PLATEAU, STG_SCHEDULE_INVERSE_SQRT, STG_SCHEDULE_LINEAR };
 
-/* Distillation: the model learns what another says of the training data beside the data itself (model/model.h, stg_model_soft). The
- * student must have the teacher's symbols. */
-struct stg_teacher {
-    const struct stg_model *model; /* borrowed; NULL: none */
-    double weight, temperature;    /* share of the objective, 0 … 1; above 0 */
-};
-
 struct stg_train_settings {
     struct stg_teacher teacher;       /* default none */
     enum stg_optimizer_kind optimizer; /* default ADAM */
@@ -41,6 +34,8 @@ struct stg_train_settings {
     double budget_s;                  /* wall-clock seconds, 0 = no bound; the time spent before a resume counts */
     uint64_t seed;
     uint32_t valid_sequences; /* at most this many of valid, evenly spaced, per evaluation; 0 = all */
+    const struct stg_model *like; /* stg_train_resume(): a new model of the settings that were asked for, which the checkpoint's must have;
+                                   * borrowed, NULL = any */
     const char
         *checkpoint; /* path, NULL = none; written at every evaluation and on interruption, removed by the caller */
     const char *log; /* NDJSON training log, NULL = none; appended on resume */
