@@ -298,7 +298,7 @@ static void test_header(void **state)
         const char *from, *to;
     } lies[] = {
         {0, "\"strange.format\":\"model\"", "\"strange.format\":\"other\""},
-        {0, "\"strange.version\":\"1\"", "\"strange.version\":\"2\""},
+        {0, "\"strange.version\":\"2\"", "\"strange.version\":\"3\""},
         {0, "\"model.kind\":\"ngram\"", "\"model.kind\":\"n-gem\""},
         {0, "\"model.kind\":", "\"model.king\":"},
         {0, "\"ngram.order\":\"2\"", "\"ngram.order\":\"0\""},
@@ -394,10 +394,10 @@ static void test_sizes_beyond_the_file(void **state)
         {5, "\"ensemble.kind\":\"lstm\"", "\"ensemble.kind\":\"ensemble\"", "configuration of the net"},
         {5, "\"ensemble.kind\":\"lstm\"", "\"ensemble.kind\":\"longformer\"", "configuration of the longformer"},
         {5, "\"ensemble.kind\":\"lstm\"", "\"ensemble.king\":\"lstm\"", "configuration of the ensemble"},
-        {0, "\"shape\":[2,4]", "\"shape\":[4,2]", "calibration: has another shape"},
-        {0, "\"shape\":[2,4]", "\"shape\":[8]", "calibration: has another shape"},
-        {0, "\"shape\":[2,4]", "\"shape\":[2,4,1]", "calibration: has another shape"},
-        {0, "\"shape\":[2,4]", "\"shape\":[4611686018427387904,4]", "calibration"},
+        {0, "\"shape\":[2,7]", "\"shape\":[7,2]", "calibration: has another shape"},
+        {0, "\"shape\":[2,7]", "\"shape\":[14]", "calibration: has another shape"},
+        {0, "\"shape\":[2,7]", "\"shape\":[2,7,1]", "calibration: has another shape"},
+        {0, "\"shape\":[2,7]", "\"shape\":[4611686018427387904,7]", "calibration"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "detect/calibrate.h"
 #include "report/report.h"
+#include "score/channels.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -88,9 +89,10 @@ static enum stg_status put_counts(struct stg_buffer *out, const struct score_run
             r->model->n_calibration, r->n_beyond, sequences, 1 / ((double)r->model->n_calibration + 1));
     }
     const double threshold = stg_threshold(r->model, r->aggregate, r->s->alpha);
+    const bool novelty = r->aggregate == STG_AGGREGATE_NOVELTY;
     return stg_buffer_printf(
-        out, "novel: %zu of %s (p <= %g, %s surprisal >= %.4g nats); %zu above all %zu calibration scores\n",
-        r->n_novel, sequences, r->s->alpha, stg_aggregate_name(r->aggregate), threshold, r->n_beyond,
+        out, "novel: %zu of %s (p <= %g, %s >= %.4g%s); %zu above all %zu calibration scores\n", r->n_novel, sequences, r->s->alpha,
+        stg_report_score_words(r->aggregate), novelty ? exp(threshold) : threshold, novelty ? "" : " nats", r->n_beyond,
         r->model->n_calibration);
 }
 
@@ -134,12 +136,16 @@ static enum stg_status put_text(struct stg_buffer *out, const struct score_run *
     for (size_t i = 0; i < n; i++) {
         const struct stg_score *s = &r->group->scores[worst[i]];
         const double p = r->calibrated ? stg_p_value(r->model, r->aggregate, (double)s->value[r->aggregate]) : NAN;
-        char duration[32], p_text[32] = "-", members[32] = "";
+        char duration[32], p_text[32] = "-", members[32] = "", novel[32] = "";
         struct stg_seq seq;
         const char *path = stg_group_sequence(r->group, worst[i], &seq)->path;
         stg_format_ns(s->end_ns - s->begin_ns, duration, sizeof duration);
         if (r->calibrated) {
             snprintf(p_text, sizeof p_text, "%.4g", p);
+        }
+        if (p <= r->s->alpha) {
+            const char *why = stg_channel_loudest(r->model, s);
+            snprintf(novel, sizeof novel, "novel%s%s", why != NULL ? ": " : "", why != NULL ? why : "");
         }
         if (r->model->ops->members != NULL) {
             snprintf(members, sizeof members, "%12.3g ", s->disagreement);
@@ -147,7 +153,7 @@ static enum stg_status put_text(struct stg_buffer *out, const struct score_run *
         STG_TRY(stg_buffer_printf(out, "%10llu %10.4g %10s %s%8u %10s %8llu  %s%s%s\n", (unsigned long long)s->id,
                                   exp((double)s->value[STG_AGGREGATE_MEAN]), p_text, members, s->n_events,
                                   (seq.flags & STG_SEQ_NO_TIME) != 0 ? "-" : duration, (unsigned long long)s->n_lost,
-                                  p <= r->s->alpha ? "novel" : "", r->group->n_inputs > 1 ? "  " : "",
+                                  novel, r->group->n_inputs > 1 ? "  " : "",
                                   r->group->n_inputs > 1 ? path : ""));
     }
     STG_TRY(put_summary(out, r));

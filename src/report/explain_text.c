@@ -22,7 +22,8 @@ static void put_header(struct writer *w, const struct stg_model *m, const struct
                        const struct style *style)
 {
     const struct stg_score *s = &x->score;
-    const double p = stg_p_value(m, STG_AGGREGATE_MEAN, (double)s->value[STG_AGGREGATE_MEAN]);
+    const enum stg_aggregate judged = stg_aggregate_default(m);
+    const double p = stg_p_value(m, judged, (double)s->value[judged]);
     char n[32], text[160], perplexity[32];
     writer_printf(w, "%sSequence %" PRIu64 "%s\n", style->bold, x->id, style->reset);
     writer_put(w, "  trace       ");
@@ -54,6 +55,9 @@ static void put_header(struct writer *w, const struct stg_model *m, const struct
     writer_printf(w,
                   "  perplexity  %s: each step as hard to predict as a choice among that many equally likely calls\n",
                   perplexity);
+    if (words_channels(m, s, text)) {
+        writer_printf(w, "  unusual     %s\n", text);
+    }
     if (m->ops->members != NULL) {
         words_disagreement(s->disagreement, text);
         writer_printf(w, "  members     %s\n", text);

@@ -176,6 +176,9 @@ static void put_facts(struct writer *w, const struct stg_report *r, size_t i)
         writer_put(w, "</span>)");
     }
     writer_printf(w, "; %" PRIu64 " lost</dd>", s->n_lost);
+    if (words_channels(r->model, s, text)) {
+        writer_printf(w, "<dt>Unusual</dt><dd>%s</dd>", text);
+    }
     if (r->model->ops->members != NULL) {
         words_disagreement(s->disagreement, text);
         writer_printf(w, "<dt>Members</dt><dd>%s</dd>", text);

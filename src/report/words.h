@@ -51,6 +51,11 @@ const char *words_note(const struct stg_model *m, const struct stg_explained_eve
 void words_unknown_calls(const struct stg_model *m, const struct stg_explanation *x, char out[256]);
 /* After "members": how far those of an ensemble are apart over a sequence. */
 void words_disagreement(double nats, char out[160]);
+/* What exp(value) is called: "perplexity", "novelty", or "exp(score)". */
+const char *words_scale(enum stg_aggregate a);
+/* "time 12.3, content 0.4 deviations above the usual", the most unusual channel first; false, and "", where the model judges the calls
+ * alone. */
+bool words_channels(const struct stg_model *m, const struct stg_score *s, char out[160]);
 /* A sentence: what a p-value of the model's calibration means. */
 void words_p_value(const struct stg_model *m, double p, char out[160]);
 /* A sentence: what that makes of a sequence at a false-alarm rate of alpha. */

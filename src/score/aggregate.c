@@ -22,10 +22,15 @@ bool stg_aggregate_has(const struct stg_model *m, enum stg_aggregate a)
                                         : true;
 }
 
+enum stg_aggregate stg_aggregate_default(const struct stg_model *m)
+{
+    return stg_aggregate_has(m, STG_AGGREGATE_NOVELTY) ? STG_AGGREGATE_NOVELTY : STG_AGGREGATE_MEAN;
+}
+
 enum stg_status stg_aggregate_parse(const char *name, const struct stg_model *m, enum stg_aggregate *out)
 {
     if (name == NULL) {
-        *out = stg_aggregate_has(m, STG_AGGREGATE_NOVELTY) ? STG_AGGREGATE_NOVELTY : STG_AGGREGATE_MEAN;
+        *out = stg_aggregate_default(m);
         return STG_OK;
     }
     for (int i = 0; i < STG_AGGREGATES; i++) {

@@ -32,6 +32,15 @@ bool stg_channel_has(const struct stg_model *m, enum stg_channel c)
     return c == STG_CHANNEL_CONTENT || m->side[c - 1] != NULL;
 }
 
+const char *stg_channel_loudest(const struct stg_model *m, const struct stg_score *s)
+{
+    int loudest = STG_CHANNEL_CONTENT;
+    for (int c = 0; c < STG_CHANNELS; c++) {
+        loudest = stg_channel_has(m, (enum stg_channel)c) && s->z[c] > s->z[loudest] ? c : loudest;
+    }
+    return stg_aggregate_has(m, STG_AGGREGATE_NOVELTY) ? stg_channel_name((enum stg_channel)loudest) : NULL;
+}
+
 static int by_value(const void *a, const void *b)
 {
     const float x = *(const float *)a, y = *(const float *)b;

@@ -20,6 +20,9 @@ const char *stg_channel_name(enum stg_channel c); /* "content", "time", "state" 
 /* Whether the model judges it. Content always. */
 bool stg_channel_has(const struct stg_model *m, enum stg_channel c);
 
+/* The name of the channel that is furthest above the usual; NULL where the model judges the calls alone. */
+const char *stg_channel_loudest(const struct stg_model *m, const struct stg_score *s);
+
 /* What is usual, from held-out known sequences; goes into m. Fewer than STG_CHANNELS_LEAST leave the model without, and so does a model
  * without side models: its one channel needs no comparison with others. */
 #define STG_CHANNELS_LEAST 20

@@ -25,7 +25,9 @@ _Static_assert(STG_AGGREGATES == STG_MODEL_AGGREGATES, "the model file stores on
 const char *stg_aggregate_name(enum stg_aggregate a); /* "mean", "median", "window", "upper", "time", "state", "novelty" */
 /* Whether the model gives it: time and state need side models, novelty a model that knows what is usual. */
 bool stg_aggregate_has(const struct stg_model *m, enum stg_aggregate a);
-/* STG_ERR_USAGE naming the choices when there is none of that name, or m does not give it. NULL: novelty, where m gives it, else mean. */
+/* Novelty, where m gives it, else mean. */
+enum stg_aggregate stg_aggregate_default(const struct stg_model *m);
+/* STG_ERR_USAGE naming the choices when there is none of that name, or m does not give it. NULL: the default. */
 enum stg_status stg_aggregate_parse(const char *name, const struct stg_model *m, enum stg_aggregate *out) STG_MUST_USE;
 
 enum stg_channel {
