@@ -42,6 +42,7 @@ struct stg_source {
     const struct stg_source_ops *ops;
     struct stg_strings *names; /* system calls and markers */
     struct stg_strings *comms; /* thread names */
+    struct stg_strings *paths; /* file names; NULL when no event has one */
 };
 
 static inline enum stg_status stg_source_next(struct stg_source *s, const struct stg_event **events, size_t *n)
@@ -72,7 +73,18 @@ struct stg_sink_ops {
 
 struct stg_sink {
     const struct stg_sink_ops *ops;
-    const struct stg_strings *names, *comms;
+    const struct stg_strings *names, *comms, *paths;
 };
+
+static inline STG_MUST_USE enum stg_status stg_sink_put(struct stg_sink *s, const struct stg_event *events, size_t n)
+{
+    return s->ops->put(s, events, n);
+}
+
+/* Frees the sink, whatever comes back. s may be NULL. */
+static inline STG_MUST_USE enum stg_status stg_sink_close(struct stg_sink *s, int commit)
+{
+    return s == NULL ? STG_OK : s->ops->close(s, commit);
+}
 
 #endif

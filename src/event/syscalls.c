@@ -40,6 +40,14 @@ const char *stg_syscall_name(int64_t number)
     return stg_syscall_table[number];
 }
 
+const char *stg_syscall_compat_name(int64_t number)
+{
+    if (number >= 0 && number < STG_SYSCALL_COMPAT_LEN) {
+        return stg_syscall_compat_table[number];
+    }
+    return stg_syscall_name(number); /* calls that are newer than the table have one number everywhere */
+}
+
 /* Each row is one call of x86-64: the kernel's tracepoint (LTTng, ftrace), and what asm/unistd_64.h (strace, perf) or
  * sysdig call it. */
 static const char *const synonyms[][2] = {
@@ -96,15 +104,21 @@ static int by_call(const void *name, const void *args)
     return strcmp(name, ((const struct stg_syscall_args *)args)->call);
 }
 
-int stg_syscall_arg_index(const char *call, const char *arg)
+const char *const *stg_syscall_args(const char *call)
 {
     const struct stg_syscall_args *found =
         bsearch(call, stg_syscall_args_table, STG_SYSCALL_ARGS_LEN, sizeof stg_syscall_args_table[0], by_call);
-    if (found == NULL) {
+    return found == NULL ? NULL : found->args;
+}
+
+int stg_syscall_arg_index(const char *call, const char *arg)
+{
+    const char *const *args = stg_syscall_args(call);
+    if (args == NULL) {
         return STG_SYSCALL_ARG_UNKNOWN_CALL;
     }
-    for (int i = 0; i < STG_EVENT_MAX_ARGS && found->args[i] != NULL; i++) {
-        if (strcmp(found->args[i], arg) == 0) {
+    for (int i = 0; i < STG_EVENT_MAX_ARGS && args[i] != NULL; i++) {
+        if (strcmp(args[i], arg) == 0) {
             return i;
         }
     }

@@ -8,6 +8,10 @@
 
 /* The x86-64 name of a system-call number, NULL when there is none. */
 const char *stg_syscall_name(int64_t number);
+/* The name of a 32-bit call's number, NULL when there is none. */
+const char *stg_syscall_compat_name(int64_t number);
+/* The argument names of a call in register order (6, NULL beyond the last); NULL when it has none or is not known. */
+const char *const *stg_syscall_args(const char *call);
 /* The other spelling of a call's name, NULL when it has one only. The kernel's tracepoints, its numbers and the tools disagree on
  * a few names ("newfstat", "fstat") and mean the same call. */
 const char *stg_syscall_synonym(const char *name);
