@@ -145,9 +145,9 @@ static enum stg_status start_recorder(struct session *x)
     if (x->s->recorder == NULL) {
         return STG_OK;
     }
-    snprintf(begin, sizeof begin, "uprobe:%s:ap_run_process_connection", st->apache);
-    snprintf(end, sizeof end, "uretprobe:%s:ap_run_process_connection", st->apache);
-    snprintf(confirm, sizeof confirm, "uprobe:%s:ap_process_async_request", st->apache);
+    snprintf(begin, sizeof begin, "uprobe:%s:ap_run_process_connection=httpd:enter_event_handler", st->apache);
+    snprintf(end, sizeof end, "uretprobe:%s:ap_run_process_connection=httpd:exit_event_handler", st->apache);
+    snprintf(confirm, sizeof confirm, "uprobe:%s:ap_process_async_request=httpd:process_request", st->apache);
     const char *const argv[] = {x->s->recorder, "record", "--json",   "--cgroup", st->server_cgroup, "--begin", begin, "--end", end,
                                 "--marker",     confirm,  "-o",       x->trace,   NULL};
     const struct stg_process_settings p = {
