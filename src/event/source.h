@@ -19,9 +19,11 @@ struct stg_source_info {
     uint64_t n_lost;         /* sum of the gaps */
     uint64_t n_gaps;
     uint64_t n_skipped;      /* records of the input that are not events for us (other tracepoints, signals) */
+    uint64_t n_no_path;      /* events whose path was left out, as there were too many different ones to keep */
     uint64_t done, total;    /* input position for progress, in any one unit (bytes, nanoseconds); total 0 = unknown */
     int has_sequences;       /* delivers STG_EVENT_BEGIN/END: the natural cut is `given` */
     int has_clock;           /* ts_ns are wall-clock nanoseconds since 1970; else of an unknown origin */
+    const struct stg_strings *facts; /* what the trace says of its recording, as "key=value"; borrowed, NULL when it says nothing */
 };
 
 struct stg_source_ops {

@@ -76,6 +76,21 @@ const char *stg_errno_name(int error)
     return stg_errno_table[error];
 }
 
+const char *stg_fd_kind_name(unsigned kind)
+{
+    static const char *const names[STG_N_FD_KINDS] = {
+        [STG_FD_OTHER] = "other",       [STG_FD_FILE] = "file",         [STG_FD_DIRECTORY] = "directory",
+        [STG_FD_CHAR] = "char",         [STG_FD_BLOCK] = "block",       [STG_FD_PIPE] = "pipe",
+        [STG_FD_SOCKET] = "socket",     [STG_FD_INET] = "inet",         [STG_FD_DGRAM] = "dgram",
+        [STG_FD_UNIX] = "unix",         [STG_FD_NETLINK] = "netlink",   [STG_FD_EPOLL] = "epoll",
+        [STG_FD_EVENTFD] = "eventfd",   [STG_FD_TIMERFD] = "timerfd",   [STG_FD_SIGNALFD] = "signalfd",
+        [STG_FD_INOTIFY] = "inotify",   [STG_FD_PIDFD] = "pidfd",       [STG_FD_MEMFD] = "memfd",
+        [STG_FD_IO_URING] = "io_uring", [STG_FD_BPF] = "bpf",           [STG_FD_PERF] = "perf",
+        [STG_FD_PROC] = "proc",         [STG_FD_BAD] = "bad",
+    };
+    return kind < STG_N_FD_KINDS ? names[kind] : NULL;
+}
+
 static bool same_name(const char *known, const char *name, size_t len)
 {
     return strlen(known) == len && memcmp(known, name, len) == 0;
@@ -104,7 +119,7 @@ static int by_call(const void *name, const void *args)
     return strcmp(name, ((const struct stg_syscall_args *)args)->call);
 }
 
-const char *const *stg_syscall_args(const char *call)
+const char *const *stg_syscall_arg_names(const char *call)
 {
     const struct stg_syscall_args *found =
         bsearch(call, stg_syscall_args_table, STG_SYSCALL_ARGS_LEN, sizeof stg_syscall_args_table[0], by_call);
@@ -113,12 +128,12 @@ const char *const *stg_syscall_args(const char *call)
 
 int stg_syscall_arg_index(const char *call, const char *arg)
 {
-    const char *const *args = stg_syscall_args(call);
-    if (args == NULL) {
+    const char *const *names = stg_syscall_arg_names(call);
+    if (names == NULL) {
         return STG_SYSCALL_ARG_UNKNOWN_CALL;
     }
-    for (int i = 0; i < STG_EVENT_MAX_ARGS && args[i] != NULL; i++) {
-        if (strcmp(args[i], arg) == 0) {
+    for (int i = 0; i < STG_EVENT_MAX_ARGS && names[i] != NULL; i++) {
+        if (strcmp(names[i], arg) == 0) {
             return i;
         }
     }

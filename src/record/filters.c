@@ -75,9 +75,9 @@ static void set_args(struct stg_abi_config *c, bool fd_kinds, bool paths)
     static const char *const names[] = {"filename", "pathname", "name", "path", "oldname"};
     for (int i = 0; i < STG_ABI_MAX_CALLS; i++) {
         const char *name = stg_syscall_name(i);
-        const char *const *args = name == NULL ? NULL : stg_syscall_args(name);
+        const char *const *args = name == NULL ? NULL : stg_syscall_arg_names(name);
         if (args == NULL && name != NULL && stg_syscall_synonym(name) != NULL) {
-            args = stg_syscall_args(stg_syscall_synonym(name));
+            args = stg_syscall_arg_names(stg_syscall_synonym(name));
         }
         c->n_args[i] = name == NULL ? 6 : 0;
         for (uint8_t k = 0; args != NULL && k < 6 && args[k] != NULL; k++) {
