@@ -11,13 +11,13 @@
 #include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define TURN_NS    UINT64_C(250000000)
 #define STOP_NS    UINT64_C(60000000000) /* the recorder has so long to write what it holds */
-#define N_SYNCS    9
+#define MIN_NS     UINT64_C(2000000000)  /* a window holds at least two bursts of the load */
+#define N_SYNCS    16
 #define SYNC_BYTES 4096
 
 struct session {
@@ -30,17 +30,11 @@ struct session {
     char load_out[256], load_err[256], recorder_out[256], recorder_err[256], error_log[256];
 };
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Median time of a small write with fdatasync() in the servers' folder, in ms: how fast is the disk at this moment? gap_ns lies between two. */
+/* Mean time of a small write with fdatasync() in the servers' folder, in ms: how fast is the disk at this moment? gap_ns lies between two. */
 static enum stg_status sync_time(const char *folder, uint64_t gap_ns, double *ms)
 {
     char path[256], block[SYNC_BYTES] = {0};
-    double times[N_SYNCS];
+    double sum = 0;
     enum stg_status status = STG_OK;
     snprintf(path, sizeof path, "%.200s/tmp/sync-probe", folder);
     const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -52,7 +46,7 @@ static enum stg_status sync_time(const char *folder, uint64_t gap_ns, double *ms
         if (pwrite(fd, block, sizeof block, 0) != (ssize_t)sizeof block || fdatasync(fd) != 0) {
             status = stg_fail_errno("%s", path);
         }
-        times[i] = (double)(stg_clock_ns() - start) / 1e6;
+        sum += (double)(stg_clock_ns() - start) / 1e6;
         if (gap_ns > 0) {
             stg_sleep_ns(gap_ns);
         }
@@ -62,8 +56,7 @@ static enum stg_status sync_time(const char *folder, uint64_t gap_ns, double *ms
     }
     close(fd);
     if (status == STG_OK) {
-        qsort(times, N_SYNCS, sizeof times[0], by_value);
-        *ms = times[N_SYNCS / 2];
+        *ms = sum / N_SYNCS;
     }
     return status;
 }
@@ -236,7 +229,8 @@ static enum stg_status run_window(struct session *x)
     enum stg_status status = STG_OK;
     struct snapshot before = {0}, after = {0};
     double sync_ms = 0;
-    const uint64_t length = (uint64_t)x->run->requests * UINT64_C(1000000000) / x->s->rate;
+    const uint64_t asked = (uint64_t)x->run->requests * UINT64_C(1000000000) / x->s->rate;
+    const uint64_t length = asked < MIN_NS ? MIN_NS : asked;
     const uint64_t gap = length / (N_SYNCS + 1) < 4 * TURN_NS ? length / (N_SYNCS + 1) : 4 * TURN_NS;
     STG_TRY(take_snapshot(x, &before));
     kill(x->load, SIGUSR1);
@@ -347,7 +341,7 @@ static enum stg_status sync_before(struct session *x)
     char tmp[256];
     snprintf(tmp, sizeof tmp, "%.200s/tmp", x->s->stage->run);
     STG_RETURN_IF_FAILED(stg_folder_make(tmp));
-    return sync_time(x->s->stage->run, 0, &x->values[STG_MEASURE_SYNC_SLOWDOWN]);
+    return sync_time(x->s->stage->run, TURN_NS / 8, &x->values[STG_MEASURE_SYNC_SLOWDOWN]);
 }
 
 enum stg_status stg_session_run(const struct stg_session_settings *s, const struct stg_scenario *scenario, const struct stg_run *run,
