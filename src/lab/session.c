@@ -30,8 +30,9 @@ struct session {
     char load_out[256], load_err[256], recorder_out[256], recorder_err[256], error_log[256];
 };
 
-/* Mean time of a small write with fdatasync() in the servers' folder, in ms: how fast is the disk at this moment? gap_ns lies between two. */
-static enum stg_status sync_time(const char *folder, uint64_t gap_ns, double *ms)
+/* Mean time of a small write with fdatasync() in the servers' folder, in ms: how fast is the disk at this moment? gap_ns lies between
+ * two; it ends early at end_ns. */
+static enum stg_status sync_time(const char *folder, uint64_t gap_ns, uint64_t end_ns, double *ms)
 {
     char path[256], block[SYNC_BYTES] = {0};
     double sum = 0;
@@ -41,8 +42,10 @@ static enum stg_status sync_time(const char *folder, uint64_t gap_ns, double *ms
     if (fd < 0) {
         return stg_fail_errno("%s", path);
     }
-    for (size_t i = 0; i < N_SYNCS && status == STG_OK; i++) {
-        const uint64_t start = stg_clock_ns();
+    uint64_t start = stg_clock_ns();
+    size_t n = 0;
+    for (; n < N_SYNCS && status == STG_OK && (n == 0 || start < end_ns); n++) {
+        start = stg_clock_ns();
         if (pwrite(fd, block, sizeof block, 0) != (ssize_t)sizeof block || fdatasync(fd) != 0) {
             status = stg_fail_errno("%s", path);
         }
@@ -56,7 +59,7 @@ static enum stg_status sync_time(const char *folder, uint64_t gap_ns, double *ms
     }
     close(fd);
     if (status == STG_OK) {
-        *ms = sum / N_SYNCS;
+        *ms = sum / (double)n;
     }
     return status;
 }
@@ -234,7 +237,7 @@ static enum stg_status run_window(struct session *x)
     const uint64_t gap = length / (N_SYNCS + 1) < 4 * TURN_NS ? length / (N_SYNCS + 1) : 4 * TURN_NS;
     STG_TRY(take_snapshot(x, &before));
     kill(x->load, SIGUSR1);
-    STG_TRY(sync_time(x->s->stage->run, gap, &sync_ms));
+    STG_TRY(sync_time(x->s->stage->run, gap, before.ns + length, &sync_ms));
     while (stg_clock_ns() - before.ns < length) {
         const uint64_t left = length - (stg_clock_ns() - before.ns);
         stg_sleep_ns(left < TURN_NS ? left : TURN_NS);
@@ -341,7 +344,7 @@ static enum stg_status sync_before(struct session *x)
     char tmp[256];
     snprintf(tmp, sizeof tmp, "%.200s/tmp", x->s->stage->run);
     STG_RETURN_IF_FAILED(stg_folder_make(tmp));
-    return sync_time(x->s->stage->run, TURN_NS / 8, &x->values[STG_MEASURE_SYNC_SLOWDOWN]);
+    return sync_time(x->s->stage->run, TURN_NS / 8, UINT64_MAX, &x->values[STG_MEASURE_SYNC_SLOWDOWN]);
 }
 
 enum stg_status stg_session_run(const struct stg_session_settings *s, const struct stg_scenario *scenario, const struct stg_run *run,
