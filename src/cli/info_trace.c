@@ -122,6 +122,32 @@ static enum stg_status put_if_known(json_t *facts, const char *key, uint64_t n)
     return n == 0 ? STG_OK : stg_facts_put(facts, key, json_integer((json_int_t)n));
 }
 
+/* What the trace says of its recording: host, kernel, filters, command line. Of several traces the last one's word. */
+static enum stg_status put_recording(json_t *facts, const struct stg_source_info *info)
+{
+    const size_t n = info->facts == NULL ? 0 : stg_strings_count(info->facts);
+    json_t *recording = n == 0 ? NULL : json_object();
+    if (n == 0) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(stg_facts_put(facts, "recording", recording));
+    for (uint32_t i = 0; i < n; i++) {
+        enum stg_status status = STG_OK;
+        char *key = NULL;
+        const char *fact = stg_strings_get(info->facts, i);
+        const char *equals = strchr(fact, '=');
+        if (equals == NULL) {
+            continue;
+        }
+        STG_RETURN_IF_FAILED(stg_mem_strdup(&key, fact));
+        key[equals - fact] = '\0';
+        status = stg_facts_put(recording, key, stg_facts_string(equals + 1));
+        stg_mem_free(key);
+        STG_RETURN_IF_FAILED(status);
+    }
+    return STG_OK;
+}
+
 static enum stg_status put_facts(json_t *facts, const struct tally *t, const struct stg_source *source)
 {
     struct stg_source_info info = {0};
@@ -141,6 +167,8 @@ static enum stg_status put_facts(json_t *facts, const struct tally *t, const str
     if (info.has_sequences) {
         STG_RETURN_IF_FAILED(stg_facts_put(facts, "sequences", json_integer((json_int_t)t->n_sequences)));
     }
+    STG_RETURN_IF_FAILED(put_recording(facts, &info));
+    STG_RETURN_IF_FAILED(put_if_known(facts, "paths_left_out", info.n_no_path));
     if (t->has_time) {
         STG_RETURN_IF_FAILED(stg_facts_put(facts, "duration_ns", json_integer((json_int_t)duration)));
         STG_RETURN_IF_FAILED(stg_facts_put(facts, "backward_times", json_integer((json_int_t)t->n_backward)));

@@ -165,6 +165,25 @@ enum stg_status stg_parse_duration(const char *text, const char *what, int64_t *
                     text);
 }
 
+enum stg_status stg_parse_size(const char *text, const char *what, uint64_t *bytes)
+{
+    static const char units[] = "KMGT";
+    char *end = NULL;
+    if (text == NULL) {
+        return STG_OK;
+    }
+    errno = 0;
+    const unsigned long long value = strtoull(text, &end, 10);
+    const char *unit = *end == '\0' ? NULL : strchr(units, *end);
+    const unsigned shift = unit == NULL ? 0 : 10 * ((unsigned)(unit - units) + 1);
+    if (text[0] < '0' || text[0] > '9' || errno != 0 || (*end != '\0' && (unit == NULL || end[1] != '\0')) ||
+        value > UINT64_MAX >> shift) {
+        return stg_fail(STG_ERR_USAGE, "%s: '%s' is not a size: give bytes, or a number with K, M, G or T", what, text);
+    }
+    *bytes = (uint64_t)value << shift;
+    return STG_OK;
+}
+
 static enum stg_status check_bounds(const struct stg_option *o, double value, const char *text)
 {
     if (o->min < o->max && !(value >= o->min && value <= o->max)) {

@@ -26,6 +26,36 @@ enum {
     STG_HAS_CGROUP = 1 << 6,
     STG_HAS_CLASS = 1 << 7,  /* only the class of ret is known: 0 success, −1 failure (data.txt) */
     STG_HAS_COUNT = 1 << 8,  /* n_lost is a count; without it a gap of unknown size (n_lost = 1) */
+    STG_HAS_FD = 1 << 9,     /* fd_kind says what the call's descriptor is: of an entry its argument, of an exit what it returned */
+    STG_HAS_PATH = 1 << 10,  /* path is the file name that the call was given */
+};
+
+/* What a file descriptor refers to. The numbers are in traces: new kinds go to the end. */
+enum stg_fd_kind {
+    STG_FD_OTHER = 0, /* none of these */
+    STG_FD_FILE,      /* regular file */
+    STG_FD_DIRECTORY,
+    STG_FD_CHAR, /* character device, terminal */
+    STG_FD_BLOCK,
+    STG_FD_PIPE,   /* pipe or FIFO */
+    STG_FD_SOCKET, /* of a family that is not listed */
+    STG_FD_INET,   /* IPv4 or IPv6, stream */
+    STG_FD_DGRAM,  /* IPv4 or IPv6, datagram */
+    STG_FD_UNIX,
+    STG_FD_NETLINK,
+    STG_FD_EPOLL,
+    STG_FD_EVENTFD,
+    STG_FD_TIMERFD,
+    STG_FD_SIGNALFD,
+    STG_FD_INOTIFY,
+    STG_FD_PIDFD,
+    STG_FD_MEMFD,
+    STG_FD_IO_URING,
+    STG_FD_BPF,
+    STG_FD_PERF,
+    STG_FD_PROC, /* below /proc */
+    STG_FD_BAD,  /* not an open descriptor */
+    STG_N_FD_KINDS,
 };
 
 #define STG_EVENT_MAX_ARGS 6
@@ -39,11 +69,13 @@ struct stg_event {
     uint64_t args[STG_EVENT_MAX_ARGS]; /* raw registers of an entry; markers: integer fields in order */
     uint32_t name;      /* id in the source's names: system call without prefix ("read"), or the marker's whole name */
     uint32_t comm;      /* id in the source's comms: the thread's name; STG_NAME_NONE when absent */
+    uint32_t path;      /* id in the source's paths, with STG_HAS_PATH */
     int32_t pid, tid;   /* process (thread group) and thread; 0 when absent */
     int32_t cpu;
     uint16_t has;       /* STG_HAS_* */
     uint8_t kind;       /* enum stg_event_kind */
     uint8_t n_args;     /* valid entries of args */
+    uint8_t fd_kind;    /* enum stg_fd_kind, with STG_HAS_FD */
 };
 
 /* −4095 ≤ ret < 0: Linux returns −errno (include/linux/err.h, MAX_ERRNO). */

@@ -19,9 +19,11 @@ struct stg_source_info {
     uint64_t n_lost;         /* sum of the gaps */
     uint64_t n_gaps;
     uint64_t n_skipped;      /* records of the input that are not events for us (other tracepoints, signals) */
+    uint64_t n_no_path;      /* events whose path was left out, as there were too many different ones to keep */
     uint64_t done, total;    /* input position for progress, in any one unit (bytes, nanoseconds); total 0 = unknown */
     int has_sequences;       /* delivers STG_EVENT_BEGIN/END: the natural cut is `given` */
     int has_clock;           /* ts_ns are wall-clock nanoseconds since 1970; else of an unknown origin */
+    const struct stg_strings *facts; /* what the trace says of its recording, as "key=value"; borrowed, NULL when it says nothing */
 };
 
 struct stg_source_ops {
@@ -42,6 +44,7 @@ struct stg_source {
     const struct stg_source_ops *ops;
     struct stg_strings *names; /* system calls and markers */
     struct stg_strings *comms; /* thread names */
+    struct stg_strings *paths; /* file names; NULL when no event has one */
 };
 
 static inline enum stg_status stg_source_next(struct stg_source *s, const struct stg_event **events, size_t *n)
@@ -72,7 +75,18 @@ struct stg_sink_ops {
 
 struct stg_sink {
     const struct stg_sink_ops *ops;
-    const struct stg_strings *names, *comms;
+    const struct stg_strings *names, *comms, *paths;
 };
+
+static inline STG_MUST_USE enum stg_status stg_sink_put(struct stg_sink *s, const struct stg_event *events, size_t n)
+{
+    return s->ops->put(s, events, n);
+}
+
+/* Frees the sink, whatever comes back. s may be NULL. */
+static inline STG_MUST_USE enum stg_status stg_sink_close(struct stg_sink *s, int commit)
+{
+    return s == NULL ? STG_OK : s->ops->close(s, commit);
+}
 
 #endif

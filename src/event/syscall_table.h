@@ -6,6 +6,10 @@
 
 extern const char *const stg_syscall_table[STG_SYSCALL_TABLE_LEN];
 
+#define STG_SYSCALL_COMPAT_LEN 451
+
+extern const char *const stg_syscall_compat_table[STG_SYSCALL_COMPAT_LEN]; /* the 32-bit calls */
+
 #define STG_SYSCALL_ARGS_LEN 339
 
 struct stg_syscall_args {

@@ -40,6 +40,14 @@ const char *stg_syscall_name(int64_t number)
     return stg_syscall_table[number];
 }
 
+const char *stg_syscall_compat_name(int64_t number)
+{
+    if (number >= 0 && number < STG_SYSCALL_COMPAT_LEN) {
+        return stg_syscall_compat_table[number];
+    }
+    return stg_syscall_name(number); /* calls that are newer than the table have one number everywhere */
+}
+
 /* Each row is one call of x86-64: the kernel's tracepoint (LTTng, ftrace), and what asm/unistd_64.h (strace, perf) or
  * sysdig call it. */
 static const char *const synonyms[][2] = {
@@ -90,6 +98,21 @@ const char *stg_errno_name(int error)
     return stg_errno_table[error];
 }
 
+const char *stg_fd_kind_name(unsigned kind)
+{
+    static const char *const names[STG_N_FD_KINDS] = {
+        [STG_FD_OTHER] = "other",       [STG_FD_FILE] = "file",         [STG_FD_DIRECTORY] = "directory",
+        [STG_FD_CHAR] = "char",         [STG_FD_BLOCK] = "block",       [STG_FD_PIPE] = "pipe",
+        [STG_FD_SOCKET] = "socket",     [STG_FD_INET] = "inet",         [STG_FD_DGRAM] = "dgram",
+        [STG_FD_UNIX] = "unix",         [STG_FD_NETLINK] = "netlink",   [STG_FD_EPOLL] = "epoll",
+        [STG_FD_EVENTFD] = "eventfd",   [STG_FD_TIMERFD] = "timerfd",   [STG_FD_SIGNALFD] = "signalfd",
+        [STG_FD_INOTIFY] = "inotify",   [STG_FD_PIDFD] = "pidfd",       [STG_FD_MEMFD] = "memfd",
+        [STG_FD_IO_URING] = "io_uring", [STG_FD_BPF] = "bpf",           [STG_FD_PERF] = "perf",
+        [STG_FD_PROC] = "proc",         [STG_FD_BAD] = "bad",
+    };
+    return kind < STG_N_FD_KINDS ? names[kind] : NULL;
+}
+
 static bool same_name(const char *known, const char *name, size_t len)
 {
     return strlen(known) == len && memcmp(known, name, len) == 0;
@@ -118,15 +141,21 @@ static int by_call(const void *name, const void *args)
     return strcmp(name, ((const struct stg_syscall_args *)args)->call);
 }
 
-int stg_syscall_arg_index(const char *call, const char *arg)
+const char *const *stg_syscall_arg_names(const char *call)
 {
     const struct stg_syscall_args *found =
         bsearch(call, stg_syscall_args_table, STG_SYSCALL_ARGS_LEN, sizeof stg_syscall_args_table[0], by_call);
-    if (found == NULL) {
+    return found == NULL ? NULL : found->args;
+}
+
+int stg_syscall_arg_index(const char *call, const char *arg)
+{
+    const char *const *names = stg_syscall_arg_names(call);
+    if (names == NULL) {
         return STG_SYSCALL_ARG_UNKNOWN_CALL;
     }
-    for (int i = 0; i < STG_EVENT_MAX_ARGS && found->args[i] != NULL; i++) {
-        if (strcmp(found->args[i], arg) == 0) {
+    for (int i = 0; i < STG_EVENT_MAX_ARGS && names[i] != NULL; i++) {
+        if (strcmp(names[i], arg) == 0) {
             return i;
         }
     }

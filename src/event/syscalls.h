@@ -9,6 +9,8 @@
 
 /* The x86-64 name of a system-call number, NULL when there is none. */
 const char *stg_syscall_name(int64_t number);
+/* The name of a 32-bit call's number, NULL when there is none. */
+const char *stg_syscall_compat_name(int64_t number);
 /* The other spelling of a call's name, NULL when it has one only. The kernel's tracepoints, its numbers and the tools disagree on
  * a few names ("newfstat", "fstat") and mean the same call. */
 const char *stg_syscall_synonym(const char *name);
@@ -21,12 +23,18 @@ const char *stg_errno_name(int error);
 /* The errno of a symbolic name of len bytes, 0 when unknown. */
 int stg_errno_number(const char *name, size_t len);
 
+/* What a descriptor kind is called in traces and for people ("epoll"); NULL for a number that is none. */
+const char *stg_fd_kind_name(unsigned kind);
+
 /* The register (0 … 5) of an argument by the kernel's names ("read", "count": 2), or one of the two below. */
 int stg_syscall_arg_index(const char *call, const char *arg);
 enum {
     STG_SYSCALL_ARG_NONE = -1,         /* the call has no argument of that name */
     STG_SYSCALL_ARG_UNKNOWN_CALL = -2, /* the call has no arguments or is not known */
 };
+
+/* The arguments' names in register order (6 places, NULL beyond the last), NULL when the call has none or is not known. */
+const char *const *stg_syscall_arg_names(const char *call);
 
 /* Tells what a tracepoint's name means: `syscall_entry_X`, `syscall_exit_X`, `compat_syscall_entry_X` (LTTng 2.x), `sys_X`,
  * `compat_sys_X`, `exit_syscall` (LTTng before 2.6), `sys_enter_X`, `sys_exit_X`, with or without `syscalls:` in front (perf).

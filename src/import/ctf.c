@@ -43,6 +43,7 @@ struct ctf_source {
     enum stg_status status; /* how it ended */
     char message[CTF_MESSAGE_LEN + 64];
     struct ctf_totals totals;
+    struct stg_strings *facts; /* "key=value" of the traces' environments */
     uint64_t n_events, n_lost, n_gaps;
 };
 
@@ -186,15 +187,16 @@ static void end_by_batch(struct ctf_source *s, const struct ctf_batch *b)
 
 static enum stg_status add_strings(struct ctf_source *s, const struct ctf_batch *b)
 {
-    for (size_t i = 0; i + 2 <= b->text_size;) {
-        const size_t len = b->text[i + 1];
+    struct stg_strings *const tables[] = {
+        [CTF_NAMES] = s->base.names, [CTF_COMMS] = s->base.comms, [CTF_PATHS] = s->base.paths, [CTF_FACTS] = s->facts};
+    for (size_t i = 0; i + CTF_RECORD_HEAD <= b->text_size;) {
+        const size_t len = b->text[i + 1] | (size_t)b->text[i + 2] << 8;
         uint32_t id = 0;
-        if (i + 2 + len > b->text_size) {
+        if (i + CTF_RECORD_HEAD + len > b->text_size || b->text[i] >= CTF_N_TABLES || len > CTF_TEXT_LEN) {
             break;
         }
-        struct stg_strings *table = b->text[i] == CTF_NAMES ? s->base.names : s->base.comms;
-        STG_RETURN_IF_FAILED(stg_strings_put(table, (const char *)b->text + i + 2, len, &id));
-        i += 2 + len;
+        STG_RETURN_IF_FAILED(stg_strings_put(tables[b->text[i]], (const char *)b->text + i + CTF_RECORD_HEAD, len, &id));
+        i += CTF_RECORD_HEAD + len;
     }
     return STG_OK;
 }
@@ -204,11 +206,12 @@ static bool is_sound(const struct ctf_source *s, const struct ctf_batch *b)
 {
     const size_t n_names = stg_strings_count(s->base.names);
     const size_t n_comms = stg_strings_count(s->base.comms);
+    const size_t n_paths = stg_strings_count(s->base.paths);
     for (uint32_t i = 0; i < b->n_events; i++) {
         const struct stg_event *e = &b->events[i];
-        const bool named = e->name < n_names || (e->kind == STG_EVENT_LOST && e->name == STG_NAME_NONE);
+        const bool named = e->name < n_names || (e->kind >= STG_EVENT_LOST && e->name == STG_NAME_NONE);
         if (!named || (e->comm >= n_comms && e->comm != STG_NAME_NONE) || e->n_args > STG_EVENT_MAX_ARGS ||
-            e->kind < STG_EVENT_ENTRY || e->kind > STG_EVENT_LOST) {
+            ((e->has & STG_HAS_PATH) != 0 && e->path >= n_paths) || e->kind < STG_EVENT_ENTRY || e->kind > STG_EVENT_END) {
             return false;
         }
     }
@@ -221,7 +224,7 @@ static void count(struct ctf_source *s, const struct ctf_batch *b)
         if (b->events[i].kind == STG_EVENT_LOST) {
             s->n_gaps++;
             s->n_lost += b->events[i].n_lost;
-        } else {
+        } else if (b->events[i].kind < STG_EVENT_LOST) {
             s->n_events++;
         }
     }
@@ -270,6 +273,8 @@ static void ctf_close(struct stg_source *source)
     ctf_find_fini(&s->traces);
     stg_strings_free(s->base.names);
     stg_strings_free(s->base.comms);
+    stg_strings_free(s->base.paths);
+    stg_strings_free(s->facts);
     stg_mem_free(s->path);
     stg_mem_free(s);
 }
@@ -300,6 +305,8 @@ static enum stg_status ctf_open(struct stg_source **out, const char *path)
     s->ring.socket = -1;
     STG_TRY(stg_strings_new(&s->base.names));
     STG_TRY(stg_strings_new(&s->base.comms));
+    STG_TRY(stg_strings_new(&s->base.paths));
+    STG_TRY(stg_strings_new(&s->facts));
     STG_TRY(stg_mem_strdup(&s->path, path));
     STG_TRY(ctf_find(&s->traces, path));
     for (size_t i = 0; i < s->traces.n; i++) {
@@ -335,6 +342,9 @@ static void ctf_info(const struct stg_source *source, struct stg_source_info *ou
         .done = s->totals.done,
         .total = s->totals.total,
         .has_clock = s->totals.has_clock != 0,
+        .has_sequences = s->totals.has_sequences != 0,
+        .n_no_path = s->totals.n_no_path,
+        .facts = s->facts,
     };
 }
 

@@ -91,6 +91,13 @@ static void find_contexts(struct ctf_class *out, const bt_event_class *class, en
     if (domain == CTF_DOMAIN_UST) {
         return;
     }
+    if (domain == CTF_DOMAIN_STRANGE) {
+        static const char *const cgroup[] = {"cgroup_id", NULL}, *const fd[] = {"fd_kind", NULL}, *const path[] = {"path", NULL};
+        find_context(&out->cgroup, class, cgroup, false);
+        find_context(&out->fd_kind, class, fd, false);
+        find_context(&out->path, class, path, true);
+        return;
+    }
     /* `perf data convert --to-ctf` keeps them in the payload; common_pid is the kernel's name for the thread. */
     if (out->tid.scope == CTF_NOWHERE) {
         find_payload(&out->tid, class, "perf_tid", false);
@@ -122,6 +129,10 @@ static int place_arg(const struct ctf_class *c, const char *name)
 {
     if (c->kind == CTF_ENTRY) {
         const int at = stg_syscall_arg_index(c->name, name);
+        /* A register beyond the call's arguments, as trace/ names it. */
+        if (at == STG_SYSCALL_ARG_NONE && strncmp(name, "register_", 9) == 0 && name[9] >= '0' && name[9] <= '5' && name[10] == '\0') {
+            return name[9] - '0';
+        }
         if (at != STG_SYSCALL_ARG_UNKNOWN_CALL) {
             return at;
         }
@@ -183,6 +194,7 @@ static void describe_syscall(struct ctf_class *out, const bt_event_class *class,
 {
     const bool entry = out->kind == CTF_ENTRY;
     find_payload(&out->ret, class, "ret", false);
+    find_payload(&out->ret_class, class, "ret_class", false);
     find_payload(&out->number, class, "id", false);
     if (out->name[0] == '\0' || strcmp(out->name, "unknown") == 0) {
         if (out->number.scope != CTF_NOWHERE) {
@@ -215,6 +227,18 @@ static void describe_switch(struct ctf_class *out, const bt_event_class *class)
     out->kind = out->next_tid.scope == CTF_NOWHERE ? CTF_SKIP : CTF_SWITCH;
 }
 
+/* Of a trace that trace/ wrote: what is no call is a marker, or a sequence mark. */
+static void describe_own(struct ctf_class *out, const bt_event_class *class)
+{
+    if (strcmp(out->name, "strange:begin") == 0 || strcmp(out->name, "strange:end") == 0) {
+        out->kind = strcmp(out->name, "strange:begin") == 0 ? CTF_BEGIN : CTF_END;
+        return;
+    }
+    out->kind = CTF_MARKER;
+    out->name += strncmp(out->name, "marker:", 7) == 0 ? 7 : 0;
+    find_args(out, class);
+}
+
 void ctf_class_describe(struct ctf_class *out, const struct bt_event_class *class, enum ctf_domain domain)
 {
     const char *event_name = bt_event_class_get_name(class);
@@ -231,6 +255,10 @@ void ctf_class_describe(struct ctf_class *out, const struct bt_event_class *clas
         out->kind = kind == STG_EVENT_ENTRY ? CTF_ENTRY : CTF_EXIT;
         out->name = call;
         describe_syscall(out, class, event_name);
+        return;
+    }
+    if (domain == CTF_DOMAIN_STRANGE) {
+        describe_own(out, class);
         return;
     }
     if (domain != CTF_DOMAIN_UST &&

@@ -112,13 +112,17 @@ static enum stg_status fill_thread(struct ctf_reader *r, const struct ctf_class 
             e->has |= (uint16_t)(STG_HAS_TID | (cpu->comm == STG_NAME_NONE ? 0 : STG_HAS_COMM));
         }
     }
-    if (ctf_where_integer(&c->tid, event, &value)) {
+    if (ctf_where_integer(&c->tid, event, &value) && value >= 0) {
         e->tid = (int32_t)value;
         e->has |= STG_HAS_TID;
     }
-    if (ctf_where_integer(&c->pid, event, &value)) {
+    if (ctf_where_integer(&c->pid, event, &value) && value >= 0) {
         e->pid = (int32_t)value;
         e->has |= STG_HAS_PID;
+    }
+    if (ctf_where_integer(&c->cgroup, event, &value) && value != 0) {
+        e->cgroup_id = (uint64_t)value;
+        e->has |= STG_HAS_CGROUP;
     }
     if (ctf_where_string(&c->comm, event, &text, &len) && len > 0) {
         STG_RETURN_IF_FAILED(comm_id(r, e->tid, text, len, &e->comm));
@@ -203,10 +207,29 @@ static void fill_args(const struct ctf_class *c, const bt_event *event, struct s
     }
 }
 
+/* What only this project's own traces have. */
+static enum stg_status fill_extras(struct ctf_reader *r, const struct ctf_class *c, const bt_event *event, struct stg_event *e)
+{
+    int64_t value = 0;
+    const char *text = NULL;
+    size_t len = 0;
+    if (ctf_where_integer(&c->fd_kind, event, &value)) {
+        e->fd_kind = value < STG_N_FD_KINDS ? (uint8_t)value : STG_FD_OTHER; /* a kind of a later version */
+        e->has |= STG_HAS_FD;
+    }
+    if (ctf_where_string(&c->path, event, &text, &len)) {
+        STG_RETURN_IF_FAILED(ctf_writer_string(&r->writer, CTF_PATHS, text, len, &e->path));
+        e->has |= e->path == STG_STRINGS_NONE ? 0 : STG_HAS_PATH;
+        e->path = e->path == STG_STRINGS_NONE ? 0 : e->path;
+    }
+    return STG_OK;
+}
+
 /* Some tracers write a 32-bit return value as unsigned. */
 static void fill_return(const struct ctf_class *c, const bt_event *event, struct stg_event *e)
 {
     if (!ctf_where_integer(&c->ret, event, &e->ret)) {
+        e->has |= ctf_where_integer(&c->ret_class, event, &e->ret) ? STG_HAS_CLASS : 0;
         return;
     }
     if (c->ret.type == CTF_UNSIGNED && c->ret.bits == 32 && e->ret >= (int64_t)UINT32_MAX - 4094) {
@@ -319,12 +342,18 @@ static enum stg_status take_event(struct ctf_reader *r, const bt_message *messag
     STG_RETURN_IF_FAILED(
         take_time(r, s->has_time ? bt_message_event_borrow_default_clock_snapshot_const(message) : NULL, &e));
     STG_RETURN_IF_FAILED(fill_thread(r, c, s, event, &e));
-    if (c->kind == CTF_MARKER) {
+    if (c->fd_kind.scope != CTF_NOWHERE || c->path.scope != CTF_NOWHERE) {
+        STG_RETURN_IF_FAILED(fill_extras(r, c, event, &e));
+    }
+    if (c->kind == CTF_BEGIN || c->kind == CTF_END) {
+        e.kind = c->kind == CTF_BEGIN ? STG_EVENT_BEGIN : STG_EVENT_END;
+        e.name = STG_NAME_NONE;
+    } else if (c->kind == CTF_MARKER) {
         STG_RETURN_IF_FAILED(class_name(r, c, &e.name));
         fill_args(c, event, &e);
     } else {
         STG_RETURN_IF_FAILED(fill_call(r, c, s, event, &e));
-        r->writer.totals.n_no_tid += (e.has & STG_HAS_TID) == 0;
+        r->writer.totals.n_no_tid += (e.has & STG_HAS_TID) == 0 && c->tid.scope == CTF_NOWHERE;
     }
     return ctf_writer_event(&r->writer, &e);
 }

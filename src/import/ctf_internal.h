@@ -43,11 +43,13 @@ enum stg_status ctf_metadata_check(const char *trace) STG_MUST_USE;
 #define CTF_BATCH_EVENTS 4096
 #define CTF_BATCH_TEXT   65536
 #define CTF_MESSAGE_LEN  768
-#define CTF_NAME_LEN     255 /* longest name that is kept, in bytes */
+#define CTF_NAME_LEN     255  /* longest name that is kept, in bytes */
+#define CTF_TEXT_LEN     4095 /* longest path or fact */
 
-/* A string record of a batch is a table (CTF_NAMES, CTF_COMMS), a length, then the bytes. Records come in the order in
+/* A string record of a batch is a table (one byte), a length (two, low first), then the bytes. Records come in the order in
  * which the child numbered the strings, so that the parent, adding them in the same order, gets the same ids. */
-enum { CTF_NAMES, CTF_COMMS };
+enum { CTF_NAMES, CTF_COMMS, CTF_PATHS, CTF_FACTS, CTF_N_TABLES };
+#define CTF_RECORD_HEAD 3
 
 struct ctf_totals {
     uint64_t n_skipped; /* records that are not events for us */
@@ -55,6 +57,8 @@ struct ctf_totals {
     uint64_t done;      /* nanoseconds of the traces' time that are read */
     uint64_t total;     /* nanoseconds that the traces last; 0 = not known */
     uint64_t has_clock; /* 1: times are since 1970 */
+    uint64_t has_sequences; /* 1: sequence marks can come */
+    uint64_t n_no_path; /* events whose path was left out because there were too many different ones */
 };
 
 struct ctf_batch {
@@ -119,16 +123,18 @@ enum stg_status ctf_map_put(struct ctf_map *m, uint64_t key, uint32_t value) STG
 
 struct ctf_writer {
     struct ctf_ring *ring;
-    struct stg_strings *tables[2]; /* CTF_NAMES, CTF_COMMS; owned */
-    struct ctf_totals totals;      /* copied into each batch */
+    struct stg_strings *tables[CTF_N_TABLES]; /* owned */
+    struct ctf_totals totals;                 /* copied into each batch */
 };
 
 #define CTF_MAX_NAMES 65536
 #define CTF_MAX_COMMS (1 << 20)
+#define CTF_MAX_PATHS (1 << 18)
+#define CTF_MAX_FACTS 4096
 
 enum stg_status ctf_writer_init(struct ctf_writer *w, struct ctf_ring *ring) STG_MUST_USE;
 void ctf_writer_fini(struct ctf_writer *w);
-/* The id of a text: cut to CTF_NAME_LEN bytes, control characters and what is not UTF-8 replaced by '?'. */
+/* The id of a text: cut to CTF_NAME_LEN or CTF_TEXT_LEN bytes, control characters and what is not UTF-8 replaced by '?'. */
 enum stg_status ctf_writer_string(struct ctf_writer *w, int table, const char *text, size_t len,
                                   uint32_t *id) STG_MUST_USE;
 /* STG_ERR_INTERRUPTED: the parent is gone. */
@@ -148,6 +154,8 @@ enum ctf_kind {
     CTF_NUMBER_EXIT,
     CTF_MARKER,
     CTF_SWITCH, /* sched_switch: who runs on a CPU */
+    CTF_BEGIN,  /* a sequence mark of the source that a trace was made from */
+    CTF_END,
 };
 
 enum ctf_scope { CTF_NOWHERE, CTF_PACKET, CTF_COMMON, CTF_SPECIFIC, CTF_PAYLOAD };
@@ -167,6 +175,7 @@ struct ctf_class {
     const char *name; /* without prefix; borrowed from the class's name */
     uint32_t name_id; /* STG_NAME_NONE until first used */
     struct ctf_where tid, pid, comm, ret, number;
+    struct ctf_where cgroup, fd_kind, path, ret_class; /* this project's own */
     struct ctf_where prev_tid, prev_comm, next_tid, next_comm;
     struct ctf_where args[STG_EVENT_MAX_ARGS];
     uint8_t n_args;
@@ -174,7 +183,12 @@ struct ctf_class {
 };
 
 /* What a trace is, from its environment. */
-enum ctf_domain { CTF_DOMAIN_UNKNOWN, CTF_DOMAIN_KERNEL, CTF_DOMAIN_UST };
+enum ctf_domain {
+    CTF_DOMAIN_UNKNOWN,
+    CTF_DOMAIN_KERNEL,
+    CTF_DOMAIN_UST,
+    CTF_DOMAIN_STRANGE, /* written by trace/: kernel events, and every other event is a marker */
+};
 
 /* What class means in a trace of that domain. */
 void ctf_class_describe(struct ctf_class *out, const struct bt_event_class *class, enum ctf_domain domain);

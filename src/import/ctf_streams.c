@@ -5,6 +5,8 @@
 
 #include <babeltrace2/babeltrace.h>
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 static uint64_t key_of(const void *pointer)
@@ -12,17 +14,41 @@ static uint64_t key_of(const void *pointer)
     return (uint64_t)(uintptr_t)pointer;
 }
 
+static bool environment_is(const bt_trace *trace, const char *key, const char *text)
+{
+    const bt_value *value = bt_trace_borrow_environment_entry_value_by_name_const(trace, key);
+    return value != NULL && bt_value_is_string(value) && strcmp(bt_value_string_get(value), text) == 0;
+}
+
 static enum ctf_domain domain_of(const bt_trace *trace)
 {
-    const bt_value *value = bt_trace_borrow_environment_entry_value_by_name_const(trace, "domain");
-    if (value == NULL || !bt_value_is_string(value)) {
-        return CTF_DOMAIN_UNKNOWN;
+    if (environment_is(trace, "tracer_name", "strange")) {
+        return CTF_DOMAIN_STRANGE;
     }
-    const char *text = bt_value_string_get(value);
-    if (strcmp(text, "kernel") == 0) {
+    if (environment_is(trace, "domain", "kernel")) {
         return CTF_DOMAIN_KERNEL;
     }
-    return strcmp(text, "ust") == 0 ? CTF_DOMAIN_UST : CTF_DOMAIN_UNKNOWN;
+    return environment_is(trace, "domain", "ust") ? CTF_DOMAIN_UST : CTF_DOMAIN_UNKNOWN;
+}
+
+/* The environment as "key=value"; what several traces say alike comes once. */
+static enum stg_status take_facts(struct ctf_reader *r, const bt_trace *trace)
+{
+    const uint64_t n = bt_trace_get_environment_entry_count(trace);
+    char text[CTF_TEXT_LEN + 1];
+    for (uint64_t i = 0; i < n; i++) {
+        const char *key = NULL;
+        const bt_value *value = NULL;
+        uint32_t id = 0;
+        bt_trace_borrow_environment_entry_by_index_const(trace, i, &key, &value);
+        const int len = bt_value_is_string(value)
+                            ? snprintf(text, sizeof text, "%s=%s", key, bt_value_string_get(value))
+                            : snprintf(text, sizeof text, "%s=%" PRId64, key, bt_value_integer_signed_get(value));
+        if (len > 0) {
+            STG_RETURN_IF_FAILED(ctf_writer_string(&r->writer, CTF_FACTS, text, strlen(text), &id));
+        }
+    }
+    return STG_OK;
 }
 
 enum stg_status ctf_reader_class(struct ctf_reader *r, const struct bt_event_class *class, uint32_t i_trace,
@@ -58,8 +84,9 @@ static enum stg_status survey_classes(struct ctf_reader *r, const bt_trace *trac
             STG_RETURN_IF_FAILED(
                 ctf_reader_class(r, bt_stream_class_borrow_event_class_by_index_const(stream_class, j), i_trace, &at));
             const struct ctf_class *c = &r->classes[at];
-            const bool is_call = c->kind != CTF_SKIP && c->kind != CTF_MARKER && c->kind != CTF_SWITCH;
+            const bool is_call = c->kind != CTF_SKIP && c->kind != CTF_MARKER && c->kind < CTF_SWITCH;
             out->has_switch = out->has_switch || c->kind == CTF_SWITCH;
+            r->writer.totals.has_sequences |= c->kind == CTF_BEGIN;
             out->has_exit_open = out->has_exit_open || c->kind == CTF_EXIT_OPEN;
             out->has_blind = out->has_blind || (is_call && c->tid.scope == CTF_NOWHERE);
         }
@@ -74,6 +101,7 @@ static enum stg_status begin_trace(struct ctf_reader *r, const bt_trace *trace, 
     *i = (uint32_t)r->n_traces++;
     r->traces[*i] = (struct ctf_trace_state){.domain = domain_of(trace)};
     STG_RETURN_IF_FAILED(ctf_map_put(&r->trace_map, key_of(trace), *i));
+    STG_RETURN_IF_FAILED(take_facts(r, trace));
     STG_RETURN_IF_FAILED(survey_classes(r, trace, *i, &survey));
     r->traces[*i].has_exit_open = survey.has_exit_open;
     if (survey.has_blind && !survey.has_switch) {

@@ -80,7 +80,8 @@ static enum cut_name_kind classify(const struct stg_cutter *c, const char *name)
     if (c->recipe.cut == STG_CUT_REQUEST) {
         return strcmp(name, c->recipe.begin) == 0 ? CUT_NAME_BEGIN
                : strcmp(name, c->recipe.end) == 0 ? CUT_NAME_END
-                                                  : CUT_NAME_OTHER;
+               : strcmp(name, c->recipe.confirm) == 0 ? CUT_NAME_CONFIRM
+                                                      : CUT_NAME_OTHER;
     }
     if (c->recipe.cut == STG_CUT_ACCEPT) {
         if (strcmp(name, "accept") == 0 || strcmp(name, "accept4") == 0) {
@@ -191,10 +192,19 @@ static enum stg_status close_open(struct stg_cutter *c, struct cut_open *open, i
         if (ts_ns < open->log->now_ns) {
             ts_ns = open->log->now_ns;
         }
-        status = cut_deliver(c, open, ts_ns);
+        if (cut_is_confirmed(c, open)) {
+            status = cut_deliver(c, open, ts_ns);
+        }
     }
     discard(c, open);
     return status;
+}
+
+bool cut_is_confirmed(struct stg_cutter *c, const struct cut_open *open)
+{
+    const bool yes = open->confirmed || c->recipe.cut != STG_CUT_REQUEST || c->recipe.confirm[0] == '\0';
+    c->counts.n_skipped += !yes;
+    return yes;
 }
 
 static bool is_skipped_state(const struct stg_cutter *c, const struct stg_event *e)
@@ -205,6 +215,14 @@ static bool is_skipped_state(const struct stg_cutter *c, const struct stg_event 
         }
     }
     return false;
+}
+
+/* Whatever is open on the thread is what the marker says. */
+static void confirm(struct cut_thread *t)
+{
+    for (struct cut_open *open = t->opens; open != NULL; open = open->next_of_thread) {
+        open->confirmed = true;
+    }
 }
 
 /* A begin on a thread where one of that key is open: the earlier one never ended. */
@@ -221,13 +239,17 @@ static enum stg_status put_marker(struct stg_cutter *c, const struct stg_event *
 {
     struct cut_name kind;
     STG_RETURN_IF_FAILED(kind_of(c, e->name, &kind));
-    if (c->recipe.cut != STG_CUT_REQUEST || (kind.kind != CUT_NAME_BEGIN && kind.kind != CUT_NAME_END)) {
+    if (kind.kind != CUT_NAME_BEGIN && kind.kind != CUT_NAME_END && kind.kind != CUT_NAME_CONFIRM) {
         return STG_OK;
     }
     uint32_t index;
     STG_RETURN_IF_FAILED(cut_thread_get(c, e, &index));
     struct cut_thread *t = &c->threads[index];
     struct cut_open *open;
+    if (kind.kind == CUT_NAME_CONFIRM) {
+        confirm(t);
+        return STG_OK;
+    }
     if (kind.kind == CUT_NAME_END) {
         open = thread_unlink(t, 0);
         if (open == NULL) {

@@ -1,0 +1,186 @@
+#include "cli/record_report.h"
+
+#include "cli/facts.h"
+#include "cli/input.h"
+#include "cli/output.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+const char *stg_record_end_name(enum stg_record_end end)
+{
+    static const char *const names[] = {"running", "stopped", "command-ended", "target-gone"};
+    return names[end];
+}
+
+void stg_record_status_text(int status, char *out, size_t cap)
+{
+    if (status == -1) {
+        snprintf(out, cap, "still running");
+    } else if (WIFSIGNALED(status)) {
+        snprintf(out, cap, "killed by signal %d", WTERMSIG(status));
+    } else {
+        snprintf(out, cap, "exited %d", WEXITSTATUS(status));
+    }
+}
+
+/* "CPU 0: 12, CPU 3: 5" */
+static void lost_text(const struct stg_record_stats *s, char *out, size_t cap)
+{
+    size_t len = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < STG_RECORD_MAX_CPUS && len + 40 < cap; i++) {
+        if (s->lost_by_cpu[i] > 0) {
+            len += (size_t)snprintf(out + len, cap - len, "%sCPU %zu: %llu", len > 0 ? ", " : "", i,
+                                    (unsigned long long)s->lost_by_cpu[i]);
+        }
+    }
+}
+
+void stg_record_say(const struct stg_record_report *r)
+{
+    char events[32], text[512];
+    const double seconds = (double)r->wall_ns / 1e9;
+    stg_format_count(r->record.n_events, events, sizeof events);
+    stg_log(STG_LOG_INFO, "%s: %s events in %.1f s (%.0f events/s), %.1f MiB; the recorder took %.1f %% of a CPU", r->path, events,
+            seconds, seconds > 0 ? (double)r->record.n_events / seconds : 0, (double)r->trace.n_bytes / (1 << 20),
+            r->wall_ns > 0 ? 100.0 * (double)r->cpu_ns / (double)r->wall_ns : 0);
+    if (r->record.n_lost > 0) {
+        lost_text(&r->record, text, sizeof text);
+        stg_log(STG_LOG_WARN, "%llu events were lost in %llu gaps (%s): give a larger --ring, or filter; the gaps are in the trace",
+                (unsigned long long)r->record.n_lost, (unsigned long long)r->record.n_gaps, text);
+    }
+    if (r->record.n_untracked > 0) {
+        stg_log(STG_LOG_WARN, "%llu processes could not be followed: there were too many at a time",
+                (unsigned long long)r->record.n_untracked);
+    }
+    if (r->record.n_damaged > 0) {
+        stg_log(STG_LOG_WARN, "%llu records could not be read: a defect of this program",
+                (unsigned long long)r->record.n_damaged);
+    }
+    if (r->trace.n_removed_events > 0) {
+        stg_log(STG_LOG_INFO, "%llu older events were removed again to stay within the limit",
+                (unsigned long long)r->trace.n_removed_events);
+    }
+    if (r->command_status != -1) {
+        stg_record_status_text(r->command_status, text, sizeof text);
+        stg_log(STG_LOG_INFO, "the command %s", text);
+    }
+}
+
+static json_t *counts_json(const struct stg_record_report *r)
+{
+    const struct {
+        const char *key;
+        uint64_t value;
+    } all[] = {
+        {"entries", r->record.n_by_kind[STG_EVENT_ENTRY]},
+        {"exits", r->record.n_by_kind[STG_EVENT_EXIT]},
+        {"markers", r->record.n_by_kind[STG_EVENT_MARKER]},
+        {"lost", r->record.n_lost},
+        {"gaps", r->record.n_gaps},
+        {"put_in_order", r->record.n_inverted},
+        {"late", r->record.n_late},
+        {"damaged", r->record.n_damaged},
+        {"untracked_processes", r->record.n_untracked},
+        {"removed", r->trace.n_removed_events},
+    };
+    json_t *object = json_object();
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (json_object_set_new(object, all[i].key, json_integer((json_int_t)all[i].value)) != 0) {
+            json_decref(object);
+            return NULL;
+        }
+    }
+    return object;
+}
+
+static json_t *filtered_json(const struct stg_record_stats *s)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < STG_RECORD_N_FILTERS; i++) {
+        if (json_object_set_new(object, stg_record_filter_name(i), json_integer((json_int_t)s->n_filtered[i])) != 0) {
+            json_decref(object);
+            return NULL;
+        }
+    }
+    return object;
+}
+
+static json_t *lost_json(const struct stg_record_stats *s)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < s->n_cpus; i++) {
+        if (json_array_append_new(array, json_integer((json_int_t)s->lost_by_cpu[i])) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+static enum stg_status put_command(json_t *facts, int status)
+{
+    char text[64];
+    if (status == -1) {
+        return STG_OK;
+    }
+    stg_record_status_text(status, text, sizeof text);
+    STG_RETURN_IF_FAILED(stg_facts_put(facts, "command", json_string(text)));
+    return stg_facts_put(facts, "command_status",
+                         json_integer(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status)));
+}
+
+enum stg_status stg_record_print_json(const struct stg_record_report *r)
+{
+    enum stg_status status = STG_OK;
+    struct stg_buffer out = STG_BUFFER_INIT;
+    json_t *facts = json_object();
+    const double seconds = (double)r->wall_ns / 1e9;
+    STG_TRY(stg_facts_put(facts, "schema", json_string("strange.record/1")));
+    STG_TRY(stg_facts_put(facts, "trace", stg_facts_string(r->path)));
+    STG_TRY(stg_facts_put(facts, "end", json_string(stg_record_end_name(r->end))));
+    STG_TRY(stg_facts_put(facts, "events", json_integer((json_int_t)r->record.n_events)));
+    STG_TRY(stg_facts_put(facts, "lost", json_integer((json_int_t)r->record.n_lost)));
+    STG_TRY(stg_facts_put(facts, "seconds", stg_facts_number(seconds)));
+    STG_TRY(stg_facts_put(facts, "events_per_second", stg_facts_number(seconds > 0 ? (double)r->record.n_events / seconds : 0)));
+    STG_TRY(stg_facts_put(facts, "recorder_cpu", stg_facts_number(seconds > 0 ? (double)r->cpu_ns / (double)r->wall_ns : 0)));
+    STG_TRY(stg_facts_put(facts, "fullest_ring", stg_facts_number(r->record.most_used)));
+    STG_TRY(stg_facts_put(facts, "bytes", json_integer((json_int_t)r->trace.n_bytes)));
+    STG_TRY(stg_facts_put(facts, "snapshots", json_integer((json_int_t)r->n_snapshots)));
+    STG_TRY(stg_facts_put(facts, "counts", counts_json(r)));
+    STG_TRY(stg_facts_put(facts, "filtered", filtered_json(&r->record)));
+    STG_TRY(stg_facts_put(facts, "lost_by_cpu", lost_json(&r->record)));
+    STG_TRY(put_command(facts, r->command_status));
+    STG_TRY(stg_facts_json(&out, facts));
+    STG_TRY(stg_output_write(&out));
+out:
+    json_decref(facts);
+    stg_buffer_fini(&out);
+    return status;
+}
+
+static enum stg_status set_number(struct stg_ctf_writer *w, const char *key, uint64_t value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)value);
+    return stg_ctf_writer_set(w, key, text);
+}
+
+enum stg_status stg_record_set_facts(struct stg_ctf_writer *w, const struct stg_record_report *r)
+{
+    char text[512];
+    STG_RETURN_IF_FAILED(stg_ctf_writer_set(w, "recording_end", stg_record_end_name(r->end)));
+    STG_RETURN_IF_FAILED(set_number(w, "recorded_events", r->record.n_events));
+    STG_RETURN_IF_FAILED(set_number(w, "lost_events", r->record.n_lost));
+    lost_text(&r->record, text, sizeof text);
+    STG_RETURN_IF_FAILED(stg_ctf_writer_set(w, "lost_events_by_cpu", text[0] == '\0' ? "none" : text));
+    if (r->command_status != -1) {
+        stg_record_status_text(r->command_status, text, sizeof text);
+        STG_RETURN_IF_FAILED(stg_ctf_writer_set(w, "command", text));
+    }
+    return STG_OK;
+}

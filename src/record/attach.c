@@ -1,0 +1,205 @@
+/* Loading and attaching the programs; the rings. */
+#include "record/record_internal.h"
+
+#include "base/buffer.h"
+#include "base/memory.h"
+#include "record/bpf_object.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The last warning of libbpf, which knows best why something failed. */
+static _Thread_local char last_warning[256];
+
+static int keep_warning(enum libbpf_print_level level, const char *format, va_list args)
+{
+    if (level == LIBBPF_WARN) {
+        vsnprintf(last_warning, sizeof last_warning, format, args);
+        last_warning[strcspn(last_warning, "\n")] = '\0';
+    }
+    return 0;
+}
+
+static enum stg_status refused(const char *what, int error)
+{
+    return stg_fail(error == -ENOMEM ? STG_ERR_MEMORY : STG_ERR_UNSUPPORTED, "record: %s: %s%s%s: `strange doctor` says what is missing",
+                    what, strerror(-error), last_warning[0] == '\0' ? "" : ": ", last_warning);
+}
+
+/* 1 + the highest number of a CPU that is there. */
+static size_t count_cpus(void)
+{
+    unsigned last = 0;
+    FILE *file = fopen("/sys/devices/system/cpu/present", "re");
+    if (file != NULL) {
+        char text[256] = "";
+        if (fgets(text, sizeof text, file) != NULL) {
+            const char *at = strrchr(text, '-');
+            const char *comma = strrchr(text, ',');
+            at = at == NULL || (comma != NULL && comma > at) ? comma : at;
+            if (sscanf(at == NULL ? text : at + 1, "%u", &last) != 1) {
+                last = 0;
+            }
+        }
+        fclose(file);
+    } else {
+        const long n = sysconf(_SC_NPROCESSORS_CONF);
+        last = n > 1 ? (unsigned)n - 1 : 0;
+    }
+    return last >= STG_ABI_MAX_CPUS ? STG_ABI_MAX_CPUS : last + 1;
+}
+
+static size_t power_of_2(size_t size)
+{
+    size_t p = (size_t)sysconf(_SC_PAGESIZE);
+    while (p < size && p < (size_t)1 << 30) {
+        p *= 2;
+    }
+    return p;
+}
+
+static enum stg_status make_rings(struct stg_record *r, size_t ring_size)
+{
+    const size_t n = count_cpus();
+    const size_t size = power_of_2(ring_size > 0 ? ring_size : stg_record_ring_size(n));
+    STG_RETURN_IF_FAILED(stg_merge_init(&r->merge, n));
+    for (uint32_t i = 0; i < n; i++) {
+        const int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "stg_ring", 0, 0, (uint32_t)size, NULL);
+        if (fd < 0) {
+            return stg_fail_errno("record: cannot make a ring of %zu bytes for CPU %u: give a smaller --ring", size, i);
+        }
+        r->merge.lanes[i].cpu = (int32_t)i;
+        enum stg_status status = stg_ring_map(&r->merge.lanes[i].ring, fd, size);
+        if (status == STG_OK && bpf_map_update_elem(bpf_map__fd(r->bpf->maps.rings), &i, &fd, BPF_ANY) != 0) {
+            status = stg_fail_errno("record: the kernel does not take the ring of CPU %u", i);
+        }
+        close(fd); /* the map of rings and the mapping keep it */
+        STG_RETURN_IF_FAILED(status);
+    }
+    return STG_OK;
+}
+
+static bool needs(const struct stg_record_options *o, enum stg_marker_kind kind)
+{
+    for (size_t i = 0; i < o->n_markers; i++) {
+        if (o->markers[i].kind == kind) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum stg_status stg_record_load(struct stg_record *r, const struct stg_record_options *o)
+{
+    last_warning[0] = '\0';
+    libbpf_set_print(keep_warning);
+    if (access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
+        return stg_fail(STG_ERR_UNSUPPORTED, "record: this kernel has no /sys/kernel/btf/vmlinux: use one with "
+                                             "CONFIG_DEBUG_INFO_BTF=y (Debian's kernels have it)");
+    }
+    r->bpf = stg_record_bpf__open();
+    if (r->bpf == NULL) {
+        return refused("cannot read the programs", -errno);
+    }
+    STG_RETURN_IF_FAILED(stg_record_configure((struct stg_abi_config *)&r->bpf->rodata->config, o));
+    bpf_program__set_autoload(r->bpf->progs.stg_uprobe, needs(o, STG_MARKER_UPROBE));
+    bpf_program__set_autoload(r->bpf->progs.stg_uretprobe, needs(o, STG_MARKER_URETPROBE));
+    bpf_program__set_autoload(r->bpf->progs.stg_usdt, needs(o, STG_MARKER_USDT));
+    const int error = stg_record_bpf__load(r->bpf);
+    if (error == -EPERM || error == -EACCES) {
+        return stg_fail(STG_ERR_UNSUPPORTED,
+                        "record: no permission to load BPF programs: run it as root (sudo strange record …), or give it CAP_BPF and "
+                        "CAP_PERFMON; `strange doctor` says what is missing");
+    }
+    if (error != 0) {
+        return refused("the kernel does not take the programs", error);
+    }
+    return make_rings(r, o->ring_size);
+}
+
+static enum stg_status add_link(struct stg_record *r, struct bpf_link *link, const char *what)
+{
+    if (link == NULL) {
+        return refused(what, -errno);
+    }
+    r->links[r->n_links++] = link;
+    return STG_OK;
+}
+
+static enum stg_status attach_marker(struct stg_record *r, const struct stg_marker *m, uint64_t cookie)
+{
+    char what[STG_MARKER_NAME_SIZE + 64];
+    struct bpf_link *link;
+    snprintf(what, sizeof what, "cannot attach the marker %s", m->name);
+    if (access(m->path, R_OK) != 0 && strchr(m->path, '/') != NULL) {
+        return stg_fail_errno("record: marker %s: cannot read %s", m->name, m->path);
+    }
+    if (m->kind == STG_MARKER_USDT) {
+        LIBBPF_OPTS(bpf_usdt_opts, options, .usdt_cookie = cookie);
+        link = bpf_program__attach_usdt(r->bpf->progs.stg_usdt, -1, m->path, m->provider, m->symbol, &options);
+    } else {
+        const bool ret = m->kind == STG_MARKER_URETPROBE;
+        LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = cookie, .retprobe = ret, .func_name = m->symbol);
+        link = bpf_program__attach_uprobe_opts(ret ? r->bpf->progs.stg_uretprobe : r->bpf->progs.stg_uprobe, -1, m->path, 0,
+                                               &options);
+    }
+    if (link == NULL && errno == ENOENT) {
+        return stg_fail(STG_ERR_USAGE, "record: marker %s: %s has no %s '%s': look with nm -D or readelf -n", m->name, m->path,
+                        m->kind == STG_MARKER_USDT ? "static probe" : "function", m->symbol);
+    }
+    return add_link(r, link, what);
+}
+
+static enum stg_status find_own_number(struct stg_record *r)
+{
+    LIBBPF_OPTS(bpf_test_run_opts, options);
+    const int error = bpf_prog_test_run_opts(bpf_program__fd(r->bpf->progs.stg_whoami), &options);
+    return error == 0 ? STG_OK : refused("cannot run a program to find this process's own number", error);
+}
+
+enum stg_status stg_record_attach(struct stg_record *r, const struct stg_record_options *o)
+{
+    const struct {
+        struct bpf_program *program;
+        const char *what;
+    } all[] = {
+        {r->bpf->progs.stg_fork, "cannot attach to the beginning of processes"},
+        {r->bpf->progs.stg_exec, "cannot attach to execve()"},
+        {r->bpf->progs.stg_task_exit, "cannot attach to the end of processes"},
+        {r->bpf->progs.stg_sys_enter, "cannot attach to the entry of system calls"},
+        {r->bpf->progs.stg_sys_exit, "cannot attach to the exit of system calls"},
+    };
+    const size_t n = sizeof all / sizeof all[0];
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&r->links, n + o->n_markers, sizeof *r->links));
+    STG_RETURN_IF_FAILED(find_own_number(r));
+    for (size_t i = 0; i < o->n_markers; i++) {
+        STG_RETURN_IF_FAILED(attach_marker(r, &o->markers[i], i));
+    }
+    for (size_t i = 0; i < n; i++) {
+        STG_RETURN_IF_FAILED(add_link(r, bpf_program__attach_trace(all[i].program), all[i].what));
+    }
+    return STG_OK;
+}
+
+void stg_record_detach(struct stg_record *r)
+{
+    if (r->bpf != NULL && r->bpf->bss != NULL) {
+        __atomic_store_n(&r->bpf->bss->control.enabled, 0, __ATOMIC_RELEASE);
+    }
+    for (size_t i = r->n_links; i-- > 0;) {
+        bpf_link__destroy(r->links[i]);
+    }
+    stg_mem_free(r->links);
+    r->links = NULL;
+    r->n_links = 0;
+}
+
+void stg_record_unload(struct stg_record *r)
+{
+    stg_record_bpf__destroy(r->bpf);
+    r->bpf = NULL;
+}

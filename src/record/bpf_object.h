@@ -1,0 +1,14 @@
+/* The skeleton that bpftool makes of record.bpf.c, with warnings off that generated code earns. */
+#ifndef STG_RECORD_BPF_OBJECT_H
+#define STG_RECORD_BPF_OBJECT_H
+
+#include "record/record_abi.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#include "record.skel.h"
+#pragma GCC diagnostic pop
+
+#endif

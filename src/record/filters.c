@@ -1,0 +1,199 @@
+/* From options to what the programs look at. */
+#include "record/record_internal.h"
+
+#include "base/memory.h"
+#include "event/syscalls.h"
+#include "record/bpf_object.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+static void set_bit(uint64_t *bits, size_t i, bool on)
+{
+    const uint64_t bit = (uint64_t)1 << (i % 64);
+    bits[i / 64] = on ? bits[i / 64] | bit : bits[i / 64] & ~bit;
+}
+
+static bool is_call(const char *known, const char *name, size_t len)
+{
+    return known != NULL && strlen(known) == len && memcmp(known, name, len) == 0;
+}
+
+/* Switches a call on or off by any of its names; false when there is none of that name. */
+static bool set_call(struct stg_abi_config *c, const char *name, size_t len, bool on)
+{
+    bool found = false;
+    for (int i = 0; i < STG_ABI_MAX_CALLS; i++) {
+        const char *own = stg_syscall_name(i), *compat = stg_syscall_compat_name(i);
+        const char *other = own == NULL ? NULL : stg_syscall_synonym(own);
+        if (is_call(own, name, len) || is_call(other, name, len)) {
+            set_bit((uint64_t *)c->calls, (size_t)i, on);
+            found = true;
+        }
+        if (is_call(compat, name, len)) {
+            set_bit((uint64_t *)c->compat_calls, (size_t)i, on);
+            found = true;
+        }
+    }
+    return found;
+}
+
+static enum stg_status set_calls(struct stg_abi_config *c, const char *list)
+{
+    const bool but = list[0] == '!';
+    memset((void *)c->calls, but ? 0xff : 0, sizeof c->calls);
+    memset((void *)c->compat_calls, but ? 0xff : 0, sizeof c->compat_calls);
+    c->by_call = 1;
+    for (const char *at = list; *at != '\0';) {
+        const size_t len = strcspn(at, ",");
+        const bool negated = at[0] == '!';
+        if (negated != but) {
+            return stg_fail(STG_ERR_USAGE, "--calls: '%s' mixes names with and without !: give either what to record or what not",
+                            list);
+        }
+        if (!set_call(c, at + negated, len - negated, !negated)) {
+            return stg_fail(STG_ERR_USAGE, "--calls: there is no system call '%.*s'", (int)(len - negated), at + negated);
+        }
+        at += len + (at[len] == ',');
+    }
+    return STG_OK;
+}
+
+/* What the names of the arguments say: how many there are, which is a descriptor, which a path. */
+static void set_args(struct stg_abi_config *c, bool fd_kinds, bool paths)
+{
+    static const char *const fds[] = {"fd", "dfd", "epfd", "fildes", "oldfd", "fd_in", "out_fd", "fdin", "olddfd", "ufd"};
+    static const char *const names[] = {"filename", "pathname", "name", "path", "oldname"};
+    for (int i = 0; i < STG_ABI_MAX_CALLS; i++) {
+        const char *name = stg_syscall_name(i);
+        const char *const *args = name == NULL ? NULL : stg_syscall_arg_names(name);
+        if (args == NULL && name != NULL && stg_syscall_synonym(name) != NULL) {
+            args = stg_syscall_arg_names(stg_syscall_synonym(name));
+        }
+        c->n_args[i] = name == NULL ? 6 : 0;
+        for (uint8_t k = 0; args != NULL && k < 6 && args[k] != NULL; k++) {
+            c->n_args[i] = (uint8_t)(k + 1);
+            for (size_t f = 0; fd_kinds && f < sizeof fds / sizeof fds[0] && c->fd_arg[i] == 0; f++) {
+                c->fd_arg[i] = strcmp(args[k], fds[f]) == 0 ? (uint8_t)(k + 1) : 0;
+            }
+            for (size_t f = 0; paths && f < sizeof names / sizeof names[0] && c->path_arg[i] == 0; f++) {
+                c->path_arg[i] = strcmp(args[k], names[f]) == 0 ? (uint8_t)(k + 1) : 0;
+            }
+        }
+    }
+}
+
+enum stg_status stg_record_configure(struct stg_abi_config *c, const struct stg_record_options *o)
+{
+    if (o->n_comms > STG_ABI_MAX_COMMS) {
+        return stg_fail(STG_ERR_USAGE, "--comm: %zu names are too many: give at most %d", o->n_comms, STG_ABI_MAX_COMMS);
+    }
+    if (o->n_cgroups > STG_ABI_MAX_CGROUPS) {
+        return stg_fail(STG_ERR_USAGE, "--cgroup: %zu are too many: give at most %d", o->n_cgroups, STG_ABI_MAX_CGROUPS);
+    }
+    for (size_t i = 0; i < o->n_comms; i++) {
+        const size_t len = strlen(o->comms[i]);
+        memcpy(c->comms[i], o->comms[i], len < STG_ABI_COMM_SIZE - 1 ? len : STG_ABI_COMM_SIZE - 1);
+    }
+    c->n_comms = (uint32_t)o->n_comms;
+    c->n_cgroups = (uint32_t)o->n_cgroups;
+    c->by_process = o->n_pids > 0 || o->command != NULL;
+    c->follow_forks = o->follow;
+    if (o->sample < 0 || o->sample > 1) {
+        return stg_fail(STG_ERR_USAGE, "--sample: %g is not a part: give a number above 0 and up to 1", o->sample);
+    }
+    c->sample_below = o->sample == 0 || o->sample == 1 ? 0 : (uint32_t)(o->sample * 4294967295.0) + 1;
+    c->fd_kinds = !o->no_fd_kinds;
+    c->paths = !o->no_paths;
+    set_args(c, c->fd_kinds, c->paths);
+    return o->calls == NULL ? STG_OK : set_calls(c, o->calls);
+}
+
+/* A pidfd that is readable is of a process that has ended. */
+static bool has_ended(int pid_fd)
+{
+    struct pollfd p = {.fd = pid_fd, .events = POLLIN};
+    return poll(&p, 1, 0) > 0;
+}
+
+static enum stg_status open_pid(struct stg_record *r, int32_t pid)
+{
+    const uint32_t key = (uint32_t)pid;
+    const uint8_t state = STG_ABI_FOLLOWED;
+    const int map = bpf_map__fd(r->bpf->maps.procs);
+    const int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (fd < 0) {
+        return stg_fail(STG_ERR_USAGE, "--pid %d: there is no process of that number", pid);
+    }
+    r->pid_fds[r->n_pids++] = fd;
+    if (bpf_map_update_elem(map, &key, &state, BPF_NOEXIST) != 0) {
+        return errno == EEXIST ? STG_OK : stg_fail_errno("--pid %d: cannot follow it", pid);
+    }
+    __atomic_fetch_add(&r->bpf->bss->control.n_procs, 1, __ATOMIC_ACQ_REL);
+    /* It may have ended before the programs could see that. */
+    if (has_ended(fd) && bpf_map_delete_elem(map, &key) == 0) {
+        __atomic_fetch_sub(&r->bpf->bss->control.n_procs, 1, __ATOMIC_ACQ_REL);
+    }
+    return STG_OK;
+}
+
+enum stg_status stg_record_open_pids(struct stg_record *r, const struct stg_record_options *o)
+{
+    if (o->n_pids > 0 && r->bpf->bss->control.own_tgid != (uint32_t)getpid()) {
+        return stg_fail(STG_ERR_UNSUPPORTED, "--pid: this is a pid namespace of its own, where processes have other numbers than for "
+                                             "the kernel: record by --cgroup or --comm");
+    }
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&r->pid_fds, o->n_pids, sizeof *r->pid_fds));
+    for (size_t i = 0; i < o->n_pids; i++) {
+        STG_RETURN_IF_FAILED(open_pid(r, o->pids[i]));
+    }
+    return STG_OK;
+}
+
+static enum stg_status open_cgroup(struct stg_record *r, const char *path)
+{
+    struct statfs fs;
+    const uint32_t key = (uint32_t)r->n_cgroups;
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return stg_fail_errno("--cgroup %s: cannot open it: give the directory of a cgroup", path);
+    }
+    r->cgroup_fds[r->n_cgroups++] = fd;
+    if (fstatfs(fd, &fs) != 0 || fs.f_type != CGROUP2_SUPER_MAGIC) {
+        return stg_fail(STG_ERR_USAGE,
+                        "--cgroup %s: not a cgroup v2 directory: give one below the mount of type cgroup2 (findmnt -t cgroup2)",
+                        path);
+    }
+    if (bpf_map_update_elem(bpf_map__fd(r->bpf->maps.cgroups), &key, &fd, BPF_ANY) != 0) {
+        return stg_fail_errno("--cgroup %s: the kernel does not take it", path);
+    }
+    return STG_OK;
+}
+
+enum stg_status stg_record_open_cgroups(struct stg_record *r, const struct stg_record_options *o)
+{
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&r->cgroup_fds, o->n_cgroups, sizeof *r->cgroup_fds));
+    for (size_t i = 0; i < o->n_cgroups; i++) {
+        STG_RETURN_IF_FAILED(open_cgroup(r, o->cgroups[i]));
+    }
+    return STG_OK;
+}
+
+bool stg_record_cgroups_alive(const struct stg_record *r)
+{
+    for (size_t i = 0; i < r->n_cgroups; i++) {
+        if (faccessat(r->cgroup_fds[i], "cgroup.procs", F_OK, 0) == 0) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,174 @@
+/* The command: forked while the programs watch for it, held back until recording begins, run as the user who asked. */
+#include "record/record_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* NULL: stay who we are. */
+static enum stg_status find_user(const char *name, struct passwd **out)
+{
+    const char *sudo_uid = getenv("SUDO_UID");
+    *out = NULL;
+    if (name == NULL && geteuid() == 0 && sudo_uid != NULL) {
+        char *rest;
+        errno = 0;
+        const unsigned long uid = strtoul(sudo_uid, &rest, 10);
+        *out = errno == 0 && *rest == '\0' ? getpwuid((uid_t)uid) : NULL;
+        return *out != NULL ? STG_OK
+                            : stg_fail(STG_ERR_USAGE, "SUDO_UID '%s' is no user of this machine: give --user NAME", sudo_uid);
+    }
+    if (name != NULL) {
+        *out = getpwnam(name);
+        return *out != NULL ? STG_OK : stg_fail(STG_ERR_USAGE, "--user: there is no user '%s'", name);
+    }
+    return STG_OK;
+}
+
+static int become(const struct passwd *user)
+{
+    if (user == NULL || user->pw_uid == geteuid()) {
+        return 0;
+    }
+    if (initgroups(user->pw_name, user->pw_gid) != 0 || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) != 0 ||
+        setresuid(user->pw_uid, user->pw_uid, user->pw_uid) != 0) {
+        return -1;
+    }
+    setenv("HOME", user->pw_dir, 1);
+    setenv("USER", user->pw_name, 1);
+    setenv("LOGNAME", user->pw_name, 1);
+    return 0;
+}
+
+/* The file that a name means: one execve() is recorded, not one for each directory of PATH. */
+static int find_program(const char *name, char *out, size_t cap)
+{
+    const char *path = getenv("PATH");
+    if (strchr(name, '/') != NULL) {
+        return snprintf(out, cap, "%s", name) < (int)cap ? 0 : -1;
+    }
+    path = path == NULL ? "/usr/local/bin:/usr/bin:/bin" : path;
+    for (;;) {
+        const size_t len = strcspn(path, ":");
+        const int n = snprintf(out, cap, "%.*s/%s", (int)len, len == 0 ? "." : path, name);
+        if (n > 0 && (size_t)n < cap && access(out, X_OK) == 0) {
+            return 0;
+        }
+        if (path[len] == '\0') {
+            errno = ENOENT;
+            return -1;
+        }
+        path += len + 1;
+    }
+}
+
+_Noreturn static void run_child(int go, int failed, char *const *command, const struct passwd *user)
+{
+    char file[4096], byte;
+    extern char **environ;
+    ssize_t n;
+    do {
+        n = read(go, &byte, 1);
+    } while (n < 0 && errno == EINTR);
+    if (n == 1) { /* else the recorder has gone */
+        signal(SIGPIPE, SIG_DFL);
+        signal(SIGINT, SIG_DFL);
+        signal(SIGTERM, SIG_DFL);
+        if (become(user) == 0 && find_program(command[0], file, sizeof file) == 0) {
+            execve(file, command, environ);
+        }
+        byte = (char)errno;
+        if (write(failed, &byte, 1) != 1) {
+            _exit(126);
+        }
+    }
+    _exit(127);
+}
+
+enum stg_status stg_launch_prepare(struct stg_record_launch *l, char *const *command, const char *user)
+{
+    int go[2], failed[2];
+    struct passwd *who = NULL;
+    STG_RETURN_IF_FAILED(find_user(user, &who));
+    if (pipe2(go, O_CLOEXEC) != 0) {
+        return stg_fail_errno("record: cannot make a pipe");
+    }
+    if (pipe2(failed, O_CLOEXEC) != 0) {
+        close(go[0]);
+        close(go[1]);
+        return stg_fail_errno("record: cannot make a pipe");
+    }
+    const pid_t pid = fork();
+    if (pid == 0) {
+        close(go[1]);
+        close(failed[0]);
+        run_child(go[0], failed[1], command, who);
+    }
+    close(go[0]);
+    close(failed[1]);
+    l->go = go[1];
+    l->failed = failed[0];
+    l->status = -1;
+    l->pid = pid > 0 ? pid : 0;
+    return pid > 0 ? STG_OK : stg_fail_errno("record: cannot start a process for the command");
+}
+
+enum stg_status stg_launch_go(struct stg_record_launch *l)
+{
+    unsigned char error = 0;
+    ssize_t n;
+    if (write(l->go, "", 1) != 1) {
+        return stg_fail_errno("record: cannot start the command");
+    }
+    close(l->go);
+    l->go = -1;
+    do {
+        n = read(l->failed, &error, 1);
+    } while (n < 0 && errno == EINTR);
+    close(l->failed);
+    l->failed = -1;
+    if (n == 1) {
+        return stg_fail(STG_ERR_USAGE, "record: cannot run the command: %s", strerror(error));
+    }
+    return STG_OK;
+}
+
+void stg_launch_check(struct stg_record_launch *l)
+{
+    int status;
+    if (l->pid > 0 && l->status == -1 && waitpid(l->pid, &status, WNOHANG) == l->pid) {
+        l->status = status;
+    }
+}
+
+void stg_launch_end(struct stg_record_launch *l)
+{
+    stg_launch_check(l);
+    if (l->pid > 0 && l->status == -1) {
+        kill(l->pid, SIGTERM);
+    }
+}
+
+void stg_launch_close(struct stg_record_launch *l)
+{
+    int status;
+    if (l->go >= 0) { /* it waits still: the closed pipe lets it end */
+        close(l->go);
+        l->go = -1;
+        if (l->pid > 0) {
+            waitpid(l->pid, &status, 0);
+            l->pid = 0;
+        }
+    }
+    if (l->failed >= 0) {
+        close(l->failed);
+        l->failed = -1;
+    }
+}

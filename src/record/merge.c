@@ -1,0 +1,186 @@
+#include "record/merge.h"
+
+#include "base/memory.h"
+
+#include <string.h>
+
+/* How far an event may stand from its place: what interrupts a program is a handful of events. */
+#define MAX_SHIFT 1024
+
+enum stg_status stg_merge_init(struct stg_merge *m, size_t n)
+{
+    memset(m, 0, sizeof *m);
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&m->lanes, n, sizeof *m->lanes));
+    const enum stg_status status = stg_mem_zeroed(&m->heap, n, sizeof *m->heap);
+    m->n_lanes = status == STG_OK ? n : 0;
+    return status;
+}
+
+void stg_merge_fini(struct stg_merge *m)
+{
+    for (size_t i = 0; i < m->n_lanes; i++) {
+        stg_ring_unmap(&m->lanes[i].ring);
+        stg_mem_free(m->lanes[i].refs);
+    }
+    stg_mem_free(m->lanes);
+    stg_mem_free(m->heap);
+    memset(m, 0, sizeof *m);
+}
+
+static enum stg_status make_room(struct stg_lane *l)
+{
+    if (l->head > 0) {
+        memmove(l->refs, l->refs + l->head, (l->tail - l->head) * sizeof *l->refs);
+        l->tail -= l->head;
+        l->head = 0;
+    }
+    return stg_mem_grow(&l->refs, &l->cap, l->tail + 1024, sizeof *l->refs);
+}
+
+/* Adds a record at its place by time. */
+static void note(struct stg_merge *m, struct stg_lane *l, uint64_t ts_ns, uint64_t at)
+{
+    size_t i = l->tail++;
+    const size_t first = i - l->head > MAX_SHIFT ? i - MAX_SHIFT : l->head;
+    for (; i > first && l->refs[i - 1].ts_ns > ts_ns; i--) {
+        l->refs[i] = l->refs[i - 1];
+    }
+    if (i + 1 < l->tail) {
+        l->shifted = true;
+        m->n_inverted++;
+    }
+    l->refs[i] = (struct stg_merge_ref){ts_ns, at};
+}
+
+static enum stg_status scan_lane(struct stg_merge *m, struct stg_lane *l, double *used)
+{
+    const uint64_t producer = stg_ring_producer(&l->ring);
+    *used = (double)(producer - *l->ring.consumer) / (double)l->ring.size;
+    for (;;) {
+        const uint8_t *record;
+        uint32_t len;
+        uint64_t next, ts_ns;
+        switch (stg_ring_peek(&l->ring, l->scanned, producer, &record, &len, &next)) {
+        case STG_RING_EMPTY:
+            return STG_OK;
+        case STG_RING_DAMAGED:
+            return stg_fail(STG_ERR_INTERNAL, "record: the ring of CPU %d holds a record of impossible length", l->cpu);
+        case STG_RING_DISCARDED:
+            l->scanned = next;
+            continue;
+        case STG_RING_RECORD:
+            break;
+        }
+        if (l->tail == l->cap) {
+            STG_RETURN_IF_FAILED(make_room(l));
+        }
+        ts_ns = 0; /* too short for a time: handed out at once, and counted by the decoder */
+        memcpy(&ts_ns, record, len < sizeof ts_ns ? 0 : sizeof ts_ns);
+        note(m, l, ts_ns, l->scanned);
+        l->scanned = next;
+    }
+}
+
+enum stg_status stg_merge_scan(struct stg_merge *m, double *most)
+{
+    *most = 0;
+    for (size_t i = 0; i < m->n_lanes; i++) {
+        double used;
+        STG_RETURN_IF_FAILED(scan_lane(m, &m->lanes[i], &used));
+        *most = used > *most ? used : *most;
+    }
+    return STG_OK;
+}
+
+static uint64_t oldest(const struct stg_merge *m, size_t i)
+{
+    const struct stg_lane *l = &m->lanes[m->heap[i]];
+    return l->refs[l->head].ts_ns;
+}
+
+static void sift_down(struct stg_merge *m, size_t i)
+{
+    const size_t lane = m->heap[i];
+    const uint64_t ts_ns = oldest(m, i);
+    for (;;) {
+        size_t child = 2 * i + 1;
+        if (child + 1 < m->n_heap && oldest(m, child + 1) < oldest(m, child)) {
+            child++;
+        }
+        if (child >= m->n_heap || oldest(m, child) >= ts_ns) {
+            break;
+        }
+        m->heap[i] = m->heap[child];
+        i = child;
+    }
+    m->heap[i] = lane;
+}
+
+static void build_heap(struct stg_merge *m)
+{
+    m->n_heap = 0;
+    for (size_t i = 0; i < m->n_lanes; i++) {
+        if (m->lanes[i].head < m->lanes[i].tail) {
+            m->heap[m->n_heap++] = i;
+        }
+    }
+    for (size_t i = m->n_heap / 2; i-- > 0;) {
+        sift_down(m, i);
+    }
+}
+
+/* Gives back to the kernel what was handed out. */
+static void release(struct stg_lane *l)
+{
+    uint64_t at = l->scanned;
+    if (l->head == l->tail) {
+        l->head = l->tail = 0;
+        l->shifted = false;
+    } else if (!l->shifted) {
+        at = l->refs[l->head].at;
+    } else {
+        for (size_t i = l->head; i < l->tail && i < l->head + 2 * MAX_SHIFT; i++) {
+            at = l->refs[i].at < at ? l->refs[i].at : at;
+        }
+    }
+    stg_ring_release(&l->ring, at);
+}
+
+static enum stg_status take_one(struct stg_merge *m, struct stg_lane *l, struct stg_decoder *d, struct stg_event *out,
+                                bool *good)
+{
+    const struct stg_merge_ref ref = l->refs[l->head++];
+    const uint8_t *record = l->ring.data + (ref.at & (l->ring.size - 1));
+    uint32_t len;
+    memcpy(&len, record, sizeof len);
+    STG_RETURN_IF_FAILED(stg_decode(d, record + STG_RING_HEADER, len, l->cpu, out, good));
+    if (*good && out->ts_ns < l->last_ns) {
+        out->ts_ns = l->last_ns;
+        m->n_late++;
+    }
+    l->last_ns = *good ? out->ts_ns : l->last_ns;
+    return STG_OK;
+}
+
+enum stg_status stg_merge_take(struct stg_merge *m, struct stg_decoder *d, uint64_t limit_ns, struct stg_event *events,
+                               size_t cap, size_t *n)
+{
+    *n = 0;
+    build_heap(m);
+    while (*n < cap && m->n_heap > 0 && oldest(m, 0) < limit_ns) {
+        struct stg_lane *l = &m->lanes[m->heap[0]];
+        bool good;
+        STG_RETURN_IF_FAILED(take_one(m, l, d, &events[*n], &good));
+        *n += good;
+        if (l->head == l->tail) {
+            m->heap[0] = m->heap[--m->n_heap];
+        }
+        if (m->n_heap > 0) {
+            sift_down(m, 0);
+        }
+    }
+    for (size_t i = 0; i < m->n_lanes; i++) {
+        release(&m->lanes[i]);
+    }
+    return STG_OK;
+}

@@ -1,0 +1,442 @@
+/* The programs that run in the kernel: each system call's entry and exit, markers, and the life of processes; filtered here, and what
+ * passes goes into the ring of its CPU. */
+#include "kernel.bpf.h"
+#include "record_abi.h"
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/usdt.bpf.h>
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+#define NR_RT_SIGRETURN 15
+#define NR_EXECVE       59
+#define NR_EXECVEAT     322
+#define NR_URETPROBE    335 /* made by the kernel's trampoline of a uretprobe, … */
+#define NR_UPROBE       336 /* … and of an optimised uprobe: never by a program */
+#define X32_BIT         0x40000000
+#define TS_COMPAT       2 /* thread_info.status: the call under way is a 32-bit one */
+
+const volatile struct stg_abi_config config;
+struct stg_abi_control control;
+struct stg_abi_cpu cpus[STG_ABI_MAX_CPUS] __attribute__((aligned(128)));
+
+struct ring {
+    __uint(type, BPF_MAP_TYPE_RINGBUF);
+    __uint(max_entries, 4096);
+};
+
+/* One ring a CPU: no lock is contended, and each is nearly in order of time. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+    __uint(max_entries, STG_ABI_MAX_CPUS);
+    __type(key, __u32);
+    __array(values, struct ring);
+} rings SEC(".maps");
+
+/* The processes that are followed, by number. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, STG_ABI_MAX_PROCS);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, __u32);
+    __type(value, __u8);
+} procs SEC(".maps");
+
+/* The cgroups whose threads are recorded. */
+struct {
+    __uint(type, BPF_MAP_TYPE_CGROUP_ARRAY);
+    __uint(max_entries, STG_ABI_MAX_CGROUPS);
+    __type(key, __u32);
+    __type(value, __u32);
+} cgroups SEC(".maps");
+
+/* Calls that change the number their exit is seen with, by thread: the number at entry. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 8192);
+    __type(key, __u32);
+    __type(value, __u32);
+} renumbered SEC(".maps");
+
+static __always_inline struct stg_abi_cpu *this_cpu(void)
+{
+    return &cpus[bpf_get_smp_processor_id() & (STG_ABI_MAX_CPUS - 1)];
+}
+
+static __always_inline bool filtered(struct stg_abi_cpu *cpu, enum stg_abi_filter why)
+{
+    cpu->n_filtered[why]++;
+    return false;
+}
+
+static __always_inline bool has_comm(const struct task_struct *task)
+{
+    const __u64 own[2] = {*(const __u64 *)&task->comm[0], *(const __u64 *)&task->comm[8]};
+    const struct task_struct *leader = task->group_leader;
+    const __u64 first[2] = {*(const __u64 *)&leader->comm[0], *(const __u64 *)&leader->comm[8]};
+    for (__u32 i = 0; i < STG_ABI_MAX_COMMS; i++) {
+        if (i < config.n_comms && ((own[0] == config.comms[i][0] && own[1] == config.comms[i][1]) ||
+                                   (first[0] == config.comms[i][0] && first[1] == config.comms[i][1]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* In one of the cgroups or below. */
+static __always_inline bool in_cgroup(void)
+{
+    for (__u32 i = 0; i < STG_ABI_MAX_CGROUPS; i++) {
+        if (i < config.n_cgroups && bpf_current_task_under_cgroup(&cgroups, i) == 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* begins: the event is the entry of an execve(), with which an armed process begins to be followed. */
+static __always_inline bool followed(__u32 tgid, bool begins)
+{
+    __u8 *state = bpf_map_lookup_elem(&procs, &tgid);
+    if (state == NULL) {
+        return false;
+    }
+    if (*state == STG_ABI_ARMED && begins) {
+        *state = STG_ABI_FOLLOWED;
+    }
+    return *state == STG_ABI_FOLLOWED;
+}
+
+static __always_inline bool wanted(struct stg_abi_cpu *cpu, const struct task_struct *task, bool begins)
+{
+    const __u32 tgid = (__u32)task->tgid;
+    if (!control.enabled) {
+        return false;
+    }
+    if (tgid == control.own_tgid) {
+        return filtered(cpu, STG_ABI_BY_OWN);
+    }
+    if (config.by_process && !followed(tgid, begins)) {
+        return filtered(cpu, STG_ABI_BY_PROCESS);
+    }
+    if (config.n_cgroups > 0 && !in_cgroup()) {
+        return filtered(cpu, STG_ABI_BY_CGROUP);
+    }
+    if (config.n_comms > 0 && !has_comm(task)) {
+        return filtered(cpu, STG_ABI_BY_COMM);
+    }
+    if (config.sample_below > 0 && tgid * 2654435761u >= config.sample_below) {
+        return filtered(cpu, STG_ABI_BY_SAMPLE);
+    }
+    return true;
+}
+
+static __always_inline bool wants_call(struct stg_abi_cpu *cpu, __u32 number, bool compat)
+{
+    const __u32 word = (number / 64) & (STG_ABI_MAX_CALLS / 64 - 1);
+    const __u64 bits = compat ? config.compat_calls[word] : config.calls[word];
+    if (number < STG_ABI_MAX_CALLS && (bits >> (number % 64) & 1) == 0) {
+        return filtered(cpu, STG_ABI_BY_CALL);
+    }
+    return true;
+}
+
+static __always_inline void fill(struct stg_abi_head *head, const struct task_struct *task, __s32 id, __u8 kind,
+                                 __u8 n_args)
+{
+    head->ts_ns = bpf_ktime_get_ns();
+    head->cgroup_id = bpf_get_current_cgroup_id();
+    head->pid = (__u32)task->tgid;
+    head->tid = (__u32)task->pid;
+    *(__u64 *)&head->comm[0] = *(const __u64 *)&task->comm[0];
+    *(__u64 *)&head->comm[8] = *(const __u64 *)&task->comm[8];
+    head->id = id;
+    head->kind = kind;
+    head->n_args = n_args;
+    head->flags = 0;
+    head->fd_kind = 0;
+}
+
+/* Tells of what was lost where it was lost: in front of the first record that fits again. */
+static __always_inline void put_gap(struct stg_abi_cpu *cpu, void *ring, const struct stg_abi_head *next)
+{
+    struct {
+        struct stg_abi_head head;
+        __u64 args[2];
+    } *lost = bpf_ringbuf_reserve(ring, sizeof *lost, 0);
+    if (lost == NULL) {
+        return;
+    }
+    lost->head = *next;
+    lost->head.kind = STG_ABI_LOST;
+    lost->head.n_args = 2;
+    lost->args[1] = cpu->gap_ns;
+    lost->args[0] = __sync_lock_test_and_set(&cpu->gap, 0);
+    if (lost->args[0] > 0) {
+        bpf_ringbuf_submit(lost, BPF_RB_NO_WAKEUP);
+    } else {
+        bpf_ringbuf_discard(lost, BPF_RB_NO_WAKEUP);
+    }
+}
+
+static __always_inline void put(struct stg_abi_cpu *cpu, struct stg_abi_head *record, __u64 size)
+{
+    __u32 at = bpf_get_smp_processor_id();
+    void *ring = bpf_map_lookup_elem(&rings, &at);
+    if (ring == NULL) {
+        __sync_fetch_and_add(&cpu->n_lost, 1);
+        return;
+    }
+    if (cpu->gap > 0) {
+        put_gap(cpu, ring, record);
+    }
+    if (cpu->gap == 0 && bpf_ringbuf_output(ring, record, size, BPF_RB_NO_WAKEUP) == 0) {
+        cpu->n_put++;
+        return;
+    }
+    if (__sync_fetch_and_add(&cpu->gap, 1) == 0) {
+        cpu->gap_ns = record->ts_ns;
+    }
+    __sync_fetch_and_add(&cpu->n_lost, 1);
+}
+
+static __always_inline bool is_compat(const struct task_struct *task)
+{
+    return bpf_core_field_exists(task->thread_info.status) && (task->thread_info.status & TS_COMPAT) != 0;
+}
+
+/* 32-bit calls have theirs in other registers, of 32 bits. */
+static __always_inline void copy_args(__u64 args[6], const struct pt_regs *regs, bool compat)
+{
+    if (compat) {
+        args[0] = (__u32)regs->bx;
+        args[1] = (__u32)regs->cx;
+        args[2] = (__u32)regs->dx;
+        args[3] = (__u32)regs->si;
+        args[4] = (__u32)regs->di;
+        args[5] = (__u32)regs->bp;
+        return;
+    }
+    args[0] = regs->di;
+    args[1] = regs->si;
+    args[2] = regs->dx;
+    args[3] = regs->r10;
+    args[4] = regs->r8;
+    args[5] = regs->r9;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(stg_sys_enter, const struct pt_regs *regs, long id)
+{
+    struct stg_abi_cpu *cpu = this_cpu();
+    const struct task_struct *task = bpf_get_current_task_btf();
+    const bool compat = is_compat(task);
+    const __u32 number = (__u32)id & ~X32_BIT;
+    const bool executes = compat ? number == 11 || number == 358 : number == NR_EXECVE || number == NR_EXECVEAT;
+    if (!wanted(cpu, task, executes)) {
+        return 0;
+    }
+    if (!compat && (number == NR_RT_SIGRETURN || number == NR_URETPROBE || number == NR_UPROBE)) {
+        __u32 tid = (__u32)task->pid;
+        bpf_map_update_elem(&renumbered, &tid, &number, BPF_ANY);
+        if (number != NR_RT_SIGRETURN) {
+            filtered(cpu, STG_ABI_BY_ARTEFACT);
+            return 0;
+        }
+    }
+    if (config.by_call && !wants_call(cpu, number, compat)) {
+        return 0;
+    }
+    struct stg_abi_record record;
+    __u64 n_args = compat || number >= STG_ABI_MAX_CALLS ? 6 : config.n_args[number & (STG_ABI_MAX_CALLS - 1)];
+    n_args = n_args > 6 ? 6 : n_args;
+    copy_args(record.args, regs, compat);
+    fill(&record.head, task, (__s32)number, STG_ABI_ENTRY, (__u8)n_args);
+    record.head.flags = compat ? STG_ABI_COMPAT : 0;
+    put(cpu, &record.head, sizeof record.head + 8 * n_args);
+    return 0;
+}
+
+/* Some calls reset the number in the registers, so that their exit has −1: *number is that of the entry. False for tracing's own. */
+static __always_inline bool find_number(struct stg_abi_cpu *cpu, const struct task_struct *task, __s32 *number)
+{
+    __u32 tid = (__u32)task->pid;
+    const __u32 *found = bpf_map_lookup_elem(&renumbered, &tid);
+    if (found == NULL) {
+        return true;
+    }
+    *number = (__s32)*found;
+    bpf_map_delete_elem(&renumbered, &tid);
+    return *number == NR_RT_SIGRETURN || filtered(cpu, STG_ABI_BY_ARTEFACT);
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(stg_sys_exit, const struct pt_regs *regs, long ret)
+{
+    struct stg_abi_cpu *cpu = this_cpu();
+    const struct task_struct *task = bpf_get_current_task_btf();
+    struct {
+        struct stg_abi_head head;
+        __u64 ret;
+    } record;
+    if (!wanted(cpu, task, false)) {
+        return 0;
+    }
+    const bool compat = is_compat(task);
+    __s32 number = (__s32)regs->orig_ax;
+    if (number < 0 && !compat && !find_number(cpu, task, &number)) {
+        return 0;
+    }
+    number = number < 0 ? number : number & ~X32_BIT;
+    if (config.by_call && !wants_call(cpu, (__u32)number, compat)) {
+        return 0;
+    }
+    fill(&record.head, task, number, STG_ABI_EXIT, 1);
+    record.head.flags = compat ? STG_ABI_COMPAT : 0;
+    record.ret = compat ? (__u64)(__s64)(__s32)ret : (__u64)ret;
+    put(cpu, &record.head, sizeof record);
+    return 0;
+}
+
+static __always_inline void put_pair(struct stg_abi_cpu *cpu, const struct task_struct *task, __s32 id, __u8 kind,
+                                     __u64 first, __u64 second)
+{
+    struct {
+        struct stg_abi_head head;
+        __u64 args[2];
+    } record;
+    fill(&record.head, task, id, kind, 2);
+    record.args[0] = first;
+    record.args[1] = second;
+    put(cpu, &record.head, sizeof record);
+}
+
+/* A new process of a followed one is followed before it runs; a child of the recorder is armed. */
+static __always_inline void follow(struct stg_abi_cpu *cpu, const struct task_struct *parent, const struct task_struct *child)
+{
+    __u32 from = (__u32)parent->tgid, to = (__u32)child->tgid;
+    __u8 state = 0;
+    if (from == to) {
+        return;
+    }
+    if (control.arm_children && from == control.own_tgid) {
+        state = STG_ABI_ARMED;
+    } else if (config.follow_forks) {
+        const __u8 *known = bpf_map_lookup_elem(&procs, &from);
+        state = known == NULL ? 0 : *known;
+    }
+    if (state == 0) {
+        return;
+    }
+    if (bpf_map_update_elem(&procs, &to, &state, BPF_NOEXIST) == 0) {
+        __sync_fetch_and_add(&control.n_procs, 1);
+    } else {
+        __sync_fetch_and_add(&cpu->n_untracked, 1);
+    }
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(stg_fork, const struct task_struct *parent, const struct task_struct *child)
+{
+    struct stg_abi_cpu *cpu = this_cpu();
+    if (config.by_process) {
+        follow(cpu, parent, child);
+    }
+    if (wanted(cpu, parent, false)) {
+        put_pair(cpu, parent, 0, STG_ABI_FORK, (__u32)child->pid, (__u32)child->tgid);
+    }
+    return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(stg_exec, const struct task_struct *task, int old_pid)
+{
+    struct stg_abi_cpu *cpu = this_cpu();
+    if (wanted(cpu, task, false)) {
+        put_pair(cpu, task, 0, STG_ABI_EXEC, (__u32)old_pid, 0);
+    }
+    return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(stg_task_exit, const struct task_struct *task)
+{
+    struct stg_abi_cpu *cpu = this_cpu();
+    const bool last = task->signal->live.counter == 0;
+    __u32 tgid = (__u32)task->tgid;
+    if (wanted(cpu, task, false)) {
+        put_pair(cpu, task, 0, STG_ABI_TASK_EXIT, (__u32)task->exit_code, last);
+    }
+    if (config.by_process && last && bpf_map_delete_elem(&procs, &tgid) == 0) {
+        __sync_fetch_and_sub(&control.n_procs, 1);
+    }
+    return 0;
+}
+
+SEC("uprobe")
+int stg_uprobe(struct pt_regs *regs)
+{
+    struct stg_abi_cpu *cpu = this_cpu();
+    const struct task_struct *task = bpf_get_current_task_btf();
+    struct stg_abi_head head;
+    if (!wanted(cpu, task, false)) {
+        return 0;
+    }
+    fill(&head, task, (__s32)bpf_get_attach_cookie(regs), STG_ABI_MARKER, 0);
+    put(cpu, &head, sizeof head);
+    return 0;
+}
+
+SEC("uretprobe")
+int stg_uretprobe(struct pt_regs *regs)
+{
+    struct stg_abi_cpu *cpu = this_cpu();
+    const struct task_struct *task = bpf_get_current_task_btf();
+    struct {
+        struct stg_abi_head head;
+        __u64 ret;
+    } record;
+    if (!wanted(cpu, task, false)) {
+        return 0;
+    }
+    fill(&record.head, task, (__s32)bpf_get_attach_cookie(regs), STG_ABI_MARKER, 1);
+    record.ret = regs->ax;
+    put(cpu, &record.head, sizeof record);
+    return 0;
+}
+
+SEC("usdt")
+int stg_usdt(struct pt_regs *regs)
+{
+    struct stg_abi_cpu *cpu = this_cpu();
+    const struct task_struct *task = bpf_get_current_task_btf();
+    struct stg_abi_record record;
+    if (!wanted(cpu, task, false)) {
+        return 0;
+    }
+    __u64 n = 0;
+    const __u64 n_args = (__u64)bpf_usdt_arg_cnt(regs);
+    for (; n < 6 && n < n_args; n++) {
+        long value = 0;
+        if (bpf_usdt_arg(regs, n, &value) != 0) {
+            break;
+        }
+        record.args[n] = (__u64)value;
+    }
+    fill(&record.head, task, (__s32)bpf_usdt_cookie(regs), STG_ABI_MARKER, (__u8)n);
+    put(cpu, &record.head, sizeof record.head + 8 * (n & 7));
+    return 0;
+}
+
+/* Run once by the recorder, in its own context: its number as the kernel has it, whatever namespace it lives in. */
+SEC("raw_tp")
+int stg_whoami(void *context)
+{
+    (void)context;
+    control.own_tgid = (__u32)(bpf_get_current_pid_tgid() >> 32);
+    return 0;
+}

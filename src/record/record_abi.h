@@ -1,0 +1,96 @@
+/* What passes between the BPF programs (record.bpf.c) and the recorder: fixed widths, sizes asserted on both sides. A record of the
+ * ring is a head, n_args registers of 8 bytes, then for some entries the bytes of a path. Whoever reads a ring trusts no length. */
+#ifndef STG_RECORD_RECORD_ABI_H
+#define STG_RECORD_RECORD_ABI_H
+
+#include <linux/types.h>
+
+#define STG_ABI_MAX_CPUS    512  /* power of 2 */
+#define STG_ABI_MAX_CALLS   512  /* numbers of system calls that are told apart; power of 2 */
+#define STG_ABI_MAX_COMMS   8
+#define STG_ABI_MAX_CGROUPS 8
+#define STG_ABI_MAX_PROCS   65536 /* processes followed at a time */
+#define STG_ABI_MAX_PATH    128   /* bytes of a path with its NUL; longer ones are cut off and flagged */
+#define STG_ABI_COMM_SIZE   16
+
+enum stg_abi_kind {
+    STG_ABI_ENTRY = 1,
+    STG_ABI_EXIT,       /* args[0]: the return value */
+    STG_ABI_MARKER,     /* id: index of the marker */
+    STG_ABI_LOST,       /* args[0]: events lost on this CPU since the record before; args[1]: when the first of them was, ns */
+    STG_ABI_FORK,       /* args: tid and pid of the child */
+    STG_ABI_EXEC,       /* args[0]: tid before, which differs when a thread that is not the first calls execve() */
+    STG_ABI_TASK_EXIT,  /* args: exit code as wait() has it; whether it was the last thread of its process */
+};
+
+enum { /* flags of a record */
+    STG_ABI_COMPAT = 1,   /* a 32-bit call: id is a number of that table */
+    STG_ABI_CUT_PATH = 2, /* the path was longer */
+};
+
+struct stg_abi_head {
+    __u64 ts_ns;     /* CLOCK_MONOTONIC */
+    __u64 cgroup_id; /* cgroup v2 of the thread */
+    __u32 pid, tid;  /* as the initial pid namespace numbers them */
+    char comm[STG_ABI_COMM_SIZE];
+    __s32 id;        /* number of the call, index of the marker */
+    __u8 kind, n_args, flags;
+    __u8 fd_kind;    /* entries: 1 + enum stg_fd_kind of the descriptor argument; 0 = unknown */
+};
+_Static_assert(sizeof(struct stg_abi_head) == 48, "the head of a record has 48 bytes");
+
+struct stg_abi_record { /* the longest */
+    struct stg_abi_head head;
+    __u64 args[6];
+    char path[STG_ABI_MAX_PATH];
+};
+_Static_assert(sizeof(struct stg_abi_record) == 224, "the longest record has 224 bytes");
+
+enum stg_abi_filter { /* why an event was not recorded */
+    STG_ABI_BY_OWN,     /* the recorder's own */
+    STG_ABI_BY_PROCESS, /* not a process that is followed */
+    STG_ABI_BY_COMM,
+    STG_ABI_BY_CGROUP,
+    STG_ABI_BY_SAMPLE,
+    STG_ABI_BY_CALL,
+    STG_ABI_BY_ARTEFACT, /* the calls of a uretprobe's trampoline, which are tracing itself */
+    STG_ABI_N_FILTERS,
+};
+
+/* Counts of one CPU, on cache lines of their own. */
+struct stg_abi_cpu {
+    __u64 n_put;  /* records that went into the ring, gaps not counted */
+    __u64 n_lost; /* records that did not */
+    __u64 gap;    /* of n_lost, those that no LOST record tells of yet */
+    __u64 gap_ns; /* when the first of these was */
+    __u64 n_filtered[STG_ABI_N_FILTERS];
+    __u64 n_untracked; /* children of followed processes for which there was no room */
+    __u64 reserved[4];
+};
+_Static_assert(sizeof(struct stg_abi_cpu) == 128, "two cache lines");
+
+/* Constant while the programs are loaded: what is off costs nothing, as the verifier removes it. */
+struct stg_abi_config {
+    __u32 by_process, by_call, follow_forks;
+    __u32 n_comms, n_cgroups;
+    __u32 sample_below;   /* a process is recorded when the hash of its number is below; 0 = all */
+    __u32 fd_kinds, paths;
+    __u64 comms[STG_ABI_MAX_COMMS][2]; /* names, padded with NULs */
+    __u64 calls[STG_ABI_MAX_CALLS / 64]; /* bit set: recorded */
+    __u64 compat_calls[STG_ABI_MAX_CALLS / 64];
+    __u8 n_args[STG_ABI_MAX_CALLS];      /* of the 64-bit calls */
+    __u8 fd_arg[STG_ABI_MAX_CALLS];      /* 1 + index of the first descriptor argument, 0 = none */
+    __u8 path_arg[STG_ABI_MAX_CALLS];    /* 1 + index of the first path argument, 0 = none */
+};
+
+/* Changed while they run. */
+struct stg_abi_control {
+    __u32 enabled;      /* 0: nothing is recorded */
+    __u32 own_tgid;     /* the recorder, never recorded */
+    __u32 arm_children; /* its children are followed from their first execve() on */
+    __u32 n_procs;      /* processes followed now */
+};
+
+enum { STG_ABI_ARMED = 1, STG_ABI_FOLLOWED = 2 }; /* values of the map of processes */
+
+#endif

@@ -1,0 +1,62 @@
+/* What the files of the recorder share. */
+#ifndef STG_RECORD_RECORD_INTERNAL_H
+#define STG_RECORD_RECORD_INTERNAL_H
+
+#include "record/merge.h"
+#include "record/record.h"
+
+#include <sys/types.h>
+
+#define STG_RECORD_BATCH 1024 /* events handed out at a time */
+
+struct stg_record_bpf;
+struct bpf_link;
+
+/* The command: started by open(), waits for start(). */
+struct stg_record_launch {
+    pid_t pid;       /* 0: none */
+    int go, failed;  /* pipes: a byte lets it run; a byte that comes back is the errno for which it did not */
+    int status;      /* as waitpid() has it; −1 while it runs */
+};
+
+struct stg_record {
+    struct stg_source source; /* first: the source interface is the same object */
+    struct stg_record_bpf *bpf;
+    struct bpf_link **links;  /* (n_links), owned */
+    size_t n_links;
+    struct stg_merge merge;
+    struct stg_decoder decoder;
+    struct stg_record_launch launch;
+    int *pid_fds;             /* (n_pids) pidfds of the options' pids, owned */
+    size_t n_pids;
+    int *cgroup_fds;          /* (n_cgroups), owned */
+    size_t n_cgroups;
+    struct stg_event batch[STG_RECORD_BATCH];
+    uint64_t limit_ns;        /* events before it may be handed out */
+    uint64_t pause_ns;        /* between looks at the rings */
+    uint64_t looked_ns;       /* when the cgroups were last looked at */
+    bool started, stopped, drained;
+    enum stg_record_end end;  /* why it ends or ended */
+    size_t i_gap;             /* CPUs whose last gap was delivered */
+    struct stg_record_stats stats;
+};
+
+/* attach.c */
+enum stg_status stg_record_load(struct stg_record *r, const struct stg_record_options *o) STG_MUST_USE;
+enum stg_status stg_record_attach(struct stg_record *r, const struct stg_record_options *o) STG_MUST_USE;
+void stg_record_detach(struct stg_record *r);
+void stg_record_unload(struct stg_record *r);
+/* filters.c: STG_ERR_USAGE for what cannot be. */
+struct stg_abi_config;
+enum stg_status stg_record_configure(struct stg_abi_config *c, const struct stg_record_options *o) STG_MUST_USE;
+enum stg_status stg_record_open_pids(struct stg_record *r, const struct stg_record_options *o) STG_MUST_USE;
+enum stg_status stg_record_open_cgroups(struct stg_record *r, const struct stg_record_options *o) STG_MUST_USE;
+bool stg_record_cgroups_alive(const struct stg_record *r);
+/* launch.c */
+enum stg_status stg_launch_prepare(struct stg_record_launch *l, char *const *command, const char *user) STG_MUST_USE;
+enum stg_status stg_launch_go(struct stg_record_launch *l) STG_MUST_USE;
+void stg_launch_check(struct stg_record_launch *l); /* looks whether it has ended */
+void stg_launch_end(struct stg_record_launch *l);   /* SIGTERM if it still runs */
+void stg_launch_close(struct stg_record_launch *l); /* one that never ran goes */
+
+#endif

@@ -1,0 +1,134 @@
+/* A program whose system calls are known: what the tests of the recorder run.
+ *
+ *   record_workload calls N       N × (getppid, close(−1), write to /dev/null)
+ *   record_workload family N      three children, one of them by a second fork, each N × getppid; a thread with N × getppid
+ *   record_workload marks N       N × (workload_mark(i), in it getppid; static probe strange_test:tick with i)
+ *   record_workload hold          tells "ready" and does N × getppid for each byte it reads
+ *   record_workload flood SECONDS getppid as fast as it can; prints how many
+ */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#if defined(STG_TEST_USDT)
+#include <sys/sdt.h>
+#else
+#define DTRACE_PROBE1(provider, name, a)
+#endif
+
+int workload_mark(long i); /* found by its name from outside */
+
+static void ask(long n)
+{
+    for (long i = 0; i < n; i++) {
+        syscall(SYS_getppid);
+    }
+}
+
+static int calls(long n)
+{
+    const int fd = open("/dev/null", O_WRONLY);
+    for (long i = 0; i < n; i++) {
+        syscall(SYS_getppid);
+        syscall(SYS_close, -1);
+        if (syscall(SYS_write, fd, "x", 1L) != 1) {
+            return 1;
+        }
+    }
+    return close(fd);
+}
+
+static void *run_thread(void *n)
+{
+    ask(*(long *)n);
+    return NULL;
+}
+
+static int family(long n)
+{
+    pthread_t thread;
+    for (int i = 0; i < 2; i++) {
+        const pid_t child = fork();
+        if (child == 0) {
+            if (i == 0 && fork() == 0) {
+                ask(n);
+                _exit(0);
+            }
+            ask(n);
+            while (wait(NULL) > 0) {
+            }
+            _exit(0);
+        }
+    }
+    if (pthread_create(&thread, NULL, run_thread, &n) != 0 || pthread_join(thread, NULL) != 0) {
+        return 1;
+    }
+    while (wait(NULL) > 0) {
+    }
+    return 0;
+}
+
+__attribute__((noinline)) int workload_mark(long i)
+{
+    DTRACE_PROBE1(strange_test, tick, i);
+    return (int)(syscall(SYS_getppid) + i);
+}
+
+static int marks(long n)
+{
+    volatile int sum = 0;
+    for (long i = 0; i < n; i++) {
+        sum += workload_mark(i);
+    }
+    return 0;
+}
+
+static int hold(long n)
+{
+    char byte;
+    if (write(STDOUT_FILENO, "ready\n", 6) != 6) {
+        return 1;
+    }
+    while (read(STDIN_FILENO, &byte, 1) == 1) {
+        ask(n);
+        if (write(STDOUT_FILENO, "done\n", 5) != 5) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int flood(long seconds)
+{
+    struct timespec start, now;
+    unsigned long n = 0;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    do {
+        ask(1000);
+        n += 1000;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while (now.tv_sec - start.tv_sec < seconds);
+    printf("%lu\n", n);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        int (*run)(long);
+    } modes[] = {{"calls", calls}, {"family", family}, {"marks", marks}, {"hold", hold}, {"flood", flood}};
+    const long n = argc > 2 ? strtol(argv[2], NULL, 10) : 1;
+    for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof modes[0]; i++) {
+        if (strcmp(argv[1], modes[i].name) == 0) {
+            return modes[i].run(n);
+        }
+    }
+    return 2;
+}
