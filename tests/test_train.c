@@ -380,6 +380,7 @@ static void test_linear(void **state)
     struct stg_model *m = new_model(x), *resumed = NULL;
     char line[1024], *rate = NULL;
     s.schedule = STG_SCHEDULE_LINEAR;
+    s.warm_up = 0;
     s.log = x->log;
     s.eval_every = 7;
     s.max_updates = 63;

@@ -130,6 +130,10 @@ static void train_settings(struct stg_train_settings *s, const struct stg_train_
     set_u32(&s->eval_every, o->eval_every);
     set_u32(&s->patience, o->patience);
     set_u32(&s->stop_after, o->stop_after);
+    const bool bounded = o->budget_ns > 0 || o->updates > 0 || s->max_epochs > 0;
+    if (o->preset == NULL && bounded) {
+        s->schedule = STG_SCHEDULE_LINEAR;
+    }
     if (o->schedule != NULL) {
         s->schedule = o->schedule[0] == 'c'   ? STG_SCHEDULE_CONSTANT
                       : o->schedule[0] == 'p' ? STG_SCHEDULE_PLATEAU

@@ -65,7 +65,7 @@ static enum stg_status create(struct stg_model **out, const struct stg_model_set
 {
     enum stg_status status = STG_OK;
     struct stg_neural *l = NULL;
-    const unsigned all = STG_FIELD_CALL | STG_FIELD_PHASE | STG_FIELD_RET;
+    const unsigned all = STG_FIELD_CALL | STG_FIELD_PHASE | STG_FIELD_RET | STG_FIELD_SIZE;
     *out = NULL;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&l, 1, sizeof *l));
     STG_TRY(stg_neural_configure(l, s));

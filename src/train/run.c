@@ -34,7 +34,11 @@ static double share_done(const struct stg_train_run *r)
  * 1 at its peak. */
 static double rate_factor(const struct stg_train_run *r)
 {
-    const double t = (double)r->state.n_updates + 1, warm_up = (double)r->s->warm_up;
+    const double t = (double)r->state.n_updates + 1;
+    double warm_up = (double)r->s->warm_up;
+    if (r->s->schedule == STG_SCHEDULE_LINEAR && r->s->max_updates > 0) { /* a short training is not all rise */
+        warm_up = fmin(warm_up, (double)r->s->max_updates / 10);
+    }
     const double rising = warm_up > 0 && t < warm_up ? t / warm_up : 1;
     if (r->s->schedule == STG_SCHEDULE_INVERSE_SQRT) {
         const double from = warm_up > 0 ? warm_up : 1;

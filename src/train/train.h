@@ -16,13 +16,13 @@ enum stg_train_schedule { STG_SCHEDULE_CONSTANT, STG_SCHEDULE_PLATEAU, STG_SCHED
 struct stg_train_settings {
     struct stg_teacher teacher;       /* default none */
     enum stg_optimizer_kind optimizer; /* default ADAM */
-    double rate;                      /* learning rate. Default 1e-3, attention nets 2e-3 */
+    double rate;                      /* learning rate. Default 8e-3, attention nets 4e-3 */
     double beta1, beta2, epsilon;     /* 0.9, 0.999, 1e-8 */
     double decay;                     /* of weights, for AdamW. Default 0.01 */
     double clip;                      /* bound of the global gradient norm; 0 = none. Default 10 */
-    double label_smoothing;           /* default 0.1 */
-    enum stg_train_schedule schedule; /* default PLATEAU */
-    uint32_t warm_up;                 /* updates of linear warm-up */
+    double label_smoothing;           /* default 0; published 0.1 */
+    enum stg_train_schedule schedule; /* default PLATEAU; of a training of known length LINEAR is better */
+    uint32_t warm_up;                 /* updates of linear warm-up; LINEAR: at most a tenth of max_updates. Default 100, attention nets 200 */
     uint32_t batch;                   /* sequences of an update; 0 = by batch_tokens */
     uint32_t batch_tokens;            /* tokens of an update */
     uint32_t eval_every;              /* updates between evaluations on valid */

@@ -3,7 +3,7 @@
 # lstm ARGUMENTS…: a small LSTM, always the same; never returns, so that `lstm … &` has the program's own process number.
 lstm() {
     exec "$strange" -q train --model lstm --hidden 16 --layers 1 --batch-tokens 512 --eval-every 5 --stop-after 0 --threads 1 \
-        --valid valid.data "$@"
+        --schedule plateau --valid valid.data "$@"
 }
 
 case_lstm_trains() {
@@ -104,7 +104,7 @@ case_attention_nets_train() {
         # shellcheck disable=SC2086 # lists of options
         train() {
             "$strange" -q train --model $options $width --rate 0.01 --batch-tokens 512 --eval-every 5 --stop-after 0 --threads 1 \
-                --valid valid.data "$@" train.data
+                --schedule constant --valid valid.data "$@" train.data
         }
         train --updates 20 --warm-up 5 -o a.model --log a.log
         first=$(sed -n '1s/.*"valid_loss": \([0-9.]*\).*/\1/p' a.log)
@@ -131,7 +131,7 @@ case_ensemble_trains() {
     absent straight.model.checkpoint straight.model.member-0 straight.model.member-2
     status 0 "$strange" score --alpha 0.0001 straight.model test.data
     grep -q disagreement out
-    status 0 "$strange" explain straight.model odd.data
+    status 0 "$strange" explain --aggregate mean straight.model odd.data
     grep -q '^  members  *disagree by [0-9.e-]* nats' out
     grep -q '^>.* ±  *[0-9]*\.[0-9][0-9] ' out || { cat out; no 'no disagreement beside the surprisals'; }
     "$strange" score --json straight.model odd.data >out || true
@@ -172,7 +172,7 @@ case_distill() {
     "$strange" info --json student.model | grep -q '"teacher": "teacher.model"'
     # A teacher that counts; without --valid the end of the data is held out.
     "$strange" -q train -o counted.model --valid valid.data train.data
-    "$strange" -q distill --hidden 8 --rate 0.02 --batch-tokens 512 --updates 80 --soft 1 --temperature 1 --json -o b.model counted.model \
+    "$strange" -q distill --hidden 8 --rate 0.02 --batch-tokens 512 --updates 240 --soft 1 --temperature 1 --json -o b.model counted.model \
         train.data >out
     grep -q '"schema": "strange.distill/1"' out
     awk '{ while (match($0, /"known_loss": [0-9.]+/)) { x[n++] = substr($0, RSTART + 14, RLENGTH - 14); $0 = substr($0, RSTART + RLENGTH) } }
