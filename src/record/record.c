@@ -215,6 +215,7 @@ static void put_last_gaps(struct stg_record *r, size_t *n)
                 .n_lost = gap,
                 .name = STG_NAME_NONE,
                 .comm = STG_NAME_NONE,
+                .path = STG_NAME_NONE,
             };
         }
     }
