@@ -261,10 +261,10 @@ static uint64_t own_cpu_ns(void)
 static void fill_report(struct session *x, uint64_t cpu_ns)
 {
     x->report.path = x->settings->out;
-    x->report.wall_ns = stg_clock_ns() - x->start_ns;
     x->report.cpu_ns = own_cpu_ns() - cpu_ns;
     x->report.command_status = stg_record_command_status(x->record);
     stg_record_stats(x->record, &x->report.record);
+    x->report.wall_ns = x->report.record.recorded_ns;
     stg_ctf_writer_stats(x->trace, &x->report.trace);
 }
 
@@ -323,6 +323,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     STG_TRY(make_plan(&p, x.settings, cli));
     install_snapshot_signal();
     STG_TRY(stg_record_open(&x.record, &p.record));
+    STG_TRY(stg_record_drop_privileges(x.record));
     STG_TRY(open_trace(&x, &p, cli));
     STG_TRY(run_session(&x, &p, cli));
 out:
