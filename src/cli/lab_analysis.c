@@ -79,7 +79,8 @@ enum stg_status stg_analysis_check_models(const struct stg_list *models)
         const char *kind = kind_of(models->items[i], &paper);
         if (kind == NULL || (paper && strcmp(kind, "stide") == 0)) {
             return stg_fail(STG_ERR_USAGE,
-                            "--models: '%s' is none: stide, ngram, lstm, transformer, longformer; -paper behind the last four for the "
+                            "--models: '%s' is none: stide, ngram, lstm, transformer, longformer; -paper behind the "
+                            "last four for the "
                             "published preset",
                             models->items[i]);
         }
@@ -88,7 +89,8 @@ enum stg_status stg_analysis_check_models(const struct stg_list *models)
 }
 
 /* Runs `strange` with these words; name is that of its log. out: where its standard output goes, NULL: the log. */
-static enum stg_status run_strange(const struct stg_analysis_settings *s, const struct words *w, const char *name, const char *out)
+static enum stg_status run_strange(const struct stg_analysis_settings *s, const struct words *w, const char *name,
+                                   const char *out)
 {
     char log[PATH_MAX];
     snprintf(log, sizeof log, "%s/log/%s.log", s->dir, name);
@@ -124,8 +126,17 @@ static const char *text_of(const json_t *object, const char *key)
 
 static enum stg_status prepare_one(const struct stg_analysis_settings *s, const char *run, bool paper)
 {
-    static const char *const cut[] = {"--cut", "request", "--begin", "httpd:enter_event_handler", "--end", "httpd:exit_event_handler",
-                                      "--confirm", "httpd:process_request", "--skip-first", "1s", NULL};
+    static const char *const cut[] = {"--cut",
+                                      "request",
+                                      "--begin",
+                                      "httpd:enter_event_handler",
+                                      "--end",
+                                      "httpd:exit_event_handler",
+                                      "--confirm",
+                                      "httpd:process_request",
+                                      "--skip-first",
+                                      "1s",
+                                      NULL};
     static const char *const preset[] = {"--preset", "paper", NULL};
     struct words w = {0};
     enum stg_status status;
@@ -164,8 +175,8 @@ static enum stg_status prepare_all(const struct stg_analysis_settings *s, const 
 }
 
 /* The data of all runs of a behaviour and role; NULL behaviour: every novel one, each with "NAME=" in front. */
-static enum stg_status put_data(struct words *w, const struct stg_analysis_settings *s, const json_t *runs, const char *behaviour,
-                                const char *role, bool paper)
+static enum stg_status put_data(struct words *w, const struct stg_analysis_settings *s, const json_t *runs,
+                                const char *behaviour, const char *role, bool paper)
 {
     size_t i;
     json_t *run;
@@ -174,8 +185,8 @@ static enum stg_status put_data(struct words *w, const struct stg_analysis_setti
         const char *name = text_of(run, "name"), *of = text_of(run, "behaviour");
         const bool wanted = behaviour == NULL ? strcmp(of, "known") != 0 : strcmp(of, behaviour) == 0;
         if (wanted && strcmp(text_of(run, "role"), role) == 0) {
-            STG_RETURN_IF_FAILED(put_path(w, "%s%s%s/data/%s.%s", behaviour == NULL ? of : "", behaviour == NULL ? "=" : "", s->dir, name,
-                                          SUFFIX(paper)));
+            STG_RETURN_IF_FAILED(put_path(w, "%s%s%s/data/%s.%s", behaviour == NULL ? of : "",
+                                          behaviour == NULL ? "=" : "", s->dir, name, SUFFIX(paper)));
         }
     }
     return STG_OK;
@@ -196,7 +207,8 @@ static enum stg_status train_one(const struct stg_analysis_settings *s, const js
     }
     stg_log(STG_LOG_INFO, "training %s%s%s", model, net ? ", " : "", net ? s->budget : "");
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)s->seed);
-    const char *const net_options[] = {"--budget", s->budget, "--seed", seed, is_there(checkpoint) ? "--resume" : NULL, NULL};
+    const char *const net_options[] = {"--budget", s->budget, "--seed", seed, is_there(checkpoint) ? "--resume" : NULL,
+                                       NULL};
     STG_TRY(begin_words(&w, s, "train"));
     STG_TRY(put(&w, "--model"));
     STG_TRY(put(&w, kind));
@@ -217,7 +229,8 @@ out:
 }
 
 /* known_run: with this run alone as known data; NULL: with all known test runs. */
-static enum stg_status eval_one(const struct stg_analysis_settings *s, const json_t *runs, const char *model, const char *known_run)
+static enum stg_status eval_one(const struct stg_analysis_settings *s, const json_t *runs, const char *model,
+                                const char *known_run)
 {
     bool paper;
     struct words w = {0};

@@ -82,7 +82,8 @@ static enum stg_status put_macro(json_t *model, const json_t *runs, const char *
 
 static enum stg_status put_behaviours(json_t *model, const json_t *eval)
 {
-    static const char *const keys[] = {"auroc", "auroc_interval", "auprc", "f1", "accuracy", "fpr", "tpr", "n_novel", "paper"};
+    static const char *const keys[] = {"auroc", "auroc_interval", "auprc", "f1", "accuracy", "fpr",
+                                       "tpr",   "n_novel",        "paper"};
     const char *name;
     json_t *from, *all = json_object();
     json_object_foreach((json_t *)(uintptr_t)json_object_get(eval, "novel"), name, from)
@@ -209,11 +210,12 @@ static enum stg_status put_accounts(struct stg_buffer *b, const json_t *report)
         n_disturbed += json_is_true(json_object_get(run, "disturbed"));
         n_repeated += json_integer_value(json_object_get(run, "attempts")) > 1;
     }
-    return stg_buffer_printf(b,
-                             "%zu of %lld runs, %.0f requests, %.0f events lost; foreign CPU at most %.1f %%, %zu runs repeated, %zu "
-                             "disturbed\n",
-                             json_array_size(runs), (long long)json_integer_value(json_object_get(report, "runs_planned")), requests, lost,
-                             100 * worst, n_repeated, n_disturbed);
+    return stg_buffer_printf(
+        b,
+        "%zu of %lld runs, %.0f requests, %.0f events lost; foreign CPU at most %.1f %%, %zu runs repeated, %zu "
+        "disturbed\n",
+        json_array_size(runs), (long long)json_integer_value(json_object_get(report, "runs_planned")), requests, lost,
+        100 * worst, n_repeated, n_disturbed);
 }
 
 static enum stg_status put_row(struct stg_buffer *b, const json_t *model, const json_t *behaviours)
@@ -226,8 +228,9 @@ static enum stg_status put_row(struct stg_buffer *b, const json_t *model, const 
     {
         const json_t *row = json_object_get(json_object_get(model, "behaviours"), text_of(behaviour, "name"));
         if (strcmp(text_of(behaviour, "name"), "known") != 0) {
-            STG_RETURN_IF_FAILED(row == NULL ? stg_buffer_printf(b, "%12s", "-")
-                                             : stg_buffer_printf(b, "%12.3f", json_number_value(json_object_get(row, "auroc"))));
+            STG_RETURN_IF_FAILED(
+                row == NULL ? stg_buffer_printf(b, "%12s", "-")
+                            : stg_buffer_printf(b, "%12.3f", json_number_value(json_object_get(row, "auroc"))));
         }
     }
     STG_RETURN_IF_FAILED(stg_buffer_printf(b, "%8.3f", json_number_value(json_object_get(model, "macro_auroc"))));
@@ -247,7 +250,8 @@ enum stg_status stg_lab_report_text(struct stg_buffer *b, const json_t *report)
     if (json_array_size(models) == 0) {
         return stg_buffer_printf(b, "no model has been evaluated yet\n");
     }
-    STG_RETURN_IF_FAILED(stg_buffer_printf(b, "\nAUROC per request, novel against the known test runs (.5 is chance)\n%-18s", "model"));
+    STG_RETURN_IF_FAILED(
+        stg_buffer_printf(b, "\nAUROC per request, novel against the known test runs (.5 is chance)\n%-18s", "model"));
     json_array_foreach(behaviours, i, item)
     {
         if (strcmp(text_of(item, "name"), "known") != 0) {
@@ -255,7 +259,8 @@ enum stg_status stg_lab_report_text(struct stg_buffer *b, const json_t *report)
         }
     }
     const bool interval = json_is_array(json_object_get(json_array_get(models, 0), "macro_auroc_interval"));
-    STG_RETURN_IF_FAILED(stg_buffer_printf(b, "%8s%s%13s\n", "mean", interval ? " by known run  " : "", "known alarms"));
+    STG_RETURN_IF_FAILED(
+        stg_buffer_printf(b, "%8s%s%13s\n", "mean", interval ? " by known run  " : "", "known alarms"));
     json_array_foreach(models, i, item)
     {
         STG_RETURN_IF_FAILED(put_row(b, item, behaviours));

@@ -30,8 +30,8 @@ struct session {
     char load_out[256], load_err[256], recorder_out[256], recorder_err[256], error_log[256];
 };
 
-/* Mean time of a small write with fdatasync() in the servers' folder, in ms: how fast is the disk at this moment? gap_ns lies between
- * two; it ends early at end_ns. */
+/* Mean time of a small write with fdatasync() in the servers' folder, in ms: how fast is the disk at this moment?
+ * gap_ns lies between two; it ends early at end_ns. */
 static enum stg_status sync_time(const char *folder, uint64_t gap_ns, uint64_t end_ns, double *ms)
 {
     char path[256], block[SYNC_BYTES] = {0};
@@ -112,8 +112,10 @@ static enum stg_status settle(struct session *x)
     while (now - start < s->warm_up_ns || now - changed < s->settle_ns) {
         struct stg_tasks seen;
         if (now - start > s->max_warm_ns) {
-            status = stg_fail(STG_ERR_IO, "the servers have not settled within %llu s: %zu processes and %zu threads now; see --settle",
-                              (unsigned long long)(s->max_warm_ns / 1000000000), tasks.n_processes, tasks.n_threads);
+            status =
+                stg_fail(STG_ERR_IO,
+                         "the servers have not settled within %llu s: %zu processes and %zu threads now; see --settle",
+                         (unsigned long long)(s->max_warm_ns / 1000000000), tasks.n_processes, tasks.n_threads);
             break;
         }
         stg_sleep_ns(TURN_NS);
@@ -144,8 +146,9 @@ static enum stg_status start_recorder(struct session *x)
     snprintf(begin, sizeof begin, "uprobe:%s:ap_run_process_connection=httpd:enter_event_handler", st->apache);
     snprintf(end, sizeof end, "uretprobe:%s:ap_run_process_connection=httpd:exit_event_handler", st->apache);
     snprintf(confirm, sizeof confirm, "uprobe:%s:ap_process_async_request=httpd:process_request", st->apache);
-    const char *const argv[] = {x->s->recorder, "record", "--json",   "--cgroup", st->server_cgroup, "--begin", begin, "--end", end,
-                                "--marker",     confirm,  "-o",       x->trace,   NULL};
+    const char *const argv[] = {x->s->recorder, "record", "--json", "--cgroup", st->server_cgroup,
+                                "--begin",      begin,    "--end",  end,        "--marker",
+                                confirm,        "-o",     x->trace, NULL};
     const struct stg_process_settings p = {
         .argv = argv, .cgroup = st->tools_cgroup, .out = x->recorder_out, .err = x->recorder_err};
     return stg_process_start(&x->recorder, &p);
@@ -222,8 +225,10 @@ static void compare_snapshots(struct session *x, const struct snapshot *a, const
     v[STG_MEASURE_BESIDE_CPUS] = (double)(b->beside_ns - a->beside_ns) / ns;
     v[STG_MEASURE_NEW_PROCESSES] =
         (double)stg_tasks_new(a->tasks.processes, a->tasks.n_processes, b->tasks.processes, b->tasks.n_processes);
-    v[STG_MEASURE_NEW_THREADS] = (double)stg_tasks_new(a->tasks.threads, a->tasks.n_threads, b->tasks.threads, b->tasks.n_threads);
-    v[STG_MEASURE_LOG_BYTES_PER_REQUEST] = (double)(b->log_size - a->log_size); /* divided once the requests are known */
+    v[STG_MEASURE_NEW_THREADS] =
+        (double)stg_tasks_new(a->tasks.threads, a->tasks.n_threads, b->tasks.threads, b->tasks.n_threads);
+    v[STG_MEASURE_LOG_BYTES_PER_REQUEST] =
+        (double)(b->log_size - a->log_size); /* divided once the requests are known */
 }
 
 /* The window: the load counts from SIGUSR1 to SIGUSR2. */
@@ -249,7 +254,8 @@ static enum stg_status run_window(struct session *x)
     kill(x->load, SIGUSR2);
     STG_TRY(take_snapshot(x, &after));
     compare_snapshots(x, &before, &after);
-    x->values[STG_MEASURE_SYNC_SLOWDOWN] = sync_ms / x->values[STG_MEASURE_SYNC_SLOWDOWN]; /* which held the time before */
+    x->values[STG_MEASURE_SYNC_SLOWDOWN] =
+        sync_ms / x->values[STG_MEASURE_SYNC_SLOWDOWN]; /* which held the time before */
 out:
     stg_tasks_fini(&before.tasks);
     stg_tasks_fini(&after.tasks);
@@ -347,8 +353,8 @@ static enum stg_status sync_before(struct session *x)
     return sync_time(x->s->stage->run, TURN_NS / 8, UINT64_MAX, &x->values[STG_MEASURE_SYNC_SLOWDOWN]);
 }
 
-enum stg_status stg_session_run(const struct stg_session_settings *s, const struct stg_scenario *scenario, const struct stg_run *run,
-                                const char *trace, double values[STG_MEASURES])
+enum stg_status stg_session_run(const struct stg_session_settings *s, const struct stg_scenario *scenario,
+                                const struct stg_run *run, const char *trace, double values[STG_MEASURES])
 {
     struct session x = {.s = s, .run = run, .trace = trace, .values = values};
     const char *top = s->stage->top;
