@@ -6,6 +6,7 @@ static const char *const names[STG_MEASURES] = {
     "requests",
     "rate",
     "answered_share",
+    "failed_share",
     "p50_ms",
     "p99_ms",
     "late_share",

@@ -8,7 +8,8 @@
 enum stg_measure {
     STG_MEASURE_REQUESTS,       /* answered in the window */
     STG_MEASURE_RATE,           /* answered per second */
-    STG_MEASURE_ANSWERED_SHARE, /* of those due, with the expected status */
+    STG_MEASURE_ANSWERED_SHARE, /* answered of those due in the window: do the servers keep up? */
+    STG_MEASURE_FAILED_SHARE,   /* of those due: no answer, or of another status */
     STG_MEASURE_P50_MS,         /* latency from the time a request was due */
     STG_MEASURE_P99_MS,
     STG_MEASURE_LATE_SHARE, /* requests that the load sent more than 1 ms late */
