@@ -116,12 +116,6 @@ static enum stg_status begin_words(struct words *w, const struct stg_analysis_se
     return put(w, "--no-progress");
 }
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text == NULL ? "" : text;
-}
-
 #define SUFFIX(paper) ((paper) ? "paper" : "data")
 
 static enum stg_status prepare_one(const struct stg_analysis_settings *s, const char *run, bool paper)
@@ -135,7 +129,7 @@ static enum stg_status prepare_one(const struct stg_analysis_settings *s, const 
                                       "--confirm",
                                       "httpd:process_request",
                                       "--skip-first",
-                                      "1s",
+                                      "250ms",
                                       NULL};
     static const char *const preset[] = {"--preset", "paper", NULL};
     struct words w = {0};
@@ -169,7 +163,7 @@ static enum stg_status prepare_all(const struct stg_analysis_settings *s, const 
     STG_RETURN_IF_FAILED(prepare_one(s, "known-train", paper)); /* first: its vocabulary serves all */
     json_array_foreach(runs, i, run)
     {
-        STG_RETURN_IF_FAILED(prepare_one(s, text_of(run, "name"), paper));
+        STG_RETURN_IF_FAILED(prepare_one(s, stg_text_of(run, "name"), paper));
     }
     return STG_OK;
 }
@@ -182,9 +176,9 @@ static enum stg_status put_data(struct words *w, const struct stg_analysis_setti
     json_t *run;
     json_array_foreach(runs, i, run)
     {
-        const char *name = text_of(run, "name"), *of = text_of(run, "behaviour");
+        const char *name = stg_text_of(run, "name"), *of = stg_text_of(run, "behaviour");
         const bool wanted = behaviour == NULL ? strcmp(of, "known") != 0 : strcmp(of, behaviour) == 0;
-        if (wanted && strcmp(text_of(run, "role"), role) == 0) {
+        if (wanted && strcmp(stg_text_of(run, "role"), role) == 0) {
             STG_RETURN_IF_FAILED(put_path(w, "%s%s%s/data/%s.%s", behaviour == NULL ? of : "",
                                           behaviour == NULL ? "=" : "", s->dir, name, SUFFIX(paper)));
         }
@@ -273,8 +267,8 @@ static enum stg_status eval_all(const struct stg_analysis_settings *s, const jso
     STG_RETURN_IF_FAILED(eval_one(s, runs, model, NULL));
     json_array_foreach(runs, i, run)
     {
-        if (strcmp(text_of(run, "behaviour"), "known") == 0 && strcmp(text_of(run, "role"), "test") == 0) {
-            STG_RETURN_IF_FAILED(eval_one(s, runs, model, text_of(run, "name")));
+        if (strcmp(stg_text_of(run, "behaviour"), "known") == 0 && strcmp(stg_text_of(run, "role"), "test") == 0) {
+            STG_RETURN_IF_FAILED(eval_one(s, runs, model, stg_text_of(run, "name")));
         }
     }
     return STG_OK;

@@ -180,17 +180,6 @@ static enum stg_status write_json(const char *path, const json_t *value)
     return status;
 }
 
-static json_t *read_json(const char *path)
-{
-    struct stg_buffer text = STG_BUFFER_INIT;
-    json_t *value = NULL;
-    if (stg_text_read(&text, path) == STG_OK) {
-        value = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
-    }
-    stg_buffer_fini(&text);
-    return value;
-}
-
 enum stg_status stg_campaign_read(json_t **facts, const char *dir)
 {
     char path[PATH_MAX];
@@ -199,7 +188,7 @@ enum stg_status stg_campaign_read(json_t **facts, const char *dir)
     if (access(path, F_OK) != 0) {
         return stg_fail(STG_ERR_INPUT, "%s: no campaign there: `strange lab run -o %s` makes one", dir, dir);
     }
-    *facts = read_json(path);
+    *facts = stg_text_json(path);
     const char *schema = json_string_value(json_object_get(*facts, "schema"));
     if (schema == NULL || strcmp(schema, "strange.lab/1") != 0 ||
         !json_is_object(json_object_get(*facts, "settings")) || !json_is_array(json_object_get(*facts, "runs"))) {
@@ -214,7 +203,7 @@ json_t *stg_campaign_run_facts(const char *dir, const char *run)
 {
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/runs/%s.json", dir, run);
-    return access(path, F_OK) == 0 ? read_json(path) : NULL;
+    return stg_text_json(path);
 }
 
 /* The settings that a campaign was begun with and those of now: the name of the first that differs, NULL when none
@@ -338,13 +327,18 @@ static void keep_logs(const struct stg_campaign *c, const struct stg_run *run)
     }
 }
 
-static enum stg_status fail_run(const struct stg_campaign *c, const struct stg_run *run, enum stg_status status)
+/* Half a trace is of no use to anybody. */
+static enum stg_status fail_run(const struct stg_campaign *c, const struct stg_run *run, enum stg_status status,
+                                const char *trace)
 {
     char folder[PATH_MAX], message[1024];
     snprintf(message, sizeof message, "%s", stg_status_message());
     snprintf(folder, sizeof folder, "%s/failed", c->settings.dir);
     if (status != STG_ERR_INTERRUPTED && stg_folder_make(folder) == STG_OK) {
         keep_logs(c, run);
+    }
+    if (stg_folder_remove(trace) != STG_OK) {
+        stg_log(STG_LOG_WARN, "%s", stg_status_message());
     }
     return stg_fail(status, "run %s: %s", run->name, message);
 }
@@ -360,7 +354,7 @@ static enum stg_status do_run(struct stg_campaign *c, size_t i, const struct stg
         STG_RETURN_IF_FAILED(stg_folder_remove(trace)); /* of an attempt before */
         const enum stg_status status = stg_session_run(session, &c->scenarios[run->i_scenario], run, trace, values);
         if (status != STG_OK) {
-            return fail_run(c, run, status);
+            return fail_run(c, run, status, trace);
         }
         say_run(run, values, i, c->plan.n);
         const bool disturbed = is_disturbed(c, values);
@@ -394,7 +388,7 @@ enum stg_status stg_campaign_run(struct stg_campaign *c)
                                                  .warm_up_ns = s->warm_up_ns,
                                                  .settle_ns = s->settle_ns,
                                                  .max_warm_ns = 12 * (s->warm_up_ns + s->settle_ns),
-                                                 .lead_ns = 2 * SECOND_NS,
+                                                 .lead_ns = SECOND_NS / 2,
                                                  .recorder = s->recorder};
     bool staged = false;
     for (size_t i = 0; i < c->plan.n; i++) {

@@ -194,6 +194,23 @@ void stg_process_last_line(const char *path, char *out, size_t cap)
     stg_buffer_fini(&text);
 }
 
+enum stg_status stg_process_check(pid_t *pid, const char *what, const char *log)
+{
+    bool ended = false;
+    int code = 0;
+    char line[512];
+    if (*pid <= 0) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(stg_process_poll(*pid, &ended, &code));
+    if (!ended) {
+        return STG_OK;
+    }
+    *pid = 0;
+    stg_process_last_line(log, line, sizeof line);
+    return stg_fail(STG_ERR_IO, "%s has ended by itself with exit status %d: %s", what, code, line);
+}
+
 /* The program was asked to stop: it may save its state and remove what is half-written. */
 static void let_go(pid_t pid)
 {

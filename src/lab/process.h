@@ -22,6 +22,8 @@ struct stg_process_settings {
 enum stg_status stg_process_start(pid_t *out, const struct stg_process_settings *s) STG_MUST_USE;
 /* Has it ended? *code is its exit status, or 128 + the signal. */
 enum stg_status stg_process_poll(pid_t pid, bool *ended, int *code) STG_MUST_USE;
+/* STG_ERR_IO with the last line of its log when it has ended (*pid is 0 then); *pid 0: nothing to look at. */
+enum stg_status stg_process_check(pid_t *pid, const char *what, const char *log) STG_MUST_USE;
 /* Waits up to timeout_ns (0: for ever) for its end; STG_ERR_IO `what: …` when it does not come, STG_ERR_INTERRUPTED
  * when a stop is asked for. */
 enum stg_status stg_process_wait(pid_t pid, uint64_t timeout_ns, const char *what, int *code) STG_MUST_USE;

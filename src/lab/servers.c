@@ -51,23 +51,6 @@ static bool answers(const char *path)
     return yes;
 }
 
-static enum stg_status check_one(pid_t *pid, const char *what, const char *log)
-{
-    bool ended = false;
-    int code = 0;
-    char line[512];
-    if (*pid <= 0) {
-        return STG_OK;
-    }
-    STG_RETURN_IF_FAILED(stg_process_poll(*pid, &ended, &code));
-    if (!ended) {
-        return STG_OK;
-    }
-    *pid = 0;
-    stg_process_last_line(log, line, sizeof line);
-    return stg_fail(STG_ERR_IO, "%s has ended by itself with exit status %d: %s", what, code, line);
-}
-
 static void log_of(const struct stg_servers *s, const char *name, char out[256])
 {
     snprintf(out, 256, "%s/%s", s->stage->run, name);
@@ -77,14 +60,14 @@ enum stg_status stg_servers_check(struct stg_servers *s)
 {
     char log[256];
     log_of(s, "db.log", log);
-    STG_RETURN_IF_FAILED(check_one(&s->mariadbd, "mariadbd", log));
+    STG_RETURN_IF_FAILED(stg_process_check(&s->mariadbd, "mariadbd", log));
     log_of(s, "php-fpm.log", log);
-    STG_RETURN_IF_FAILED(check_one(&s->php, "php-fpm", log));
+    STG_RETURN_IF_FAILED(stg_process_check(&s->php, "php-fpm", log));
     log_of(s, "error.log", log);
-    STG_RETURN_IF_FAILED(check_one(&s->apache, "apache2", log));
+    STG_RETURN_IF_FAILED(stg_process_check(&s->apache, "apache2", log));
     log_of(s, "beside.log", log);
-    return check_one(&s->beside, s->settings.beside == NULL ? "the program beside the servers" : s->settings.beside,
-                     log);
+    return stg_process_check(&s->beside,
+                             s->settings.beside == NULL ? "the program beside the servers" : s->settings.beside, log);
 }
 
 static enum stg_status wait_socket(struct stg_servers *s, const char *name)

@@ -82,20 +82,6 @@ static enum stg_status start_load(struct session *x)
     return stg_process_start(&x->load, &p);
 }
 
-static enum stg_status check_load(struct session *x)
-{
-    bool ended;
-    int code = 0;
-    char line[512];
-    STG_RETURN_IF_FAILED(stg_process_poll(x->load, &ended, &code));
-    if (!ended) {
-        return STG_OK;
-    }
-    x->load = 0;
-    stg_process_last_line(x->load_err, line, sizeof line);
-    return stg_fail(STG_ERR_IO, "the load has ended by itself with exit status %d: %s", code, line);
-}
-
 static bool same_tasks(const struct stg_tasks *a, const struct stg_tasks *b)
 {
     return a->n_threads == b->n_threads && stg_tasks_new(a->threads, a->n_threads, b->threads, b->n_threads) == 0;
@@ -121,7 +107,7 @@ static enum stg_status settle(struct session *x)
         stg_sleep_ns(TURN_NS);
         STG_TRY(stg_pool_check());
         STG_TRY(stg_servers_check(&x->servers));
-        STG_TRY(check_load(x));
+        STG_TRY(stg_process_check(&x->load, "the load", x->load_err));
         STG_TRY(stg_cgroup_tasks(&seen, s->stage->server_cgroup));
         now = stg_clock_ns();
         if (!same_tasks(&tasks, &seen)) {
@@ -154,21 +140,27 @@ static enum stg_status start_recorder(struct session *x)
     return stg_process_start(&x->recorder, &p);
 }
 
-static enum stg_status check_recorder(struct session *x)
+/* It makes the trace when all is attached. The first moments after that are recorded and skipped later. */
+static enum stg_status wait_recorder(struct session *x)
 {
-    bool ended;
-    int code = 0;
-    char line[512];
+    char made[1024];
+    const uint64_t start = stg_clock_ns();
     if (x->recorder == 0) {
         return STG_OK;
     }
-    STG_RETURN_IF_FAILED(stg_process_poll(x->recorder, &ended, &code));
-    if (!ended) {
-        return STG_OK;
+    snprintf(made, sizeof made, "%.1000s/metadata", x->trace);
+    for (;;) {
+        const bool ready = access(made, F_OK) == 0;
+        stg_sleep_ns(ready ? x->s->lead_ns : TURN_NS / 4);
+        STG_RETURN_IF_FAILED(stg_pool_check());
+        STG_RETURN_IF_FAILED(stg_process_check(&x->recorder, "strange record", x->recorder_err));
+        if (ready) {
+            return STG_OK;
+        }
+        if (stg_clock_ns() - start > STOP_NS) {
+            return stg_fail(STG_ERR_IO, "strange record: has not begun after 60 s");
+        }
     }
-    x->recorder = 0;
-    stg_process_last_line(x->recorder_err, line, sizeof line);
-    return stg_fail(STG_ERR_IO, "strange record has ended by itself with exit status %d: %s", code, line);
 }
 
 /* Stops it as Ctrl-C does, and takes what it says of lost events. */
@@ -176,7 +168,6 @@ static enum stg_status stop_recorder(struct session *x)
 {
     int code = 0;
     char line[512];
-    struct stg_buffer text = STG_BUFFER_INIT;
     if (x->recorder == 0) {
         return STG_OK;
     }
@@ -187,11 +178,9 @@ static enum stg_status stop_recorder(struct session *x)
         stg_process_last_line(x->recorder_err, line, sizeof line);
         return stg_fail(STG_ERR_IO, "strange record: exit status %d: %s", code, line);
     }
-    STG_RETURN_IF_FAILED(stg_text_read(&text, x->recorder_out));
-    json_t *summary = json_loadb(text.data, text.len, JSON_DISABLE_EOF_CHECK, NULL);
+    json_t *summary = stg_text_json(x->recorder_out);
     x->values[STG_MEASURE_LOST] = json_number_value(json_object_get(summary, "lost"));
     json_decref(summary);
-    stg_buffer_fini(&text);
     return STG_OK;
 }
 
@@ -248,8 +237,8 @@ static enum stg_status run_window(struct session *x)
         stg_sleep_ns(left < TURN_NS ? left : TURN_NS);
         STG_TRY(stg_pool_check());
         STG_TRY(stg_servers_check(&x->servers));
-        STG_TRY(check_load(x));
-        STG_TRY(check_recorder(x));
+        STG_TRY(stg_process_check(&x->load, "the load", x->load_err));
+        STG_TRY(stg_process_check(&x->recorder, "strange record", x->recorder_err));
     }
     kill(x->load, SIGUSR2);
     STG_TRY(take_snapshot(x, &after));
@@ -275,14 +264,11 @@ static double ratio(double part, double of)
 static enum stg_status stop_load(struct session *x)
 {
     int code = 0;
-    struct stg_buffer text = STG_BUFFER_INIT;
     double *v = x->values;
     kill(x->load, SIGTERM);
     STG_RETURN_IF_FAILED(stg_process_wait(x->load, STOP_NS, "the load", &code));
     x->load = 0;
-    STG_RETURN_IF_FAILED(stg_text_read(&text, x->load_out));
-    json_t *c = json_loadb(text.data, text.len, 0, NULL);
-    stg_buffer_fini(&text);
+    json_t *c = stg_text_json(x->load_out);
     if (c == NULL || code > 1) {
         char line[512];
         json_decref(c);
@@ -333,13 +319,7 @@ static enum stg_status run_steps(struct session *x, const struct stg_scenario *s
     STG_RETURN_IF_FAILED(start_load(x));
     STG_RETURN_IF_FAILED(settle(x));
     STG_RETURN_IF_FAILED(start_recorder(x));
-    if (x->recorder > 0) {
-        for (uint64_t at = 0; at < s->lead_ns; at += TURN_NS) {
-            stg_sleep_ns(TURN_NS);
-            STG_RETURN_IF_FAILED(stg_pool_check());
-            STG_RETURN_IF_FAILED(check_recorder(x));
-        }
-    }
+    STG_RETURN_IF_FAILED(wait_recorder(x));
     STG_RETURN_IF_FAILED(run_window(x));
     STG_RETURN_IF_FAILED(stop_recorder(x));
     STG_RETURN_IF_FAILED(stop_load(x));

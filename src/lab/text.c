@@ -64,6 +64,23 @@ uint64_t stg_text_size(const char *path)
     return stat(path, &st) == 0 && st.st_size > 0 ? (uint64_t)st.st_size : 0;
 }
 
+json_t *stg_text_json(const char *path)
+{
+    struct stg_buffer text = STG_BUFFER_INIT;
+    json_t *value = NULL;
+    if (access(path, R_OK) == 0 && stg_text_read(&text, path) == STG_OK) {
+        value = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
+    }
+    stg_buffer_fini(&text);
+    return value;
+}
+
+const char *stg_text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text == NULL ? "" : text;
+}
+
 enum stg_status stg_folder_make(const char *path)
 {
     char part[4096];
