@@ -12,6 +12,7 @@ enum fault {
     FAULT_ERROR,     /* the call fails with the given errno; a call that opens, makes or allocates does nothing */
     FAULT_INTERRUPT, /* read, write, pread: −1 with EINTR, as when a signal arrives; nothing else is touched */
     FAULT_SHORT,     /* read, write, pread: half of the bytes (at least one) are moved */
+    FAULT_KILL,      /* SIGKILL: pwrite has moved half of its bytes by then, another call has not begun. Allocations do not count */
 };
 
 /* The n-th counted call from now (1 = the next) meets the fault, once; FAULT_NONE switches off. Calls are counted where the

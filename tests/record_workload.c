@@ -4,6 +4,8 @@
  *   record_workload family N      three children, one of them by a second fork, each N × getppid; a thread with N × getppid
  *   record_workload marks N       N × (workload_mark(i), in it getppid; static probe strange_test:tick with i)
  *   record_workload hold          tells "ready" and does N × getppid for each byte it reads
+ *   record_workload files         fcntl(fd, F_GETFD) on a descriptor of each kind, and access() of a path
+ *   record_workload compat N      N × getpid by the 32-bit door
  *   record_workload flood SECONDS getppid as fast as it can; prints how many
  */
 #include <fcntl.h>
@@ -11,7 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -104,6 +112,37 @@ static int hold(long n)
     return 0;
 }
 
+static int files(long n)
+{
+    int pair[2], ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0 || pipe(ends) != 0) {
+        return 1;
+    }
+    const int fds[] = {
+        open("/etc/passwd", O_RDONLY),     open("/etc", O_RDONLY | O_DIRECTORY),      open("/dev/null", O_RDONLY),
+        ends[0],                           socket(AF_INET, SOCK_STREAM, 0),           socket(AF_INET, SOCK_DGRAM, 0),
+        pair[0],                           socket(AF_NETLINK, SOCK_RAW, 0),           epoll_create1(0),
+        eventfd(0, 0),                     timerfd_create(CLOCK_MONOTONIC, 0),        inotify_init(),
+        memfd_create("workload", 0),       open("/proc/self/status", O_RDONLY),       500,
+    };
+    for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
+        syscall(SYS_fcntl, fds[i], F_GETFD);
+    }
+    syscall(SYS_access, "/no/such/file", (int)(n & 1));
+    return 0;
+}
+
+static int compat(long n)
+{
+    for (long i = 0; i < n; i++) {
+#if defined(__x86_64__)
+        long ret = 20;
+        __asm__ volatile("int $0x80" : "+a"(ret) : : "memory", "r8", "r9", "r10", "r11");
+#endif
+    }
+    return 0;
+}
+
 static int flood(long seconds)
 {
     struct timespec start, now;
@@ -123,7 +162,7 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(long);
-    } modes[] = {{"calls", calls}, {"family", family}, {"marks", marks}, {"hold", hold}, {"flood", flood}};
+    } modes[] = {{"calls", calls}, {"family", family}, {"marks", marks}, {"hold", hold}, {"files", files}, {"compat", compat}, {"flood", flood}};
     const long n = argc > 2 ? strtol(argv[2], NULL, 10) : 1;
     for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof modes[0]; i++) {
         if (strcmp(argv[1], modes[i].name) == 0) {

@@ -9,6 +9,8 @@
 #include "compute/kernels.h"
 #include "import/import.h"
 #include "model/model.h"
+#include "record/probe.h"
+#include "record/record.h"
 
 #include <limits.h>
 #include <link.h>
@@ -196,6 +198,21 @@ static enum stg_status check_tracers(json_t *checks)
         free_perf ? "" : "to record system calls with perf: run it as root, or set kernel.perf_event_paranoid to -1");
 }
 
+/* What recording needs, and where all of it seems to be there, whether the kernel takes the programs. */
+static enum stg_status check_record(json_t *checks)
+{
+    struct stg_record_need needs[STG_RECORD_MAX_NEEDS];
+    const size_t n = stg_record_probe(needs);
+    const struct stg_record_options all = {0};
+    struct stg_record *r = NULL;
+    for (size_t i = 0; i < n; i++) {
+        STG_RETURN_IF_FAILED(put_check(checks, needs[i].name, needs[i].works, needs[i].advice));
+    }
+    const enum stg_status status = stg_record_open(&r, &all);
+    stg_record_close(r);
+    return put_check(checks, "record", status == STG_OK, status == STG_OK ? "" : stg_status_message());
+}
+
 static enum stg_status put_abilities(json_t *facts)
 {
     json_t *formats = json_array();
@@ -219,6 +236,7 @@ static enum stg_status put_abilities(json_t *facts)
         }
     }
     STG_RETURN_IF_FAILED(check_temporary(checks));
+    STG_RETURN_IF_FAILED(check_record(checks));
     return check_tracers(checks);
 }
 

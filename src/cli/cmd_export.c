@@ -99,6 +99,7 @@ static enum stg_status export_ctf(const struct settings *s, struct stg_source *s
     settings.paths = source->paths;
     settings.has_time = n == 0 || (events[0].has & STG_HAS_TIME) != 0;
     settings.has_clock = info.has_clock;
+    settings.all_or_nothing = true;
     STG_TRY(stg_ctf_writer_open(&w, &settings));
     STG_TRY(set_facts(w, &info, cli));
     STG_TRY(copy_events(w, source, events, n, p));

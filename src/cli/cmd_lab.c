@@ -28,7 +28,8 @@ struct settings {
 static const char *const default_scenarios[] = {"connection", "cpu", "io", "opcache", "socket", "ssl"};
 static const char *const default_models[] = {"ngram", "ngram-paper", "stide", "lstm"};
 
-/* Places that are found from where the program stands: in a build folder inside the source tree, or installed under a prefix. */
+/* Places that are found from where the program stands: in a build folder inside the source tree, or installed under a
+ * prefix. */
 struct places {
     char program[PATH_MAX], files[PATH_MAX], load[PATH_MAX], dir[PATH_MAX];
 };
@@ -69,7 +70,8 @@ static enum stg_status find_places(struct places *p, const struct settings *s)
     }
     return stg_file_is_directory(p->files)
                ? STG_OK
-               : stg_fail(STG_ERR_UNSUPPORTED, "the lab's files are neither at %s/../lab nor installed: give --files DIR", folder);
+               : stg_fail(STG_ERR_UNSUPPORTED,
+                          "the lab's files are neither at %s/../lab nor installed: give --files DIR", folder);
 }
 
 /* Programs of the lab are started elsewhere: its folder's path is made absolute. */
@@ -83,7 +85,8 @@ static enum stg_status absolute(char out[PATH_MAX], const char *path)
     if (getcwd(here, sizeof here) == NULL) {
         return stg_fail_errno("the working directory has no name");
     }
-    return snprintf(out, PATH_MAX, "%s/%s", here, path) < PATH_MAX ? STG_OK : stg_fail(STG_ERR_USAGE, "%s: too long", path);
+    return snprintf(out, PATH_MAX, "%s/%s", here, path) < PATH_MAX ? STG_OK
+                                                                   : stg_fail(STG_ERR_USAGE, "%s: too long", path);
 }
 
 static enum stg_status print_report(const char *dir, bool json)
@@ -113,7 +116,8 @@ static void fill(struct stg_campaign_settings *c, const struct settings *s, cons
     c->settle_ns = (uint64_t)s->settle_ns;
 }
 
-static enum stg_status analyse(const struct stg_cli *cli, const struct settings *s, const struct places *p, const json_t *campaign)
+static enum stg_status analyse(const struct stg_cli *cli, const struct settings *s, const struct places *p,
+                               const json_t *campaign)
 {
     const struct stg_list all = {.items = (const char **)(uintptr_t)default_models,
                                  .n = sizeof default_models / sizeof default_models[0]};
@@ -176,8 +180,9 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     const char *word = cli->operands[0];
     (void)exit_code;
     if (strcmp(word, "run") == 0) {
-        return cli->n_operands == 1 ? run_campaign(cli, s)
-                                    : stg_fail(STG_ERR_USAGE, "run takes its folder by -o DIR: leave out '%s'", cli->operands[1]);
+        return cli->n_operands == 1
+                   ? run_campaign(cli, s)
+                   : stg_fail(STG_ERR_USAGE, "run takes its folder by -o DIR: leave out '%s'", cli->operands[1]);
     }
     const bool report = strcmp(word, "report") == 0;
     if (report || strcmp(word, "clean") == 0) {
@@ -201,10 +206,10 @@ static void defaults(void *context)
     s->budget = "90s";
 }
 
-#define AT(field)     offsetof(struct settings, field)
-#define GROUP_RUNS    "Runs"
-#define GROUP_LOAD    "Load"
-#define GROUP_MODELS  "Models"
+#define AT(field)    offsetof(struct settings, field)
+#define GROUP_RUNS   "Runs"
+#define GROUP_LOAD   "Load"
+#define GROUP_MODELS "Models"
 
 static const struct stg_option options[] = {
     {.name = "output",
@@ -358,12 +363,18 @@ static const struct stg_option options[] = {
 };
 
 static const char *const description[] = {
-    "Runs a web application (Apache, PHP-FPM, MariaDB) with servers of its own beside those of the machine, records its known behaviour and "
-    "novel ones in which one thing is changed, trains models on the known one and prints how well each tells the novel ones apart.",
-    "`run` makes the campaign in DIR and prints the table; after an interruption it goes on with what is missing. `report` prints the table "
-    "again. `clean` ends and removes what a killed campaign left on the machine: processes, control groups and the servers' folder.",
-    "Every run starts the servers afresh, warms them up until no process or thread comes or goes, and is recorded under a constant open-loop "
-    "load. A run whose scenario had no effect is a failure; one that other programs disturbed is repeated. Needs root and the packages of "
+    "Runs a web application (Apache, PHP-FPM, MariaDB) with servers of its own beside those of the machine, records "
+    "its known behaviour and "
+    "novel ones in which one thing is changed, trains models on the known one and prints how well each tells the novel "
+    "ones apart.",
+    "`run` makes the campaign in DIR and prints the table; after an interruption it goes on with what is missing. "
+    "`report` prints the table "
+    "again. `clean` ends and removes what a killed campaign left on the machine: processes, control groups and the "
+    "servers' folder.",
+    "Every run starts the servers afresh, warms them up until no process or thread comes or goes, and is recorded "
+    "under a constant open-loop "
+    "load. A run whose scenario had no effect is a failure; one that other programs disturbed is repeated. Needs root "
+    "and the packages of "
     "`tools/setup lab`; services and ports of the machine are left alone.",
     NULL,
 };

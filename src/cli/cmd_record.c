@@ -10,10 +10,11 @@
 #include "base/pool.h"
 #include "base/progress.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -179,6 +180,21 @@ out:
     return status;
 }
 
+/* A flight recorder's directory holds snapshots: made, or empty, before there is need of one. */
+static enum stg_status make_directory(const char *path)
+{
+    if (mkdir(path, 0777) == 0) {
+        return STG_OK;
+    }
+    if (errno != EEXIST) {
+        return stg_fail_errno("%s: cannot make the directory", path);
+    }
+    /* An empty directory can be removed, and no other. */
+    return rmdir(path) == 0 && mkdir(path, 0777) == 0
+               ? STG_OK
+               : stg_fail_errno("%s: cannot be the directory of new traces: name one that is empty or does not exist", path);
+}
+
 static enum stg_status open_trace(struct session *x, struct plan *p, const struct stg_cli *cli)
 {
     const struct stg_source *source = stg_record_source(x->record);
@@ -189,6 +205,9 @@ static enum stg_status open_trace(struct session *x, struct plan *p, const struc
     p->trace.has_clock = true;
     p->trace.clock_offset_ns = offset_of_wall_clock();
     STG_RETURN_IF_FAILED(stg_ctf_writer_open(&x->trace, &p->trace));
+    if (p->trace.flight_ns > 0) {
+        STG_RETURN_IF_FAILED(make_directory(x->settings->out));
+    }
     STG_RETURN_IF_FAILED(stg_ctf_writer_set_host(x->trace));
     STG_RETURN_IF_FAILED(stg_ctf_writer_set(x->trace, "command_line", cli->line));
     STG_RETURN_IF_FAILED(set_filters(x, cli));
@@ -261,10 +280,10 @@ static uint64_t own_cpu_ns(void)
 static void fill_report(struct session *x, uint64_t cpu_ns)
 {
     x->report.path = x->settings->out;
-    x->report.wall_ns = stg_clock_ns() - x->start_ns;
     x->report.cpu_ns = own_cpu_ns() - cpu_ns;
     x->report.command_status = stg_record_command_status(x->record);
     stg_record_stats(x->record, &x->report.record);
+    x->report.wall_ns = x->report.record.recorded_ns;
     stg_ctf_writer_stats(x->trace, &x->report.trace);
 }
 
@@ -323,6 +342,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     STG_TRY(make_plan(&p, x.settings, cli));
     install_snapshot_signal();
     STG_TRY(stg_record_open(&x.record, &p.record));
+    STG_TRY(stg_record_drop_privileges(x.record));
     STG_TRY(open_trace(&x, &p, cli));
     STG_TRY(run_session(&x, &p, cli));
 out:

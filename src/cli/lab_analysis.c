@@ -79,7 +79,8 @@ enum stg_status stg_analysis_check_models(const struct stg_list *models)
         const char *kind = kind_of(models->items[i], &paper);
         if (kind == NULL || (paper && strcmp(kind, "stide") == 0)) {
             return stg_fail(STG_ERR_USAGE,
-                            "--models: '%s' is none: stide, ngram, lstm, transformer, longformer; -paper behind the last four for the "
+                            "--models: '%s' is none: stide, ngram, lstm, transformer, longformer; -paper behind the "
+                            "last four for the "
                             "published preset",
                             models->items[i]);
         }
@@ -88,7 +89,8 @@ enum stg_status stg_analysis_check_models(const struct stg_list *models)
 }
 
 /* Runs `strange` with these words; name is that of its log. out: where its standard output goes, NULL: the log. */
-static enum stg_status run_strange(const struct stg_analysis_settings *s, const struct words *w, const char *name, const char *out)
+static enum stg_status run_strange(const struct stg_analysis_settings *s, const struct words *w, const char *name,
+                                   const char *out)
 {
     char log[PATH_MAX];
     snprintf(log, sizeof log, "%s/log/%s.log", s->dir, name);
@@ -114,18 +116,21 @@ static enum stg_status begin_words(struct words *w, const struct stg_analysis_se
     return put(w, "--no-progress");
 }
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text == NULL ? "" : text;
-}
-
 #define SUFFIX(paper) ((paper) ? "paper" : "data")
 
 static enum stg_status prepare_one(const struct stg_analysis_settings *s, const char *run, bool paper)
 {
-    static const char *const cut[] = {"--cut", "request", "--begin", "httpd:enter_event_handler", "--end", "httpd:exit_event_handler",
-                                      "--confirm", "httpd:process_request", "--skip-first", "1s", NULL};
+    static const char *const cut[] = {"--cut",
+                                      "request",
+                                      "--begin",
+                                      "httpd:enter_event_handler",
+                                      "--end",
+                                      "httpd:exit_event_handler",
+                                      "--confirm",
+                                      "httpd:process_request",
+                                      "--skip-first",
+                                      "250ms",
+                                      NULL};
     static const char *const preset[] = {"--preset", "paper", NULL};
     struct words w = {0};
     enum stg_status status;
@@ -158,24 +163,24 @@ static enum stg_status prepare_all(const struct stg_analysis_settings *s, const 
     STG_RETURN_IF_FAILED(prepare_one(s, "known-train", paper)); /* first: its vocabulary serves all */
     json_array_foreach(runs, i, run)
     {
-        STG_RETURN_IF_FAILED(prepare_one(s, text_of(run, "name"), paper));
+        STG_RETURN_IF_FAILED(prepare_one(s, stg_text_of(run, "name"), paper));
     }
     return STG_OK;
 }
 
 /* The data of all runs of a behaviour and role; NULL behaviour: every novel one, each with "NAME=" in front. */
-static enum stg_status put_data(struct words *w, const struct stg_analysis_settings *s, const json_t *runs, const char *behaviour,
-                                const char *role, bool paper)
+static enum stg_status put_data(struct words *w, const struct stg_analysis_settings *s, const json_t *runs,
+                                const char *behaviour, const char *role, bool paper)
 {
     size_t i;
     json_t *run;
     json_array_foreach(runs, i, run)
     {
-        const char *name = text_of(run, "name"), *of = text_of(run, "behaviour");
+        const char *name = stg_text_of(run, "name"), *of = stg_text_of(run, "behaviour");
         const bool wanted = behaviour == NULL ? strcmp(of, "known") != 0 : strcmp(of, behaviour) == 0;
-        if (wanted && strcmp(text_of(run, "role"), role) == 0) {
-            STG_RETURN_IF_FAILED(put_path(w, "%s%s%s/data/%s.%s", behaviour == NULL ? of : "", behaviour == NULL ? "=" : "", s->dir, name,
-                                          SUFFIX(paper)));
+        if (wanted && strcmp(stg_text_of(run, "role"), role) == 0) {
+            STG_RETURN_IF_FAILED(put_path(w, "%s%s%s/data/%s.%s", behaviour == NULL ? of : "",
+                                          behaviour == NULL ? "=" : "", s->dir, name, SUFFIX(paper)));
         }
     }
     return STG_OK;
@@ -196,7 +201,8 @@ static enum stg_status train_one(const struct stg_analysis_settings *s, const js
     }
     stg_log(STG_LOG_INFO, "training %s%s%s", model, net ? ", " : "", net ? s->budget : "");
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)s->seed);
-    const char *const net_options[] = {"--budget", s->budget, "--seed", seed, is_there(checkpoint) ? "--resume" : NULL, NULL};
+    const char *const net_options[] = {"--budget", s->budget, "--seed", seed, is_there(checkpoint) ? "--resume" : NULL,
+                                       NULL};
     STG_TRY(begin_words(&w, s, "train"));
     STG_TRY(put(&w, "--model"));
     STG_TRY(put(&w, kind));
@@ -217,7 +223,8 @@ out:
 }
 
 /* known_run: with this run alone as known data; NULL: with all known test runs. */
-static enum stg_status eval_one(const struct stg_analysis_settings *s, const json_t *runs, const char *model, const char *known_run)
+static enum stg_status eval_one(const struct stg_analysis_settings *s, const json_t *runs, const char *model,
+                                const char *known_run)
 {
     bool paper;
     struct words w = {0};
@@ -260,8 +267,8 @@ static enum stg_status eval_all(const struct stg_analysis_settings *s, const jso
     STG_RETURN_IF_FAILED(eval_one(s, runs, model, NULL));
     json_array_foreach(runs, i, run)
     {
-        if (strcmp(text_of(run, "behaviour"), "known") == 0 && strcmp(text_of(run, "role"), "test") == 0) {
-            STG_RETURN_IF_FAILED(eval_one(s, runs, model, text_of(run, "name")));
+        if (strcmp(stg_text_of(run, "behaviour"), "known") == 0 && strcmp(stg_text_of(run, "role"), "test") == 0) {
+            STG_RETURN_IF_FAILED(eval_one(s, runs, model, stg_text_of(run, "name")));
         }
     }
     return STG_OK;

@@ -1,5 +1,5 @@
-/* Lab, analysis: a campaign's traces through the product's own commands: prepare, train, eval, report. Each step is a process of its own
- * whose output is a file that appears only when it is complete; what is there is not made again. */
+/* Lab, analysis: a campaign's traces through the product's own commands: prepare, train, eval, report. Each step is a
+ * process of its own whose output is a file that appears only when it is complete; what is there is not made again. */
 #ifndef STG_CLI_LAB_ANALYSIS_H
 #define STG_CLI_LAB_ANALYSIS_H
 
@@ -8,12 +8,12 @@
 #include <jansson.h>
 
 struct stg_analysis_settings {
-    const char *dir;             /* of the campaign, absolute */
-    const char *program;         /* `strange` itself */
+    const char *dir;               /* of the campaign, absolute */
+    const char *program;           /* `strange` itself */
     const struct stg_list *models; /* "ngram", "lstm-paper": a kind, and -paper for the published preset */
-    const char *budget;          /* of a training by gradients: "60s" */
+    const char *budget;            /* of a training by gradients: "60s" */
     uint64_t seed;
-    uint32_t threads;            /* 0 = one per processor */
+    uint32_t threads; /* 0 = one per processor */
 };
 
 /* STG_ERR_USAGE for a name that is no model. */

@@ -36,23 +36,11 @@ bool stg_lab_interval(const double *values, size_t n, double *low, double *high)
     return true;
 }
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text == NULL ? "" : text;
-}
-
 static json_t *read_eval(const char *dir, const char *name)
 {
     char path[PATH_MAX];
-    json_t *value = NULL;
-    struct stg_buffer text = STG_BUFFER_INIT;
     snprintf(path, sizeof path, "%s/eval/%s.json", dir, name);
-    if (stg_text_read(&text, path) == STG_OK) {
-        value = json_loadb(text.data, text.len, 0, NULL);
-    }
-    stg_buffer_fini(&text);
-    return value;
+    return stg_text_json(path);
 }
 
 /* The macro AUROC against each known test run by itself, and from them an interval. */
@@ -64,10 +52,11 @@ static enum stg_status put_macro(json_t *model, const json_t *runs, const char *
     json_array_foreach(runs, i, run)
     {
         char eval[512];
-        if (strcmp(text_of(run, "behaviour"), "known") != 0 || strcmp(text_of(run, "role"), "test") != 0 || n == 64) {
+        if (strcmp(stg_text_of(run, "behaviour"), "known") != 0 || strcmp(stg_text_of(run, "role"), "test") != 0 ||
+            n == 64) {
             continue;
         }
-        snprintf(eval, sizeof eval, "%.250s.%.250s", name, text_of(run, "name"));
+        snprintf(eval, sizeof eval, "%.250s.%.250s", name, stg_text_of(run, "name"));
         json_t *e = read_eval(dir, eval);
         if (json_is_number(json_object_get(e, "macro_auroc"))) {
             values[n] = json_number_value(json_object_get(e, "macro_auroc"));
@@ -82,7 +71,8 @@ static enum stg_status put_macro(json_t *model, const json_t *runs, const char *
 
 static enum stg_status put_behaviours(json_t *model, const json_t *eval)
 {
-    static const char *const keys[] = {"auroc", "auroc_interval", "auprc", "f1", "accuracy", "fpr", "tpr", "n_novel", "paper"};
+    static const char *const keys[] = {"auroc", "auroc_interval", "auprc", "f1", "accuracy", "fpr",
+                                       "tpr",   "n_novel",        "paper"};
     const char *name;
     json_t *from, *all = json_object();
     json_object_foreach((json_t *)(uintptr_t)json_object_get(eval, "novel"), name, from)
@@ -155,7 +145,7 @@ static enum stg_status put_runs(json_t *report, const json_t *runs, const char *
     json_t *run, *list = json_array();
     json_array_foreach(runs, i, run)
     {
-        json_t *facts = stg_campaign_run_facts(dir, text_of(run, "name"));
+        json_t *facts = stg_campaign_run_facts(dir, stg_text_of(run, "name"));
         if (facts != NULL && json_array_append_new(list, facts) != 0) {
             json_decref(list);
             return stg_fail(STG_ERR_MEMORY, "lab report: out of memory");
@@ -209,11 +199,12 @@ static enum stg_status put_accounts(struct stg_buffer *b, const json_t *report)
         n_disturbed += json_is_true(json_object_get(run, "disturbed"));
         n_repeated += json_integer_value(json_object_get(run, "attempts")) > 1;
     }
-    return stg_buffer_printf(b,
-                             "%zu of %lld runs, %.0f requests, %.0f events lost; foreign CPU at most %.1f %%, %zu runs repeated, %zu "
-                             "disturbed\n",
-                             json_array_size(runs), (long long)json_integer_value(json_object_get(report, "runs_planned")), requests, lost,
-                             100 * worst, n_repeated, n_disturbed);
+    return stg_buffer_printf(
+        b,
+        "%zu of %lld runs, %.0f requests, %.0f events lost; foreign CPU at most %.1f %%, %zu runs repeated, %zu "
+        "disturbed\n",
+        json_array_size(runs), (long long)json_integer_value(json_object_get(report, "runs_planned")), requests, lost,
+        100 * worst, n_repeated, n_disturbed);
 }
 
 static enum stg_status put_row(struct stg_buffer *b, const json_t *model, const json_t *behaviours)
@@ -221,13 +212,14 @@ static enum stg_status put_row(struct stg_buffer *b, const json_t *model, const 
     size_t i;
     json_t *behaviour;
     const json_t *interval = json_object_get(model, "macro_auroc_interval");
-    STG_RETURN_IF_FAILED(stg_buffer_printf(b, "%-18s", text_of(model, "name")));
+    STG_RETURN_IF_FAILED(stg_buffer_printf(b, "%-18s", stg_text_of(model, "name")));
     json_array_foreach(behaviours, i, behaviour)
     {
-        const json_t *row = json_object_get(json_object_get(model, "behaviours"), text_of(behaviour, "name"));
-        if (strcmp(text_of(behaviour, "name"), "known") != 0) {
-            STG_RETURN_IF_FAILED(row == NULL ? stg_buffer_printf(b, "%12s", "-")
-                                             : stg_buffer_printf(b, "%12.3f", json_number_value(json_object_get(row, "auroc"))));
+        const json_t *row = json_object_get(json_object_get(model, "behaviours"), stg_text_of(behaviour, "name"));
+        if (strcmp(stg_text_of(behaviour, "name"), "known") != 0) {
+            STG_RETURN_IF_FAILED(
+                row == NULL ? stg_buffer_printf(b, "%12s", "-")
+                            : stg_buffer_printf(b, "%12.3f", json_number_value(json_object_get(row, "auroc"))));
         }
     }
     STG_RETURN_IF_FAILED(stg_buffer_printf(b, "%8.3f", json_number_value(json_object_get(model, "macro_auroc"))));
@@ -247,15 +239,17 @@ enum stg_status stg_lab_report_text(struct stg_buffer *b, const json_t *report)
     if (json_array_size(models) == 0) {
         return stg_buffer_printf(b, "no model has been evaluated yet\n");
     }
-    STG_RETURN_IF_FAILED(stg_buffer_printf(b, "\nAUROC per request, novel against the known test runs (.5 is chance)\n%-18s", "model"));
+    STG_RETURN_IF_FAILED(
+        stg_buffer_printf(b, "\nAUROC per request, novel against the known test runs (.5 is chance)\n%-18s", "model"));
     json_array_foreach(behaviours, i, item)
     {
-        if (strcmp(text_of(item, "name"), "known") != 0) {
-            STG_RETURN_IF_FAILED(stg_buffer_printf(b, "%12s", text_of(item, "name")));
+        if (strcmp(stg_text_of(item, "name"), "known") != 0) {
+            STG_RETURN_IF_FAILED(stg_buffer_printf(b, "%12s", stg_text_of(item, "name")));
         }
     }
     const bool interval = json_is_array(json_object_get(json_array_get(models, 0), "macro_auroc_interval"));
-    STG_RETURN_IF_FAILED(stg_buffer_printf(b, "%8s%s%13s\n", "mean", interval ? " by known run  " : "", "known alarms"));
+    STG_RETURN_IF_FAILED(
+        stg_buffer_printf(b, "%8s%s%13s\n", "mean", interval ? " by known run  " : "", "known alarms"));
     json_array_foreach(models, i, item)
     {
         STG_RETURN_IF_FAILED(put_row(b, item, behaviours));

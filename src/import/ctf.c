@@ -45,6 +45,8 @@ struct ctf_source {
     struct ctf_totals totals;
     struct stg_strings *facts; /* "key=value" of the traces' environments */
     uint64_t n_events, n_lost, n_gaps;
+    uint64_t n_torn;        /* streams whose end is missing, not told yet */
+    struct stg_event torn;  /* the gap at the end */
 };
 
 /* --- The child's surroundings --- */
@@ -227,6 +229,8 @@ static void count(struct ctf_source *s, const struct ctf_batch *b)
         } else if (b->events[i].kind < STG_EVENT_LOST) {
             s->n_events++;
         }
+        s->torn.ts_ns = b->events[i].ts_ns > s->torn.ts_ns ? b->events[i].ts_ns : s->torn.ts_ns;
+        s->torn.has = b->events[i].has & STG_HAS_TIME;
     }
 }
 
@@ -293,6 +297,14 @@ static enum stg_status ctf_next(struct stg_source *source, const struct stg_even
         s->batch = NULL;
         return STG_OK;
     }
+    if (s->status == STG_OK && s->n_torn > 0) {
+        s->n_torn--;
+        s->n_gaps++;
+        s->n_lost++;
+        *events = &s->torn;
+        *n = 1;
+        return STG_OK;
+    }
     return s->status == STG_OK ? STG_OK : stg_fail(s->status, "%s", s->message);
 }
 
@@ -302,6 +314,7 @@ static enum stg_status ctf_open(struct stg_source **out, const char *path)
     struct ctf_source *s = NULL;
     STG_TRY(stg_mem_zeroed(&s, 1, sizeof *s));
     s->base.ops = &stg_import_ctf;
+    s->torn = (struct stg_event){.comm = STG_NAME_NONE, .name = STG_NAME_NONE, .kind = STG_EVENT_LOST, .n_lost = 1};
     s->ring.socket = -1;
     STG_TRY(stg_strings_new(&s->base.names));
     STG_TRY(stg_strings_new(&s->base.comms));
@@ -311,6 +324,8 @@ static enum stg_status ctf_open(struct stg_source **out, const char *path)
     STG_TRY(ctf_find(&s->traces, path));
     for (size_t i = 0; i < s->traces.n; i++) {
         STG_TRY(ctf_metadata_check(s->traces.items[i].path));
+        STG_TRY(ctf_repair(&s->traces.items[i]));
+        s->n_torn += s->traces.items[i].n_torn;
     }
     STG_TRY(start_child(s));
     /* The first batch comes now, so that what cannot be read at all is refused here. */

@@ -16,6 +16,7 @@
 void ctf_find_fini(struct ctf_traces *traces)
 {
     for (size_t i = 0; i < traces->n; i++) {
+        ctf_repair_fini(&traces->items[i]);
         stg_mem_free(traces->items[i].path);
     }
     stg_mem_free(traces->items);

@@ -209,12 +209,13 @@ static enum stg_status add_source(struct child *c, size_t i)
     enum stg_status status = STG_OK;
     const bt_component_source *source = NULL;
     bt_value *inputs = NULL;
+    const char *repaired = c->traces->items[i].repaired;
     char name[24];
     bt_value *params = bt_value_map_create();
     (void)snprintf(name, sizeof name, "%zu", i);
     if (params == NULL || class == NULL ||
         bt_value_map_insert_empty_array_entry(params, "inputs", &inputs) != BT_VALUE_MAP_INSERT_ENTRY_STATUS_OK ||
-        bt_value_array_append_string_element(inputs, c->traces->items[i].path) !=
+        bt_value_array_append_string_element(inputs, repaired != NULL ? repaired : c->traces->items[i].path) !=
             BT_VALUE_ARRAY_APPEND_ELEMENT_STATUS_OK ||
         bt_graph_add_source_component(c->graph, class, name, params, BT_LOGGING_LEVEL_NONE, &source) !=
             BT_GRAPH_ADD_COMPONENT_STATUS_OK) {

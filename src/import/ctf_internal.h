@@ -22,6 +22,8 @@
 struct ctf_trace {
     char *path;    /* directory that holds `metadata`; owned */
     uint64_t size; /* bytes of its files but the metadata */
+    char *repaired;  /* the directory to read instead, or NULL; owned, and so is what is in it */
+    uint64_t n_torn; /* streams whose end is missing there */
 };
 
 struct ctf_traces {
@@ -33,6 +35,10 @@ struct ctf_traces {
 /* The trace directories at and below path, in name order; STG_ERR_INPUT when there is none. */
 enum stg_status ctf_find(struct ctf_traces *out, const char *path) STG_MUST_USE;
 void ctf_find_fini(struct ctf_traces *traces);
+
+/* Sets trace->repaired where a stream's last packet is torn, in traces of this project's writer (ctf_repair.c). */
+enum stg_status ctf_repair(struct ctf_trace *trace) STG_MUST_USE;
+void ctf_repair_fini(struct ctf_trace *trace);
 
 /* The metadata file's frame; the contents are babeltrace2's to judge (ctf_metadata.c). */
 enum stg_status ctf_metadata_check(const char *trace) STG_MUST_USE;

@@ -82,7 +82,8 @@ static uint64_t difference(uint64_t after, uint64_t before)
     return after > before ? after - before : 0;
 }
 
-struct stg_cpu_shares stg_cpu_share(const struct stg_cpu_times *before, const struct stg_cpu_times *after, uint64_t lab_ns)
+struct stg_cpu_shares stg_cpu_share(const struct stg_cpu_times *before, const struct stg_cpu_times *after,
+                                    uint64_t lab_ns)
 {
     struct stg_cpu_shares s = {0};
     const uint64_t busy = difference(after->busy, before->busy);

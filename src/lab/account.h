@@ -1,5 +1,5 @@
-/* Account: whose the processors were while a run was recorded. Foreign use is what was busy and not the lab's, so that a run that
- * other work disturbed is known and can be repeated. */
+/* Account: whose the processors were while a run was recorded. Foreign use is what was busy and not the lab's, so that
+ * a run that other work disturbed is known and can be repeated. */
 #ifndef STG_LAB_ACCOUNT_H
 #define STG_LAB_ACCOUNT_H
 
@@ -27,8 +27,9 @@ bool stg_cpu_of_stat(const char *line, uint64_t *ns);
 struct stg_cpu_shares {
     double lab, foreign, steal;
 };
-/* lab_ns: CPU time of the lab's groups in between. The counters are of different grain (10 ms ticks and ns), so that a small negative
- * difference is no use at all. */
-struct stg_cpu_shares stg_cpu_share(const struct stg_cpu_times *before, const struct stg_cpu_times *after, uint64_t lab_ns);
+/* lab_ns: CPU time of the lab's groups in between. The counters are of different grain (10 ms ticks and ns), so that a
+ * small negative difference is no use at all. */
+struct stg_cpu_shares stg_cpu_share(const struct stg_cpu_times *before, const struct stg_cpu_times *after,
+                                    uint64_t lab_ns);
 
 #endif

@@ -58,8 +58,10 @@ static enum stg_status take_lock(const char *dir, int *lock)
         return stg_fail_errno("%s: cannot be opened", path);
     }
     if (flock(*lock, LOCK_EX | LOCK_NB) != 0) {
-        return errno == EWOULDBLOCK ? stg_fail(STG_ERR_IO, "%s: another `strange lab` is at work on it: wait, or end that one first", dir)
-                                    : stg_fail_errno("%s", path);
+        return errno == EWOULDBLOCK
+                   ? stg_fail(STG_ERR_IO, "%s: another `strange lab` is at work on it: wait, or end that one first",
+                              dir)
+                   : stg_fail_errno("%s", path);
     }
     return STG_OK;
 }
@@ -119,8 +121,9 @@ static json_t *plan_json(const struct stg_campaign *c)
     json_t *runs = json_array();
     for (size_t i = 0; i < c->plan.n; i++) {
         const struct stg_run *r = &c->plan.runs[i];
-        if (json_array_append_new(runs, json_pack("{s:s, s:s, s:s, s:i}", "name", r->name, "behaviour", c->scenarios[r->i_scenario].name,
-                                                  "role", stg_role_name(r->role), "requests", (int)r->requests)) != 0) {
+        if (json_array_append_new(runs, json_pack("{s:s, s:s, s:s, s:i}", "name", r->name, "behaviour",
+                                                  c->scenarios[r->i_scenario].name, "role", stg_role_name(r->role),
+                                                  "requests", (int)r->requests)) != 0) {
             json_decref(runs);
             return NULL;
         }
@@ -133,7 +136,8 @@ static json_t *behaviours_json(const struct stg_campaign *c)
     json_t *all = json_array();
     for (size_t i = 0; i < c->n_scenarios; i++) {
         const char *text = c->scenarios[i].description;
-        if (json_array_append_new(all, json_pack("{s:s, s:s}", "name", c->scenarios[i].name, "description", text == NULL ? "" : text)) != 0) {
+        if (json_array_append_new(all, json_pack("{s:s, s:s}", "name", c->scenarios[i].name, "description",
+                                                 text == NULL ? "" : text)) != 0) {
             json_decref(all);
             return NULL;
         }
@@ -144,11 +148,11 @@ static json_t *behaviours_json(const struct stg_campaign *c)
 /* What decides the runs; compared when a campaign goes on. */
 static json_t *settings_json(const struct stg_campaign_settings *s)
 {
-    return json_pack("{s:I, s:i, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:i, s:b, s:s}", "seed", (json_int_t)s->seed, "rate", (int)s->rate,
-                     "burst", (int)s->burst, "connections", (int)s->connections, "requests", (int)s->requests, "calibrate_runs",
-                     (int)s->n_calibrate, "test_runs", (int)s->n_test, "warm_up_s", (double)s->warm_up_ns / 1e9, "settle_s",
-                     (double)s->settle_ns / 1e9, "foreign", s->foreign, "repeats", (int)s->repeats, "recorded", s->recorder != NULL, "work",
-                     s->work);
+    return json_pack("{s:I, s:i, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:i, s:b, s:s}", "seed", (json_int_t)s->seed,
+                     "rate", (int)s->rate, "burst", (int)s->burst, "connections", (int)s->connections, "requests",
+                     (int)s->requests, "calibrate_runs", (int)s->n_calibrate, "test_runs", (int)s->n_test, "warm_up_s",
+                     (double)s->warm_up_ns / 1e9, "settle_s", (double)s->settle_ns / 1e9, "foreign", s->foreign,
+                     "repeats", (int)s->repeats, "recorded", s->recorder != NULL, "work", s->work);
 }
 
 static json_t *facts_json(const struct stg_campaign *c)
@@ -160,9 +164,9 @@ static json_t *facts_json(const struct stg_campaign *c)
         return NULL;
     }
     const long n_cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    return json_pack("{s:s, s:s, s:o, s:{s:s, s:s, s:i}, s:o, s:o}", "schema", "strange.lab/1", "begun", date, "settings",
-                     settings_json(&c->settings), "machine", "kernel", host.release, "architecture", host.machine, "processors", (int)n_cpus,
-                     "behaviours", behaviours_json(c), "runs", plan_json(c));
+    return json_pack("{s:s, s:s, s:o, s:{s:s, s:s, s:i}, s:o, s:o}", "schema", "strange.lab/1", "begun", date,
+                     "settings", settings_json(&c->settings), "machine", "kernel", host.release, "architecture",
+                     host.machine, "processors", (int)n_cpus, "behaviours", behaviours_json(c), "runs", plan_json(c));
 }
 
 static enum stg_status write_json(const char *path, const json_t *value)
@@ -176,17 +180,6 @@ static enum stg_status write_json(const char *path, const json_t *value)
     return status;
 }
 
-static json_t *read_json(const char *path)
-{
-    struct stg_buffer text = STG_BUFFER_INIT;
-    json_t *value = NULL;
-    if (stg_text_read(&text, path) == STG_OK) {
-        value = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
-    }
-    stg_buffer_fini(&text);
-    return value;
-}
-
 enum stg_status stg_campaign_read(json_t **facts, const char *dir)
 {
     char path[PATH_MAX];
@@ -195,10 +188,10 @@ enum stg_status stg_campaign_read(json_t **facts, const char *dir)
     if (access(path, F_OK) != 0) {
         return stg_fail(STG_ERR_INPUT, "%s: no campaign there: `strange lab run -o %s` makes one", dir, dir);
     }
-    *facts = read_json(path);
+    *facts = stg_text_json(path);
     const char *schema = json_string_value(json_object_get(*facts, "schema"));
-    if (schema == NULL || strcmp(schema, "strange.lab/1") != 0 || !json_is_object(json_object_get(*facts, "settings")) ||
-        !json_is_array(json_object_get(*facts, "runs"))) {
+    if (schema == NULL || strcmp(schema, "strange.lab/1") != 0 ||
+        !json_is_object(json_object_get(*facts, "settings")) || !json_is_array(json_object_get(*facts, "runs"))) {
         json_decref(*facts);
         *facts = NULL;
         return stg_fail(STG_ERR_INPUT, "%s: not a campaign's file: remove the folder and begin again", path);
@@ -210,10 +203,11 @@ json_t *stg_campaign_run_facts(const char *dir, const char *run)
 {
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/runs/%s.json", dir, run);
-    return access(path, F_OK) == 0 ? read_json(path) : NULL;
+    return stg_text_json(path);
 }
 
-/* The settings that a campaign was begun with and those of now: the name of the first that differs, NULL when none does. */
+/* The settings that a campaign was begun with and those of now: the name of the first that differs, NULL when none
+ * does. */
 static const char *difference(const json_t *then, json_t *now)
 {
     const char *key;
@@ -249,8 +243,10 @@ static enum stg_status open_facts(struct stg_campaign *c)
         const bool same_runs = json_equal(json_object_get(c->facts, "runs"), json_object_get(now, "runs"));
         snprintf(shown, sizeof shown, "%s", key == NULL ? "scenarios" : key);
         if (key != NULL || !same_runs) {
-            status = stg_fail(STG_ERR_USAGE, "%s: a campaign with another setting (%s) is there: go on with the same ones, or give another folder",
-                              dir, shown);
+            status = stg_fail(
+                STG_ERR_USAGE,
+                "%s: a campaign with another setting (%s) is there: go on with the same ones, or give another folder",
+                dir, shown);
         }
     }
     json_decref(now);
@@ -266,7 +262,8 @@ enum stg_status stg_campaign_open(struct stg_campaign *c, const struct stg_campa
     STG_RETURN_IF_FAILED(make_plan(c));
     STG_RETURN_IF_FAILED(stg_stage_find(&c->stage, s->load));
     if (geteuid() != 0) {
-        return stg_fail(STG_ERR_UNSUPPORTED, "the lab needs root, for control groups, users and the recorder: run it with sudo");
+        return stg_fail(STG_ERR_UNSUPPORTED,
+                        "the lab needs root, for control groups, users and the recorder: run it with sudo");
     }
     snprintf(path, sizeof path, "%s/runs", s->dir);
     STG_RETURN_IF_FAILED(stg_folder_make(path));
@@ -277,8 +274,8 @@ enum stg_status stg_campaign_open(struct stg_campaign *c, const struct stg_campa
     return open_facts(c);
 }
 
-static json_t *run_json(const struct stg_campaign *c, const struct stg_run *run, const double values[STG_MEASURES], uint32_t attempts,
-                        bool disturbed)
+static json_t *run_json(const struct stg_campaign *c, const struct stg_run *run, const double values[STG_MEASURES],
+                        uint32_t attempts, bool disturbed)
 {
     char date[21];
     stg_clock_date(date);
@@ -289,22 +286,27 @@ static json_t *run_json(const struct stg_campaign *c, const struct stg_run *run,
             return NULL;
         }
     }
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:i, s:b, s:o}", "schema", "strange.lab-run/1", "name", run->name, "behaviour",
-                     c->scenarios[run->i_scenario].name, "role", stg_role_name(run->role), "seed", (json_int_t)run->seed, "ended", date,
-                     "attempts", (int)attempts, "disturbed", disturbed, "measures", measures);
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:i, s:b, s:o}", "schema", "strange.lab-run/1", "name", run->name,
+                     "behaviour", c->scenarios[run->i_scenario].name, "role", stg_role_name(run->role), "seed",
+                     (json_int_t)run->seed, "ended", date, "attempts", (int)attempts, "disturbed", disturbed,
+                     "measures", measures);
 }
 
 /* Other work took too much of the processors, or the servers forked, which is not to be learned. */
 static bool is_disturbed(const struct stg_campaign *c, const double v[STG_MEASURES])
 {
-    return v[STG_MEASURE_FOREIGN_CPU_SHARE] + v[STG_MEASURE_STEAL_CPU_SHARE] > c->settings.foreign || v[STG_MEASURE_NEW_PROCESSES] > 0;
+    return v[STG_MEASURE_FOREIGN_CPU_SHARE] + v[STG_MEASURE_STEAL_CPU_SHARE] > c->settings.foreign ||
+           v[STG_MEASURE_NEW_PROCESSES] > 0;
 }
 
 static void say_run(const struct stg_run *run, const double v[STG_MEASURES], size_t i, size_t n)
 {
-    stg_log(STG_LOG_INFO, "run %zu of %zu: %s: %.0f requests, %.0f/s, p50 %.2f ms, p99 %.2f ms, foreign CPU %.1f %%, settled after %.1f s",
-            i + 1, n, run->name, v[STG_MEASURE_REQUESTS], v[STG_MEASURE_RATE], v[STG_MEASURE_P50_MS], v[STG_MEASURE_P99_MS],
-            100 * (v[STG_MEASURE_FOREIGN_CPU_SHARE] + v[STG_MEASURE_STEAL_CPU_SHARE]), v[STG_MEASURE_SETTLED_AFTER]);
+    stg_log(STG_LOG_INFO,
+            "run %zu of %zu: %s: %.0f requests, %.0f/s, p50 %.2f ms, p99 %.2f ms, foreign CPU %.1f %%, settled after "
+            "%.1f s",
+            i + 1, n, run->name, v[STG_MEASURE_REQUESTS], v[STG_MEASURE_RATE], v[STG_MEASURE_P50_MS],
+            v[STG_MEASURE_P99_MS], 100 * (v[STG_MEASURE_FOREIGN_CPU_SHARE] + v[STG_MEASURE_STEAL_CPU_SHARE]),
+            v[STG_MEASURE_SETTLED_AFTER]);
 }
 
 /* Keeps what the servers said, for people who look for the reason of a failure. */
@@ -325,13 +327,18 @@ static void keep_logs(const struct stg_campaign *c, const struct stg_run *run)
     }
 }
 
-static enum stg_status fail_run(const struct stg_campaign *c, const struct stg_run *run, enum stg_status status)
+/* Half a trace is of no use to anybody. */
+static enum stg_status fail_run(const struct stg_campaign *c, const struct stg_run *run, enum stg_status status,
+                                const char *trace)
 {
     char folder[PATH_MAX], message[1024];
     snprintf(message, sizeof message, "%s", stg_status_message());
     snprintf(folder, sizeof folder, "%s/failed", c->settings.dir);
     if (status != STG_ERR_INTERRUPTED && stg_folder_make(folder) == STG_OK) {
         keep_logs(c, run);
+    }
+    if (stg_folder_remove(trace) != STG_OK) {
+        stg_log(STG_LOG_WARN, "%s", stg_status_message());
     }
     return stg_fail(status, "run %s: %s", run->name, message);
 }
@@ -347,7 +354,7 @@ static enum stg_status do_run(struct stg_campaign *c, size_t i, const struct stg
         STG_RETURN_IF_FAILED(stg_folder_remove(trace)); /* of an attempt before */
         const enum stg_status status = stg_session_run(session, &c->scenarios[run->i_scenario], run, trace, values);
         if (status != STG_OK) {
-            return fail_run(c, run, status);
+            return fail_run(c, run, status, trace);
         }
         say_run(run, values, i, c->plan.n);
         const bool disturbed = is_disturbed(c, values);
@@ -381,7 +388,7 @@ enum stg_status stg_campaign_run(struct stg_campaign *c)
                                                  .warm_up_ns = s->warm_up_ns,
                                                  .settle_ns = s->settle_ns,
                                                  .max_warm_ns = 12 * (s->warm_up_ns + s->settle_ns),
-                                                 .lead_ns = 2 * SECOND_NS,
+                                                 .lead_ns = SECOND_NS / 2,
                                                  .recorder = s->recorder};
     bool staged = false;
     for (size_t i = 0; i < c->plan.n; i++) {

@@ -1,5 +1,5 @@
-/* Campaign: all runs of the lab in one folder. What is done stays done: a campaign that was interrupted goes on with the runs that are
- * missing.
+/* Campaign: all runs of the lab in one folder. What is done stays done: a campaign that was interrupted goes on with
+ * the runs that are missing.
  *
  *   DIR/campaign.json     the settings, written first; going on with other ones is refused
  *   DIR/runs/NAME/        the trace of a run
@@ -18,24 +18,24 @@
 
 struct stg_campaign_settings {
     const char *dir;
-    const char *files;    /* the project's folder lab/ */
-    const char *work;     /* folder for the servers' files, "/tmp" */
-    const char *load;     /* the load program */
-    const char *recorder; /* the program `strange`; NULL: nothing is recorded */
+    const char *files;            /* the project's folder lab/ */
+    const char *work;             /* folder for the servers' files, "/tmp" */
+    const char *load;             /* the load program */
+    const char *recorder;         /* the program `strange`; NULL: nothing is recorded */
     const char *const *scenarios; /* (n_scenarios) novel ones: names in files/scenarios, or paths of NAME.conf */
     size_t n_scenarios;
     uint64_t seed;
     uint32_t rate, burst, connections, requests, n_calibrate, n_test;
     uint64_t warm_up_ns, settle_ns;
-    double foreign;       /* share of the processors that others may use in a run */
-    uint32_t repeats;     /* of a run that was disturbed; then it is kept and marked */
+    double foreign;   /* share of the processors that others may use in a run */
+    uint32_t repeats; /* of a run that was disturbed; then it is kept and marked */
 };
 
 void stg_campaign_settings_default(struct stg_campaign_settings *s);
 
 struct stg_campaign {
-    struct stg_campaign_settings settings; /* borrowed pointers: of the caller, or of facts */
-    json_t *facts;                         /* campaign.json; owned */
+    struct stg_campaign_settings settings;                     /* borrowed pointers: of the caller, or of facts */
+    json_t *facts;                                             /* campaign.json; owned */
     struct stg_scenario scenarios[STG_CAMPAIGN_SCENARIOS + 1]; /* known first; owned */
     size_t n_scenarios;
     struct stg_plan plan;
@@ -43,7 +43,8 @@ struct stg_campaign {
     int lock;
 };
 
-/* Begins a campaign, or goes on with the one that is there if its settings are the same. stg_campaign_close() also after a failure. */
+/* Begins a campaign, or goes on with the one that is there if its settings are the same. stg_campaign_close() also
+ * after a failure. */
 enum stg_status stg_campaign_open(struct stg_campaign *out, const struct stg_campaign_settings *s) STG_MUST_USE;
 /* Does the runs that are missing. */
 enum stg_status stg_campaign_run(struct stg_campaign *c) STG_MUST_USE;

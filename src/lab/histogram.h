@@ -13,7 +13,8 @@ struct stg_histogram {
 };
 
 void stg_histogram_put(struct stg_histogram *h, uint64_t ns);
-/* The q-quantile (0 … 1) in ns, nearest rank, rounded up to the end of its bucket but never beyond the maximum; 0 when empty. */
+/* The q-quantile (0 … 1) in ns, nearest rank, rounded up to the end of its bucket but never beyond the maximum; 0 when
+ * empty. */
 uint64_t stg_histogram_quantile(const struct stg_histogram *h, double q);
 
 #endif

@@ -19,9 +19,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MAX_PENDING 16                     /* due requests that wait for one connection */
+#define MAX_PENDING 16 /* due requests that wait for one connection */
 #define LATE_NS     UINT64_C(1000000)
-#define DRAIN_NS    UINT64_C(2000000000)   /* at the end, answers are waited for so long */
+#define DRAIN_NS    UINT64_C(2000000000) /* at the end, answers are waited for so long */
 #define SECOND_NS   UINT64_C(1000000000)
 
 enum connection_state { CLOSED, CONNECTING, HANDSHAKE, IDLE, SENDING, READING };
@@ -30,8 +30,8 @@ struct connection {
     enum connection_state state;
     int fd;
     SSL *ssl;
-    bool reused;  /* it has answered before */
-    bool retried; /* the request under way was sent before */
+    bool reused;                   /* it has answered before */
+    bool retried;                  /* the request under way was sent before */
     uint64_t pending[MAX_PENDING]; /* ns at which the waiting requests were due, a ring; the first is under way */
     uint32_t first, n_pending;
     char request[256];
@@ -54,7 +54,8 @@ struct load {
     struct stg_load_counts *out;
 };
 
-/* When request i is due, from the start: the first `burst` of a second together, the rest in even slots with a jitter. */
+/* When request i is due, from the start: the first `burst` of a second together, the rest in even slots with a jitter.
+ */
 static uint64_t due_after(struct load *l, uint64_t i)
 {
     const uint64_t second = i / l->s->rate, k = i % l->s->rate;
@@ -68,7 +69,8 @@ static uint64_t due_after(struct load *l, uint64_t i)
 static void watch(struct load *l, struct connection *c, uint32_t events)
 {
     struct epoll_event e = {.events = events, .data.ptr = c};
-    (void)epoll_ctl(l->epoll, EPOLL_CTL_MOD, c->fd, &e); /* the descriptor is in the set: it was added when it was opened */
+    (void)epoll_ctl(l->epoll, EPOLL_CTL_MOD, c->fd,
+                    &e); /* the descriptor is in the set: it was added when it was opened */
 }
 
 static void shut(struct connection *c)
@@ -117,8 +119,9 @@ static void go_on(struct load *l, struct connection *c)
     if (id > 0) {
         snprintf(number, sizeof number, "%u", id);
     }
-    c->request_len = (size_t)snprintf(c->request, sizeof c->request,
-                                      "GET %s%s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: strange-lab\r\nAccept: */*\r\n\r\n", l->s->path, number);
+    c->request_len = (size_t)snprintf(
+        c->request, sizeof c->request,
+        "GET %s%s HTTP/1.1\r\nHost: localhost\r\nUser-Agent: strange-lab\r\nAccept: */*\r\n\r\n", l->s->path, number);
     c->sent = 0;
     c->state = SENDING;
     stg_reply_begin(&c->reply);
@@ -296,7 +299,8 @@ static void connected(struct load *l, struct connection *c)
 
 static void open_connection(struct load *l, struct connection *c)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(l->s->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_port = htons(l->s->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct epoll_event e = {.events = EPOLLOUT, .data.ptr = c};
     const int on = 1;
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -1,9 +1,11 @@
-/* lab-load: the lab's load as a program of its own, so that it has a cgroup of its own and the command itself needs no TLS.
+/* lab-load: the lab's load as a program of its own, so that it has a cgroup of its own and the command itself needs no
+ * TLS.
  *
- *   lab-load port=N [tls=1] [path=/x?id=] [ids=200] [rate=880] [burst=0] [connections=64] [status=200] [seed=1] [total=0] [body=1]
+ *   lab-load port=N [tls=1] [path=/x?id=] [ids=200] [rate=880] [burst=0] [connections=64] [status=200] [seed=1]
+ * [total=0] [body=1]
  *
- * SIGUSR1 begins the window that is counted, SIGUSR2 ends it, SIGTERM stops. Prints the counts as one JSON object, or with body=1 the
- * bodies. Exit status 0 when everything was answered as expected, 1 when not, 2 on a failure. */
+ * SIGUSR1 begins the window that is counted, SIGUSR2 ends it, SIGTERM stops. Prints the counts as one JSON object, or
+ * with body=1 the bodies. Exit status 0 when everything was answered as expected, 1 when not, 2 on a failure. */
 #include "lab/load.h"
 
 #include <errno.h>
@@ -39,8 +41,9 @@ static enum stg_status take_word(struct stg_load_settings *s, const char *word)
         uint32_t *to;
         uint32_t min, max;
     } keys[] = {
-        {"ids", &s->n_ids, 0, 1000000},        {"rate", &s->rate, 1, 1000000},        {"burst", &s->burst, 0, 1000000},
-        {"connections", &s->connections, 1, 10000}, {"status", &s->status, 100, 599},
+        {"ids", &s->n_ids, 0, 1000000},   {"rate", &s->rate, 1, 1000000},
+        {"burst", &s->burst, 0, 1000000}, {"connections", &s->connections, 1, 10000},
+        {"status", &s->status, 100, 599},
     };
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         if (strlen(keys[i].key) == len && strncmp(word, keys[i].key, len) == 0) {
@@ -87,12 +90,24 @@ static void print_counts(const struct stg_load_counts *c)
         const char *key;
         uint64_t value;
     } all[] = {
-        {"ns", c->ns}, {"due", c->due}, {"answered", c->answered}, {"other_status", c->other_status}, {"failed", c->failed},
-        {"dropped", c->dropped}, {"connections", c->connections}, {"handshakes", c->handshakes},
-        {"closed_announced", c->closed_announced}, {"closed_idle", c->closed_idle}, {"retried", c->retried}, {"late", c->late},
-        {"in_flight_max", c->in_flight_max}, {"mean_ns", c->latency.n == 0 ? 0 : c->latency.sum_ns / c->latency.n},
-        {"p50_ns", stg_histogram_quantile(&c->latency, 0.5)}, {"p90_ns", stg_histogram_quantile(&c->latency, 0.9)},
-        {"p99_ns", stg_histogram_quantile(&c->latency, 0.99)}, {"max_ns", c->latency.max_ns},
+        {"ns", c->ns},
+        {"due", c->due},
+        {"answered", c->answered},
+        {"other_status", c->other_status},
+        {"failed", c->failed},
+        {"dropped", c->dropped},
+        {"connections", c->connections},
+        {"handshakes", c->handshakes},
+        {"closed_announced", c->closed_announced},
+        {"closed_idle", c->closed_idle},
+        {"retried", c->retried},
+        {"late", c->late},
+        {"in_flight_max", c->in_flight_max},
+        {"mean_ns", c->latency.n == 0 ? 0 : c->latency.sum_ns / c->latency.n},
+        {"p50_ns", stg_histogram_quantile(&c->latency, 0.5)},
+        {"p90_ns", stg_histogram_quantile(&c->latency, 0.9)},
+        {"p99_ns", stg_histogram_quantile(&c->latency, 0.99)},
+        {"max_ns", c->latency.max_ns},
     };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         printf("%s\"%s\": %llu", i == 0 ? "{" : ", ", all[i].key, (unsigned long long)all[i].value);

@@ -1,18 +1,19 @@
-/* Measures: the figures of a run that tell whether its scenario had its effect and whether other work disturbed it. Scenario files name
- * them in `check.` lines; docs/formats/lab.md lists them. */
+/* Measures: the figures of a run that tell whether its scenario had its effect and whether other work disturbed it.
+ * Scenario files name them in `check.` lines; docs/formats/lab.md lists them. */
 #ifndef STG_LAB_MEASURE_H
 #define STG_LAB_MEASURE_H
 
 #include "lab/scenario.h"
 
 enum stg_measure {
-    STG_MEASURE_REQUESTS,              /* answered in the window */
-    STG_MEASURE_RATE,                  /* answered per second */
-    STG_MEASURE_ANSWERED_SHARE,        /* of those due, with the expected status */
-    STG_MEASURE_P50_MS,                /* latency from the time a request was due */
+    STG_MEASURE_REQUESTS,       /* answered in the window */
+    STG_MEASURE_RATE,           /* answered per second */
+    STG_MEASURE_ANSWERED_SHARE, /* answered of those due in the window: do the servers keep up? */
+    STG_MEASURE_FAILED_SHARE,   /* of those due: no answer, or of another status */
+    STG_MEASURE_P50_MS,         /* latency from the time a request was due */
     STG_MEASURE_P99_MS,
-    STG_MEASURE_LATE_SHARE,            /* requests that the load sent more than 1 ms late */
-    STG_MEASURE_IN_FLIGHT,             /* most requests under way at a time */
+    STG_MEASURE_LATE_SHARE, /* requests that the load sent more than 1 ms late */
+    STG_MEASURE_IN_FLIGHT,  /* most requests under way at a time */
     STG_MEASURE_CONNECTS_PER_REQUEST,
     STG_MEASURE_CUT_CONNECTIONS,       /* kept connections that the server closed without a word, per 1000 requests */
     STG_MEASURE_TLS,                   /* 1: the answers came over TLS */
@@ -23,12 +24,12 @@ enum stg_measure {
     STG_MEASURE_SYNC_SLOWDOWN,         /* fdatasync in the servers' folder: mean of the window by mean before */
     STG_MEASURE_NEW_PROCESSES,         /* of the servers, that began in the window */
     STG_MEASURE_NEW_THREADS,
-    STG_MEASURE_LAB_CPU_SHARE,         /* of all processors' time in the window */
+    STG_MEASURE_LAB_CPU_SHARE, /* of all processors' time in the window */
     STG_MEASURE_FOREIGN_CPU_SHARE,
     STG_MEASURE_STEAL_CPU_SHARE,
-    STG_MEASURE_LOST,                  /* events that the recorder lost */
-    STG_MEASURE_SECONDS,               /* length of the window */
-    STG_MEASURE_SETTLED_AFTER,         /* seconds of warm-up */
+    STG_MEASURE_LOST,          /* events that the recorder lost */
+    STG_MEASURE_SECONDS,       /* length of the window */
+    STG_MEASURE_SETTLED_AFTER, /* seconds of warm-up */
     STG_MEASURES,
 };
 

@@ -31,7 +31,8 @@ static uint32_t requests_of(const struct stg_plan_settings *s, size_t i_scenario
 }
 
 /* serial 0: the only one of its role. */
-static void add(struct stg_plan *p, const struct stg_plan_settings *s, size_t i_scenario, enum stg_role role, uint32_t serial)
+static void add(struct stg_plan *p, const struct stg_plan_settings *s, size_t i_scenario, enum stg_role role,
+                uint32_t serial)
 {
     struct stg_run *r = &p->runs[p->n++];
     struct stg_rng rng;

@@ -21,7 +21,8 @@
 #define TURN_NS UINT64_C(10000000) /* between two looks at a child */
 #define TERM_NS UINT64_C(5000000000)
 
-static const char *const default_env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C", NULL};
+static const char *const default_env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C",
+                                          NULL};
 
 /* In the child: what failed, as the step's name; NULL when all is set. */
 static const char *redirect(const struct stg_process_settings *s)
@@ -55,7 +56,8 @@ static const char *become(uid_t uid)
     if (uid == 0) {
         return NULL;
     }
-    if (setgroups(0, NULL) != 0 || setresgid((gid_t)uid, (gid_t)uid, (gid_t)uid) != 0 || setresuid(uid, uid, uid) != 0) {
+    if (setgroups(0, NULL) != 0 || setresgid((gid_t)uid, (gid_t)uid, (gid_t)uid) != 0 ||
+        setresuid(uid, uid, uid) != 0) {
         return "user";
     }
     return NULL;
@@ -158,7 +160,8 @@ enum stg_status stg_process_wait(pid_t pid, uint64_t timeout_ns, const char *wha
         }
         STG_RETURN_IF_FAILED(stg_pool_check());
         if (timeout_ns > 0 && stg_clock_ns() - start > timeout_ns) {
-            return stg_fail(STG_ERR_IO, "%s: does not end within %llu s", what, (unsigned long long)(timeout_ns / 1000000000));
+            return stg_fail(STG_ERR_IO, "%s: does not end within %llu s", what,
+                            (unsigned long long)(timeout_ns / 1000000000));
         }
         stg_sleep_ns(TURN_NS);
     }
@@ -189,6 +192,23 @@ void stg_process_last_line(const char *path, char *out, size_t cap)
         snprintf(out, cap, "%.*s", (int)(end - begin > 400 ? 400 : end - begin), text.data + begin);
     }
     stg_buffer_fini(&text);
+}
+
+enum stg_status stg_process_check(pid_t *pid, const char *what, const char *log)
+{
+    bool ended = false;
+    int code = 0;
+    char line[512];
+    if (*pid <= 0) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(stg_process_poll(*pid, &ended, &code));
+    if (!ended) {
+        return STG_OK;
+    }
+    *pid = 0;
+    stg_process_last_line(log, line, sizeof line);
+    return stg_fail(STG_ERR_IO, "%s has ended by itself with exit status %d: %s", what, code, line);
 }
 
 /* The program was asked to stop: it may save its state and remove what is half-written. */
@@ -234,7 +254,8 @@ static bool is_program(const char *path)
 
 void stg_process_find(const char *name, char *out, size_t cap)
 {
-    static const char *const folders[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"};
+    static const char *const folders[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
+                                          "/usr/bin",        "/sbin",          "/bin"};
     out[0] = '\0';
     if (strchr(name, '/') != NULL) {
         snprintf(out, cap, "%s", is_program(name) ? name : "");

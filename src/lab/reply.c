@@ -139,7 +139,8 @@ enum stg_status stg_reply_put(struct stg_reply *r, const char *data, size_t n, s
         const char c = data[at++];
         if (c != '\n') {
             if (r->len + 1 >= sizeof r->line) {
-                status = stg_fail(STG_ERR_INPUT, "a line of an HTTP response is longer than %d bytes", STG_REPLY_MAX_LINE);
+                status =
+                    stg_fail(STG_ERR_INPUT, "a line of an HTTP response is longer than %d bytes", STG_REPLY_MAX_LINE);
                 break;
             }
             r->line[r->len++] = c;

@@ -1,5 +1,5 @@
-/* Reply: an HTTP/1.1 response, taken in piece by piece as it arrives. What the lab's load needs to know of it: the status, where it
- * ends, and whether the connection stays. */
+/* Reply: an HTTP/1.1 response, taken in piece by piece as it arrives. What the lab's load needs to know of it: the
+ * status, where it ends, and whether the connection stays. */
 #ifndef STG_LAB_REPLY_H
 #define STG_LAB_REPLY_H
 
@@ -25,8 +25,8 @@ enum stg_reply_state {
 
 struct stg_reply {
     enum stg_reply_state state;
-    int code;          /* HTTP status */
-    bool close;        /* the server will close the connection */
+    int code;   /* HTTP status */
+    bool close; /* the server will close the connection */
     bool chunked;
     bool has_length;
     uint64_t left;     /* bytes of the body or chunk that are missing */

@@ -135,7 +135,8 @@ static bool is_name(const char *name, const char *letters)
     return name[0] != '\0' && strspn(name, letters) == strlen(name) && strlen(name) < 64;
 }
 
-static enum stg_status take_pair(struct stg_scenario *s, const char *key, const char *value, const struct stg_scenario *base)
+static enum stg_status take_pair(struct stg_scenario *s, const char *key, const char *value,
+                                 const struct stg_scenario *base)
 {
     if (strncmp(key, "set.", 4) == 0 && is_name(key + 4, UPPER)) {
         if (base != NULL && stg_scenario_get(base, key + 4) == NULL) {
@@ -155,7 +156,8 @@ static enum stg_status take_pair(struct stg_scenario *s, const char *key, const 
     if (strcmp(key, "status") == 0) {
         return parse_status(s, value);
     }
-    return stg_fail(STG_ERR_INPUT, "unknown key '%.40s': one of description, beside, status, set.NAME, check.fact", key);
+    return stg_fail(STG_ERR_INPUT, "unknown key '%.40s': one of description, beside, status, set.NAME, check.fact",
+                    key);
 }
 
 static char *trim(char *text)
@@ -199,8 +201,8 @@ static enum stg_status inherit(struct stg_scenario *s, const struct stg_scenario
     return STG_OK;
 }
 
-enum stg_status stg_scenario_parse(struct stg_scenario *out, const char *name, const char *where, const char *text, size_t n,
-                                   const struct stg_scenario *base)
+enum stg_status stg_scenario_parse(struct stg_scenario *out, const char *name, const char *where, const char *text,
+                                   size_t n, const struct stg_scenario *base)
 {
     char line[MAX_LINE];
     unsigned number = 0;
@@ -214,7 +216,8 @@ enum stg_status stg_scenario_parse(struct stg_scenario *out, const char *name, c
         const size_t len = newline == NULL ? n - at : (size_t)(newline - text) - at;
         number++;
         if (len >= sizeof line || memchr(text + at, '\0', len) != NULL) {
-            return stg_fail(STG_ERR_INPUT, "%s:%u: longer than %d bytes, or with a NUL: not a scenario", where, number, MAX_LINE - 1);
+            return stg_fail(STG_ERR_INPUT, "%s:%u: longer than %d bytes, or with a NUL: not a scenario", where, number,
+                            MAX_LINE - 1);
         }
         memcpy(line, text + at, len);
         line[len] = '\0';
@@ -236,8 +239,8 @@ enum stg_status stg_scenario_load(struct stg_scenario *out, const char *path, co
     const size_t len = strlen(file);
     *out = (struct stg_scenario){0};
     if (len <= 5 || len - 5 >= sizeof name || strcmp(file + len - 5, ".conf") != 0) {
-        return stg_fail(STG_ERR_INPUT, "%s: a scenario's file is called NAME.conf, with a name of at most %zu bytes", path,
-                        sizeof name - 1);
+        return stg_fail(STG_ERR_INPUT, "%s: a scenario's file is called NAME.conf, with a name of at most %zu bytes",
+                        path, sizeof name - 1);
     }
     memcpy(name, file, len - 5);
     name[len - 5] = '\0';

@@ -1,7 +1,7 @@
 /* Scenario: one behaviour of the lab, read from a file of `key = value` lines (docs/formats/lab.md).
  *
- * known.conf is the base: it names every setting that the templates use, and what must hold of a run. Another scenario's file says what
- * differs: settings to replace, checks to replace, a program to run beside the servers. */
+ * known.conf is the base: it names every setting that the templates use, and what must hold of a run. Another
+ * scenario's file says what differs: settings to replace, checks to replace, a program to run beside the servers. */
 #ifndef STG_LAB_SCENARIO_H
 #define STG_LAB_SCENARIO_H
 
@@ -37,12 +37,14 @@ struct stg_scenario {
     size_t n_checks;
 };
 
-/* Parses n bytes of text; where names it in messages. base: the known behaviour, whose settings and checks hold where the text does not
- * replace them; NULL: this is the base. STG_ERR_INPUT `where:line: what: what to do`. stg_scenario_fini() also after a failure. */
-enum stg_status stg_scenario_parse(struct stg_scenario *out, const char *name, const char *where, const char *text, size_t n,
-                                   const struct stg_scenario *base) STG_MUST_USE;
+/* Parses n bytes of text; where names it in messages. base: the known behaviour, whose settings and checks hold where
+ * the text does not replace them; NULL: this is the base. STG_ERR_INPUT `where:line: what: what to do`.
+ * stg_scenario_fini() also after a failure. */
+enum stg_status stg_scenario_parse(struct stg_scenario *out, const char *name, const char *where, const char *text,
+                                   size_t n, const struct stg_scenario *base) STG_MUST_USE;
 /* The same from a file, named after it. */
-enum stg_status stg_scenario_load(struct stg_scenario *out, const char *path, const struct stg_scenario *base) STG_MUST_USE;
+enum stg_status stg_scenario_load(struct stg_scenario *out, const char *path,
+                                  const struct stg_scenario *base) STG_MUST_USE;
 void stg_scenario_fini(struct stg_scenario *s);
 
 /* The value of a setting, NULL when there is none of that name. */

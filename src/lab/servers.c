@@ -28,7 +28,8 @@ static enum stg_status free_port(uint16_t *out)
     socklen_t size = sizeof at;
     enum stg_status status = STG_OK;
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) != 0 || getsockname(fd, (struct sockaddr *)&at, &size) != 0) {
+    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) != 0 ||
+        getsockname(fd, (struct sockaddr *)&at, &size) != 0) {
         status = stg_fail_errno("127.0.0.1: no free port");
     }
     *out = ntohs(at.sin_port);
@@ -50,23 +51,6 @@ static bool answers(const char *path)
     return yes;
 }
 
-static enum stg_status check_one(pid_t *pid, const char *what, const char *log)
-{
-    bool ended = false;
-    int code = 0;
-    char line[512];
-    if (*pid <= 0) {
-        return STG_OK;
-    }
-    STG_RETURN_IF_FAILED(stg_process_poll(*pid, &ended, &code));
-    if (!ended) {
-        return STG_OK;
-    }
-    *pid = 0;
-    stg_process_last_line(log, line, sizeof line);
-    return stg_fail(STG_ERR_IO, "%s has ended by itself with exit status %d: %s", what, code, line);
-}
-
 static void log_of(const struct stg_servers *s, const char *name, char out[256])
 {
     snprintf(out, 256, "%s/%s", s->stage->run, name);
@@ -76,13 +60,14 @@ enum stg_status stg_servers_check(struct stg_servers *s)
 {
     char log[256];
     log_of(s, "db.log", log);
-    STG_RETURN_IF_FAILED(check_one(&s->mariadbd, "mariadbd", log));
+    STG_RETURN_IF_FAILED(stg_process_check(&s->mariadbd, "mariadbd", log));
     log_of(s, "php-fpm.log", log);
-    STG_RETURN_IF_FAILED(check_one(&s->php, "php-fpm", log));
+    STG_RETURN_IF_FAILED(stg_process_check(&s->php, "php-fpm", log));
     log_of(s, "error.log", log);
-    STG_RETURN_IF_FAILED(check_one(&s->apache, "apache2", log));
+    STG_RETURN_IF_FAILED(stg_process_check(&s->apache, "apache2", log));
     log_of(s, "beside.log", log);
-    return check_one(&s->beside, s->settings.beside == NULL ? "the program beside the servers" : s->settings.beside, log);
+    return stg_process_check(&s->beside,
+                             s->settings.beside == NULL ? "the program beside the servers" : s->settings.beside, log);
 }
 
 static enum stg_status wait_socket(struct stg_servers *s, const char *name)
@@ -110,7 +95,11 @@ static enum stg_status make_settings(struct stg_servers *s)
     snprintf(www, sizeof www, "%s/lab/www", s->stage->top);
     const struct {
         const char *name, *value;
-    } places[] = {{"TOP", s->stage->top}, {"RUN", s->stage->run}, {"WWW", www}, {"PORT", port}, {"APACHE_MODULES", s->stage->modules}};
+    } places[] = {{"TOP", s->stage->top},
+                  {"RUN", s->stage->run},
+                  {"WWW", www},
+                  {"PORT", port},
+                  {"APACHE_MODULES", s->stage->modules}};
     s->settings = (struct stg_scenario){.status = from->status};
     for (size_t i = 0; i < from->n_settings; i++) {
         STG_RETURN_IF_FAILED(stg_scenario_set(&s->settings, from->settings[i].name, from->settings[i].value));
@@ -158,14 +147,20 @@ static enum stg_status make_run(struct stg_servers *s)
     return stg_process_run(&p, "cp");
 }
 
-static enum stg_status start(struct stg_servers *s, pid_t *pid, const char *group, const char *log, const char *const *argv)
+static enum stg_status start(struct stg_servers *s, pid_t *pid, const char *group, const char *log,
+                             const char *const *argv)
 {
-    static const char *const env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C", "PHP_INI_SCAN_DIR=",
-                                      NULL};
+    static const char *const env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C",
+                                      "PHP_INI_SCAN_DIR=", NULL};
     char path[256];
     log_of(s, log, path);
-    const struct stg_process_settings p = {
-        .argv = argv, .env = env, .cgroup = group, .uid = s->stage->uid, .out = path, .err = path, .folder = s->stage->run};
+    const struct stg_process_settings p = {.argv = argv,
+                                           .env = env,
+                                           .cgroup = group,
+                                           .uid = s->stage->uid,
+                                           .out = path,
+                                           .err = path,
+                                           .folder = s->stage->run};
     return stg_process_start(pid, &p);
 }
 
@@ -215,17 +210,20 @@ static enum stg_status start_beside(struct stg_servers *s)
         return STG_OK;
     }
     const char *first = strtok_r(s->settings.beside, " \t\n", &save);
-    for (const char *word = strtok_r(NULL, " \t\n", &save); word != NULL && n < 31; word = strtok_r(NULL, " \t\n", &save)) {
+    for (const char *word = strtok_r(NULL, " \t\n", &save); word != NULL && n < 31;
+         word = strtok_r(NULL, " \t\n", &save)) {
         words[n++] = word;
     }
     stg_process_find(first == NULL ? "" : first, program, sizeof program);
     if (first == NULL || program[0] == '\0') {
-        return stg_fail(STG_ERR_UNSUPPORTED, "scenario %s: %s is not installed", s->scenario->name, first == NULL ? "beside" : first);
+        return stg_fail(STG_ERR_UNSUPPORTED, "scenario %s: %s is not installed", s->scenario->name,
+                        first == NULL ? "beside" : first);
     }
     return start(s, &s->beside, s->stage->beside_cgroup, "beside.log", words);
 }
 
-enum stg_status stg_servers_start(struct stg_servers *s, const struct stg_stage *st, const struct stg_scenario *scenario)
+enum stg_status stg_servers_start(struct stg_servers *s, const struct stg_stage *st,
+                                  const struct stg_scenario *scenario)
 {
     *s = (struct stg_servers){.stage = st, .scenario = scenario, .tls = stg_scenario_on(scenario, "TLS")};
     const char *page = stg_scenario_get(scenario, "PAGE");
@@ -246,7 +244,8 @@ enum stg_status stg_servers_ask(const struct stg_servers *s, const char *path, u
     snprintf(where, sizeof where, "path=%.150s", path);
     snprintf(expect, sizeof expect, "status=%u", status);
     snprintf(err, sizeof err, "%s.err", to);
-    const char *const argv[] = {s->stage->load, port, tls, where, expect, "ids=0", "connections=1", "total=1", "body=1", NULL};
+    const char *const argv[] = {s->stage->load,  port,      tls,      where, expect, "ids=0",
+                                "connections=1", "total=1", "body=1", NULL};
     const struct stg_process_settings p = {.argv = argv, .cgroup = s->stage->client_cgroup, .out = to, .err = err};
     return stg_process_run(&p, path);
 }

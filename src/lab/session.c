@@ -30,8 +30,8 @@ struct session {
     char load_out[256], load_err[256], recorder_out[256], recorder_err[256], error_log[256];
 };
 
-/* Mean time of a small write with fdatasync() in the servers' folder, in ms: how fast is the disk at this moment? gap_ns lies between
- * two; it ends early at end_ns. */
+/* Mean time of a small write with fdatasync() in the servers' folder, in ms: how fast is the disk at this moment?
+ * gap_ns lies between two; it ends early at end_ns. */
 static enum stg_status sync_time(const char *folder, uint64_t gap_ns, uint64_t end_ns, double *ms)
 {
     char path[256], block[SYNC_BYTES] = {0};
@@ -82,20 +82,6 @@ static enum stg_status start_load(struct session *x)
     return stg_process_start(&x->load, &p);
 }
 
-static enum stg_status check_load(struct session *x)
-{
-    bool ended;
-    int code = 0;
-    char line[512];
-    STG_RETURN_IF_FAILED(stg_process_poll(x->load, &ended, &code));
-    if (!ended) {
-        return STG_OK;
-    }
-    x->load = 0;
-    stg_process_last_line(x->load_err, line, sizeof line);
-    return stg_fail(STG_ERR_IO, "the load has ended by itself with exit status %d: %s", code, line);
-}
-
 static bool same_tasks(const struct stg_tasks *a, const struct stg_tasks *b)
 {
     return a->n_threads == b->n_threads && stg_tasks_new(a->threads, a->n_threads, b->threads, b->n_threads) == 0;
@@ -112,14 +98,16 @@ static enum stg_status settle(struct session *x)
     while (now - start < s->warm_up_ns || now - changed < s->settle_ns) {
         struct stg_tasks seen;
         if (now - start > s->max_warm_ns) {
-            status = stg_fail(STG_ERR_IO, "the servers have not settled within %llu s: %zu processes and %zu threads now; see --settle",
-                              (unsigned long long)(s->max_warm_ns / 1000000000), tasks.n_processes, tasks.n_threads);
+            status =
+                stg_fail(STG_ERR_IO,
+                         "the servers have not settled within %llu s: %zu processes and %zu threads now; see --settle",
+                         (unsigned long long)(s->max_warm_ns / 1000000000), tasks.n_processes, tasks.n_threads);
             break;
         }
         stg_sleep_ns(TURN_NS);
         STG_TRY(stg_pool_check());
         STG_TRY(stg_servers_check(&x->servers));
-        STG_TRY(check_load(x));
+        STG_TRY(stg_process_check(&x->load, "the load", x->load_err));
         STG_TRY(stg_cgroup_tasks(&seen, s->stage->server_cgroup));
         now = stg_clock_ns();
         if (!same_tasks(&tasks, &seen)) {
@@ -144,28 +132,35 @@ static enum stg_status start_recorder(struct session *x)
     snprintf(begin, sizeof begin, "uprobe:%s:ap_run_process_connection=httpd:enter_event_handler", st->apache);
     snprintf(end, sizeof end, "uretprobe:%s:ap_run_process_connection=httpd:exit_event_handler", st->apache);
     snprintf(confirm, sizeof confirm, "uprobe:%s:ap_process_async_request=httpd:process_request", st->apache);
-    const char *const argv[] = {x->s->recorder, "record", "--json",   "--cgroup", st->server_cgroup, "--begin", begin, "--end", end,
-                                "--marker",     confirm,  "-o",       x->trace,   NULL};
+    const char *const argv[] = {x->s->recorder, "record", "--json", "--cgroup", st->server_cgroup,
+                                "--begin",      begin,    "--end",  end,        "--marker",
+                                confirm,        "-o",     x->trace, NULL};
     const struct stg_process_settings p = {
         .argv = argv, .cgroup = st->tools_cgroup, .out = x->recorder_out, .err = x->recorder_err};
     return stg_process_start(&x->recorder, &p);
 }
 
-static enum stg_status check_recorder(struct session *x)
+/* It makes the trace when all is attached. The first moments after that are recorded and skipped later. */
+static enum stg_status wait_recorder(struct session *x)
 {
-    bool ended;
-    int code = 0;
-    char line[512];
+    char made[1024];
+    const uint64_t start = stg_clock_ns();
     if (x->recorder == 0) {
         return STG_OK;
     }
-    STG_RETURN_IF_FAILED(stg_process_poll(x->recorder, &ended, &code));
-    if (!ended) {
-        return STG_OK;
+    snprintf(made, sizeof made, "%.1000s/metadata", x->trace);
+    for (;;) {
+        const bool ready = access(made, F_OK) == 0;
+        stg_sleep_ns(ready ? x->s->lead_ns : TURN_NS / 4);
+        STG_RETURN_IF_FAILED(stg_pool_check());
+        STG_RETURN_IF_FAILED(stg_process_check(&x->recorder, "strange record", x->recorder_err));
+        if (ready) {
+            return STG_OK;
+        }
+        if (stg_clock_ns() - start > STOP_NS) {
+            return stg_fail(STG_ERR_IO, "strange record: has not begun after 60 s");
+        }
     }
-    x->recorder = 0;
-    stg_process_last_line(x->recorder_err, line, sizeof line);
-    return stg_fail(STG_ERR_IO, "strange record has ended by itself with exit status %d: %s", code, line);
 }
 
 /* Stops it as Ctrl-C does, and takes what it says of lost events. */
@@ -173,7 +168,6 @@ static enum stg_status stop_recorder(struct session *x)
 {
     int code = 0;
     char line[512];
-    struct stg_buffer text = STG_BUFFER_INIT;
     if (x->recorder == 0) {
         return STG_OK;
     }
@@ -184,11 +178,9 @@ static enum stg_status stop_recorder(struct session *x)
         stg_process_last_line(x->recorder_err, line, sizeof line);
         return stg_fail(STG_ERR_IO, "strange record: exit status %d: %s", code, line);
     }
-    STG_RETURN_IF_FAILED(stg_text_read(&text, x->recorder_out));
-    json_t *summary = json_loadb(text.data, text.len, JSON_DISABLE_EOF_CHECK, NULL);
+    json_t *summary = stg_text_json(x->recorder_out);
     x->values[STG_MEASURE_LOST] = json_number_value(json_object_get(summary, "lost"));
     json_decref(summary);
-    stg_buffer_fini(&text);
     return STG_OK;
 }
 
@@ -222,8 +214,10 @@ static void compare_snapshots(struct session *x, const struct snapshot *a, const
     v[STG_MEASURE_BESIDE_CPUS] = (double)(b->beside_ns - a->beside_ns) / ns;
     v[STG_MEASURE_NEW_PROCESSES] =
         (double)stg_tasks_new(a->tasks.processes, a->tasks.n_processes, b->tasks.processes, b->tasks.n_processes);
-    v[STG_MEASURE_NEW_THREADS] = (double)stg_tasks_new(a->tasks.threads, a->tasks.n_threads, b->tasks.threads, b->tasks.n_threads);
-    v[STG_MEASURE_LOG_BYTES_PER_REQUEST] = (double)(b->log_size - a->log_size); /* divided once the requests are known */
+    v[STG_MEASURE_NEW_THREADS] =
+        (double)stg_tasks_new(a->tasks.threads, a->tasks.n_threads, b->tasks.threads, b->tasks.n_threads);
+    v[STG_MEASURE_LOG_BYTES_PER_REQUEST] =
+        (double)(b->log_size - a->log_size); /* divided once the requests are known */
 }
 
 /* The window: the load counts from SIGUSR1 to SIGUSR2. */
@@ -243,13 +237,14 @@ static enum stg_status run_window(struct session *x)
         stg_sleep_ns(left < TURN_NS ? left : TURN_NS);
         STG_TRY(stg_pool_check());
         STG_TRY(stg_servers_check(&x->servers));
-        STG_TRY(check_load(x));
-        STG_TRY(check_recorder(x));
+        STG_TRY(stg_process_check(&x->load, "the load", x->load_err));
+        STG_TRY(stg_process_check(&x->recorder, "strange record", x->recorder_err));
     }
     kill(x->load, SIGUSR2);
     STG_TRY(take_snapshot(x, &after));
     compare_snapshots(x, &before, &after);
-    x->values[STG_MEASURE_SYNC_SLOWDOWN] = sync_ms / x->values[STG_MEASURE_SYNC_SLOWDOWN]; /* which held the time before */
+    x->values[STG_MEASURE_SYNC_SLOWDOWN] =
+        sync_ms / x->values[STG_MEASURE_SYNC_SLOWDOWN]; /* which held the time before */
 out:
     stg_tasks_fini(&before.tasks);
     stg_tasks_fini(&after.tasks);
@@ -269,14 +264,11 @@ static double ratio(double part, double of)
 static enum stg_status stop_load(struct session *x)
 {
     int code = 0;
-    struct stg_buffer text = STG_BUFFER_INIT;
     double *v = x->values;
     kill(x->load, SIGTERM);
     STG_RETURN_IF_FAILED(stg_process_wait(x->load, STOP_NS, "the load", &code));
     x->load = 0;
-    STG_RETURN_IF_FAILED(stg_text_read(&text, x->load_out));
-    json_t *c = json_loadb(text.data, text.len, 0, NULL);
-    stg_buffer_fini(&text);
+    json_t *c = stg_text_json(x->load_out);
     if (c == NULL || code > 1) {
         char line[512];
         json_decref(c);
@@ -287,6 +279,8 @@ static enum stg_status stop_load(struct session *x)
     v[STG_MEASURE_REQUESTS] = answered;
     v[STG_MEASURE_RATE] = ratio(answered * 1e9, count_of(c, "ns"));
     v[STG_MEASURE_ANSWERED_SHARE] = ratio(answered, due);
+    v[STG_MEASURE_FAILED_SHARE] =
+        ratio(count_of(c, "failed") + count_of(c, "other_status") + count_of(c, "dropped"), due);
     v[STG_MEASURE_P50_MS] = count_of(c, "p50_ns") / 1e6;
     v[STG_MEASURE_P99_MS] = count_of(c, "p99_ns") / 1e6;
     v[STG_MEASURE_LATE_SHARE] = ratio(count_of(c, "late"), due);
@@ -325,13 +319,7 @@ static enum stg_status run_steps(struct session *x, const struct stg_scenario *s
     STG_RETURN_IF_FAILED(start_load(x));
     STG_RETURN_IF_FAILED(settle(x));
     STG_RETURN_IF_FAILED(start_recorder(x));
-    if (x->recorder > 0) {
-        for (uint64_t at = 0; at < s->lead_ns; at += TURN_NS) {
-            stg_sleep_ns(TURN_NS);
-            STG_RETURN_IF_FAILED(stg_pool_check());
-            STG_RETURN_IF_FAILED(check_recorder(x));
-        }
-    }
+    STG_RETURN_IF_FAILED(wait_recorder(x));
     STG_RETURN_IF_FAILED(run_window(x));
     STG_RETURN_IF_FAILED(stop_recorder(x));
     STG_RETURN_IF_FAILED(stop_load(x));
@@ -347,8 +335,8 @@ static enum stg_status sync_before(struct session *x)
     return sync_time(x->s->stage->run, TURN_NS / 8, UINT64_MAX, &x->values[STG_MEASURE_SYNC_SLOWDOWN]);
 }
 
-enum stg_status stg_session_run(const struct stg_session_settings *s, const struct stg_scenario *scenario, const struct stg_run *run,
-                                const char *trace, double values[STG_MEASURES])
+enum stg_status stg_session_run(const struct stg_session_settings *s, const struct stg_scenario *scenario,
+                                const struct stg_run *run, const char *trace, double values[STG_MEASURES])
 {
     struct session x = {.s = s, .run = run, .trace = trace, .values = values};
     const char *top = s->stage->top;

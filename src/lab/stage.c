@@ -20,8 +20,13 @@
 static const struct {
     const char *program, *package;
 } needed[] = {
-    {"apache2", "apache2-bin"}, {"php-fpm[0-9]*", "php8.2-fpm"}, {"mariadbd", "mariadb-server-core"},
-    {"mariadb-install-db", "mariadb-server-core"}, {"openssl", "openssl"}, {"stress-ng", "stress-ng"}, {"cp", "coreutils"},
+    {"apache2", "apache2-bin"},
+    {"php-fpm[0-9]*", "php8.2-fpm"},
+    {"mariadbd", "mariadb-server-core"},
+    {"mariadb-install-db", "mariadb-server-core"},
+    {"openssl", "openssl"},
+    {"stress-ng", "stress-ng"},
+    {"cp", "coreutils"},
 };
 
 enum stg_status stg_stage_find(struct stg_stage *st, const char *load)
@@ -40,7 +45,8 @@ enum stg_status stg_stage_find(struct stg_stage *st, const char *load)
         goto out;
     }
     if (access(load, X_OK) != 0) {
-        status = stg_fail(STG_ERR_UNSUPPORTED, "%s: the load program is missing: build with OpenSSL (tools/setup lab)", load);
+        status = stg_fail(STG_ERR_UNSUPPORTED, "%s: the load program is missing: build with OpenSSL (tools/setup lab)",
+                          load);
         goto out;
     }
     snprintf(st->load, sizeof st->load, "%s", load);
@@ -59,7 +65,8 @@ enum stg_status stg_stage_name(struct stg_stage *st, uint64_t campaign, const ch
 {
     char name[64];
     if (strlen(work) > 60 || work[0] != '/') {
-        return stg_fail(STG_ERR_USAGE, "%s: give an absolute path of at most 60 bytes, as sockets have to fit in it", work);
+        return stg_fail(STG_ERR_USAGE, "%s: give an absolute path of at most 60 bytes, as sockets have to fit in it",
+                        work);
     }
     snprintf(name, sizeof name, "strange-lab-%08x", (unsigned)(campaign ^ (campaign >> 32)));
     snprintf(st->top, sizeof st->top, "%.60s/%s", work, name);
@@ -87,7 +94,8 @@ static enum stg_status make_cgroups(const struct stg_stage *st)
 }
 
 /* Runs a program of the stage's making in its group; err gets what it says. */
-static enum stg_status make_by(const struct stg_stage *st, uid_t uid, const char *in, const char *log, const char *const *argv)
+static enum stg_status make_by(const struct stg_stage *st, uid_t uid, const char *in, const char *log,
+                               const char *const *argv)
 {
     char err[256], program[STG_LAB_PATH];
     const char *words[24] = {program};
@@ -117,8 +125,13 @@ static enum stg_status make_certificate(const struct stg_stage *st)
     snprintf(key, sizeof key, "%s/tls/key.pem", st->top);
     snprintf(cert, sizeof cert, "%s/tls/cert.pem", st->top);
     snprintf(config, sizeof config, "%s/lab/templates/tls.conf", st->top);
-    const char *const argv[] = {"openssl", "req", "-x509", "-config", config, "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-                                "-nodes", "-days", "30", "-subj", "/CN=localhost", "-keyout", key, "-out", cert, NULL};
+    const char *const argv[] = {"openssl", "req",           "-x509",
+                                "-config", config,          "-newkey",
+                                "ec",      "-pkeyopt",      "ec_paramgen_curve:prime256v1",
+                                "-nodes",  "-days",         "30",
+                                "-subj",   "/CN=localhost", "-keyout",
+                                key,       "-out",          cert,
+                                NULL};
     return make_by(st, st->uid, NULL, "openssl.log", argv);
 }
 
@@ -128,9 +141,15 @@ static enum stg_status make_database(const struct stg_stage *st)
     char datadir[256], sql[STG_LAB_PATH + 64];
     snprintf(datadir, sizeof datadir, "--datadir=%s/db", st->top);
     snprintf(sql, sizeof sql, "%s/lab/sql/schema.sql", st->top);
-    const char *const install[] = {"mariadb-install-db", "--no-defaults", datadir, "--skip-test-db",
-                                   "--auth-root-authentication-method=normal", "--innodb-log-file-size=16M", NULL};
-    const char *const load[] = {"mariadbd", "--no-defaults", "--bootstrap", datadir, "--innodb-log-file-size=16M", NULL};
+    const char *const install[] = {"mariadb-install-db",
+                                   "--no-defaults",
+                                   datadir,
+                                   "--skip-test-db",
+                                   "--auth-root-authentication-method=normal",
+                                   "--innodb-log-file-size=16M",
+                                   NULL};
+    const char *const load[] = {"mariadbd", "--no-defaults", "--bootstrap", datadir, "--innodb-log-file-size=16M",
+                                NULL};
     STG_RETURN_IF_FAILED(make_by(st, st->uid, NULL, "mariadb-install-db.log", install));
     return make_by(st, st->uid, sql, "mariadbd-bootstrap.log", load);
 }

@@ -6,7 +6,8 @@
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 
-/* "@NAME" and then the character `end` and, if that is '?', "@": bytes of it, 0 when text does not begin so. *name gets NAME. */
+/* "@NAME" and then the character `end` and, if that is '?', "@": bytes of it, 0 when text does not begin so. *name gets
+ * NAME. */
 static size_t match(const char *text, size_t n, char end, char name[64])
 {
     size_t len = 0;

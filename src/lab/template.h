@@ -1,4 +1,5 @@
-/* Template: a configuration file with the settings of a scenario put in. `@NAME@` is replaced by the value; a line that begins with
+/* Template: a configuration file with the settings of a scenario put in. `@NAME@` is replaced by the value; a line that
+ * begins with
  * `@NAME?@` stays (without that beginning) where the setting is not `off`, and goes where it is. */
 #ifndef STG_LAB_TEMPLATE_H
 #define STG_LAB_TEMPLATE_H

@@ -64,6 +64,23 @@ uint64_t stg_text_size(const char *path)
     return stat(path, &st) == 0 && st.st_size > 0 ? (uint64_t)st.st_size : 0;
 }
 
+json_t *stg_text_json(const char *path)
+{
+    struct stg_buffer text = STG_BUFFER_INIT;
+    json_t *value = NULL;
+    if (access(path, R_OK) == 0 && stg_text_read(&text, path) == STG_OK) {
+        value = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
+    }
+    stg_buffer_fini(&text);
+    return value;
+}
+
+const char *stg_text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text == NULL ? "" : text;
+}
+
 enum stg_status stg_folder_make(const char *path)
 {
     char part[4096];
@@ -83,7 +100,8 @@ enum stg_status stg_folder_make(const char *path)
         }
         part[i] = keep;
     }
-    return stg_file_is_directory(path) ? STG_OK : stg_fail(STG_ERR_IO, "%s: is there and no folder: give another name", path);
+    return stg_file_is_directory(path) ? STG_OK
+                                       : stg_fail(STG_ERR_IO, "%s: is there and no folder: give another name", path);
 }
 
 /* nftw() has no context: the owner to be travels here, one call at a time. */
@@ -100,7 +118,9 @@ static int give_one(const char *path, const struct stat *st, int type, struct FT
 enum stg_status stg_folder_give(const char *path, uid_t uid)
 {
     new_owner = uid;
-    return nftw(path, give_one, 16, FTW_PHYS | FTW_MOUNT) == 0 ? STG_OK : stg_fail_errno("%s: cannot give it to user %u", path, uid);
+    return nftw(path, give_one, 16, FTW_PHYS | FTW_MOUNT) == 0
+               ? STG_OK
+               : stg_fail_errno("%s: cannot give it to user %u", path, uid);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
@@ -121,7 +141,8 @@ enum stg_status stg_folder_remove(const char *path)
 
 void stg_sleep_ns(uint64_t ns)
 {
-    struct timespec left = {.tv_sec = (time_t)(ns / UINT64_C(1000000000)), .tv_nsec = (long)(ns % UINT64_C(1000000000))};
+    struct timespec left = {.tv_sec = (time_t)(ns / UINT64_C(1000000000)),
+                            .tv_nsec = (long)(ns % UINT64_C(1000000000))};
     while (nanosleep(&left, &left) != 0 && errno == EINTR && !stg_pool_interrupted()) {
     }
 }

@@ -4,6 +4,7 @@
 
 #include "base/buffer.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -14,6 +15,11 @@ enum stg_status stg_text_read(struct stg_buffer *out, const char *path) STG_MUST
 enum stg_status stg_text_write(const char *path, const char *text, size_t n) STG_MUST_USE;
 /* Bytes of a file, 0 when there is none. */
 uint64_t stg_text_size(const char *path);
+
+/* The JSON in a file, owned by the caller; NULL when there is none. */
+json_t *stg_text_json(const char *path);
+/* A string of an object, "" when it has none of that key. Borrowed. */
+const char *stg_text_of(const json_t *object, const char *key);
 
 /* Makes a folder, parents included; there already is fine. */
 enum stg_status stg_folder_make(const char *path) STG_MUST_USE;

@@ -151,6 +151,9 @@ static enum stg_status attach_marker(struct stg_record *r, const struct stg_mark
         return stg_fail(STG_ERR_USAGE, "record: marker %s: %s has no %s '%s': look with nm -D or readelf -n", m->name, m->path,
                         m->kind == STG_MARKER_USDT ? "static probe" : "function", m->symbol);
     }
+    if (link == NULL && (errno == EACCES || errno == EPERM)) {
+        return stg_fail(STG_ERR_UNSUPPORTED, "record: marker %s: no permission to attach it: markers take root or CAP_SYS_ADMIN", m->name);
+    }
     return add_link(r, link, what);
 }
 

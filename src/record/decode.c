@@ -98,10 +98,35 @@ static enum stg_status find_comm(struct stg_decoder *d, const char comm[STG_ABI_
     return STG_OK;
 }
 
+/* len: bytes of the record. */
+static enum stg_status fill_path(struct stg_decoder *d, const uint8_t *record, size_t len, struct stg_event *out)
+{
+    const size_t from = offsetof(struct stg_abi_record, path);
+    const char *path = (const char *)record + from;
+    const size_t path_len = len > from ? strnlen(path, len - from) : 0;
+    if (path_len == 0) {
+        return STG_OK;
+    }
+    out->path = stg_strings_find(d->paths, path, path_len);
+    if (out->path == STG_STRINGS_NONE) {
+        if (stg_strings_count(d->paths) >= MAX_STRINGS) {
+            out->path = STG_NAME_NONE;
+            return STG_OK;
+        }
+        STG_RETURN_IF_FAILED(stg_strings_put(d->paths, path, path_len, &out->path));
+    }
+    out->has |= STG_HAS_PATH;
+    return STG_OK;
+}
+
 static enum stg_status fill_call(struct stg_decoder *d, const struct stg_abi_head *head, const uint64_t *args,
                                  struct stg_event *out)
 {
     const bool compat = (head->flags & STG_ABI_COMPAT) != 0;
+    if (head->fd_kind > 0 && head->fd_kind <= STG_N_FD_KINDS) {
+        out->fd_kind = (uint8_t)(head->fd_kind - 1);
+        out->has |= STG_HAS_FD;
+    }
     if (head->kind == STG_ABI_ENTRY) {
         out->kind = STG_EVENT_ENTRY;
         out->n_args = head->n_args;
@@ -175,6 +200,8 @@ enum stg_status stg_decode(struct stg_decoder *d, const uint8_t *record, size_t 
     out->tid = (int32_t)head->tid;
     out->cpu = cpu;
     out->n_args = 0;
+    out->fd_kind = 0;
+    out->path = STG_NAME_NONE;
     out->has = STG_HAS_TIME | STG_HAS_CPU | STG_HAS_PID | STG_HAS_TID | STG_HAS_CGROUP;
     if (head->kind == STG_ABI_LOST) {
         fill_gap(out, args);
@@ -184,6 +211,10 @@ enum stg_status stg_decode(struct stg_decoder *d, const uint8_t *record, size_t 
     out->has |= out->comm != STG_NAME_NONE ? STG_HAS_COMM : 0;
     switch (head->kind) {
     case STG_ABI_ENTRY:
+        if ((head->flags & STG_ABI_HAS_PATH) != 0) {
+            STG_RETURN_IF_FAILED(fill_path(d, record, len, out));
+        }
+        return fill_call(d, head, args, out);
     case STG_ABI_EXIT:
         return fill_call(d, head, args, out);
     case STG_ABI_MARKER:

@@ -72,6 +72,10 @@ static enum stg_status set_calls(struct stg_abi_config *c, const char *list)
 static void set_args(struct stg_abi_config *c, bool fd_kinds, bool paths)
 {
     static const char *const fds[] = {"fd", "dfd", "epfd", "fildes", "oldfd", "fd_in", "out_fd", "fdin", "olddfd", "ufd"};
+    static const char *const makers[] = {"open",      "openat",         "openat2",        "creat",         "socket",       "accept",
+                                         "accept4",   "dup",            "dup2",           "dup3",          "epoll_create", "epoll_create1",
+                                         "eventfd",   "eventfd2",       "timerfd_create", "signalfd",      "signalfd4",    "inotify_init",
+                                         "memfd_create", "inotify_init1", "pidfd_open",   "perf_event_open", "io_uring_setup"};
     static const char *const names[] = {"filename", "pathname", "name", "path", "oldname"};
     for (int i = 0; i < STG_ABI_MAX_CALLS; i++) {
         const char *name = stg_syscall_name(i);
@@ -80,9 +84,13 @@ static void set_args(struct stg_abi_config *c, bool fd_kinds, bool paths)
             args = stg_syscall_arg_names(stg_syscall_synonym(name));
         }
         c->n_args[i] = name == NULL ? 6 : 0;
+        for (size_t f = 0; fd_kinds && name != NULL && f < sizeof makers / sizeof makers[0]; f++) {
+            c->returns_fd[i] |= strcmp(name, makers[f]) == 0;
+        }
+        const bool has_fd = fd_kinds && name != NULL && strncmp(name, "pipe", 4) != 0; /* theirs is where to put two */
         for (uint8_t k = 0; args != NULL && k < 6 && args[k] != NULL; k++) {
             c->n_args[i] = (uint8_t)(k + 1);
-            for (size_t f = 0; fd_kinds && f < sizeof fds / sizeof fds[0] && c->fd_arg[i] == 0; f++) {
+            for (size_t f = 0; has_fd && f < sizeof fds / sizeof fds[0] && c->fd_arg[i] == 0; f++) {
                 c->fd_arg[i] = strcmp(args[k], fds[f]) == 0 ? (uint8_t)(k + 1) : 0;
             }
             for (size_t f = 0; paths && f < sizeof names / sizeof names[0] && c->path_arg[i] == 0; f++) {

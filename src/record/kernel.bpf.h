@@ -26,15 +26,40 @@ struct thread_info {
     __u32 status;
 };
 
-struct inode {
-    __u16 i_mode;
+struct super_block {
+    unsigned long s_magic;
 };
 
-struct file_operations;
+struct inode {
+    __u16 i_mode;
+    struct super_block *i_sb;
+};
+
+struct qstr {
+    const unsigned char *name;
+};
+
+struct dentry {
+    struct qstr d_name;
+};
+
+struct path {
+    struct dentry *dentry;
+};
 
 struct file {
     struct inode *f_inode;
-    const struct file_operations *f_op;
+    struct path f_path;
+    void *private_data;
+};
+
+struct proto_ops {
+    int family;
+};
+
+struct socket {
+    short type;
+    const struct proto_ops *ops;
 };
 
 struct fdtable {

@@ -10,26 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-/* NULL: stay who we are. */
+/* *out = NULL: stay who we are. */
 static enum stg_status find_user(const char *name, struct passwd **out)
 {
-    const char *sudo_uid = getenv("SUDO_UID");
-    *out = NULL;
-    if (name == NULL && geteuid() == 0 && sudo_uid != NULL) {
-        char *rest;
-        errno = 0;
-        const unsigned long uid = strtoul(sudo_uid, &rest, 10);
-        *out = errno == 0 && *rest == '\0' ? getpwuid((uid_t)uid) : NULL;
-        return *out != NULL ? STG_OK
-                            : stg_fail(STG_ERR_USAGE, "SUDO_UID '%s' is no user of this machine: give --user NAME", sudo_uid);
+    if (name == NULL) {
+        return stg_record_find_caller(out);
     }
-    if (name != NULL) {
-        *out = getpwnam(name);
-        return *out != NULL ? STG_OK : stg_fail(STG_ERR_USAGE, "--user: there is no user '%s'", name);
-    }
-    return STG_OK;
+    *out = getpwnam(name);
+    return *out != NULL ? STG_OK : stg_fail(STG_ERR_USAGE, "--user: there is no user '%s'", name);
 }
 
 static int become(const struct passwd *user)
@@ -113,6 +104,7 @@ enum stg_status stg_launch_prepare(struct stg_record_launch *l, char *const *com
     }
     close(go[0]);
     close(failed[1]);
+    l->uid = who != NULL ? who->pw_uid : geteuid();
     l->go = go[1];
     l->failed = failed[0];
     l->status = -1;
@@ -153,6 +145,11 @@ void stg_launch_end(struct stg_record_launch *l)
     stg_launch_check(l);
     if (l->pid > 0 && l->status == -1) {
         kill(l->pid, SIGTERM);
+        for (int i = 0; i < 100 && l->status == -1; i++) { /* at most a second */
+            const struct timespec pause = {.tv_nsec = 10000000};
+            nanosleep(&pause, NULL);
+            stg_launch_check(l);
+        }
     }
 }
 

@@ -167,7 +167,7 @@ enum stg_status stg_merge_take(struct stg_merge *m, struct stg_decoder *d, uint6
 {
     *n = 0;
     build_heap(m);
-    while (*n < cap && m->n_heap > 0 && oldest(m, 0) < limit_ns) {
+    while (*n < cap && m->n_heap > 0 && oldest(m, 0) <= limit_ns) {
         struct stg_lane *l = &m->lanes[m->heap[0]];
         bool good;
         STG_RETURN_IF_FAILED(take_one(m, l, d, &events[*n], &good));

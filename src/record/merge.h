@@ -41,7 +41,7 @@ void stg_merge_fini(struct stg_merge *m); /* unmaps the rings */
 /* Notes what came into the rings since. *most = the largest part of a ring that is in use, 0 … 1. */
 enum stg_status stg_merge_scan(struct stg_merge *m, double *most) STG_MUST_USE;
 
-/* events[0 … *n − 1] = the next at most cap events that are older than limit_ns, in order of time. *n = 0: there are none. */
+/* events[0 … *n − 1] = the next at most cap events that are not newer than limit_ns, in order of time. *n = 0: there are none. */
 enum stg_status stg_merge_take(struct stg_merge *m, struct stg_decoder *d, uint64_t limit_ns, struct stg_event *events,
                                size_t cap, size_t *n) STG_MUST_USE;
 

@@ -1,5 +1,6 @@
 /* The programs that run in the kernel: each system call's entry and exit, markers, and the life of processes; filtered here, and what
  * passes goes into the ring of its CPU. */
+#include "descriptor.bpf.h"
 #include "kernel.bpf.h"
 #include "record_abi.h"
 
@@ -229,6 +230,51 @@ static __always_inline void copy_args(__u64 args[6], const struct pt_regs *regs,
     args[5] = regs->r9;
 }
 
+/* The value of the argument that a table of 1 + index names. */
+static __always_inline __u64 arg_at(const __u64 args[6], __u8 place)
+{
+    return place == 1 ? args[0] : place == 2 ? args[1] : place == 3 ? args[2] : place == 4 ? args[3] : args[4];
+}
+
+/* Copies a file name behind six registers; a page that is not in memory is not waited for. */
+static __always_inline bool put_path(struct stg_abi_cpu *cpu, struct stg_abi_record *record, const void *from)
+{
+    const long len = bpf_probe_read_user_str(record->path, sizeof record->path, from);
+    if (len <= 1 || len > (long)sizeof record->path) {
+        return false;
+    }
+    record->head.flags |= STG_ABI_HAS_PATH;
+    if (len == sizeof record->path) {
+        record->head.flags |= STG_ABI_CUT_PATH;
+    }
+    put(cpu, &record->head, sizeof record->head + sizeof record->args + (__u64)len);
+    return true;
+}
+
+static __always_inline void put_entry(struct stg_abi_cpu *cpu, const struct task_struct *task, const struct pt_regs *regs,
+                                      __u32 number, bool compat)
+{
+    struct stg_abi_record record;
+    __u64 n_args = 6;
+    __u8 fd_arg = 0, path_arg = 0;
+    if (!compat && number < STG_ABI_MAX_CALLS) {
+        n_args = config.n_args[number & (STG_ABI_MAX_CALLS - 1)];
+        fd_arg = config.fd_arg[number & (STG_ABI_MAX_CALLS - 1)];
+        path_arg = config.path_arg[number & (STG_ABI_MAX_CALLS - 1)];
+    }
+    n_args = n_args > 6 ? 6 : n_args;
+    copy_args(record.args, regs, compat);
+    fill(&record.head, task, (__s32)number, STG_ABI_ENTRY, (__u8)n_args);
+    record.head.flags = compat ? STG_ABI_COMPAT : 0;
+    if (config.fd_kinds && fd_arg > 0) {
+        record.head.fd_kind = fd_kind_of(task, (__s32)arg_at(record.args, fd_arg));
+    }
+    if (config.paths && path_arg > 0 && put_path(cpu, &record, (const void *)arg_at(record.args, path_arg))) {
+        return;
+    }
+    put(cpu, &record.head, sizeof record.head + 8 * n_args);
+}
+
 SEC("tp_btf/sys_enter")
 int BPF_PROG(stg_sys_enter, const struct pt_regs *regs, long id)
 {
@@ -251,13 +297,7 @@ int BPF_PROG(stg_sys_enter, const struct pt_regs *regs, long id)
     if (config.by_call && !wants_call(cpu, number, compat)) {
         return 0;
     }
-    struct stg_abi_record record;
-    __u64 n_args = compat || number >= STG_ABI_MAX_CALLS ? 6 : config.n_args[number & (STG_ABI_MAX_CALLS - 1)];
-    n_args = n_args > 6 ? 6 : n_args;
-    copy_args(record.args, regs, compat);
-    fill(&record.head, task, (__s32)number, STG_ABI_ENTRY, (__u8)n_args);
-    record.head.flags = compat ? STG_ABI_COMPAT : 0;
-    put(cpu, &record.head, sizeof record.head + 8 * n_args);
+    put_entry(cpu, task, regs, number, compat);
     return 0;
 }
 
@@ -298,6 +338,9 @@ int BPF_PROG(stg_sys_exit, const struct pt_regs *regs, long ret)
     fill(&record.head, task, number, STG_ABI_EXIT, 1);
     record.head.flags = compat ? STG_ABI_COMPAT : 0;
     record.ret = compat ? (__u64)(__s64)(__s32)ret : (__u64)ret;
+    if (config.fd_kinds && !compat && ret >= 0 && config.returns_fd[(__u32)number & (STG_ABI_MAX_CALLS - 1)]) {
+        record.head.fd_kind = fd_kind_of(task, (__s32)ret);
+    }
     put(cpu, &record.head, sizeof record);
     return 0;
 }

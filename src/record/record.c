@@ -120,6 +120,7 @@ enum stg_status stg_record_start(struct stg_record *r)
 {
     __atomic_store_n(&r->bpf->bss->control.enabled, 1, __ATOMIC_RELEASE);
     r->started = true;
+    r->start_ns = stg_clock_ns();
     return r->launch.pid > 0 ? stg_launch_go(&r->launch) : STG_OK;
 }
 
@@ -128,6 +129,7 @@ static void end(struct stg_record *r, enum stg_record_end why)
     if (!r->stopped) {
         r->stopped = true;
         r->end = why;
+        r->end_ns = stg_clock_ns();
         stg_record_detach(r);
     }
 }
@@ -215,6 +217,7 @@ static void put_last_gaps(struct stg_record *r, size_t *n)
                 .n_lost = gap,
                 .name = STG_NAME_NONE,
                 .comm = STG_NAME_NONE,
+                .path = STG_NAME_NONE,
             };
         }
     }
@@ -282,6 +285,7 @@ void stg_record_stats(const struct stg_record *r, struct stg_record_stats *out)
 {
     *out = r->stats;
     out->n_cpus = r->merge.n_lanes;
+    out->recorded_ns = r->start_ns == 0 ? 0 : (r->end_ns == 0 ? stg_clock_ns() : r->end_ns) - r->start_ns;
     out->n_inverted = r->merge.n_inverted;
     out->n_late = r->merge.n_late;
     out->n_damaged = r->decoder.n_damaged;

@@ -56,6 +56,7 @@ struct stg_record_stats {
     uint64_t n_untracked; /* children for which the table of processes had no room */
     uint64_t n_filtered[STG_RECORD_N_FILTERS]; /* events that were left out, by stg_record_filter_name() */
     double most_used;     /* the fullest that a ring was seen, 0 … 1 */
+    uint64_t recorded_ns; /* from start() to the end of recording, or until now */
     size_t n_cpus;
     uint64_t lost_by_cpu[STG_RECORD_MAX_CPUS];
 };

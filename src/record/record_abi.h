@@ -1,5 +1,5 @@
 /* What passes between the BPF programs (record.bpf.c) and the recorder: fixed widths, sizes asserted on both sides. A record of the
- * ring is a head, n_args registers of 8 bytes, then for some entries the bytes of a path. Whoever reads a ring trusts no length. */
+ * ring is a head, then n_args registers of 8 bytes; with STG_ABI_HAS_PATH six registers and a path. Whoever reads a ring trusts no length. */
 #ifndef STG_RECORD_RECORD_ABI_H
 #define STG_RECORD_RECORD_ABI_H
 
@@ -25,7 +25,8 @@ enum stg_abi_kind {
 
 enum { /* flags of a record */
     STG_ABI_COMPAT = 1,   /* a 32-bit call: id is a number of that table */
-    STG_ABI_CUT_PATH = 2, /* the path was longer */
+    STG_ABI_HAS_PATH = 2, /* entry: six registers whatever n_args says, then the path with its NUL */
+    STG_ABI_CUT_PATH = 4, /* the path was longer */
 };
 
 struct stg_abi_head {
@@ -35,7 +36,7 @@ struct stg_abi_head {
     char comm[STG_ABI_COMM_SIZE];
     __s32 id;        /* number of the call, index of the marker */
     __u8 kind, n_args, flags;
-    __u8 fd_kind;    /* entries: 1 + enum stg_fd_kind of the descriptor argument; 0 = unknown */
+    __u8 fd_kind;    /* 1 + enum stg_fd_kind of the descriptor argument (entry) or of what is returned (exit); 0 = unknown */
 };
 _Static_assert(sizeof(struct stg_abi_head) == 48, "the head of a record has 48 bytes");
 
@@ -81,6 +82,7 @@ struct stg_abi_config {
     __u8 n_args[STG_ABI_MAX_CALLS];      /* of the 64-bit calls */
     __u8 fd_arg[STG_ABI_MAX_CALLS];      /* 1 + index of the first descriptor argument, 0 = none */
     __u8 path_arg[STG_ABI_MAX_CALLS];    /* 1 + index of the first path argument, 0 = none */
+    __u8 returns_fd[STG_ABI_MAX_CALLS];  /* 1: what it returns is a new descriptor */
 };
 
 /* Changed while they run. */

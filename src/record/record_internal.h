@@ -17,6 +17,7 @@ struct stg_record_launch {
     pid_t pid;       /* 0: none */
     int go, failed;  /* pipes: a byte lets it run; a byte that comes back is the errno for which it did not */
     int status;      /* as waitpid() has it; −1 while it runs */
+    uid_t uid;       /* as whom it runs */
 };
 
 struct stg_record {
@@ -34,6 +35,7 @@ struct stg_record {
     struct stg_event batch[STG_RECORD_BATCH];
     uint64_t limit_ns;        /* events before it may be handed out */
     uint64_t pause_ns;        /* between looks at the rings */
+    uint64_t start_ns, end_ns; /* of recording; 0 before */
     uint64_t looked_ns;       /* when the cgroups were last looked at */
     bool started, stopped, drained;
     enum stg_record_end end;  /* why it ends or ended */
@@ -52,6 +54,9 @@ enum stg_status stg_record_configure(struct stg_abi_config *c, const struct stg_
 enum stg_status stg_record_open_pids(struct stg_record *r, const struct stg_record_options *o) STG_MUST_USE;
 enum stg_status stg_record_open_cgroups(struct stg_record *r, const struct stg_record_options *o) STG_MUST_USE;
 bool stg_record_cgroups_alive(const struct stg_record *r);
+/* privileges.c: *out = the user who called sudo (borrowed from the C library), NULL when nobody did. */
+struct passwd;
+enum stg_status stg_record_find_caller(struct passwd **out) STG_MUST_USE;
 /* launch.c */
 enum stg_status stg_launch_prepare(struct stg_record_launch *l, char *const *command, const char *user) STG_MUST_USE;
 enum stg_status stg_launch_go(struct stg_record_launch *l) STG_MUST_USE;

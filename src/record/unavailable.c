@@ -5,14 +5,14 @@
 
 static enum stg_status missing(void)
 {
-    return stg_fail(STG_ERR_UNSUPPORTED, "record: this build has no recorder: install libbpf-dev, clang and bpftool and build again "
+    return stg_fail(STG_ERR_UNSUPPORTED, "record: this build has no recorder: install libbpf-dev, clang, bpftool, libcap-ng-dev and libseccomp-dev and build again "
                                          "(meson setup -Drecord=enabled); everything else works");
 }
 
 size_t stg_record_ring_size(size_t n_cpus)
 {
     (void)n_cpus;
-    return 0;
+    return 0; /* there are none */
 }
 
 const char *stg_record_filter_name(size_t i)

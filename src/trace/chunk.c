@@ -31,20 +31,6 @@ static uint64_t bytes_on_disk(const struct stg_ctf_writer *w)
     return sum;
 }
 
-static enum stg_status write_metadata(struct stg_ctf_writer *w, bool complete)
-{
-    enum stg_status status = STG_OK;
-    struct stg_buffer text = STG_BUFFER_INIT;
-    STG_TRY(trace_metadata_put(&text, w, w->uuid, complete));
-    STG_TRY(trace_dir_metadata(&w->dir, &text));
-    w->metadata_size = text.len;
-    w->metadata_stale = false;
-    w->stats.n_bytes = bytes_on_disk(w);
-out:
-    stg_buffer_fini(&text);
-    return status;
-}
-
 /* --- max_size --- */
 
 /* A chunk goes by its name first: what is half removed is not found by readers. */
@@ -72,6 +58,26 @@ static enum stg_status make_room(struct stg_ctf_writer *w, uint64_t n_bytes)
         STG_RETURN_IF_FAILED(remove_oldest(w));
     }
     return STG_OK;
+}
+
+static enum stg_status write_metadata(struct stg_ctf_writer *w, bool complete)
+{
+    enum stg_status status = STG_OK;
+    struct stg_buffer text = STG_BUFFER_INIT;
+    STG_TRY(trace_metadata_put(&text, w, w->uuid, complete));
+    const uint64_t n_removed = w->stats.n_removed_chunks;
+    STG_TRY(make_room(w, text.len > w->metadata_size ? text.len - w->metadata_size : 0));
+    if (w->stats.n_removed_chunks != n_removed) { /* to be told at once */
+        stg_buffer_clear(&text);
+        STG_TRY(trace_metadata_put(&text, w, w->uuid, complete));
+    }
+    STG_TRY(trace_dir_metadata(&w->dir, &text));
+    w->metadata_size = text.len;
+    w->metadata_stale = false;
+    w->stats.n_bytes = bytes_on_disk(w);
+out:
+    stg_buffer_fini(&text);
+    return status;
 }
 
 /* --- Chunks --- */

@@ -138,6 +138,9 @@ static enum stg_status close_sink(struct stg_sink *sink, int commit)
     }
     const enum stg_status ended = trace_chunk_end(w);
     status = w->failed ? fail_again(w) : ended;
+    if (status != STG_OK && w->settings.all_or_nothing) {
+        trace_chunk_abandon(w);
+    }
     free_writer(w);
     return status;
 }

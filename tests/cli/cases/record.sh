@@ -1,0 +1,289 @@
+# strange record as people call it. Without the privilege (or the build) to record, each case is skipped by name.
+
+may_record() {
+    if ! "$strange" record -q -o probe -- true >out 2>err; then
+        grep -qE 'no permission|no recorder|vmlinux' err || { cat err; no "cannot record"; }
+        cat err
+        exit 77
+    fi
+    rm -rf probe
+}
+root_only() { [ "$(id -u)" = 0 ] || exit 77; }
+no_sanitizer() { ! grep -qaE '__(asan|tsan)_init' "$strange" || exit 77; } # what they need at the end is more than a recorder may
+
+# number KEY: an integer of the JSON in ./out
+number() { sed -n "s/.*\"$1\": \\([0-9]*\\).*/\\1/p" out | head -n 1; }
+# per_call TRACE KIND NAME: events of babeltrace2's text
+per_call() { babeltrace2 "$1" | grep -c " syscall_$2_$3: " || true; }
+# opens TRACE EVENTS: babeltrace2 reads so many events, each stream monotonic; strange info agrees.
+opens() {
+    "$strange" info --json "$1" >info.json
+    [ "$(sed -n 's/.*"events": \([0-9]*\).*/\1/p' info.json | head -n 1)" = "$2" ] || { cat info.json; no "info does not say $2 events"; }
+    if command -v babeltrace2 >/dev/null; then
+        babeltrace2 --clock-cycles "$1" >text
+        [ "$(wc -l <text)" = "$2" ] || no "babeltrace2 reads $(wc -l <text) events instead of $2"
+        awk '{ match($0, /cpu_id = [0-9]+/); cpu = substr($0, RSTART, RLENGTH); t = substr($1, 2) + 0
+               if (t < last[cpu]) { print "back in time: " $0; bad = 1 } last[cpu] = t } END { exit bad }' text
+    fi
+}
+
+case_record_command() {
+    may_record
+    status 0 "$strange" record --json -o trace -- "$STRANGE_WORKLOAD" family 300
+    [ "$(number lost)" = 0 ]
+    [ "$(number command_status)" = 0 ]
+    grep -q '"end": "command-ended"' out
+    grep -q 'events in' err
+    events=$(number events)
+    opens trace "$events"
+    grep -q '"command line": "strange record\|"command_line"' info.json || grep -q 'strange record --json -o trace' info.json
+    [ "$(sed -n 's/.*"name": "getppid", "count": \([0-9]*\).*/\1/p' info.json | head -n 1)" = 1200 ] || [ "$(per_call trace entry getppid)" = 1200 ]
+    status 0 "$strange" record --json -o other -- sh -c 'exit 7'
+    [ "$(number command_status)" = 7 ]
+    grep -q 'the command exited 7' err
+    "$strange" info other | grep -q 'exited 7'
+}
+
+case_record_usage() {
+    refused '-o DIR is missing' "$strange" record -- true
+    refused 'is not a size' "$strange" record -o t --ring 3x
+    refused '--begin and --end go together' "$strange" record -o t --begin uprobe:/bin/sh:main
+    refused 'is not a marker' "$strange" record -o t --marker main
+    refused '--pid' "$strange" record -o t --pid x
+    refused 'out of bounds' "$strange" record -o t --sample 2
+    nothing_but
+}
+
+case_record_unprivileged() {
+    root_only
+    command -v setpriv >/dev/null || exit 77
+    may_record
+    chmod 777 .
+    cp "$strange" ./strange-copy
+    refused 'run it as root' setpriv --reuid 65534 --regid 65534 --clear-groups ./strange-copy record -o trace -- true
+    status 0 setpriv --reuid 65534 --regid 65534 --clear-groups ./strange-copy doctor
+    grep -q 'CAP_BPF and CAP_PERFMON missing' out
+    absent trace
+}
+
+case_record_refused_output() {
+    may_record
+    mkdir full
+    touch full/file
+    refused 'full' "$strange" record -o full -- true
+    refused 'nowhere/' "$strange" record -o nowhere/trace -- true
+    [ "$(ls full)" = file ]
+}
+
+# A signal is a clean end: all that was read is in the trace.
+case_record_stop() {
+    may_record
+    for signal in INT TERM; do
+        rm -rf trace
+        "$strange" record --json -o trace >out 2>err &
+        pid=$!
+        n=0
+        until [ -d trace ] || [ $n = 100 ]; do sleep 0.1; n=$((n + 1)); done
+        "$STRANGE_WORKLOAD" calls 500
+        sleep 0.3
+        kill -s $signal $pid
+        got=0
+        wait $pid || got=$?
+        [ $got = 0 ] || { cat err; no "exit status $got after $signal"; }
+        grep -q '"end": "stopped"' out
+        opens trace "$(number events)"
+        command -v babeltrace2 >/dev/null || continue
+        # Between attaching and the signal nothing is missing.
+        [ "$(babeltrace2 trace | grep 'procname = "record_workload"' | grep -c 'syscall_entry_getppid')" = 500 ] || no "calls are missing after $signal"
+    done
+}
+
+case_record_duration() {
+    may_record
+    status 0 "$strange" record --json --duration 300ms -o trace
+    grep -q '"end": "stopped"' out
+    # A command that goes on is ended.
+    status 0 "$strange" record --json --duration 300ms -o other -- sleep 60
+    grep -q 'killed by signal 15' out
+}
+
+# Whenever the recorder is killed, what it has written opens.
+case_record_killed() {
+    may_record
+    i=0
+    while [ $i -lt 20 ]; do
+        rm -rf trace
+        "$strange" -q record --calls getppid -o trace -- "$STRANGE_WORKLOAD" flood 3 >out 2>err &
+        pid=$!
+        sleep "0.$(awk -v seed="$i$$" 'BEGIN { srand(seed); printf "%03d", 300 + rand() * 699 }')"
+        kill -9 $pid
+        wait $pid || true
+        # The command is not the recorder's business any more.
+        for workload in $(pgrep -f "$STRANGE_WORKLOAD flood 3" || true); do kill -9 "$workload" 2>/dev/null || true; done
+        i=$((i + 1))
+        [ -n "$(find trace -name 'channel*' 2>/dev/null)" ] || continue # killed before there was a packet
+        n_opened=$((${n_opened:-0} + 1))
+        status 0 "$strange" info trace
+        ! command -v babeltrace2 >/dev/null || babeltrace2 trace >text || no "babeltrace2 does not open what kill $i left"
+    done
+    [ "$n_opened" -ge 10 ] || no "only $n_opened of 20 had recorded anything"
+}
+
+case_record_full_disk() {
+    may_record
+    root_only
+    mkdir small
+    mount -t tmpfs -o size=2m strange-test small 2>/dev/null || exit 77
+    got=0
+    (
+        set -e
+        refused 'No space left' "$strange" -q record -o small/trace -- "$STRANGE_WORKLOAD" calls 100000
+        status 0 "$strange" info small/trace
+        ! command -v babeltrace2 >/dev/null || babeltrace2 small/trace >text
+    ) || got=$?
+    umount small
+    exit $got
+}
+
+case_record_target_ends() {
+    may_record
+    sleep 1 &
+    refused 'what was to be recorded has ended' "$strange" -q record --pid $! -o trace
+    status 0 "$strange" info trace
+    refused 'there is no process' "$strange" record --pid 4194303 -o other
+    absent other
+    root_only
+    for mount in /sys/fs/cgroup /sys/fs/cgroup/unified; do
+        [ -f $mount/cgroup.procs ] || continue
+        mkdir $mount/strange-test-$$ || continue
+        (sleep 1; rmdir $mount/strange-test-$$) &
+        refused 'what was to be recorded has ended' "$strange" -q record --cgroup $mount/strange-test-$$ -o gone
+        refused 'cannot open it' "$strange" -q record --cgroup $mount/strange-test-$$ -o never
+        absent never
+    done
+    refused 'not a cgroup v2 directory' "$strange" record --cgroup "$PWD" -o never
+}
+
+# A kernel without what recording needs, as far as files tell.
+case_record_poor_kernel() {
+    may_record
+    root_only
+    unshare -m true 2>/dev/null || exit 77
+    refused 'CONFIG_DEBUG_INFO_BTF' unshare -m sh -c 'mount -t tmpfs none /sys/kernel/btf && exec "$strange" record -o t -- true'
+    unshare -m sh -c 'mount -t tmpfs none /sys/kernel/btf && exec "$strange" doctor' | grep -q 'CONFIG_DEBUG_INFO_BTF=y'
+    refused 'record: ' unshare -m sh -c 'mount -t tmpfs none /sys/bus/event_source && mount -t tmpfs none /sys/kernel/tracing &&
+        mount -t tmpfs none /sys/kernel/debug && exec "$strange" record -o t --marker "uprobe:$STRANGE_WORKLOAD:workload_mark" -- true'
+    unshare -m sh -c 'mount -t tmpfs none /sys/bus/event_source && exec "$strange" doctor' | grep -q 'CONFIG_UPROBE_EVENTS=y'
+    absent t
+}
+
+# After attaching, the recorder may do nothing but write its trace.
+case_record_gives_up_privileges() {
+    may_record
+    no_sanitizer
+    root_only
+    for caller in '' 65534; do
+        rm -rf trace
+        chmod 777 .
+        SUDO_UID=$caller
+        export SUDO_UID
+        [ -n "$caller" ] || unset SUDO_UID
+        "$strange" -q record -o trace -- sleep 1.5 2>err &
+        pid=$!
+        n=0
+        until [ -d trace ] || [ $n = 100 ]; do sleep 0.05; n=$((n + 1)); done
+        cat /proc/$pid/status >status
+        child=$(pgrep -P $pid sleep || true)
+        cat "/proc/$child/status" >child
+        wait $pid
+        grep -q '^CapEff:[[:space:]]*0*$' status || no "capabilities are left: $(grep Cap status)"
+        grep -q '^CapBnd:[[:space:]]*0*$' status || no "capabilities could come back"
+        grep -q '^NoNewPrivs:[[:space:]]*1' status
+        grep -q '^Seccomp:[[:space:]]*2' status
+        for file in status child; do
+            grep -q "^Uid:[[:space:]]*${caller:-0}[[:space:]]*${caller:-0}[[:space:]]*${caller:-0}" $file || no "$file: $(grep Uid $file)"
+        done
+        [ "$(stat -c %u trace/metadata)" = "${caller:-0}" ]
+    done
+    SUDO_UID=65534 status 0 "$strange" record --user root -o as-root -- id -u
+    grep -qx 0 out
+    refused 'no user' "$strange" record --user no-such-user -o never -- true
+    SUDO_UID=4000000000 refused 'SUDO_UID' "$strange" record -o never -- true
+    absent never
+}
+
+case_record_rotation() {
+    may_record
+    status 0 "$strange" record --json --rotate-size 1M -o trace -- "$STRANGE_WORKLOAD" calls 40000
+    [ "$(number lost)" = 0 ]
+    [ "$(find trace -name metadata | wc -l)" -gt 3 ] || no "no rotation: $(find trace)"
+    opens trace "$(number events)"
+    status 0 "$strange" record --json --max-size 2M -o bounded -- "$STRANGE_WORKLOAD" calls 60000
+    [ "$(du -sk --apparent-size bounded | cut -f1)" -le 2100 ] || no "$(du -sk bounded) is more than 2M"
+    [ "$(number removed)" -gt 0 ]
+    opens bounded $(($(number events) - $(number removed)))
+}
+
+case_record_flight() {
+    may_record
+    "$strange" record --json --flight 10s -o flight >out 2>err &
+    pid=$!
+    n=0
+    until [ -d flight ] || [ $n = 100 ]; do sleep 0.1; n=$((n + 1)); done
+    sleep 0.3
+    "$STRANGE_WORKLOAD" calls 100
+    sleep 0.3
+    kill -USR1 $pid
+    n=0
+    until [ -f flight/000001/metadata ] || [ $n = 100 ]; do sleep 0.1; n=$((n + 1)); done
+    "$STRANGE_WORKLOAD" calls 200
+    sleep 0.3
+    kill -INT $pid
+    wait $pid || { cat err; no "exit status after SIGINT"; }
+    [ "$(number snapshots)" = 2 ]
+    status 0 "$strange" info flight/000001
+    status 0 "$strange" info flight/000002
+    command -v babeltrace2 >/dev/null || return 0
+    [ "$(babeltrace2 flight/000001 | grep 'procname = "record_workload"' | grep -c syscall_entry_getppid)" = 100 ]
+    [ "$(babeltrace2 flight/000002 | grep 'procname = "record_workload"' | grep -c syscall_entry_getppid)" = 300 ]
+}
+
+# What is lost is said on standard error, in the JSON and in the trace, and they agree.
+case_record_loss() {
+    may_record
+    status 0 "$strange" record --json --ring 4K -o trace -- "$STRANGE_WORKLOAD" calls 20000
+    lost=$(number lost)
+    [ "$lost" -gt 0 ] || no "nothing was lost with a ring of 4 KiB"
+    grep -q "$lost events were lost in" err
+    opens trace "$(number events)"
+    [ "$(sed -n 's/.*"lost": \([0-9]*\).*/\1/p' info.json | head -n 1)" = "$lost" ] || { cat info.json; no "the trace does not say $lost"; }
+    status 0 "$strange" prepare -o lost.data trace
+    grep -q "$lost events were lost" err
+}
+
+# Another tracer that watches the same program at the same time counts the same calls.
+case_record_and_perf() {
+    may_record
+    command -v perf >/dev/null || exit 77
+    command -v babeltrace2 >/dev/null || exit 77
+    "$strange" -q record -o trace -- perf record -q -e raw_syscalls:sys_enter -e raw_syscalls:sys_exit -o perf.data \
+        "$STRANGE_WORKLOAD" calls 2000 >log 2>&1 || { cat log; exit 77; }
+    perf script -i perf.data -F comm,pid,tid,cpu,time,event,trace >perf.txt 2>log || { cat log; exit 77; }
+    for kind in entry exit; do
+        babeltrace2 trace | grep 'procname = "record_workload"' | sed -n "s/.* syscall_${kind}_\\([a-z0-9_]*\\): .*/\\1/p" | sort | uniq -c |
+            awk '{ print $1 }' | sort >ours.$kind
+        event=$([ $kind = entry ] && echo enter || echo exit)
+        grep '^ *record_workload' perf.txt | sed -n "s/.*raw_syscalls:sys_$event: NR \\([0-9]*\\) .*/\\1/p" | sort | uniq -c |
+            awk '{ print $1 }' | sort >theirs.$kind
+        cmp ours.$kind theirs.$kind || { diff ours.$kind theirs.$kind; no "perf counts others ($kind)"; }
+        [ "$(wc -l <ours.$kind)" -gt 10 ]
+    done
+}
+
+case_record_requests() {
+    may_record
+    status 0 "$strange" record --begin "uprobe:$STRANGE_WORKLOAD:workload_mark" --end "uretprobe:$STRANGE_WORKLOAD:workload_mark" -o trace -- \
+        "$STRANGE_WORKLOAD" marks 250
+    status 0 "$strange" prepare --cut request --begin record_workload:workload_mark --end record_workload:workload_mark__return -o marks.data trace
+    grep -q '250 sequences' err
+}
