@@ -4,6 +4,7 @@
 #include "base/rng.h"
 #include "explain/explain.h"
 #include "model/ensemble.h"
+#include "nn/net.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -461,6 +462,30 @@ static void the_future_changes_nothing_before_it(void **state)
     }
 }
 
+/* In bf16 and back; scores move, by less than the nets' tolerance, and come back to the bit. */
+static void precision_can_be_chosen(void **state)
+{
+    struct data *d = *state;
+    for (size_t k = 0; k < 2 * N_KINDS; k++) {
+        struct stg_model *m = k < N_KINDS ? fitted(d, k, 1) : ensemble_of(d, k - N_KINDS);
+        float before[SCORED];
+        float rounded[SCORED];
+        float after[SCORED];
+        double worst = 0;
+        score(m, d, before);
+        must(stg_model_set_precision(m, STG_PRECISION_BF16));
+        score(m, d, rounded);
+        must(stg_model_set_precision(m, STG_PRECISION_F32));
+        score(m, d, after);
+        for (size_t t = 0; t < SCORED; t++) {
+            worst = fmax(worst, fabs((double)(rounded[t] - before[t])));
+        }
+        assert_true(worst > 0 && worst < STG_NET_BF16_TOLERANCE);
+        assert_memory_equal(before, after, sizeof before);
+        stg_model_free(m);
+    }
+}
+
 static void a_saved_model_is_the_same(void **state)
 {
     struct data *d = *state;
@@ -518,6 +543,7 @@ int main(void)
         cmocka_unit_test(members_disagree),
         cmocka_unit_test(equal_members_agree),
         cmocka_unit_test(the_future_changes_nothing_before_it),
+        cmocka_unit_test(precision_can_be_chosen),
         cmocka_unit_test(a_saved_model_is_the_same),
         cmocka_unit_test(impossible_settings_are_refused),
     };

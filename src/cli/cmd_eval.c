@@ -14,7 +14,7 @@
 struct settings {
     bool json;
     double alpha;
-    const char *aggregate;
+    const char *aggregate, *precision;
     uint32_t resamples;
     uint64_t seed;
     struct stg_list known, novel, valid_known, valid_novel;
@@ -74,7 +74,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     struct stg_buffer out = STG_BUFFER_INIT;
     (void)exit_code;
     STG_TRY(check_usage(s));
-    STG_TRY(stg_input_model(&model, cli->operands[0]));
+    STG_TRY(stg_input_model_in(&model, cli->operands[0], s->precision));
     STG_TRY(stg_pool_new(&pool, cli->threads));
     STG_TRY(open_all(groups, s, model, pool, cli));
     STG_TRY(evaluate(&evaluation, groups, s, model));
@@ -108,6 +108,7 @@ static const struct stg_option options[] = {
     STG_OPTION_JSON(struct settings, "one JSON object instead of the table"),
     STG_OPTION_ALPHA(struct settings, "false-alarm rate of the calibrated threshold"),
     STG_OPTION_AGGREGATE(struct settings, "score of a sequence (see `strange help score`)"),
+    STG_OPTION_PRECISION(struct settings),
     {.name = "resamples",
      .arg = "N",
      .type = STG_OPTION_U32,

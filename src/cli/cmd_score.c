@@ -19,7 +19,7 @@
 struct settings {
     bool json;
     double alpha;
-    const char *aggregate;
+    const char *aggregate, *precision;
     uint32_t worst;
 };
 
@@ -183,7 +183,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     struct stg_buffer out = STG_BUFFER_INIT;
     struct score_run r = {.s = s};
     const struct stg_list paths = {.items = (const char **)(uintptr_t)(cli->operands + 1), .n = cli->n_operands - 1};
-    STG_TRY(stg_input_model(&model, cli->operands[0]));
+    STG_TRY(stg_input_model_in(&model, cli->operands[0], s->precision));
     STG_TRY(stg_aggregate_parse(s->aggregate, model, &r.aggregate));
     STG_TRY(stg_pool_new(&pool, cli->threads));
     STG_TRY(stg_groups_open_one(&groups, "score", &paths, model, pool, cli));
@@ -219,6 +219,7 @@ static const struct stg_option options[] = {
         struct settings,
         "what is made of the surprisals of a sequence: their mean (perplexity), their median, the highest mean of 16 "
         "neighbours, or their 0.95 quantile"),
+    STG_OPTION_PRECISION(struct settings),
     {.name = "worst",
      .arg = "K",
      .type = STG_OPTION_U32,

@@ -62,6 +62,7 @@ static bool is_there(const char *path)
 /* "lstm-paper" → its kind; *paper: with the published preset. NULL when it is none. */
 static const char *kind_of(const char *model, bool *paper)
 {
+    *paper = false;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         const size_t n = strlen(kinds[i]);
         if (strncmp(model, kinds[i], n) == 0 && (model[n] == '\0' || strcmp(model + n, "-paper") == 0)) {

@@ -312,6 +312,15 @@ static enum stg_status distributions(const struct stg_model *m, struct stg_model
     return STG_OK;
 }
 
+static enum stg_status set_precision(struct stg_model *m, enum stg_precision precision)
+{
+    const struct ensemble *e = ensemble_of(m);
+    for (size_t i = 0; i < e->n; i++) {
+        STG_RETURN_IF_FAILED(member_ops(e)->set_precision(e->member[i], precision));
+    }
+    return STG_OK;
+}
+
 static void member_prefix(char prefix[32], size_t i)
 {
     snprintf(prefix, 32, "member.%zu.", i);
@@ -404,6 +413,7 @@ const struct stg_model_ops stg_model_ensemble = {
     .members = said,
     .predict = predict,
     .distributions = distributions,
+    .set_precision = set_precision,
     .save = save,
     .load = load,
     .describe = describe,

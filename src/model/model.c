@@ -118,6 +118,14 @@ out:
     return status;
 }
 
+enum stg_status stg_model_set_precision(struct stg_model *m, enum stg_precision precision)
+{
+    if (m->ops->set_precision == NULL) {
+        return stg_fail(STG_ERR_USAGE, "--precision: %s multiplies nothing: leave it out", m->ops->kind);
+    }
+    return m->ops->set_precision(m, precision);
+}
+
 enum stg_status stg_model_check_vocab(const struct stg_model *m, const struct stg_vocab *vocab, const char *path)
 {
     if (stg_vocab_begins_with(vocab, &m->vocab)) {

@@ -10,6 +10,7 @@
 #include "base/pool.h"
 #include "base/progress.h"
 #include "base/tensors.h"
+#include "compute/product.h"
 #include "token/cut.h"
 #include "token/token.h"
 #include "token/vocab.h"
@@ -143,6 +144,9 @@ struct stg_model_ops {
     enum stg_status (*distributions)(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks, size_t n,
                                      float *const *log_p) STG_MUST_USE;
 
+    /* stg_model_set_precision(); NULL for kinds that multiply nothing. */
+    enum stg_status (*set_precision)(struct stg_model *m, enum stg_precision precision) STG_MUST_USE;
+
     /* The kind's own tensors and metadata; the base (recipe, vocabulary, symbols, extras) is done by model.c. */
     enum stg_status (*save)(const struct stg_model *m, struct stg_tensors_writer *w) STG_MUST_USE;
     /* vocab and symbols (borrowed) are those of the file, already checked; sizes must fit them. */
@@ -204,6 +208,11 @@ enum stg_status stg_model_get(struct stg_model **out, struct stg_tensors *t) STG
 enum stg_status stg_model_distributions(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks, size_t n,
                                         float *const *log_p) STG_MUST_USE;
 #define STG_MODEL_LEAST_LOG_P (-100.0f)
+
+/* Scores and steps with operands of this precision from now on, whatever the model was trained with. Its calibration stays as it is:
+ * surprisals move by little (nn/net.h). Before any run or state was made of it; not for training. STG_ERR_USAGE for models that are not
+ * neural. */
+enum stg_status stg_model_set_precision(struct stg_model *m, enum stg_precision precision) STG_MUST_USE;
 
 /* STG_ERR_MISMATCH with what to do when data of that vocabulary cannot be scored by this model: it must be the model's, or extend
  * it. Ids that are not below the model's counts are UNKNOWN to it (stg_vocab_known where they would be rows of a table). */

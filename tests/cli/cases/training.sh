@@ -127,6 +127,7 @@ case_ensemble_trains() {
         "$strange" -q train --model lstm --ensemble 3 --hidden 8 --layers 1 --rate 0.02 --batch-tokens 512 --eval-every 5 --stop-after 0 \
             --threads 1 --valid valid.data "$@" train.data
     }
+    "$strange" -q train -o web.model --valid valid.data train.data
     train --updates 20 -o straight.model
     absent straight.model.checkpoint straight.model.member-0 straight.model.member-2
     status 0 "$strange" score --alpha 0.0001 straight.model test.data
@@ -134,8 +135,11 @@ case_ensemble_trains() {
     status 0 "$strange" explain --aggregate mean straight.model odd.data
     grep -q '^  members  *disagree by [0-9.e-]* nats' out
     grep -q '^>.* ±  *[0-9]*\.[0-9][0-9] ' out || { cat out; no 'no disagreement beside the surprisals'; }
+    "$strange" score --json --precision bf16 straight.model odd.data >rounded || true
     "$strange" score --json straight.model odd.data >out || true
+    ! cmp -s out rounded || no 'bf16 gives the scores of f32'
     [ "$(grep -c '"disagreement": 0\.[0-9]*' out)" = 60 ]
+    refused 'leave it out' "$strange" score --precision bf16 web.model odd.data
     "$strange" explain --json straight.model odd.data | grep -qE '"surprisal": [0-9.e-]+, "excess": [0-9.e-]+.*"disagreement": [0-9.e-]+'
     "$strange" -q report -o page.html --explain 1 straight.model --known test.data --novel odd=odd.data
     grep -q '<dt>Members</dt><dd>disagree by' page.html
