@@ -141,7 +141,7 @@ case_ensemble_trains() {
     [ "$(grep -c '"disagreement": 0\.[0-9]*' out)" = 60 ]
     refused 'leave it out' "$strange" score --precision bf16 web.model odd.data
     "$strange" explain --json straight.model odd.data | grep -qE '"surprisal": [0-9.e-]+, "excess": [0-9.e-]+.*"disagreement": [0-9.e-]+'
-    "$strange" -q report -o page.html --explain 1 straight.model --known test.data --novel odd=odd.data
+    "$strange" -q report -o page.html --aggregate mean --explain 1 straight.model --known test.data --novel odd=odd.data
     grep -q '<dt>Members</dt><dd>disagree by' page.html
     grep -q '</td><td>±[0-9.]*</td><td' page.html
     "$strange" info straight.model | grep -q '^  members  *3$'
