@@ -2,7 +2,9 @@
 #include "score/channels.h"
 
 #include "detect/calibrate.h"
+#include "explain/explain.h"
 #include "fake_model.h"
+#include "report/words.h"
 
 #include <errno.h>
 #include <math.h>
@@ -226,6 +228,28 @@ static double p_value(const struct fixture *f, const struct fake_seq *seq, struc
     return stg_p_value(f->model, STG_AGGREGATE_NOVELTY, (double)out->value[STG_AGGREGATE_NOVELTY]);
 }
 
+/* The event with the highest surprisal of a side model, which is named as the reason. */
+static uint32_t blamed(const struct fixture *f, const struct fake_seq *seq, enum stg_side side, const char *reason)
+{
+    struct stg_explanation x;
+    struct stg_seq view;
+    char text[512];
+    size_t worst = 0;
+    fake_seq_get(seq, &view);
+    must(stg_explain(&x, f->model, &view, &f->vocab, 2));
+    for (size_t i = 0; i < x.n; i++) {
+        worst = x.events[i].side[side] > x.events[worst].side[side] ? i : worst;
+    }
+    const uint32_t index = x.events[worst].index;
+    assert_true(words_side(f->model, &x, side, text));
+    if (strstr(text, reason) == NULL) {
+        fail_msg("no '%s' in '%s'", reason, text);
+    }
+    assert_false(words_side(f->model, &x, side == STG_SIDE_TIME ? STG_SIDE_STATE : STG_SIDE_TIME, text));
+    stg_explanation_fini(&x);
+    return index;
+}
+
 /* Each kind of change is found, and by its own channel. */
 static void test_the_right_channel_speaks(void **state)
 {
@@ -239,10 +263,12 @@ static void test_the_right_channel_speaks(void **state)
     }
     assert_true(p_value(f, &seq, &score) <= 0.01);
     assert_string_equal(stg_channel_loudest(f->model, &score), "time");
+    assert_in_range(blamed(f, &seq, STG_SIDE_TIME, "50.00"), 6, 7); /* each thread's first one after it */
     seq = f->seqs[5];
     seq.ret[0] = seq.ret[4] = seq.ret[8] = 77;
     assert_true(p_value(f, &seq, &score) <= 0.01);
     assert_string_equal(stg_channel_loudest(f->model, &score), "state");
+    assert_int_equal(blamed(f, &seq, STG_SIDE_STATE, "descriptor 77 in → read"), 0);
     seq = f->seqs[5];
     seq.ret[6] = 1 << 20; /* an exit of the first thread */
     assert_true(p_value(f, &seq, &score) <= 0.01);

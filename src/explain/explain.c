@@ -114,6 +114,7 @@ static enum stg_status explain_walk(struct stepper *s, const struct stg_seq *seq
                                           .phase = t.phase,
                                           .ret = t.ret,
                                           .time_ns = seq->time_ns[w->index[i]],
+                                          .elapsed_ns = t.elapsed_ns,
                                           .pid = t.pid,
                                           .tid = t.tid};
         e->symbol = stg_symbols_find(s->model->symbols, t.call, t.phase, t.ret);
@@ -200,6 +201,27 @@ out:
     return status;
 }
 
+/* What the side models say of each event. */
+static enum stg_status explain_sides(struct stg_explanation *out, const struct stg_model *m, const struct stg_seq *seq)
+{
+    enum stg_status status = STG_OK;
+    float *surprisal = NULL;
+    double end;
+    STG_TRY(stg_mem_zeroed(&surprisal, seq->n, sizeof *surprisal));
+    for (int side = 0; side < STG_SIDES; side++) {
+        if (m->side[side] != NULL) {
+            STG_TRY(stg_score_events(m->side[side], seq, surprisal, &end));
+        }
+        for (size_t i = 0; i < out->n; i++) {
+            const bool judged = m->side[side] != NULL && out->events[i].index != UINT32_MAX;
+            out->events[i].side[side] = judged ? surprisal[out->events[i].index] : NAN;
+        }
+    }
+out:
+    stg_mem_free(surprisal);
+    return status;
+}
+
 enum stg_status stg_explain(struct stg_explanation *out, const struct stg_model *m, const struct stg_seq *seq,
                             const struct stg_vocab *names, uint32_t n_alternatives)
 {
@@ -218,6 +240,7 @@ enum stg_status stg_explain(struct stg_explanation *out, const struct stg_model 
     }
     STG_TRY(stg_score_sequence(m, seq, &out->score));
     STG_TRY(take_events(out, &s, seq->n + s.n_ends));
+    STG_TRY(explain_sides(out, m, seq));
 out:
     stepper_fini(&s);
     if (status != STG_OK) {

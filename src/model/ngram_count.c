@@ -138,10 +138,8 @@ static enum stg_status count_task(void *context, size_t i_task, size_t i_thread)
     const size_t from = i_task * TASK_SEQUENCES;
     const size_t to = job->corpus->n - from < TASK_SEQUENCES ? job->corpus->n : from + TASK_SEQUENCES;
     STG_RETURN_IF_FAILED(stg_pool_check());
-    const bool timed = stg_symbols_fields(job->model->symbols) == STG_FIELD_ELAPSED;
-    const unsigned columns = job->model->ops->columns | (timed ? (unsigned)STG_WALK_ELAPSED : 0);
     if (w->walker == NULL) {
-        STG_RETURN_IF_FAILED(stg_walker_new(&w->walker, columns));
+        STG_RETURN_IF_FAILED(stg_walker_new(&w->walker, stg_model_columns(job->model)));
     }
     for (size_t i = from; i < to; i++) {
         struct stg_seq seq;

@@ -70,7 +70,8 @@ enum stg_status stg_model_fit_sides(struct stg_model *m, const struct stg_corpus
 
 unsigned stg_model_columns(const struct stg_model *m)
 {
-    return m->ops->columns | (m->side[STG_SIDE_TIME] != NULL ? (unsigned)STG_WALK_ELAPSED : 0);
+    const bool timed = m->side[STG_SIDE_TIME] != NULL || (m->symbols != NULL && stg_symbols_fields(m->symbols) == STG_FIELD_ELAPSED);
+    return m->ops->columns | (timed ? (unsigned)STG_WALK_ELAPSED : 0);
 }
 
 enum stg_status stg_model_put_sides(const struct stg_model *m, struct stg_tensors_writer *w)

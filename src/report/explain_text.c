@@ -24,7 +24,7 @@ static void put_header(struct writer *w, const struct stg_model *m, const struct
     const struct stg_score *s = &x->score;
     const enum stg_aggregate judged = stg_aggregate_default(m);
     const double p = stg_p_value(m, judged, (double)s->value[judged]);
-    char n[32], text[160], perplexity[32];
+    char n[32], text[160], perplexity[32], side[512];
     writer_printf(w, "%sSequence %" PRIu64 "%s\n", style->bold, x->id, style->reset);
     writer_put(w, "  trace       ");
     writer_plain(w, trace, 0);
@@ -57,6 +57,16 @@ static void put_header(struct writer *w, const struct stg_model *m, const struct
                   perplexity);
     if (words_channels(m, s, text)) {
         writer_printf(w, "  unusual     %s\n", text);
+    }
+    if (words_side(m, x, STG_SIDE_TIME, side)) {
+        writer_put(w, "  pauses      ");
+        writer_plain(w, side, 0);
+        writer_put(w, "\n");
+    }
+    if (words_side(m, x, STG_SIDE_STATE, side)) {
+        writer_put(w, "  descriptors ");
+        writer_plain(w, side, 0);
+        writer_put(w, "\n");
     }
     if (m->ops->members != NULL) {
         words_disagreement(s->disagreement, text);

@@ -155,7 +155,7 @@ static void put_summary(struct writer *w, const struct stg_report *r, size_t i, 
 static void put_facts(struct writer *w, const struct stg_report *r, size_t i)
 {
     const struct stg_score *s = &r->explanations[i].score;
-    char text[160], count[32], names[256];
+    char text[160], count[32], names[256], side[512];
     writer_put(w, "<dl class=\"facts\"><dt>Trace</dt><dd><code>");
     writer_html(w, r->explanation_traces[i]);
     writer_put(w, "</code></dd>");
@@ -178,6 +178,16 @@ static void put_facts(struct writer *w, const struct stg_report *r, size_t i)
     writer_printf(w, "; %" PRIu64 " lost</dd>", s->n_lost);
     if (words_channels(r->model, s, text)) {
         writer_printf(w, "<dt>Unusual</dt><dd>%s</dd>", text);
+    }
+    if (words_side(r->model, &r->explanations[i], STG_SIDE_TIME, side)) {
+        writer_put(w, "<dt>Pauses</dt><dd>");
+        writer_html(w, side);
+        writer_put(w, "</dd>");
+    }
+    if (words_side(r->model, &r->explanations[i], STG_SIDE_STATE, side)) {
+        writer_put(w, "<dt>Descriptors</dt><dd>");
+        writer_html(w, side);
+        writer_put(w, "</dd>");
     }
     if (r->model->ops->members != NULL) {
         words_disagreement(s->disagreement, text);

@@ -226,6 +226,14 @@ static json_t *event(const struct stg_model *m, const struct stg_explanation *x,
                      (json_int_t)e->tid, "surprisal", number((double)e->surprisal), "excess", number((double)e->excess),
                      "unknown", e->symbol == STG_TOKEN_UNKNOWN, "call_known", call_known, "process_known", proc_known,
                      "alternatives", alternatives(m, e));
+    for (int side = 0; side < STG_SIDES && out != NULL; side++) {
+        char key[32];
+        snprintf(key, sizeof key, "surprisal_%s", stg_side_name((enum stg_side)side));
+        if (m->side[side] != NULL && json_object_set_new(out, key, number((double)e->side[side])) != 0) {
+            json_decref(out);
+            return NULL;
+        }
+    }
     return with_disagreement(out, m, (double)e->disagreement);
 }
 
