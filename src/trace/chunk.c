@@ -140,7 +140,7 @@ enum stg_status trace_chunk_write(struct stg_ctf_writer *w, struct trace_stream 
     w->chunk.n_events += n_events;
     w->stats.n_bytes = bytes_on_disk(w);
     w->rotate_due = w->rotate_due ||
-                    (w->settings.rotate_size > 0 && w->chunk.n_bytes + w->metadata_size >= w->settings.rotate_size);
+                    (w->settings.rotate_size > 0 && w->chunk.n_bytes >= w->settings.rotate_size);
     return STG_OK;
 }
 

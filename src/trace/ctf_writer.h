@@ -37,7 +37,7 @@ struct stg_ctf_settings {
     bool has_clock; /* ts_ns + clock_offset_ns is wall-clock time since 1970 */
     int64_t clock_offset_ns; /* CLOCK_REALTIME − CLOCK_MONOTONIC for events with monotonic times */
     bool all_or_nothing;       /* a close(1) that fails removes what was written, as for a conversion, which can be run again */
-    uint64_t rotate_size;    /* begin a new chunk (DIR/000001, DIR/000002 …) after so many bytes; 0 = never */
+    uint64_t rotate_size;    /* begin a new chunk (DIR/000001, DIR/000002 …) after so many bytes of packets; 0 = never */
     uint64_t rotate_ns;      /* … or so much time of events; 0 = never */
     uint64_t max_size; /* bytes on disk at most: the oldest chunks go, which is counted; 0 = any. Rotates by max_size /
                         * 8 where rotate_size says nothing. At least 16 packets */
