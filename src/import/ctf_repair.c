@@ -1,6 +1,7 @@
-/* CTF import: traces of this project's own writer whose last packet is torn: a copy was cut short, or the machine went down. babeltrace2
- * refuses such a file as a whole. Here the packets before it are read: from a directory in $TMPDIR with links to the good files and a
- * corrected copy of the torn one. What is left out is said, and counts as a gap at the end.
+/* CTF import: traces of this project's own writer whose last packet is torn: a copy was cut short, or the machine went
+ * down. babeltrace2 refuses such a file as a whole. Here the packets before it are read: from a directory in $TMPDIR
+ * with links to the good files and a corrected copy of the torn one. What is left out is said, and counts as a gap at
+ * the end.
  *
  * The frame of these packets is fixed (docs/formats/trace.md), so no metadata are needed to walk over them. */
 #include "import/ctf_internal.h"
@@ -71,7 +72,8 @@ static void look(int fd, uint64_t size, struct frame *out)
     *out = (struct frame){.size = size};
     while (out->good < size) {
         const uint64_t left = size - out->good;
-        if (left < HEADER_SIZE || !read_at(fd, header, sizeof header, out->good) || (uint32_t)get_u64(header) != MAGIC) {
+        if (left < HEADER_SIZE || !read_at(fd, header, sizeof header, out->good) ||
+            (uint32_t)get_u64(header) != MAGIC) {
             break;
         }
         const uint64_t content = get_u64(header + AT_CONTENT_SIZE) / 8, packet = get_u64(header + AT_PACKET_SIZE) / 8;
@@ -143,7 +145,9 @@ out:
 static enum stg_status join(char out[PATH_MAX], const char *directory, const char *name)
 {
     const int n = snprintf(out, PATH_MAX, "%s/%s", directory, name);
-    return n > 0 && n < PATH_MAX ? STG_OK : stg_fail(STG_ERR_INPUT, "%s: the path of a file in it is too long: move it up", directory);
+    return n > 0 && n < PATH_MAX
+               ? STG_OK
+               : stg_fail(STG_ERR_INPUT, "%s: the path of a file in it is too long: move it up", directory);
 }
 
 static enum stg_status make_directory(struct ctf_trace *trace)
@@ -169,10 +173,11 @@ static enum stg_status link_file(const char *from, const char *to)
 static void say(struct ctf_trace *trace, const char *path, const struct frame *f)
 {
     if (f->good < f->size && !f->is_zero) {
-        stg_log(STG_LOG_WARN, "%s: the last packet is torn: its %llu bytes are left out", path, (unsigned long long)(f->size - f->good));
+        stg_log(STG_LOG_WARN, "%s: the last packet is torn: its %llu bytes are left out", path,
+                (unsigned long long)(f->size - f->good));
         trace->n_torn++;
     } else {
-        stg_log(STG_LOG_WARN, "%s: the recorder was killed while the file changed its length; no packet is missing", path);
+        stg_log(STG_LOG_WARN, "%s: the end of the file is not as its last packet says; no packet is missing", path);
     }
 }
 

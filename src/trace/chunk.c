@@ -109,7 +109,9 @@ enum stg_status trace_chunk_end(struct stg_ctf_writer *w)
 {
     enum stg_status status = STG_OK;
     for (size_t i = 0; i < w->n_streams; i++) {
-        const enum stg_status one = trace_file_finish(&w->streams[i]->file, &w->dir, w->streams[i]->cpu);
+        struct trace_file *f = &w->streams[i]->file;
+        w->chunk.n_bytes -= f->size - f->used;
+        const enum stg_status one = trace_file_finish(f, &w->dir, w->streams[i]->cpu);
         status = status == STG_OK ? one : status;
     }
     if (status == STG_OK && !w->failed) {
@@ -131,16 +133,21 @@ enum stg_status trace_chunk_rotate(struct stg_ctf_writer *w)
 
 enum stg_status trace_chunk_write(struct stg_ctf_writer *w, struct trace_stream *s, size_t size, uint64_t n_events)
 {
-    STG_RETURN_IF_FAILED(make_room(w, size));
+    const size_t growth = 2 * w->packet_limit;
+    const uint64_t before = s->file.size;
+    if (s->file.used + size > before) {
+        STG_RETURN_IF_FAILED(make_room(w, size + growth));
+    }
     if (w->metadata_stale) {
         STG_RETURN_IF_FAILED(write_metadata(w, false)); /* before the packet that needs it */
     }
-    STG_RETURN_IF_FAILED(trace_file_append(&s->file, &w->dir, s->cpu, s->packet, size));
-    w->chunk.n_bytes += size;
+    STG_RETURN_IF_FAILED(trace_file_append(&s->file, &w->dir, s->cpu, s->packet, size, growth));
+    w->chunk.n_bytes += s->file.size - before;
+    w->chunk.n_packet_bytes += size;
     w->chunk.n_events += n_events;
     w->stats.n_bytes = bytes_on_disk(w);
-    w->rotate_due = w->rotate_due ||
-                    (w->settings.rotate_size > 0 && w->chunk.n_bytes + w->metadata_size >= w->settings.rotate_size);
+    w->rotate_due =
+        w->rotate_due || (w->settings.rotate_size > 0 && w->chunk.n_packet_bytes >= w->settings.rotate_size);
     return STG_OK;
 }
 

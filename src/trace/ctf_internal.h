@@ -126,10 +126,11 @@ enum stg_status trace_facts_set_host(struct trace_facts *f) STG_MUST_USE;
 /* A stream file. Its last packet claims all space up to the end of the file, so that what is being written behind its
  * content is padding to a reader until the claim is reduced (file.c). */
 struct trace_file {
-    int fd;          /* −1: not there yet */
-    uint64_t size;   /* bytes of the file */
-    uint64_t used;   /* bytes of packets */
-    uint64_t i_last; /* offset of the last packet */
+    int fd;                            /* −1: not there yet */
+    uint64_t size;                     /* bytes of the file */
+    uint64_t used;                     /* bytes of packets */
+    uint64_t i_last;                   /* offset of the last packet */
+    uint8_t header[TRACE_HEADER_SIZE]; /* of the last packet */
 };
 
 struct trace_stream {
@@ -154,6 +155,7 @@ enum stg_status trace_stream_flush(struct stg_ctf_writer *w, struct trace_stream
 enum stg_status trace_streams_flush(struct stg_ctf_writer *w) STG_MUST_USE;
 void trace_streams_fini(struct stg_ctf_writer *w);
 void trace_put_u64(uint8_t *to, uint64_t value);
+uint64_t trace_get_u64(const uint8_t *from);
 
 /* --- Files (file.c) --- */
 
@@ -171,9 +173,10 @@ enum stg_status trace_dir_metadata(const struct trace_dir *d, const struct stg_b
  * stayed. */
 bool trace_dir_remove(const char *path, bool all);
 
-/* Appends a packet of size bytes (a multiple of eight). */
+/* Appends a packet of size bytes (a multiple of eight). A file that is too short for it is made longer, by growth bytes
+ * more than needed. */
 enum stg_status trace_file_append(struct trace_file *f, const struct trace_dir *d, uint32_t cpu, uint8_t *packet,
-                                  size_t size) STG_MUST_USE;
+                                  size_t size, size_t growth) STG_MUST_USE;
 /* Cuts the file to its packets and closes it. */
 enum stg_status trace_file_finish(struct trace_file *f, const struct trace_dir *d, uint32_t cpu) STG_MUST_USE;
 
@@ -186,7 +189,9 @@ void trace_uuid_make(uint8_t uuid[16]);
 /* --- Chunks (chunk.c) --- */
 
 struct trace_chunk {
-    uint64_t number, n_bytes, n_events;
+    uint64_t number;
+    uint64_t n_bytes; /* of its files */
+    uint64_t n_packet_bytes, n_events;
 };
 
 enum stg_status trace_chunk_begin(struct stg_ctf_writer *w) STG_MUST_USE;

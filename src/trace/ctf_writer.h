@@ -36,9 +36,10 @@ struct stg_ctf_settings {
     bool has_time;  /* false: events have no time (STG_HAS_TIME); order is all there is, and all go into one stream */
     bool has_clock; /* ts_ns + clock_offset_ns is wall-clock time since 1970 */
     int64_t clock_offset_ns; /* CLOCK_REALTIME − CLOCK_MONOTONIC for events with monotonic times */
-    bool all_or_nothing;       /* a close(1) that fails removes what was written, as for a conversion, which can be run again */
-    uint64_t rotate_size;    /* begin a new chunk (DIR/000001, DIR/000002 …) after so many bytes; 0 = never */
-    uint64_t rotate_ns;      /* … or so much time of events; 0 = never */
+    bool all_or_nothing;  /* a close(1) that fails removes what was written, as for a conversion, which can be run again
+                           */
+    uint64_t rotate_size; /* begin a new chunk (DIR/000001, DIR/000002 …) after so many bytes of packets; 0 = never */
+    uint64_t rotate_ns;   /* … or so much time of events; 0 = never */
     uint64_t max_size; /* bytes on disk at most: the oldest chunks go, which is counted; 0 = any. Rotates by max_size /
                         * 8 where rotate_size says nothing. At least 16 packets */
     uint64_t

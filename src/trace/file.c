@@ -1,11 +1,17 @@
 /* CTF writer: directories, metadata and stream files.
  *
- * Readers want packets to fill a stream file to its end, and a write of more than a page can be cut short by a kill. So
- * a file is longer than its packets (a hole: it takes no space), and its last packet's packet_size reaches to the end:
- * all behind its content is padding. A new packet is written into that padding, already claiming the rest; then the
- * claim of the packet before is reduced to its own size, by a write of eight aligned bytes. Every state in between is a
- * valid file. Only where the file itself changes its length do two system calls follow each other directly: a kill
- * between them leaves a last packet that claims too much or too little, which the importer of this project repairs. */
+ * Readers want packets to fill a stream file to its end, and a write is cut short between two pages when its process is
+ * killed. So a file is longer than its packets, and the last packet's packet_size claims all up to the end: what lies
+ * behind its content is padding.
+ *
+ * - A new packet is written into that padding, itself claiming the rest; then the claim of the packet before is reduced
+ * to its own size, by a write of eight aligned bytes.
+ * - The file becomes longer by pages each of which is a whole packet without events, so that any number of them may
+ * arrive; then the last packet's claim is extended over them.
+ * - In the end an empty packet is written behind the last one, the claim is reduced, and the file is cut between the
+ * two.
+ *
+ * Every state in between is a valid file. */
 #include "trace/ctf_internal.h"
 
 #include "base/memory.h"
@@ -18,9 +24,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A file grows by as much as it has, within these. */
-#define MIN_GROWTH ((uint64_t)256 << 10)
-#define MAX_GROWTH ((uint64_t)32 << 20)
+#define PAGE_SIZE  ((uint64_t)4096) /* the smallest there is: what is whole in these is whole in larger ones */
+#define EMPTY_SIZE ((uint64_t)88)   /* a header, padded to eight bytes */
 #define NAME_SIZE  32
 
 #define METADATA_DRAFT ".metadata"
@@ -165,21 +170,31 @@ static int claim(int fd, uint64_t i_packet, uint64_t end)
     return write_at(fd, bits, sizeof bits, i_packet + TRACE_AT_PACKET_SIZE);
 }
 
-static uint64_t grown(const struct trace_file *f, size_t size)
+static uint64_t up_to_page(uint64_t size)
 {
-    const uint64_t more = f->used < MIN_GROWTH ? MIN_GROWTH : f->used > MAX_GROWTH ? MAX_GROWTH : f->used;
-    return f->used + size + ((more + 7) & ~(uint64_t)7);
+    return (size + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE;
+}
+
+/* A packet without events that follows the n-th after the last one. */
+static void make_empty(const struct trace_file *f, uint8_t *to, uint64_t n, uint64_t size)
+{
+    memcpy(to, f->header, TRACE_HEADER_SIZE);
+    memcpy(to + TRACE_AT_BEGIN, f->header + TRACE_AT_END, 8);
+    trace_put_u64(to + TRACE_AT_CONTENT_SIZE, (uint64_t)TRACE_HEADER_SIZE * 8);
+    trace_put_u64(to + TRACE_AT_PACKET_SIZE, size * 8);
+    trace_put_u64(to + TRACE_AT_SEQUENCE, trace_get_u64(f->header + TRACE_AT_SEQUENCE) + 1 + n);
 }
 
 /* The first packet: under a hidden name, which readers leave alone, until it is complete. */
 static enum stg_status create(struct trace_file *f, const struct trace_dir *d, const char *hidden, uint8_t *packet,
-                              size_t size)
+                              size_t size, size_t growth)
 {
     const int fd = openat(d->fd, hidden, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0) {
         return refuse(d->path, hidden + 1, "cannot create");
     }
-    const struct trace_file fresh = {.fd = fd, .size = grown(f, size), .used = size};
+    struct trace_file fresh = {.fd = fd, .size = up_to_page(size + growth), .used = size};
+    memcpy(fresh.header, packet, TRACE_HEADER_SIZE);
     trace_put_u64(packet + TRACE_AT_PACKET_SIZE, fresh.size * 8);
     if (ftruncate(fd, (off_t)fresh.size) != 0 || write_at(fd, packet, size, 0) != 0 ||
         renameat(d->fd, hidden, d->fd, hidden + 1) != 0) {
@@ -192,26 +207,36 @@ static enum stg_status create(struct trace_file *f, const struct trace_dir *d, c
     return STG_OK;
 }
 
+static enum stg_status lengthen(struct trace_file *f, const struct trace_dir *d, const char *name, uint64_t size)
+{
+    enum stg_status status = STG_OK;
+    uint8_t *pages = NULL;
+    const uint64_t n = (size - f->size) / PAGE_SIZE;
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&pages, n, PAGE_SIZE));
+    for (uint64_t i = 0; i < n; i++) {
+        make_empty(f, pages + i * PAGE_SIZE, i, PAGE_SIZE);
+    }
+    if (write_at(f->fd, pages, n * PAGE_SIZE, f->size) != 0 || claim(f->fd, f->i_last, size) != 0) {
+        status = refuse(d->path, name, "cannot write");
+    } else {
+        f->size = size;
+    }
+    stg_mem_free(pages);
+    return status;
+}
+
 enum stg_status trace_file_append(struct trace_file *f, const struct trace_dir *d, uint32_t cpu, uint8_t *packet,
-                                  size_t size)
+                                  size_t size, size_t growth)
 {
     char name[NAME_SIZE];
     stream_name(name, cpu);
     if (f->fd < 0) {
-        return create(f, d, name, packet, size);
+        return create(f, d, name, packet, size, growth);
     }
     if (f->used + size > f->size) {
-        const uint64_t longer = grown(f, size);
-        if (claim(f->fd, f->i_last, longer) != 0) {
-            return refuse(d->path, name + 1, "cannot write");
-        }
-        if (ftruncate(f->fd, (off_t)longer) != 0) {
-            const enum stg_status status = refuse(d->path, name + 1, "cannot make it longer");
-            (void)claim(f->fd, f->i_last, f->size);
-            return status;
-        }
-        f->size = longer;
+        STG_RETURN_IF_FAILED(lengthen(f, d, name + 1, up_to_page(f->used + size + growth)));
     }
+    memcpy(f->header, packet, TRACE_HEADER_SIZE);
     trace_put_u64(packet + TRACE_AT_PACKET_SIZE, (f->size - f->used) * 8);
     if (write_at(f->fd, packet, size, f->used) != 0 || claim(f->fd, f->i_last, f->used) != 0) {
         return refuse(d->path, name + 1, "cannot write");
@@ -219,6 +244,20 @@ enum stg_status trace_file_append(struct trace_file *f, const struct trace_dir *
     f->i_last = f->used;
     f->used += size;
     return STG_OK;
+}
+
+/* A rest that has no room for an empty packet stays, and so does one on a full disk: it is padding. */
+static bool cut(const struct trace_file *f)
+{
+    uint8_t empty[EMPTY_SIZE] = {0};
+    if (f->size - f->used < EMPTY_SIZE) {
+        return true;
+    }
+    make_empty(f, empty, 0, f->size - f->used);
+    if (write_at(f->fd, empty, sizeof empty, f->used) != 0) {
+        return errno == ENOSPC || errno == EDQUOT;
+    }
+    return claim(f->fd, f->i_last, f->used) == 0 && ftruncate(f->fd, (off_t)f->used) == 0;
 }
 
 enum stg_status trace_file_finish(struct trace_file *f, const struct trace_dir *d, uint32_t cpu)
@@ -229,7 +268,7 @@ enum stg_status trace_file_finish(struct trace_file *f, const struct trace_dir *
         return STG_OK;
     }
     stream_name(name, cpu);
-    bool good = f->used == f->size || (claim(f->fd, f->i_last, f->used) == 0 && ftruncate(f->fd, (off_t)f->used) == 0);
+    bool good = cut(f);
     good = close(f->fd) == 0 && good;
     if (!good) {
         status = refuse(d->path, name + 1, "cannot end the file");

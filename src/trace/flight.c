@@ -81,13 +81,6 @@ void trace_flight_fini(struct trace_flight *f)
 
 /* --- Snapshots --- */
 
-static uint64_t get_u64(const uint8_t *from)
-{
-    uint64_t value = 0;
-    memcpy(&value, from, sizeof value);
-    return le64toh(value);
-}
-
 /* The packets of a stream. Counts begin anew, as readers would take what was lost before the window for a gap at its
  * begin. */
 static enum stg_status write_stream(const struct stg_ctf_writer *w, uint32_t i_stream, const struct trace_dir *d,
@@ -106,13 +99,13 @@ static enum stg_status write_stream(const struct stg_ctf_writer *w, uint32_t i_s
         }
         memcpy(packet, kept->data, kept->size);
         if (file.fd < 0) {
-            n_discarded = get_u64(packet + TRACE_AT_DISCARDED);
-            i_packet = get_u64(packet + TRACE_AT_SEQUENCE);
+            n_discarded = trace_get_u64(packet + TRACE_AT_DISCARDED);
+            i_packet = trace_get_u64(packet + TRACE_AT_SEQUENCE);
         }
         memcpy(packet + TRACE_AT_UUID, uuid, 16);
-        trace_put_u64(packet + TRACE_AT_DISCARDED, get_u64(packet + TRACE_AT_DISCARDED) - n_discarded);
-        trace_put_u64(packet + TRACE_AT_SEQUENCE, get_u64(packet + TRACE_AT_SEQUENCE) - i_packet);
-        STG_TRY(trace_file_append(&file, d, cpu, packet, kept->size));
+        trace_put_u64(packet + TRACE_AT_DISCARDED, trace_get_u64(packet + TRACE_AT_DISCARDED) - n_discarded);
+        trace_put_u64(packet + TRACE_AT_SEQUENCE, trace_get_u64(packet + TRACE_AT_SEQUENCE) - i_packet);
+        STG_TRY(trace_file_append(&file, d, cpu, packet, kept->size, 2 * w->packet_limit));
     }
     STG_TRY(trace_file_finish(&file, d, cpu));
 out:

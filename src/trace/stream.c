@@ -12,6 +12,13 @@ void trace_put_u64(uint8_t *to, uint64_t value)
     memcpy(to, &value, sizeof value);
 }
 
+uint64_t trace_get_u64(const uint8_t *from)
+{
+    uint64_t value = 0;
+    memcpy(&value, from, sizeof value);
+    return le64toh(value);
+}
+
 static uint8_t *put_u16(uint8_t *to, uint16_t value)
 {
     value = htole16(value);
