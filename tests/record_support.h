@@ -57,6 +57,9 @@ static inline void recording_take(struct recording *r, uint64_t wait_ns)
     const struct stg_event *events;
     size_t n;
     assert_int_equal(stg_record_poll(r->record, wait_ns, &events, &n, &r->end), STG_OK);
+    if (n == 0) {
+        return;
+    }
     assert_int_equal(stg_mem_grow(&r->events, &r->cap, r->n + n, sizeof *r->events), STG_OK);
     memcpy(r->events + r->n, events, n * sizeof *events);
     r->n += n;

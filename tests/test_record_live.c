@@ -549,6 +549,7 @@ static void test_compat(void **state)
     /* int $0x80 from 64-bit code enters by the 32-bit door: no 32-bit libraries are needed to see it. */
     const pid_t child = fork();
     if (child == 0) {
+        signal(SIGSEGV, SIG_DFL); /* what it gets where that door is closed; it is no failure of the test */
         long ret = 20; /* getpid there, writev here */
         __asm__ volatile("int $0x80" : "+a"(ret) : : "memory", "r8", "r9", "r10", "r11");
         _exit(ret == getpid() ? 0 : 1);

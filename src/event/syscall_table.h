@@ -6,7 +6,7 @@
 
 extern const char *const stg_syscall_table[STG_SYSCALL_TABLE_LEN];
 
-#define STG_SYSCALL_COMPAT_LEN 451
+#define STG_SYSCALL_COMPAT_LEN 424
 
 extern const char *const stg_syscall_compat_table[STG_SYSCALL_COMPAT_LEN]; /* the 32-bit calls */
 

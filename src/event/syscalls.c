@@ -45,7 +45,7 @@ const char *stg_syscall_compat_name(int64_t number)
     if (number >= 0 && number < STG_SYSCALL_COMPAT_LEN) {
         return stg_syscall_compat_table[number];
     }
-    return stg_syscall_name(number); /* calls that are newer than the table have one number everywhere */
+    return stg_syscall_name(number); /* these have one number everywhere */
 }
 
 /* Each row is one call of x86-64: the kernel's tracepoint (LTTng, ftrace), and what asm/unistd_64.h (strace, perf) or

@@ -83,18 +83,19 @@ static void set_args(struct stg_abi_config *c, bool fd_kinds, bool paths)
         if (args == NULL && name != NULL && stg_syscall_synonym(name) != NULL) {
             args = stg_syscall_arg_names(stg_syscall_synonym(name));
         }
-        c->n_args[i] = name == NULL ? 6 : 0;
+        struct stg_abi_call *call = &c->by_number[i];
+        call->n_args = name == NULL ? 6 : 0;
         for (size_t f = 0; fd_kinds && name != NULL && f < sizeof makers / sizeof makers[0]; f++) {
-            c->returns_fd[i] |= strcmp(name, makers[f]) == 0;
+            call->returns_fd |= strcmp(name, makers[f]) == 0;
         }
         const bool has_fd = fd_kinds && name != NULL && strncmp(name, "pipe", 4) != 0; /* theirs is where to put two */
         for (uint8_t k = 0; args != NULL && k < 6 && args[k] != NULL; k++) {
-            c->n_args[i] = (uint8_t)(k + 1);
-            for (size_t f = 0; has_fd && f < sizeof fds / sizeof fds[0] && c->fd_arg[i] == 0; f++) {
-                c->fd_arg[i] = strcmp(args[k], fds[f]) == 0 ? (uint8_t)(k + 1) : 0;
+            call->n_args = (uint8_t)(k + 1);
+            for (size_t f = 0; has_fd && f < sizeof fds / sizeof fds[0] && call->fd_arg == 0; f++) {
+                call->fd_arg = strcmp(args[k], fds[f]) == 0 ? (uint8_t)(k + 1) : 0;
             }
-            for (size_t f = 0; paths && f < sizeof names / sizeof names[0] && c->path_arg[i] == 0; f++) {
-                c->path_arg[i] = strcmp(args[k], names[f]) == 0 ? (uint8_t)(k + 1) : 0;
+            for (size_t f = 0; paths && f < sizeof names / sizeof names[0] && call->path_arg == 0; f++) {
+                call->path_arg = strcmp(args[k], names[f]) == 0 ? (uint8_t)(k + 1) : 0;
             }
         }
     }

@@ -258,9 +258,10 @@ static __always_inline void put_entry(struct stg_abi_cpu *cpu, const struct task
     __u64 n_args = 6;
     __u8 fd_arg = 0, path_arg = 0;
     if (!compat && number < STG_ABI_MAX_CALLS) {
-        n_args = config.n_args[number & (STG_ABI_MAX_CALLS - 1)];
-        fd_arg = config.fd_arg[number & (STG_ABI_MAX_CALLS - 1)];
-        path_arg = config.path_arg[number & (STG_ABI_MAX_CALLS - 1)];
+        const volatile struct stg_abi_call *call = &config.by_number[number & (STG_ABI_MAX_CALLS - 1)];
+        n_args = call->n_args;
+        fd_arg = call->fd_arg;
+        path_arg = call->path_arg;
     }
     n_args = n_args > 6 ? 6 : n_args;
     copy_args(record.args, regs, compat);
@@ -338,7 +339,7 @@ int BPF_PROG(stg_sys_exit, const struct pt_regs *regs, long ret)
     fill(&record.head, task, number, STG_ABI_EXIT, 1);
     record.head.flags = compat ? STG_ABI_COMPAT : 0;
     record.ret = compat ? (__u64)(__s64)(__s32)ret : (__u64)ret;
-    if (config.fd_kinds && !compat && ret >= 0 && config.returns_fd[(__u32)number & (STG_ABI_MAX_CALLS - 1)]) {
+    if (config.fd_kinds && !compat && ret >= 0 && config.by_number[(__u32)number & (STG_ABI_MAX_CALLS - 1)].returns_fd) {
         record.head.fd_kind = fd_kind_of(task, (__s32)ret);
     }
     put(cpu, &record.head, sizeof record);
@@ -420,35 +421,33 @@ int BPF_PROG(stg_task_exit, const struct task_struct *task)
     return 0;
 }
 
-SEC("uprobe")
-int stg_uprobe(struct pt_regs *regs)
+/* The thread passes a marker; value is its one argument, when n_args is 1. */
+static __always_inline void put_mark(__u64 cookie, __u8 n_args, __u64 value)
 {
     struct stg_abi_cpu *cpu = this_cpu();
     const struct task_struct *task = bpf_get_current_task_btf();
-    struct stg_abi_head head;
-    if (!wanted(cpu, task, false)) {
-        return 0;
+    struct {
+        struct stg_abi_head head;
+        __u64 value;
+    } record;
+    if (wanted(cpu, task, false)) {
+        fill(&record.head, task, (__s32)cookie, STG_ABI_MARKER, n_args);
+        record.value = value;
+        put(cpu, &record.head, sizeof record.head + sizeof value * n_args);
     }
-    fill(&head, task, (__s32)bpf_get_attach_cookie(regs), STG_ABI_MARKER, 0);
-    put(cpu, &head, sizeof head);
+}
+
+SEC("uprobe")
+int stg_uprobe(struct pt_regs *regs)
+{
+    put_mark(bpf_get_attach_cookie(regs), 0, 0);
     return 0;
 }
 
 SEC("uretprobe")
 int stg_uretprobe(struct pt_regs *regs)
 {
-    struct stg_abi_cpu *cpu = this_cpu();
-    const struct task_struct *task = bpf_get_current_task_btf();
-    struct {
-        struct stg_abi_head head;
-        __u64 ret;
-    } record;
-    if (!wanted(cpu, task, false)) {
-        return 0;
-    }
-    fill(&record.head, task, (__s32)bpf_get_attach_cookie(regs), STG_ABI_MARKER, 1);
-    record.ret = regs->ax;
-    put(cpu, &record.head, sizeof record);
+    put_mark(bpf_get_attach_cookie(regs), 1, regs->ax);
     return 0;
 }
 

@@ -70,6 +70,14 @@ struct stg_abi_cpu {
 };
 _Static_assert(sizeof(struct stg_abi_cpu) == 128, "two cache lines");
 
+/* What is known of a call: together, as they are read together. */
+struct stg_abi_call {
+    __u8 n_args;
+    __u8 fd_arg;     /* 1 + index of the first descriptor argument, 0 = none */
+    __u8 path_arg;   /* 1 + index of the first path argument, 0 = none */
+    __u8 returns_fd; /* 1: what it returns is a new descriptor */
+};
+
 /* Constant while the programs are loaded: what is off costs nothing, as the verifier removes it. */
 struct stg_abi_config {
     __u32 by_process, by_call, follow_forks;
@@ -79,10 +87,7 @@ struct stg_abi_config {
     __u64 comms[STG_ABI_MAX_COMMS][2]; /* names, padded with NULs */
     __u64 calls[STG_ABI_MAX_CALLS / 64]; /* bit set: recorded */
     __u64 compat_calls[STG_ABI_MAX_CALLS / 64];
-    __u8 n_args[STG_ABI_MAX_CALLS];      /* of the 64-bit calls */
-    __u8 fd_arg[STG_ABI_MAX_CALLS];      /* 1 + index of the first descriptor argument, 0 = none */
-    __u8 path_arg[STG_ABI_MAX_CALLS];    /* 1 + index of the first path argument, 0 = none */
-    __u8 returns_fd[STG_ABI_MAX_CALLS];  /* 1: what it returns is a new descriptor */
+    struct stg_abi_call by_number[STG_ABI_MAX_CALLS]; /* the 64-bit calls */
 };
 
 /* Changed while they run. */
