@@ -23,10 +23,10 @@ struct settings {
 static enum stg_status open_all(struct stg_groups groups[4], const struct settings *s, const struct stg_model *model,
                                 struct stg_pool *pool, const struct stg_cli *cli)
 {
-    STG_RETURN_IF_FAILED(stg_groups_open_one(&groups[0], "known", &s->known, model, cli));
-    STG_RETURN_IF_FAILED(stg_groups_open_named(&groups[1], "--novel", &s->novel, model, cli));
-    STG_RETURN_IF_FAILED(stg_groups_open_one(&groups[2], "known", &s->valid_known, model, cli));
-    STG_RETURN_IF_FAILED(stg_groups_open_named(&groups[3], "--valid-novel", &s->valid_novel, model, cli));
+    STG_RETURN_IF_FAILED(stg_groups_open_one(&groups[0], "known", &s->known, model, pool, cli));
+    STG_RETURN_IF_FAILED(stg_groups_open_named(&groups[1], "--novel", &s->novel, model, pool, cli));
+    STG_RETURN_IF_FAILED(stg_groups_open_one(&groups[2], "known", &s->valid_known, model, pool, cli));
+    STG_RETURN_IF_FAILED(stg_groups_open_named(&groups[3], "--valid-novel", &s->valid_novel, model, pool, cli));
     for (size_t i = 0; i < 4; i++) {
         STG_RETURN_IF_FAILED(stg_groups_score(&groups[i], model, pool, cli));
     }
@@ -42,7 +42,7 @@ static enum stg_status evaluate(struct stg_evaluation *out, const struct stg_gro
     e.alpha = s->alpha;
     e.n_resamples = s->resamples;
     e.seed = s->seed;
-    STG_RETURN_IF_FAILED(stg_aggregate_parse(s->aggregate, &e.aggregate));
+    STG_RETURN_IF_FAILED(stg_aggregate_parse(s->aggregate, model, &e.aggregate));
     return stg_evaluate(out, model, groups[0].sets, groups[1].sets, groups[1].n,
                         groups[2].n > 0 ? groups[2].sets : &none, groups[3].sets, groups[3].n, &e);
 }
@@ -98,7 +98,6 @@ static void defaults(void *context)
     struct stg_evaluate_settings e;
     stg_evaluate_settings_default(&e);
     s->alpha = e.alpha;
-    s->aggregate = "mean";
     s->resamples = (uint32_t)e.n_resamples;
     s->seed = e.seed;
 }

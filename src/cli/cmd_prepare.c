@@ -90,7 +90,7 @@ static enum stg_status make_vocab(struct stg_vocab *v, const struct settings *s)
         return stg_fail(STG_ERR_INPUT, "--vocab: %s is neither a model nor a data set", s->vocab);
     }
     struct stg_tensors *t = NULL;
-    STG_RETURN_IF_FAILED(stg_tensors_open(&t, s->vocab, NULL, -1));
+    STG_RETURN_IF_FAILED(stg_tensors_open_unverified(&t, s->vocab, NULL, -1));
     const enum stg_status status = stg_vocab_load(v, t);
     stg_tensors_free(t);
     if (status == STG_OK) {

@@ -20,7 +20,7 @@ struct stg_input {
  * temporary data set in $TMPDIR. Data of another vocabulary is STG_ERR_MISMATCH. stg_input_close() also after a
  * failure. */
 enum stg_status stg_input_open(struct stg_input *out, const char *path, const struct stg_model *m,
-                               const struct stg_cli *cli) STG_MUST_USE;
+                               struct stg_pool *pool, const struct stg_cli *cli) STG_MUST_USE;
 void stg_input_close(struct stg_input *in);
 
 /* What a path holds, by its first bytes. */

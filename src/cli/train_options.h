@@ -152,11 +152,11 @@
     {.name = "schedule", \
      .arg = "NAME", \
      .type = STG_OPTION_CHOICE, \
-     .choices = "constant|plateau|inverse-sqrt", \
+     .choices = "constant|plateau|inverse-sqrt|linear", \
      .offset = STG_TRAIN_AT(schedule), \
      .group = STG_TRAIN_GROUP_GRADIENT, \
      .fallback = "plateau, or the preset's", \
-     .help = "how the rate changes: plateau divides it by 10 when validation stalls"}, \
+     .help = "how the rate changes: plateau divides it by 10 when validation stalls, linear falls to zero at the end of --budget, --updates or --epochs"}, \
     {.name = "warm-up", \
      .arg = "N", \
      .type = STG_OPTION_U32, \

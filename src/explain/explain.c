@@ -1,6 +1,7 @@
 #include "explain/explain.h"
 
 #include "base/memory.h"
+#include "score/disagreement.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@ struct stepper {
     float *surprisal; /* of all walks, one after another */
     size_t *walk_len; /* (n_walks) */
     size_t n_tokens;
+    struct stg_disagreement members;
     uint32_t n_unknown, n_alternatives;
     struct stg_explained_event *rows; /* (seq->n + n_walks) rows by time order, then ends */
     size_t n_ends;
@@ -79,6 +81,7 @@ static enum stg_status explain_token(struct stepper *s, const struct stg_model_t
     put_alternatives(e, s->log_p, s->n_symbols, s->n_alternatives);
     STG_RETURN_IF_FAILED(ops->step(s->model, s->run, states, t, 1, &e->surprisal));
     e->excess = (float)((double)e->surprisal - entropy(s->log_p, s->n_symbols));
+    stg_disagreement_add(&s->members, s->model, s->run, 0, 1, &e->disagreement);
     s->surprisal[s->n_tokens++] = e->surprisal;
     return STG_OK;
 }
@@ -213,10 +216,7 @@ enum stg_status stg_explain(struct stg_explanation *out, const struct stg_model 
         STG_TRY(stg_pool_check());
         STG_TRY(explain_walk(&s, seq, &w));
     }
-    stg_score_describe(&out->score, seq);
-    out->score.n_tokens = (uint32_t)s.n_tokens;
-    out->score.n_unknown = s.n_unknown;
-    STG_TRY(stg_aggregate_values(s.surprisal, s.walk_len, n_walks, out->score.value));
+    STG_TRY(stg_score_sequence(m, seq, &out->score));
     STG_TRY(take_events(out, &s, seq->n + s.n_ends));
 out:
     stepper_fini(&s);

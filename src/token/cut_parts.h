@@ -88,6 +88,12 @@ enum cut_name_kind {
     CUT_NAME_EXIT
 };
 
+/* What a name means to the cut rule. */
+struct cut_name {
+    uint8_t kind;      /* enum cut_name_kind */
+    int8_t descriptor; /* register of its descriptor argument, < 0 = it has none */
+};
+
 /* Columns of the sequence being delivered; memory is reused. */
 struct cut_columns {
     uint16_t *call;
@@ -137,7 +143,7 @@ struct stg_cutter {
     uint32_t *ring_owner;                             /* (n_rings) thread index */
     size_t n_rings, cap_rings, cap_owners, next_ring; /* once the bound is reached, rings are taken over in turn */
 
-    uint8_t *name_kind; /* (cap_kinds) enum cut_name_kind by name id */
+    struct cut_name *name_kind; /* (cap_kinds) by name id */
     size_t cap_kinds;
     struct cut_ids calls, procs, context_calls;
     struct cut_columns columns;

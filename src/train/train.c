@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "model/neural.h"
 #include "score/score.h"
 #include "train/run.h"
 
@@ -47,18 +48,22 @@ void stg_train_settings_paper(struct stg_train_settings *s, const char *kind)
     s->valid_sequences = 0;
 }
 
+static enum stg_status check_teacher(const struct stg_teacher *t)
+{
+    if (t->model != NULL && !(t->weight >= 0 && t->weight <= 1 && t->temperature > 0)) {
+        return stg_fail(STG_ERR_USAGE, "soft targets of weight %g at temperature %g: use a weight of 0 to 1 and a temperature above 0",
+                        t->weight, t->temperature);
+    }
+    return STG_OK;
+}
+
 static enum stg_status check_settings(const struct stg_train_settings *s)
 {
     if (!(s->rate > 0) || s->eval_every == 0 || (s->batch == 0 && s->batch_tokens == 0)) {
         return stg_fail(STG_ERR_USAGE,
                         "the rate, the size of a batch and the updates between evaluations must be above 0");
     }
-    const struct stg_teacher *t = &s->teacher;
-    if (t->model != NULL && !(t->weight >= 0 && t->weight <= 1 && t->temperature > 0)) {
-        return stg_fail(STG_ERR_USAGE, "soft targets of weight %g at temperature %g: use a weight of 0 to 1 and a temperature above 0",
-                        t->weight, t->temperature);
-    }
-    return STG_OK;
+    return check_teacher(&s->teacher);
 }
 
 /* A model that was loaded for scoring has values only. */
@@ -148,7 +153,11 @@ static enum stg_status train_counted(struct stg_model *m, const struct stg_corpu
                                      .valid_loss = (double)NAN,
                                      .valid_accuracy = (double)NAN,
                                      .stopped = "fitted"};
-    STG_RETURN_IF_FAILED(m->ops->fit(m, train, pool, s->progress));
+    if (s->teacher.model != NULL && m->ops->learn == NULL) {
+        return stg_fail(STG_ERR_USAGE, "%s cannot learn from a teacher: train it from the data itself", m->ops->kind);
+    }
+    STG_RETURN_IF_FAILED(s->teacher.model != NULL ? m->ops->learn(m, train, &s->teacher, pool, s->progress)
+                                                  : m->ops->fit(m, train, pool, s->progress));
     for (size_t i = 0; i < train->n; i++) {
         struct stg_seq seq;
         stg_corpus_get(train, i, &seq);
@@ -167,6 +176,7 @@ enum stg_status stg_train(struct stg_model *m, const struct stg_corpus *train, c
     enum stg_status status = STG_OK;
     struct stg_train_run r = {0};
     if (m->ops->gradient == NULL) {
+        STG_RETURN_IF_FAILED(check_teacher(&s->teacher));
         return train_counted(m, train, valid, s, pool, out);
     }
     STG_RETURN_IF_FAILED(check_settings(s));
@@ -192,6 +202,17 @@ static enum stg_status restore_epoch(struct stg_train_run *r)
                           (unsigned long long)r->state.i_batch, r->batches.n);
 }
 
+static enum stg_status check_like(const struct stg_model *m, const struct stg_train_settings *s)
+{
+    const struct stg_model *like = s->like;
+    if (like == NULL || (like->ops == m->ops && m->ops->gradient != NULL &&
+                         stg_neural_alike((const struct stg_neural *)m, (const struct stg_neural *)like))) {
+        return STG_OK;
+    }
+    return stg_fail(STG_ERR_MISMATCH, "%s: is of a model with other settings: resume with the options of the first call, or train anew",
+                    s->checkpoint);
+}
+
 enum stg_status stg_train_resume(struct stg_model **m, const struct stg_corpus *train, const struct stg_corpus *valid,
                                  const struct stg_train_settings *s, struct stg_pool *pool,
                                  struct stg_train_result *out)
@@ -205,6 +226,7 @@ enum stg_status stg_train_resume(struct stg_model **m, const struct stg_corpus *
     }
     STG_RETURN_IF_FAILED(check_settings(s));
     STG_TRY(stg_checkpoint_open(s->checkpoint, m, &file));
+    STG_TRY(check_like(*m, s));
     STG_TRY(run_init(&r, *m, train, valid, s, pool));
     STG_TRY(stg_checkpoint_restore(&r, file));
     r.optimizer.n_steps = r.state.n_adam_steps;

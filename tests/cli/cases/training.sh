@@ -74,6 +74,10 @@ case_resume_refused() {
         (refused 'other data, options or number of threads' lstm --resume $change -o a.model train.data)
     done
     (refused 'other data, options or number of threads' lstm --resume -o a.model test.data)
+    for change in '--dropout 0.3' '--precision bf16' '--preset paper'; do
+        # shellcheck disable=SC2086 # two words
+        (refused 'a model with other settings' lstm --resume $change -o a.model train.data)
+    done
     size=$(wc -c <a.model.checkpoint)
     cp a.model.checkpoint whole
     head -c $((size / 2)) whole >a.model.checkpoint
@@ -126,12 +130,22 @@ case_ensemble_trains() {
     train --updates 20 -o straight.model
     absent straight.model.checkpoint straight.model.member-0 straight.model.member-2
     status 0 "$strange" score --alpha 0.0001 straight.model test.data
+    grep -q disagreement out
     status 0 "$strange" explain straight.model odd.data
+    grep -q '^  members  *disagree by [0-9.e-]* nats' out
+    grep -q '^>.* ±  *[0-9]*\.[0-9][0-9] ' out || { cat out; no 'no disagreement beside the surprisals'; }
+    "$strange" score --json straight.model odd.data >out || true
+    [ "$(grep -c '"disagreement": 0\.[0-9]*' out)" = 60 ]
+    "$strange" explain --json straight.model odd.data | grep -qE '"surprisal": [0-9.e-]+, "excess": [0-9.e-]+.*"disagreement": [0-9.e-]+'
+    "$strange" -q report -o page.html --explain 1 straight.model --known test.data --novel odd=odd.data
+    grep -q '<dt>Members</dt><dd>disagree by' page.html
+    grep -q '</td><td>±[0-9.]*</td><td' page.html
     "$strange" info straight.model | grep -q '^  members  *3$'
     "$strange" info --json straight.model | grep -q '"seconds"'
     (exec "$strange" -q train --model lstm --ensemble 3 --hidden 8 --layers 1 --rate 0.02 --batch-tokens 512 --eval-every 5 --stop-after 0 \
         --threads 1 --valid valid.data --updates 20 -o a.model train.data) &
     kill_when $! KILL a.model.member-0
+    refused 'a.model.member-0: was trained with other options' train --updates 20 --resume --dropout 0.3 -o a.model
     train --updates 20 --resume -o a.model
     absent a.model.member-0 a.model.member-1 a.model.member-2 a.model.checkpoint
     same_parameters straight.model a.model
@@ -165,6 +179,25 @@ case_distill() {
         END { exit !(n == 2 && x[1] < x[0] + 0.3) }' out || { cat out; no 'the student is far from its teacher'; }
 }
 
+# An n-gram listens to an LSTM, and has its vocabulary and symbols.
+case_distill_to_ngram() {
+    data_sets
+    "$strange" -q train --model lstm --hidden 16 --layers 1 --rate 0.02 --batch-tokens 512 --updates 60 --eval-every 20 --threads 1 \
+        --valid valid.data -o teacher.model train.data
+    distill() { "$strange" -q distill --student ngram "$@" --valid valid.data -o student.model teacher.model train.data; }
+    distill --ngram-order 3 --soft 0.5 --temperature 1 --known test.data --novel odd=odd.data >out
+    grep -q '^kind  *lstm  *ngram' out
+    status 1 "$strange" score student.model odd.data
+    status 0 "$strange" score --alpha 0.0001 student.model test.data
+    "$strange" info student.model | grep -q '^  smoothing  *expected$'
+    "$strange" info --json student.model | grep -q '"teacher": "teacher.model"'
+    # The same on any number of threads.
+    cp student.model one.model
+    distill --ngram-order 3 --soft 0.5 --temperature 1 --threads 3 >out
+    same_parameters one.model student.model
+    refused 'out of bounds' distill --ngram-order 9
+}
+
 case_distill_refused() {
     data_sets
     "$strange" -q train -o teacher.model --valid valid.data train.data
@@ -172,7 +205,7 @@ case_distill_refused() {
     refused 'go together' "$strange" distill -o a.model --known test.data teacher.model train.data
     refused 'out of bounds' "$strange" distill -o a.model --temperature 0 teacher.model train.data
     refused 'absent.data' "$strange" distill -o a.model --known test.data --novel odd=absent.data teacher.model train.data
-    refused 'ngram' "$strange" distill -o a.model --student ngram teacher.model train.data
+    refused 'stide' "$strange" distill -o a.model --student stide teacher.model train.data
     refused 'model' "$strange" distill -o a.model train.data train.data
     "$strange" -q prepare --cut accept --scope thread -o other.data odd.txt
     refused 'vocabulary' "$strange" distill -o a.model teacher.model other.data
