@@ -37,14 +37,13 @@ static enum stg_status init(struct bench *b, const struct options *o, size_t thr
 static void print_limits(const struct bench *b, size_t length, const struct bench_rate *score, const struct bench_rate *train, double step_us)
 {
     const enum stg_precision precision = stg_net_shape(b->model)->precision;
-    const double peak = bench_peak_gflops(precision);
-    const double flop = bench_flop_of_row(b, length);
+    const double peak = bench_peak_gflops(stg_kernels()->name, precision);
     const double bytes = bench_step_bytes(b);
     const double gbs = bench_read_gbs((size_t)bytes);
     printf("limits: %.0f GFLOP/s for a thread, %.0f GB/s of an array of %.1f MB\n", peak, gbs, bytes * 1e-6);
     if (peak > 0) {
-        printf("roofline score %.0f %%, train %.0f %% of the multiply-adds", 100 * score->rows_cpu * flop / (peak * 1e9),
-               100 * train->rows_cpu * 3 * flop / (peak * 1e9));
+        printf("roofline score %.0f %%, train %.0f %% of the multiply-adds", 100 * score->rows_cpu * bench_flop_of_row(b, length, false) / (peak * 1e9),
+               100 * train->rows_cpu * bench_flop_of_row(b, length, true) / (peak * 1e9));
     }
     printf("%sstream %.0f %% of the reading\n", peak > 0 ? "; " : "roofline ", 100 * bytes / (step_us * 1e3) / gbs);
 }

@@ -254,7 +254,18 @@ static double matrix_elements(const struct bench *b)
     return n;
 }
 
-double bench_flop_of_row(const struct bench *b, size_t length)
+/* Those of them that scoring does not multiply by: the first layer's rows of the embeddings (lstm_fold.c). */
+static double folded_elements(const struct bench *b)
+{
+    const struct stg_net_shape *s = stg_net_shape(b->model);
+    size_t width = 0;
+    for (size_t t = 0; t < s->n_tables && b->net->ops == &stg_net_lstm; t++) {
+        width += s->table_dim[t];
+    }
+    return (double)(width * 4 * s->hidden);
+}
+
+double bench_flop_of_row(const struct bench *b, size_t length, bool training)
 {
     const struct stg_net_shape *s = stg_net_shape(b->model);
     double seen = 0; /* rows attended to by a row, on average, over all layers */
@@ -263,10 +274,13 @@ double bench_flop_of_row(const struct bench *b, size_t length)
         const double all = (double)length;
         seen += window >= all ? (all + 1) / 2 : window - window * (window - 1) / (2 * all);
     }
-    return 2 * matrix_elements(b) + 4 * seen * (double)s->hidden;
+    const double multiplied = matrix_elements(b) - (training ? 0 : folded_elements(b));
+    return (training ? 3 : 1) * (2 * multiplied + 4 * seen * (double)s->hidden);
 }
 
 double bench_step_bytes(const struct bench *b)
 {
-    return matrix_elements(b) * (stg_net_shape(b->model)->precision == STG_PRECISION_BF16 ? 2 : 4);
+    const struct stg_net_shape *s = stg_net_shape(b->model);
+    const double looked_up = b->net->ops == &stg_net_lstm ? (double)(s->n_tables * 4 * s->hidden * sizeof(float)) : 0;
+    return (matrix_elements(b) - folded_elements(b)) * (s->precision == STG_PRECISION_BF16 ? 2 : 4) + looked_up;
 }

@@ -52,15 +52,15 @@ enum stg_status bench_score(struct bench *b, struct bench_rate *out) STG_MUST_US
 enum stg_status bench_stream(struct bench *b, size_t n, double *clock_us, double *fastest_us) STG_MUST_USE;
 double bench_memory_mib(void); /* the most that this process has had */
 
-/* Multiplications and additions of one row forward: products of the layers and the head, and attention over `length` rows. Training does
- * about three times as much. */
-double bench_flop_of_row(const struct bench *b, size_t length);
-/* Bytes of weights that one step of a stream reads. */
+/* Multiplications and additions of one row: products of the layers and the head, and attention over `length` rows. Training's are three times
+ * those forward; an LSTM's scoring looks up what its embeddings add to the first layer. */
+double bench_flop_of_row(const struct bench *b, size_t length, bool training);
+/* Bytes of weights, and of what was looked up, that one step of a stream reads. */
 double bench_step_bytes(const struct bench *b);
 
-/* The limits of this machine, by one thread: multiply-adds that stay in registers (GFLOP/s), and reading an array of that many bytes again
- * and again (GB/s). The fastest of a few tries. */
-double bench_peak_gflops(enum stg_precision precision);
+/* The limits of this machine, by one thread: multiply-adds that stay in registers, with the instructions of a variant of the kernels
+ * (GFLOP/s; 0: not told for it), and reading an array of that many bytes again and again (GB/s). The fastest of a few tries. */
+double bench_peak_gflops(const char *variant, enum stg_precision precision);
 double bench_read_gbs(size_t bytes);
 
 #endif
