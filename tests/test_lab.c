@@ -1,5 +1,6 @@
 /* The lab without servers: scenario files, templates, the plan, checks of effects, accounting, HTTP replies, latencies.
  */
+#include "cli/lab_report.h"
 #include "lab/account.h"
 #include "lab/campaign.h"
 #include "lab/cgroup.h"
@@ -458,6 +459,18 @@ static void test_folders(void **state)
     must(stg_folder_remove(top));
 }
 
+static void test_intervals(void **state)
+{
+    const double values[] = {0.7, 0.8, 0.9}, high_ones[] = {0.99, 1};
+    double low, high;
+    (void)state;
+    assert_false(stg_lab_interval(values, 1, &low, &high));
+    assert_true(stg_lab_interval(values, 3, &low, &high)); /* 0.8 ± 4.303 × 0.1 / √3 */
+    assert_true(low > 0.5515 && low < 0.5516 && high == 1);
+    assert_true(stg_lab_interval(high_ones, 2, &low, &high)); /* 0.995 ± 12.706 × 0.00707 / √2 */
+    assert_true(low > 0.9314 && low < 0.9315 && high == 1);
+}
+
 static void test_campaigns_that_are_none(void **state)
 {
     char dir[128], path[256];
@@ -489,6 +502,7 @@ int main(void)
         cmocka_unit_test(test_latencies),
         cmocka_unit_test(test_processes),
         cmocka_unit_test(test_folders),
+        cmocka_unit_test(test_intervals),
         cmocka_unit_test(test_campaigns_that_are_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,8 +31,8 @@ bool stg_lab_interval(const double *values, size_t n, double *low, double *high)
     const size_t k = n - 2, last = sizeof student / sizeof student[0] - 1;
     const double t = k <= last ? student[k] : 2.0;
     const double half = t * sqrt(squares / (double)(n - 1) / (double)n);
-    *low = mean - half;
-    *high = mean + half;
+    *low = fmax(mean - half, 0); /* of shares: none is beyond these */
+    *high = fmin(mean + half, 1);
     return true;
 }
 

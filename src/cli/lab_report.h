@@ -11,7 +11,7 @@
 enum stg_status stg_lab_report(json_t **out, const char *dir) STG_MUST_USE;
 /* The same as text. */
 enum stg_status stg_lab_report_text(struct stg_buffer *out, const json_t *report) STG_MUST_USE;
-/* 95 % interval of the mean of n values by Student's t; false when n < 2. */
+/* 95 % interval of the mean of n shares by Student's t; false when n < 2. */
 bool stg_lab_interval(const double *values, size_t n, double *low, double *high);
 
 #endif

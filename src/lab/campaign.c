@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define SECOND_NS UINT64_C(1000000000)
+#define KEPT_UP   0.8 /* of the requests due in a window; some of its last ones are always under way */
 
 void stg_campaign_settings_default(struct stg_campaign_settings *s)
 {
@@ -292,11 +293,14 @@ static json_t *run_json(const struct stg_campaign *c, const struct stg_run *run,
                      "measures", measures);
 }
 
-/* Other work took too much of the processors, or the servers forked, which is not to be learned. */
-static bool is_disturbed(const struct stg_campaign *c, const double v[STG_MEASURES])
+/* Why a run is not to be learned from, NULL when nothing speaks against it. */
+static const char *disturbance(const struct stg_campaign *c, const double v[STG_MEASURES])
 {
-    return v[STG_MEASURE_FOREIGN_CPU_SHARE] + v[STG_MEASURE_STEAL_CPU_SHARE] > c->settings.foreign ||
-           v[STG_MEASURE_NEW_PROCESSES] > 0;
+    return v[STG_MEASURE_FOREIGN_CPU_SHARE] + v[STG_MEASURE_STEAL_CPU_SHARE] > c->settings.foreign
+               ? "other programs took too much of the processors"
+           : v[STG_MEASURE_NEW_PROCESSES] > 0        ? "a process of the servers was born"
+           : v[STG_MEASURE_ANSWERED_SHARE] < KEPT_UP ? "the servers did not keep up with the load"
+                                                     : NULL;
 }
 
 static void say_run(const struct stg_run *run, const double v[STG_MEASURES], size_t i, size_t n)
@@ -357,13 +361,12 @@ static enum stg_status do_run(struct stg_campaign *c, size_t i, const struct stg
             return fail_run(c, run, status, trace);
         }
         say_run(run, values, i, c->plan.n);
-        const bool disturbed = is_disturbed(c, values);
-        if (disturbed && attempt <= c->settings.repeats) {
-            stg_log(STG_LOG_WARN, "%s: disturbed (foreign CPU, or %.0f new processes): again, %u of %u", run->name,
-                    values[STG_MEASURE_NEW_PROCESSES], attempt, c->settings.repeats);
+        const char *disturbed = disturbance(c, values);
+        if (disturbed != NULL && attempt <= c->settings.repeats) {
+            stg_log(STG_LOG_WARN, "%s: %s: again, %u of %u", run->name, disturbed, attempt, c->settings.repeats);
             continue;
         }
-        json_t *facts = run_json(c, run, values, attempt, disturbed);
+        json_t *facts = run_json(c, run, values, attempt, disturbed != NULL);
         const enum stg_status written = write_json(done, facts);
         json_decref(facts);
         return written;
