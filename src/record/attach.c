@@ -133,18 +133,18 @@ static enum stg_status add_link(struct stg_record *r, struct bpf_link *link, con
     return STG_OK;
 }
 
-/* A program without a slash is looked for as the shell does. */
+/* A program without a slash is looked for as the shell does. A path stays as it is: below /proc/PID/root it means another root. */
 static enum stg_status find_file(const char *path, char out[PATH_MAX])
 {
     const char *dirs = getenv("PATH");
     if (strchr(path, '/') != NULL || dirs == NULL) {
-        return realpath(path, out) != NULL ? STG_OK : stg_fail_errno("%s: cannot open it", path);
+        snprintf(out, PATH_MAX, "%s", path);
+        return access(out, R_OK) == 0 ? STG_OK : stg_fail_errno("%s: cannot read it", path);
     }
     for (; *dirs != '\0'; dirs += *dirs == ':') {
-        char full[PATH_MAX];
         const size_t len = strcspn(dirs, ":");
-        const int n = snprintf(full, sizeof full, "%.*s/%s", (int)len, dirs, path);
-        if (n > 0 && (size_t)n < sizeof full && access(full, X_OK) == 0 && realpath(full, out) != NULL) {
+        const int n = snprintf(out, PATH_MAX, "%.*s/%s", (int)len, dirs, path);
+        if (n > 0 && n < PATH_MAX && access(out, X_OK) == 0) {
             return STG_OK;
         }
         dirs += len;
