@@ -136,7 +136,7 @@ enum stg_status trace_chunk_write(struct stg_ctf_writer *w, struct trace_stream 
     const size_t growth = 2 * w->packet_limit;
     const uint64_t before = s->file.size;
     if (s->file.used + size > before) {
-        STG_RETURN_IF_FAILED(make_room(w, size + growth));
+        STG_RETURN_IF_FAILED(make_room(w, size + growth + 4096)); /* files end at pages */
     }
     if (w->metadata_stale) {
         STG_RETURN_IF_FAILED(write_metadata(w, false)); /* before the packet that needs it */

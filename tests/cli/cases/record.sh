@@ -296,4 +296,7 @@ case_record_requests() {
         "$STRANGE_WORKLOAD" marks 250
     status 0 "$strange" prepare --cut request --begin record_workload:workload_mark --end record_workload:workload_mark__return -o marks.data trace
     grep -q '250 sequences' err
+    # The same, in the words of record.
+    status 0 "$strange" prepare --begin "uprobe:$STRANGE_WORKLOAD:workload_mark" --end "uretprobe:$STRANGE_WORKLOAD:workload_mark" -o same.data trace
+    grep -q '250 sequences' err
 }

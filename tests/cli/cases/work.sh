@@ -230,3 +230,35 @@ case_class_only() {
     ! grep -q ' = 0' out || { cat out; no 'a value is made up'; }
     status 0 "$strange" explain m.model known.data
 }
+
+case_export() {
+    strace_text 100 1 >run.txt
+    status 0 "$strange" export -o run.ctf run.txt
+    [ ! -s out ] || no "something on standard output"
+    "$strange" info --json run.txt >was.json
+    "$strange" info --json run.ctf >is.json
+    for key in events entries exits failed_exits lost duration_ns threads; do
+        [ "$(grep -o "\"$key\": [0-9]*" was.json)" = "$(grep -o "\"$key\": [0-9]*" is.json)" ] || no "$key differs"
+    done
+    grep -q '"complete": "1"' is.json || no "the trace does not say that it is complete"
+    grep -q '"export_command_line": "strange export -o run.ctf run.txt"' is.json || no "no command line"
+    # The same data set comes out of both.
+    "$strange" -q prepare --cut accept --scope thread -o a.data run.txt
+    "$strange" -q prepare --cut accept --scope thread -o b.data run.ctf
+    "$strange" info --json a.data | sed 's/"traces": \[[^]]*\]//; s/"path": "[^"]*"//; s/"command": "[^"]*"//; s/"date": "[^"]*"//' >a.json
+    "$strange" info --json b.data | sed 's/"traces": \[[^]]*\]//; s/"path": "[^"]*"//; s/"command": "[^"]*"//; s/"date": "[^"]*"//' >b.json
+    cmp a.json b.json
+    refused 'is not empty' "$strange" export -o run.ctf run.txt
+    refused 'cannot make the directory' "$strange" export -o nowhere/x run.txt
+    refused 'say where to write it' "$strange" export run.txt
+    refused 'nowhere' "$strange" export -o x nowhere
+    refused '--to' "$strange" export --to nothing -o x run.txt
+    head -c 5000 run.txt >cut.txt
+    status 2 "$strange" export -o cut.ctf --format sysdig cut.txt
+    absent x cut.ctf
+    # A copy that ends early is read up to its last whole packet, and that is said.
+    size=$(stat -c %s run.ctf/channel0_none)
+    truncate -s $((size - 100)) run.ctf/channel0_none
+    status 2 "$strange" info run.ctf # one packet only: nothing whole is left
+    grep -q 'nothing was recorded' err
+}
