@@ -1,6 +1,8 @@
 /* Speed of the kernels on the models' shapes, every variant on one thread: bench_kernels [seconds of each] [name part].
- * One line per kernel and variant: time of a call, GFLOP/s (multiplications and additions counted apart) and its part of the processor's
- * peak, which is measured first; GB/s where memory is what limits. With STRANGE_CPU only that variant. */
+ * One line per kernel and variant: time of a call, GFLOP/s (multiplications and additions counted apart), GB/s where memory may be what
+ * limits, and its part of the limit: multiply-adds in registers or reading as much memory again and again, both measured here. With STRANGE_CPU only that variant. */
+#include "bench/nets.h"
+
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/rng.h"
@@ -32,60 +34,12 @@ struct kernel {
     size_t B, K, N;
 };
 
-/* Multiply-adds in registers alone. */
-#if defined(__x86_64__)
-typedef float vec512 __attribute__((vector_size(64)));
-typedef float vec256 __attribute__((vector_size(32)));
-
-#define PEAK(name, type, isa)                                                                                                              \
-    __attribute__((target(isa), noinline)) static float name(size_t n)                                                                     \
-    {                                                                                                                                      \
-        type acc[12];                                                                                                                      \
-        type x;                                                                                                                            \
-        for (size_t i = 0; i < sizeof x / sizeof(float); i++) {                                                                            \
-            x[i] = (float)(n % 3) * 0.3f;                                                                                                  \
-        }                                                                                                                                  \
-        for (size_t i = 0; i < 12; i++) {                                                                                                  \
-            acc[i] = x + (float)i;                                                                                                         \
-        }                                                                                                                                  \
-        for (size_t k = 0; k < n; k++) {                                                                                                   \
-            acc[0] = acc[0] * x + x, acc[1] = acc[1] * x + x, acc[2] = acc[2] * x + x, acc[3] = acc[3] * x + x;                            \
-            acc[4] = acc[4] * x + x, acc[5] = acc[5] * x + x, acc[6] = acc[6] * x + x, acc[7] = acc[7] * x + x;                            \
-            acc[8] = acc[8] * x + x, acc[9] = acc[9] * x + x, acc[10] = acc[10] * x + x, acc[11] = acc[11] * x + x;                        \
-        }                                                                                                                                  \
-        for (size_t i = 1; i < 12; i++) {                                                                                                  \
-            acc[0] += acc[i];                                                                                                              \
-        }                                                                                                                                  \
-        return acc[0][0];                                                                                                                  \
-    }
-PEAK(peak_avx512, vec512, "avx512f")
-PEAK(peak_avx2, vec256, "avx2,fma")
-#endif
-
 /* Processor time of this thread, so that waiting for a processor that others use does not count. */
 static uint64_t used_ns(void)
 {
     struct timespec t;
     (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static double peak_of(const char *variant)
-{
-    volatile float sink = 0;
-    double best = 0;
-#if defined(__x86_64__)
-    float (*loop)(size_t n) = strncmp(variant, "avx512", 6) == 0 ? peak_avx512 : strcmp(variant, "avx2") == 0 ? peak_avx2 : NULL;
-    const double flop = 12 * 2 * (strncmp(variant, "avx512", 6) == 0 ? 16 : 8) * 1e6;
-    for (size_t i = 0; i < 50 && loop != NULL; i++) {
-        const uint64_t start = used_ns();
-        sink = sink + loop(1000000);
-        const double rate = flop / (double)(used_ns() - start);
-        best = rate > best ? rate : best;
-    }
-#endif
-    (void)variant;
-    return best;
 }
 
 static void run_attention_forward(struct work *w)
@@ -296,18 +250,29 @@ static double best_of(struct work *w, const struct kernel *kernel, double second
     return best;
 }
 
-static void measure(struct work *w, const struct kernel *kernel, double seconds, double peak)
+/* Time that the kernel needs at least, ns: its arithmetic or its memory, whichever takes longer (the roofline of Williams et al. 2009). */
+static double least_ns(const struct kernel *kernel, const double peak[2])
+{
+    const double gflops = peak[strstr(kernel->name, "bf16") != NULL];
+    const double by_arithmetic = kernel->flop > 0 && gflops > 0 ? kernel->flop / gflops : 0;
+    const double by_memory = kernel->bytes > 0 ? kernel->bytes / bench_read_gbs((size_t)kernel->bytes) : 0;
+    return by_arithmetic > by_memory ? by_arithmetic : by_memory;
+}
+
+/* peak: GFLOP/s in float and in bf16; 0: not known. */
+static void measure(struct work *w, const struct kernel *kernel, double seconds, const double peak[2])
 {
     const double ns = best_of(w, kernel, seconds);
+    const double least = least_ns(kernel, peak);
     printf("%-47s %-10s %10.2f us", kernel->name, w->k->name, ns * 1e-3);
     if (kernel->flop > 0) {
         printf(" %7.1f GFLOP/s", kernel->flop / ns);
     }
-    if (kernel->flop > 0 && peak > 0) {
-        printf(" %3.0f %%", 100 * kernel->flop / ns / peak);
-    }
     if (kernel->bytes > 0) {
         printf(" %7.1f GB/s", kernel->bytes / ns);
+    }
+    if (least > 0) {
+        printf(" %3.0f %% of the limit", 100 * least / ns);
     }
     printf("\n");
 }
@@ -340,8 +305,9 @@ int main(int argc, char **argv)
         if (getenv("STRANGE_CPU") != NULL && all[v] != stg_kernels()) {
             continue;
         }
-        const double peak = peak_of(all[v]->name);
-        printf("%s: peak %.1f GFLOP/s in float on one thread\n", all[v]->name, peak);
+        const double peak[2] = {bench_peak_gflops(all[v]->name, STG_PRECISION_F32), bench_peak_gflops(all[v]->name, STG_PRECISION_BF16)};
+        printf("%s: %.1f GFLOP/s in float, %.1f in bf16, %.1f GB/s of 1 MiB, %.1f GB/s of 256 MiB, on one thread\n", all[v]->name, peak[0],
+               peak[1], bench_read_gbs(1 << 20), bench_read_gbs(1 << 28));
         w.k = all[v];
         for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++) {
             if (strstr(kernels[i].name, only) != NULL) {

@@ -1,246 +1,228 @@
 /* Speed of a net on the paper's shape: bench_nets lstm|transformer|longformer [threads] [seconds] [f32|bf16] [length] [recompute]. One line
- * per measurement: tokens per second with the most memory so far, the time of a step of one stream, and of many stepped together. A batch
- * has 17,600 tokens, or one sequence that is longer. */
-#include "base/clock.h"
-#include "base/memory.h"
-#include "base/pool.h"
+ * per measurement: tokens per second with the most memory so far, the time of a step of one stream, and of many stepped together; then how
+ * far that is from the limits of the machine. A batch has 17,600 tokens, or one sequence that is longer.
+ *
+ * bench_nets KIND THREADS SECONDS PRECISION mixed|streams|growth|threads prints one table instead:
+ *   mixed    batches of sequences of an eighth to twice the length beside batches of equal ones
+ *   streams  1 … 1,000 streams stepped together beside batches
+ *   growth   time and memory of a token over the length, each in a process of its own
+ *   threads  speed over the number of threads */
+#include "bench/nets.h"
+
 #include "compute/kernels.h"
-#include "nn/net.h"
-#include "nn/optim.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-enum { ROWS = 17600, LENGTH = 1100, STREAMS = 1000, CALLS = 95, TABLES = 4, WAVES = 4 };
+enum { STREAMS = 1000, ROUNDS = 3 };
 
-struct bench {
-    const struct net *net;
-    size_t length; /* of a sequence */
-    size_t n, rows; /* sequences; all their rows */
-    struct stg_net *model;
-    struct stg_pool *pool;
-    struct stg_net_sequence *sequences; /* (n) owned, like all that follow */
-    uint32_t *ids;                      /* (rows, TABLES) */
-    uint32_t *targets;                  /* (rows) */
-    double *scalars;                    /* (rows, WAVES) */
-    float *surprisal;                   /* (rows) */
-    float **to;                         /* (n) */
+struct options {
+    const struct bench_net *net;
+    size_t threads, length;
     double seconds;
+    enum stg_precision precision;
+    bool recompute;
 };
 
-#define PAPER_FIELDS                                                                                                                      \
-    .n_tables = TABLES, .table_rows = {CALLS, 58, 3, 3}, .table_dim = {48, 48, 12, 12}, .n_waves = WAVES, .wave_dim = 12,                 \
-    .outputs = CALLS, .layers = 2
-#define PAPER_ATTENTION .heads = 4, .ff = 448, .activation = STG_ACTIVATION_SWIGLU, .norm = STG_NORM_POST, .dropout = 0.01f
-
-static const struct net {
-    const char *name;
-    const struct stg_net_ops *ops;
-    struct stg_net_shape shape;
-} nets[] = {
-    {"lstm", &stg_net_lstm, {PAPER_FIELDS, .hidden = 256, .dropout = 0.05f}},
-    {"transformer", &stg_net_transformer, {PAPER_FIELDS, PAPER_ATTENTION, .window = {2048, 2048}, .dilation = {1, 1}}},
-    {"longformer", &stg_net_transformer, {PAPER_FIELDS, PAPER_ATTENTION, .window = {32, 32}, .dilation = {1, 1}, .n_global = 1}},
-};
-enum { N_NETS = sizeof nets / sizeof nets[0] };
-
-static enum stg_status fill(struct bench *b)
+static enum stg_status init(struct bench *b, const struct options *o, size_t threads, size_t length, enum bench_lengths lengths)
 {
-    struct stg_rng rng;
-    stg_rng_seed(&rng, 1);
-    b->n = b->length < ROWS ? ROWS / b->length : 1;
-    b->rows = b->n * b->length;
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&b->sequences, b->n, sizeof *b->sequences));
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&b->ids, b->rows * TABLES, sizeof *b->ids));
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&b->targets, b->rows, sizeof *b->targets));
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&b->scalars, b->rows * WAVES, sizeof *b->scalars));
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&b->surprisal, b->rows, sizeof *b->surprisal));
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&b->to, b->n, sizeof *b->to));
-    for (size_t i = 0; i < b->rows; i++) {
-        for (size_t f = 0; f < TABLES; f++) {
-            b->ids[i * TABLES + f] = (uint32_t)stg_rng_below(&rng, nets[0].shape.table_rows[f]);
-        }
-        for (size_t f = 0; f < WAVES; f++) {
-            b->scalars[i * WAVES + f] = (double)stg_rng_below(&rng, 100000);
-        }
-        b->targets[i] = (uint32_t)stg_rng_below(&rng, CALLS);
+    *b = (struct bench){.seconds = o->seconds};
+    return bench_init(b, o->net, o->precision, o->recompute, threads, length, lengths);
+}
+
+/* How much of what one thread could do is done: products against multiply-adds in registers, a step against reading its weights. */
+static void print_limits(const struct bench *b, size_t length, const struct bench_rate *score, const struct bench_rate *train, double step_us)
+{
+    const enum stg_precision precision = stg_net_shape(b->model)->precision;
+    const double peak = bench_peak_gflops(stg_kernels()->name, precision);
+    const double bytes = bench_step_bytes(b);
+    const double gbs = bench_read_gbs((size_t)bytes);
+    printf("limits: %.0f GFLOP/s for a thread, %.0f GB/s of an array of %.1f MB\n", peak, gbs, bytes * 1e-6);
+    if (peak > 0) {
+        printf("roofline score %.0f %%, train %.0f %% of the multiply-adds", 100 * score->rows_cpu * bench_flop_of_row(b, length, false) / (peak * 1e9),
+               100 * train->rows_cpu * bench_flop_of_row(b, length, true) / (peak * 1e9));
     }
-    for (size_t s = 0, at = 0; s < b->n; s++, at += b->length) {
-        b->sequences[s] = (struct stg_net_sequence){
-            .n = b->length, .ids = b->ids + at * TABLES, .scalars = b->scalars + at * WAVES, .target = b->targets + at};
-        b->to[s] = b->surprisal + at;
+    printf("%sstream %.0f %% of the reading\n", peak > 0 ? "; " : "roofline ", 100 * bytes / (step_us * 1e3) / gbs);
+}
+
+static enum stg_status all(struct bench *b, const struct options *o)
+{
+    struct bench_rate score;
+    struct bench_rate train;
+    double clock_us;
+    double fastest_us;
+    double together_us;
+    STG_RETURN_IF_FAILED(init(b, o, o->threads, o->length, BENCH_EQUAL));
+    printf("%s %s %s, %zu threads, %zu parameters\n", o->net->name, stg_kernels()->name,
+           o->precision == STG_PRECISION_BF16 ? "bf16" : "f32", stg_pool_threads(b->pool), stg_net_params(b->model)->n_values);
+    STG_RETURN_IF_FAILED(bench_score(b, &score));
+    printf("score %.0f tokens/s (%.0f for each processor second; %.0f MiB so far)\n", score.rows_s, score.rows_cpu, bench_memory_mib());
+    STG_RETURN_IF_FAILED(bench_train(b, &train));
+    printf("train %.0f tokens/s (%.0f for each processor second; %.0f MiB so far)\n", train.rows_s, train.rows_cpu, bench_memory_mib());
+    STG_RETURN_IF_FAILED(bench_stream(b, 1, &clock_us, &fastest_us));
+    printf("stream %.1f us/event (fastest %.1f of a processor)\n", clock_us, fastest_us);
+    if (b->rows >= STREAMS) {
+        STG_RETURN_IF_FAILED(bench_stream(b, STREAMS, &clock_us, &together_us));
+        printf("streams %.1f us/event (fastest %.1f of a processor)\n", clock_us, together_us);
+    }
+    print_limits(b, o->length, &score, &train, fastest_us);
+    return STG_OK;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const double x = *(const double *)a;
+    const double y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static double median(double *v, size_t n)
+{
+    qsort(v, n, sizeof *v, by_value);
+    return v[n / 2];
+}
+
+/* Equal and mixed lengths in turn, so that whatever else the machine does meets both; processor time counts. */
+static enum stg_status mixed(struct bench *b, const struct options *o)
+{
+    double rates[2][2][ROUNDS]; /* scoring and training, equal and mixed */
+    (void)b;
+    for (size_t r = 0; r < ROUNDS; r++) {
+        for (size_t k = 0; k < 2; k++) {
+            struct bench one;
+            struct bench_rate rate[2];
+            enum stg_status status = init(&one, o, o->threads, o->length, k == 0 ? BENCH_EQUAL : BENCH_MIXED);
+            status = status == STG_OK ? bench_score(&one, &rate[0]) : status;
+            status = status == STG_OK ? bench_train(&one, &rate[1]) : status;
+            bench_fini(&one);
+            STG_RETURN_IF_FAILED(status);
+            for (size_t i = 0; i < 2; i++) {
+                rates[i][k][r] = rate[i].rows_cpu;
+            }
+        }
+    }
+    printf("%-14s %-8s %14s %14s %8s\n", "", "", "equal, 1/s", "mixed, 1/s", "ratio");
+    for (size_t i = 0; i < 2; i++) {
+        const double equal = median(rates[i][0], ROUNDS);
+        const double of_mixed = median(rates[i][1], ROUNDS);
+        printf("%-14s %-8s %14.0f %14.0f %8.2f\n", o->net->name, i == 0 ? "score" : "train", equal, of_mixed, of_mixed / equal);
     }
     return STG_OK;
 }
 
-/* Processor time of all threads: on a busy machine tokens by it say more than by the clock. */
-static double cpu_seconds(void)
+static enum stg_status streams(struct bench *b, const struct options *o)
 {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static enum stg_status train(struct bench *b, double *rate, double *per_cpu)
-{
-    struct stg_optimizer adam = {.rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 10};
-    struct stg_net_loss loss;
-    double norm;
-    size_t n = 0;
-    uint64_t start = 0;
-    double cpu_start = 0;
-    for (size_t i = 0; i == 0 || (double)(stg_clock_ns() - start) * 1e-9 < b->seconds; i++) {
-        if (i == 1) {
-            start = stg_clock_ns(); /* the first update allocates and is not counted */
-            n = 0;
-        }
-        STG_RETURN_IF_FAILED(stg_net_pass(b->model, b->sequences, b->n, 0.1, i, true, b->pool, &loss));
-        STG_RETURN_IF_FAILED(stg_optimizer_update(&adam, stg_net_params(b->model), &norm));
-        STG_RETURN_IF_FAILED(stg_net_updated(b->model));
-        start = i == 0 ? stg_clock_ns() : start;
-        cpu_start = i == 0 ? cpu_seconds() : cpu_start;
-        n += b->rows;
+    static const size_t numbers[] = {1, 4, 16, 64, 250, 1000};
+    struct bench_rate score;
+    STG_RETURN_IF_FAILED(init(b, o, 1, o->length, BENCH_EQUAL));
+    STG_RETURN_IF_FAILED(bench_score(b, &score));
+    printf("%-14s %10s %14s %18s\n", "", "streams", "us/event", "of the batch's");
+    printf("%-14s %10s %14.2f\n", o->net->name, "batch", 1e6 / score.rows_cpu);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        double clock_us;
+        double us;
+        STG_RETURN_IF_FAILED(bench_stream(b, numbers[i], &clock_us, &us));
+        printf("%-14s %10zu %14.2f %16.0f %%\n", o->net->name, numbers[i], us, 100 * 1e6 / score.rows_cpu / us);
     }
-    *rate = (double)n / ((double)(stg_clock_ns() - start) * 1e-9);
-    *per_cpu = (double)n / (cpu_seconds() - cpu_start);
     return STG_OK;
 }
 
-static enum stg_status score_part(void *context, size_t i, size_t i_thread)
-{
-    struct bench *b = context;
-    struct stg_net_work *run = NULL;
-    const size_t n_parts = stg_pool_threads(b->pool);
-    const size_t from = b->n * i / n_parts;
-    const size_t n = b->n * (i + 1) / n_parts - from;
-    (void)i_thread;
-    STG_RETURN_IF_FAILED(stg_net_work_new(b->model, &run));
-    const enum stg_status status = stg_net_score(b->model, run, b->sequences + from, n, b->to + from);
-    stg_net_work_free(run);
-    return status;
-}
-
-static enum stg_status score(struct bench *b, double *rate, double *per_cpu)
-{
-    size_t n = 0;
-    const double cpu_start = cpu_seconds();
-    const uint64_t start = stg_clock_ns();
-    do {
-        STG_RETURN_IF_FAILED(stg_pool_run(b->pool, stg_pool_threads(b->pool), score_part, b));
-        n += b->rows;
-    } while ((double)(stg_clock_ns() - start) * 1e-9 < b->seconds);
-    *rate = (double)n / ((double)(stg_clock_ns() - start) * 1e-9);
-    *per_cpu = (double)n / (cpu_seconds() - cpu_start);
-    return STG_OK;
-}
-
-/* `steps` steps of n streams together; microseconds of one event. */
-static enum stg_status stream(struct bench *b, size_t n, size_t steps, double *microseconds)
+/* One row of `growth`: in this process, which does nothing else. */
+static enum stg_status grow_to(const struct options *o, size_t length)
 {
     enum stg_status status = STG_OK;
-    struct stg_net_work *run = NULL;
-    const size_t size = stg_net_state_size(b->model);
-    float *memory = NULL;
-    float **states = NULL;
-    float *log_p = NULL;
-    STG_TRY(stg_mem_zeroed(&memory, n * size, sizeof *memory));
-    STG_TRY(stg_mem_zeroed(&states, n, sizeof *states));
-    STG_TRY(stg_mem_zeroed(&log_p, n * CALLS, sizeof *log_p));
-    STG_TRY(stg_net_work_new(b->model, &run));
-    for (size_t i = 0; i < n; i++) {
-        states[i] = memory + i * size;
-    }
-    const uint64_t start = stg_clock_ns();
-    for (size_t i = 0; i < steps; i++) {
-        const size_t row = i * n % (b->rows - n);
-        STG_TRY(stg_net_step(b->model, run, states, n, b->ids + row * TABLES, b->scalars + row * WAVES));
-        STG_TRY(stg_net_predict(b->model, run, (const float *const *)states, n, log_p));
-    }
-    *microseconds = (double)(stg_clock_ns() - start) * 1e-3 / (double)(steps * n);
+    struct bench b;
+    struct bench_rate score;
+    struct bench_rate train;
+    const double before = bench_memory_mib();
+    STG_TRY(init(&b, o, o->threads, length, BENCH_EQUAL));
+    STG_TRY(bench_score(&b, &score));
+    const double scoring = bench_memory_mib();
+    STG_TRY(bench_train(&b, &train));
+    printf("%-14s %8zu %8zu %12.2f %12.2f %12.0f %12.0f\n", o->net->name, length, b.rows, 1e6 / score.rows_cpu, 1e6 / train.rows_cpu,
+           scoring - before, bench_memory_mib() - before);
+    fflush(stdout);
 out:
-    stg_net_work_free(run);
-    stg_mem_free(memory);
-    stg_mem_free(states);
-    stg_mem_free(log_p);
+    bench_fini(&b);
     return status;
 }
 
-/* The most memory that this process has had, MiB. */
-static double memory_mib(void)
+static enum stg_status growth(struct bench *b, const struct options *o)
 {
-    struct rusage u;
-    return getrusage(RUSAGE_SELF, &u) == 0 ? (double)u.ru_maxrss / 1024.0 : 0;
-}
-
-static enum stg_status measure(struct bench *b)
-{
-    double rate = 0;
-    double per_cpu = 0;
-    double stepped = 0;
-    printf("%s %s, %zu threads, %zu parameters\n", b->net->name, stg_kernels()->name, stg_pool_threads(b->pool),
-           stg_net_params(b->model)->n_values);
-    STG_RETURN_IF_FAILED(score(b, &rate, &per_cpu));
-    printf("score %.0f tokens/s (%.0f for each processor second; %.0f MiB so far)\n", rate, per_cpu, memory_mib());
-    STG_RETURN_IF_FAILED(train(b, &rate, &per_cpu));
-    printf("train %.0f tokens/s (%.0f for each processor second; %.0f MiB so far)\n", rate, per_cpu, memory_mib());
-    STG_RETURN_IF_FAILED(stream(b, 1, 5000, &stepped));
-    printf("stream %.1f us/event\n", stepped);
-    STG_RETURN_IF_FAILED(stream(b, STREAMS, 40, &stepped));
-    printf("streams %.1f us/event\n", stepped);
+    (void)b;
+    printf("%-14s %8s %8s %12s %12s %12s %12s\n", "", "length", "batch", "score us", "train us", "score MiB", "train MiB");
+    fflush(stdout);
+    for (size_t length = 256; length <= 65536; length *= 4) {
+        int how = 0;
+        const pid_t pid = fork();
+        if (pid == 0) {
+            const enum stg_status status = grow_to(o, length);
+            if (status != STG_OK) {
+                fprintf(stderr, "bench_nets: %s\n", stg_status_message());
+            }
+            _exit(status == STG_OK ? 0 : 2);
+        }
+        if (pid < 0 || waitpid(pid, &how, 0) != pid || how != 0) {
+            return stg_fail(STG_ERR_INTERNAL, "length %zu: the measurement failed", length);
+        }
+    }
     return STG_OK;
 }
 
-static enum stg_status setup(struct bench *b, int argc, char **argv)
+static enum stg_status threads(struct bench *b, const struct options *o)
 {
-    struct stg_rng rng;
-    struct stg_net_shape shape;
-    for (size_t i = 0; i < N_NETS && argc > 1; i++) {
-        b->net = strcmp(nets[i].name, argv[1]) == 0 ? &nets[i] : b->net;
+    double first[2] = {0, 0};
+    printf("%-14s %8s %14s %8s %14s %8s\n", "", "threads", "score, 1/s", "times", "train, 1/s", "times");
+    for (size_t n = 1; n <= 2 * o->threads; n *= 2) {
+        struct bench_rate score;
+        struct bench_rate train;
+        STG_RETURN_IF_FAILED(init(b, o, n, o->length, BENCH_EQUAL));
+        STG_RETURN_IF_FAILED(bench_score(b, &score));
+        STG_RETURN_IF_FAILED(bench_train(b, &train));
+        first[0] = n == 1 ? score.rows_s : first[0];
+        first[1] = n == 1 ? train.rows_s : first[1];
+        printf("%-14s %8zu %14.0f %8.2f %14.0f %8.2f\n", o->net->name, n, score.rows_s, score.rows_s / first[0], train.rows_s,
+               train.rows_s / first[1]);
+        bench_fini(b);
     }
-    if (b->net == NULL) {
-        return stg_fail(STG_ERR_USAGE, "usage: bench_nets lstm|transformer|longformer [threads] [seconds] [f32|bf16] [length] "
-                                       "[recompute]");
+    return STG_OK;
+}
+
+static const struct {
+    const char *name;
+    enum stg_status (*run)(struct bench *b, const struct options *o);
+} modes[] = {{"mixed", mixed}, {"streams", streams}, {"growth", growth}, {"threads", threads}};
+
+static enum stg_status run(struct bench *b, int argc, char **argv)
+{
+    struct options o = {.net = argc > 1 ? bench_net_find(argv[1]) : NULL, .length = BENCH_LENGTH};
+    if (o.net == NULL) {
+        return stg_fail(STG_ERR_USAGE, "usage: bench_nets lstm|transformer|longformer [threads] [seconds] [f32|bf16] "
+                                       "[length|mixed|streams|growth|threads] [recompute]");
     }
-    b->seconds = argc > 3 ? strtod(argv[3], NULL) : 10;
-    b->length = argc > 5 ? strtoul(argv[5], NULL, 10) : LENGTH;
-    if (b->length == 0 || b->length > 1 << 20) {
-        return stg_fail(STG_ERR_USAGE, "length: use 1 to 1048576");
+    o.threads = argc > 2 ? strtoul(argv[2], NULL, 10) : 0;
+    o.seconds = argc > 3 ? strtod(argv[3], NULL) : 10;
+    o.precision = argc > 4 && strcmp(argv[4], "bf16") == 0 ? STG_PRECISION_BF16 : STG_PRECISION_F32;
+    o.recompute = argc > 6;
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0] && argc > 5; i++) {
+        if (strcmp(argv[5], modes[i].name) == 0) {
+            return modes[i].run(b, &o);
+        }
     }
-    shape = b->net->shape;
-    shape.precision = argc > 4 && strcmp(argv[4], "bf16") == 0 ? STG_PRECISION_BF16 : STG_PRECISION_F32;
-    shape.recompute = argc > 6;
-    STG_RETURN_IF_FAILED(fill(b));
-    STG_RETURN_IF_FAILED(stg_pool_new(&b->pool, argc > 2 ? strtoul(argv[2], NULL, 10) : 0));
-    STG_RETURN_IF_FAILED(stg_net_new(&b->model, b->net->ops, &shape, true));
-    stg_rng_seed(&rng, 1);
-    stg_net_init(b->model, &rng);
-    return stg_net_updated(b->model);
+    o.length = argc > 5 ? strtoul(argv[5], NULL, 10) : BENCH_LENGTH;
+    return all(b, &o);
 }
 
 int main(int argc, char **argv)
 {
-    enum stg_status status = STG_OK;
-    struct bench *b = NULL;
-    STG_TRY(stg_mem_zeroed(&b, 1, sizeof *b));
-    STG_TRY(setup(b, argc, argv));
-    STG_TRY(measure(b));
-out:
+    struct bench b = {.seconds = 0};
+    const enum stg_status status = run(&b, argc, argv);
     if (status != STG_OK) {
         fprintf(stderr, "bench_nets: %s\n", stg_status_message());
     }
-    if (b != NULL) {
-        stg_net_free(b->model);
-        stg_pool_free(b->pool);
-        stg_mem_free(b->sequences);
-        stg_mem_free(b->ids);
-        stg_mem_free(b->targets);
-        stg_mem_free(b->scalars);
-        stg_mem_free(b->surprisal);
-        stg_mem_free(b->to);
-    }
-    stg_mem_free(b);
+    bench_fini(&b);
     return status == STG_OK ? 0 : 2;
 }

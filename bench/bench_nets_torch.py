@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """PyTorch beside bench_nets: the same shapes (95 calls, 58 processes, batch 16 x 1100, the paper's layers), the same output lines.
-Usage: bench_nets_torch.py lstm|transformer|longformer [threads] [seconds] [f32|bf16]. bf16 is autocast. Only the LSTM is streamed: attention
+Usage: bench_nets_torch.py lstm|transformer|longformer [threads] [seconds] [f32|bf16|export FILE]. bf16 is autocast; export writes the net as
+ONNX for bench_nets_onnx.js: log-probabilities of a batch, an LSTM's with its state. Only the LSTM is streamed: attention
 would need a cache that PyTorch has no module for. tools/bench sets the environment in which PyTorch is fastest."""
 import sys
 import time
@@ -121,6 +122,28 @@ def score():
         torch.log_softmax(logits.float(), -1).gather(-1, target.unsqueeze(-1))
 
 
+class Scorer(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids, scalars, h=None, c=None):
+        logits, state = self.model(ids, scalars, None if h is None else (h, c))
+        log_p = torch.log_softmax(logits, -1)
+        return log_p if h is None else (log_p, *state)
+
+
+def export(path):
+    free = {"ids": {0: "batch", 1: "length"}, "scalars": {0: "batch", 1: "length"}}
+    inputs, names, outputs = (ids, scalars), ["ids", "scalars"], ["log_p"]
+    if KIND == "lstm":
+        inputs += (torch.zeros(2, BATCH, 256), torch.zeros(2, BATCH, 256))
+        names, outputs = names + ["h", "c"], outputs + ["h_next", "c_next"]
+        free |= {"h": {1: "batch"}, "c": {1: "batch"}}
+    torch.onnx.export(Scorer().eval(), inputs, path, input_names=names, output_names=outputs, opset_version=14,
+                      dynamic_axes=free if KIND == "lstm" else None)
+
+
 def rate(step):
     step()
     n, start = 0, time.monotonic()
@@ -141,6 +164,9 @@ def stream():
     return sorted(times)[len(times) // 2] * 1e6
 
 
+if len(sys.argv) > 5 and sys.argv[4] == "export":
+    export(sys.argv[5])
+    sys.exit()
 print(f"torch {torch.__version__}, {THREADS} threads, {sum(p.numel() for p in model.parameters())} parameters")
 model.train()
 print(f"train {rate(train):.0f} tokens/s")

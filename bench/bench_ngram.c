@@ -75,8 +75,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench_ngram TRAIN.data TEST.data [order] [rounds]\n");
         return 2;
     }
-    STG_TRY(stg_dataset_open(&b.train, argv[1]));
-    STG_TRY(stg_dataset_open(&b.test, argv[2]));
+    STG_TRY(stg_dataset_open(&b.train, argv[1], NULL));
+    STG_TRY(stg_dataset_open(&b.test, argv[2], NULL));
     stg_dataset_corpus(b.train, &b.train_corpus);
     stg_dataset_corpus(b.test, &b.test_corpus);
     STG_TRY(stg_mem_zeroed(&b.scores, b.test_corpus.n, sizeof *b.scores));

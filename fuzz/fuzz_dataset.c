@@ -42,7 +42,7 @@ static void walk_all(const struct stg_dataset *d)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct stg_dataset *d = NULL;
-    if (stg_dataset_open(&d, fuzz_repaired_file(data, size)) == STG_OK) {
+    if (stg_dataset_open(&d, fuzz_repaired_file(data, size), NULL) == STG_OK) {
         walk_all(d);
     }
     stg_dataset_free(d);

@@ -2,7 +2,7 @@
 #ifndef STG_TESTS_NN_SUPPORT_H
 #define STG_TESTS_NN_SUPPORT_H
 
-#include "nn/net.h"
+#include "nn/net_internal.h"
 
 #include "base/memory.h"
 #include "nn/optim.h"
@@ -222,7 +222,7 @@ static inline void score(const struct stg_net *m, const struct batch *b, float *
 
 /* Row t of every sequence that has one, together; surprisals by predict. Returns their sum. */
 static inline double step_together(const struct stg_net *m, struct stg_net_work *work, float *const stream[SEQUENCES], const struct batch *b,
-                            size_t t, float *const *expected)
+                            size_t t, float *const *expected, double tolerance)
 {
     float *states[SEQUENCES];
     uint32_t ids[SEQUENCES * FIELDS];
@@ -244,7 +244,7 @@ static inline double step_together(const struct stg_net *m, struct stg_net_work 
     for (size_t i = 0; i < n; i++) {
         const uint32_t target = b->sequences[which[i]].target[t];
         const double surprisal = target == STG_NET_UNSCORED ? 0.0 : -(double)log_p[i * OUTPUTS + target];
-        assert_near((double)expected[which[i]][t], surprisal, 1e-4, "surprisal of row", t);
+        assert_near((double)expected[which[i]][t], surprisal, tolerance, "surprisal of row", t);
         sum += surprisal;
     }
     return sum;
@@ -273,8 +273,9 @@ static inline void check_distributions(const struct stg_net *m, struct stg_net_w
     }
 }
 
-/* Batch scores, the loss of a pass and a stream fed row by row are the same surprisals; a reset stream begins anew. */
-static inline void check_streams(const struct stg_net_ops *ops, const struct stg_net_shape *shape, size_t longest)
+/* Batch scores, the loss of a pass and a stream fed row by row are the same surprisals within the tolerance (0: to the bit); a reset stream
+ * begins anew. */
+static inline void check_streams(const struct stg_net_ops *ops, const struct stg_net_shape *shape, size_t longest, double tolerance)
 {
     struct batch b;
     struct stg_net_work *work = NULL;
@@ -292,22 +293,57 @@ static inline void check_streams(const struct stg_net_ops *ops, const struct stg
     must(stg_net_work_new(m, &work));
     check_distributions(m, work, &b, to);
     for (size_t t = 0; t < longest / 4; t++) {
-        step_together(m, work, stream, &b, t, to);
+        step_together(m, work, stream, &b, t, to, tolerance);
     }
     for (size_t s = 0; s < SEQUENCES; s++) {
         stg_net_state_reset(m, stream[s]);
     }
     for (size_t t = 0; t < longest; t++) {
-        total += step_together(m, work, stream, &b, t, to);
+        total += step_together(m, work, stream, &b, t, to, tolerance);
     }
     must(stg_net_pass(m, b.sequences, SEQUENCES, 0, 0, false, NULL, &loss));
-    assert_near(loss.loss, total, 1e-5 * total, "loss", 0);
+    assert_near(loss.loss, total, (shape->precision == STG_PRECISION_BF16 ? 1e-3 : 1e-5) * total, "loss", 0);
     for (size_t s = 0; s < SEQUENCES; s++) {
         stg_mem_free(to[s]);
         stg_mem_free(stream[s]);
     }
     stg_net_work_free(work);
     stg_net_free(m);
+    batch_free(&b);
+}
+
+/* The same weights in bf16: streams agree with batches as they do in float, and both with float's within STG_NET_BF16_TOLERANCE. */
+static inline void check_bf16_streams(const struct stg_net_ops *ops, const struct stg_net_shape *shape, size_t longest, double tolerance)
+{
+    struct stg_net_shape shapes[2] = {*shape, *shape};
+    float *to[2][SEQUENCES];
+    struct batch b;
+    double worst = 0;
+    double mean[2] = {0, 0};
+    shapes[1].precision = STG_PRECISION_BF16;
+    check_streams(ops, &shapes[1], longest, tolerance);
+    batch_make(&b, shape, (const size_t[]){longest, 1, longest / 3, longest});
+    for (size_t k = 0; k < 2; k++) {
+        struct stg_net *m = model_make(ops, &shapes[k], false);
+        for (size_t s = 0; s < SEQUENCES; s++) {
+            must(stg_mem_zeroed(&to[k][s], longest, sizeof(float)));
+        }
+        score(m, &b, to[k]);
+        stg_net_free(m);
+    }
+    for (size_t s = 0; s < SEQUENCES; s++) {
+        for (size_t t = 0; t < b.sequences[s].n; t++) {
+            worst = fmax(worst, fabs((double)(to[0][s][t] - to[1][s][t])));
+            mean[0] += (double)to[0][s][t];
+            mean[1] += (double)to[1][s][t];
+        }
+        stg_mem_free(to[0][s]);
+        stg_mem_free(to[1][s]);
+    }
+    print_message("%s in bf16: surprisals differ by at most %.2g nats, their mean by %.2g %%\n", ops->name, worst,
+                  100 * fabs(mean[1] / mean[0] - 1));
+    assert_true(worst > 0);
+    assert_true(worst < STG_NET_BF16_TOLERANCE);
     batch_free(&b);
 }
 

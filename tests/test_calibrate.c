@@ -1,5 +1,7 @@
 #include "detect/calibrate.h"
 
+#include "score/channels.h"
+
 #include "fake_model.h"
 
 #include <setjmp.h>
@@ -21,14 +23,18 @@ static struct stg_score *make_scores(size_t n, uint64_t seed)
     return s;
 }
 
-static void calibrate(struct stg_model *m, const struct stg_score *s, size_t n)
+static void calibrate(struct stg_model *m, struct stg_score *s, size_t n)
 {
     memset(m, 0, sizeof *m);
     assert_int_equal(stg_calibrate(m, s, n), STG_OK);
+    for (size_t i = 0; i < n; i++) {
+        stg_channels_judge(m, &s[i]);
+    }
 }
 
 static void drop(struct stg_model *m)
 {
+    stg_mem_free(m->channels);
     stg_mem_free(m->calibration);
     json_decref(m->record);
 }

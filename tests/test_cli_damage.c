@@ -100,7 +100,7 @@ static void write_damaged(const uint8_t *bytes, size_t size)
 static enum stg_status use_dataset(const char *path)
 {
     struct stg_dataset *d = NULL;
-    STG_RETURN_IF_FAILED(stg_dataset_open(&d, path));
+    STG_RETURN_IF_FAILED(stg_dataset_open(&d, path, NULL));
     uint64_t sum = 0;
     for (size_t i = 0; i < stg_dataset_count(d); i++) {
         struct stg_seq seq;
@@ -124,7 +124,7 @@ static enum stg_status use_model(const char *path)
     struct stg_corpus corpus;
     struct stg_score *scores = NULL;
     STG_TRY(stg_model_open(&m, path));
-    assert_int_equal(stg_dataset_open(&d, in_dir("list.data")), STG_OK);
+    assert_int_equal(stg_dataset_open(&d, in_dir("list.data"), NULL), STG_OK);
     STG_TRY(stg_model_check_vocab(m, stg_dataset_vocab(d), "list.data"));
     stg_dataset_corpus(d, &corpus);
     STG_TRY(stg_mem_zeroed(&scores, corpus.n, sizeof *scores));

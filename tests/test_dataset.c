@@ -140,7 +140,7 @@ static void test_what_is_written_comes_back(void **state)
     struct stg_dataset *d = NULL;
     struct stg_seq s;
     write_two(path, &recipe);
-    must(stg_dataset_open(&d, path));
+    must(stg_dataset_open(&d, path, NULL));
     assert_string_equal(stg_dataset_path(d), path);
     assert_int_equal(stg_dataset_count(d), 4);
     assert_int_equal(stg_dataset_events(d), 12);
@@ -186,7 +186,7 @@ static void test_slices(void **state)
     struct stg_corpus all, part;
     struct stg_seq s;
     write_two(path, &recipe);
-    must(stg_dataset_open(&d, path));
+    must(stg_dataset_open(&d, path, NULL));
     stg_dataset_corpus(d, &all);
     assert_int_equal(all.n, 4);
     struct stg_slice slice = {.corpus = &all, .first = 1, .n = 2};
@@ -207,7 +207,7 @@ static void test_without_context_and_empty(void **state)
     struct stg_seq s;
     recipe.n_context = 0;
     write_two(path, &recipe);
-    must(stg_dataset_open(&d, path));
+    must(stg_dataset_open(&d, path, NULL));
     stg_dataset_get(d, 0, &s);
     assert_null(s.context_offset);
     stg_dataset_free(d);
@@ -217,7 +217,7 @@ static void test_without_context_and_empty(void **state)
     must(stg_dataset_writer_commit(w, &vocab));
     stg_dataset_writer_free(w);
     stg_vocab_fini(&vocab);
-    must(stg_dataset_open(&d, path));
+    must(stg_dataset_open(&d, path, NULL));
     assert_int_equal(stg_dataset_count(d), 0);
     assert_int_equal(stg_dataset_traces(d), 0);
     stg_dataset_free(d);
@@ -279,7 +279,7 @@ static void test_recipe_words(void **state)
 /* --- Damage --- */
 
 /* Copies the data set to `other` with one element of one column changed, checksum in order. */
-static enum stg_status open_changed(const char *column, size_t row, int64_t value)
+static enum stg_status open_changed(const char *column, size_t row, int64_t value, struct stg_pool *pool)
 {
     struct stg_tensors *t = NULL;
     struct stg_tensors_writer *w = NULL;
@@ -308,7 +308,7 @@ static enum stg_status open_changed(const char *column, size_t row, int64_t valu
     stg_tensors_writer_free(w);
     stg_tensors_free(t);
     stg_mem_free(copy);
-    const enum stg_status status = stg_dataset_open(&d, other);
+    const enum stg_status status = stg_dataset_open(&d, other, pool);
     stg_dataset_free(d);
     return status;
 }
@@ -318,7 +318,7 @@ static void test_every_index_is_checked(void **state)
     (void)state;
     const struct stg_recipe recipe = request_recipe();
     write_two(path, &recipe);
-    assert_int_equal(open_changed("call", 0, 6), STG_OK);
+    assert_int_equal(open_changed("call", 0, 6, NULL), STG_OK);
     static const struct {
         const char *column;
         size_t row;
@@ -351,12 +351,50 @@ static void test_every_index_is_checked(void **state)
         {"context_time_ns", 1, INT64_MIN},
     };
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
-        const enum stg_status status = open_changed(changes[i].column, changes[i].row, changes[i].value);
+        const enum stg_status status = open_changed(changes[i].column, changes[i].row, changes[i].value, NULL);
         if (status != STG_ERR_INPUT) {
             fail_msg("%s[%zu] = %lld is accepted", changes[i].column, changes[i].row, (long long)changes[i].value);
         }
         assert_non_null(strstr(stg_status_message(), other));
     }
+}
+
+/* So many events that threads share the checks: a fault is found wherever it is, in the first stretch, the last, or between. */
+static void test_threads_share_the_checks(void **state)
+{
+    (void)state;
+    enum { N = 1000, N_SEQUENCES = 1400 };
+    static uint16_t call[N], thread[N];
+    static uint8_t phase[N];
+    static int64_t ret[N], time_ns[N];
+    struct stg_dataset_writer *w = NULL;
+    struct stg_recipe recipe = request_recipe();
+    struct stg_vocab vocab;
+    struct stg_pool *pool = NULL;
+    recipe.n_context = 0;
+    const int32_t one = 1;
+    const uint16_t proc = STG_TOKEN_UNKNOWN;
+    const struct stg_seq s = {.n = N, .call = call, .phase = phase, .ret = ret, .time_ns = time_ns, .thread = thread, .n_threads = 1,
+                              .thread_tid = &one, .thread_pid = &one, .thread_proc = &proc, .end_ns = 1};
+    for (size_t i = 0; i < N; i++) {
+        call[i] = STG_TOKEN_UNKNOWN;
+    }
+    must(stg_vocab_init(&vocab));
+    must(stg_dataset_writer_open(&w, path, &recipe));
+    for (size_t i = 0; i < N_SEQUENCES; i++) {
+        must(stg_dataset_writer_put(w, &s));
+    }
+    must(stg_dataset_writer_trace(w, &(struct stg_dataset_trace){.path = "x", .format = "scripted"}));
+    must(stg_dataset_writer_commit(w, &vocab));
+    stg_dataset_writer_free(w);
+    stg_vocab_fini(&vocab);
+    must(stg_pool_new(&pool, 3));
+    assert_int_equal(open_changed("phase", 0, STG_PHASE_EXIT, pool), STG_OK);
+    static const size_t rows[] = {0, (1 << 19) - 1, 1 << 19, 524999, 525000, (1 << 20) + 1, N * N_SEQUENCES - 1};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(open_changed("phase", rows[i], STG_PHASE_EXIT + 1, pool), STG_ERR_INPUT);
+    }
+    stg_pool_free(pool);
 }
 
 static void write_bytes(const char *to, const void *data, size_t n)
@@ -380,13 +418,13 @@ static void test_damaged_bytes_are_refused(void **state)
     must(stg_mem_dup(&copy, map.data, map.size));
     for (size_t n = 0; n < map.size; n++) {
         write_bytes(other, copy, n);
-        assert_int_not_equal(stg_dataset_open(&d, other), STG_OK);
+        assert_int_not_equal(stg_dataset_open(&d, other, NULL), STG_OK);
         assert_null(d);
     }
     for (size_t i = 0; i < map.size; i++) {
         copy[i] ^= (uint8_t)(1 << (i % 8));
         write_bytes(other, copy, map.size);
-        if (stg_dataset_open(&d, other) == STG_OK) {
+        if (stg_dataset_open(&d, other, NULL) == STG_OK) {
             assert_int_equal(stg_dataset_count(d), 4);
         }
         stg_dataset_free(d);
@@ -408,7 +446,7 @@ static enum stg_status whole_way(const struct stg_recipe *recipe, struct stg_sou
     STG_TRY(stg_dataset_writer_open(&w, other, recipe));
     STG_TRY(stg_prepare_source(w, recipe, &vocab, source, NULL, NULL));
     STG_TRY(stg_dataset_writer_commit(w, &vocab));
-    STG_TRY(stg_dataset_open(&d, other));
+    STG_TRY(stg_dataset_open(&d, other, NULL));
 out:
     stg_dataset_free(d);
     stg_dataset_writer_free(w);
@@ -442,15 +480,15 @@ static void test_other_files_are_refused(void **state)
     (void)state;
     struct stg_dataset *d = NULL;
     struct stg_tensors_writer *w = NULL;
-    assert_int_equal(stg_dataset_open(&d, "/nonexistent/x"), STG_ERR_IO);
+    assert_int_equal(stg_dataset_open(&d, "/nonexistent/x", NULL), STG_ERR_IO);
     must(stg_tensors_writer_open(&w, other, "model", 1));
     must(stg_tensors_writer_commit(w));
     stg_tensors_writer_free(w);
-    assert_int_equal(stg_dataset_open(&d, other), STG_ERR_INPUT);
+    assert_int_equal(stg_dataset_open(&d, other, NULL), STG_ERR_INPUT);
     must(stg_tensors_writer_open(&w, other, STG_DATASET_FORMAT, STG_DATASET_VERSION + 1));
     must(stg_tensors_writer_commit(w));
     stg_tensors_writer_free(w);
-    assert_int_equal(stg_dataset_open(&d, other), STG_ERR_INPUT);
+    assert_int_equal(stg_dataset_open(&d, other, NULL), STG_ERR_INPUT);
     assert_null(d);
 }
 
@@ -480,6 +518,7 @@ int main(void)
         cmocka_unit_test(test_auto_cut),
         cmocka_unit_test(test_recipe_words),
         cmocka_unit_test(test_every_index_is_checked),
+        cmocka_unit_test(test_threads_share_the_checks),
         cmocka_unit_test(test_damaged_bytes_are_refused),
         cmocka_unit_test(test_failing_allocations),
         cmocka_unit_test(test_other_files_are_refused),

@@ -106,11 +106,36 @@ static void test_arg_index(void **state)
     }
 }
 
+static void test_descriptor_index(void **state)
+{
+    (void)state;
+    assert_int_equal(stg_syscall_descriptor_index("read"), 0);
+    assert_int_equal(stg_syscall_descriptor_index("fstat"), 0); /* the kernel's newfstat */
+    assert_int_equal(stg_syscall_descriptor_index("newfstat"), 0);
+    assert_int_equal(stg_syscall_descriptor_index("mmap"), 4);
+    assert_int_equal(stg_syscall_descriptor_index("sendfile64"), 1); /* in_fd */
+    assert_int_equal(stg_syscall_descriptor_index("brk"), STG_SYSCALL_ARG_NONE);
+    assert_int_equal(stg_syscall_descriptor_index("no such call"), STG_SYSCALL_ARG_UNKNOWN_CALL);
+}
+
+static void test_returns_count(void **state)
+{
+    static const char *const counts[] = {"copy_file_range", "getdents64", "read", "recvfrom", "splice", "write", "writev", "poll", "pread"};
+    static const char *const others[] = {"", "accept4", "brk", "clone", "close", "getpid", "mmap", "openat", "reads", "zzz"};
+    (void)state;
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        assert_true(stg_syscall_returns_count(counts[i]));
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_false(stg_syscall_returns_count(others[i]));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_syscall_names), cmocka_unit_test(test_errno_names), cmocka_unit_test(test_classify),
-        cmocka_unit_test(test_arg_index),     cmocka_unit_test(test_failed),
+        cmocka_unit_test(test_arg_index), cmocka_unit_test(test_descriptor_index), cmocka_unit_test(test_returns_count),     cmocka_unit_test(test_failed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
 #include "scratch.h"
 
 #include "base/rng.h"
-#include "model/model.h"
+#include "model/ensemble.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -129,10 +129,9 @@ static void score(const struct stg_model *m, float *out)
     stg_walker_free(walker);
 }
 
-/* Saves a new model, with a calibration, and reads its bytes. */
-static void save(const char *kind, const char *smoothing, float *scores)
+/* Saves a model with a calibration, frees it, and reads its bytes. */
+static void save_model(struct stg_model *m, float *scores)
 {
-    struct stg_model *m = fitted(kind, smoothing);
     uint64_t header = 0;
     m->calibration = calloc(2 * STG_MODEL_AGGREGATES, sizeof *m->calibration);
     assert_non_null(m->calibration);
@@ -150,6 +149,11 @@ static void save(const char *kind, const char *smoothing, float *scores)
     assert_in_range(n_bytes, 64, sizeof bytes - 1);
     memcpy(&header, bytes, sizeof header);
     data_at = 8 + (size_t)header;
+}
+
+static void save(const char *kind, const char *smoothing, float *scores)
+{
+    save_model(fitted(kind, smoothing), scores);
 }
 
 /* The checksum in `work` becomes that of its n bytes. */
@@ -294,7 +298,7 @@ static void test_header(void **state)
         const char *from, *to;
     } lies[] = {
         {0, "\"strange.format\":\"model\"", "\"strange.format\":\"other\""},
-        {0, "\"strange.version\":\"1\"", "\"strange.version\":\"2\""},
+        {0, "\"strange.version\":\"2\"", "\"strange.version\":\"3\""},
         {0, "\"model.kind\":\"ngram\"", "\"model.kind\":\"n-gem\""},
         {0, "\"model.kind\":", "\"model.king\":"},
         {0, "\"ngram.order\":\"2\"", "\"ngram.order\":\"0\""},
@@ -302,7 +306,7 @@ static void test_header(void **state)
         {0, "\"ngram.order\":\"2\"", "\"ngram.order\":\"9\""},
         {0, "\"ngram.order\":", "\"ngram.odder\":"},
         {0, "\"ngram.smoothing\":\"kneser-ney\"", "\"ngram.smoothing\":\"witten-bel\""},
-        {0, "\"symbols.fields\":\"1\"", "\"symbols.fields\":\"9\""},
+        {0, "\"symbols.fields\":\"1\"", "\"symbols.fields\":\"2\""},
         {0, "\"vocab.calls\":", "\"vocab.balls\":"},
         {0, "\"record\":", "\"rekord\":"},
         {0, "\"recipe\":", "\"recipy\":"},
@@ -329,6 +333,87 @@ static void test_header(void **state)
         replace(lies[i].from, lies[i].to);
         if (open_work(n_bytes, NULL) != STG_ERR_INPUT) {
             fail_msg("accepted: %s for %s", lies[i].to, lies[i].from);
+        }
+    }
+}
+
+/* `work` with a header that is longer or shorter; the number of its bytes. */
+static size_t replace_any(const char *from, const char *to)
+{
+    uint8_t *at = memmem(bytes, data_at, from, strlen(from));
+    if (at == NULL) {
+        fail_msg("no %s in the header", from);
+    }
+    const size_t before = (size_t)(at - bytes);
+    const size_t rest = data_at - before - strlen(from);
+    const size_t data_size = n_bytes - data_at;
+    size_t n = before;
+    memcpy(work, bytes, before);
+    memcpy(work + n, to, strlen(to));
+    n += strlen(to);
+    memcpy(work + n, at + strlen(from), rest);
+    n += rest;
+    for (; n % 64 != 0; n++) {
+        work[n] = ' ';
+    }
+    const uint64_t header = n - 8;
+    memcpy(work, &header, sizeof header);
+    assert_true(n + data_size <= sizeof work);
+    memcpy(work + n, bytes + data_at, data_size);
+    return n + data_size;
+}
+
+/* Sizes that the file cannot hold are refused by themselves, before anything of that size is asked for. */
+static void test_sizes_beyond_the_file(void **state)
+{
+    static const struct {
+        size_t kind; /* 5: an ensemble */
+        const char *from, *to, *part;
+    } lies[] = {
+        {3, "\\\"hidden\\\":8", "\\\"hidden\\\":4096", "configuration of the lstm"},
+        {3, "\\\"hidden\\\":8", "\\\"hidden\\\":1048576", "configuration of the lstm"},
+        {3, "\\\"hidden\\\":8", "\\\"hidden\\\":1048584", "configuration of the lstm"},
+        {3, "\\\"hidden\\\":8", "\\\"hidden\\\":9223372036854775800", "configuration of the lstm"},
+        {3, "\\\"layers\\\":1", "\\\"layers\\\":17", "configuration of the lstm"},
+        {3, "\\\"layers\\\":1", "\\\"layers\\\":-1", "configuration of the lstm"},
+        {3, "\\\"layers\\\":1", "\\\"precision\\\":\\\"f16\\\",\\\"layers\\\":1", "configuration of the lstm"},
+        {4, "\\\"ff\\\":16", "\\\"ff\\\":65536", "configuration of the longformer"},
+        {4, "\\\"ff\\\":16", "\\\"ff\\\":1048577", "configuration of the longformer"},
+        {4, "\\\"ff\\\":16", "\\\"ff\\\":9223372036854775807", "configuration of the longformer"},
+        {4, "\\\"hidden\\\":8", "\\\"hidden\\\":0", "configuration of the longformer"},
+        {4, "\\\"hidden\\\":8", "\\\"hidden\\\":-8", "configuration of the longformer"},
+        {4, "\\\"window\\\":[32]", "\\\"window\\\":[4294967296]", "configuration of the longformer"},
+        {4, "\\\"window\\\":[32]", "\\\"window\\\":[32,32]", "configuration of the longformer"},
+        {4, "\\\"global\\\":1", "\\\"global\\\":-1", "configuration of the longformer"},
+        {4, "\\\"global\\\":1", "\\\"global\\\":17", "header"},
+        {5, "\"ensemble.members\":\"2\"", "\"ensemble.members\":\"0\"", "configuration of the ensemble"},
+        {5, "\"ensemble.members\":\"2\"", "\"ensemble.members\":\"65\"", "configuration of the ensemble"},
+        {5, "\"ensemble.members\":\"2\"", "\"ensemble.members\":\"99999999999999999999\"", "configuration of the ensemble"},
+        {5, "\"ensemble.members\":\"2\"", "\"ensemble.members\":\"-1\"", "configuration of the ensemble"},
+        {5, "\"ensemble.members\":\"2\"", "\"ensemble.members\":\"3\"", "member.2."},
+        {5, "\"ensemble.kind\":\"lstm\"", "\"ensemble.kind\":\"ensemble\"", "configuration of the net"},
+        {5, "\"ensemble.kind\":\"lstm\"", "\"ensemble.kind\":\"longformer\"", "configuration of the longformer"},
+        {5, "\"ensemble.kind\":\"lstm\"", "\"ensemble.king\":\"lstm\"", "configuration of the ensemble"},
+        {0, "\"shape\":[2,7]", "\"shape\":[7,2]", "calibration: has another shape"},
+        {0, "\"shape\":[2,7]", "\"shape\":[14]", "calibration: has another shape"},
+        {0, "\"shape\":[2,7]", "\"shape\":[2,7,1]", "calibration: has another shape"},
+        {0, "\"shape\":[2,7]", "\"shape\":[4611686018427387904,7]", "calibration"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+        float scores[N_SCORES];
+        if (lies[i].kind < 5) {
+            save(kinds[lies[i].kind].kind, kinds[lies[i].kind].smoothing, scores);
+        } else {
+            struct stg_model *members[2] = {fitted("lstm", NULL), fitted("lstm", NULL)};
+            struct stg_model *m = NULL;
+            must(stg_ensemble_new(&m, members, 2));
+            save_model(m, scores);
+        }
+        must(open_work(replace_any("{", "{"), NULL)); /* so it is the lie that is refused */
+        if (open_work(replace_any(lies[i].from, lies[i].to), NULL) != STG_ERR_INPUT ||
+            strstr(stg_status_message(), lies[i].part) == NULL) {
+            fail_msg("%s for %s: %s", lies[i].to, lies[i].from, stg_status_message());
         }
     }
 }
@@ -462,7 +547,8 @@ int main(void)
         cmocka_unit_test(test_undamaged),       cmocka_unit_test(test_truncated),
         cmocka_unit_test(test_flipped),         cmocka_unit_test(test_header),
         cmocka_unit_test(test_hostile_nodes),   cmocka_unit_test(test_hostile_slots),
-        cmocka_unit_test(test_hostile_symbols), cmocka_unit_test(test_ids_beyond_the_vocabulary),
+        cmocka_unit_test(test_hostile_symbols), cmocka_unit_test(test_sizes_beyond_the_file),
+        cmocka_unit_test(test_ids_beyond_the_vocabulary),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -2,7 +2,9 @@
  * model is the same one, settings that cannot be are refused. */
 #include "base/memory.h"
 #include "base/rng.h"
+#include "explain/explain.h"
 #include "model/ensemble.h"
+#include "nn/net.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -189,8 +191,9 @@ static void check_stream(const struct stg_model *m, const struct data *d)
                 fail_msg("%s: event %td: %g in the stream, %g in the batch", m->ops->kind, i, (double)surprisal,
                          (double)batch[i - CONTEXT]);
             }
-            if (i == LENGTH) {
-                assert_true(fabs((double)(surprisal + log_p[STG_TOKEN_END])) < 1e-6);
+            if (i == LENGTH) { /* what an ensemble predicts is normalised, its score is not */
+                const double above = (double)(surprisal + log_p[STG_TOKEN_END]);
+                assert_true(m->ops->members == NULL ? fabs(above) < 1e-6 : above > 1e-4);
             }
         }
         m->ops->state_reset(m, stream);
@@ -243,7 +246,13 @@ static void check_distributions(struct stg_model *m, const struct data *d)
     for (size_t t = 0; t < SCORED; t++) {
         const size_t i = CONTEXT + t;
         const uint32_t symbol = i == LENGTH ? STG_TOKEN_END : stg_symbols_find(m->symbols, d->call[i], d->phase[i], d->ret[i]);
-        assert_true(fabs((double)(surprisal[t] + log_p[0][t * V + symbol])) < 1e-5);
+        const double above = (double)(surprisal[t] + log_p[0][t * V + symbol]);
+        assert_true(m->ops->members == NULL ? fabs(above) < 1e-5 : above > 0);
+        double sum = 0;
+        for (size_t v = 0; v < V; v++) {
+            sum += exp((double)log_p[0][t * V + v]);
+        }
+        assert_true(fabs(sum - 1) < 1e-4);
     }
     ops->run_free(run);
     stg_mem_free(log_p[0]);
@@ -344,6 +353,94 @@ static void an_ensemble_is_the_mean_of_its_members(void **state)
     }
 }
 
+/* … and what it predicts is the mean of what they predict, more by the same for every symbol. */
+static void an_ensemble_predicts_the_mean_of_its_members(void **state)
+{
+    struct data *d = *state;
+    const struct stg_walk walk = walk_of(d);
+    struct stg_model *m[4] = {fitted(d, 0, 1), fitted(d, 0, 2), fitted(d, 0, 3), ensemble_of(d, 0)};
+    const size_t V = stg_symbols_count(m[0]->symbols);
+    float *log_p[4] = {NULL};
+    for (size_t k = 0; k < 4; k++) {
+        struct stg_model_run *run = NULL;
+        must(m[k]->ops->run_new(m[k], &run));
+        must(stg_mem_zeroed(&log_p[k], SCORED * V, sizeof(float)));
+        must(stg_model_distributions(m[k], run, &walk, 1, &log_p[k]));
+        m[k]->ops->run_free(run);
+        stg_model_free(m[k]);
+    }
+    for (size_t t = 0; t < SCORED; t++) {
+        double first = 0;
+        for (size_t v = 0; v < V; v++) {
+            const size_t i = t * V + v;
+            const double above = (double)log_p[3][i] - ((double)log_p[0][i] + (double)log_p[1][i] + (double)log_p[2][i]) / 3;
+            first = v == 0 ? above : first;
+            assert_true(above > 0 && fabs(above - first) < 1e-4);
+        }
+    }
+    for (size_t k = 0; k < 4; k++) {
+        stg_mem_free(log_p[k]);
+    }
+}
+
+static double deviation_of_three(double a, double b, double c)
+{
+    const double mean = (a + b + c) / 3;
+    return sqrt(((a - mean) * (a - mean) + (b - mean) * (b - mean) + (c - mean) * (c - mean)) / 3);
+}
+
+/* The same in batch and step by step, and what the members say by themselves. */
+static void members_disagree(void **state)
+{
+    struct data *d = *state;
+    const struct stg_corpus corpus = {1, d, get};
+    struct stg_seq seq;
+    get(d, 0, &seq);
+    for (size_t k = 0; k < N_KINDS; k++) {
+        struct stg_model *m = ensemble_of(d, k);
+        struct stg_explanation x;
+        struct stg_score score;
+        float one[3][LENGTH];
+        double mean[3];
+        must(stg_score_corpus(m, &corpus, NULL, NULL, &score));
+        must(stg_explain(&x, m, &seq, &d->vocab, 0));
+        assert_int_equal(x.n, LENGTH + 1);
+        for (size_t i = 0; i < 3; i++) {
+            struct stg_model *member = fitted(d, k, i + 1);
+            struct stg_score alone;
+            double end;
+            must(stg_score_corpus(member, &corpus, NULL, NULL, &alone));
+            must(stg_score_events(member, &seq, one[i], &end));
+            assert_true(isnan(alone.disagreement));
+            mean[i] = (double)alone.value[STG_AGGREGATE_MEAN];
+            stg_model_free(member);
+        }
+        const double of_sequence = deviation_of_three(mean[0], mean[1], mean[2]);
+        assert_true(of_sequence > 1e-3);
+        assert_true(fabs(score.disagreement - of_sequence) < 1e-5);
+        assert_true(fabs(x.score.disagreement - of_sequence) < 1e-4);
+        for (size_t i = 0; i < LENGTH; i++) {
+            const double of_event = deviation_of_three((double)one[0][i], (double)one[1][i], (double)one[2][i]);
+            assert_true(fabs((double)x.events[i].disagreement - of_event) < 1e-4);
+        }
+        stg_explanation_fini(&x);
+        stg_model_free(m);
+    }
+}
+
+static void equal_members_agree(void **state)
+{
+    struct data *d = *state;
+    const struct stg_corpus corpus = {1, d, get};
+    struct stg_model *members[2] = {fitted(d, 0, 5), fitted(d, 0, 5)};
+    struct stg_model *m = NULL;
+    struct stg_score score;
+    must(stg_ensemble_new(&m, members, 2));
+    must(stg_score_corpus(m, &corpus, NULL, NULL, &score));
+    assert_true(fabs(score.disagreement) == 0);
+    stg_model_free(m);
+}
+
 static void the_future_changes_nothing_before_it(void **state)
 {
     struct data *d = *state;
@@ -361,6 +458,30 @@ static void the_future_changes_nothing_before_it(void **state)
         score(m, &changed, after);
         assert_memory_equal(before, after, (CUT - CONTEXT) * sizeof *before);
         assert_true(before[CUT - CONTEXT] != after[CUT - CONTEXT]);
+        stg_model_free(m);
+    }
+}
+
+/* In bf16 and back; scores move, by less than the nets' tolerance, and come back to the bit. */
+static void precision_can_be_chosen(void **state)
+{
+    struct data *d = *state;
+    for (size_t k = 0; k < 2 * N_KINDS; k++) {
+        struct stg_model *m = k < N_KINDS ? fitted(d, k, 1) : ensemble_of(d, k - N_KINDS);
+        float before[SCORED];
+        float rounded[SCORED];
+        float after[SCORED];
+        double worst = 0;
+        score(m, d, before);
+        must(stg_model_set_precision(m, STG_PRECISION_BF16));
+        score(m, d, rounded);
+        must(stg_model_set_precision(m, STG_PRECISION_F32));
+        score(m, d, after);
+        for (size_t t = 0; t < SCORED; t++) {
+            worst = fmax(worst, fabs((double)(rounded[t] - before[t])));
+        }
+        assert_true(worst > 0 && worst < STG_NET_BF16_TOLERANCE);
+        assert_memory_equal(before, after, sizeof before);
         stg_model_free(m);
     }
 }
@@ -418,7 +539,11 @@ int main(void)
         cmocka_unit_test(a_model_agrees_with_itself),
         cmocka_unit_test(given_symbols_are_kept),
         cmocka_unit_test(an_ensemble_is_the_mean_of_its_members),
+        cmocka_unit_test(an_ensemble_predicts_the_mean_of_its_members),
+        cmocka_unit_test(members_disagree),
+        cmocka_unit_test(equal_members_agree),
         cmocka_unit_test(the_future_changes_nothing_before_it),
+        cmocka_unit_test(precision_can_be_chosen),
         cmocka_unit_test(a_saved_model_is_the_same),
         cmocka_unit_test(impossible_settings_are_refused),
     };

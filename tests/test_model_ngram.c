@@ -524,6 +524,214 @@ static void test_file_and_threads(void **state)
     stg_pool_free(pool);
 }
 
+static struct stg_model *student_of(struct data *d, const struct stg_model *teacher, uint32_t order, double weight, double temperature,
+                                    struct stg_pool *pool)
+{
+    const struct stg_teacher t = {teacher, weight, temperature};
+    struct stg_model_settings s;
+    struct stg_model *m = NULL;
+    stg_model_settings_default(&s);
+    s.order = order;
+    s.symbols = teacher->symbols;
+    assert_int_equal(stg_model_new(&m, &s, &d->recipe, &d->vocab), STG_OK);
+    assert_int_equal(m->ops->learn(m, &d->corpus, &t, pool, NULL), STG_OK);
+    return m;
+}
+
+/* A student that does not listen is the n-gram of the data, at any order, with contexts too. */
+static void test_expected_without_a_teacher(void **state)
+{
+    struct data *d = *state;
+    for (uint64_t n_context = 0; n_context <= 2; n_context += 2) {
+        d->context_offset[1] = n_context;
+        d->recipe.order = n_context > 0 ? STG_ORDER_THREAD : STG_ORDER_TIME;
+        for (uint32_t order = 1; order <= 6; order++) {
+            struct stg_model *counted = fitted(d, "ngram", order, NULL, NULL);
+            struct stg_model *student = student_of(d, counted, order, 0, 1, NULL);
+            for (size_t i = 0; i < SEQUENCES; i++) {
+                float x[LENGTH + 1];
+                float y[LENGTH + 1];
+                scores_of(counted, d, i, x);
+                scores_of(student, d, i, y);
+                for (size_t k = 0; k <= d->n[i]; k++) {
+                    assert_true(fabsf(x[k] - y[k]) < 1e-5f);
+                }
+            }
+            stg_model_free(counted);
+            stg_model_free(student);
+        }
+    }
+}
+
+/* The distribution of a sum of coin flips, by its generating function. */
+static void flip(double p[5], double q)
+{
+    const double before[5] = {p[0], p[1], p[2], p[3], p[4]};
+    for (int r = 0; r < 5; r++) {
+        p[r] = before[r] * (1 - q) + (r > 0 ? before[r - 1] * q : 0);
+    }
+}
+
+/* Order 2, by its definition over full tables: what the teacher says is mixed in, and all that Kneser-Ney counts is expected. */
+struct expected {
+    double mean[SYMBOLS][SYMBOLS], p[SYMBOLS][SYMBOLS][5], missing[SYMBOLS]; /* of bigrams, by context */
+    double left[SYMBOLS], left_p[SYMBOLS][5];                                /* of single symbols */
+    double d[3][4];                                                          /* discounts by length */
+};
+
+static double discount(const double p[5], const double d[4])
+{
+    return p[1] * d[1] + p[2] * d[2] + (1 - p[0] - p[1] - p[2]) * d[3];
+}
+
+static void expected_discounts(struct expected *x)
+{
+    double n[3][5] = {{0}};
+    for (size_t v = 0; v < SYMBOLS; v++) {
+        x->left_p[v][0] = 1;
+        for (size_t h = 0; h < SYMBOLS; h++) {
+            flip(x->left_p[v], 1 - x->p[h][v][0]);
+            x->left[v] += 1 - x->p[h][v][0];
+            for (int r = 1; r < 5; r++) {
+                n[2][r] += x->p[h][v][r];
+            }
+        }
+        for (int r = 1; r < 5; r++) {
+            n[1][r] += x->left_p[v][r];
+        }
+    }
+    for (int k = 1; k < 3; k++) {
+        const double y = n[k][1] / (n[k][1] + 2 * n[k][2]);
+        for (int i = 1; i <= 3; i++) {
+            x->d[k][i] = i - (i + 1) * y * n[k][i + 1] / n[k][i];
+            if (!(x->d[k][i] >= 0 && x->d[k][i] <= i)) { /* too few to estimate them */
+                x->d[k][1] = 0.5;
+                x->d[k][2] = 1;
+                x->d[k][3] = 1.5;
+                break;
+            }
+        }
+    }
+}
+
+static double expected_probability(const struct expected *x, uint32_t h, uint32_t v)
+{
+    double total = x->missing[h];
+    double reserved = x->missing[h];
+    double all = 0;
+    double all_reserved = 0;
+    for (size_t u = 0; u < SYMBOLS; u++) {
+        total += x->mean[h][u];
+        reserved += discount(x->p[h][u], x->d[2]);
+        all += x->left[u];
+        all_reserved += discount(x->left_p[u], x->d[1]);
+    }
+    const double alone = (x->left[v] - discount(x->left_p[v], x->d[1]) + all_reserved / (SYMBOLS - 3)) / all;
+    return (x->mean[h][v] - discount(x->p[h][v], x->d[2]) + reserved * alone) / total;
+}
+
+static void test_expected_definition(void **state)
+{
+    struct data *d = *state;
+    const double weight = 0.6, temperature = 1.5;
+    struct stg_model *teacher = fitted(d, "ngram", 3, NULL, NULL);
+    struct stg_model *student = student_of(d, teacher, 2, weight, temperature, NULL);
+    struct stg_model_run *run = NULL;
+    static struct expected x;
+    static float log_p[SEQUENCES][(LENGTH + 1) * SYMBOLS];
+    memset(&x, 0, sizeof x);
+    for (size_t h = 0; h < SYMBOLS; h++) {
+        for (size_t v = 0; v < SYMBOLS; v++) {
+            x.p[h][v][0] = 1;
+        }
+    }
+    assert_int_equal(teacher->ops->run_new(teacher, &run), STG_OK);
+    for (size_t i = 0; i < SEQUENCES; i++) {
+        uint32_t s[LENGTH + 2];
+        struct stg_walker *walker = NULL;
+        struct stg_walk walk;
+        struct stg_seq seq;
+        size_t n_walks;
+        float *to = log_p[i];
+        const size_t n = symbols_of(d, i, s);
+        get(d, i, &seq);
+        assert_int_equal(stg_walker_new(&walker, STG_WALK_ALL), STG_OK);
+        assert_int_equal(stg_walker_begin(walker, &seq, STG_ORDER_TIME, 0, &n_walks), STG_OK);
+        stg_walker_get(walker, 0, &walk);
+        assert_int_equal(stg_model_distributions(teacher, run, &walk, 1, &to), STG_OK);
+        stg_walker_free(walker);
+        for (size_t at = 1; at < n; at++, to += SYMBOLS) {
+            double sum = 0;
+            for (size_t v = 0; v < SYMBOLS; v++) {
+                sum += exp((double)to[v] / temperature);
+            }
+            x.missing[s[at - 1]] += 1;
+            for (uint32_t v = 0; v < SYMBOLS; v++) {
+                const double q = weight * exp((double)to[v] / temperature) / sum + (v == s[at] ? 1 - weight : 0);
+                if (q >= (double)STG_NGRAM_LEAST && stg_ngram_predictable(v)) {
+                    x.mean[s[at - 1]][v] += q;
+                    x.missing[s[at - 1]] -= q;
+                    flip(x.p[s[at - 1]][v], q);
+                }
+            }
+        }
+    }
+    teacher->ops->run_free(run);
+    expected_discounts(&x);
+    for (size_t i = 0; i < SEQUENCES; i++) {
+        uint32_t s[LENGTH + 2];
+        float scores[LENGTH + 1];
+        const size_t n = symbols_of(d, i, s);
+        scores_of(student, d, i, scores);
+        for (size_t at = 1; at < n; at++) {
+            assert_true(fabs(-log(expected_probability(&x, s[at - 1], s[at])) - (double)scores[at - 1]) < 1e-4);
+        }
+    }
+    stg_model_free(teacher);
+    stg_model_free(student);
+}
+
+/* A student says more of what its teacher says the more it listens; it is the same from a file and on any number of threads, and cannot
+ * be added to. */
+static void test_student(void **state)
+{
+    struct data *d = *state;
+    char path[] = "/tmp/strange-test-student-XXXXXX";
+    struct stg_pool *pool = NULL;
+    struct stg_model *loaded = NULL;
+    struct stg_model *teacher = fitted(d, "ngram", 1, NULL, NULL); /* which expects the same everywhere */
+    const int fd = mkstemp(path);
+    double distance[3] = {0};
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(stg_pool_new(&pool, 3), STG_OK);
+    for (size_t k = 0; k < 3; k++) {
+        struct stg_model *one = student_of(d, teacher, 4, 0.5 * (double)k, 1, NULL);
+        struct stg_model *three = student_of(d, teacher, 4, 0.5 * (double)k, 1, pool);
+        assert_same_scores(one, three, d);
+        assert_int_equal(stg_model_save(one, path), STG_OK);
+        assert_int_equal(stg_model_open(&loaded, path), STG_OK);
+        assert_same_scores(one, loaded, d);
+        assert_int_equal(loaded->ops->update(loaded, &d->corpus, NULL, NULL), STG_ERR_USAGE);
+        stg_model_free(loaded);
+        for (size_t i = 0; i < SEQUENCES; i++) {
+            float x[LENGTH + 1];
+            float y[LENGTH + 1];
+            scores_of(teacher, d, i, x);
+            scores_of(one, d, i, y);
+            for (size_t at = 0; at <= d->n[i]; at++) {
+                distance[k] += fabs((double)(x[at] - y[at]));
+            }
+        }
+        stg_model_free(one);
+        stg_model_free(three);
+    }
+    assert_true(distance[2] < distance[1] / 2 && distance[1] < distance[0]);
+    stg_pool_free(pool);
+    stg_model_free(teacher);
+    unlink(path);
+}
+
 static void test_settings(void **state)
 {
     struct data *d = *state;
@@ -555,6 +763,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_many_symbols, setup, teardown),
         cmocka_unit_test_setup_teardown(test_update, setup, teardown),
         cmocka_unit_test_setup_teardown(test_file_and_threads, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_expected_without_a_teacher, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_expected_definition, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_student, setup, teardown),
         cmocka_unit_test_setup_teardown(test_settings, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,7 +96,25 @@ static void long_sequences_run_in_segments(void **state)
 static void streams_and_batches_agree(void **state)
 {
     (void)state;
-    check_streams(&stg_net_lstm, &small, 300);
+    check_streams(&stg_net_lstm, &small, 300, 0);
+}
+
+static void streams_in_bf16(void **state)
+{
+    (void)state;
+    struct stg_net_shape wide = small;
+    wide.hidden = 128;
+    check_bf16_streams(&stg_net_lstm, &small, 300, 0);
+    check_bf16_streams(&stg_net_lstm, &wide, 300, 0);
+}
+
+/* Embeddings that are too many to be looked up as gates: the rows themselves are multiplied. */
+static void large_vocabularies_are_not_folded(void **state)
+{
+    (void)state;
+    struct stg_net_shape many = small;
+    many.table_rows[1] = (1 << 20) / many.hidden + 1; /* times four gates: one id beyond the bound */
+    check_streams(&stg_net_lstm, &many, 60, 0);
 }
 
 static void the_future_changes_nothing_before_it(void **state)
@@ -152,6 +170,8 @@ int main(void)
         cmocka_unit_test(the_papers_shape_has_its_parameters),
         cmocka_unit_test(impossible_shapes_are_refused),
         cmocka_unit_test(streams_and_batches_agree),
+        cmocka_unit_test(streams_in_bf16),
+        cmocka_unit_test(large_vocabularies_are_not_folded),
         cmocka_unit_test(the_future_changes_nothing_before_it),
         cmocka_unit_test(long_sequences_run_in_segments),
         cmocka_unit_test(a_pass_without_memory_fails_cleanly),

@@ -100,7 +100,15 @@ static void streams_and_batches_agree(void **state)
 {
     (void)state;
     for (size_t i = 0; i < N_VARIANTS; i++) {
-        check_streams(&stg_net_transformer, &variants[i].shape, 2500);
+        check_streams(&stg_net_transformer, &variants[i].shape, 2500, 1e-4);
+    }
+}
+
+static void streams_in_bf16(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_VARIANTS; i++) {
+        check_bf16_streams(&stg_net_transformer, &variants[i].shape, 300, 0.02);
     }
 }
 
@@ -204,6 +212,7 @@ int main(void)
         cmocka_unit_test(dropout_depends_on_the_seed_alone),
         cmocka_unit_test(threads_do_not_change_the_result),
         cmocka_unit_test(streams_and_batches_agree),
+        cmocka_unit_test(streams_in_bf16),
         cmocka_unit_test(the_future_changes_nothing_before_it),
         cmocka_unit_test(long_sequences_train_whole),
         cmocka_unit_test(a_pass_without_memory_fails_cleanly),

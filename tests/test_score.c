@@ -19,13 +19,20 @@ static void near(double a, double b, double tolerance)
 static void test_names(void **state)
 {
     enum stg_aggregate a;
+    struct stg_model bare = {0}, side = {0}, full = {.side = {&side, &side}, .n_channel_bins = 1};
     (void)state;
     for (int i = 0; i < STG_AGGREGATES; i++) {
-        assert_int_equal(stg_aggregate_parse(stg_aggregate_name((enum stg_aggregate)i), &a), STG_OK);
+        const char *name = stg_aggregate_name((enum stg_aggregate)i);
+        assert_int_equal(stg_aggregate_parse(name, &full, &a), STG_OK);
         assert_int_equal(a, i);
+        assert_int_equal(stg_aggregate_parse(name, &bare, &a), i < STG_AGGREGATE_TIME ? STG_OK : STG_ERR_USAGE);
     }
-    assert_int_equal(stg_aggregate_parse("maximum", &a), STG_ERR_USAGE);
+    assert_int_equal(stg_aggregate_parse("maximum", &full, &a), STG_ERR_USAGE);
     assert_non_null(strstr(stg_status_message(), "window"));
+    assert_int_equal(stg_aggregate_parse(NULL, &full, &a), STG_OK);
+    assert_int_equal(a, STG_AGGREGATE_NOVELTY);
+    assert_int_equal(stg_aggregate_parse(NULL, &bare, &a), STG_OK);
+    assert_int_equal(a, STG_AGGREGATE_MEAN);
 }
 
 static void test_values(void **state)

@@ -221,6 +221,45 @@ static void test_open_reopened_and_unmatched(void **state)
     assert_int_equal(stg_strings_count(b->vocab.calls), STG_TOKEN_SPECIALS + 1);
 }
 
+static void test_only_confirmed_requests_are_kept(void **state)
+{
+    struct bench *b = *state;
+    snprintf(b->recipe.confirm, sizeof b->recipe.confirm, "served");
+    add(b, 0, 11, STG_EVENT_MARKER, "served"); /* nothing is open yet */
+    enter(b, 1, 11, 1);
+    entry(b, 2, 11, "handshake");
+    leave(b, 3, 11);
+    enter(b, 4, 11, 1);
+    enter(b, 5, 12, 1);
+    add(b, 6, 11, STG_EVENT_MARKER, "served"); /* of thread 11 alone */
+    add(b, 7, 11, STG_EVENT_MARKER, "served");
+    entry(b, 8, 11, "answer");
+    leave(b, 9, 11);
+    leave(b, 10, 12);
+    assert_string_equal(cut(b), "11:answer");
+    assert_int_equal(b->counts.n_skipped, 2);
+    assert_int_equal(stg_strings_count(b->vocab.calls), STG_TOKEN_SPECIALS + 1); /* "handshake" is not in it */
+}
+
+static void test_long_requests_are_confirmed_by_then_or_dropped(void **state)
+{
+    struct bench *b = *state;
+    snprintf(b->recipe.confirm, sizeof b->recipe.confirm, "served");
+    b->recipe.max_len = 3;
+    enter(b, 1, 11, 1);
+    add(b, 2, 11, STG_EVENT_MARKER, "served");
+    enter(b, 3, 12, 1);
+    for (uint64_t i = 0; i < 5; i++) {
+        entry(b, 4 + i, 13, "a");
+    }
+    add(b, 10, 12, STG_EVENT_MARKER, "served"); /* too late */
+    leave(b, 11, 12);
+    leave(b, 12, 11);
+    assert_string_equal(cut(b), "11:a,a,a");
+    assert_int_equal(b->counts.n_skipped, 1);
+    assert_int_equal(b->last.flags, STG_SEQ_TRUNCATED);
+}
+
 static void test_lost_events_mark_what_is_open(void **state)
 {
     struct bench *b = *state;
@@ -543,6 +582,10 @@ static void test_refused_recipes(void **state)
     b->recipe.window = 5;
     b->recipe.max_len = 0;
     assert_int_equal(stg_cutter_new(&c, &b->recipe, &b->vocab, take, b), STG_ERR_USAGE);
+    stg_recipe_default(&b->recipe);
+    b->recipe.cut = STG_CUT_REQUEST;
+    snprintf(b->recipe.confirm, sizeof b->recipe.confirm, "%s", b->recipe.end);
+    assert_int_equal(stg_cutter_new(&c, &b->recipe, &b->vocab, take, b), STG_ERR_USAGE);
     assert_null(c);
 }
 
@@ -555,6 +598,8 @@ int main(void)
         TEST(test_scope_process_and_thread),
         TEST(test_skipped_states_and_first_second),
         TEST(test_open_reopened_and_unmatched),
+        TEST(test_only_confirmed_requests_are_kept),
+        TEST(test_long_requests_are_confirmed_by_then_or_dropped),
         TEST(test_lost_events_mark_what_is_open),
         TEST(test_backward_and_equal_times),
         TEST(test_entries_and_exits_that_do_not_pair),

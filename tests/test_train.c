@@ -371,6 +371,36 @@ static void test_resume(void **state)
     stg_pool_free(pool);
 }
 
+/* The rate falls by the same step with every update, and a resumed run must know where it ends. */
+static void test_linear(void **state)
+{
+    struct fixture *x = *state;
+    struct stg_train_settings s = settings_for(x);
+    struct stg_train_result result;
+    struct stg_model *m = new_model(x), *resumed = NULL;
+    char line[1024], *rate = NULL;
+    s.schedule = STG_SCHEDULE_LINEAR;
+    s.warm_up = 0;
+    s.log = x->log;
+    s.eval_every = 7;
+    s.max_updates = 63;
+    s.stop_after = 0;
+    assert_int_equal(stg_train(m, &x->train, &x->valid, &s, NULL, &result), STG_OK);
+    FILE *f = fopen(x->log, "re");
+    assert_non_null(f);
+    for (int i = 7; i <= 63; i += 7) {
+        assert_non_null(fgets(line, sizeof line, f));
+        rate = strstr(line, "\"rate\": ");
+        assert_non_null(rate);
+        assert_true(fabs(strtod(rate + 8, NULL) / s.rate - (1 - (i - 1) / 63.0)) < 1e-4);
+    }
+    fclose(f);
+    s.max_updates = 64;
+    assert_int_equal(stg_train_resume(&resumed, &x->train, &x->valid, &s, NULL, &result), STG_ERR_MISMATCH);
+    stg_model_free(resumed);
+    stg_model_free(m);
+}
+
 static void on_alarm(int number)
 {
     (void)number;
@@ -558,6 +588,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_distils, setup, teardown),
         cmocka_unit_test_setup_teardown(test_best_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_patience, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_linear, setup, teardown),
         cmocka_unit_test_setup_teardown(test_budget, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resume, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resume_after_interrupt, setup, teardown),

@@ -226,8 +226,8 @@ static void test_requests_equal_text_form(void **state)
         }
         read_vocab(&vocab);
         prepare_run(runs[i].name, &vocab, ctf_path, text_path, sizeof ctf_path);
-        must(stg_dataset_open(&ctf, ctf_path));
-        must(stg_dataset_open(&text, text_path));
+        must(stg_dataset_open(&ctf, ctf_path, NULL));
+        must(stg_dataset_open(&text, text_path, NULL));
         compare(runs[i].name, runs[i].n_requests, ctf, text);
         stg_dataset_free(ctf);
         stg_dataset_free(text);

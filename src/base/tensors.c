@@ -13,6 +13,8 @@
 
 enum { HEADER_MAX = 100000000, MAX_TENSORS = 65536 };
 
+enum { SCOPED_NAME = 128 };
+
 struct stg_tensors {
     struct stg_file_map map;
     char *path;
@@ -20,6 +22,8 @@ struct stg_tensors {
     json_t *meta;   /* borrowed from header; may be NULL */
     struct stg_tensor *tensors;
     size_t n;
+    const char *prefix; /* of what is looked for; borrowed */
+    size_t data_at; /* offset of the first byte behind the header */
 };
 
 static const struct {
@@ -207,12 +211,11 @@ static enum stg_status checksum_of(const struct stg_tensors *t, size_t data_at, 
     return status == STG_OK ? STG_OK : stg_context(status, "%s", t->path);
 }
 
-static enum stg_status check_identity(const struct stg_tensors *t, size_t data_at, const char *format, int version)
+static enum stg_status check_identity(const struct stg_tensors *t, const char *format, int version)
 {
     const char *found = stg_tensors_meta(t, "strange.format");
     const char *found_version = stg_tensors_meta(t, "strange.version");
-    const char *checksum = stg_tensors_meta(t, "strange.checksum");
-    if (found == NULL || found_version == NULL || checksum == NULL) {
+    if (found == NULL || found_version == NULL || stg_tensors_meta(t, "strange.checksum") == NULL) {
         return stg_fail(STG_ERR_INPUT, "%s: header: a safetensors file, but not one of strange's: give a data set or a model", t->path);
     }
     if (format != NULL && strcmp(found, format) != 0) {
@@ -222,28 +225,32 @@ static enum stg_status check_identity(const struct stg_tensors *t, size_t data_a
         return stg_fail(STG_ERR_INPUT, "%s: header: %s version %.20s, this program reads version %d: make it again with this program",
                         t->path, found, found_version, version);
     }
-    char expected[17];
-    uint64_t found_checksum = 0;
-    STG_RETURN_IF_FAILED(checksum_of(t, data_at, &found_checksum));
-    snprintf(expected, sizeof expected, "%016" PRIx64, found_checksum);
-    if (strcmp(expected, checksum) != 0) {
-        return stg_fail(STG_ERR_INPUT, "%s: offset %zu: checksum does not match: the file is damaged, make it again", t->path, data_at);
+    return STG_OK;
+}
+
+enum stg_status stg_tensors_verify(const struct stg_tensors *t)
+{
+    char found[17];
+    uint64_t checksum = 0;
+    STG_RETURN_IF_FAILED(checksum_of(t, t->data_at, &checksum));
+    snprintf(found, sizeof found, "%016" PRIx64, checksum);
+    if (strcmp(found, stg_tensors_meta(t, "strange.checksum")) != 0) {
+        return stg_fail(STG_ERR_INPUT, "%s: offset %zu: checksum does not match: the file is damaged, make it again", t->path, t->data_at);
     }
     return STG_OK;
 }
 
-enum stg_status stg_tensors_open(struct stg_tensors **out, const char *path, const char *format, int version)
+enum stg_status stg_tensors_open_unverified(struct stg_tensors **out, const char *path, const char *format, int version)
 {
     enum stg_status status = STG_OK;
     struct stg_tensors *t = NULL;
-    size_t data_at = 0;
     *out = NULL;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&t, 1, sizeof *t));
     STG_TRY(stg_mem_strdup(&t->path, path));
     STG_TRY(stg_file_map_open(&t->map, path));
-    STG_TRY(read_header(t, &data_at));
-    STG_TRY(read_tensors(t, data_at));
-    STG_TRY(check_identity(t, data_at, format, version));
+    STG_TRY(read_header(t, &t->data_at));
+    STG_TRY(read_tensors(t, t->data_at));
+    STG_TRY(check_identity(t, format, version));
 out:
     if (status != STG_OK) {
         stg_tensors_free(t);
@@ -251,6 +258,17 @@ out:
     }
     *out = t;
     return STG_OK;
+}
+
+enum stg_status stg_tensors_open(struct stg_tensors **out, const char *path, const char *format, int version)
+{
+    STG_RETURN_IF_FAILED(stg_tensors_open_unverified(out, path, format, version));
+    const enum stg_status status = stg_tensors_verify(*out);
+    if (status != STG_OK) {
+        stg_tensors_free(*out);
+        *out = NULL;
+    }
+    return status;
 }
 
 void stg_tensors_free(struct stg_tensors *t)
@@ -265,9 +283,26 @@ void stg_tensors_free(struct stg_tensors *t)
     stg_mem_free(t);
 }
 
+void stg_tensors_scope(struct stg_tensors *t, const char *prefix)
+{
+    t->prefix = prefix;
+}
+
+/* prefix + name; NULL when that is longer than any name of ours. */
+static const char *scoped(const char *prefix, const char *name, char *out, size_t cap)
+{
+    if (prefix == NULL || prefix[0] == '\0') {
+        return name;
+    }
+    const int n = snprintf(out, cap, "%s%s", prefix, name);
+    return n >= 0 && (size_t)n < cap ? out : NULL;
+}
+
 const char *stg_tensors_meta(const struct stg_tensors *t, const char *key)
 {
-    return json_string_value(json_object_get(t->meta, key));
+    char text[SCOPED_NAME];
+    const char *name = scoped(t->prefix, key, text, sizeof text);
+    return name == NULL ? NULL : json_string_value(json_object_get(t->meta, name));
 }
 
 size_t stg_tensors_count(const struct stg_tensors *t)
@@ -282,7 +317,9 @@ const struct stg_tensor *stg_tensors_at(const struct stg_tensors *t, size_t i)
 
 const struct stg_tensor *stg_tensors_find(const struct stg_tensors *t, const char *name)
 {
-    for (size_t i = 0; i < t->n; i++) {
+    char text[SCOPED_NAME];
+    name = scoped(t->prefix, name, text, sizeof text);
+    for (size_t i = 0; i < t->n && name != NULL; i++) {
         if (strcmp(t->tensors[i].name, name) == 0) {
             return &t->tensors[i];
         }

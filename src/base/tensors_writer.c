@@ -25,6 +25,7 @@ struct stg_tensors_writer {
     json_t *meta;
     struct pending *items;
     size_t n, cap;
+    const char *prefix; /* of names and keys; borrowed */
 };
 
 enum stg_status stg_tensors_writer_open(struct stg_tensors_writer **out, const char *path, const char *format, int version)
@@ -56,8 +57,25 @@ out:
     return STG_OK;
 }
 
+void stg_tensors_writer_scope(struct stg_tensors_writer *w, const char *prefix)
+{
+    w->prefix = prefix;
+}
+
+/* The name as it is written; owned by the caller. */
+static enum stg_status scoped(const struct stg_tensors_writer *w, const char *name, char **out)
+{
+    const char *prefix = w->prefix == NULL ? "" : w->prefix;
+    const size_t n = strlen(prefix), len = strlen(name);
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(out, n + len + 1, 1));
+    memcpy(*out, prefix, n);
+    memcpy(*out + n, name, len);
+    return STG_OK;
+}
+
 enum stg_status stg_tensors_writer_meta(struct stg_tensors_writer *w, const char *key, const char *value)
 {
+    char *name = NULL;
     json_t *text = json_string(value);
     if (text == NULL) {
         /* Names come from traces: what is no UTF-8 is kept byte by byte as Latin-1. */
@@ -76,10 +94,16 @@ enum stg_status stg_tensors_writer_meta(struct stg_tensors_writer *w, const char
         text = json_string(latin);
         stg_mem_free(latin);
     }
-    if (text == NULL || json_object_set_new(w->meta, key, text) != 0) {
-        return stg_fail(STG_ERR_MEMORY, "out of memory: free memory");
+    enum stg_status status = scoped(w, key, &name);
+    if (status != STG_OK) {
+        json_decref(text);
+        return status;
     }
-    return STG_OK;
+    if (text == NULL || json_object_set_new(w->meta, name, text) != 0) {
+        status = stg_fail(STG_ERR_MEMORY, "out of memory: free memory");
+    }
+    stg_mem_free(name);
+    return status;
 }
 
 static enum stg_status add(struct stg_tensors_writer *w, const char *name, enum stg_dtype dtype, struct pending **out)
@@ -87,7 +111,7 @@ static enum stg_status add(struct stg_tensors_writer *w, const char *name, enum 
     STG_RETURN_IF_FAILED(stg_mem_grow(&w->items, &w->cap, w->n + 1, sizeof *w->items));
     struct pending *p = &w->items[w->n];
     *p = (struct pending){.dtype = dtype};
-    STG_RETURN_IF_FAILED(stg_mem_strdup(&p->name, name));
+    STG_RETURN_IF_FAILED(scoped(w, name, &p->name));
     w->n++;
     *out = p;
     return STG_OK;

@@ -14,7 +14,7 @@
 struct settings {
     bool json;
     double alpha;
-    const char *aggregate;
+    const char *aggregate, *precision;
     uint32_t resamples;
     uint64_t seed;
     struct stg_list known, novel, valid_known, valid_novel;
@@ -23,10 +23,10 @@ struct settings {
 static enum stg_status open_all(struct stg_groups groups[4], const struct settings *s, const struct stg_model *model,
                                 struct stg_pool *pool, const struct stg_cli *cli)
 {
-    STG_RETURN_IF_FAILED(stg_groups_open_one(&groups[0], "known", &s->known, model, cli));
-    STG_RETURN_IF_FAILED(stg_groups_open_named(&groups[1], "--novel", &s->novel, model, cli));
-    STG_RETURN_IF_FAILED(stg_groups_open_one(&groups[2], "known", &s->valid_known, model, cli));
-    STG_RETURN_IF_FAILED(stg_groups_open_named(&groups[3], "--valid-novel", &s->valid_novel, model, cli));
+    STG_RETURN_IF_FAILED(stg_groups_open_one(&groups[0], "known", &s->known, model, pool, cli));
+    STG_RETURN_IF_FAILED(stg_groups_open_named(&groups[1], "--novel", &s->novel, model, pool, cli));
+    STG_RETURN_IF_FAILED(stg_groups_open_one(&groups[2], "known", &s->valid_known, model, pool, cli));
+    STG_RETURN_IF_FAILED(stg_groups_open_named(&groups[3], "--valid-novel", &s->valid_novel, model, pool, cli));
     for (size_t i = 0; i < 4; i++) {
         STG_RETURN_IF_FAILED(stg_groups_score(&groups[i], model, pool, cli));
     }
@@ -42,7 +42,7 @@ static enum stg_status evaluate(struct stg_evaluation *out, const struct stg_gro
     e.alpha = s->alpha;
     e.n_resamples = s->resamples;
     e.seed = s->seed;
-    STG_RETURN_IF_FAILED(stg_aggregate_parse(s->aggregate, &e.aggregate));
+    STG_RETURN_IF_FAILED(stg_aggregate_parse(s->aggregate, model, &e.aggregate));
     return stg_evaluate(out, model, groups[0].sets, groups[1].sets, groups[1].n,
                         groups[2].n > 0 ? groups[2].sets : &none, groups[3].sets, groups[3].n, &e);
 }
@@ -74,7 +74,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     struct stg_buffer out = STG_BUFFER_INIT;
     (void)exit_code;
     STG_TRY(check_usage(s));
-    STG_TRY(stg_input_model(&model, cli->operands[0]));
+    STG_TRY(stg_input_model_in(&model, cli->operands[0], s->precision));
     STG_TRY(stg_pool_new(&pool, cli->threads));
     STG_TRY(open_all(groups, s, model, pool, cli));
     STG_TRY(evaluate(&evaluation, groups, s, model));
@@ -98,7 +98,6 @@ static void defaults(void *context)
     struct stg_evaluate_settings e;
     stg_evaluate_settings_default(&e);
     s->alpha = e.alpha;
-    s->aggregate = "mean";
     s->resamples = (uint32_t)e.n_resamples;
     s->seed = e.seed;
 }
@@ -109,6 +108,7 @@ static const struct stg_option options[] = {
     STG_OPTION_JSON(struct settings, "one JSON object instead of the table"),
     STG_OPTION_ALPHA(struct settings, "false-alarm rate of the calibrated threshold"),
     STG_OPTION_AGGREGATE(struct settings, "score of a sequence (see `strange help score`)"),
+    STG_OPTION_PRECISION(struct settings),
     {.name = "resamples",
      .arg = "N",
      .type = STG_OPTION_U32,

@@ -51,7 +51,7 @@ static enum stg_status explain_worst(struct stg_buffer *out, const struct settin
     enum stg_status status = STG_OK;
     enum stg_aggregate aggregate;
     size_t *worst = NULL, n = 0;
-    STG_TRY(stg_aggregate_parse(s->aggregate, &aggregate));
+    STG_TRY(stg_aggregate_parse(s->aggregate, m, &aggregate));
     STG_TRY(stg_group_worst(group, aggregate, s->worst, &worst, &n));
     for (size_t i = 0; i < n; i++) {
         struct stg_seq seq;
@@ -79,7 +79,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     (void)exit_code;
     STG_TRY(stg_input_model(&model, cli->operands[0]));
     STG_TRY(stg_pool_new(&pool, cli->threads));
-    STG_TRY(stg_groups_open_one(&groups, "score", &paths, model, cli));
+    STG_TRY(stg_groups_open_one(&groups, "score", &paths, model, pool, cli));
     STG_TRY(stg_group_check(&groups.groups[0], model));
     if (s->sequence != UINT64_MAX) {
         STG_TRY(explain_id(&out, s, model, &groups.groups[0]));
@@ -102,7 +102,6 @@ static void defaults(void *context)
     s->worst = 1;
     s->alternatives = 3;
     s->events = 10;
-    s->aggregate = "mean";
 }
 
 static const struct stg_option options[] = {

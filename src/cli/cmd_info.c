@@ -139,7 +139,7 @@ static enum stg_status info_dataset(json_t *facts, const char *path)
     struct stg_dataset *d = NULL;
     struct columns c = {0};
     uint64_t n_lost = 0, n_gaps = 0;
-    STG_TRY(stg_dataset_open(&d, path));
+    STG_TRY(stg_dataset_open(&d, path, NULL));
     const struct stg_vocab *v = stg_dataset_vocab(d);
     const size_t n_calls = stg_strings_count(v->calls), n_procs = stg_strings_count(v->procs);
     STG_TRY(stg_mem_zeroed(&c.lengths, stg_dataset_count(d), sizeof *c.lengths));

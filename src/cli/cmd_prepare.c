@@ -16,7 +16,7 @@
 
 struct settings {
     bool json;
-    const char *out, *preset, *cut, *scope, *order, *begin, *end, *vocab, *format;
+    const char *out, *preset, *cut, *scope, *order, *begin, *end, *confirm, *vocab, *format;
     int64_t skip_first_ns; /* −1: not given */
     uint64_t max_len;      /* 0: not given */
     uint32_t context;
@@ -77,6 +77,7 @@ static enum stg_status make_recipe(struct stg_recipe *r, const struct settings *
     }
     STG_RETURN_IF_FAILED(copy_marker(r->begin, sizeof r->begin, "--begin", s->begin));
     STG_RETURN_IF_FAILED(copy_marker(r->end, sizeof r->end, "--end", s->end));
+    STG_RETURN_IF_FAILED(copy_marker(r->confirm, sizeof r->confirm, "--confirm", s->confirm));
     return stg_recipe_check(r);
 }
 
@@ -92,7 +93,7 @@ static enum stg_status make_vocab(struct stg_vocab *v, const struct settings *s)
         return stg_fail(STG_ERR_INPUT, "--vocab: %s is neither a model nor a data set", s->vocab);
     }
     struct stg_tensors *t = NULL;
-    STG_RETURN_IF_FAILED(stg_tensors_open(&t, s->vocab, NULL, -1));
+    STG_RETURN_IF_FAILED(stg_tensors_open_unverified(&t, s->vocab, NULL, -1));
     const enum stg_status status = stg_vocab_load(v, t);
     stg_tensors_free(t);
     if (status == STG_OK) {
@@ -274,6 +275,11 @@ static const struct stg_option options[] = {
      .offset = offsetof(struct settings, end),
      .fallback = "httpd:exit_event_handler",
      .help = "marker event that ends it"},
+    {.name = "confirm",
+     .arg = "EVENT",
+     .type = STG_OPTION_STRING,
+     .offset = offsetof(struct settings, confirm),
+     .help = "keep only requests in which this marker event occurs on their thread"},
     {.name = "skip-first",
      .arg = "TIME",
      .type = STG_OPTION_DURATION,

@@ -121,7 +121,7 @@ static enum stg_status write_report(const struct settings *s, const char *model_
                            .n_novel = g[1].n,
                            .alpha = s->alpha};
     stg_clock_date(date);
-    STG_TRY(stg_aggregate_parse(s->aggregate, &r.aggregate));
+    STG_TRY(stg_aggregate_parse(s->aggregate, m, &r.aggregate));
     if (g[1].n > 0) {
         STG_TRY(evaluate(&evaluation, m, g, s, r.aggregate));
         r.evaluation = &evaluation;
@@ -167,10 +167,10 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     STG_TRY(check_usage(s));
     STG_TRY(stg_input_model(&model, cli->operands[0]));
     STG_TRY(stg_pool_new(&pool, cli->threads));
-    STG_TRY(stg_groups_open_one(&groups[0], "known", &s->known, model, cli));
-    STG_TRY(stg_groups_open_named(&groups[1], "--novel", &s->novel, model, cli));
-    STG_TRY(stg_groups_open_one(&groups[2], "known", &s->valid_known, model, cli));
-    STG_TRY(stg_groups_open_named(&groups[3], "--valid-novel", &s->valid_novel, model, cli));
+    STG_TRY(stg_groups_open_one(&groups[0], "known", &s->known, model, pool, cli));
+    STG_TRY(stg_groups_open_named(&groups[1], "--novel", &s->novel, model, pool, cli));
+    STG_TRY(stg_groups_open_one(&groups[2], "known", &s->valid_known, model, pool, cli));
+    STG_TRY(stg_groups_open_named(&groups[3], "--valid-novel", &s->valid_novel, model, pool, cli));
     for (size_t i = 0; i < 4; i++) {
         STG_TRY(stg_groups_score(&groups[i], model, pool, cli));
     }
@@ -191,7 +191,6 @@ static void defaults(void *context)
 {
     struct settings *s = context;
     s->title = "Behaviour report";
-    s->aggregate = "mean";
     s->alpha = 0.01;
     s->explain = 3;
 }

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "detect/calibrate.h"
 #include "report/report.h"
+#include "score/channels.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@
 struct settings {
     bool json;
     double alpha;
-    const char *aggregate;
+    const char *aggregate, *precision;
     uint32_t worst;
 };
 
@@ -88,9 +89,10 @@ static enum stg_status put_counts(struct stg_buffer *out, const struct score_run
             r->model->n_calibration, r->n_beyond, sequences, 1 / ((double)r->model->n_calibration + 1));
     }
     const double threshold = stg_threshold(r->model, r->aggregate, r->s->alpha);
+    const bool novelty = r->aggregate == STG_AGGREGATE_NOVELTY;
     return stg_buffer_printf(
-        out, "novel: %zu of %s (p <= %g, %s surprisal >= %.4g nats); %zu above all %zu calibration scores\n",
-        r->n_novel, sequences, r->s->alpha, stg_aggregate_name(r->aggregate), threshold, r->n_beyond,
+        out, "novel: %zu of %s (p <= %g, %s >= %.4g%s); %zu above all %zu calibration scores\n", r->n_novel, sequences, r->s->alpha,
+        stg_report_score_words(r->aggregate), novelty ? exp(threshold) : threshold, novelty ? "" : " nats", r->n_beyond,
         r->model->n_calibration);
 }
 
@@ -128,23 +130,30 @@ static enum stg_status put_text(struct stg_buffer *out, const struct score_run *
     size_t *worst = NULL, n = 0;
     STG_TRY(stg_group_worst(r->group, r->aggregate, r->s->worst, &worst, &n));
     if (n > 0) {
-        STG_TRY(stg_buffer_printf(out, "%10s %10s %10s %8s %10s %8s  %s\n", "id", "perplexity", "p-value", "events",
-                                  "duration", "lost", "verdict"));
+        STG_TRY(stg_buffer_printf(out, "%10s %10s %10s %s%8s %10s %8s  %s\n", "id", "perplexity", "p-value",
+                                  r->model->ops->members != NULL ? "disagreement " : "", "events", "duration", "lost", "verdict"));
     }
     for (size_t i = 0; i < n; i++) {
         const struct stg_score *s = &r->group->scores[worst[i]];
         const double p = r->calibrated ? stg_p_value(r->model, r->aggregate, (double)s->value[r->aggregate]) : NAN;
-        char duration[32], p_text[32] = "-";
+        char duration[32], p_text[32] = "-", members[32] = "", novel[32] = "";
         struct stg_seq seq;
         const char *path = stg_group_sequence(r->group, worst[i], &seq)->path;
         stg_format_ns(s->end_ns - s->begin_ns, duration, sizeof duration);
         if (r->calibrated) {
             snprintf(p_text, sizeof p_text, "%.4g", p);
         }
-        STG_TRY(stg_buffer_printf(out, "%10llu %10.4g %10s %8u %10s %8llu  %s%s%s\n", (unsigned long long)s->id,
-                                  exp((double)s->value[STG_AGGREGATE_MEAN]), p_text, s->n_events,
+        if (p <= r->s->alpha) {
+            const char *why = stg_channel_loudest(r->model, s);
+            snprintf(novel, sizeof novel, "novel%s%s", why != NULL ? ": " : "", why != NULL ? why : "");
+        }
+        if (r->model->ops->members != NULL) {
+            snprintf(members, sizeof members, "%12.3g ", s->disagreement);
+        }
+        STG_TRY(stg_buffer_printf(out, "%10llu %10.4g %10s %s%8u %10s %8llu  %s%s%s\n", (unsigned long long)s->id,
+                                  exp((double)s->value[STG_AGGREGATE_MEAN]), p_text, members, s->n_events,
                                   (seq.flags & STG_SEQ_NO_TIME) != 0 ? "-" : duration, (unsigned long long)s->n_lost,
-                                  p <= r->s->alpha ? "novel" : "", r->group->n_inputs > 1 ? "  " : "",
+                                  novel, r->group->n_inputs > 1 ? "  " : "",
                                   r->group->n_inputs > 1 ? path : ""));
     }
     STG_TRY(put_summary(out, r));
@@ -174,10 +183,10 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     struct stg_buffer out = STG_BUFFER_INIT;
     struct score_run r = {.s = s};
     const struct stg_list paths = {.items = (const char **)(uintptr_t)(cli->operands + 1), .n = cli->n_operands - 1};
-    STG_TRY(stg_aggregate_parse(s->aggregate, &r.aggregate));
-    STG_TRY(stg_input_model(&model, cli->operands[0]));
+    STG_TRY(stg_input_model_in(&model, cli->operands[0], s->precision));
+    STG_TRY(stg_aggregate_parse(s->aggregate, model, &r.aggregate));
     STG_TRY(stg_pool_new(&pool, cli->threads));
-    STG_TRY(stg_groups_open_one(&groups, "score", &paths, model, cli));
+    STG_TRY(stg_groups_open_one(&groups, "score", &paths, model, pool, cli));
     STG_TRY(stg_group_check(&groups.groups[0], model));
     STG_TRY(stg_groups_score(&groups, model, pool, cli));
     r.model = model;
@@ -200,7 +209,6 @@ static void defaults(void *context)
 {
     struct settings *s = context;
     s->alpha = 0.01;
-    s->aggregate = "mean";
     s->worst = 10;
 }
 
@@ -211,6 +219,7 @@ static const struct stg_option options[] = {
         struct settings,
         "what is made of the surprisals of a sequence: their mean (perplexity), their median, the highest mean of 16 "
         "neighbours, or their 0.95 quantile"),
+    STG_OPTION_PRECISION(struct settings),
     {.name = "worst",
      .arg = "K",
      .type = STG_OPTION_U32,

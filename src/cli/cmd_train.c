@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "detect/calibrate.h"
 #include "model/ensemble.h"
+#include "model/neural.h"
 #include "train/train.h"
 
 #include <math.h>
@@ -29,6 +30,7 @@ struct job {
         held; /* held: the end of train when neither valid nor calibrate was given */
     struct stg_pool *pool;
     struct stg_model *model;
+    struct stg_model *like; /* new, of the settings asked for: what is resumed must have them; NULL: nothing is */
     struct stg_train_settings settings;
     struct stg_train_result result;
     char *checkpoint; /* owned; NULL for counted models */
@@ -39,17 +41,17 @@ struct job {
 
 static enum stg_status parse_fields(const char *text, unsigned *fields)
 {
-    static const char *const names[] = {"call", "phase", "ret"};
-    static const unsigned bits[] = {STG_FIELD_CALL, STG_FIELD_PHASE, STG_FIELD_RET};
+    static const char *const names[] = {"call", "phase", "ret", "size"};
+    static const unsigned bits[] = {STG_FIELD_CALL, STG_FIELD_PHASE, STG_FIELD_RET, STG_FIELD_SIZE};
     *fields = 0;
     for (const char *at = text; at != NULL && *at != '\0';) {
         const size_t len = strcspn(at, ",");
         unsigned bit = 0;
-        for (size_t i = 0; i < 3; i++) {
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
             bit |= strlen(names[i]) == len && memcmp(names[i], at, len) == 0 ? bits[i] : 0;
         }
         if (bit == 0) {
-            return stg_fail(STG_ERR_USAGE, "--fields: unknown field '%.*s': choices: call, phase, ret", (int)len, at);
+            return stg_fail(STG_ERR_USAGE, "--fields: unknown field '%.*s': choices: call, phase, ret, size", (int)len, at);
         }
         *fields |= bit;
         at += len + (at[len] == ',');
@@ -128,9 +130,14 @@ static void train_settings(struct stg_train_settings *s, const struct stg_train_
     set_u32(&s->eval_every, o->eval_every);
     set_u32(&s->patience, o->patience);
     set_u32(&s->stop_after, o->stop_after);
+    const bool bounded = o->budget_ns > 0 || o->updates > 0 || s->max_epochs > 0;
+    if (o->preset == NULL && bounded) {
+        s->schedule = STG_SCHEDULE_LINEAR;
+    }
     if (o->schedule != NULL) {
         s->schedule = o->schedule[0] == 'c'   ? STG_SCHEDULE_CONSTANT
                       : o->schedule[0] == 'p' ? STG_SCHEDULE_PLATEAU
+                      : o->schedule[0] == 'l' ? STG_SCHEDULE_LINEAR
                                               : STG_SCHEDULE_INVERSE_SQRT;
     }
     s->max_updates = o->updates;
@@ -141,9 +148,9 @@ static void train_settings(struct stg_train_settings *s, const struct stg_train_
 
 static enum stg_status open_data(struct job *j, const struct stg_list *paths)
 {
-    STG_RETURN_IF_FAILED(stg_corpora_open(&j->train, paths, NULL));
-    STG_RETURN_IF_FAILED(stg_corpora_open(&j->valid, &j->o->valid, j->train.sets[0]));
-    STG_RETURN_IF_FAILED(stg_corpora_open(&j->calibrate, &j->o->calibrate, j->train.sets[0]));
+    STG_RETURN_IF_FAILED(stg_corpora_open(&j->train, paths, NULL, j->pool));
+    STG_RETURN_IF_FAILED(stg_corpora_open(&j->valid, &j->o->valid, j->train.sets[0], j->pool));
+    STG_RETURN_IF_FAILED(stg_corpora_open(&j->calibrate, &j->o->calibrate, j->train.sets[0], j->pool));
     if (stg_corpora_count(&j->train) == 0) {
         return stg_fail(STG_ERR_INPUT, "%s: no sequences: nothing to learn from; look at it with `strange info`",
                         paths->items[0]);
@@ -231,6 +238,7 @@ static enum stg_status fit(struct job *j, bool resume)
     stg_corpora_corpus(from, &valid);
     const struct stg_corpus *use = valid.n > 0 ? &valid : NULL;
     j->settings.progress = stg_cli_progress(j->cli, &progress, "train", "tokens", 0);
+    j->settings.like = j->like;
     const enum stg_status status = resume
                                        ? stg_train_resume(&j->model, &train, use, &j->settings, j->pool, &j->result)
                                        : stg_train(j->model, &train, use, &j->settings, j->pool, &j->result);
@@ -238,6 +246,22 @@ static enum stg_status fit(struct job *j, bool resume)
     if (status == STG_ERR_INTERRUPTED && j->checkpoint != NULL && access(j->checkpoint, F_OK) == 0) {
         return stg_context(status, "%s: the state is saved: go on with the same command and --resume", j->checkpoint);
     }
+    return status;
+}
+
+/* What is judged beside the calls: everything that the data has, unless the model is to be one of calls only. */
+static enum stg_status fit_sides(struct job *j)
+{
+    struct stg_corpus train;
+    struct stg_progress progress;
+    const bool all = j->o->channels != NULL ? strcmp(j->o->channels, "all") == 0 : j->o->preset == NULL && j->o->fields == NULL;
+    if (!all) {
+        return STG_OK;
+    }
+    stg_corpora_corpus(&j->train, &train);
+    struct stg_progress *p = stg_cli_progress(j->cli, &progress, "side models", "sequences", train.n);
+    const enum stg_status status = stg_model_fit_sides(j->model, &train, j->pool, p);
+    stg_progress_finish(p);
     return status;
 }
 
@@ -326,12 +350,34 @@ out:
     return status;
 }
 
+/* The new model is what others must be like. */
+static void set_like(struct job *j)
+{
+    stg_model_free(j->like);
+    j->like = j->model;
+    j->model = NULL;
+}
+
+static enum stg_status take_member(struct job *j, size_t i, const char *path)
+{
+    STG_RETURN_IF_FAILED(stg_model_open(&j->members[i], path));
+    const struct stg_neural *member = (const struct stg_neural *)j->members[i], *like = (const struct stg_neural *)j->like;
+    const struct stg_model_ops *ops = j->members[i]->ops;
+    if (ops != j->like->ops || !stg_neural_alike(member, like) || member->seed != like->seed ||
+        stg_model_check_vocab(j->members[i], &j->like->vocab, path) != STG_OK) {
+        return stg_fail(STG_ERR_MISMATCH, "%s: was trained with other options or data: remove it, or resume with those", path);
+    }
+    return STG_OK;
+}
+
 /* Trains member i, or takes it from where it waits. Its results are in its record. */
 static enum stg_status fit_member(struct job *j, size_t i, const char *path)
 {
     j->settings.seed = j->model_settings.seed = j->o->seed + i;
+    STG_RETURN_IF_FAILED(new_model(j));
+    set_like(j);
     if (j->o->resume && access(path, F_OK) == 0) {
-        return stg_model_open(&j->members[i], path);
+        return take_member(j, i, path);
     }
     const bool resume = j->o->resume && access(j->checkpoint, F_OK) == 0;
     if (!resume) {
@@ -480,6 +526,7 @@ static enum stg_status run_job(struct job *j, const struct stg_list *paths)
         j->settings.teacher = j->teacher->teacher;
     }
     STG_RETURN_IF_FAILED(check_output(j->o->out));
+    STG_RETURN_IF_FAILED(stg_pool_new(&j->pool, j->cli->threads));
     STG_RETURN_IF_FAILED(open_data(j, paths));
     STG_RETURN_IF_FAILED(new_model(j));
     if (ensemble && j->model->ops->gradient == NULL) {
@@ -487,12 +534,11 @@ static enum stg_status run_job(struct job *j, const struct stg_list *paths)
     }
     STG_RETURN_IF_FAILED(name_checkpoint(j));
     STG_RETURN_IF_FAILED(hold_out(j));
-    STG_RETURN_IF_FAILED(stg_pool_new(&j->pool, j->cli->threads));
     if (j->o->resume || ensemble) {
-        stg_model_free(j->model); /* the checkpoint's takes its place, or the members' */
-        j->model = NULL;
+        set_like(j); /* the checkpoint's takes its place, or the members' */
     }
     STG_RETURN_IF_FAILED(ensemble ? fit_ensemble(j) : fit(j, j->o->resume));
+    STG_RETURN_IF_FAILED(fit_sides(j));
     STG_RETURN_IF_FAILED(calibrate(j));
     STG_RETURN_IF_FAILED(write_record(j));
     STG_RETURN_IF_FAILED(stg_model_save(j->model, j->o->out));
@@ -521,6 +567,7 @@ enum stg_status stg_train_with(struct stg_cli *cli, const struct stg_train_optio
     json_decref(j.member_results);
     stg_mem_free(j.checkpoint);
     stg_model_free(j.model);
+    stg_model_free(j.like);
     stg_pool_free(j.pool);
     stg_corpora_fini(&j.held);
     stg_corpora_fini(&j.calibrate);

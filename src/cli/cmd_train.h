@@ -12,7 +12,7 @@
 
 struct stg_train_options {
     bool json, resume, recompute;
-    const char *out, *model, *preset, *fields, *smoothing, *schedule, *log, *checkpoint, *activation, *norm, *window, *dilation,
+    const char *out, *model, *preset, *fields, *channels, *smoothing, *schedule, *log, *checkpoint, *activation, *norm, *window, *dilation,
         *optimizer, *precision;
     struct stg_list valid, calibrate;
     uint32_t ngram_order, ensemble, hidden, layers, heads, ff, n_global, batch, batch_tokens, warm_up, eval_every, patience, stop_after;

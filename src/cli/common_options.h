@@ -21,8 +21,17 @@
 /* const char *aggregate */
 #define STG_OPTION_AGGREGATE(S, HELP)                                                                                  \
     {                                                                                                                  \
-        .name = "aggregate", .arg = "NAME", .type = STG_OPTION_CHOICE, .choices = "mean|median|window|upper",          \
-        .offset = offsetof(S, aggregate), .fallback = "mean", .help = (HELP)                                           \
+        .name = "aggregate", .arg = "NAME", .type = STG_OPTION_CHOICE, .choices = "mean|median|window|upper|time|state|novelty",          \
+        .offset = offsetof(S, aggregate), .fallback = "novelty, or mean where the model has it not", .help = (HELP)                                           \
+    }
+
+/* const char *precision: NULL = the model's */
+#define STG_OPTION_PRECISION(S)                                                                                        \
+    {                                                                                                                  \
+        .name = "precision", .arg = "NAME", .type = STG_OPTION_CHOICE, .choices = "f32|bf16",                          \
+        .offset = offsetof(S, precision), .fallback = "the model's",                                                   \
+        .help = "of the numbers that a neural model multiplies; bf16 is faster where the processor has it, and moves " \
+                "scores a little"                                                                                      \
     }
 
 /* struct stg_list known */

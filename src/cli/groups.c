@@ -7,21 +7,21 @@
 #include <string.h>
 
 static enum stg_status group_add(struct stg_group *group, const char *path, size_t room, const struct stg_model *m,
-                                 const struct stg_cli *cli)
+                                 struct stg_pool *pool, const struct stg_cli *cli)
 {
     if (group->inputs == NULL) {
         STG_RETURN_IF_FAILED(stg_mem_zeroed(&group->inputs, room, sizeof *group->inputs));
         STG_RETURN_IF_FAILED(stg_mem_zeroed(&group->offset, room + 1, sizeof *group->offset));
     }
     struct stg_input *in = &group->inputs[group->n_inputs++];
-    STG_RETURN_IF_FAILED(stg_input_open(in, path, m, cli));
+    STG_RETURN_IF_FAILED(stg_input_open(in, path, m, pool, cli));
     group->n += in->corpus.n;
     group->offset[group->n_inputs] = group->n;
     return STG_OK;
 }
 
 enum stg_status stg_groups_open_one(struct stg_groups *out, const char *name, const struct stg_list *paths,
-                                    const struct stg_model *m, const struct stg_cli *cli)
+                                    const struct stg_model *m, struct stg_pool *pool, const struct stg_cli *cli)
 {
     memset(out, 0, sizeof *out);
     if (paths->n == 0) {
@@ -31,7 +31,7 @@ enum stg_status stg_groups_open_one(struct stg_groups *out, const char *name, co
     out->n = 1;
     STG_RETURN_IF_FAILED(stg_mem_strdup(&out->groups[0].name, name));
     for (size_t i = 0; i < paths->n; i++) {
-        STG_RETURN_IF_FAILED(group_add(&out->groups[0], paths->items[i], paths->n, m, cli));
+        STG_RETURN_IF_FAILED(group_add(&out->groups[0], paths->items[i], paths->n, m, pool, cli));
     }
     return STG_OK;
 }
@@ -54,7 +54,7 @@ static enum stg_status group_named(struct stg_groups *g, const char *name, size_
 }
 
 enum stg_status stg_groups_open_named(struct stg_groups *out, const char *option, const struct stg_list *named,
-                                      const struct stg_model *m, const struct stg_cli *cli)
+                                      const struct stg_model *m, struct stg_pool *pool, const struct stg_cli *cli)
 {
     memset(out, 0, sizeof *out);
     if (named->n == 0) {
@@ -69,7 +69,7 @@ enum stg_status stg_groups_open_named(struct stg_groups *out, const char *option
         }
         struct stg_group *group = NULL;
         STG_RETURN_IF_FAILED(group_named(out, text, (size_t)(equals - text), &group));
-        STG_RETURN_IF_FAILED(group_add(group, equals + 1, named->n, m, cli));
+        STG_RETURN_IF_FAILED(group_add(group, equals + 1, named->n, m, pool, cli));
     }
     return STG_OK;
 }

@@ -72,7 +72,7 @@ enum stg_status stg_kind_of(const char *path, enum stg_kind *out)
         return STG_OK;
     }
     struct stg_tensors *t = NULL;
-    STG_RETURN_IF_FAILED(stg_tensors_open(&t, path, NULL, -1));
+    STG_RETURN_IF_FAILED(stg_tensors_open_unverified(&t, path, NULL, -1)); /* who wants the rest opens it again */
     const char *format = stg_tensors_meta(t, "strange.format");
     enum stg_status status = STG_OK;
     if (format != NULL && strcmp(format, STG_DATASET_FORMAT) == 0) {
@@ -115,6 +115,13 @@ enum stg_status stg_input_model(struct stg_model **out, const char *path)
         return stg_fail(STG_ERR_INPUT, "%s: is %s: the model comes first, then the data", path, kind_words(kind));
     }
     return stg_model_open(out, path);
+}
+
+enum stg_status stg_input_model_in(struct stg_model **out, const char *path, const char *precision)
+{
+    STG_RETURN_IF_FAILED(stg_input_model(out, path));
+    return precision == NULL ? STG_OK
+                             : stg_model_set_precision(*out, precision[0] == 'b' ? STG_PRECISION_BF16 : STG_PRECISION_F32);
 }
 
 /* A name for the temporary data set; the writer makes its own temporary file beside it, so the directory is what
@@ -169,7 +176,7 @@ static enum stg_status check_cut(const struct stg_input *in, const struct stg_re
     return STG_OK;
 }
 
-static enum stg_status cut_trace(struct stg_input *in, const struct stg_model *m, const struct stg_cli *cli)
+static enum stg_status cut_trace(struct stg_input *in, const struct stg_model *m, struct stg_pool *pool, const struct stg_cli *cli)
 {
     enum stg_status status = STG_OK;
     char *name = NULL;
@@ -179,7 +186,7 @@ static enum stg_status cut_trace(struct stg_input *in, const struct stg_model *m
     stg_vocab_extend(&vocab);
     STG_TRY(temporary_name(&name));
     STG_TRY(stg_prepare_traces(name, &in->path, 1, NULL, &recipe, &vocab, NULL, cli));
-    STG_TRY(stg_dataset_open(&in->dataset, name));
+    STG_TRY(stg_dataset_open(&in->dataset, name, pool));
     STG_TRY(check_cut(in, &recipe));
 out:
     if (name != NULL) {
@@ -191,7 +198,7 @@ out:
 }
 
 enum stg_status stg_input_open(struct stg_input *out, const char *path, const struct stg_model *m,
-                               const struct stg_cli *cli)
+                               struct stg_pool *pool, const struct stg_cli *cli)
 {
     enum stg_kind kind;
     memset(out, 0, sizeof *out);
@@ -202,9 +209,9 @@ enum stg_status stg_input_open(struct stg_input *out, const char *path, const st
     }
     out->is_trace = kind == STG_KIND_TRACE;
     if (out->is_trace) {
-        STG_RETURN_IF_FAILED(cut_trace(out, m, cli));
+        STG_RETURN_IF_FAILED(cut_trace(out, m, pool, cli));
     } else {
-        STG_RETURN_IF_FAILED(stg_dataset_open(&out->dataset, path));
+        STG_RETURN_IF_FAILED(stg_dataset_open(&out->dataset, path, pool));
         STG_RETURN_IF_FAILED(stg_model_check_vocab(m, stg_dataset_vocab(out->dataset), path));
         stg_input_warn_recipe(out->dataset, "the model's data", &m->recipe);
     }

@@ -20,7 +20,7 @@ struct stg_input {
  * temporary data set in $TMPDIR. Data of another vocabulary is STG_ERR_MISMATCH. stg_input_close() also after a
  * failure. */
 enum stg_status stg_input_open(struct stg_input *out, const char *path, const struct stg_model *m,
-                               const struct stg_cli *cli) STG_MUST_USE;
+                               struct stg_pool *pool, const struct stg_cli *cli) STG_MUST_USE;
 void stg_input_close(struct stg_input *in);
 
 /* What a path holds, by its first bytes. */
@@ -32,6 +32,8 @@ enum stg_status stg_kind_of(const char *path, enum stg_kind *out) STG_MUST_USE;
 void stg_input_warn_recipe(const struct stg_dataset *d, const char *whose, const struct stg_recipe *wanted);
 
 /* Opens a model; what is not one says what it is. */
+/* precision: "f32", "bf16", or NULL for the model's own. */
+enum stg_status stg_input_model_in(struct stg_model **out, const char *path, const char *precision) STG_MUST_USE;
 enum stg_status stg_input_model(struct stg_model **out, const char *path) STG_MUST_USE;
 
 /* The progress to hand to a library call, or NULL when the command line says none. */

@@ -26,14 +26,14 @@ static void lay_out(struct stg_corpora *c)
     }
 }
 
-static enum stg_status open_one(struct stg_dataset **out, const char *path, const struct stg_dataset *like)
+static enum stg_status open_one(struct stg_dataset **out, const char *path, const struct stg_dataset *like, struct stg_pool *pool)
 {
     enum stg_kind kind;
     STG_RETURN_IF_FAILED(stg_kind_of(path, &kind));
     if (kind == STG_KIND_TRACE) {
         return stg_fail(STG_ERR_INPUT, "%s: not a data set: cut the trace with `strange prepare` first", path);
     }
-    STG_RETURN_IF_FAILED(stg_dataset_open(out, path));
+    STG_RETURN_IF_FAILED(stg_dataset_open(out, path, pool));
     if (like != NULL && !stg_vocab_begins_with(stg_dataset_vocab(*out), stg_dataset_vocab(like))) {
         return stg_fail(STG_ERR_MISMATCH, "%s: its vocabulary differs from that of %s: prepare it with --vocab %s",
                         path, stg_dataset_path(like), stg_dataset_path(like));
@@ -44,7 +44,8 @@ static enum stg_status open_one(struct stg_dataset **out, const char *path, cons
     return STG_OK;
 }
 
-enum stg_status stg_corpora_open(struct stg_corpora *out, const struct stg_list *paths, const struct stg_dataset *like)
+enum stg_status stg_corpora_open(struct stg_corpora *out, const struct stg_list *paths, const struct stg_dataset *like,
+                                 struct stg_pool *pool)
 {
     memset(out, 0, sizeof *out);
     out->paths = paths;
@@ -53,7 +54,8 @@ enum stg_status stg_corpora_open(struct stg_corpora *out, const struct stg_list 
         STG_RETURN_IF_FAILED(open_one(&out->sets[i], paths->items[i],
                                       like != NULL ? like
                                       : i > 0      ? out->sets[0]
-                                                   : NULL));
+                                                   : NULL,
+                                      pool));
         stg_dataset_corpus(out->sets[i], &out->whole[i]);
         out->slices[i] = (struct stg_slice){.corpus = &out->whole[i], .first = 0, .n = out->whole[i].n};
     }

@@ -97,7 +97,7 @@
      .min = 1e-9, \
      .max = 10, \
      .group = STG_TRAIN_GROUP_GRADIENT, \
-     .fallback = "0.001; 0.002 for attention nets", \
+     .fallback = "0.008; 0.004 for attention nets; 0.001 in the preset", \
      .help = "learning rate"}, \
     {.name = "optimizer", \
      .arg = "NAME", \
@@ -138,7 +138,7 @@
      .min = 0, \
      .max = 0.95, \
      .group = STG_TRAIN_GROUP_GRADIENT, \
-     .fallback = "0.1", \
+     .fallback = "0; 0.1 in the preset", \
      .help = "probability spread over all symbols in the training objective"}, \
     {.name = "clip", \
      .arg = "X", \
@@ -152,11 +152,11 @@
     {.name = "schedule", \
      .arg = "NAME", \
      .type = STG_OPTION_CHOICE, \
-     .choices = "constant|plateau|inverse-sqrt", \
+     .choices = "constant|plateau|inverse-sqrt|linear", \
      .offset = STG_TRAIN_AT(schedule), \
      .group = STG_TRAIN_GROUP_GRADIENT, \
-     .fallback = "plateau, or the preset's", \
-     .help = "how the rate changes: plateau divides it by 10 when validation stalls"}, \
+     .fallback = "linear where the training is bounded, else plateau; or the preset's", \
+     .help = "how the rate changes: plateau divides it by 10 when validation stalls, linear falls to zero at the end of --budget, --updates or --epochs"}, \
     {.name = "warm-up", \
      .arg = "N", \
      .type = STG_OPTION_U32, \

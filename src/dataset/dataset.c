@@ -190,16 +190,9 @@ static void release_events(const struct stg_dataset *d, size_t first, size_t end
 }
 
 /* Everything that consumers index with or subtract is checked once, here. */
-static enum stg_status check_sequences(const struct stg_dataset *d)
+static enum stg_status check_sequences(const struct stg_dataset *d, size_t first, size_t end)
 {
-    enum { STRETCH = 1 << 19 }; /* events */
-    const uint64_t *offsets = d->column[DATASET_OFFSETS];
-    size_t released = 0;
-    for (size_t i = 0; i < d->n; i++) {
-        if (offsets[i] - offsets[released] > STRETCH) {
-            release_events(d, released, i);
-            released = i;
-        }
+    for (size_t i = first; i < end; i++) {
         struct stg_seq s;
         stg_dataset_get(d, i, &s);
         if (s.n_threads > 65535 || s.n > STG_RECIPE_MAX_LEN) {
@@ -211,6 +204,38 @@ static enum stg_status check_sequences(const struct stg_dataset *d)
         STG_RETURN_IF_FAILED(check_threads(d, &s));
         STG_RETURN_IF_FAILED(check_events(d, &s, (size_t)((const uint64_t *)d->column[DATASET_OFFSETS])[i]));
     }
+    return STG_OK;
+}
+
+enum { STRETCH = 1 << 19 }; /* events, about: what one task checks, and then lets go of */
+
+/* The first sequence that begins at or after event k × STRETCH. */
+static size_t stretch_begin(const struct stg_dataset *d, size_t k)
+{
+    const uint64_t *offsets = d->column[DATASET_OFFSETS];
+    size_t low = 0, high = d->n;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (offsets[middle] < (uint64_t)k * STRETCH) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+/* The first task compares the checksum, the others look at a stretch each. */
+static enum stg_status check_part(void *context, size_t i_task, size_t i_thread)
+{
+    (void)i_thread;
+    const struct stg_dataset *d = context;
+    if (i_task == 0) {
+        return stg_tensors_verify(d->tensors);
+    }
+    const size_t first = stretch_begin(d, i_task - 1), end = i_task * STRETCH > d->rows[DATASET_CALL] ? d->n : stretch_begin(d, i_task);
+    STG_RETURN_IF_FAILED(check_sequences(d, first, end));
+    release_events(d, first, end);
     return STG_OK;
 }
 
@@ -241,18 +266,18 @@ static enum stg_status load_traces(struct stg_dataset *d)
     return STG_OK;
 }
 
-enum stg_status stg_dataset_open(struct stg_dataset **out, const char *path)
+enum stg_status stg_dataset_open(struct stg_dataset **out, const char *path, struct stg_pool *pool)
 {
     enum stg_status status;
     struct stg_dataset *d = NULL;
     *out = NULL;
     STG_TRY(stg_mem_zeroed(&d, 1, sizeof *d));
-    STG_TRY(stg_tensors_open(&d->tensors, path, STG_DATASET_FORMAT, STG_DATASET_VERSION));
+    STG_TRY(stg_tensors_open_unverified(&d->tensors, path, STG_DATASET_FORMAT, STG_DATASET_VERSION));
     STG_TRY(stg_vocab_load(&d->vocab, d->tensors));
     STG_TRY(stg_recipe_load(&d->recipe, d->tensors));
     STG_TRY(load_traces(d));
     STG_TRY(find_columns(d));
-    STG_TRY(check_sequences(d));
+    STG_TRY(stg_pool_run(pool, 2 + d->rows[DATASET_CALL] / STRETCH, check_part, d));
     *out = d;
     d = NULL;
 out:

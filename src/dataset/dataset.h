@@ -2,6 +2,7 @@
 #ifndef STG_DATASET_DATASET_H
 #define STG_DATASET_DATASET_H
 
+#include "base/pool.h"
 #include "base/progress.h"
 #include "event/source.h"
 #include "token/cut.h"
@@ -18,7 +19,8 @@ struct stg_dataset_trace {
 
 struct stg_dataset;
 
-enum stg_status stg_dataset_open(struct stg_dataset **out, const char *path) STG_MUST_USE;
+/* Checks all that is in the file, on the threads of pool (NULL: the caller's). */
+enum stg_status stg_dataset_open(struct stg_dataset **out, const char *path, struct stg_pool *pool) STG_MUST_USE;
 void stg_dataset_free(struct stg_dataset *d);
 const char *stg_dataset_path(const struct stg_dataset *d);
 size_t stg_dataset_count(const struct stg_dataset *d);       /* sequences */

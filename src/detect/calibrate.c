@@ -1,6 +1,7 @@
 #include "detect/calibrate.h"
 
 #include "base/memory.h"
+#include "score/channels.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -31,11 +32,20 @@ static enum stg_status put_record(struct stg_model *m, size_t n_given)
     return STG_OK;
 }
 
+/* As it is when what is usual is known. */
+static float novelty_of(const struct stg_model *m, const struct stg_score *score)
+{
+    struct stg_score s = *score;
+    stg_channels_judge(m, &s);
+    return s.value[STG_AGGREGATE_NOVELTY];
+}
+
 enum stg_status stg_calibrate(struct stg_model *m, const struct stg_score *scores, size_t n)
 {
     enum stg_status status = STG_OK;
     float *column = NULL, *table = NULL;
     const size_t n_out = n > MAX_CALIBRATION ? MAX_CALIBRATION : n;
+    STG_TRY(stg_channels_fit(m, scores, n));
     STG_TRY(stg_mem_zeroed(&column, n, sizeof *column));
     STG_TRY(stg_mem_zeroed(&table, n_out, STG_AGGREGATES * sizeof *table));
     for (size_t a = 0; a < STG_AGGREGATES; a++) {
@@ -45,7 +55,7 @@ enum stg_status stg_calibrate(struct stg_model *m, const struct stg_score *score
                                   (unsigned long long)scores[i].id);
                 goto out;
             }
-            column[i] = scores[i].value[a];
+            column[i] = a == STG_AGGREGATE_NOVELTY ? novelty_of(m, &scores[i]) : scores[i].value[a];
         }
         qsort(column, n, sizeof *column, compare_floats);
         for (size_t i = 0; i < n_out; i++) {

@@ -73,6 +73,10 @@ static enum stg_status fill_row(struct stg_evaluation_row *row, const struct run
     for (int a = 0; a < STG_AGGREGATES; a++) {
         stg_mem_free(novel);
         novel = NULL;
+        if (!stg_aggregate_has(r->model, (enum stg_aggregate)a)) {
+            row->auroc_by[a] = (double)NAN;
+            continue;
+        }
         STG_TRY(values_of(&novel, set, (enum stg_aggregate)a));
         STG_TRY(stg_auroc(r->known_values[a], r->known->n, novel, set->n, &row->auroc_by[a]));
     }

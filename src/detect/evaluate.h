@@ -24,7 +24,7 @@ struct stg_evaluation_row {
     bool has_paper;                 /* labelled validation data was given for this behaviour */
     double paper_threshold;         /* best F1 on validation data */
     struct stg_confusion paper;     /* that threshold on the test data */
-    double auroc_by[STG_AGGREGATES];
+    double auroc_by[STG_AGGREGATES]; /* NAN for what the model does not give */
 };
 
 struct stg_evaluation {

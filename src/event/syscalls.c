@@ -68,6 +68,28 @@ const char *stg_syscall_synonym(const char *name)
     return NULL;
 }
 
+bool stg_syscall_returns_count(const char *name)
+{
+    static const char *const names[] = {
+        "copy_file_range", "epoll_pwait", "epoll_pwait2", "epoll_wait", "flistxattr", "getdents", "getdents64", "getrandom", "getxattr",
+        "io_getevents", "io_submit", "listxattr", "mq_timedreceive", "msgrcv", "poll", "ppoll", "pread", "pread64", "preadv", "preadv2",
+        "process_vm_readv", "process_vm_writev", "pselect6", "pwrite", "pwrite64", "pwritev", "pwritev2", "read", "readlink", "readlinkat", "readv",
+        "recv", "recvfrom", "recvmmsg", "recvmsg", "select", "send", "sendfile", "sendfile64", "sendmmsg", "sendmsg", "sendto", "splice", "tee",
+        "vmsplice", "write", "writev",
+    };
+    size_t low = 0, high = sizeof names / sizeof names[0];
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        const int order = strcmp(name, names[middle]);
+        if (order == 0) {
+            return true;
+        }
+        low = order > 0 ? middle + 1 : low;
+        high = order < 0 ? middle : high;
+    }
+    return false;
+}
+
 const char *stg_errno_name(int error)
 {
     if (error <= 0 || error >= STG_ERRNO_TABLE_LEN) {
@@ -138,6 +160,23 @@ int stg_syscall_arg_index(const char *call, const char *arg)
         }
     }
     return STG_SYSCALL_ARG_NONE;
+}
+
+int stg_syscall_descriptor_index(const char *call)
+{
+    static const char *const names[] = {"fd", "fildes", "oldfd", "epfd", "dfd", "olddfd", "fd_in", "in_fd", "fdin", "ufd", "pidfd", "mqdes"};
+    int found = STG_SYSCALL_ARG_NONE;
+    if (stg_syscall_arg_index(call, names[0]) == STG_SYSCALL_ARG_UNKNOWN_CALL) {
+        call = stg_syscall_synonym(call);
+        if (call == NULL || stg_syscall_arg_index(call, names[0]) == STG_SYSCALL_ARG_UNKNOWN_CALL) {
+            return STG_SYSCALL_ARG_UNKNOWN_CALL;
+        }
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const int at = stg_syscall_arg_index(call, names[i]);
+        found = at >= 0 && (found < 0 || at < found) ? at : found;
+    }
+    return found;
 }
 
 /* "raw_syscalls:" or "syscalls:", the subsystems that perf puts in front; 0 when neither is there. */

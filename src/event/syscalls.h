@@ -4,6 +4,7 @@
 
 #include "event/event.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The x86-64 name of a system-call number, NULL when there is none. */
@@ -13,6 +14,10 @@ const char *stg_syscall_compat_name(int64_t number);
 /* The other spelling of a call's name, NULL when it has one only. The kernel's tracepoints, its numbers and the tools disagree on
  * a few names ("newfstat", "fstat") and mean the same call. */
 const char *stg_syscall_synonym(const char *name);
+/* Whether the call returns how many (bytes, descriptors, messages): what it returns has a size. */
+bool stg_syscall_returns_count(const char *name);
+/* The register (0 … 5) of the first argument that is a descriptor, or one of STG_SYSCALL_ARG_* below. */
+int stg_syscall_descriptor_index(const char *call);
 /* The symbolic name of an errno ("EAGAIN"), NULL when there is none. */
 const char *stg_errno_name(int error);
 /* The errno of a symbolic name of len bytes, 0 when unknown. */

@@ -1,6 +1,7 @@
 #include "explain/explain.h"
 
 #include "base/memory.h"
+#include "score/disagreement.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@ struct stepper {
     float *surprisal; /* of all walks, one after another */
     size_t *walk_len; /* (n_walks) */
     size_t n_tokens;
+    struct stg_disagreement members;
     uint32_t n_unknown, n_alternatives;
     struct stg_explained_event *rows; /* (seq->n + n_walks) rows by time order, then ends */
     size_t n_ends;
@@ -79,6 +81,7 @@ static enum stg_status explain_token(struct stepper *s, const struct stg_model_t
     put_alternatives(e, s->log_p, s->n_symbols, s->n_alternatives);
     STG_RETURN_IF_FAILED(ops->step(s->model, s->run, states, t, 1, &e->surprisal));
     e->excess = (float)((double)e->surprisal - entropy(s->log_p, s->n_symbols));
+    stg_disagreement_add(&s->members, s->model, s->run, 0, 1, &e->disagreement);
     s->surprisal[s->n_tokens++] = e->surprisal;
     return STG_OK;
 }
@@ -111,6 +114,7 @@ static enum stg_status explain_walk(struct stepper *s, const struct stg_seq *seq
                                           .phase = t.phase,
                                           .ret = t.ret,
                                           .time_ns = seq->time_ns[w->index[i]],
+                                          .elapsed_ns = t.elapsed_ns,
                                           .pid = t.pid,
                                           .tid = t.tid};
         e->symbol = stg_symbols_find(s->model->symbols, t.call, t.phase, t.ret);
@@ -197,6 +201,27 @@ out:
     return status;
 }
 
+/* What the side models say of each event. */
+static enum stg_status explain_sides(struct stg_explanation *out, const struct stg_model *m, const struct stg_seq *seq)
+{
+    enum stg_status status = STG_OK;
+    float *surprisal = NULL;
+    double end;
+    STG_TRY(stg_mem_zeroed(&surprisal, seq->n, sizeof *surprisal));
+    for (int side = 0; side < STG_SIDES; side++) {
+        if (m->side[side] != NULL) {
+            STG_TRY(stg_score_events(m->side[side], seq, surprisal, &end));
+        }
+        for (size_t i = 0; i < out->n; i++) {
+            const bool judged = m->side[side] != NULL && out->events[i].index != UINT32_MAX;
+            out->events[i].side[side] = judged ? surprisal[out->events[i].index] : NAN;
+        }
+    }
+out:
+    stg_mem_free(surprisal);
+    return status;
+}
+
 enum stg_status stg_explain(struct stg_explanation *out, const struct stg_model *m, const struct stg_seq *seq,
                             const struct stg_vocab *names, uint32_t n_alternatives)
 {
@@ -213,11 +238,9 @@ enum stg_status stg_explain(struct stg_explanation *out, const struct stg_model 
         STG_TRY(stg_pool_check());
         STG_TRY(explain_walk(&s, seq, &w));
     }
-    stg_score_describe(&out->score, seq);
-    out->score.n_tokens = (uint32_t)s.n_tokens;
-    out->score.n_unknown = s.n_unknown;
-    STG_TRY(stg_aggregate_values(s.surprisal, s.walk_len, n_walks, out->score.value));
+    STG_TRY(stg_score_sequence(m, seq, &out->score));
     STG_TRY(take_events(out, &s, seq->n + s.n_ends));
+    STG_TRY(explain_sides(out, m, seq));
 out:
     stepper_fini(&s);
     if (status != STG_OK) {

@@ -22,6 +22,9 @@ struct stg_explained_event {
     int32_t pid, tid;
     float surprisal;     /* nats */
     float excess;        /* surprisal − expected surprisal (the entropy of the prediction), nats: the blame */
+    int64_t elapsed_ns;     /* since the event before it on its walk; the first: since the sequence began */
+    float side[STG_SIDES];  /* surprisal of its elapsed time and of its descriptor, nats; NAN: not judged */
+    float disagreement;  /* of an ensemble's members over the surprisal, nats; NAN: the model is no ensemble */
     uint32_t n_alternatives;
     struct stg_alternative alternatives[STG_EXPLAIN_MAX_ALTERNATIVES]; /* other than what happened, likeliest first */
 };

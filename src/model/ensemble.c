@@ -1,15 +1,16 @@
 /* Ensemble: several neural models of one kind and configuration, trained with different seeds. A token's surprisal is the mean of the
  * members' (that of the geometric mean of their probabilities), so the ensemble's loss is the mean of theirs, and what only one of them
- * believes counts less. The members borrow the ensemble's symbols; their own bases are not used. */
+ * believes counts less. Those geometric means sum to less than one, by the more the less the members agree; what the ensemble predicts is
+ * the same normalised (a logarithmic opinion pool), as readers and students need a distribution. It ranks symbols as the score does.
+ * The members borrow the ensemble's symbols; their own bases are not used. */
 #include "model/ensemble.h"
 
 #include "base/memory.h"
+#include "compute/kernels.h"
 #include "model/neural.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { MAX_MEMBERS = 64 };
 
 struct ensemble {
     struct stg_model base;
@@ -22,9 +23,10 @@ struct stg_model_run {
     const struct stg_model_ops *ops; /* the members' */
     struct stg_model_run **member;  /* (n) owned */
     struct stg_model_state **state; /* (cap_states) one member's states of the streams of a step */
-    float *other;                   /* (cap_other) what a member says, to be added */
+    float *said;                    /* (cap_said) what each member says, one after another */
     float **to;                     /* (cap_to) where in it */
-    size_t cap_states, cap_other, cap_to;
+    size_t n_said;                  /* floats of a member in the last score or step */
+    size_t cap_states, cap_said, cap_to;
 };
 
 struct stg_model_state {
@@ -46,8 +48,8 @@ static const struct stg_model_ops *member_ops(const struct ensemble *e)
 static enum stg_status new_ensemble(struct ensemble **out, size_t n)
 {
     *out = NULL;
-    if (n == 0 || n > MAX_MEMBERS) {
-        return stg_fail(STG_ERR_USAGE, "an ensemble of %zu: use 1 to %d members", n, MAX_MEMBERS);
+    if (n == 0 || n > STG_MODEL_MAX_MEMBERS) {
+        return stg_fail(STG_ERR_USAGE, "an ensemble of %zu: use 1 to %d members", n, STG_MODEL_MAX_MEMBERS);
     }
     STG_RETURN_IF_FAILED(stg_mem_zeroed(out, 1, sizeof **out));
     const enum stg_status status = stg_mem_zeroed(&(*out)->member, n, sizeof *(*out)->member);
@@ -68,6 +70,9 @@ enum stg_status stg_ensemble_new(struct stg_model **out, struct stg_model **memb
     for (size_t i = 0; i < n; i++) {
         if (members[i]->ops->gradient == NULL || members[i]->ops != members[0]->ops) {
             return stg_fail(STG_ERR_INTERNAL, "an ensemble is made of neural models of one kind");
+        }
+        if (!stg_neural_alike((const struct stg_neural *)members[i], (const struct stg_neural *)members[0])) {
+            return stg_fail(STG_ERR_MISMATCH, "member %zu has other settings than the first: train all with the same options", i + 1);
         }
     }
     STG_RETURN_IF_FAILED(new_ensemble(&e, n));
@@ -128,7 +133,7 @@ static void run_free(struct stg_model_run *r)
     }
     stg_mem_free(r->member);
     stg_mem_free(r->state);
-    stg_mem_free(r->other);
+    stg_mem_free(r->said);
     stg_mem_free(r->to);
     stg_mem_free(r);
 }
@@ -154,6 +159,18 @@ out:
     return STG_OK;
 }
 
+/* The mean of what the members said, (n_members, n). */
+static void mean_of(float *to, const float *said, size_t n, size_t stride, size_t n_members)
+{
+    for (size_t i = 0; i < n; i++) {
+        float sum = said[i];
+        for (size_t k = 1; k < n_members; k++) {
+            sum += said[k * stride + i];
+        }
+        to[i] = sum / (float)n_members;
+    }
+}
+
 /* to = to + from, and with the last member their mean. */
 static void add_member(float *to, const float *from, size_t n, size_t i_member, size_t n_members)
 {
@@ -171,18 +188,26 @@ static enum stg_status score(const struct stg_model *m, struct stg_model_run *r,
     for (size_t i = 0; i < n; i++) {
         total += stg_walk_scored(&walks[i]);
     }
-    STG_RETURN_IF_FAILED(stg_mem_grow(&r->other, &r->cap_other, total + 1, sizeof *r->other));
+    STG_RETURN_IF_FAILED(stg_mem_grow(&r->said, &r->cap_said, e->n * total + 1, sizeof *r->said));
     STG_RETURN_IF_FAILED(stg_mem_grow(&r->to, &r->cap_to, n, sizeof *r->to));
-    for (size_t i = 0, at = 0; i < n; at += stg_walk_scored(&walks[i++])) {
-        r->to[i] = r->other + at;
-    }
+    r->n_said = total;
     for (size_t k = 0; k < e->n; k++) {
-        STG_RETURN_IF_FAILED(member_ops(e)->score(e->member[k], r->member[k], walks, n, r->to));
-        for (size_t i = 0; i < n; i++) {
-            add_member(surprisal[i], r->to[i], stg_walk_scored(&walks[i]), k, e->n);
+        for (size_t i = 0, at = k * total; i < n; at += stg_walk_scored(&walks[i++])) {
+            r->to[i] = r->said + at;
         }
+        STG_RETURN_IF_FAILED(member_ops(e)->score(e->member[k], r->member[k], walks, n, r->to));
+    }
+    for (size_t i = 0, at = 0; i < n; at += stg_walk_scored(&walks[i++])) {
+        mean_of(surprisal[i], r->said + at, stg_walk_scored(&walks[i]), total, e->n);
     }
     return STG_OK;
+}
+
+static const float *said(const struct stg_model_run *r, size_t *n_members, size_t *n)
+{
+    *n_members = r->n;
+    *n = r->n_said;
+    return r->said;
 }
 
 static void state_free(struct stg_model_state *s)
@@ -230,28 +255,31 @@ static enum stg_status step(const struct stg_model *m, struct stg_model_run *r, 
                             const struct stg_model_token *tokens, size_t n, float *surprisal)
 {
     const struct ensemble *e = ensemble_of(m);
-    STG_RETURN_IF_FAILED(stg_mem_grow(&r->other, &r->cap_other, n, sizeof *r->other));
+    STG_RETURN_IF_FAILED(stg_mem_grow(&r->said, &r->cap_said, e->n * n, sizeof *r->said));
     STG_RETURN_IF_FAILED(stg_mem_grow(&r->state, &r->cap_states, n, sizeof *r->state));
     for (size_t k = 0; k < e->n; k++) {
         for (size_t i = 0; i < n; i++) {
             r->state[i] = states[i]->member[k];
         }
-        STG_RETURN_IF_FAILED(member_ops(e)->step(e->member[k], r->member[k], r->state, tokens, n, r->other));
-        add_member(surprisal, r->other, n, k, e->n);
+        STG_RETURN_IF_FAILED(member_ops(e)->step(e->member[k], r->member[k], r->state, tokens, n, r->said + k * n));
     }
+    r->n_said = n;
+    mean_of(surprisal, r->said, n, n, e->n);
     return STG_OK;
 }
 
-/* The mean of the members' ln p: what step and score charge for each symbol. */
+/* The mean of the members' ln p, which is what step and score charge for each symbol, normalised. */
 static enum stg_status predict(const struct stg_model *m, struct stg_model_run *r, const struct stg_model_state *s, float *log_p)
 {
     const struct ensemble *e = ensemble_of(m);
     const size_t V = stg_symbols_count(m->symbols);
-    STG_RETURN_IF_FAILED(stg_mem_grow(&r->other, &r->cap_other, V, sizeof *r->other));
+    STG_RETURN_IF_FAILED(stg_mem_grow(&r->said, &r->cap_said, V, sizeof *r->said));
+    r->n_said = 0; /* what the last step said is gone */
     for (size_t k = 0; k < e->n; k++) {
-        STG_RETURN_IF_FAILED(member_ops(e)->predict(e->member[k], r->member[k], s->member[k], r->other));
-        add_member(log_p, r->other, V, k, e->n);
+        STG_RETURN_IF_FAILED(member_ops(e)->predict(e->member[k], r->member[k], s->member[k], r->said));
+        add_member(log_p, r->said, V, k, e->n);
     }
+    stg_kernels()->log_softmax(log_p, V);
     return STG_OK;
 }
 
@@ -264,16 +292,31 @@ static enum stg_status distributions(const struct stg_model *m, struct stg_model
     for (size_t i = 0; i < n; i++) {
         rows += stg_walk_scored(&walks[i]);
     }
-    STG_RETURN_IF_FAILED(stg_mem_grow(&r->other, &r->cap_other, rows * V + 1, sizeof *r->other));
+    r->n_said = 0;
+    STG_RETURN_IF_FAILED(stg_mem_grow(&r->said, &r->cap_said, rows * V + 1, sizeof *r->said));
     STG_RETURN_IF_FAILED(stg_mem_grow(&r->to, &r->cap_to, n, sizeof *r->to));
     for (size_t i = 0, at = 0; i < n; at += stg_walk_scored(&walks[i++]) * V) {
-        r->to[i] = r->other + at;
+        r->to[i] = r->said + at;
     }
     for (size_t k = 0; k < e->n; k++) {
         STG_RETURN_IF_FAILED(stg_model_distributions(e->member[k], r->member[k], walks, n, r->to));
         for (size_t i = 0; i < n; i++) {
             add_member(log_p[i], r->to[i], stg_walk_scored(&walks[i]) * V, k, e->n);
         }
+    }
+    for (size_t i = 0; i < n; i++) {
+        for (size_t t = 0; t < stg_walk_scored(&walks[i]); t++) {
+            stg_kernels()->log_softmax(log_p[i] + t * V, V);
+        }
+    }
+    return STG_OK;
+}
+
+static enum stg_status set_precision(struct stg_model *m, enum stg_precision precision)
+{
+    const struct ensemble *e = ensemble_of(m);
+    for (size_t i = 0; i < e->n; i++) {
+        STG_RETURN_IF_FAILED(member_ops(e)->set_precision(e->member[i], precision));
     }
     return STG_OK;
 }
@@ -320,7 +363,7 @@ static enum stg_status load(struct stg_model **out, const struct stg_tensors *t,
     const char *members = stg_tensors_meta(t, "ensemble.members");
     const unsigned long n = members == NULL ? 0 : strtoul(members, NULL, 10);
     *out = NULL;
-    if (kind == NULL || n == 0 || n > MAX_MEMBERS) {
+    if (kind == NULL || n == 0 || n > STG_MODEL_MAX_MEMBERS) {
         return stg_fail(STG_ERR_INPUT, "%s: header: configuration of the ensemble is damaged: train the model again", stg_tensors_path(t));
     }
     STG_TRY(new_ensemble(&e, n));
@@ -367,8 +410,10 @@ const struct stg_model_ops stg_model_ensemble = {
     .state_reset = state_reset,
     .state_free = state_free,
     .step = step,
+    .members = said,
     .predict = predict,
     .distributions = distributions,
+    .set_precision = set_precision,
     .save = save,
     .load = load,
     .describe = describe,

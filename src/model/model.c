@@ -35,7 +35,7 @@ enum stg_status stg_model_new(struct stg_model **out, const struct stg_model_set
     m->vocab.frozen = true;
     m->vocab.base_calls = m->vocab.base_procs = 0; /* all of it is the model's */
     if (m->symbols != NULL) {
-        stg_symbols_limit(m->symbols, stg_strings_count(m->vocab.calls));
+        STG_TRY(stg_symbols_bind(m->symbols, &m->vocab));
     }
     m->record = json_object();
     if (m->record == NULL) {
@@ -61,6 +61,10 @@ void stg_model_free(struct stg_model *m)
     stg_symbols_free(m->symbols);
     json_decref(m->record);
     stg_mem_free(m->calibration);
+    stg_mem_free(m->channels);
+    for (int i = 0; i < STG_SIDES; i++) {
+        stg_model_free(m->side[i]);
+    }
     m->ops->free(m);
     stg_tensors_free(file); /* last: the model may have borrowed from it */
 }
@@ -112,6 +116,14 @@ enum stg_status stg_model_distributions(const struct stg_model *m, struct stg_mo
 out:
     m->ops->state_free(state);
     return status;
+}
+
+enum stg_status stg_model_set_precision(struct stg_model *m, enum stg_precision precision)
+{
+    if (m->ops->set_precision == NULL) {
+        return stg_fail(STG_ERR_USAGE, "--precision: %s multiplies nothing: leave it out", m->ops->kind);
+    }
+    return m->ops->set_precision(m, precision);
 }
 
 enum stg_status stg_model_check_vocab(const struct stg_model *m, const struct stg_vocab *vocab, const char *path)

@@ -10,6 +10,7 @@
 #include "base/pool.h"
 #include "base/progress.h"
 #include "base/tensors.h"
+#include "compute/product.h"
 #include "token/cut.h"
 #include "token/token.h"
 #include "token/vocab.h"
@@ -17,12 +18,20 @@
 #include <jansson.h>
 
 #define STG_MODEL_FORMAT "model"
-#define STG_MODEL_VERSION 1
+#define STG_MODEL_VERSION 2
 
 struct stg_model;
 struct stg_model_run;   /* working memory of one scoring thread; defined by each kind */
 struct stg_model_state; /* what a stream of events has left behind; defined by each kind */
 struct stg_params;      /* nn/params.h */
+
+/* Side models: n-grams of what the model itself does not look at, fitted on the same data and scored beside it, so that an unusual
+ * delay and an unusual descriptor have a surprisal of their own, whatever the kind of the model. */
+enum stg_side {
+    STG_SIDE_TIME,  /* 5-gram of STG_FIELD_ELAPSED: the rhythm of each thread */
+    STG_SIDE_STATE, /* unigram of STG_FIELD_DESCRIPTOR: how many descriptors the process has open shows in their numbers */
+    STG_SIDES,
+};
 
 /* One token of a stream. */
 struct stg_model_token {
@@ -38,7 +47,7 @@ struct stg_model_token {
 struct stg_model_settings {
     const char *kind;          /* "stide", "ngram", "lstm", "transformer", "longformer" */
     const char *preset;        /* NULL or "paper" */
-    const struct stg_symbols *symbols; /* neural: what is predicted, as a student predicts what its teacher does; NULL: fields of the
+    const struct stg_symbols *symbols; /* what is predicted, as a student predicts what its teacher does; NULL: fields of the
                                         * training data. Borrowed until stg_model_new() returns */
     unsigned fields;           /* STG_FIELD_* that make up a symbol; 0 = the kind's default */
     uint32_t order;            /* n of an n-gram, window of STIDE; 0 = default */
@@ -73,6 +82,13 @@ struct stg_model_soft {
     double weight, temperature;
 };
 
+/* Distillation: the model learns what another says of the training data beside the data itself. The student must have the teacher's
+ * symbols. */
+struct stg_teacher {
+    const struct stg_model *model; /* borrowed; NULL: none */
+    double weight, temperature;    /* share of the objective, or of what is counted, 0 … 1; above 0 */
+};
+
 /* For models trained by gradients. */
 struct stg_model_gradient_ops {
     struct stg_params *(*params)(struct stg_model *m);
@@ -98,6 +114,10 @@ struct stg_model_ops {
      * kind that cannot; calibration is stale afterwards. */
     enum stg_status (*update)(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool,
                               struct stg_progress *progress) STG_MUST_USE;
+    /* Instead of fit, on what a teacher says of the corpus beside the corpus itself. NULL for kinds that cannot, and for those trained by
+     * gradients, which learn in passes. */
+    enum stg_status (*learn)(struct stg_model *m, const struct stg_corpus *corpus, const struct stg_teacher *teacher, struct stg_pool *pool,
+                             struct stg_progress *progress) STG_MUST_USE;
     const struct stg_model_gradient_ops *gradient; /* NULL for counted models */
 
     enum stg_status (*run_new)(const struct stg_model *m, struct stg_model_run **out) STG_MUST_USE;
@@ -112,13 +132,20 @@ struct stg_model_ops {
     /* Feeds tokens[i] to states[i] (all different); surprisal[i] = that of the token given what the state had seen; 0 for START. */
     enum stg_status (*step)(const struct stg_model *m, struct stg_model_run *r, struct stg_model_state *const *states,
                             const struct stg_model_token *tokens, size_t n, float *surprisal) STG_MUST_USE;
-    /* log_p (symbols): ln of the probability of every next symbol. */
+    /* Ensembles; NULL for the others: what each member said in the last score() or step() of this run, (*n_members, *n) surprisals, where
+     * a member's n stand as those of the whole: walk after walk, or stream after stream. Borrowed until the next call. */
+    const float *(*members)(const struct stg_model_run *r, size_t *n_members, size_t *n);
+    /* log_p (symbols): ln of the probability of every next symbol, which sum to one. An ensemble's: the mean of its members' ln p,
+     * normalised, which is above the surprisal's −ln p by the same amount for every symbol. */
     enum stg_status (*predict)(const struct stg_model *m, struct stg_model_run *r, const struct stg_model_state *s,
                                float *log_p) STG_MUST_USE;
 
     /* stg_model_distributions() for kinds that can do better than step by step; NULL otherwise. */
     enum stg_status (*distributions)(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks, size_t n,
                                      float *const *log_p) STG_MUST_USE;
+
+    /* stg_model_set_precision(); NULL for kinds that multiply nothing. */
+    enum stg_status (*set_precision)(struct stg_model *m, enum stg_precision precision) STG_MUST_USE;
 
     /* The kind's own tensors and metadata; the base (recipe, vocabulary, symbols, extras) is done by model.c. */
     enum stg_status (*save)(const struct stg_model *m, struct stg_tensors_writer *w) STG_MUST_USE;
@@ -139,17 +166,32 @@ struct stg_model {
     size_t max_walk;             /* longest walk in events, 0 = any */
     json_t *record;              /* training record and calibration facts; owned; metadata key `record` */
     struct stg_tensors *file;    /* the mapping that a loaded model borrows from; NULL otherwise */
+    struct stg_model *side[STG_SIDES]; /* owned; NULL = none. Their recipes and vocabularies are the model's */
     float *calibration;          /* (n_calibration × STG_MODEL_AGGREGATES) scores of held-out known sequences; NULL before */
     size_t n_calibration;
+    float *channels;             /* (n_channel_bins × STG_MODEL_CHANNEL_COLUMNS) what is usual, by length (score/channels.h); NULL before */
+    size_t n_channel_bins;
 };
 
+/* Members of an ensemble at most. */
+#define STG_MODEL_MAX_MEMBERS 64
+
 /* Aggregates of a sequence's surprisals that are calibrated (score/score.h defines them). */
-#define STG_MODEL_AGGREGATES 4
+#define STG_MODEL_AGGREGATES 7
+#define STG_MODEL_CHANNEL_COLUMNS 7
 
 /* NULL-terminated list of kinds. Adding one = one file and one line. */
 extern const struct stg_model_ops *const stg_model_list[];
 extern const struct stg_model_ops stg_model_stide, stg_model_ngram, stg_model_lstm, stg_model_transformer, stg_model_longformer,
     stg_model_ensemble;
+
+const char *stg_side_name(enum stg_side side); /* "time", "state" */
+/* Fits side models to the training data, those of m before are gone: none where the data has no times, or no descriptors on the threads
+ * that the cut rule followed, or where threads are interleaved. */
+enum stg_status stg_model_fit_sides(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool,
+                                    struct stg_progress *progress) STG_MUST_USE;
+/* STG_WALK_* that scoring reads, of the model and its sides. */
+unsigned stg_model_columns(const struct stg_model *m);
 
 /* A new model for data of this recipe and vocabulary (both copied; the vocabulary is frozen in the model). */
 enum stg_status stg_model_new(struct stg_model **out, const struct stg_model_settings *s, const struct stg_recipe *recipe,
@@ -162,10 +204,15 @@ enum stg_status stg_model_put(const struct stg_model *m, struct stg_tensors_writ
 enum stg_status stg_model_get(struct stg_model **out, struct stg_tensors *t) STG_MUST_USE; /* takes t on success */
 
 /* log_p[i] (stg_walk_scored(walks[i]), symbols): ln of the probability of every symbol in the place of each scored token, at least
- * STG_MODEL_LEAST_LOG_P. An ensemble's, a mean of logarithms, sum to less than one. */
+ * STG_MODEL_LEAST_LOG_P; an ensemble's are what its predict() gives. */
 enum stg_status stg_model_distributions(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks, size_t n,
                                         float *const *log_p) STG_MUST_USE;
 #define STG_MODEL_LEAST_LOG_P (-100.0f)
+
+/* Scores and steps with operands of this precision from now on, whatever the model was trained with. Its calibration stays as it is:
+ * surprisals move by little (nn/net.h). Before any run or state was made of it; not for training. STG_ERR_USAGE for models that are not
+ * neural. */
+enum stg_status stg_model_set_precision(struct stg_model *m, enum stg_precision precision) STG_MUST_USE;
 
 /* STG_ERR_MISMATCH with what to do when data of that vocabulary cannot be scored by this model: it must be the model's, or extend
  * it. Ids that are not below the model's counts are UNKNOWN to it (stg_vocab_known where they would be rows of a table). */

@@ -1,13 +1,14 @@
 /* The model file: what all kinds share, then the kind's own (docs/formats/model.md). */
 #include "base/memory.h"
 #include "model/model.h"
+#include "model/sides.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_CALIBRATION = 1 << 24 };
+enum { MAX_CALIBRATION = 1 << 24, MAX_BINS = 1024 };
 
 static enum stg_status put_json(struct stg_tensors_writer *w, const char *key, const json_t *value)
 {
@@ -37,7 +38,12 @@ enum stg_status stg_model_put(const struct stg_model *m, struct stg_tensors_writ
         const size_t dims[2] = {m->n_calibration, STG_MODEL_AGGREGATES};
         STG_RETURN_IF_FAILED(stg_tensors_writer_put(w, "calibration", STG_F32, 2, dims, m->calibration));
     }
-    return m->ops->save(m, w);
+    if (m->n_channel_bins > 0) {
+        const size_t dims[2] = {m->n_channel_bins, STG_MODEL_CHANNEL_COLUMNS};
+        STG_RETURN_IF_FAILED(stg_tensors_writer_put(w, "channels", STG_F32, 2, dims, m->channels));
+    }
+    STG_RETURN_IF_FAILED(m->ops->save(m, w));
+    return stg_model_put_sides(m, w);
 }
 
 enum stg_status stg_model_save(const struct stg_model *m, const char *path)
@@ -73,6 +79,28 @@ static enum stg_status load_calibration(struct stg_model *m, const struct stg_te
     return STG_OK;
 }
 
+static enum stg_status load_channels(struct stg_model *m, const struct stg_tensors *t)
+{
+    const struct stg_tensor *c = stg_tensors_find(t, "channels");
+    if (c == NULL) {
+        return STG_OK;
+    }
+    if (c->dtype != STG_F32 || c->n_dims != 2 || c->dims[1] != STG_MODEL_CHANNEL_COLUMNS || c->dims[0] == 0 || c->dims[0] > MAX_BINS) {
+        return stg_fail(STG_ERR_INPUT, "%s: tensor channels: has another shape: train the model again", stg_tensors_path(t));
+    }
+    const float *v = c->data;
+    for (size_t i = 0; i < c->n; i++) {
+        const size_t column = i % STG_MODEL_CHANNEL_COLUMNS;
+        const bool spread = column > 0 && column % 2 == 0; /* what is divided by */
+        if (!isfinite(v[i]) || (spread && !(v[i] > 0))) {
+            return stg_fail(STG_ERR_INPUT, "%s: tensor channels: is damaged: train the model again", stg_tensors_path(t));
+        }
+    }
+    STG_RETURN_IF_FAILED(stg_mem_dup(&m->channels, c->data, c->n * sizeof(float)));
+    m->n_channel_bins = c->dims[0];
+    return STG_OK;
+}
+
 static enum stg_status load_base(struct stg_model *m, const struct stg_tensors *t)
 {
     const char *max_walk = stg_tensors_meta(t, "model.max_walk");
@@ -83,10 +111,11 @@ static enum stg_status load_base(struct stg_model *m, const struct stg_tensors *
         return stg_fail(STG_ERR_INPUT, "%s: header: training record is damaged: train the model again", stg_tensors_path(t));
     }
     STG_RETURN_IF_FAILED(stg_recipe_load(&m->recipe, t));
+    STG_RETURN_IF_FAILED(load_channels(m, t));
     return load_calibration(m, t);
 }
 
-enum stg_status stg_model_get(struct stg_model **out, struct stg_tensors *t)
+enum stg_status stg_model_read(struct stg_model **out, struct stg_tensors *t, bool with_sides)
 {
     enum stg_status status = STG_OK;
     struct stg_model *m = NULL;
@@ -113,8 +142,9 @@ enum stg_status stg_model_get(struct stg_model **out, struct stg_tensors *t)
     vocab = (struct stg_vocab){0};
     m->symbols = symbols;
     symbols = NULL;
-    stg_symbols_limit(m->symbols, stg_strings_count(m->vocab.calls));
+    STG_TRY(stg_symbols_bind(m->symbols, &m->vocab));
     STG_TRY(load_base(m, t));
+    STG_TRY(with_sides ? stg_model_get_sides(m, t) : STG_OK);
 out:
     stg_vocab_fini(&vocab);
     stg_symbols_free(symbols);
@@ -122,8 +152,14 @@ out:
         stg_model_free(m);
         return status;
     }
-    m->file = t;
     *out = m;
+    return STG_OK;
+}
+
+enum stg_status stg_model_get(struct stg_model **out, struct stg_tensors *t)
+{
+    STG_RETURN_IF_FAILED(stg_model_read(out, t, true));
+    (*out)->file = t;
     return STG_OK;
 }
 

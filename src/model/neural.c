@@ -65,7 +65,7 @@ static enum stg_status create(struct stg_model **out, const struct stg_model_set
 {
     enum stg_status status = STG_OK;
     struct stg_neural *l = NULL;
-    const unsigned all = STG_FIELD_CALL | STG_FIELD_PHASE | STG_FIELD_RET;
+    const unsigned all = STG_FIELD_CALL | STG_FIELD_PHASE | STG_FIELD_RET | STG_FIELD_SIZE;
     *out = NULL;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&l, 1, sizeof *l));
     STG_TRY(stg_neural_configure(l, s));
@@ -325,6 +325,26 @@ static enum stg_status predict(const struct stg_model *m, struct stg_model_run *
     return stg_net_predict(neural_of(m)->net, r->work, states, 1, log_p);
 }
 
+static enum stg_status set_precision(struct stg_model *m, enum stg_precision precision)
+{
+    enum stg_status status = STG_OK;
+    struct stg_neural *l = (struct stg_neural *)m;
+    struct stg_net_shape shape = l->shape;
+    struct stg_net *net = NULL;
+    shape.precision = precision;
+    STG_TRY(stg_net_new(&net, stg_neural_net(l), &shape, false));
+    const struct stg_params *from = stg_net_params(l->net);
+    memcpy(stg_net_params(net)->value, from->value, from->size * sizeof *from->value);
+    STG_TRY(stg_net_updated(net));
+    stg_net_free(l->net);
+    l->net = net;
+    l->shape = shape;
+    net = NULL;
+out:
+    stg_net_free(net);
+    return status;
+}
+
 static enum stg_status save(const struct stg_model *m, struct stg_tensors_writer *w)
 {
     const struct stg_neural *l = neural_of(m);
@@ -398,6 +418,7 @@ static const struct stg_model_gradient_ops gradient = {.params = params, .pass =
         .step = step,                                                                                                                     \
         .predict = predict,                                                                                                               \
         .distributions = distributions,                                                                                                   \
+        .set_precision = set_precision,                                                                                                   \
         .save = save,                                                                                                                     \
         .load = load,                                                                                                                     \
         .describe = describe,                                                                                                             \

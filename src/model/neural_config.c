@@ -319,6 +319,20 @@ enum stg_status stg_neural_load_config(struct stg_neural *n, const char *kind, c
                             stg_tensors_path(t), n->kind == NULL ? "net" : n->kind->name);
 }
 
+bool stg_neural_alike(const struct stg_neural *a, const struct stg_neural *b)
+{
+    const struct stg_net_shape *s = &a->shape;
+    const struct stg_net_shape *t = &b->shape;
+    if (a->kind != b->kind || a->input != b->input || s->layers != t->layers || s->hidden != t->hidden || s->precision != t->precision ||
+        s->dropout < t->dropout || s->dropout > t->dropout) {
+        return false;
+    }
+    return !a->kind->attends ||
+           (s->heads == t->heads && s->ff == t->ff && s->activation == t->activation && s->norm == t->norm && s->n_global == t->n_global &&
+            memcmp(s->window, t->window, s->layers * sizeof s->window[0]) == 0 &&
+            memcmp(s->dilation, t->dilation, s->layers * sizeof s->dilation[0]) == 0);
+}
+
 json_t *stg_neural_describe(const struct stg_neural *n)
 {
     const struct stg_net_shape *s = stg_net_shape(n->net);

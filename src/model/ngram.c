@@ -56,7 +56,8 @@ static enum stg_status create_kind(struct stg_model **out, const struct stg_mode
     g->base.ops = ops;
     g->kind = kind;
     g->order = order;
-    const enum stg_status status = stg_symbols_new(&g->base.symbols, s->fields != 0 ? s->fields : fields);
+    const enum stg_status status = s->symbols != NULL ? stg_symbols_copy(&g->base.symbols, s->symbols)
+                                                      : stg_symbols_new(&g->base.symbols, s->fields != 0 ? s->fields : fields);
     if (status != STG_OK) {
         stg_mem_free(g);
         return status;
@@ -79,7 +80,7 @@ static enum stg_status create_ngram(struct stg_model **out, const struct stg_mod
         return stg_fail(STG_ERR_USAGE, "unknown smoothing '%.40s': use kneser-ney or paper", smoothing);
     }
     return create_kind(out, s, &stg_model_ngram, paper ? STG_NGRAM_PAPER : STG_NGRAM_KNESER_NEY, preset ? 3 : 5,
-                       preset ? STG_FIELD_CALL : ALL_FIELDS);
+                       preset ? STG_FIELD_CALL : ALL_FIELDS | STG_FIELD_SIZE);
 }
 
 static enum stg_status create_stide(struct stg_model **out, const struct stg_model_settings *s)
@@ -109,18 +110,40 @@ static enum stg_status estimate(struct ngram *g)
     return stg_ngram_index(&g->table);
 }
 
-static enum stg_status fit(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool, struct stg_progress *progress)
+static enum stg_status fit_symbols(struct stg_model *m, const struct stg_corpus *corpus)
 {
     struct ngram *g = (struct ngram *)m;
-    if (stg_symbols_fields(m->symbols) == STG_FIELD_CALL) {
+    if (stg_symbols_count(m->symbols) > STG_TOKEN_SPECIALS) {
+        /* given by the settings */
+    } else if (stg_symbols_fields(m->symbols) == STG_FIELD_CALL) {
         STG_RETURN_IF_FAILED(stg_symbols_from_vocab(m->symbols, &m->vocab));
     } else {
         STG_RETURN_IF_FAILED(stg_symbols_fit(m->symbols, corpus));
     }
     g->n_symbols = stg_symbols_count(m->symbols);
-    STG_RETURN_IF_FAILED(stg_counts_init(&g->counts, g->order));
+    return stg_counts_init(&g->counts, g->order);
+}
+
+static enum stg_status fit(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool, struct stg_progress *progress)
+{
+    struct ngram *g = (struct ngram *)m;
+    STG_RETURN_IF_FAILED(fit_symbols(m, corpus));
     STG_RETURN_IF_FAILED(stg_ngram_count(&g->counts, m, corpus, pool, progress));
     return estimate(g);
+}
+
+static enum stg_status learn(struct stg_model *m, const struct stg_corpus *corpus, const struct stg_teacher *teacher, struct stg_pool *pool,
+                             struct stg_progress *progress)
+{
+    struct ngram *g = (struct ngram *)m;
+    if (g->kind != STG_NGRAM_KNESER_NEY) {
+        return stg_fail(STG_ERR_USAGE, "an n-gram that learns from a teacher has a smoothing of its own: leave --smoothing out");
+    }
+    g->kind = STG_NGRAM_EXPECTED;
+    STG_RETURN_IF_FAILED(fit_symbols(m, corpus));
+    STG_RETURN_IF_FAILED(stg_ngram_learn(&g->counts, m, corpus, teacher, pool, progress, &g->log_p, &g->backoff));
+    point_table(g);
+    return stg_ngram_index(&g->table);
 }
 
 /* The counts of a model that came from a file. */
@@ -142,6 +165,9 @@ out:
 static enum stg_status update(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool, struct stg_progress *progress)
 {
     struct ngram *g = (struct ngram *)m;
+    if (g->kind == STG_NGRAM_EXPECTED) {
+        return stg_fail(STG_ERR_USAGE, "an n-gram that learned from a teacher cannot be added to: distil it again with all data");
+    }
     if (g->counts.n == 0) {
         STG_RETURN_IF_FAILED(take_counts(g));
     }
@@ -206,7 +232,7 @@ static void score_plain(const struct ngram *g, const struct stg_model_run *r, co
         (void)advance(g, &state, STG_TOKEN_START);
     }
     for (size_t i = 0; i < w->n; i++) {
-        const float s = advance(g, &state, r->symbols[i]);
+        const float s = r->symbols[i] == STG_TOKEN_MASK ? 0 : advance(g, &state, r->symbols[i]);
         if (i >= w->n_context) {
             out[i - w->n_context] = s;
         }
@@ -223,11 +249,11 @@ static void score_packed(const struct ngram *g, struct stg_model_run *r, const s
     if (w->start || w->n_context == 0) {
         (void)advance_packed(g, r, &key, &state, STG_TOKEN_START);
     }
-    for (size_t i = 0; i < w->n_context; i++) {
-        (void)advance_packed(g, r, &key, &state, r->symbols[i]);
-    }
-    for (size_t i = w->n_context; i < w->n; i++) {
-        out[i - w->n_context] = advance_packed(g, r, &key, &state, r->symbols[i]);
+    for (size_t i = 0; i < w->n; i++) {
+        const float s = r->symbols[i] == STG_TOKEN_MASK ? 0 : advance_packed(g, r, &key, &state, r->symbols[i]);
+        if (i >= w->n_context) {
+            out[i - w->n_context] = s;
+        }
     }
     if (w->end) {
         out[w->n - w->n_context] = advance_packed(g, r, &key, &state, STG_TOKEN_END);
@@ -303,7 +329,7 @@ static enum stg_status predict(const struct stg_model *m, struct stg_model_run *
     return STG_OK;
 }
 
-static const char *const kind_names[] = {"kneser-ney", "paper", "stide"};
+static const char *const kind_names[] = {"kneser-ney", "paper", "expected", "stide"};
 
 static enum stg_status save(const struct stg_model *m, struct stg_tensors_writer *w)
 {
@@ -316,7 +342,9 @@ static enum stg_status save(const struct stg_model *m, struct stg_tensors_writer
     STG_RETURN_IF_FAILED(stg_tensors_writer_put(w, "ngram.parent", STG_U32, 1, &t->n, t->parent));
     STG_RETURN_IF_FAILED(stg_tensors_writer_put(w, "ngram.suffix", STG_U32, 1, &t->n, t->suffix));
     STG_RETURN_IF_FAILED(stg_tensors_writer_put(w, "ngram.symbol", STG_U32, 1, &t->n, t->symbol));
-    STG_RETURN_IF_FAILED(stg_tensors_writer_put(w, "ngram.count", STG_U64, 1, &t->n, t->raw));
+    if (g->kind != STG_NGRAM_EXPECTED) {
+        STG_RETURN_IF_FAILED(stg_tensors_writer_put(w, "ngram.count", STG_U64, 1, &t->n, t->raw));
+    }
     STG_RETURN_IF_FAILED(stg_tensors_writer_put(w, "ngram.length", STG_U8, 1, &t->n, t->length));
     STG_RETURN_IF_FAILED(stg_tensors_writer_put(w, "ngram.log_p", STG_F32, 1, &t->n, t->log_p));
     STG_RETURN_IF_FAILED(stg_tensors_writer_put(w, "ngram.backoff", STG_F32, 1, &t->n, t->backoff));
@@ -361,8 +389,10 @@ static enum stg_status load_table(struct ngram *g, const struct stg_tensors *t)
     to->suffix = x->data;
     STG_RETURN_IF_FAILED(stg_tensors_need(t, "ngram.symbol", STG_U32, to->n, &x));
     to->symbol = x->data;
-    STG_RETURN_IF_FAILED(stg_tensors_need(t, "ngram.count", STG_U64, to->n, &x));
-    to->raw = x->data;
+    if (g->kind != STG_NGRAM_EXPECTED) {
+        STG_RETURN_IF_FAILED(stg_tensors_need(t, "ngram.count", STG_U64, to->n, &x));
+        to->raw = x->data;
+    }
     STG_RETURN_IF_FAILED(stg_tensors_need(t, "ngram.length", STG_U8, to->n, &x));
     to->length = x->data;
     STG_RETURN_IF_FAILED(stg_tensors_need(t, "ngram.log_p", STG_F32, to->n, &x));
@@ -388,7 +418,7 @@ static enum stg_status load(struct stg_model **out, const struct stg_tensors *t,
     g->n_symbols = stg_symbols_count(symbols);
     g->order = order == NULL ? 0 : (uint32_t)(order[0] - '0');
     bool known = false;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < (int)(sizeof kind_names / sizeof kind_names[0]); i++) {
         if (smoothing != NULL && strcmp(kind_names[i], smoothing) == 0) {
             g->kind = (enum stg_ngram_kind)i;
             known = true;
@@ -445,6 +475,7 @@ const struct stg_model_ops stg_model_ngram = {
     .kind = "ngram",
     .summary = "counts of short runs of calls, smoothed; trained in seconds",
     .create = create_ngram,
+    .learn = learn,
     SHARED_OPS,
 };
 

@@ -8,8 +8,14 @@
 enum stg_ngram_kind {
     STG_NGRAM_KNESER_NEY, /* interpolated, modified (Chen and Goodman 1998, section 3) */
     STG_NGRAM_PAPER,      /* maximum likelihood, 1/V for the unseen, as the baseline of arXiv 2309.02206 */
+    STG_NGRAM_EXPECTED,   /* kneser-ney, of counts expected by a teacher (ngram_expected.c) */
     STG_NGRAM_STIDE,      /* only whether the window was seen (Hofmeyr, Forrest and Somayaji 1998) */
 };
+
+static inline bool stg_ngram_interpolated(enum stg_ngram_kind kind)
+{
+    return kind == STG_NGRAM_KNESER_NEY || kind == STG_NGRAM_EXPECTED;
+}
 
 /* What a query reads of a node, in one place: one cache line a step. */
 struct stg_ngram_node {
@@ -36,6 +42,16 @@ enum stg_status stg_ngram_index(struct stg_ngram_table *t) STG_MUST_USE;
 /* Probabilities from counts, for symbols 0 … n_symbols − 1; log_p and backoff have room for counts->n. */
 enum stg_status stg_ngram_estimate(enum stg_ngram_kind kind, const struct stg_counts *counts, size_t n_symbols, float *log_p,
                                    float *backoff) STG_MUST_USE;
+
+/* Chen and Goodman 1998, equation 26, from the numbers n[1 … 4] of n-grams of one length that occur so often (expected ones too):
+ * Y = n1 / (n1 + 2 n2), D_i = i − (i + 1) Y n_{i+1} / n_i. Where too few are there to estimate them, 0.5, 1 and 1.5. */
+void stg_ngram_discounts(const double n[5], double out[4]);
+
+/* Fills c, which is new, with n-grams of the corpus and of what the teacher expects instead, and makes their probabilities: *log_p and
+ * *backoff (c->n), the caller's to free, also after a failure. Does not depend on the number of threads. */
+enum stg_status stg_ngram_learn(struct stg_counts *c, const struct stg_model *m, const struct stg_corpus *corpus,
+                                const struct stg_teacher *teacher, struct stg_pool *pool, struct stg_progress *progress, float **log_p,
+                                float **backoff) STG_MUST_USE;
 
 /* ln p(symbol | *state); *state becomes the longest known context that ends with it, at most order − 1 long. */
 float stg_ngram_advance(enum stg_ngram_kind kind, const struct stg_ngram_table *t, uint32_t order, size_t n_symbols, uint32_t *state,
@@ -87,6 +103,8 @@ static inline bool stg_ngram_predictable(uint32_t symbol)
     return symbol != STG_TOKEN_MASK && symbol != STG_TOKEN_START && symbol != STG_TOKEN_TRUNCATE;
 }
 
+/* What a teacher expects with a smaller probability, after mixing, is no n-gram: the shorter context has it. */
+#define STG_NGRAM_LEAST 0.01f
 /* STIDE: surprisal of an unknown window is −ln of this, of a known one −ln(1 − this). */
 #define STG_STIDE_UNKNOWN 1e-3
 /* ln p of what cannot follow: small enough to be nothing, finite so that sums stay numbers. */

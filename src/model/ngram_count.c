@@ -89,8 +89,10 @@ static enum stg_status count_packed(struct histogram *h, struct stg_ngram_packin
         const size_t to = w->n - from < STRETCH ? w->n : from + STRETCH;
         STG_RETURN_IF_FAILED(reserve(h, to - from + 1));
         for (size_t i = from; i < to; i++) {
-            key = stg_ngram_pack(p, key, symbols[i]);
-            count(h, key, i >= w->n_context);
+            if (symbols[i] != STG_TOKEN_MASK) {
+                key = stg_ngram_pack(p, key, symbols[i]);
+                count(h, key, i >= w->n_context);
+            }
         }
     }
     if (w->end) {
@@ -106,7 +108,9 @@ static enum stg_status count_plain(struct stg_counts *c, const uint32_t *symbols
         STG_RETURN_IF_FAILED(stg_counts_put(c, &state, STG_TOKEN_START, false));
     }
     for (size_t i = 0; i < w->n; i++) {
-        STG_RETURN_IF_FAILED(stg_counts_put(c, &state, symbols[i], i >= w->n_context));
+        if (symbols[i] != STG_TOKEN_MASK) {
+            STG_RETURN_IF_FAILED(stg_counts_put(c, &state, symbols[i], i >= w->n_context));
+        }
     }
     return w->end ? stg_counts_put(c, &state, STG_TOKEN_END, true) : STG_OK;
 }
@@ -135,7 +139,7 @@ static enum stg_status count_task(void *context, size_t i_task, size_t i_thread)
     const size_t to = job->corpus->n - from < TASK_SEQUENCES ? job->corpus->n : from + TASK_SEQUENCES;
     STG_RETURN_IF_FAILED(stg_pool_check());
     if (w->walker == NULL) {
-        STG_RETURN_IF_FAILED(stg_walker_new(&w->walker, job->model->ops->columns));
+        STG_RETURN_IF_FAILED(stg_walker_new(&w->walker, stg_model_columns(job->model)));
     }
     for (size_t i = from; i < to; i++) {
         struct stg_seq seq;

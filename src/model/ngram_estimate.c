@@ -25,11 +25,23 @@ static uint64_t adjusted(const struct stg_counts *c, uint32_t node)
     return c->left[node] > c->raw[node] ? c->left[node] : c->raw[node];
 }
 
-/* Chen and Goodman 1998, equation 26: Y = n1 / (n1 + 2 n2), D_i = i − (i + 1) Y n_{i+1} / n_i. Where too few counts are there to
- * estimate them, 0.5, 1 and 1.5. */
+void stg_ngram_discounts(const double n[5], double out[4])
+{
+    const double y = n[1] / (n[1] + 2.0 * n[2]);
+    double d[4] = {0};
+    bool usable = n[1] >= 0.5 && n[2] >= 0.5 && n[3] >= 0.5;
+    for (int i = 1; i <= 3 && usable; i++) {
+        d[i] = i - (i + 1) * y * n[i + 1] / n[i];
+        usable = d[i] >= 0 && d[i] <= i;
+    }
+    for (int i = 0; i <= 3; i++) {
+        out[i] = usable ? d[i] : 0.5 * i;
+    }
+}
+
 static void estimate_discounts(const struct stg_counts *c, struct discounts *out)
 {
-    uint64_t n[STG_COUNTS_MAX_ORDER + 1][5] = {{0}};
+    double n[STG_COUNTS_MAX_ORDER + 1][5] = {{0}};
     for (uint32_t i = 1; i < c->n; i++) {
         const uint64_t a = adjusted(c, i);
         if (a >= 1 && a <= 4) {
@@ -37,20 +49,7 @@ static void estimate_discounts(const struct stg_counts *c, struct discounts *out
         }
     }
     for (uint32_t k = 1; k <= c->order; k++) {
-        out[k] = (struct discounts){{0, 0.5, 1.0, 1.5}};
-        if (n[k][1] == 0 || n[k][2] == 0 || n[k][3] == 0) {
-            continue;
-        }
-        const double y = (double)n[k][1] / ((double)n[k][1] + 2.0 * (double)n[k][2]);
-        struct discounts d = {{0}};
-        bool usable = true;
-        for (int i = 1; i <= 3; i++) {
-            d.d[i] = i - (i + 1) * y * (double)n[k][i + 1] / (double)n[k][i];
-            usable = usable && d.d[i] >= 0 && d.d[i] <= i;
-        }
-        if (usable) {
-            out[k] = d;
-        }
+        stg_ngram_discounts(n[k], out[k].d);
     }
 }
 
@@ -146,6 +145,8 @@ enum stg_status stg_ngram_estimate(enum stg_ngram_kind kind, const struct stg_co
         return kneser_ney(counts, n_symbols, log_p, backoff);
     case STG_NGRAM_PAPER:
         return paper(counts, n_symbols, log_p, backoff);
+    case STG_NGRAM_EXPECTED:
+        break; /* ngram_expected.c */
     case STG_NGRAM_STIDE:
         stide(counts, log_p, backoff);
         return STG_OK;
@@ -181,7 +182,7 @@ float stg_ngram_advance(enum stg_ngram_kind kind, const struct stg_ngram_table *
     float log_p = 0;
     uint32_t at = *state;
     uint32_t node = find(t, at, symbol);
-    if (kind == STG_NGRAM_KNESER_NEY) {
+    if (stg_ngram_interpolated(kind)) {
         while (node == STG_COUNTS_NONE && at != 0) {
             log_p += t->backoff[at];
             at = t->node[at].suffix;

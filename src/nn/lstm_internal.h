@@ -16,7 +16,22 @@ struct stg_lstm {
         struct stg_product input, hidden;            /* packed w_input, w_hidden; owned */
         float *bias;                                 /* (4H) sum of both; owned */
     } layer[STG_NET_MAX_LAYERS];
+    struct stg_lstm_fold {
+        bool folded;              /* false: too large, rows are multiplied as they are */
+        float *gates;             /* (all ids of all tables,4H) what an embedding adds to the gates; owned */
+        float *x;                 /* rows to make them of; owned */
+        size_t first_wave;        /* column of the input row where the sinusoids begin */
+        struct stg_product waves; /* (I − first_wave,4H) the weights of those */
+    } fold;
 };
+
+/* What is folded (lstm_fold.c). row: gates (4H) = the share of a row's embeddings; waves: gates (n,4H) += that of the sinusoids of x (n,I).
+ * Only where folded. */
+enum stg_status stg_lstm_fold_alloc(struct stg_lstm *m) STG_MUST_USE;
+void stg_lstm_fold_fini(struct stg_lstm *m);
+void stg_lstm_fold_updated(struct stg_lstm *m); /* after the first layer was packed */
+void stg_lstm_fold_row(const struct stg_lstm *m, float *gates, const uint32_t *ids);
+void stg_lstm_fold_waves(const struct stg_lstm *m, float *gates, const float *x, size_t n);
 
 /* A segment of a batch: rows from `first` on, at most max_steps, of sequences ordered by length. */
 struct stg_lstm_pack {
@@ -62,7 +77,8 @@ void stg_lstm_work_fini(struct stg_net_work *w);
 void stg_lstm_input_forward(const struct stg_lstm *m, float *x, const struct stg_lstm_pack *p,
                             const struct stg_net_sequence *sequences, size_t first);
 
-/* One layer over the segment: a is filled from x (N,I). h0, c0 (B,H) are the state before and receive the state after. */
+/* One layer over the segment: a is filled from x (N,I), or where x is NULL from a->gates, which hold what the input adds. h0, c0 (B,H) are
+ * the state before and receive the state after. */
 void stg_lstm_layer_forward(const struct stg_lstm *m, size_t l, const struct stg_lstm_activations *a, const float *x,
                             const struct stg_lstm_pack *p, float *h0, float *c0);
 /* dh (N,H) from above; gradients are added into w's gradient; dx (N,I) is written. h0, c0: the state before. */

@@ -8,8 +8,9 @@ void stg_lstm_layer_forward(const struct stg_lstm *m, size_t l, const struct stg
 {
     const struct stg_kernels *k = stg_kernels();
     const size_t H = m->net.shape.hidden;
-    /* All inputs at once, then the recurrence step by step. */
-    stg_product_forward(&m->layer[l].input, a->gates, 4 * H, x, m->layer[l].inputs, p->n_rows, false);
+    if (x != NULL) { /* all inputs at once, then the recurrence step by step */
+        stg_product_forward(&m->layer[l].input, a->gates, 4 * H, x, m->layer[l].inputs, p->n_rows, false);
+    }
     const float *h_previous = h0;
     const float *c_previous = c0;
     for (size_t t = 0; t < p->n_steps; t++) {

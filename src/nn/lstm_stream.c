@@ -4,7 +4,34 @@
 
 #include <string.h>
 
-enum { STEPS = 128 }; /* steps of a segment: bounds memory, long enough for large products */
+/* A segment has about SEGMENT_ROWS rows, so that what one layer writes is still in the cache when the next one reads it, and enough for
+ * products of many rows. */
+enum { SEGMENT_ROWS = 512, LEAST_STEPS = 8, MOST_STEPS = 128 };
+
+static size_t steps_of(size_t n_sequences)
+{
+    const size_t steps = n_sequences == 0 ? MOST_STEPS : SEGMENT_ROWS / n_sequences;
+    return steps < LEAST_STEPS ? LEAST_STEPS : steps > MOST_STEPS ? MOST_STEPS : steps;
+}
+
+/* What the input adds to the first layer's gates, for the packed rows; NULL, or the rows themselves where it is not folded. */
+static const float *first_input(const struct stg_lstm *m, struct stg_lstm_work *w, const struct stg_net_sequence *sequences, size_t first)
+{
+    const struct stg_lstm_pack *p = &w->pack;
+    float *gates = w->layer[0].gates;
+    stg_lstm_input_forward(m, w->x, p, sequences, first);
+    if (!m->fold.folded) {
+        return w->x;
+    }
+    for (size_t t = 0; t < p->n_steps; t++) {
+        for (size_t j = 0; j < p->width[t]; j++) {
+            const uint32_t *ids = sequences[p->order[j]].ids + (first + t) * m->net.shape.n_tables;
+            stg_lstm_fold_row(m, gates + (p->start[t] + j) * 4 * m->net.shape.hidden, ids);
+        }
+    }
+    stg_lstm_fold_waves(m, gates, w->x, p->n_rows);
+    return NULL;
+}
 
 /* What the net says of the packed rows. */
 static void score_rows(const struct stg_lstm *m, struct stg_lstm_work *w, const struct stg_net_sequence *sequences, size_t first,
@@ -38,16 +65,16 @@ enum stg_status stg_lstm_score(const struct stg_net *net, struct stg_net_work *w
     const size_t L = net->shape.layers;
     STG_RETURN_IF_FAILED(stg_lstm_pack_order(&w->pack, sequences, n));
     const size_t longest = n == 0 ? 0 : sequences[w->pack.order[0]].n;
-    for (size_t first = 0; first < longest; first += STEPS) {
-        STG_RETURN_IF_FAILED(stg_lstm_pack_segment(&w->pack, sequences, first, STEPS));
+    const size_t steps = steps_of(n);
+    for (size_t first = 0; first < longest; first += steps) {
+        STG_RETURN_IF_FAILED(stg_lstm_pack_segment(&w->pack, sequences, first, steps));
         STG_RETURN_IF_FAILED(stg_lstm_work_reserve(m, w, w->pack.n_rows, first == 0 ? n : 0, false));
         const size_t block = w->cap_sequences * net->shape.hidden;
         if (first == 0) {
             memset(w->h0, 0, L * block * sizeof(float));
             memset(w->c0, 0, L * block * sizeof(float));
         }
-        stg_lstm_input_forward(m, w->x, &w->pack, sequences, first);
-        const float *input = w->x;
+        const float *input = first_input(m, w, sequences, first);
         for (size_t l = 0; l < L; l++) {
             stg_lstm_layer_forward(m, l, &w->layer[l], input, &w->pack, w->h0 + l * block, w->c0 + l * block);
             input = w->layer[l].h;
@@ -78,6 +105,9 @@ enum stg_status stg_lstm_step(const struct stg_net *net, struct stg_net_work *wo
     for (size_t i = 0; i < n; i++) {
         const double *row = scalars == NULL ? NULL : scalars + i * net->shape.n_waves;
         stg_net_input_row(net, w->x + i * net->input, ids + i * net->shape.n_tables, row);
+        if (m->fold.folded) {
+            stg_lstm_fold_row(m, w->layer[0].gates + i * 4 * H, ids + i * net->shape.n_tables);
+        }
     }
     const float *input = w->x;
     for (size_t l = 0; l < net->shape.layers; l++) {
@@ -87,7 +117,11 @@ enum stg_status stg_lstm_step(const struct stg_net *net, struct stg_net_work *wo
             memcpy(w->h0 + i * H, states[i] + 2 * l * H, H * sizeof(float));
             memcpy(w->c0 + i * H, states[i] + (2 * l + 1) * H, H * sizeof(float));
         }
-        stg_product_forward(&layer->input, a->gates, 4 * H, input, layer->inputs, n, false);
+        if (l == 0 && m->fold.folded) {
+            stg_lstm_fold_waves(m, a->gates, w->x, n);
+        } else {
+            stg_product_forward(&layer->input, a->gates, 4 * H, input, layer->inputs, n, false);
+        }
         stg_product_forward(&layer->hidden, a->gates, 4 * H, w->h0, H, n, true);
         k->gates_forward(a->h, a->c, a->gates, layer->bias, w->c0, n, H);
         for (size_t i = 0; i < n; i++) {

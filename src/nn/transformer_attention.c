@@ -59,6 +59,9 @@ void stg_transformer_attention_forward(const struct stg_transformer *m, size_t l
     for (size_t i = 0; i < w->n_spans; i++) {
         const struct stg_transformer_span *span = &w->spans[i];
         if (span->state != NULL) {
+            if (span->n == 1 && i + 1 < w->n_spans) {
+                stg_transformer_fetch_stream(m, l, span + 1);
+            }
             stg_transformer_attend_stream(m, l, w, span);
             continue;
         }

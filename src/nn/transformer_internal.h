@@ -105,6 +105,9 @@ void stg_transformer_attention_backward(const struct stg_transformer *m, size_t 
                                         const float *df, const float *in);
 void stg_transformer_ff_backward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w, float *du, const float *df,
                                  const float *in);
+/* Asks for a stream's keys and values of layer l, before its turn: those of many streams are in no cache, and memory answers many questions
+ * at once better than one after another. */
+void stg_transformer_fetch_stream(const struct stg_transformer *m, size_t l, const struct stg_transformer_span *span);
 /* Attention of one span with a past; its keys and values are kept for what comes. */
 void stg_transformer_attend_stream(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w,
                                    const struct stg_transformer_span *span);

@@ -162,6 +162,19 @@ void stg_transformer_attend_stream(const struct stg_transformer *m, size_t l, st
     }
 }
 
+void stg_transformer_fetch_stream(const struct stg_transformer *m, size_t l, const struct stg_transformer_span *span)
+{
+    enum { LINE = 64 / sizeof(float), MOST_LINES = 1024 };
+    const size_t rows = m->net.shape.n_global + m->layer[l].ring;
+    const size_t there = span->past < rows ? span->past : rows;
+    const float *cache = cache_of(m, span->state, l);
+    size_t lines = there * 2 * m->net.shape.hidden / LINE;
+    lines = lines < MOST_LINES ? lines : MOST_LINES;
+    for (size_t i = 0; i < lines; i++) {
+        __builtin_prefetch(cache + i * LINE, 0, 2);
+    }
+}
+
 enum stg_status stg_transformer_step(const struct stg_net *net, struct stg_net_work *work, float *const *states, size_t n,
                                      const uint32_t *ids, const double *scalars)
 {

@@ -22,8 +22,9 @@ static void put_header(struct writer *w, const struct stg_model *m, const struct
                        const struct style *style)
 {
     const struct stg_score *s = &x->score;
-    const double p = stg_p_value(m, STG_AGGREGATE_MEAN, (double)s->value[STG_AGGREGATE_MEAN]);
-    char n[32], text[160], perplexity[32];
+    const enum stg_aggregate judged = stg_aggregate_default(m);
+    const double p = stg_p_value(m, judged, (double)s->value[judged]);
+    char n[32], text[160], perplexity[32], side[512];
     writer_printf(w, "%sSequence %" PRIu64 "%s\n", style->bold, x->id, style->reset);
     writer_put(w, "  trace       ");
     writer_plain(w, trace, 0);
@@ -54,6 +55,23 @@ static void put_header(struct writer *w, const struct stg_model *m, const struct
     writer_printf(w,
                   "  perplexity  %s: each step as hard to predict as a choice among that many equally likely calls\n",
                   perplexity);
+    if (words_channels(m, s, text)) {
+        writer_printf(w, "  unusual     %s\n", text);
+    }
+    if (words_side(m, x, STG_SIDE_TIME, side)) {
+        writer_put(w, "  pauses      ");
+        writer_plain(w, side, 0);
+        writer_put(w, "\n");
+    }
+    if (words_side(m, x, STG_SIDE_STATE, side)) {
+        writer_put(w, "  descriptors ");
+        writer_plain(w, side, 0);
+        writer_put(w, "\n");
+    }
+    if (m->ops->members != NULL) {
+        words_disagreement(s->disagreement, text);
+        writer_printf(w, "  members     %s\n", text);
+    }
     words_p_value(m, p, text);
     writer_printf(w, "  p-value     %s\n", text);
     words_verdict(m, p, ALPHA, text);
@@ -122,6 +140,14 @@ static void put_process(struct writer *w, const char *name, const struct widths 
     }
 }
 
+/* Beside the surprisal, in 7 columns. */
+static void put_disagreement(struct writer *w, const struct stg_model *m, const struct stg_explained_event *e)
+{
+    if (m->ops->members != NULL) {
+        writer_printf(w, " ±%5.2f", (double)e->disagreement);
+    }
+}
+
 static void put_row(struct writer *w, const struct stg_model *m, const struct stg_explanation *x,
                     const struct fold_row *row, double scale, const struct widths *width, const struct style *style)
 {
@@ -135,8 +161,9 @@ static void put_row(struct writer *w, const struct stg_model *m, const struct st
     writer_printf(w, "%s  %8" PRId32 "  ", shown_time, e->tid);
     put_process(w, words_process(x, e), width);
     writer_plain(w, call, width->call);
-    writer_printf(w, "  %6.2f%s", (double)e->surprisal,
-                  blamed || (double)e->surprisal / scale * BAR_CELLS * 8 >= 0.5 ? " " : "");
+    writer_printf(w, "  %6.2f", (double)e->surprisal);
+    put_disagreement(w, m, e);
+    writer_put(w, blamed || (double)e->surprisal / scale * BAR_CELLS * 8 >= 0.5 ? " " : "");
     put_bar(w, (double)e->surprisal / scale, blamed);
     writer_put(w, style->reset);
     if (blamed) {
@@ -159,7 +186,8 @@ static void put_rows(struct writer *w, const struct stg_model *m, const struct s
     writer_printf(w, "%s  %12s  %8s  ", style->bold, x->has_time ? "time" : "event", "thread");
     put_process(w, "process", &width);
     writer_plain(w, "call", width.call);
-    writer_printf(w, "  %-15s  %s%s\n", "surprisal", "expected instead", style->reset);
+    writer_printf(w, "  %-15s%s  %s%s\n", m->ops->members != NULL ? "surprisal ±" : "surprisal", m->ops->members != NULL ? "       " : "",
+                  "expected instead", style->reset);
     for (size_t i = 0; i < f->n; i++) {
         const struct fold_row *row = &f->rows[i];
         if (row->kind == FOLD_EVENT) {
@@ -190,6 +218,7 @@ enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg
         put_rows(&w, m, x, &f, style);
         writer_put(&w, "→ a call begins, ← it returns. Surprisal in nats: 0 expected, 2.3 one in ten, 4.6 one in a "
                        "hundred, 6.9 one in a thousand.\n");
+        writer_put(&w, m->ops->members != NULL ? "±: the standard deviation over the ensemble's members.\n" : "");
     }
     STG_TRY(w.status);
 out:

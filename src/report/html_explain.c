@@ -59,6 +59,14 @@ static void put_alternatives(struct writer *w, const struct stg_model *m, const 
     }
 }
 
+/* After the surprisal, where there are members to disagree. */
+static void put_disagreement(struct writer *w, const struct stg_model *m, const struct stg_explained_event *e)
+{
+    if (m->ops->members != NULL) {
+        writer_printf(w, "<td>±%.2f</td>", (double)e->disagreement);
+    }
+}
+
 static void put_event(struct writer *w, const struct stg_model *m, const struct stg_explanation *x,
                       const struct fold_row *row, double scale, bool has_process)
 {
@@ -77,8 +85,10 @@ static void put_event(struct writer *w, const struct stg_model *m, const struct 
     writer_html(w, call);
     writer_printf(w,
                   "</td><td>%s</td><td>%.2f<span class=\"bar\" aria-hidden=\"true\"><i "
-                  "style=\"width:%.0f%%\"></i></span></td><td class=\"l wrap\">",
+                  "style=\"width:%.0f%%\"></i></span></td>",
                   odds, (double)e->surprisal, 100 * fmin(1, fmax(0, (double)e->surprisal / scale)));
+    put_disagreement(w, m, e);
+    writer_put(w, "<td class=\"l wrap\">");
     if (row->blamed) {
         put_alternatives(w, m, e, row->n);
     }
@@ -106,15 +116,18 @@ static enum stg_status put_events(struct writer *w, const struct stg_model *m, c
     writer_printf(w, "<caption>%s.</caption>\n", text);
     writer_printf(w, "<thead><tr><th scope=\"col\">%s</th><th scope=\"col\">Thread</th>%s",
                   x->has_time ? "Time" : "Event", has_process ? "<th scope=\"col\" class=\"l\">Process</th>" : "");
-    writer_put(w, "<th scope=\"col\" class=\"l\">Call</th><th scope=\"col\">Chance</th><th scope=\"col\">Surprisal</th>"
-                  "<th scope=\"col\" class=\"l\">Expected instead</th></tr></thead>\n<tbody>\n");
+    writer_put(w, "<th scope=\"col\" class=\"l\">Call</th><th scope=\"col\">Chance</th><th scope=\"col\">Surprisal</th>");
+    writer_put(w, m->ops->members != NULL ? "<th scope=\"col\"><abbr title=\"standard deviation over the ensemble's members, "
+                                            "nats\">±</abbr></th>"
+                                          : "");
+    writer_put(w, "<th scope=\"col\" class=\"l\">Expected instead</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < f.n; i++) {
         if (f.rows[i].kind == FOLD_EVENT) {
             put_event(w, m, x, &f.rows[i], scale, has_process);
             continue;
         }
         words_fold(x, &f, &f.rows[i], text, sizeof text);
-        writer_printf(w, "<tr class=\"gap\"><td colspan=\"%d\">⋯ ", has_process ? 7 : 6);
+        writer_printf(w, "<tr class=\"gap\"><td colspan=\"%d\">⋯ ", 6 + (has_process ? 1 : 0) + (m->ops->members != NULL ? 1 : 0));
         writer_html(w, text);
         writer_put(w, " ⋯</td></tr>\n");
     }
@@ -142,7 +155,7 @@ static void put_summary(struct writer *w, const struct stg_report *r, size_t i, 
 static void put_facts(struct writer *w, const struct stg_report *r, size_t i)
 {
     const struct stg_score *s = &r->explanations[i].score;
-    char text[160], count[32], names[256];
+    char text[160], count[32], names[256], side[512];
     writer_put(w, "<dl class=\"facts\"><dt>Trace</dt><dd><code>");
     writer_html(w, r->explanation_traces[i]);
     writer_put(w, "</code></dd>");
@@ -163,6 +176,23 @@ static void put_facts(struct writer *w, const struct stg_report *r, size_t i)
         writer_put(w, "</span>)");
     }
     writer_printf(w, "; %" PRIu64 " lost</dd>", s->n_lost);
+    if (words_channels(r->model, s, text)) {
+        writer_printf(w, "<dt>Unusual</dt><dd>%s</dd>", text);
+    }
+    if (words_side(r->model, &r->explanations[i], STG_SIDE_TIME, side)) {
+        writer_put(w, "<dt>Pauses</dt><dd>");
+        writer_html(w, side);
+        writer_put(w, "</dd>");
+    }
+    if (words_side(r->model, &r->explanations[i], STG_SIDE_STATE, side)) {
+        writer_put(w, "<dt>Descriptors</dt><dd>");
+        writer_html(w, side);
+        writer_put(w, "</dd>");
+    }
+    if (r->model->ops->members != NULL) {
+        words_disagreement(s->disagreement, text);
+        writer_printf(w, "<dt>Members</dt><dd>%s</dd>", text);
+    }
     words_p_value(r->model, stg_p_value(r->model, r->aggregate, (double)s->value[r->aggregate]), text);
     writer_put(w, "<dt>p-value</dt><dd>");
     writer_html(w, text);

@@ -203,7 +203,7 @@ static void put_distribution(struct writer *w, const struct stg_report *r, const
         put_histogram(w, &f, novel_share, "nf");
     }
     put_limit(w, &f, threshold);
-    put_x_axis(w, &f, r->aggregate == STG_AGGREGATE_MEAN ? "perplexity" : "exp(score)");
+    put_x_axis(w, &f, words_scale(r->aggregate));
     writer_put(w, "</svg>\n");
 }
 
@@ -378,7 +378,7 @@ enum stg_status html_lengths(struct writer *w, const struct stg_report *r)
     writer_printf(
         w,
         "</svg><figcaption>%s upward, both axes logarithmic; dashed: the threshold. Filled: %zu of %zu known sequences",
-        r->aggregate == STG_AGGREGATE_MEAN ? "Perplexity" : "exp(score)", n_known, r->known->n);
+        r->aggregate == STG_AGGREGATE_MEAN ? "Perplexity" : r->aggregate == STG_AGGREGATE_NOVELTY ? "Novelty" : "exp(score)", n_known, r->known->n);
     if (r->n_novel > 0) {
         writer_printf(w, "; open: %zu of %zu novel ones", n_novel, all_novel);
     }

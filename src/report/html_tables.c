@@ -142,7 +142,7 @@ static void put_known_headline(struct writer *w, const struct stg_report *r)
 
 void html_verdict(struct writer *w, const struct stg_report *r)
 {
-    char value[32], below[96];
+    char value[32], below[96], label[64];
     writer_put(w, "<section id=\"verdict\" aria-labelledby=\"h-verdict\">\n<h2 id=\"h-verdict\">Verdict</h2>\n");
     if (r->evaluation != NULL && r->evaluation->n_rows > 0) {
         put_headline(w, r->evaluation);
@@ -157,7 +157,8 @@ void html_verdict(struct writer *w, const struct stg_report *r)
     }
     put_alarm_tile(w, r);
     words_perplexity(stg_threshold(r->model, r->aggregate, r->alpha), value);
-    put_tile(w, r->aggregate == STG_AGGREGATE_MEAN ? "Threshold (perplexity)" : "Threshold (exp of the score)", value,
+    snprintf(label, sizeof label, "Threshold (%s)", words_scale(r->aggregate));
+    put_tile(w, label, value,
              "from known data alone; no novel data needed");
     words_count(r->n_lost, value);
     put_tile(w, "Lost events", value, r->n_lost == 0 ? "none that the recordings tell of" : "see Lost events");
@@ -227,9 +228,12 @@ static void put_aggregates(struct writer *w, const struct stg_evaluation *e)
         w, "<details><summary>AUROC by other ways to sum up a sequence</summary><div class=\"in scroll\">\n<table>\n"
            "<caption>Each column makes one score of a sequence's surprisals: their mean, their median, the highest "
            "mean of 16 "
-           "neighbours, the 0.95 quantile.</caption>\n<thead><tr><th scope=\"col\">Behaviour</th>");
+           "neighbours, the 0.95 quantile; and, where the model judges them, the elapsed times, the descriptors, and all "
+           "of them together (novelty).</caption>\n<thead><tr><th scope=\"col\">Behaviour</th>");
     for (int a = 0; a < STG_AGGREGATES; a++) {
-        writer_printf(w, "<th scope=\"col\">%s</th>", stg_aggregate_name((enum stg_aggregate)a));
+        if (e->n_rows > 0 && !isnan(e->rows[0].auroc_by[a])) {
+            writer_printf(w, "<th scope=\"col\">%s</th>", stg_aggregate_name((enum stg_aggregate)a));
+        }
     }
     writer_put(w, "</tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < e->n_rows; i++) {
@@ -237,7 +241,9 @@ static void put_aggregates(struct writer *w, const struct stg_evaluation *e)
         writer_html(w, e->rows[i].name);
         writer_put(w, "</th>");
         for (int a = 0; a < STG_AGGREGATES; a++) {
-            writer_printf(w, "<td>%.3f</td>", e->rows[i].auroc_by[a]);
+            if (!isnan(e->rows[0].auroc_by[a])) {
+                writer_printf(w, "<td>%.3f</td>", e->rows[i].auroc_by[a]);
+            }
         }
         writer_put(w, "</tr>\n");
     }
@@ -405,7 +411,7 @@ void html_provenance(struct writer *w, const struct stg_report *r)
     words_count(m->n_calibration, count);
     snprintf(text, sizeof text, "%s held-out known sequences", count);
     put_fact(w, "Calibration", text);
-    snprintf(text, sizeof text, "%s surprisal, false-alarm rate %g", stg_aggregate_name(r->aggregate), r->alpha);
+    snprintf(text, sizeof text, "%s, false-alarm rate %g", stg_report_score_words(r->aggregate), r->alpha);
     put_fact(w, "Score", text);
     for (size_t k = 0; k < r->n_novel + 1; k++) {
         const struct stg_scored_set *set = k == 0 ? r->known : &r->novel[k - 1];

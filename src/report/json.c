@@ -5,6 +5,8 @@
 #include "report/words.h"
 #include "report/writer.h"
 
+#include "score/channels.h"
+
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -54,7 +56,8 @@ static json_t *by_aggregate(const struct stg_evaluation_row *row)
 {
     json_t *out = json_object();
     for (int a = 0; a < STG_AGGREGATES; a++) {
-        if (json_object_set_new(out, stg_aggregate_name((enum stg_aggregate)a), number(row->auroc_by[a])) != 0) {
+        if (!isnan(row->auroc_by[a]) &&
+            json_object_set_new(out, stg_aggregate_name((enum stg_aggregate)a), number(row->auroc_by[a])) != 0) {
             json_decref(out);
             return NULL;
         }
@@ -109,11 +112,43 @@ enum stg_status stg_report_eval_json(struct stg_buffer *out, const struct stg_ev
                                    number(e->n_rows > 0 ? e->macro_auroc : (double)NAN), "novel", behaviours));
 }
 
+/* Adds it where there are members to disagree; takes to, which is NULL after a failure. */
+static json_t *with_disagreement(json_t *to, const struct stg_model *m, double disagreement)
+{
+    if (to != NULL && m->ops->members != NULL && json_object_set_new(to, "disagreement", number(disagreement)) != 0) {
+        json_decref(to);
+        return NULL;
+    }
+    return to;
+}
+
+/* Adds how unusual each channel is, where the model has several; takes to, as above. */
+static json_t *with_channels(json_t *to, const struct stg_model *m, const struct stg_score *s)
+{
+    if (to == NULL || !stg_aggregate_has(m, STG_AGGREGATE_NOVELTY)) {
+        return to;
+    }
+    json_t *z = json_object();
+    int failed = json_object_set_new(to, "novelty", number(exp((double)s->value[STG_AGGREGATE_NOVELTY]))) != 0;
+    for (int c = 0; c < STG_CHANNELS && !failed; c++) {
+        if (stg_channel_has(m, (enum stg_channel)c)) {
+            failed = json_object_set_new(z, stg_channel_name((enum stg_channel)c), number((double)s->z[c])) != 0;
+        }
+    }
+    failed = failed || json_object_set(to, "channels", z) != 0;
+    json_decref(z);
+    if (failed) {
+        json_decref(to);
+        return NULL;
+    }
+    return to;
+}
+
 /* What score and explain say of a sequence, without a schema. */
 static json_t *score_facts(const struct stg_model *m, const struct stg_score *s, enum stg_aggregate a)
 {
     const double p = stg_p_value(m, a, (double)s->value[a]);
-    return json_pack(
+    json_t *out = json_pack(
         "{s:I, s:o, s:o, s:I, s:{s:o, s:o, s:o, s:o}, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "id", (json_int_t)s->id,
         "perplexity", number(exp((double)s->value[STG_AGGREGATE_MEAN])), "p_value",
         stg_calibrated(m) ? number(p) : json_null(), "lost", (json_int_t)s->n_lost, "surprisal", "mean",
@@ -122,6 +157,7 @@ static json_t *score_facts(const struct stg_model *m, const struct stg_score *s,
         number((double)s->value[STG_AGGREGATE_UPPER]), "events", (json_int_t)s->n_events, "tokens",
         (json_int_t)s->n_tokens, "unknown", (json_int_t)s->n_unknown, "begin_ns", (json_int_t)s->begin_ns, "end_ns",
         (json_int_t)s->end_ns, "tid", (json_int_t)s->tid, "pid", (json_int_t)s->pid, "trace", (json_int_t)s->trace);
+    return with_channels(with_disagreement(out, m, s->disagreement), m, s);
 }
 
 /* Puts "schema" in front, as a reader expects it there. */
@@ -183,19 +219,28 @@ static json_t *event(const struct stg_model *m, const struct stg_explanation *x,
         e->call < stg_strings_count(x->names->calls) ? stg_strings_get(x->names->calls, e->call) : "[UNKNOWN]";
     const bool call_known = stg_vocab_known(e->call, stg_strings_count(m->vocab.calls)) != STG_TOKEN_UNKNOWN;
     const bool proc_known = stg_vocab_known(e->proc, stg_strings_count(m->vocab.procs)) != STG_TOKEN_UNKNOWN;
-    return json_pack("{s:o, s:o, s:s, s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:b, s:b, s:b, s:o}", "index",
+    json_t *out = json_pack("{s:o, s:o, s:s, s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:b, s:b, s:b, s:o}", "index",
                      end ? json_null() : json_integer(e->index), "call", text(call), "phase",
                      e->phase <= 2 ? phases[e->phase] : "", "ret", return_value(e->ret), "time_ns",
                      (json_int_t)e->time_ns, "process", text(words_process(x, e)), "pid", (json_int_t)e->pid, "tid",
                      (json_int_t)e->tid, "surprisal", number((double)e->surprisal), "excess", number((double)e->excess),
                      "unknown", e->symbol == STG_TOKEN_UNKNOWN, "call_known", call_known, "process_known", proc_known,
                      "alternatives", alternatives(m, e));
+    for (int side = 0; side < STG_SIDES && out != NULL; side++) {
+        char key[32];
+        snprintf(key, sizeof key, "surprisal_%s", stg_side_name((enum stg_side)side));
+        if (m->side[side] != NULL && json_object_set_new(out, key, number((double)e->side[side])) != 0) {
+            json_decref(out);
+            return NULL;
+        }
+    }
+    return with_disagreement(out, m, (double)e->disagreement);
 }
 
 enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg_model *m,
                                         const struct stg_explanation *x, const char *trace)
 {
-    json_t *facts = with_schema("strange.explain/1", score_facts(m, &x->score, STG_AGGREGATE_MEAN));
+    json_t *facts = with_schema("strange.explain/1", score_facts(m, &x->score, stg_aggregate_default(m)));
     json_t *events = json_array(), *ranked = json_array();
     int failed = facts == NULL || events == NULL || ranked == NULL;
     for (size_t i = 0; i < x->n && !failed; i++) {

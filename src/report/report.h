@@ -32,6 +32,8 @@ enum stg_status stg_report_eval_json(struct stg_buffer *out, const struct stg_ev
 /* One line of `score --json` (docs/formats/score.md): id, perplexity, p_value, novel, lost, … */
 enum stg_status stg_report_score_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_score *s,
                                       enum stg_aggregate a, double alpha) STG_MUST_USE;
+/* What is judged, in words: "mean surprisal", "novelty"; static. */
+const char *stg_report_score_words(enum stg_aggregate a);
 /* Explanation for people: at most n_show most surprising events with their surroundings; trace is where it comes from.
  */
 enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg_model *m,

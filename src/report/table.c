@@ -45,7 +45,7 @@ static void put_paper(struct writer *w, const struct stg_evaluation *e, size_t w
                           colour ? "\033[1m" : "", colour ? "\033[0m" : "");
             writer_plain(w, "behaviour", width);
             writer_printf(w, "  %10s  %6s  %8s  %8s  %12s\n",
-                          e->aggregate == STG_AGGREGATE_MEAN ? "perplexity" : "exp(score)", "F1", "accuracy", "caught",
+                          words_scale(e->aggregate), "F1", "accuracy", "caught",
                           "false alarms");
             any = true;
         }
@@ -75,7 +75,7 @@ static void put_threshold(struct writer *w, const struct stg_evaluation *e)
     writer_printf(w,
                   "Threshold: %s %s, calibrated on known data alone for a false-alarm rate of %s; measured on %s known "
                   "sequences: %s.\n",
-                  e->aggregate == STG_AGGREGATE_MEAN ? "perplexity" : "exp(score)", threshold, alpha, n, fpr);
+                  words_scale(e->aggregate), threshold, alpha, n, fpr);
 }
 
 enum stg_status stg_report_table(struct stg_buffer *out, const struct stg_evaluation *e, bool colour)
@@ -96,8 +96,8 @@ enum stg_status stg_report_table(struct stg_buffer *out, const struct stg_evalua
             caught += e->rows[i].calibrated.tpr / (double)e->n_rows;
         }
         words_percent(caught, share);
-        writer_printf(&w, "\nMean over %zu behaviour%s: AUROC %.3f, caught %s (score: %s surprisal).\n", e->n_rows,
-                      e->n_rows == 1 ? "" : "s", e->macro_auroc, share, stg_aggregate_name(e->aggregate));
+        writer_printf(&w, "\nMean over %zu behaviour%s: AUROC %.3f, caught %s (score: %s).\n", e->n_rows,
+                      e->n_rows == 1 ? "" : "s", e->macro_auroc, share, stg_report_score_words(e->aggregate));
     }
     put_threshold(&w, e);
     put_paper(&w, e, width, colour);

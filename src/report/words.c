@@ -3,6 +3,8 @@
 #include "base/memory.h"
 #include "detect/calibrate.h"
 #include "event/syscalls.h"
+#include "report/report.h"
+#include "score/channels.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -268,6 +270,96 @@ void words_unknown_calls(const struct stg_model *m, const struct stg_explanation
     if (n > MAX_NEW_NAMES) {
         snprintf(out + len, 256 - len, " and %zu more", n - MAX_NEW_NAMES);
     }
+}
+
+void words_disagreement(double nats, char out[160])
+{
+    snprintf(out, 160, "disagree by %.3g nats: the standard deviation of their mean surprisals", nats);
+}
+
+const char *words_scale(enum stg_aggregate a)
+{
+    return a == STG_AGGREGATE_MEAN ? "perplexity" : a == STG_AGGREGATE_NOVELTY ? "novelty" : "exp(score)";
+}
+
+const char *stg_report_score_words(enum stg_aggregate a)
+{
+    static const char *const words[STG_AGGREGATES] = {
+        "mean surprisal", "median surprisal", "surprisal of the worst window", "0.95 quantile of the surprisals", "surprisal of the times",
+        "surprisal of the descriptors", "novelty",
+    };
+    return words[a];
+}
+
+bool words_channels(const struct stg_model *m, const struct stg_score *s, char out[160])
+{
+    int order[STG_CHANNELS], n = 0;
+    size_t len = 0;
+    out[0] = '\0';
+    if (!stg_aggregate_has(m, STG_AGGREGATE_NOVELTY)) {
+        return false;
+    }
+    for (int c = 0; c < STG_CHANNELS; c++) {
+        if (stg_channel_has(m, (enum stg_channel)c)) {
+            int k = n++;
+            for (; k > 0 && s->z[order[k - 1]] < s->z[c]; k--) {
+                order[k] = order[k - 1];
+            }
+            order[k] = c;
+        }
+    }
+    for (int k = 0; k < n; k++) { /* 3 × (7 letters and a float of at most 10 characters): they fit */
+        len += (size_t)snprintf(out + len, 160 - len, "%s%s %.3g", k > 0 ? ", " : "", stg_channel_name((enum stg_channel)order[k]),
+                                (double)s->z[order[k]]);
+    }
+    snprintf(out + len, 160 - len, " deviations above the usual");
+    return true;
+}
+
+/* "3.4 ms before → read at +1.2 ms (surprisal 6.2)" */
+static size_t put_side(const struct stg_explanation *x, const struct stg_explained_event *e, enum stg_side side, char *out, size_t cap)
+{
+    char what[64], time[40];
+    if (side == STG_SIDE_TIME) {
+        char pause[32];
+        words_duration(e->elapsed_ns, pause);
+        snprintf(what, sizeof what, "%s before", pause);
+    } else {
+        snprintf(what, sizeof what, "descriptor %lld in", (long long)e->ret);
+    }
+    words_time(x, e, time);
+    const int n = snprintf(out, cap, "%s %s %.48s at %s (surprisal %.2f)", what, e->phase == STG_PHASE_EXIT ? "←" : "→", call_name(x, e->call),
+                           time, (double)e->side[side]);
+    return n < 0 ? 0 : (size_t)n < cap ? (size_t)n : cap - 1;
+}
+
+bool words_side(const struct stg_model *m, const struct stg_explanation *x, enum stg_side side, char out[512])
+{
+    enum { SHOWN = 3 };
+    const struct stg_explained_event *top[SHOWN] = {0};
+    size_t len = 0;
+    out[0] = '\0';
+    if (m->side[side] == NULL || !(x->score.z[side + 1] >= 2)) {
+        return false;
+    }
+    for (size_t i = 0; i < x->n; i++) {
+        const struct stg_explained_event *e = &x->events[i];
+        for (size_t k = 0; k < SHOWN && side == STG_SIDE_STATE && e != NULL; k++) { /* each descriptor once */
+            e = top[k] != NULL && top[k]->ret == e->ret ? NULL : e;
+        }
+        for (size_t k = 0; k < SHOWN && e != NULL && e->side[side] > 0; k++) {
+            if (top[k] == NULL || top[k]->side[side] < e->side[side]) {
+                const struct stg_explained_event *next = top[k];
+                top[k] = e;
+                e = next;
+            }
+        }
+    }
+    for (size_t k = 0; k < SHOWN && top[k] != NULL; k++) {
+        len += (size_t)snprintf(out + len, 512 - len, "%s", k > 0 ? "; " : "");
+        len += put_side(x, top[k], side, out + len, 512 - len);
+    }
+    return len > 0;
 }
 
 void words_p_value(const struct stg_model *m, double p, char out[160])

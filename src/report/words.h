@@ -49,6 +49,16 @@ const char *words_note(const struct stg_model *m, const struct stg_explained_eve
 /* The calls of the sequence that the model does not know, by name, in order of appearance: "io_uring_enter,
  * memfd_create and 3 more"; "" when there are none. */
 void words_unknown_calls(const struct stg_model *m, const struct stg_explanation *x, char out[256]);
+/* After "members": how far those of an ensemble are apart over a sequence. */
+void words_disagreement(double nats, char out[160]);
+/* What exp(value) is called: "perplexity", "novelty", or "exp(score)". */
+const char *words_scale(enum stg_aggregate a);
+/* "time 12.3, content 0.4 deviations above the usual", the most unusual channel first; false, and "", where the model judges the calls
+ * alone. */
+bool words_channels(const struct stg_model *m, const struct stg_score *s, char out[160]);
+/* What is unusual in a side channel, at most three events: "3.4 ms before → read at +1.2 ms (surprisal 6.2)", "descriptor 23 in → read …".
+ * False, and "", where the channel is less than two deviations above the usual. */
+bool words_side(const struct stg_model *m, const struct stg_explanation *x, enum stg_side side, char out[512]);
 /* A sentence: what a p-value of the model's calibration means. */
 void words_p_value(const struct stg_model *m, double p, char out[160]);
 /* A sentence: what that makes of a sequence at a false-alarm rate of alpha. */

@@ -7,22 +7,42 @@
 
 #define WINDOW 16
 
-static const char *const names[STG_AGGREGATES] = {"mean", "median", "window", "upper"};
+static const char *const names[STG_AGGREGATES] = {"mean", "median", "window", "upper", "time", "state", "novelty"};
 
 const char *stg_aggregate_name(enum stg_aggregate a)
 {
     return names[a];
 }
 
-enum stg_status stg_aggregate_parse(const char *name, enum stg_aggregate *out)
+bool stg_aggregate_has(const struct stg_model *m, enum stg_aggregate a)
 {
+    return a == STG_AGGREGATE_TIME      ? m->side[STG_SIDE_TIME] != NULL
+           : a == STG_AGGREGATE_STATE   ? m->side[STG_SIDE_STATE] != NULL
+           : a == STG_AGGREGATE_NOVELTY ? m->n_channel_bins > 0 && (m->side[STG_SIDE_TIME] != NULL || m->side[STG_SIDE_STATE] != NULL)
+                                        : true;
+}
+
+enum stg_aggregate stg_aggregate_default(const struct stg_model *m)
+{
+    return stg_aggregate_has(m, STG_AGGREGATE_NOVELTY) ? STG_AGGREGATE_NOVELTY : STG_AGGREGATE_MEAN;
+}
+
+enum stg_status stg_aggregate_parse(const char *name, const struct stg_model *m, enum stg_aggregate *out)
+{
+    if (name == NULL) {
+        *out = stg_aggregate_default(m);
+        return STG_OK;
+    }
     for (int i = 0; i < STG_AGGREGATES; i++) {
-        if (strcmp(name, names[i]) == 0) {
+        if (strcmp(name, names[i]) == 0 && stg_aggregate_has(m, (enum stg_aggregate)i)) {
             *out = (enum stg_aggregate)i;
             return STG_OK;
         }
+        if (strcmp(name, names[i]) == 0) {
+            return stg_fail(STG_ERR_USAGE, "--aggregate %s: the model has no such channel: choose mean, median, window or upper", name);
+        }
     }
-    return stg_fail(STG_ERR_USAGE, "%s: no such aggregate: choose mean, median, window or upper", name);
+    return stg_fail(STG_ERR_USAGE, "%s: no such aggregate: choose mean, median, window, upper, time, state or novelty", name);
 }
 
 static void sift(float *v, size_t i, size_t n)

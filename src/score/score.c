@@ -1,6 +1,7 @@
-#include "score/score.h"
+#include "score/channels.h"
 
 #include "base/memory.h"
+#include "score/disagreement.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -12,7 +13,7 @@
 struct worker {
     unsigned columns;                           /* STG_WALK_* of the walkers */
     struct stg_walker *walker[BATCH_SEQUENCES]; /* made on first use */
-    struct stg_model_run *run;
+    struct stg_model_run *run, *side_run[STG_SIDES];
     struct stg_walk *walks; /* of the batch, one sequence after another */
     size_t cap_walks;
     float **target; /* (walks) where the surprisals of each go */
@@ -20,7 +21,8 @@ struct worker {
     size_t *walk_len; /* (walks) scored tokens */
     size_t cap_len;
     float *surprisal; /* of the batch */
-    size_t cap_surprisal;
+    float *side;      /* of the batch, by a side model */
+    size_t cap_surprisal, cap_side;
     uint32_t *symbols; /* of one walk */
     size_t cap_symbols;
     size_t n_walks_of[BATCH_SEQUENCES];
@@ -47,6 +49,7 @@ void stg_score_describe(struct stg_score *out, const struct stg_seq *seq)
         .trace = seq->trace,
         .tid = seq->tid,
         .pid = seq->pid,
+        .disagreement = (double)NAN,
     };
 }
 
@@ -58,6 +61,12 @@ static void worker_fini(struct worker *w, const struct stg_model *m)
     if (w->run != NULL) {
         m->ops->run_free(w->run);
     }
+    for (int i = 0; i < STG_SIDES; i++) {
+        if (w->side_run[i] != NULL) {
+            m->side[i]->ops->run_free(w->side_run[i]);
+        }
+    }
+    stg_mem_free(w->side);
     stg_mem_free(w->walks);
     stg_mem_free((void *)w->target);
     stg_mem_free(w->walk_len);
@@ -87,20 +96,44 @@ static enum stg_status add_walks(struct worker *w, size_t slot, const struct stg
     return STG_OK;
 }
 
-/* Scores walks with all their surprisals in w->surprisal, one walk after another. */
-static enum stg_status score_walks(struct worker *w, const struct stg_model *m, size_t n_walks, size_t n_tokens)
+/* Surprisals of the batch's walks by m, one walk after another, into *to, which grows. */
+static enum stg_status score_walks(struct worker *w, const struct stg_model *m, struct stg_model_run **run, size_t n_walks, size_t n_tokens,
+                                   float **to, size_t *cap)
 {
-    STG_RETURN_IF_FAILED(stg_mem_grow(&w->surprisal, &w->cap_surprisal, n_tokens + 1, sizeof *w->surprisal));
+    STG_RETURN_IF_FAILED(stg_mem_grow(to, cap, n_tokens + 1, sizeof **to));
     STG_RETURN_IF_FAILED(stg_mem_grow((void *)&w->target, &w->cap_target, n_walks + 1, sizeof *w->target));
-    float *at = w->surprisal;
+    float *at = *to;
     for (size_t k = 0; k < n_walks; k++) {
         w->target[k] = at;
         at += w->walk_len[k];
     }
-    if (w->run == NULL) {
-        STG_RETURN_IF_FAILED(m->ops->run_new(m, &w->run));
+    if (*run == NULL) {
+        STG_RETURN_IF_FAILED(m->ops->run_new(m, run));
     }
-    return m->ops->score(m, w->run, w->walks, n_walks, w->target);
+    return m->ops->score(m, *run, w->walks, n_walks, w->target);
+}
+
+/* The values of the side models for the n sequences of the batch. */
+static enum stg_status score_sides(struct worker *w, const struct stg_model *m, struct stg_score *scores, size_t n, size_t n_walks,
+                                   size_t n_tokens)
+{
+    for (int side = 0; side < STG_SIDES; side++) {
+        if (m->side[side] == NULL) {
+            continue;
+        }
+        STG_RETURN_IF_FAILED(score_walks(w, m->side[side], &w->side_run[side], n_walks, n_tokens, &w->side, &w->cap_side));
+        const float *at = w->side;
+        for (size_t i = 0; i < n; i++) {
+            double sum = 0;
+            for (size_t k = 0; k < scores[i].n_tokens; k++) {
+                sum += (double)at[k];
+            }
+            at += scores[i].n_tokens;
+            const bool mean = side == STG_SIDE_TIME && scores[i].n_tokens > 0;
+            scores[i].value[STG_AGGREGATE_TIME + side] = (float)(mean ? sum / scores[i].n_tokens : sum);
+        }
+    }
+    return STG_OK;
 }
 
 static enum stg_status count_unknown(struct worker *w, const struct stg_model *m, const struct stg_walk *walks, size_t n,
@@ -123,6 +156,7 @@ static enum stg_status finish_scores(struct job *job, struct worker *w, size_t f
     for (size_t i = 0; i < n; i++) {
         struct stg_seq seq;
         struct stg_score *out = &job->scores[first + i];
+        struct stg_disagreement members = {0};
         const size_t n_walks = w->n_walks_of[i];
         size_t n_tokens = 0;
         for (size_t k = 0; k < n_walks; k++) {
@@ -137,6 +171,8 @@ static enum stg_status finish_scores(struct job *job, struct worker *w, size_t f
         if (status != STG_OK) {
             return stg_context(status, "sequence %llu", (unsigned long long)seq.id);
         }
+        stg_disagreement_add(&members, job->model, w->run, token, n_tokens, NULL);
+        out->disagreement = stg_disagreement_of(&members);
         walk += n_walks;
         token += n_tokens;
     }
@@ -149,7 +185,7 @@ static enum stg_status score_batch(void *context, size_t i_task, size_t i_thread
     struct worker *w = &job->workers[i_thread];
     const size_t first = job->first[i_task], n = job->first[i_task + 1] - first;
     size_t n_walks = 0, n_tokens = 0, n_events = 0;
-    w->columns = job->model->ops->columns;
+    w->columns = stg_model_columns(job->model);
     STG_RETURN_IF_FAILED(stg_pool_check());
     for (size_t i = 0; i < n; i++) {
         struct stg_seq seq;
@@ -157,8 +193,12 @@ static enum stg_status score_batch(void *context, size_t i_task, size_t i_thread
         STG_RETURN_IF_FAILED(add_walks(w, i, job->model, &seq, &n_walks, &n_tokens));
         n_events += seq.n;
     }
-    STG_RETURN_IF_FAILED(score_walks(w, job->model, n_walks, n_tokens));
+    STG_RETURN_IF_FAILED(score_walks(w, job->model, &w->run, n_walks, n_tokens, &w->surprisal, &w->cap_surprisal));
     STG_RETURN_IF_FAILED(finish_scores(job, w, first, n));
+    STG_RETURN_IF_FAILED(score_sides(w, job->model, job->scores + first, n, n_walks, n_tokens));
+    for (size_t i = 0; i < n; i++) {
+        stg_channels_judge(job->model, &job->scores[first + i]);
+    }
     const size_t done = atomic_fetch_add(&job->n_done, n_events) + n_events;
     if (i_thread == 0) {
         stg_progress_update(job->progress, done);
@@ -211,6 +251,18 @@ out:
     return status;
 }
 
+static void get_only(void *context, size_t i, struct stg_seq *out)
+{
+    (void)i;
+    *out = *(const struct stg_seq *)context;
+}
+
+enum stg_status stg_score_sequence(const struct stg_model *m, const struct stg_seq *seq, struct stg_score *out)
+{
+    const struct stg_corpus corpus = {.n = 1, .context = (void *)(uintptr_t)seq, .get = get_only};
+    return stg_score_corpus(m, &corpus, NULL, NULL, out);
+}
+
 enum stg_status stg_score_events(const struct stg_model *m, const struct stg_seq *seq, float *surprisal,
                                  double *end_sum)
 {
@@ -222,9 +274,9 @@ enum stg_status stg_score_events(const struct stg_model *m, const struct stg_seq
         surprisal[i] = NAN;
     }
     STG_TRY(stg_mem_zeroed(&w, 1, sizeof *w));
-    w->columns = m->ops->columns | STG_WALK_INDEX;
+    w->columns = stg_model_columns(m) | STG_WALK_INDEX;
     STG_TRY(add_walks(w, 0, m, seq, &n_walks, &n_tokens));
-    STG_TRY(score_walks(w, m, n_walks, n_tokens));
+    STG_TRY(score_walks(w, m, &w->run, n_walks, n_tokens, &w->surprisal, &w->cap_surprisal));
     for (size_t k = 0; k < n_walks; k++) {
         const struct stg_walk *walk = &w->walks[k];
         for (size_t i = walk->n_context; i < walk->n; i++) {

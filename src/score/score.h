@@ -7,34 +7,50 @@
 #include "model/model.h"
 #include "token/token.h"
 
-/* Aggregates of the surprisals (nats) of a sequence's scored tokens. Which of them tells best differs between data sets, so
- * several are kept. */
+/* Values of a sequence. The first four are aggregates of the surprisals (nats) of its scored tokens: which of them tells best differs
+ * between data sets, so several are kept. The others need side models (model/model.h) and are 0 without. */
 enum stg_aggregate {
     STG_AGGREGATE_MEAN,   /* its exp is the perplexity, the paper's score */
     STG_AGGREGATE_MEDIAN,
     STG_AGGREGATE_WINDOW, /* highest mean of 16 consecutive tokens of a walk; a shorter walk counts as if followed by tokens
                              of surprisal 0, unless the whole sequence is shorter */
     STG_AGGREGATE_UPPER,  /* 0.95 quantile, interpolated (Hyndman and Fan 1996, type 7) */
+    STG_AGGREGATE_TIME,    /* mean surprisal of the elapsed times, nats */
+    STG_AGGREGATE_STATE,   /* sum of the surprisals of the descriptors, nats */
+    STG_AGGREGATE_NOVELTY, /* of all channels together (score/channels.h) */
     STG_AGGREGATES,
 };
 _Static_assert(STG_AGGREGATES == STG_MODEL_AGGREGATES, "the model file stores one calibration column per aggregate");
 
-const char *stg_aggregate_name(enum stg_aggregate a); /* "mean", "median", "window", "upper" */
-/* STG_ERR_USAGE naming the choices when there is none of that name. */
-enum stg_status stg_aggregate_parse(const char *name, enum stg_aggregate *out) STG_MUST_USE;
+const char *stg_aggregate_name(enum stg_aggregate a); /* "mean", "median", "window", "upper", "time", "state", "novelty" */
+/* Whether the model gives it: time and state need side models, novelty a model that knows what is usual. */
+bool stg_aggregate_has(const struct stg_model *m, enum stg_aggregate a);
+/* Novelty, where m gives it, else mean. */
+enum stg_aggregate stg_aggregate_default(const struct stg_model *m);
+/* STG_ERR_USAGE naming the choices when there is none of that name, or m does not give it. NULL: the default. */
+enum stg_status stg_aggregate_parse(const char *name, const struct stg_model *m, enum stg_aggregate *out) STG_MUST_USE;
+
+enum stg_channel {
+    STG_CHANNEL_CONTENT, /* the model's own symbols */
+    STG_CHANNEL_TIME,    /* STG_SIDE_TIME */
+    STG_CHANNEL_STATE,   /* STG_SIDE_STATE */
+    STG_CHANNELS,
+};
 
 struct stg_score {
     uint64_t id;                    /* the sequence */
-    float value[STG_AGGREGATES];    /* nats */
+    float value[STG_AGGREGATES];
+    float z[STG_CHANNELS];          /* deviations above what is usual (score/channels.h); 0 where nothing is known */
     uint32_t n_tokens;              /* scored tokens */
     uint32_t n_unknown;             /* of which the symbol was UNKNOWN */
     uint64_t n_lost;
     int64_t begin_ns, end_ns;
     uint32_t n_events, trace;
     int32_t tid, pid;
+    double disagreement;            /* of an ensemble's members, nats (disagreement.h); NAN: the model is no ensemble */
 };
 
-/* All of a score but values and tokens, from the sequence. */
+/* All of a score but values, tokens and disagreement (NAN), from the sequence. */
 void stg_score_describe(struct stg_score *out, const struct stg_seq *seq);
 
 /* Scores every sequence of the corpus on the pool's threads. scores has room for corpus->n; order = corpus order; the result
@@ -42,13 +58,16 @@ void stg_score_describe(struct stg_score *out, const struct stg_seq *seq);
 enum stg_status stg_score_corpus(const struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool,
                                  struct stg_progress *progress, struct stg_score *scores) STG_MUST_USE;
 
+/* The score of one sequence. */
+enum stg_status stg_score_sequence(const struct stg_model *m, const struct stg_seq *seq, struct stg_score *out) STG_MUST_USE;
+
 /* Surprisal of every event of one sequence in time order, (n) floats, NAN where a walk was cut short; *end_sum the surprisal of
  * the END tokens, summed (0 without). */
 enum stg_status stg_score_events(const struct stg_model *m, const struct stg_seq *seq, float *surprisal, double *end_sum)
     STG_MUST_USE;
 
-/* Aggregates of surprisals (one walk after another, lengths in walk_len); all 0 when there are none. STG_ERR_INTERNAL for one
- * that is not a number. */
+/* The first four values from surprisals (one walk after another, lengths in walk_len), the others are 0; all 0 when there are none.
+ * STG_ERR_INTERNAL for one that is not a number. */
 enum stg_status stg_aggregate_values(const float *surprisal, const size_t *walk_len, size_t n_walks,
                                      float out[STG_AGGREGATES]) STG_MUST_USE;
 

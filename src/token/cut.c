@@ -1,6 +1,7 @@
 #include "token/cut_parts.h"
 
 #include "base/memory.h"
+#include "event/syscalls.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +80,8 @@ static enum cut_name_kind classify(const struct stg_cutter *c, const char *name)
     if (c->recipe.cut == STG_CUT_REQUEST) {
         return strcmp(name, c->recipe.begin) == 0 ? CUT_NAME_BEGIN
                : strcmp(name, c->recipe.end) == 0 ? CUT_NAME_END
-                                                  : CUT_NAME_OTHER;
+               : strcmp(name, c->recipe.confirm) == 0 ? CUT_NAME_CONFIRM
+                                                      : CUT_NAME_OTHER;
     }
     if (c->recipe.cut == STG_CUT_ACCEPT) {
         if (strcmp(name, "accept") == 0 || strcmp(name, "accept4") == 0) {
@@ -98,22 +100,23 @@ static bool ends_thread(const char *name)
 }
 
 /* What a name means to the cut rule; looked up once per name. */
-static enum stg_status kind_of(struct stg_cutter *c, uint32_t name, enum cut_name_kind *kind)
+static enum stg_status kind_of(struct stg_cutter *c, uint32_t name, struct cut_name *kind)
 {
-    if (name < c->cap_kinds && c->name_kind[name] != CUT_NAME_NEW) {
-        *kind = (enum cut_name_kind)c->name_kind[name];
+    if (name < c->cap_kinds && c->name_kind[name].kind != CUT_NAME_NEW) {
+        *kind = c->name_kind[name];
         return STG_OK;
     }
-    *kind = CUT_NAME_OTHER;
+    *kind = (struct cut_name){.kind = CUT_NAME_OTHER, .descriptor = -1};
     if (name >= stg_strings_count(c->names)) {
         return STG_OK;
     }
     const size_t before = c->cap_kinds;
     STG_RETURN_IF_FAILED(stg_mem_grow(&c->name_kind, &c->cap_kinds, (size_t)name + 1, sizeof *c->name_kind));
-    memset(c->name_kind + before, CUT_NAME_NEW, c->cap_kinds - before);
+    memset(c->name_kind + before, CUT_NAME_NEW, (c->cap_kinds - before) * sizeof *c->name_kind);
     const char *text = stg_strings_get(c->names, name);
-    *kind = ends_thread(text) ? CUT_NAME_EXIT : classify(c, text);
-    c->name_kind[name] = (uint8_t)*kind;
+    kind->kind = (uint8_t)(ends_thread(text) ? CUT_NAME_EXIT : classify(c, text));
+    kind->descriptor = (int8_t)stg_syscall_descriptor_index(text);
+    c->name_kind[name] = *kind;
     return STG_OK;
 }
 
@@ -189,10 +192,19 @@ static enum stg_status close_open(struct stg_cutter *c, struct cut_open *open, i
         if (ts_ns < open->log->now_ns) {
             ts_ns = open->log->now_ns;
         }
-        status = cut_deliver(c, open, ts_ns);
+        if (cut_is_confirmed(c, open)) {
+            status = cut_deliver(c, open, ts_ns);
+        }
     }
     discard(c, open);
     return status;
+}
+
+bool cut_is_confirmed(struct stg_cutter *c, const struct cut_open *open)
+{
+    const bool yes = open->confirmed || c->recipe.cut != STG_CUT_REQUEST || c->recipe.confirm[0] == '\0';
+    c->counts.n_skipped += !yes;
+    return yes;
 }
 
 static bool is_skipped_state(const struct stg_cutter *c, const struct stg_event *e)
@@ -203,6 +215,14 @@ static bool is_skipped_state(const struct stg_cutter *c, const struct stg_event 
         }
     }
     return false;
+}
+
+/* Whatever is open on the thread is what the marker says. */
+static void confirm(struct cut_thread *t)
+{
+    for (struct cut_open *open = t->opens; open != NULL; open = open->next_of_thread) {
+        open->confirmed = true;
+    }
 }
 
 /* A begin on a thread where one of that key is open: the earlier one never ended. */
@@ -217,16 +237,20 @@ static void drop_reopened(struct stg_cutter *c, struct cut_thread *t, int64_t ke
 
 static enum stg_status put_marker(struct stg_cutter *c, const struct stg_event *e, int64_t ts_ns)
 {
-    enum cut_name_kind kind;
+    struct cut_name kind;
     STG_RETURN_IF_FAILED(kind_of(c, e->name, &kind));
-    if (c->recipe.cut != STG_CUT_REQUEST || (kind != CUT_NAME_BEGIN && kind != CUT_NAME_END)) {
+    if (kind.kind != CUT_NAME_BEGIN && kind.kind != CUT_NAME_END && kind.kind != CUT_NAME_CONFIRM) {
         return STG_OK;
     }
     uint32_t index;
     STG_RETURN_IF_FAILED(cut_thread_get(c, e, &index));
     struct cut_thread *t = &c->threads[index];
     struct cut_open *open;
-    if (kind == CUT_NAME_END) {
+    if (kind.kind == CUT_NAME_CONFIRM) {
+        confirm(t);
+        return STG_OK;
+    }
+    if (kind.kind == CUT_NAME_END) {
         open = thread_unlink(t, 0);
         if (open == NULL) {
             c->counts.n_unmatched_end++;
@@ -327,10 +351,11 @@ static void count_pairs(struct stg_cutter *c, struct cut_thread *t, const struct
     t->call = CUT_NAME_NONE;
 }
 
-static int64_t stored_ret(const struct stg_event *e)
+/* What the ret column has of an event: the return value of an exit, the descriptor of an entry. */
+static int64_t stored_ret(const struct stg_event *e, struct cut_name name)
 {
-    if (e->kind != STG_EVENT_EXIT) {
-        return STG_RET_ABSENT;
+    if (e->kind != STG_EVENT_EXIT) { /* a descriptor is an int: the upper half of the register means nothing */
+        return name.descriptor >= 0 && name.descriptor < e->n_args ? (int32_t)(uint32_t)e->args[name.descriptor] : STG_RET_ABSENT;
     }
     if (e->has & STG_HAS_CLASS) {
         return e->ret < 0 ? STG_RET_FAILED : STG_RET_SUCCEEDED;
@@ -385,7 +410,7 @@ static enum stg_status end_thread(struct stg_cutter *c, struct cut_thread *t, st
 static enum stg_status put_call(struct stg_cutter *c, const struct stg_event *e, int64_t ts_ns)
 {
     uint32_t thread;
-    enum cut_name_kind kind;
+    struct cut_name kind;
     struct cut_log *log;
     c->counts.n_events++;
     STG_RETURN_IF_FAILED(cut_thread_get(c, e, &thread));
@@ -394,7 +419,7 @@ static enum stg_status put_call(struct stg_cutter *c, const struct stg_event *e,
     if (c->recipe.cut != STG_CUT_GIVEN) {
         count_pairs(c, &c->threads[thread], e);
     }
-    if (kind == CUT_NAME_ACCEPT) {
+    if (kind.kind == CUT_NAME_ACCEPT) {
         STG_RETURN_IF_FAILED(accept_open(c, thread, e, ts_ns));
     }
     log->now_ns = ts_ns > log->now_ns ? ts_ns : log->now_ns;
@@ -404,7 +429,7 @@ static enum stg_status put_call(struct stg_cutter *c, const struct stg_event *e,
     }
     struct cut_row row = {
         .ts_ns = log->now_ns,
-        .ret = stored_ret(e),
+        .ret = stored_ret(e, kind),
         .thread = thread,
         .name = e->name < CUT_NAME_NONE ? e->name & 0xFFFFFF : CUT_NAME_NONE,
         .phase = e->kind == STG_EVENT_ENTRY ? STG_PHASE_ENTRY : STG_PHASE_EXIT,
@@ -415,10 +440,10 @@ static enum stg_status put_call(struct stg_cutter *c, const struct stg_event *e,
     if (c->recipe.cut == STG_CUT_WINDOW && log->first != NULL && log->end - log->first->begin == c->recipe.window) {
         STG_RETURN_IF_FAILED(implicit_close(c, log));
     }
-    if (kind == CUT_NAME_CLOSE) {
+    if (kind.kind == CUT_NAME_CLOSE) {
         STG_RETURN_IF_FAILED(accept_close(c, thread, e, ts_ns));
     }
-    return kind == CUT_NAME_EXIT && e->kind == STG_EVENT_ENTRY ? end_thread(c, &c->threads[thread], log) : STG_OK;
+    return kind.kind == CUT_NAME_EXIT && e->kind == STG_EVENT_ENTRY ? end_thread(c, &c->threads[thread], log) : STG_OK;
 }
 
 enum stg_status stg_cutter_put(struct stg_cutter *c, const struct stg_event *events, size_t n)

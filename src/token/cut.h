@@ -34,6 +34,7 @@ struct stg_recipe {
     uint32_t n_context;      /* context events kept per thread. Default 16 in thread order, 0 in time order */
     int64_t skip_first_ns;   /* drop sequences that begin earlier than this after the first begin marker (or event) */
     char begin[128], end[128]; /* names of the marker events. Default httpd:enter_event_handler / httpd:exit_event_handler */
+    char confirm[128];       /* request: name of a marker that has to occur on the thread in between; "" = none has to */
     uint32_t skip_state[8];  /* request: first integer field of the begin marker at which the request is not one (6, 7) */
     uint32_t n_skip_state;
 };
@@ -70,7 +71,7 @@ struct stg_cut_counts {
     uint64_t n_events;       /* system-call events seen */
     uint64_t n_lost, n_gaps; /* lost events seen */
     uint64_t n_sequences;    /* delivered */
-    uint64_t n_skipped;      /* before skip_first, or of a skipped state */
+    uint64_t n_skipped;      /* before skip_first, of a skipped state, or not confirmed */
     uint64_t n_open;         /* still open at the end: not sequences (request, accept) */
     uint64_t n_unmatched_end, n_reopened; /* end without begin; begin while open (the earlier one is dropped) */
     uint64_t n_orphan_exits; /* exits without an entry in the trace (calls under way, new threads): normal */

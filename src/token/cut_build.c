@@ -225,8 +225,11 @@ enum stg_status cut_deliver(struct stg_cutter *c, struct cut_open *open, int64_t
 enum stg_status cut_truncate(struct stg_cutter *c, struct cut_open *open)
 {
     struct cut_log *log = open->log;
+    enum stg_status status = STG_OK;
     open->flags |= STG_SEQ_TRUNCATED;
-    const enum stg_status status = cut_deliver(c, open, open->begin_ns);
+    if (cut_is_confirmed(c, open)) {
+        status = cut_deliver(c, open, open->begin_ns);
+    }
     if (open == &log->implicit) {
         log->muted = c->recipe.cut != STG_CUT_WINDOW;
     }

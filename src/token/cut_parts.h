@@ -34,6 +34,7 @@ struct cut_open {
     int64_t key; /* accept: the descriptor */
     int32_t tid, pid;
     uint32_t flags; /* STG_SEQ_* */
+    bool confirmed; /* the marker that confirms it was seen */
 };
 
 /* Recent events of one scope. Positions count all its events, kept or not, from 1. */
@@ -81,9 +82,16 @@ enum cut_name_kind {
     CUT_NAME_OTHER,
     CUT_NAME_BEGIN,
     CUT_NAME_END,
+    CUT_NAME_CONFIRM,
     CUT_NAME_ACCEPT,
     CUT_NAME_CLOSE,
     CUT_NAME_EXIT
+};
+
+/* What a name means to the cut rule. */
+struct cut_name {
+    uint8_t kind;      /* enum cut_name_kind */
+    int8_t descriptor; /* register of its descriptor argument, < 0 = it has none */
 };
 
 /* Columns of the sequence being delivered; memory is reused. */
@@ -135,7 +143,7 @@ struct stg_cutter {
     uint32_t *ring_owner;                             /* (n_rings) thread index */
     size_t n_rings, cap_rings, cap_owners, next_ring; /* once the bound is reached, rings are taken over in turn */
 
-    uint8_t *name_kind; /* (cap_kinds) enum cut_name_kind by name id */
+    struct cut_name *name_kind; /* (cap_kinds) by name id */
     size_t cap_kinds;
     struct cut_ids calls, procs, context_calls;
     struct cut_columns columns;
@@ -167,6 +175,8 @@ void cut_log_fini(struct cut_log *log);
 
 /* cut_build.c: delivers rows begin … of open; n_lost and flags are open's. */
 enum stg_status cut_deliver(struct stg_cutter *c, struct cut_open *open, int64_t end_ns) STG_MUST_USE;
+/* False: it needs a confirmation and has none; counted. Such a one is not to be delivered. */
+bool cut_is_confirmed(struct stg_cutter *c, const struct cut_open *open);
 /* Delivers open before its end and takes it out of its log. */
 enum stg_status cut_truncate(struct stg_cutter *c, struct cut_open *open) STG_MUST_USE;
 void cut_columns_fini(struct cut_columns *columns);

@@ -126,7 +126,7 @@ void stg_recipe_settle(struct stg_recipe *r)
 const char *stg_recipe_difference(const struct stg_recipe *a, const struct stg_recipe *b)
 {
     const bool given = a->cut == STG_CUT_GIVEN || b->cut == STG_CUT_GIVEN;
-    const bool markers = strcmp(a->begin, b->begin) != 0 || strcmp(a->end, b->end) != 0;
+    const bool markers = strcmp(a->begin, b->begin) != 0 || strcmp(a->end, b->end) != 0 || strcmp(a->confirm, b->confirm) != 0;
     if (a->order != b->order) {
         return "order";
     }
@@ -163,11 +163,15 @@ static const char *recipe_fault(const struct stg_recipe *r)
     if (r->n_skip_state > COUNT(r->skip_state)) {
         return "more than 8 states to skip";
     }
-    if (memchr(r->begin, 0, sizeof r->begin) == NULL || memchr(r->end, 0, sizeof r->end) == NULL) {
+    if (memchr(r->begin, 0, sizeof r->begin) == NULL || memchr(r->end, 0, sizeof r->end) == NULL ||
+        memchr(r->confirm, 0, sizeof r->confirm) == NULL) {
         return "a marker's name is too long";
     }
     if (r->cut == STG_CUT_REQUEST && (r->begin[0] == '\0' || r->end[0] == '\0' || strcmp(r->begin, r->end) == 0)) {
         return "requests need two different markers, --begin and --end";
+    }
+    if (r->confirm[0] != '\0' && (strcmp(r->confirm, r->begin) == 0 || strcmp(r->confirm, r->end) == 0)) {
+        return "the marker that confirms a request is a third one, neither --begin nor --end";
     }
     return NULL;
 }
@@ -199,10 +203,11 @@ enum stg_status stg_recipe_save(const struct stg_recipe *r, struct stg_tensors_w
         return stg_fail(STG_ERR_MEMORY, "recipe: out of memory");
     }
     json_t *json =
-        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o}", "cut", stg_cut_name(r->cut), "scope",
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:s*, s:o}", "cut", stg_cut_name(r->cut), "scope",
                   stg_scope_name(r->scope), "order", stg_order_name(r->order), "window", (json_int_t)r->window,
                   "max_len", (json_int_t)r->max_len, "n_context", (json_int_t)r->n_context, "skip_first_ns",
-                  (json_int_t)r->skip_first_ns, "begin", r->begin, "end", r->end, "skip_state", states);
+                  (json_int_t)r->skip_first_ns, "begin", r->begin, "end", r->end, "confirm",
+                  r->confirm[0] == '\0' ? NULL : r->confirm, "skip_state", states);
     text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
     if (text == NULL) {
         status = stg_fail(STG_ERR_USAGE, "recipe: cannot be written: are the markers' names UTF-8?");
@@ -235,16 +240,16 @@ static bool load_states(struct stg_recipe *r, const json_t *states)
 
 static bool load_fields(struct stg_recipe *r, json_t *json)
 {
-    const char *cut, *scope, *order, *begin, *end;
+    const char *cut, *scope, *order, *begin, *end, *confirm = "";
     json_int_t window, max_len, n_context, skip_first;
     json_t *states;
-    if (json_unpack(json, "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o}", "cut", &cut, "scope", &scope, "order",
+    if (json_unpack(json, "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s?s, s:o}", "cut", &cut, "scope", &scope, "order",
                     &order, "window", &window, "max_len", &max_len, "n_context", &n_context, "skip_first_ns",
-                    &skip_first, "begin", &begin, "end", &end, "skip_state", &states) != 0) {
+                    &skip_first, "begin", &begin, "end", &end, "confirm", &confirm, "skip_state", &states) != 0) {
         return false;
     }
     if (window < 0 || max_len < 0 || n_context < 0 || n_context > UINT32_MAX || strlen(begin) >= sizeof r->begin ||
-        strlen(end) >= sizeof r->end) {
+        strlen(end) >= sizeof r->end || strlen(confirm) >= sizeof r->confirm) {
         return false;
     }
     *r = (struct stg_recipe){
@@ -258,6 +263,7 @@ static bool load_fields(struct stg_recipe *r, json_t *json)
     };
     snprintf(r->begin, sizeof r->begin, "%s", begin);
     snprintf(r->end, sizeof r->end, "%s", end);
+    snprintf(r->confirm, sizeof r->confirm, "%s", confirm);
     return load_states(r, states) && recipe_fault(r) == NULL;
 }
 

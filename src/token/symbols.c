@@ -3,15 +3,18 @@
 #include "base/memory.h"
 #include "event/syscalls.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* An open-addressing table from keys to ids. A key packs the chosen fields:
- * bits 0–15 the call, 16–17 the phase, 18–33 the return class (stg_ret_errno_class). */
+/* An open-addressing table from keys to ids. A key packs the chosen fields: bits 0–15 the call, 16–17 the phase, 18–33 the return
+ * class (stg_ret_errno_class), 34–40 the size class; or, with STG_TOKEN_SPECIALS for a call, 41–47 the class of the elapsed time or 48–60
+ * that of the descriptor. */
 struct stg_symbols {
     unsigned fields;
     size_t n_calls; /* calls from here on are UNKNOWN */
+    uint8_t *counts; /* (n_calls) whether the call returns a count; NULL before the vocabulary is known: none does */
     uint64_t *key;  /* (n) key of each symbol; the special tokens have their id */
     size_t n, cap;
     uint32_t *slot; /* (n_slots) id, 0 = free (no key has the id of [MASK]) */
@@ -19,26 +22,62 @@ struct stg_symbols {
     /* Nearly every event succeeds or returns nothing: those symbols by call × DIRECT + phase × 2 + (0 none, 1 success). */
     uint32_t *direct; /* (n_direct × DIRECT) id, [UNKNOWN] where there is none */
     size_t n_direct, cap_direct;
+    uint32_t *of_class; /* (CLASSES) ids of the classes of elapsed time or of descriptors; NULL for other fields */
 };
 
 enum { DIRECT = 8 };
 
-#define KEY_PHASE_SHIFT 16
-#define KEY_RET_SHIFT   18
-#define KEY_LIMIT       (UINT64_C(1) << 34)
+#define KEY_PHASE_SHIFT      16
+#define KEY_RET_SHIFT        18
+#define KEY_SIZE_SHIFT       34
+#define KEY_ELAPSED_SHIFT    41
+#define KEY_DESCRIPTOR_SHIFT 48
+#define TUPLE_FIELDS         (STG_FIELD_CALL | STG_FIELD_PHASE | STG_FIELD_RET | STG_FIELD_SIZE)
+enum { LOG2_CLASSES = 65, MAX_DESCRIPTOR = 4093, CLASSES = MAX_DESCRIPTOR + 4 };
 /* (calls) × (phases) × (classes) could be more; a model of that many symbols is not one. */
 #define MAX_SYMBOLS (UINT32_C(1) << 24)
 
-static uint64_t make_key(unsigned fields, uint16_t call, uint8_t phase, int64_t ret)
+/* 1 for what is not above zero, 2 + floor(log2) otherwise. */
+static uint64_t log2_class(int64_t value)
+{
+    return value <= 0 ? 1 : 65 - (uint64_t)__builtin_clzll((uint64_t)value);
+}
+
+/* 1 for AT_FDCWD and other negative ones, 2 + the number, one class for all numbers that only a leak reaches. */
+static uint64_t descriptor_class(int64_t descriptor)
+{
+    return descriptor < 0 ? 1 : descriptor <= MAX_DESCRIPTOR ? (uint64_t)descriptor + 2 : MAX_DESCRIPTOR + 3;
+}
+
+static uint64_t size_class(const struct stg_symbols *s, uint16_t call, uint8_t phase, int64_t ret)
+{
+    const bool counted = phase == STG_PHASE_EXIT && ret >= 0 && s->counts != NULL && call < s->n_calls && s->counts[call] != 0;
+    return counted ? log2_class(ret) : 0;
+}
+
+static uint64_t make_key(const struct stg_symbols *s, uint16_t call, uint8_t phase, int64_t ret)
 {
     uint64_t key = call;
-    if (fields & STG_FIELD_PHASE) {
+    if (s->fields & STG_FIELD_PHASE) {
         key |= (uint64_t)(phase & 3) << KEY_PHASE_SHIFT;
     }
-    if (fields & STG_FIELD_RET) {
+    if (s->fields & STG_FIELD_RET) {
         key |= (uint64_t)stg_ret_errno_class(phase, ret) << KEY_RET_SHIFT;
     }
+    if (s->fields & STG_FIELD_SIZE) {
+        key |= size_class(s, call, phase, ret) << KEY_SIZE_SHIFT;
+    }
     return key;
+}
+
+static unsigned class_shift(const struct stg_symbols *s)
+{
+    return s->fields == STG_FIELD_ELAPSED ? KEY_ELAPSED_SHIFT : KEY_DESCRIPTOR_SHIFT;
+}
+
+static uint64_t class_key(const struct stg_symbols *s, uint64_t class)
+{
+    return STG_TOKEN_SPECIALS | class << class_shift(s);
 }
 
 static size_t hash(uint64_t key, size_t n_slots)
@@ -68,7 +107,7 @@ static uint32_t find_key(const struct stg_symbols *s, uint64_t key)
 static enum stg_status add_direct(struct stg_symbols *s, uint64_t key, uint32_t id)
 {
     const size_t call = key & 0xFFFF;
-    const size_t class = (size_t)(key >> KEY_RET_SHIFT);
+    const size_t class = (size_t)(key >> KEY_RET_SHIFT); /* a size makes it large, too */
     if (class > 1) {
         return STG_OK;
     }
@@ -105,7 +144,17 @@ static enum stg_status add_key(struct stg_symbols *s, uint64_t key)
         return STG_OK;
     }
     place(s, (uint32_t)(s->n - 1));
+    if (s->of_class != NULL) {
+        s->of_class[key >> class_shift(s)] = (uint32_t)(s->n - 1);
+        return STG_OK;
+    }
     return add_direct(s, key, (uint32_t)(s->n - 1));
+}
+
+static bool fields_are_valid(unsigned fields)
+{
+    return fields == STG_FIELD_ELAPSED || fields == STG_FIELD_DESCRIPTOR ||
+           ((fields & STG_FIELD_CALL) != 0 && (fields & ~(unsigned)TUPLE_FIELDS) == 0);
 }
 
 enum stg_status stg_symbols_new(struct stg_symbols **out, unsigned fields)
@@ -113,13 +162,22 @@ enum stg_status stg_symbols_new(struct stg_symbols **out, unsigned fields)
     enum stg_status status;
     struct stg_symbols *s = NULL;
     *out = NULL;
+    if (!fields_are_valid(fields)) {
+        return stg_fail(STG_ERR_INTERNAL, "fields %#x do not make a symbol", fields);
+    }
     STG_TRY(stg_mem_zeroed(&s, 1, sizeof *s));
-    s->fields = (fields & (STG_FIELD_PHASE | STG_FIELD_RET)) | STG_FIELD_CALL;
+    s->fields = fields;
     s->n_calls = (size_t)UINT16_MAX + 1;
     s->n_slots = 64;
     STG_TRY(stg_mem_zeroed(&s->slot, s->n_slots, sizeof *s->slot));
     for (uint64_t i = 0; i < STG_TOKEN_SPECIALS; i++) {
         STG_TRY(add_key(s, i));
+    }
+    if ((fields & STG_FIELD_CALL) == 0) {
+        STG_TRY(stg_mem_zeroed(&s->of_class, CLASSES, sizeof *s->of_class));
+        for (size_t i = 0; i < CLASSES; i++) {
+            s->of_class[i] = STG_TOKEN_UNKNOWN;
+        }
     }
     *out = s;
     s = NULL;
@@ -137,6 +195,9 @@ enum stg_status stg_symbols_copy(struct stg_symbols **out, const struct stg_symb
     for (size_t i = copy->n; i < s->n; i++) {
         STG_TRY(add_key(copy, s->key[i]));
     }
+    if (s->counts != NULL) {
+        STG_TRY(stg_mem_dup(&copy->counts, s->counts, s->n_calls));
+    }
     copy->n_calls = s->n_calls;
     *out = copy;
     copy = NULL;
@@ -153,6 +214,8 @@ void stg_symbols_free(struct stg_symbols *s)
     stg_mem_free(s->key);
     stg_mem_free(s->slot);
     stg_mem_free(s->direct);
+    stg_mem_free(s->of_class);
+    stg_mem_free(s->counts);
     stg_mem_free(s);
 }
 
@@ -166,9 +229,18 @@ size_t stg_symbols_count(const struct stg_symbols *s)
     return s->n;
 }
 
-void stg_symbols_limit(struct stg_symbols *s, size_t n)
+enum stg_status stg_symbols_bind(struct stg_symbols *s, const struct stg_vocab *v)
 {
+    const size_t n = stg_strings_count(v->calls);
+    uint8_t *counts = NULL;
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&counts, n, sizeof *counts));
+    for (size_t i = STG_TOKEN_SPECIALS; i < n; i++) {
+        counts[i] = stg_syscall_returns_count(stg_strings_get(v->calls, (uint32_t)i));
+    }
+    stg_mem_free(s->counts);
+    s->counts = counts;
     s->n_calls = n;
+    return STG_OK;
 }
 
 static bool is_known(const struct stg_symbols *s, uint16_t call)
@@ -176,15 +248,36 @@ static bool is_known(const struct stg_symbols *s, uint16_t call)
     return call >= STG_TOKEN_SPECIALS && call < s->n_calls;
 }
 
+static enum stg_status fit_descriptors(struct stg_symbols *s, const struct stg_seq *seq)
+{
+    for (size_t k = 0; k < seq->n; k++) {
+        if (seq->phase[k] == STG_PHASE_ENTRY && seq->ret[k] != STG_RET_ABSENT) {
+            const uint64_t class = descriptor_class(seq->ret[k]);
+            if (s->of_class[class] == STG_TOKEN_UNKNOWN) {
+                STG_RETURN_IF_FAILED(add_key(s, class_key(s, class)));
+            }
+        }
+    }
+    return STG_OK;
+}
+
 enum stg_status stg_symbols_fit(struct stg_symbols *s, const struct stg_corpus *corpus)
 {
-    for (size_t i = 0; i < corpus->n; i++) {
+    /* Every class of time is possible, whatever the training data had. */
+    for (uint64_t class = 1; class < LOG2_CLASSES && s->fields == STG_FIELD_ELAPSED; class++) {
+        STG_RETURN_IF_FAILED(add_key(s, class_key(s, class)));
+    }
+    for (size_t i = 0; i < corpus->n && s->fields != STG_FIELD_ELAPSED; i++) {
         struct stg_seq seq;
         stg_corpus_get(corpus, i, &seq);
+        if (s->fields == STG_FIELD_DESCRIPTOR) {
+            STG_RETURN_IF_FAILED(fit_descriptors(s, &seq));
+            continue;
+        }
         for (size_t k = 0; k < seq.n; k++) {
             if (is_known(s, seq.call[k]) &&
                 stg_symbols_find(s, seq.call[k], seq.phase[k], seq.ret[k]) == STG_TOKEN_UNKNOWN) {
-                STG_RETURN_IF_FAILED(add_key(s, make_key(s->fields, seq.call[k], seq.phase[k], seq.ret[k])));
+                STG_RETURN_IF_FAILED(add_key(s, make_key(s, seq.call[k], seq.phase[k], seq.ret[k])));
             }
         }
     }
@@ -205,11 +298,11 @@ enum stg_status stg_symbols_from_vocab(struct stg_symbols *s, const struct stg_v
 static inline uint32_t find_event(const struct stg_symbols *s, unsigned fields, uint16_t call, uint8_t phase, int64_t ret)
 {
     const size_t class = fields & STG_FIELD_RET ? stg_ret_errno_class(phase, ret) : 0;
-    if (class <= 1) {
+    if (class <= 1 && (!(fields & STG_FIELD_SIZE) || size_class(s, call, phase, ret) == 0)) {
         const size_t shown = fields & STG_FIELD_PHASE ? phase & 3 : 0;
         return call < s->n_direct ? s->direct[call * (size_t)DIRECT + shown * 2 + class] : STG_TOKEN_UNKNOWN;
     }
-    const uint32_t id = find_key(s, make_key(fields, call, phase, ret));
+    const uint32_t id = find_key(s, make_key(s, call, phase, ret));
     return id == 0 ? STG_TOKEN_UNKNOWN : id;
 }
 
@@ -218,8 +311,23 @@ uint32_t stg_symbols_find(const struct stg_symbols *s, uint16_t call, uint8_t ph
     return find_event(s, s->fields, call, phase, ret);
 }
 
+static void map_classes(const struct stg_symbols *s, const struct stg_walk *w, uint32_t *out)
+{
+    for (size_t i = 0; i < w->n && s->fields == STG_FIELD_ELAPSED; i++) {
+        out[i] = s->of_class[log2_class(w->elapsed_ns[i])];
+    }
+    for (size_t i = 0; i < w->n && s->fields == STG_FIELD_DESCRIPTOR; i++) {
+        const bool has_one = w->own && w->phase[i] == STG_PHASE_ENTRY && w->ret[i] != STG_RET_ABSENT;
+        out[i] = has_one ? s->of_class[descriptor_class(w->ret[i])] : STG_TOKEN_MASK;
+    }
+}
+
 void stg_symbols_map(const struct stg_symbols *s, const struct stg_walk *w, uint32_t *out)
 {
+    if (s->of_class != NULL) {
+        map_classes(s, w, out);
+        return;
+    }
     if (s->fields == STG_FIELD_CALL) { /* neither phase nor ret is touched */
         for (size_t i = 0; i < w->n; i++) {
             out[i] = find_event(s, STG_FIELD_CALL, w->call[i], 0, 0);
@@ -231,6 +339,19 @@ void stg_symbols_map(const struct stg_symbols *s, const struct stg_walk *w, uint
     }
 }
 
+/* "shorter than 1.02 us", "descriptor 12" */
+static void describe_class(const struct stg_symbols *s, uint64_t key, char *out, size_t cap)
+{
+    const unsigned class = (unsigned)(key >> class_shift(s));
+    if (s->fields == STG_FIELD_ELAPSED) {
+        snprintf(out, cap, class <= 1 ? "0 ns" : "%.3g us", ldexp(1e-3, (int)class - 2));
+    } else if (class <= 1) {
+        snprintf(out, cap, "no descriptor");
+    } else {
+        snprintf(out, cap, "descriptor %u%s", class - 2, class > MAX_DESCRIPTOR + 2 ? " or above" : "");
+    }
+}
+
 void stg_symbols_describe(const struct stg_symbols *s, const struct stg_vocab *v, uint32_t id, char *out, size_t cap)
 {
     static const char *const phases[] = {"", " entry", " exit", ""};
@@ -238,9 +359,19 @@ void stg_symbols_describe(const struct stg_symbols *s, const struct stg_vocab *v
     const uint32_t call = (uint32_t)(key & 0xFFFF);
     const char *name = call < stg_strings_count(v->calls) ? stg_strings_get(v->calls, call) : "[UNKNOWN]";
     const unsigned phase = (unsigned)(key >> KEY_PHASE_SHIFT) & 3;
-    const int class = (int)(key >> KEY_RET_SHIFT);
+    const int class = (int)(key >> KEY_RET_SHIFT) & 0xFFFF;
+    const int size = (int)(key >> KEY_SIZE_SHIFT) & 0x7F;
     char failure[32] = "";
-    if (class == 2) {
+    if (s->of_class != NULL && id < s->n && id >= STG_TOKEN_SPECIALS) {
+        describe_class(s, key, out, cap);
+        return;
+    }
+    if (size == 1) {
+        snprintf(failure, sizeof failure, " 0");
+    } else if (size > 1) { /* the least and the most that the class holds */
+        const uint64_t least = UINT64_C(1) << (size - 2);
+        snprintf(failure, sizeof failure, least == 1 ? " 1" : " %llu-%llu", (unsigned long long)least, (unsigned long long)(least * 2 - 1));
+    } else if (class == 2) {
         snprintf(failure, sizeof failure, " failed");
     } else if (class > 2) {
         const char *symbolic = stg_errno_name(class - 2);
@@ -266,10 +397,23 @@ static bool key_is_valid(const struct stg_symbols *s, size_t i, uint64_t key)
     if (i < STG_TOKEN_SPECIALS) {
         return key == i;
     }
-    const bool fits = key < KEY_LIMIT && (key & 0xFFFF) >= STG_TOKEN_SPECIALS &&
+    if (s->of_class != NULL) {
+        const uint64_t class = key >> class_shift(s), n = s->fields == STG_FIELD_ELAPSED ? LOG2_CLASSES : CLASSES;
+        return class >= 1 && class < n && key == class_key(s, class) && find_key(s, key) == 0;
+    }
+    const uint64_t size = key >> KEY_SIZE_SHIFT;
+    const bool fits = size < LOG2_CLASSES && (key & 0xFFFF) >= STG_TOKEN_SPECIALS && ((s->fields & STG_FIELD_SIZE) || size == 0) &&
                       ((s->fields & STG_FIELD_PHASE) || ((key >> KEY_PHASE_SHIFT) & 3) == 0) &&
-                      ((s->fields & STG_FIELD_RET) || key >> KEY_RET_SHIFT == 0);
+                      ((s->fields & STG_FIELD_RET) || ((key >> KEY_RET_SHIFT) & 0xFFFF) == 0);
     return fits && find_key(s, key) == 0;
+}
+
+static bool parse_fields(const char *text, unsigned *fields)
+{
+    char *end = NULL;
+    const unsigned long value = text == NULL || text[0] < '0' || text[0] > '9' ? STG_FIELD_ALL + 1 : strtoul(text, &end, 10);
+    *fields = (unsigned)(value <= STG_FIELD_ALL ? value : 0);
+    return end != NULL && *end == '\0' && fields_are_valid(*fields);
 }
 
 enum stg_status stg_symbols_load(struct stg_symbols **out, const struct stg_tensors *t)
@@ -279,13 +423,14 @@ enum stg_status stg_symbols_load(struct stg_symbols **out, const struct stg_tens
     const struct stg_tensor *keys;
     const char *text = stg_tensors_meta(t, "symbols.fields");
     *out = NULL;
-    if (text == NULL || text[0] < '0' || text[0] > '7' || text[1] != '\0' || (text[0] & STG_FIELD_CALL) == 0) {
+    unsigned fields;
+    if (!parse_fields(text, &fields)) {
         status = stg_fail(STG_ERR_INPUT, "%s: metadata: symbols.fields is not a set of fields: the file is damaged",
                           stg_tensors_path(t));
         goto out;
     }
     STG_TRY(stg_tensors_need(t, "symbols.key", STG_U64, SIZE_MAX, &keys));
-    STG_TRY(stg_symbols_new(&s, (unsigned)(text[0] - '0')));
+    STG_TRY(stg_symbols_new(&s, fields));
     const uint64_t *key = keys->data;
     for (size_t i = 0; i < keys->n; i++) {
         if (!key_is_valid(s, i, key[i])) {

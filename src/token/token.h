@@ -36,11 +36,15 @@ enum { STG_RET_NONE = 0, STG_RET_SUCCESS = 1, STG_RET_FAILURE = 2 };
 
 enum stg_order { STG_ORDER_TIME, STG_ORDER_THREAD };
 
-/* Which fields make up the symbol that a model predicts. */
+/* Which fields make up the symbol that a model predicts: CALL with any of PHASE, RET and SIZE, or one of the last two alone. */
 enum {
-    STG_FIELD_CALL = 1 << 0,  /* the name; always */
-    STG_FIELD_PHASE = 1 << 1, /* entry or exit */
-    STG_FIELD_RET = 1 << 2,   /* none, success, or the errno */
+    STG_FIELD_CALL = 1 << 0,       /* the name */
+    STG_FIELD_PHASE = 1 << 1,      /* entry or exit */
+    STG_FIELD_RET = 1 << 2,        /* none, success, or the errno */
+    STG_FIELD_SIZE = 1 << 3,       /* log2 of the returned value, for calls that return a count (stg_syscall_returns_count) */
+    STG_FIELD_ELAPSED = 1 << 4,    /* log2 of the time since the walk's event before */
+    STG_FIELD_DESCRIPTOR = 1 << 5, /* of entries on the thread that the cut rule followed; other events have no symbol */
+    STG_FIELD_ALL = (1 << 6) - 1,
 };
 
 /* Sequence flags */
@@ -55,7 +59,8 @@ struct stg_seq {
     size_t n;                /* events */
     const uint16_t *call;    /* (n) vocabulary id of the call */
     const uint8_t *phase;    /* (n) STG_PHASE_* */
-    const int64_t *ret;      /* (n) raw return value, STG_RET_ABSENT, STG_RET_FAILED or STG_RET_SUCCEEDED */
+    const int64_t *ret;      /* (n) exits: raw return value, STG_RET_ABSENT, STG_RET_FAILED or STG_RET_SUCCEEDED; entries: the
+                              * descriptor that the call is about (−100 is AT_FDCWD), STG_RET_ABSENT when there is none or it is not known */
     const int64_t *time_ns;  /* (n) time since the sequence began; never decreases */
     const uint16_t *thread;  /* (n) index of the event's thread, by first appearance in the sequence */
 
@@ -110,6 +115,7 @@ struct stg_walk {
     size_t n, n_context;
     bool start;              /* a START comes before row 0 */
     bool end;                /* an END comes after the last row and is scored */
+    bool own;                /* of the thread that the cut rule followed */
     const uint16_t *call;    /* (n) */
     const uint8_t *phase;    /* (n) */
     const int64_t *ret;      /* (n) */

@@ -45,24 +45,27 @@ enum stg_status stg_vocab_save(const struct stg_vocab *v, struct stg_tensors_wri
 enum stg_status stg_vocab_load(struct stg_vocab *out, const struct stg_tensors *t) STG_MUST_USE; /* frozen */
 
 /* Symbols: what a model predicts. A symbol is the tuple of the chosen fields; the table of those that occur in training
- * data is built while fitting, then frozen. Ids 0 … 4 are the special tokens here too. */
+ * data is built while fitting, then frozen. Ids 0 … 4 are the special tokens here too. STG_TOKEN_MASK stands for an event that has
+ * no such symbol at all: models leave it out, as if it were not there. */
 struct stg_symbols;
 
-enum stg_status stg_symbols_new(struct stg_symbols **out, unsigned fields) STG_MUST_USE; /* STG_FIELD_* */
+/* fields: STG_FIELD_*, in one of the combinations that are named there; STG_ERR_INTERNAL otherwise. */
+enum stg_status stg_symbols_new(struct stg_symbols **out, unsigned fields) STG_MUST_USE;
 /* The same symbols with the same ids. */
 enum stg_status stg_symbols_copy(struct stg_symbols **out, const struct stg_symbols *s) STG_MUST_USE;
 void stg_symbols_free(struct stg_symbols *s);
 unsigned stg_symbols_fields(const struct stg_symbols *s);
 size_t stg_symbols_count(const struct stg_symbols *s); /* with the special tokens */
-/* Calls that are not below n are UNKNOWN: data may extend the vocabulary of n calls that the symbols are of. */
-void stg_symbols_limit(struct stg_symbols *s, size_t n);
+/* The symbols are of this vocabulary: calls that are not in it are UNKNOWN, as data may extend it; its names say which calls return a
+ * count. Before fitting; frozen symbols of a loaded model too. */
+enum stg_status stg_symbols_bind(struct stg_symbols *s, const struct stg_vocab *v) STG_MUST_USE;
 /* Adds every symbol of the corpus, in order of first appearance in time order. */
 enum stg_status stg_symbols_fit(struct stg_symbols *s, const struct stg_corpus *corpus) STG_MUST_USE;
 /* Every call of the vocabulary is a symbol with its own id (fields = STG_FIELD_CALL): the paper's head. */
 enum stg_status stg_symbols_from_vocab(struct stg_symbols *s, const struct stg_vocab *v) STG_MUST_USE;
-/* The id of an event's symbol, STG_TOKEN_UNKNOWN when it is new. */
+/* The id of an event's symbol, STG_TOKEN_UNKNOWN when it is new; for symbols of CALL and what goes with it. */
 uint32_t stg_symbols_find(const struct stg_symbols *s, uint16_t call, uint8_t phase, int64_t ret);
-/* The same for every row of a walk: out (n). */
+/* For every row of a walk: out (n). Symbols of ELAPSED need that column of the walk (STG_WALK_ELAPSED). */
 void stg_symbols_map(const struct stg_symbols *s, const struct stg_walk *w, uint32_t *out);
 /* "read", "read exit", "read exit EAGAIN" into out (NUL-terminated, cut to cap). */
 void stg_symbols_describe(const struct stg_symbols *s, const struct stg_vocab *v, uint32_t id, char *out, size_t cap);

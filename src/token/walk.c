@@ -10,7 +10,7 @@ struct walk_range {
     size_t first; /* row */
     size_t n, n_context;
     int64_t last_ns; /* time of its last row so far */
-    bool start, end;
+    bool start, end, own;
 };
 
 /* Rows of all walks of one sequence, one walk after another. */
@@ -227,6 +227,7 @@ static enum stg_status begin_threads(struct stg_walker *w, const struct stg_seq 
         const size_t context = seq->context_offset == NULL ? 0 : seq->context_offset[i + 1] - seq->context_offset[i];
         const size_t events = max_len > 0 && r->n > max_len ? max_len : r->n;
         *r = (struct walk_range){.first = rows, .start = context == 0, .end = events == r->n && thread_ends(seq, i)};
+        r->own = seq->tid != 0 && seq->thread_tid[i] == seq->tid;
         rows += context + events + 1;
     }
     return fill(w, seq, STG_ORDER_THREAD, rows);
@@ -254,6 +255,7 @@ void stg_walker_get(const struct stg_walker *w, size_t i_walk, struct stg_walk *
         .n_context = r->n_context,
         .start = r->start,
         .end = r->end,
+        .own = r->own,
         .call = w->call + r->first,
         .phase = w->phase + r->first,
         .ret = w->ret + r->first,

@@ -12,15 +12,40 @@ static double elapsed(const struct stg_train_run *r)
     return r->state.seconds + (double)(stg_clock_ns() - r->begin_ns) / 1e9;
 }
 
+static double epochs_done(const struct stg_train_run *r)
+{
+    if (r->state.epoch == UINT64_MAX) {
+        return 0; /* the first one has not begun */
+    }
+    return (double)r->state.epoch + (r->batches.n == 0 ? 0 : (double)r->state.i_batch / (double)r->batches.n);
+}
+
+/* Share of the training that is done, by whichever bound is nearest; 0 when there is none. */
+static double share_done(const struct stg_train_run *r)
+{
+    const struct stg_train_settings *s = r->s;
+    const double updates = s->max_updates > 0 ? (double)r->state.n_updates / (double)s->max_updates : 0;
+    const double epochs = s->max_epochs > 0 ? epochs_done(r) / s->max_epochs : 0;
+    const double time = s->budget_s > 0 ? elapsed(r) / s->budget_s : 0;
+    return fmin(fmax(updates, fmax(epochs, time)), 1);
+}
+
 /* The factor on the rate for the next update; the inverse square root as in Vaswani et al. 2017, section 5.3, scaled to
  * 1 at its peak. */
 static double rate_factor(const struct stg_train_run *r)
 {
-    const double t = (double)r->state.n_updates + 1, warm_up = (double)r->s->warm_up;
+    const double t = (double)r->state.n_updates + 1;
+    double warm_up = (double)r->s->warm_up;
+    if (r->s->schedule == STG_SCHEDULE_LINEAR && r->s->max_updates > 0) { /* a short training is not all rise */
+        warm_up = fmin(warm_up, (double)r->s->max_updates / 10);
+    }
     const double rising = warm_up > 0 && t < warm_up ? t / warm_up : 1;
     if (r->s->schedule == STG_SCHEDULE_INVERSE_SQRT) {
         const double from = warm_up > 0 ? warm_up : 1;
         return t < from ? rising : sqrt(from / t);
+    }
+    if (r->s->schedule == STG_SCHEDULE_LINEAR) {
+        return rising * (1 - share_done(r));
     }
     return rising * r->state.factor;
 }
@@ -66,14 +91,6 @@ static enum stg_status update(struct stg_train_run *r)
     state->sum_loss += loss.loss;
     r->evaluated = false;
     return STG_OK;
-}
-
-static double epochs_done(const struct stg_train_run *r)
-{
-    if (r->state.epoch == UINT64_MAX) {
-        return 0; /* the first one has not begun */
-    }
-    return (double)r->state.epoch + (r->batches.n == 0 ? 0 : (double)r->state.i_batch / (double)r->batches.n);
 }
 
 static enum stg_status write_log(struct stg_train_run *r, double valid_loss, double valid_accuracy)
@@ -165,16 +182,6 @@ static const char *stop_reason(const struct stg_train_run *r)
         return "patience";
     }
     return NULL;
-}
-
-/* Share of the training that is done, by whichever bound is nearest; 0 when there is none. */
-static double share_done(const struct stg_train_run *r)
-{
-    const struct stg_train_settings *s = r->s;
-    const double updates = s->max_updates > 0 ? (double)r->state.n_updates / (double)s->max_updates : 0;
-    const double epochs = s->max_epochs > 0 ? epochs_done(r) / s->max_epochs : 0;
-    const double time = s->budget_s > 0 ? elapsed(r) / s->budget_s : 0;
-    return fmax(updates, fmax(epochs, time));
 }
 
 static void show(struct stg_train_run *r)

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "model/neural.h"
 #include "score/score.h"
 #include "train/run.h"
 
@@ -11,16 +12,16 @@
 void stg_train_settings_default(struct stg_train_settings *s, const char *kind)
 {
     *s = (struct stg_train_settings){
-        .rate = 1e-3,
+        .rate = 8e-3,
         .beta1 = 0.9,
         .beta2 = 0.999,
         .epsilon = 1e-8,
         .decay = 0.01,
         .clip = 10,
-        .label_smoothing = 0.1,
+        .warm_up = 100, /* the first steps of Adam are too large (Liu et al. 2020) */
         .schedule = STG_SCHEDULE_PLATEAU,
-        .batch_tokens = 8192,
-        .eval_every = 200,
+        .batch_tokens = 2048,
+        .eval_every = 800,
         .patience = 5,
         .stop_after = 12,
         .min_gain = 0.001,
@@ -28,8 +29,8 @@ void stg_train_settings_default(struct stg_train_settings *s, const char *kind)
         .valid_sequences = 500,
     };
     if (strcmp(kind, "transformer") == 0 || strcmp(kind, "longformer") == 0) {
-        s->warm_up = 200; /* the first steps of Adam are too large for attention (Liu et al. 2020) */
-        s->rate = 2e-3;   /* with that and pre-norm; docs/measurements.md has what others gave */
+        s->warm_up = 200;
+        s->rate = 4e-3; /* with that and pre-norm; docs/measurements.md has what others gave */
     }
 }
 
@@ -37,6 +38,8 @@ void stg_train_settings_paper(struct stg_train_settings *s, const char *kind)
 {
     stg_train_settings_default(s, kind);
     s->rate = 1e-3;
+    s->label_smoothing = 0.1;
+    s->warm_up = 0;
     if (strcmp(kind, "transformer") == 0 || strcmp(kind, "longformer") == 0) {
         s->schedule = STG_SCHEDULE_INVERSE_SQRT;
         s->warm_up = kind[0] == 't' ? 5000 : 1000;
@@ -47,18 +50,22 @@ void stg_train_settings_paper(struct stg_train_settings *s, const char *kind)
     s->valid_sequences = 0;
 }
 
+static enum stg_status check_teacher(const struct stg_teacher *t)
+{
+    if (t->model != NULL && !(t->weight >= 0 && t->weight <= 1 && t->temperature > 0)) {
+        return stg_fail(STG_ERR_USAGE, "soft targets of weight %g at temperature %g: use a weight of 0 to 1 and a temperature above 0",
+                        t->weight, t->temperature);
+    }
+    return STG_OK;
+}
+
 static enum stg_status check_settings(const struct stg_train_settings *s)
 {
     if (!(s->rate > 0) || s->eval_every == 0 || (s->batch == 0 && s->batch_tokens == 0)) {
         return stg_fail(STG_ERR_USAGE,
                         "the rate, the size of a batch and the updates between evaluations must be above 0");
     }
-    const struct stg_teacher *t = &s->teacher;
-    if (t->model != NULL && !(t->weight >= 0 && t->weight <= 1 && t->temperature > 0)) {
-        return stg_fail(STG_ERR_USAGE, "soft targets of weight %g at temperature %g: use a weight of 0 to 1 and a temperature above 0",
-                        t->weight, t->temperature);
-    }
-    return STG_OK;
+    return check_teacher(&s->teacher);
 }
 
 /* A model that was loaded for scoring has values only. */
@@ -148,7 +155,11 @@ static enum stg_status train_counted(struct stg_model *m, const struct stg_corpu
                                      .valid_loss = (double)NAN,
                                      .valid_accuracy = (double)NAN,
                                      .stopped = "fitted"};
-    STG_RETURN_IF_FAILED(m->ops->fit(m, train, pool, s->progress));
+    if (s->teacher.model != NULL && m->ops->learn == NULL) {
+        return stg_fail(STG_ERR_USAGE, "%s cannot learn from a teacher: train it from the data itself", m->ops->kind);
+    }
+    STG_RETURN_IF_FAILED(s->teacher.model != NULL ? m->ops->learn(m, train, &s->teacher, pool, s->progress)
+                                                  : m->ops->fit(m, train, pool, s->progress));
     for (size_t i = 0; i < train->n; i++) {
         struct stg_seq seq;
         stg_corpus_get(train, i, &seq);
@@ -167,6 +178,7 @@ enum stg_status stg_train(struct stg_model *m, const struct stg_corpus *train, c
     enum stg_status status = STG_OK;
     struct stg_train_run r = {0};
     if (m->ops->gradient == NULL) {
+        STG_RETURN_IF_FAILED(check_teacher(&s->teacher));
         return train_counted(m, train, valid, s, pool, out);
     }
     STG_RETURN_IF_FAILED(check_settings(s));
@@ -192,6 +204,17 @@ static enum stg_status restore_epoch(struct stg_train_run *r)
                           (unsigned long long)r->state.i_batch, r->batches.n);
 }
 
+static enum stg_status check_like(const struct stg_model *m, const struct stg_train_settings *s)
+{
+    const struct stg_model *like = s->like;
+    if (like == NULL || (like->ops == m->ops && m->ops->gradient != NULL &&
+                         stg_neural_alike((const struct stg_neural *)m, (const struct stg_neural *)like))) {
+        return STG_OK;
+    }
+    return stg_fail(STG_ERR_MISMATCH, "%s: is of a model with other settings: resume with the options of the first call, or train anew",
+                    s->checkpoint);
+}
+
 enum stg_status stg_train_resume(struct stg_model **m, const struct stg_corpus *train, const struct stg_corpus *valid,
                                  const struct stg_train_settings *s, struct stg_pool *pool,
                                  struct stg_train_result *out)
@@ -205,6 +228,7 @@ enum stg_status stg_train_resume(struct stg_model **m, const struct stg_corpus *
     }
     STG_RETURN_IF_FAILED(check_settings(s));
     STG_TRY(stg_checkpoint_open(s->checkpoint, m, &file));
+    STG_TRY(check_like(*m, s));
     STG_TRY(run_init(&r, *m, train, valid, s, pool));
     STG_TRY(stg_checkpoint_restore(&r, file));
     r.optimizer.n_steps = r.state.n_adam_steps;

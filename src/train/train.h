@@ -9,25 +9,20 @@
 
 #include <stdbool.h>
 
-enum stg_train_schedule { STG_SCHEDULE_CONSTANT, STG_SCHEDULE_PLATEAU, STG_SCHEDULE_INVERSE_SQRT };
-
-/* Distillation: the model learns what another says of the training data beside the data itself (model/model.h, stg_model_soft). The
- * student must have the teacher's symbols. */
-struct stg_teacher {
-    const struct stg_model *model; /* borrowed; NULL: none */
-    double weight, temperature;    /* share of the objective, 0 … 1; above 0 */
-};
+/* LINEAR falls to zero at the nearest of max_updates, max_epochs and budget_s, which then shape the run: the last updates of a training of
+ * known length average what the first found. Without any of the three it is constant. */
+enum stg_train_schedule { STG_SCHEDULE_CONSTANT, STG_SCHEDULE_PLATEAU, STG_SCHEDULE_INVERSE_SQRT, STG_SCHEDULE_LINEAR };
 
 struct stg_train_settings {
     struct stg_teacher teacher;       /* default none */
     enum stg_optimizer_kind optimizer; /* default ADAM */
-    double rate;                      /* learning rate. Default 1e-3, attention nets 2e-3 */
+    double rate;                      /* learning rate. Default 8e-3, attention nets 4e-3 */
     double beta1, beta2, epsilon;     /* 0.9, 0.999, 1e-8 */
     double decay;                     /* of weights, for AdamW. Default 0.01 */
     double clip;                      /* bound of the global gradient norm; 0 = none. Default 10 */
-    double label_smoothing;           /* default 0.1 */
-    enum stg_train_schedule schedule; /* default PLATEAU */
-    uint32_t warm_up;                 /* updates of linear warm-up */
+    double label_smoothing;           /* default 0; published 0.1 */
+    enum stg_train_schedule schedule; /* default PLATEAU; of a training of known length LINEAR is better */
+    uint32_t warm_up;                 /* updates of linear warm-up; LINEAR: at most a tenth of max_updates. Default 100, attention nets 200 */
     uint32_t batch;                   /* sequences of an update; 0 = by batch_tokens */
     uint32_t batch_tokens;            /* tokens of an update */
     uint32_t eval_every;              /* updates between evaluations on valid */
@@ -39,6 +34,8 @@ struct stg_train_settings {
     double budget_s;                  /* wall-clock seconds, 0 = no bound; the time spent before a resume counts */
     uint64_t seed;
     uint32_t valid_sequences; /* at most this many of valid, evenly spaced, per evaluation; 0 = all */
+    const struct stg_model *like; /* stg_train_resume(): a new model of the settings that were asked for, which the checkpoint's must have;
+                                   * borrowed, NULL = any */
     const char
         *checkpoint; /* path, NULL = none; written at every evaluation and on interruption, removed by the caller */
     const char *log; /* NDJSON training log, NULL = none; appended on resume */
@@ -70,7 +67,7 @@ enum stg_status stg_train(struct stg_model *m, const struct stg_corpus *train, c
 /* Goes on from the checkpoint s->checkpoint: *m is its model, owned by the caller (NULL on failures before it is
  * loaded). The corpora, the settings that shape the run and the number of threads must be those of the first call (a
  * digest is checked, STG_ERR_MISMATCH otherwise); the result is the same to the bit. What only says when to stop
- * (budget_s, max_updates, max_epochs, stop_after) may differ. */
+ * (stop_after; budget_s, max_updates and max_epochs unless the schedule is LINEAR) may differ. */
 enum stg_status stg_train_resume(struct stg_model **m, const struct stg_corpus *train, const struct stg_corpus *valid,
                                  const struct stg_train_settings *s, struct stg_pool *pool,
                                  struct stg_train_result *out) STG_MUST_USE;

@@ -3,7 +3,7 @@
 # lstm ARGUMENTS…: a small LSTM, always the same; never returns, so that `lstm … &` has the program's own process number.
 lstm() {
     exec "$strange" -q train --model lstm --hidden 16 --layers 1 --batch-tokens 512 --eval-every 5 --stop-after 0 --threads 1 \
-        --valid valid.data "$@"
+        --schedule plateau --valid valid.data "$@"
 }
 
 case_lstm_trains() {
@@ -74,6 +74,10 @@ case_resume_refused() {
         (refused 'other data, options or number of threads' lstm --resume $change -o a.model train.data)
     done
     (refused 'other data, options or number of threads' lstm --resume -o a.model test.data)
+    for change in '--dropout 0.3' '--precision bf16' '--preset paper'; do
+        # shellcheck disable=SC2086 # two words
+        (refused 'a model with other settings' lstm --resume $change -o a.model train.data)
+    done
     size=$(wc -c <a.model.checkpoint)
     cp a.model.checkpoint whole
     head -c $((size / 2)) whole >a.model.checkpoint
@@ -100,7 +104,7 @@ case_attention_nets_train() {
         # shellcheck disable=SC2086 # lists of options
         train() {
             "$strange" -q train --model $options $width --rate 0.01 --batch-tokens 512 --eval-every 5 --stop-after 0 --threads 1 \
-                --valid valid.data "$@" train.data
+                --schedule constant --valid valid.data "$@" train.data
         }
         train --updates 20 --warm-up 5 -o a.model --log a.log
         first=$(sed -n '1s/.*"valid_loss": \([0-9.]*\).*/\1/p' a.log)
@@ -123,15 +127,29 @@ case_ensemble_trains() {
         "$strange" -q train --model lstm --ensemble 3 --hidden 8 --layers 1 --rate 0.02 --batch-tokens 512 --eval-every 5 --stop-after 0 \
             --threads 1 --valid valid.data "$@" train.data
     }
+    "$strange" -q train -o web.model --valid valid.data train.data
     train --updates 20 -o straight.model
     absent straight.model.checkpoint straight.model.member-0 straight.model.member-2
     status 0 "$strange" score --alpha 0.0001 straight.model test.data
-    status 0 "$strange" explain straight.model odd.data
+    grep -q disagreement out
+    status 0 "$strange" explain --aggregate mean straight.model odd.data
+    grep -q '^  members  *disagree by [0-9.e-]* nats' out
+    grep -q '^>.* ±  *[0-9]*\.[0-9][0-9] ' out || { cat out; no 'no disagreement beside the surprisals'; }
+    "$strange" score --json --precision bf16 straight.model odd.data >rounded || true
+    "$strange" score --json straight.model odd.data >out || true
+    ! cmp -s out rounded || no 'bf16 gives the scores of f32'
+    [ "$(grep -c '"disagreement": 0\.[0-9]*' out)" = 60 ]
+    refused 'leave it out' "$strange" score --precision bf16 web.model odd.data
+    "$strange" explain --json straight.model odd.data | grep -qE '"surprisal": [0-9.e-]+, "excess": [0-9.e-]+.*"disagreement": [0-9.e-]+'
+    "$strange" -q report -o page.html --aggregate mean --explain 1 straight.model --known test.data --novel odd=odd.data
+    grep -q '<dt>Members</dt><dd>disagree by' page.html
+    grep -q '</td><td>±[0-9.]*</td><td' page.html
     "$strange" info straight.model | grep -q '^  members  *3$'
     "$strange" info --json straight.model | grep -q '"seconds"'
     (exec "$strange" -q train --model lstm --ensemble 3 --hidden 8 --layers 1 --rate 0.02 --batch-tokens 512 --eval-every 5 --stop-after 0 \
         --threads 1 --valid valid.data --updates 20 -o a.model train.data) &
     kill_when $! KILL a.model.member-0
+    refused 'a.model.member-0: was trained with other options' train --updates 20 --resume --dropout 0.3 -o a.model
     train --updates 20 --resume -o a.model
     absent a.model.member-0 a.model.member-1 a.model.member-2 a.model.checkpoint
     same_parameters straight.model a.model
@@ -158,11 +176,30 @@ case_distill() {
     "$strange" info --json student.model | grep -q '"teacher": "teacher.model"'
     # A teacher that counts; without --valid the end of the data is held out.
     "$strange" -q train -o counted.model --valid valid.data train.data
-    "$strange" -q distill --hidden 8 --rate 0.02 --batch-tokens 512 --updates 80 --soft 1 --temperature 1 --json -o b.model counted.model \
+    "$strange" -q distill --hidden 8 --rate 0.02 --batch-tokens 512 --updates 240 --soft 1 --temperature 1 --json -o b.model counted.model \
         train.data >out
     grep -q '"schema": "strange.distill/1"' out
     awk '{ while (match($0, /"known_loss": [0-9.]+/)) { x[n++] = substr($0, RSTART + 14, RLENGTH - 14); $0 = substr($0, RSTART + RLENGTH) } }
         END { exit !(n == 2 && x[1] < x[0] + 0.3) }' out || { cat out; no 'the student is far from its teacher'; }
+}
+
+# An n-gram listens to an LSTM, and has its vocabulary and symbols.
+case_distill_to_ngram() {
+    data_sets
+    "$strange" -q train --model lstm --hidden 16 --layers 1 --rate 0.02 --batch-tokens 512 --updates 60 --eval-every 20 --threads 1 \
+        --valid valid.data -o teacher.model train.data
+    distill() { "$strange" -q distill --student ngram "$@" --valid valid.data -o student.model teacher.model train.data; }
+    distill --ngram-order 3 --soft 0.5 --temperature 1 --known test.data --novel odd=odd.data >out
+    grep -q '^kind  *lstm  *ngram' out
+    status 1 "$strange" score student.model odd.data
+    status 0 "$strange" score --alpha 0.0001 student.model test.data
+    "$strange" info student.model | grep -q '^  smoothing  *expected$'
+    "$strange" info --json student.model | grep -q '"teacher": "teacher.model"'
+    # The same on any number of threads.
+    cp student.model one.model
+    distill --ngram-order 3 --soft 0.5 --temperature 1 --threads 3 >out
+    same_parameters one.model student.model
+    refused 'out of bounds' distill --ngram-order 9
 }
 
 case_distill_refused() {
@@ -172,7 +209,7 @@ case_distill_refused() {
     refused 'go together' "$strange" distill -o a.model --known test.data teacher.model train.data
     refused 'out of bounds' "$strange" distill -o a.model --temperature 0 teacher.model train.data
     refused 'absent.data' "$strange" distill -o a.model --known test.data --novel odd=absent.data teacher.model train.data
-    refused 'ngram' "$strange" distill -o a.model --student ngram teacher.model train.data
+    refused 'stide' "$strange" distill -o a.model --student stide teacher.model train.data
     refused 'model' "$strange" distill -o a.model train.data train.data
     "$strange" -q prepare --cut accept --scope thread -o other.data odd.txt
     refused 'vocabulary' "$strange" distill -o a.model teacher.model other.data

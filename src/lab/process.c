@@ -1,0 +1,279 @@
+#include "lab/process.h"
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/pool.h"
+#include "lab/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TURN_NS UINT64_C(10000000) /* between two looks at a child */
+#define TERM_NS UINT64_C(5000000000)
+
+static const char *const default_env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C",
+                                          NULL};
+
+/* In the child: what failed, as the step's name; NULL when all is set. */
+static const char *redirect(const struct stg_process_settings *s)
+{
+    const char *out = s->out == NULL ? "/dev/null" : s->out;
+    const char *err = s->err == NULL ? "/dev/null" : s->err;
+    const int in_fd = open(s->in == NULL ? "/dev/null" : s->in, O_RDONLY);
+    if (in_fd < 0 || dup2(in_fd, 0) < 0) {
+        return "input";
+    }
+    const int out_fd = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0644);
+    if (out_fd < 0 || dup2(out_fd, 1) < 0) {
+        return "output";
+    }
+    const bool same = s->out != NULL && s->err != NULL && strcmp(s->out, s->err) == 0;
+    const int err_fd = same ? 1 : open(err, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0644);
+    return err_fd < 0 || dup2(err_fd, 2) < 0 ? "output" : NULL;
+}
+
+static const char *join_cgroup(const char *path)
+{
+    char name[1024];
+    snprintf(name, sizeof name, "%s/cgroup.procs", path);
+    const int fd = open(name, O_WRONLY | O_CLOEXEC);
+    const bool good = fd >= 0 && write(fd, "0", 1) == 1;
+    return good ? NULL : "control group";
+}
+
+static const char *become(uid_t uid)
+{
+    if (uid == 0) {
+        return NULL;
+    }
+    if (setgroups(0, NULL) != 0 || setresgid((gid_t)uid, (gid_t)uid, (gid_t)uid) != 0 ||
+        setresuid(uid, uid, uid) != 0) {
+        return "user";
+    }
+    return NULL;
+}
+
+static const char *prepare_child(const struct stg_process_settings *s, pid_t parent)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    setsid(); /* a key that interrupts the lab is not for its servers */
+    const char *failed = redirect(s);
+    if (failed == NULL && s->cgroup != NULL) {
+        failed = join_cgroup(s->cgroup);
+    }
+    if (failed == NULL && chdir(s->folder == NULL ? "/" : s->folder) != 0) {
+        failed = "working directory";
+    }
+    if (failed == NULL) {
+        failed = become(s->uid);
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* after the change of user, which clears it */
+    return failed == NULL && getppid() != parent ? "parent" : failed;
+}
+
+struct failure {
+    int error;
+    char step[32];
+};
+
+static _Noreturn void run_child(const struct stg_process_settings *s, pid_t parent, int report)
+{
+    struct failure f = {0};
+    const char *failed = prepare_child(s, parent);
+    if (failed == NULL) {
+        execve(s->argv[0], (char *const *)s->argv, (char *const *)(s->env == NULL ? default_env : s->env));
+        failed = "program";
+    }
+    f.error = errno;
+    snprintf(f.step, sizeof f.step, "%s", failed);
+    (void)!write(report, &f, sizeof f);
+    _exit(127);
+}
+
+enum stg_status stg_process_start(pid_t *out, const struct stg_process_settings *s)
+{
+    int report[2];
+    struct failure f;
+    const pid_t parent = getpid();
+    *out = 0;
+    if (pipe2(report, O_CLOEXEC) != 0) {
+        return stg_fail_errno("%s: cannot be started", s->argv[0]);
+    }
+    const pid_t pid = fork();
+    if (pid == 0) {
+        close(report[0]);
+        run_child(s, parent, report[1]);
+    }
+    close(report[1]);
+    if (pid < 0) {
+        close(report[0]);
+        return stg_fail_errno("%s: cannot be started", s->argv[0]);
+    }
+    ssize_t n;
+    do {
+        n = read(report[0], &f, sizeof f);
+    } while (n < 0 && errno == EINTR);
+    close(report[0]);
+    if (n == (ssize_t)sizeof f) {
+        waitpid(pid, NULL, 0);
+        return stg_fail(STG_ERR_IO, "%s: cannot be started: %s: %s", s->argv[0], f.step, strerror(f.error));
+    }
+    *out = pid;
+    return STG_OK;
+}
+
+enum stg_status stg_process_poll(pid_t pid, bool *ended, int *code)
+{
+    int raw;
+    const pid_t got = waitpid(pid, &raw, WNOHANG);
+    *ended = got == pid;
+    if (got < 0 && errno != EINTR) {
+        return stg_fail_errno("process %d", (int)pid);
+    }
+    if (got == pid && code != NULL) {
+        *code = WIFEXITED(raw) ? WEXITSTATUS(raw) : 128 + WTERMSIG(raw);
+    }
+    return STG_OK;
+}
+
+enum stg_status stg_process_wait(pid_t pid, uint64_t timeout_ns, const char *what, int *code)
+{
+    const uint64_t start = stg_clock_ns();
+    bool ended = false;
+    for (;;) {
+        STG_RETURN_IF_FAILED(stg_process_poll(pid, &ended, code));
+        if (ended) {
+            return STG_OK;
+        }
+        STG_RETURN_IF_FAILED(stg_pool_check());
+        if (timeout_ns > 0 && stg_clock_ns() - start > timeout_ns) {
+            return stg_fail(STG_ERR_IO, "%s: does not end within %llu s", what,
+                            (unsigned long long)(timeout_ns / 1000000000));
+        }
+        stg_sleep_ns(TURN_NS);
+    }
+}
+
+void stg_process_kill(pid_t pid)
+{
+    if (pid > 0) {
+        kill(pid, SIGKILL);
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+        }
+    }
+}
+
+void stg_process_last_line(const char *path, char *out, size_t cap)
+{
+    struct stg_buffer text = STG_BUFFER_INIT;
+    out[0] = '\0';
+    if (path != NULL && stg_text_read(&text, path) == STG_OK) {
+        size_t end = text.len;
+        while (end > 0 && (text.data[end - 1] == '\n' || text.data[end - 1] == ' ')) {
+            end--;
+        }
+        size_t begin = end;
+        while (begin > 0 && text.data[begin - 1] != '\n') {
+            begin--;
+        }
+        snprintf(out, cap, "%.*s", (int)(end - begin > 400 ? 400 : end - begin), text.data + begin);
+    }
+    stg_buffer_fini(&text);
+}
+
+enum stg_status stg_process_check(pid_t *pid, const char *what, const char *log)
+{
+    bool ended = false;
+    int code = 0;
+    char line[512];
+    if (*pid <= 0) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(stg_process_poll(*pid, &ended, &code));
+    if (!ended) {
+        return STG_OK;
+    }
+    *pid = 0;
+    stg_process_last_line(log, line, sizeof line);
+    return stg_fail(STG_ERR_IO, "%s has ended by itself with exit status %d: %s", what, code, line);
+}
+
+/* The program was asked to stop: it may save its state and remove what is half-written. */
+static void let_go(pid_t pid)
+{
+    bool ended = false;
+    const uint64_t start = stg_clock_ns();
+    kill(pid, SIGTERM);
+    while (!ended && stg_clock_ns() - start < TERM_NS) {
+        if (stg_process_poll(pid, &ended, NULL) != STG_OK) {
+            return;
+        }
+        struct timespec turn = {.tv_nsec = (long)TURN_NS};
+        nanosleep(&turn, NULL);
+    }
+    if (!ended) {
+        stg_process_kill(pid);
+    }
+}
+
+enum stg_status stg_process_run(const struct stg_process_settings *s, const char *what)
+{
+    pid_t pid;
+    int code = 0;
+    char line[512];
+    STG_RETURN_IF_FAILED(stg_process_start(&pid, s));
+    const enum stg_status status = stg_process_wait(pid, 0, what, &code);
+    if (status != STG_OK) {
+        let_go(pid);
+        return status;
+    }
+    if (code == 0) {
+        return STG_OK;
+    }
+    stg_process_last_line(s->err, line, sizeof line);
+    return stg_fail(STG_ERR_IO, "%s: exit status %d: %s", what, code, line[0] != '\0' ? line : "it said nothing");
+}
+
+static bool is_program(const char *path)
+{
+    return access(path, X_OK) == 0;
+}
+
+void stg_process_find(const char *name, char *out, size_t cap)
+{
+    static const char *const folders[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
+                                          "/usr/bin",        "/sbin",          "/bin"};
+    out[0] = '\0';
+    if (strchr(name, '/') != NULL) {
+        snprintf(out, cap, "%s", is_program(name) ? name : "");
+        return;
+    }
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        char pattern[512];
+        glob_t found;
+        snprintf(pattern, sizeof pattern, "%s/%s", folders[i], name); /* php-fpm8.2: the version is part of the name */
+        if (glob(pattern, 0, NULL, &found) == 0) {
+            const char *last = found.gl_pathv[found.gl_pathc - 1];
+            if (is_program(last)) {
+                snprintf(out, cap, "%s", last);
+            }
+            globfree(&found);
+            if (out[0] != '\0') {
+                return;
+            }
+        }
+    }
+}

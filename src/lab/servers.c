@@ -1,0 +1,268 @@
+#include "lab/servers.h"
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/pool.h"
+#include "lab/process.h"
+#include "lab/template.h"
+#include "lab/text.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define READY_NS UINT64_C(60000000000) /* servers have so long to become ready */
+
+/* A port of 127.0.0.1 that nobody listens on. */
+static enum stg_status free_port(uint16_t *out)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof at;
+    enum stg_status status = STG_OK;
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) != 0 ||
+        getsockname(fd, (struct sockaddr *)&at, &size) != 0) {
+        status = stg_fail_errno("127.0.0.1: no free port");
+    }
+    *out = ntohs(at.sin_port);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return status;
+}
+
+static bool answers(const char *path)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    snprintf(at.sun_path, sizeof at.sun_path, "%.107s", path);
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const bool yes = fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof at) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return yes;
+}
+
+static void log_of(const struct stg_servers *s, const char *name, char out[256])
+{
+    snprintf(out, 256, "%s/%s", s->stage->run, name);
+}
+
+enum stg_status stg_servers_check(struct stg_servers *s)
+{
+    char log[256];
+    log_of(s, "db.log", log);
+    STG_RETURN_IF_FAILED(stg_process_check(&s->mariadbd, "mariadbd", log));
+    log_of(s, "php-fpm.log", log);
+    STG_RETURN_IF_FAILED(stg_process_check(&s->php, "php-fpm", log));
+    log_of(s, "error.log", log);
+    STG_RETURN_IF_FAILED(stg_process_check(&s->apache, "apache2", log));
+    log_of(s, "beside.log", log);
+    return stg_process_check(&s->beside,
+                             s->settings.beside == NULL ? "the program beside the servers" : s->settings.beside, log);
+}
+
+static enum stg_status wait_socket(struct stg_servers *s, const char *name)
+{
+    char path[256];
+    const uint64_t start = stg_clock_ns();
+    log_of(s, name, path);
+    while (!answers(path)) {
+        STG_RETURN_IF_FAILED(stg_pool_check());
+        STG_RETURN_IF_FAILED(stg_servers_check(s));
+        if (stg_clock_ns() - start > READY_NS) {
+            return stg_fail(STG_ERR_IO, "%s: nothing listens there after 60 s", path);
+        }
+        stg_sleep_ns(UINT64_C(50000000));
+    }
+    return STG_OK;
+}
+
+/* The settings of the scenario and the places of this run. */
+static enum stg_status make_settings(struct stg_servers *s)
+{
+    char port[16], www[256];
+    const struct stg_scenario *from = s->scenario;
+    snprintf(port, sizeof port, "%u", s->port);
+    snprintf(www, sizeof www, "%s/lab/www", s->stage->top);
+    const struct {
+        const char *name, *value;
+    } places[] = {{"TOP", s->stage->top},
+                  {"RUN", s->stage->run},
+                  {"WWW", www},
+                  {"PORT", port},
+                  {"APACHE_MODULES", s->stage->modules}};
+    s->settings = (struct stg_scenario){.status = from->status};
+    for (size_t i = 0; i < from->n_settings; i++) {
+        STG_RETURN_IF_FAILED(stg_scenario_set(&s->settings, from->settings[i].name, from->settings[i].value));
+    }
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        STG_RETURN_IF_FAILED(stg_scenario_set(&s->settings, places[i].name, places[i].value));
+    }
+    if (from->beside != NULL) {
+        enum stg_status status;
+        struct stg_buffer line = STG_BUFFER_INIT;
+        STG_TRY(stg_template_expand(&line, from->name, from->beside, strlen(from->beside), &s->settings));
+        STG_TRY(stg_mem_strdup(&s->settings.beside, line.data));
+    out:
+        stg_buffer_fini(&line);
+        return status;
+    }
+    return STG_OK;
+}
+
+/* TOP/run afresh: configuration, an empty tmp, a copy of the database. */
+static enum stg_status make_run(struct stg_servers *s)
+{
+    static const char *const files[] = {"httpd.conf", "php-fpm.conf", "php.ini", "my.cnf"};
+    const struct stg_stage *st = s->stage;
+    char to[256], from[256];
+    STG_RETURN_IF_FAILED(stg_folder_remove(st->run));
+    snprintf(to, sizeof to, "%s/tmp", st->run);
+    STG_RETURN_IF_FAILED(stg_folder_make(to));
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        snprintf(to, sizeof to, "%s/%s", st->run, files[i]);
+        snprintf(from, sizeof from, "%s/lab/templates/%s", st->top, files[i]);
+        STG_RETURN_IF_FAILED(stg_template_file(to, from, &s->settings));
+        if (chmod(to, 0644) != 0) {
+            return stg_fail_errno("%s", to);
+        }
+    }
+    STG_RETURN_IF_FAILED(stg_folder_give(st->run, st->uid));
+    snprintf(from, sizeof from, "%s/db", st->top);
+    snprintf(to, sizeof to, "%s/db", st->run);
+    char program[STG_LAB_PATH], log[256];
+    stg_process_find("cp", program, sizeof program);
+    snprintf(log, sizeof log, "%s/log/cp.log", st->top);
+    const char *const argv[] = {program, "-a", "--", from, to, NULL};
+    const struct stg_process_settings p = {.argv = argv, .cgroup = st->tools_cgroup, .out = log, .err = log};
+    return stg_process_run(&p, "cp");
+}
+
+static enum stg_status start(struct stg_servers *s, pid_t *pid, const char *group, const char *log,
+                             const char *const *argv)
+{
+    static const char *const env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C",
+                                      "PHP_INI_SCAN_DIR=", NULL};
+    char path[256];
+    log_of(s, log, path);
+    const struct stg_process_settings p = {.argv = argv,
+                                           .env = env,
+                                           .cgroup = group,
+                                           .uid = s->stage->uid,
+                                           .out = path,
+                                           .err = path,
+                                           .folder = s->stage->run};
+    return stg_process_start(pid, &p);
+}
+
+static enum stg_status start_backends(struct stg_servers *s)
+{
+    char my_cnf[256], fpm[256], ini[256];
+    const struct stg_stage *st = s->stage;
+    snprintf(my_cnf, sizeof my_cnf, "--defaults-file=%s/my.cnf", st->run);
+    log_of(s, "php-fpm.conf", fpm);
+    log_of(s, "php.ini", ini);
+    const char *const db[] = {st->mariadbd, my_cnf, NULL};
+    const char *const php[] = {st->php, "-F", "-y", fpm, "-c", ini, NULL};
+    STG_RETURN_IF_FAILED(start(s, &s->mariadbd, st->server_cgroup, "mariadbd.out", db));
+    STG_RETURN_IF_FAILED(start(s, &s->php, st->server_cgroup, "php-fpm.out", php));
+    STG_RETURN_IF_FAILED(wait_socket(s, "db.sock"));
+    return wait_socket(s, "php.sock");
+}
+
+static enum stg_status start_apache(struct stg_servers *s)
+{
+    char config[256], out[256];
+    const uint64_t begin = stg_clock_ns();
+    log_of(s, "httpd.conf", config);
+    log_of(s, "ready.out", out);
+    const char *const argv[] = {s->stage->apache, "-d", s->stage->run, "-f", config, "-DFOREGROUND", NULL};
+    STG_RETURN_IF_FAILED(start(s, &s->apache, s->stage->server_cgroup, "apache2.out", argv));
+    for (;;) {
+        const enum stg_status status = stg_servers_ask(s, "/facts.php", 200, out);
+        if (status == STG_OK || status == STG_ERR_INTERRUPTED) {
+            return status;
+        }
+        STG_RETURN_IF_FAILED(stg_servers_check(s));
+        if (stg_clock_ns() - begin > READY_NS) {
+            return stg_context(status, "apache2 does not answer");
+        }
+        stg_sleep_ns(UINT64_C(100000000));
+    }
+}
+
+static enum stg_status start_beside(struct stg_servers *s)
+{
+    char program[STG_LAB_PATH];
+    const char *words[32] = {program};
+    size_t n = 1;
+    char *save = NULL;
+    if (s->settings.beside == NULL) {
+        return STG_OK;
+    }
+    const char *first = strtok_r(s->settings.beside, " \t\n", &save);
+    for (const char *word = strtok_r(NULL, " \t\n", &save); word != NULL && n < 31;
+         word = strtok_r(NULL, " \t\n", &save)) {
+        words[n++] = word;
+    }
+    stg_process_find(first == NULL ? "" : first, program, sizeof program);
+    if (first == NULL || program[0] == '\0') {
+        return stg_fail(STG_ERR_UNSUPPORTED, "scenario %s: %s is not installed", s->scenario->name,
+                        first == NULL ? "beside" : first);
+    }
+    return start(s, &s->beside, s->stage->beside_cgroup, "beside.log", words);
+}
+
+enum stg_status stg_servers_start(struct stg_servers *s, const struct stg_stage *st,
+                                  const struct stg_scenario *scenario)
+{
+    *s = (struct stg_servers){.stage = st, .scenario = scenario, .tls = stg_scenario_on(scenario, "TLS")};
+    const char *page = stg_scenario_get(scenario, "PAGE");
+    snprintf(s->page, sizeof s->page, "/%.100s?id=", page == NULL ? "" : page);
+    STG_RETURN_IF_FAILED(free_port(&s->port));
+    STG_RETURN_IF_FAILED(make_settings(s));
+    STG_RETURN_IF_FAILED(make_run(s));
+    STG_RETURN_IF_FAILED(start_backends(s));
+    STG_RETURN_IF_FAILED(start_apache(s));
+    return start_beside(s);
+}
+
+enum stg_status stg_servers_ask(const struct stg_servers *s, const char *path, uint32_t status, const char *to)
+{
+    char port[32], tls[16], where[160], expect[32], err[300];
+    snprintf(port, sizeof port, "port=%u", s->port);
+    snprintf(tls, sizeof tls, "tls=%d", s->tls);
+    snprintf(where, sizeof where, "path=%.150s", path);
+    snprintf(expect, sizeof expect, "status=%u", status);
+    snprintf(err, sizeof err, "%s.err", to);
+    const char *const argv[] = {s->stage->load,  port,      tls,      where, expect, "ids=0",
+                                "connections=1", "total=1", "body=1", NULL};
+    const struct stg_process_settings p = {.argv = argv, .cgroup = s->stage->client_cgroup, .out = to, .err = err};
+    return stg_process_run(&p, path);
+}
+
+void stg_servers_stop(struct stg_servers *s)
+{
+    if (s->stage == NULL) {
+        return;
+    }
+    /* The data is a copy and nobody's: no use in waiting for an orderly end. */
+    if (stg_cgroup_kill(s->stage->server_cgroup) != STG_OK || stg_cgroup_kill(s->stage->client_cgroup) != STG_OK) {
+        /* what is left is found again when the stage is removed, and reported there */
+    }
+    stg_process_kill(s->mariadbd);
+    stg_process_kill(s->php);
+    stg_process_kill(s->apache);
+    stg_process_kill(s->beside);
+    stg_scenario_fini(&s->settings);
+    s->stage = NULL;
+}

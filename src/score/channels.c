@@ -1,0 +1,155 @@
+#include "score/channels.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BIN_LEAST = 100, /* sequences in a bin: fewer do not tell a 0.9 quantile */
+    BINS = 4,
+    EDGE = 0, /* columns of m->channels: the longest sequence of the bin, then median and spread of each channel */
+};
+_Static_assert(STG_MODEL_CHANNEL_COLUMNS == 1 + 2 * STG_CHANNELS, "the model file stores these columns");
+
+#define SPREAD_MIN 0.01 /* nats: what is always the same would make any difference infinite */
+
+/* Quantiles and where the standard normal distribution has them. */
+static const struct {
+    double share, deviations;
+} quantiles[] = {{0.9, 1.2816}, {0.98, 2.0537}, {0.995, 2.5758}};
+
+static const enum stg_aggregate value_of[STG_CHANNELS] = {STG_AGGREGATE_MEAN, STG_AGGREGATE_TIME, STG_AGGREGATE_STATE};
+
+const char *stg_channel_name(enum stg_channel c)
+{
+    return c == STG_CHANNEL_CONTENT ? "content" : stg_side_name((enum stg_side)(c - 1));
+}
+
+bool stg_channel_has(const struct stg_model *m, enum stg_channel c)
+{
+    return c == STG_CHANNEL_CONTENT || m->side[c - 1] != NULL;
+}
+
+const char *stg_channel_loudest(const struct stg_model *m, const struct stg_score *s)
+{
+    int loudest = STG_CHANNEL_CONTENT;
+    for (int c = 0; c < STG_CHANNELS; c++) {
+        loudest = stg_channel_has(m, (enum stg_channel)c) && s->z[c] > s->z[loudest] ? c : loudest;
+    }
+    return stg_aggregate_has(m, STG_AGGREGATE_NOVELTY) ? stg_channel_name((enum stg_channel)loudest) : NULL;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    const float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+static int by_length(const void *a, const void *b)
+{
+    const struct stg_score *const *x = a, *const *y = b;
+    return ((*x)->n_events > (*y)->n_events) - ((*x)->n_events < (*y)->n_events);
+}
+
+/* Median and spread of one channel over n sequences; sorted has room for them. */
+static void usual(const struct stg_score *const *scores, size_t n, enum stg_aggregate a, float *sorted, float out[2])
+{
+    for (size_t i = 0; i < n; i++) {
+        sorted[i] = scores[i]->value[a];
+    }
+    qsort(sorted, n, sizeof *sorted, by_value);
+    double spread = SPREAD_MIN;
+    out[0] = sorted[n / 2];
+    for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
+        const double above = (double)sorted[(size_t)(quantiles[i].share * (double)(n - 1) + 0.5)] - (double)out[0];
+        spread = fmax(spread, above / quantiles[i].deviations);
+    }
+    out[1] = (float)spread;
+}
+
+static enum stg_status fit(struct stg_model *m, const struct stg_score **scores, size_t n, float *sorted)
+{
+    const size_t n_bins = n / BIN_LEAST == 0 ? 1 : n / BIN_LEAST < BINS ? n / BIN_LEAST : BINS;
+    float *table = NULL;
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&table, n_bins * STG_MODEL_CHANNEL_COLUMNS, sizeof *table));
+    qsort((void *)scores, n, sizeof *scores, by_length);
+    size_t n_rows = 0;
+    for (size_t b = 0, from = 0; b < n_bins; b++) {
+        size_t to = n * (b + 1) / n_bins;
+        while (to < n && to > from && scores[to]->n_events == scores[to - 1]->n_events) {
+            to++; /* equal lengths stay together */
+        }
+        if (to <= from) {
+            continue;
+        }
+        float *row = table + n_rows++ * STG_MODEL_CHANNEL_COLUMNS;
+        row[EDGE] = (float)scores[to - 1]->n_events;
+        for (int c = 0; c < STG_CHANNELS; c++) {
+            usual(scores + from, to - from, value_of[c], sorted, row + 1 + 2 * c);
+        }
+        from = to;
+    }
+    stg_mem_free(m->channels);
+    m->channels = table;
+    m->n_channel_bins = n_rows;
+    return STG_OK;
+}
+
+/* A score that is not finite would make what is usual useless; STIDE's and the paper's n-gram's are finite, too. */
+static bool is_usable(const struct stg_score *s)
+{
+    bool finite = true;
+    for (int c = 0; c < STG_CHANNELS; c++) {
+        finite &= (bool)isfinite(s->value[value_of[c]]);
+    }
+    return finite;
+}
+
+enum stg_status stg_channels_fit(struct stg_model *m, const struct stg_score *scores, size_t n)
+{
+    enum stg_status status = STG_OK;
+    const struct stg_score **usable = NULL;
+    float *sorted = NULL;
+    size_t n_usable = 0;
+    stg_mem_free(m->channels);
+    m->channels = NULL;
+    m->n_channel_bins = 0;
+    STG_TRY(stg_mem_zeroed((void *)&usable, n, sizeof *usable));
+    STG_TRY(stg_mem_zeroed(&sorted, n, sizeof *sorted));
+    for (size_t i = 0; i < n; i++) {
+        if (is_usable(&scores[i])) {
+            usable[n_usable++] = &scores[i];
+        }
+    }
+    if (n_usable >= STG_CHANNELS_LEAST && (m->side[STG_SIDE_TIME] != NULL || m->side[STG_SIDE_STATE] != NULL)) {
+        STG_TRY(fit(m, usable, n_usable, sorted));
+    }
+out:
+    stg_mem_free((void *)usable);
+    stg_mem_free(sorted);
+    return status;
+}
+
+void stg_channels_judge(const struct stg_model *m, struct stg_score *s)
+{
+    double sum = 0;
+    memset(s->z, 0, sizeof s->z);
+    if (m->n_channel_bins == 0) {
+        s->value[STG_AGGREGATE_NOVELTY] = s->value[STG_AGGREGATE_MEAN];
+        return;
+    }
+    size_t bin = 0;
+    while (bin + 1 < m->n_channel_bins && (float)s->n_events > m->channels[bin * STG_MODEL_CHANNEL_COLUMNS + EDGE]) {
+        bin++;
+    }
+    const float *row = m->channels + bin * STG_MODEL_CHANNEL_COLUMNS;
+    for (int c = 0; c < STG_CHANNELS; c++) {
+        if (stg_channel_has(m, (enum stg_channel)c) && s->n_tokens > 0) {
+            s->z[c] = (s->value[value_of[c]] - row[1 + 2 * c]) / row[2 + 2 * c];
+            sum += s->z[c] > 0 ? (double)s->z[c] : 0;
+        }
+    }
+    s->value[STG_AGGREGATE_NOVELTY] = (float)log1p(sum);
+}

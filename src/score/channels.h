@@ -1,0 +1,34 @@
+/* Channels: what is judged of a sequence, each by itself, and together.
+ *
+ * A model's surprisal says how unusual the calls are (content), its side models how unusual the rhythm and the descriptors are (time,
+ * state; model/model.h). How large each of them usually is depends on the length of the sequence, so held-out known sequences are
+ * divided by length into bins of equal number, and a value is measured in its bin:
+ *
+ *     z = (value − median) / spread,   spread = max over q of (quantile q − median) / (its deviations, if it were normal), q = .9, .98, .995
+ *     novelty = ln(1 + Σ max(0, z) over the channels)
+ *
+ * The upper tail alone gives the spread, and of what is mostly constant the rare values do.
+ * One-sided, because known behaviour that is even more usual is not novel; a sum, because what shows in several channels should count in
+ * all, and the logarithm keeps a printed exp(novelty) readable: 1 is as usual as can be. The sum's own calibration makes it a p-value
+ * (detect/calibrate.h), so nothing here needs to be normal. docs/measurements.md compares other sums. */
+#ifndef STG_SCORE_CHANNELS_H
+#define STG_SCORE_CHANNELS_H
+
+#include "score/score.h"
+
+const char *stg_channel_name(enum stg_channel c); /* "content", "time", "state" */
+/* Whether the model judges it. Content always. */
+bool stg_channel_has(const struct stg_model *m, enum stg_channel c);
+
+/* The name of the channel that is furthest above the usual; NULL where the model judges the calls alone. */
+const char *stg_channel_loudest(const struct stg_model *m, const struct stg_score *s);
+
+/* What is usual, from held-out known sequences; goes into m. Fewer than STG_CHANNELS_LEAST leave the model without, and so does a model
+ * without side models: its one channel needs no comparison with others. */
+#define STG_CHANNELS_LEAST 20
+enum stg_status stg_channels_fit(struct stg_model *m, const struct stg_score *scores, size_t n) STG_MUST_USE;
+
+/* Fills s->z and s->value[STG_AGGREGATE_NOVELTY] from the other values; the mean when the model does not know what is usual. */
+void stg_channels_judge(const struct stg_model *m, struct stg_score *s);
+
+#endif

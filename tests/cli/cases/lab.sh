@@ -1,0 +1,93 @@
+# The web-server lab: what it refuses; with STRANGE_LAB=1, as root, a campaign with real servers.
+
+lab_files=$here/../../lab
+
+case_lab_refuses() {
+    refused 'run|report|clean' "$strange" lab
+    refused "did you mean 'report'?" "$strange" lab repart
+    refused '-o DIR is missing' "$strange" lab run
+    refused 'run takes its folder by -o' "$strange" lab run dir
+    refused 'report DIR' "$strange" lab report
+    refused 'clean DIR' "$strange" lab clean
+    refused 'no campaign there' "$strange" lab report nowhere
+    refused 'no campaign there' "$strange" lab clean nowhere
+    refused "'gpt' is none" "$strange" lab run -o new --models ngram gpt
+    refused "'stide-paper' is none" "$strange" lab run -o new --models stide-paper
+    refused 'give less than --rate' "$strange" lab run -o new --rate 10 --burst 10
+    refused 'not a duration' "$strange" lab run -o new --budget soon
+    refused 'scenario nothing: cannot read' "$strange" lab run --files "$lab_files" -o new --scenarios nothing
+    refused 'scenario io: given twice' "$strange" lab run --files "$lab_files" -o new --scenarios io io
+    refused 'known.conf' "$strange" lab run --files /nowhere -o new
+    printf 'set.NOTHING = 1\n' >odd.conf
+    refused './odd.conf:1: set.NOTHING: known.conf has no such setting' "$strange" lab run --files "$lab_files" -o new --scenarios ./odd.conf
+    printf 'check.nothing = > 1\n' >odd.conf
+    refused 'no such measure' "$strange" lab run --files "$lab_files" -o new --scenarios ./odd.conf
+    nothing_but odd.conf
+}
+
+# A mount namespace in which Apache's binary does not exist.
+case_lab_names_missing_packages() {
+    [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null || exit 77
+    # shellcheck disable=SC2016 # the inner shell expands it
+    refused 'apache2-bin' unshare -m sh -c 'mount -t tmpfs none /usr/sbin && exec "$@"' sh \
+        "$strange" lab run --files "$lab_files" -o new
+    grep -q 'run tools/setup lab' err || no "it does not say what to do"
+    absent new
+}
+
+case_lab_needs_root() {
+    [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null || exit 77
+    chmod 711 ../..
+    chmod 777 .
+    status 2 setpriv --reuid 65534 --regid 65534 --clear-groups "$strange" lab run --files "$lab_files" -o new
+    [ "$(wc -l <err)" = 1 ] || no "not one line: $(cat err)"
+    # Without the packages or without the load program that is what it says first; where the files cannot be read, that.
+    grep -qE 'sudo|tools/setup lab|Permission denied|cannot execute' err || no "it does not say what to do: $(cat err)"
+    absent new
+}
+
+# Becomes the program: in the background its process is the one to signal; in the foreground it needs brackets.
+lab_live() {
+    exec "$strange" -q lab run --files "$lab_files" -o camp --requests 300 --rate 100 --burst 40 --scenarios io --calibrate-runs 1 \
+        --test-runs 1 --foreign 1 --warm-up 1s --settle 1s --models ngram "$@"
+}
+lab_is_gone() {
+    for left in /tmp/strange-lab-* /sys/fs/cgroup/strange-lab-* /sys/fs/cgroup/unified/strange-lab-*; do
+        [ ! -e "$left" ] || no "left behind: $left"
+    done
+}
+
+case_lab_live() {
+    [ "${STRANGE_LAB:-}" = 1 ] && [ "$(id -u)" = 0 ] || exit 77
+    lab_is_gone # another campaign would be taken for what this one leaves
+    lab_live 2>err.run &
+    run=$!
+    tries=0 # a busy machine takes its time for the first run
+    until ls camp/runs/*.json >/dev/null 2>&1 || [ $tries -ge 1200 ]; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+    kill_when $run TERM .
+    [ "$got" = 2 ] || no "exit status $got after SIGTERM"
+    grep -q interrupted err.run || no "it does not say so"
+    lab_is_gone
+    first=$(ls camp/runs/*.json | head -n 1)
+    cp "$first" before.json
+    lab_live 2>err.run &
+    sleep 8
+    kill -9 $!
+    wait $! || true
+    "$strange" lab clean camp
+    lab_is_gone
+    refused 'another setting (seed)' "$strange" -q lab run --files "$lab_files" -o camp --seed 9 --scenarios io
+    (lab_live) >table
+    lab_is_gone
+    cmp before.json "$first" || no "a run that was done was made again"
+    grep -q '^ngram ' table || no "no row of the model"
+    "$strange" lab report camp >again
+    cmp table again || no "the report differs from the first"
+    "$strange" lab report --json camp >json
+    grep -q '"schema": "strange.lab-report/1"' json || no "no schema"
+    grep -q '"lost": 0.0' json || no "lost events, or none said"
+    [ -s camp/report.html ] || no "no report.html"
+}

@@ -1,0 +1,370 @@
+/* Channels: symbols of sizes, times and descriptors, side models, and what is made of their surprisals. */
+#include "score/channels.h"
+
+#include "detect/calibrate.h"
+#include "explain/explain.h"
+#include "fake_model.h"
+#include "report/words.h"
+
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { N_SEQUENCES = 400, N_EVENTS = 12, READ = STG_TOKEN_SPECIALS, CLONE };
+
+struct fixture {
+    struct stg_vocab vocab;
+    struct stg_recipe recipe;
+    struct fake_seq *seqs;
+    struct stg_corpus corpus;
+    struct stg_model *model;
+};
+
+static void must(enum stg_status status)
+{
+    if (status != STG_OK) {
+        fail_msg("%s", stg_status_message());
+    }
+}
+
+/* Two threads that read by turns, each 1 to 2 us after its event before; the first, which the cut followed, from descriptors 3 to 6. */
+static void fill(struct fake_seq *s, uint64_t id, struct stg_rng *rng)
+{
+    *s = (struct fake_seq){.id = id, .n = N_EVENTS, .n_threads = 2, .tid = {7, 8}, .pid = {7, 7}, .proc = {STG_TOKEN_UNKNOWN, STG_TOKEN_UNKNOWN}};
+    const int64_t descriptor = 3 + (int64_t)stg_rng_below(rng, 4);
+    int64_t now = 0;
+    for (size_t i = 0; i < N_EVENTS; i++) {
+        now += 500 + (int64_t)stg_rng_below(rng, 500);
+        s->time_ns[i] = now;
+        s->call[i] = READ;
+        s->thread[i] = (uint16_t)(i % 2);
+        s->phase[i] = i / 2 % 2 == 0 ? STG_PHASE_ENTRY : STG_PHASE_EXIT;
+        s->ret[i] = s->phase[i] == STG_PHASE_EXIT ? 100 + (int64_t)stg_rng_below(rng, 20) : i % 2 == 0 ? descriptor : 40;
+    }
+}
+
+static int setup(void **state)
+{
+    static struct fixture f;
+    struct stg_rng rng;
+    uint16_t id;
+    f = (struct fixture){0};
+    must(stg_vocab_init(&f.vocab));
+    must(stg_vocab_call(&f.vocab, "read", &id));
+    must(stg_vocab_call(&f.vocab, "clone", &id));
+    stg_recipe_default(&f.recipe);
+    f.recipe.order = STG_ORDER_THREAD;
+    f.seqs = calloc(N_SEQUENCES, sizeof *f.seqs);
+    stg_rng_seed(&rng, 3);
+    for (size_t i = 0; i < N_SEQUENCES; i++) {
+        fill(&f.seqs[i], i, &rng);
+    }
+    f.corpus = (struct stg_corpus){.n = N_SEQUENCES, .context = f.seqs, .get = fake_corpus_get};
+    struct stg_model_settings s;
+    stg_model_settings_default(&s);
+    s.kind = "ngram";
+    must(stg_model_new(&f.model, &s, &f.recipe, &f.vocab));
+    must(f.model->ops->fit(f.model, &f.corpus, NULL, NULL));
+    *state = &f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    stg_model_free(f->model);
+    stg_vocab_fini(&f->vocab);
+    free(f->seqs);
+    return 0;
+}
+
+/* What a table of those fields makes of the walk of the followed thread, or of the other one. */
+static void map(const struct fixture *f, const struct stg_symbols *s, const struct fake_seq *seq, size_t walk, uint32_t *out)
+{
+    struct stg_walker *walker = NULL;
+    struct stg_walk w;
+    struct stg_seq view;
+    size_t n;
+    fake_seq_get(seq, &view);
+    must(stg_walker_new(&walker, STG_WALK_ELAPSED));
+    must(stg_walker_begin(walker, &view, f->recipe.order, 0, &n));
+    stg_walker_get(walker, walk, &w);
+    assert_int_equal(w.own, walk == 0);
+    assert_int_equal(w.n, N_EVENTS / 2);
+    stg_symbols_map(s, &w, out);
+    stg_walker_free(walker);
+}
+
+static void test_sizes(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_symbols *s = NULL;
+    char text[64];
+    must(stg_symbols_new(&s, STG_FIELD_CALL | STG_FIELD_PHASE | STG_FIELD_RET | STG_FIELD_SIZE));
+    must(stg_symbols_bind(s, &f->vocab));
+    must(stg_symbols_fit(s, &f->corpus));
+    const uint32_t some = stg_symbols_find(s, READ, STG_PHASE_EXIT, 64);
+    assert_int_not_equal(some, STG_TOKEN_UNKNOWN);
+    assert_int_equal(stg_symbols_find(s, READ, STG_PHASE_EXIT, 127), some);
+    assert_int_equal(stg_symbols_find(s, READ, STG_PHASE_EXIT, 63), STG_TOKEN_UNKNOWN);
+    assert_int_equal(stg_symbols_find(s, READ, STG_PHASE_EXIT, 128), STG_TOKEN_UNKNOWN);
+    assert_int_equal(stg_symbols_find(s, READ, STG_PHASE_EXIT, 0), STG_TOKEN_UNKNOWN);
+    assert_int_equal(stg_symbols_find(s, READ, STG_PHASE_EXIT, -EAGAIN), STG_TOKEN_UNKNOWN);
+    /* The descriptor of an entry is no size. */
+    assert_int_equal(stg_symbols_find(s, READ, STG_PHASE_ENTRY, 3), stg_symbols_find(s, READ, STG_PHASE_ENTRY, 1000));
+    stg_symbols_describe(s, &f->vocab, some, text, sizeof text);
+    assert_string_equal(text, "read exit 64-127");
+    stg_symbols_free(s);
+    /* What clone returns is a thread, not a count. */
+    f->seqs[0].call[2] = CLONE;
+    must(stg_symbols_new(&s, STG_FIELD_CALL | STG_FIELD_PHASE | STG_FIELD_RET | STG_FIELD_SIZE));
+    must(stg_symbols_bind(s, &f->vocab));
+    must(stg_symbols_fit(s, &f->corpus));
+    assert_int_not_equal(stg_symbols_find(s, CLONE, STG_PHASE_EXIT, 5), STG_TOKEN_UNKNOWN);
+    assert_int_equal(stg_symbols_find(s, CLONE, STG_PHASE_EXIT, 5), stg_symbols_find(s, CLONE, STG_PHASE_EXIT, 70000));
+    stg_symbols_free(s);
+}
+
+static void test_times(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_symbols *s = NULL;
+    uint32_t out[N_EVENTS];
+    char text[64];
+    must(stg_symbols_new(&s, STG_FIELD_ELAPSED));
+    must(stg_symbols_fit(s, &f->corpus));
+    assert_int_equal(stg_symbols_count(s), STG_TOKEN_SPECIALS + 64); /* whatever occurred */
+    struct fake_seq seq = f->seqs[0];
+    const int64_t times[] = {0, 1, 3, 1027, INT64_C(1) << 40, INT64_C(1) << 40}; /* of the first thread's events */
+    for (size_t i = 0; i < N_EVENTS; i++) {
+        seq.time_ns[i] = times[i / 2];
+    }
+    map(f, s, &seq, 0, out);
+    const uint32_t zero = STG_TOKEN_SPECIALS; /* then 1, 2–3, 4–7 … */
+    assert_int_equal(out[0], zero);
+    assert_int_equal(out[1], zero + 1);
+    assert_int_equal(out[2], zero + 2);
+    assert_int_equal(out[3], zero + 11); /* 1024 */
+    assert_int_equal(out[4], zero + 40); /* 2^40 − 1027 */
+    assert_int_equal(out[5], zero);
+    stg_symbols_describe(s, &f->vocab, zero + 11, text, sizeof text);
+    assert_string_equal(text, "1.02 us");
+    stg_symbols_free(s);
+}
+
+static void test_descriptors(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_symbols *s = NULL;
+    uint32_t out[N_EVENTS];
+    char text[64];
+    must(stg_symbols_new(&s, STG_FIELD_DESCRIPTOR));
+    must(stg_symbols_fit(s, &f->corpus));
+    assert_int_equal(stg_symbols_count(s), STG_TOKEN_SPECIALS + 5); /* 3 to 6, and 40 of the other thread */
+    struct fake_seq seq = f->seqs[0];
+    seq.ret[0] = 5;
+    seq.ret[4] = 99;
+    seq.ret[8] = STG_RET_ABSENT;
+    map(f, s, &seq, 0, out);
+    stg_symbols_describe(s, &f->vocab, out[0], text, sizeof text);
+    assert_string_equal(text, "descriptor 5");
+    assert_int_equal(out[1], STG_TOKEN_MASK); /* an exit */
+    assert_int_equal(out[2], STG_TOKEN_UNKNOWN);
+    assert_int_equal(out[4], STG_TOKEN_MASK); /* an entry without */
+    map(f, s, &seq, 1, out);
+    for (size_t i = 0; i < N_EVENTS / 2; i++) {
+        assert_int_equal(out[i], STG_TOKEN_MASK); /* another thread's */
+    }
+    stg_symbols_free(s);
+}
+
+/* Side models are made where the data has what they look at. */
+static void test_sides_need_data(void **state)
+{
+    struct fixture *f = *state;
+    must(stg_model_fit_sides(f->model, &f->corpus, NULL, NULL));
+    assert_non_null(f->model->side[STG_SIDE_TIME]);
+    assert_non_null(f->model->side[STG_SIDE_STATE]);
+    for (size_t i = 0; i < N_SEQUENCES; i++) {
+        for (size_t k = 0; k < N_EVENTS; k++) {
+            f->seqs[i].ret[k] = f->seqs[i].phase[k] == STG_PHASE_ENTRY ? STG_RET_ABSENT : f->seqs[i].ret[k];
+        }
+    }
+    must(stg_model_fit_sides(f->model, &f->corpus, NULL, NULL));
+    assert_non_null(f->model->side[STG_SIDE_TIME]);
+    assert_null(f->model->side[STG_SIDE_STATE]);
+    f->model->recipe.order = STG_ORDER_TIME;
+    must(stg_model_fit_sides(f->model, &f->corpus, NULL, NULL));
+    assert_null(f->model->side[STG_SIDE_TIME]);
+    f->model->recipe.order = STG_ORDER_THREAD;
+}
+
+static struct stg_score *calibrated(struct fixture *f)
+{
+    struct stg_score *scores = calloc(N_SEQUENCES, sizeof *scores);
+    must(stg_model_fit_sides(f->model, &f->corpus, NULL, NULL));
+    must(stg_score_corpus(f->model, &f->corpus, NULL, NULL, scores));
+    assert_false(stg_aggregate_has(f->model, STG_AGGREGATE_NOVELTY));
+    must(stg_calibrate(f->model, scores, N_SEQUENCES));
+    assert_true(stg_aggregate_has(f->model, STG_AGGREGATE_NOVELTY));
+    must(stg_score_corpus(f->model, &f->corpus, NULL, NULL, scores));
+    return scores;
+}
+
+static double p_value(const struct fixture *f, const struct fake_seq *seq, struct stg_score *out)
+{
+    struct stg_seq view;
+    fake_seq_get(seq, &view);
+    must(stg_score_sequence(f->model, &view, out));
+    return stg_p_value(f->model, STG_AGGREGATE_NOVELTY, (double)out->value[STG_AGGREGATE_NOVELTY]);
+}
+
+/* The event with the highest surprisal of a side model, which is named as the reason. */
+static uint32_t blamed(const struct fixture *f, const struct fake_seq *seq, enum stg_side side, const char *reason)
+{
+    struct stg_explanation x;
+    struct stg_seq view;
+    char text[512];
+    size_t worst = 0;
+    fake_seq_get(seq, &view);
+    must(stg_explain(&x, f->model, &view, &f->vocab, 2));
+    for (size_t i = 0; i < x.n; i++) {
+        worst = x.events[i].side[side] > x.events[worst].side[side] ? i : worst;
+    }
+    const uint32_t index = x.events[worst].index;
+    assert_true(words_side(f->model, &x, side, text));
+    if (strstr(text, reason) == NULL) {
+        fail_msg("no '%s' in '%s'", reason, text);
+    }
+    assert_false(words_side(f->model, &x, side == STG_SIDE_TIME ? STG_SIDE_STATE : STG_SIDE_TIME, text));
+    stg_explanation_fini(&x);
+    return index;
+}
+
+/* Each kind of change is found, and by its own channel. */
+static void test_the_right_channel_speaks(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_score score;
+    free(calibrated(f));
+    struct fake_seq seq = f->seqs[5];
+    assert_true(p_value(f, &seq, &score) > 0.01);
+    for (size_t i = 6; i < N_EVENTS; i++) {
+        seq.time_ns[i] += 50000000;
+    }
+    assert_true(p_value(f, &seq, &score) <= 0.01);
+    assert_string_equal(stg_channel_loudest(f->model, &score), "time");
+    assert_in_range(blamed(f, &seq, STG_SIDE_TIME, "50.00"), 6, 7); /* each thread's first one after it */
+    seq = f->seqs[5];
+    seq.ret[0] = seq.ret[4] = seq.ret[8] = 77;
+    assert_true(p_value(f, &seq, &score) <= 0.01);
+    assert_string_equal(stg_channel_loudest(f->model, &score), "state");
+    assert_int_equal(blamed(f, &seq, STG_SIDE_STATE, "descriptor 77 in → read"), 0);
+    seq = f->seqs[5];
+    seq.ret[6] = 1 << 20; /* an exit of the first thread */
+    assert_true(p_value(f, &seq, &score) <= 0.01);
+    assert_string_equal(stg_channel_loudest(f->model, &score), "content");
+}
+
+/* Novelty is what the header says. */
+static void test_novelty_by_hand(void **state)
+{
+    struct stg_model side = {0}, m = {.side = {&side, NULL}};
+    struct stg_score scores[200], s;
+    (void)state;
+    for (size_t i = 0; i < 200; i++) { /* short ones: 0 … 99 in steps of 0.01, 0.02 for time; long ones ten times that */
+        const float x = (float)(i / 2) / 100;
+        scores[i] = (struct stg_score){.n_events = i % 2 == 0 ? 10 : 90, .n_tokens = 1};
+        scores[i].value[STG_AGGREGATE_MEAN] = i % 2 == 0 ? x : 10 * x;
+        scores[i].value[STG_AGGREGATE_TIME] = 2 * x;
+    }
+    must(stg_channels_fit(&m, scores, 200));
+    assert_int_equal(m.n_channel_bins, 2);
+    s = (struct stg_score){.n_events = 10, .n_tokens = 1, .value = {[STG_AGGREGATE_MEAN] = 2.0f, [STG_AGGREGATE_TIME] = 0.1f}};
+    stg_channels_judge(&m, &s);
+    const double spread = (0.89 - 0.5) / 1.2816; /* the 0.9 quantile of 100 is the 90th, and further out the distance is smaller */
+    assert_true(fabs((double)s.z[STG_CHANNEL_CONTENT] - 1.5 / spread) < 1e-3);
+    assert_true(s.z[STG_CHANNEL_TIME] < 0);
+    assert_true(s.z[STG_CHANNEL_STATE] >= 0 && s.z[STG_CHANNEL_STATE] <= 0);
+    assert_true(fabs((double)s.value[STG_AGGREGATE_NOVELTY] - log(1 + 1.5 / spread)) < 1e-4);
+    s.n_events = 1000; /* longer than all: judged with the longest */
+    stg_channels_judge(&m, &s);
+    assert_true(s.z[STG_CHANNEL_CONTENT] < 0);
+    /* Equal lengths stay together; too few leave the model without. */
+    for (size_t i = 0; i < 200; i++) {
+        scores[i].n_events = 10;
+    }
+    must(stg_channels_fit(&m, scores, 200));
+    assert_int_equal(m.n_channel_bins, 1);
+    scores[3].value[STG_AGGREGATE_TIME] = INFINITY; /* is left out */
+    must(stg_channels_fit(&m, scores, STG_CHANNELS_LEAST));
+    assert_int_equal(m.n_channel_bins, 0);
+    m.side[0] = NULL;
+    must(stg_channels_fit(&m, scores, 200));
+    assert_int_equal(m.n_channel_bins, 0);
+    s.value[STG_AGGREGATE_MEAN] = 3;
+    stg_channels_judge(&m, &s);
+    assert_true(fabs((double)s.value[STG_AGGREGATE_NOVELTY] - 3) < 1e-6);
+}
+
+/* From the file the same model comes, and none whose parts do not go together. */
+static void test_file(void **state)
+{
+    struct fixture *f = *state;
+    char path[] = "/tmp/strange-channels-XXXXXX";
+    struct stg_model *loaded = NULL;
+    struct stg_score *scores = calibrated(f), *again = calloc(N_SEQUENCES, sizeof *again);
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    must(stg_model_save(f->model, path));
+    must(stg_model_open(&loaded, path));
+    must(stg_score_corpus(loaded, &f->corpus, NULL, NULL, again));
+    for (size_t i = 0; i < N_SEQUENCES; i++) {
+        assert_memory_equal(scores[i].value, again[i].value, sizeof scores[i].value);
+        assert_memory_equal(scores[i].z, again[i].z, sizeof scores[i].z);
+    }
+    stg_model_free(loaded);
+    loaded = NULL;
+    /* The two side models in each other's place. */
+    struct stg_model *time = f->model->side[STG_SIDE_TIME];
+    f->model->side[STG_SIDE_TIME] = f->model->side[STG_SIDE_STATE];
+    f->model->side[STG_SIDE_STATE] = time;
+    must(stg_model_save(f->model, path));
+    assert_int_equal(stg_model_open(&loaded, path), STG_ERR_INPUT);
+    assert_null(loaded);
+    f->model->side[STG_SIDE_STATE] = f->model->side[STG_SIDE_TIME];
+    f->model->side[STG_SIDE_TIME] = time;
+    f->model->channels[2] = 0; /* a spread */
+    must(stg_model_save(f->model, path));
+    assert_int_equal(stg_model_open(&loaded, path), STG_ERR_INPUT);
+    f->model->channels[2] = NAN;
+    must(stg_model_save(f->model, path));
+    assert_int_equal(stg_model_open(&loaded, path), STG_ERR_INPUT);
+    unlink(path);
+    free(scores);
+    free(again);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_sizes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_times, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sides_need_data, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_right_channel_speaks, setup, teardown),
+        cmocka_unit_test(test_novelty_by_hand),
+        cmocka_unit_test_setup_teardown(test_file, setup, teardown),
+    };
+    return cmocka_run_group_tests_name("channels", tests, NULL, NULL);
+}
