@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "event/marker.h"
 
 #include <string.h>
 
@@ -21,14 +22,16 @@ struct settings {
     uint32_t context;
 };
 
+/* A marker as record takes it stands for the name of its events. */
 static enum stg_status copy_marker(char *to, size_t cap, const char *option, const char *name)
 {
+    struct stg_marker marker;
     if (name == NULL) {
         return STG_OK;
     }
-    if (strncmp(name, "uprobe:", 7) == 0) {
-        return stg_fail(STG_ERR_USAGE, "%s: uprobes are for recording: give the name of the marker event in the trace",
-                        option);
+    if (stg_marker_is(name)) {
+        STG_RETURN_IF_FAILED(stg_marker_parse(&marker, name, option));
+        name = marker.name;
     }
     if (strlen(name) >= cap) {
         return stg_fail(STG_ERR_USAGE, "%s: the name is longer than %zu bytes", option, cap - 1);
@@ -265,7 +268,7 @@ static const struct stg_option options[] = {
      .type = STG_OPTION_STRING,
      .offset = offsetof(struct settings, begin),
      .fallback = "httpd:enter_event_handler",
-     .help = "marker event that begins a request"},
+     .help = "marker event that begins a request; a marker as record takes it (uprobe:PATH:SYMBOL) means its events"},
     {.name = "end",
      .arg = "EVENT",
      .type = STG_OPTION_STRING,

@@ -23,7 +23,7 @@
 
 struct settings {
     bool json, no_children, plain;
-    const char *out, *user, *calls, *begin, *end, *ring, *max_size, *rotate_size, *flight_size;
+    const char *out, *user, *calls, *begin, *end, *ring, *max_size, *rotate_size, *flight_size, *trigger;
     struct stg_list cgroup, pid, comm, marker;
     int64_t duration_ns, rotate_ns, flight_ns;
     double sample;
@@ -120,6 +120,9 @@ static enum stg_status make_plan(struct plan *p, const struct settings *s, const
     p->record.sample = s->sample;
     p->record.no_fd_kinds = p->record.no_paths = s->plain;
     STG_RETURN_IF_FAILED(plan_sizes(p, s));
+    if (s->trigger != NULL && s->flight_ns == 0) {
+        return stg_fail(STG_ERR_USAGE, "--trigger writes what --flight keeps: give --flight TIME too");
+    }
     STG_RETURN_IF_FAILED(plan_pids(p, s));
     return plan_markers(p, s);
 }
@@ -138,6 +141,7 @@ struct session {
     struct stg_record_report report;
     struct stg_progress progress;
     uint64_t start_ns, ticked_ns;
+    uint64_t triggered_ns; /* when the trigger last wrote a snapshot; 0: never */
 };
 
 static int64_t offset_of_wall_clock(void)
@@ -248,6 +252,24 @@ static enum stg_status look_after(struct session *x, uint64_t now_ns)
     return STG_OK;
 }
 
+/* An event of the trigger's name writes what led to it; another one does so when none of that is in the next snapshot again. */
+static enum stg_status look_for_trigger(struct session *x, const struct stg_event *events, size_t n, uint64_t now_ns)
+{
+    const char *trigger = x->settings->trigger;
+    const bool armed = x->triggered_ns == 0 || now_ns - x->triggered_ns > (uint64_t)x->settings->flight_ns;
+    if (trigger == NULL || !armed) {
+        return STG_OK;
+    }
+    const uint32_t id = stg_strings_find(stg_record_source(x->record)->names, trigger, strlen(trigger));
+    for (size_t i = 0; id != STG_STRINGS_NONE && i < n; i++) {
+        if (events[i].name == id && events[i].kind != STG_EVENT_EXIT) {
+            x->triggered_ns = now_ns;
+            return write_snapshot(x);
+        }
+    }
+    return STG_OK;
+}
+
 static enum stg_status record_all(struct session *x)
 {
     const uint64_t duration_ns = (uint64_t)x->settings->duration_ns;
@@ -266,6 +288,7 @@ static enum stg_status record_all(struct session *x)
         const uint64_t left_ns = duration_ns > 0 && !over ? x->start_ns + duration_ns - now_ns : LOOK_NS;
         STG_RETURN_IF_FAILED(stg_record_poll(x->record, left_ns < LOOK_NS ? left_ns : LOOK_NS, &events, &n, &end));
         STG_RETURN_IF_FAILED(stg_sink_put(stg_ctf_writer_sink(x->trace), events, n));
+        STG_RETURN_IF_FAILED(look_for_trigger(x, events, n, now_ns));
     }
     x->report.end = end;
     return STG_OK;
@@ -476,6 +499,12 @@ static const struct stg_option options[] = {
      .group = GROUP_HOW,
      .fallback = "256M",
      .help = "memory that --flight may take"},
+    {.name = "trigger",
+     .arg = "EVENT",
+     .type = STG_OPTION_STRING,
+     .offset = offsetof(struct settings, trigger),
+     .group = GROUP_HOW,
+     .help = "also write it when a marker or system call of this name occurs, at most once in the TIME of --flight"},
     {.name = "plain",
      .type = STG_OPTION_FLAG,
      .offset = offsetof(struct settings, plain),

@@ -4,11 +4,14 @@
 #include "base/buffer.h"
 #include "base/memory.h"
 #include "record/bpf_object.h"
+#include "record/elf.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -130,31 +133,53 @@ static enum stg_status add_link(struct stg_record *r, struct bpf_link *link, con
     return STG_OK;
 }
 
-static enum stg_status attach_marker(struct stg_record *r, const struct stg_marker *m, uint64_t cookie)
+/* A program without a slash is looked for as the shell does. A path stays as it is: below /proc/PID/root it means another root. */
+static enum stg_status find_file(const char *path, char out[PATH_MAX])
 {
-    char what[STG_MARKER_NAME_SIZE + 64];
-    struct bpf_link *link;
-    snprintf(what, sizeof what, "cannot attach the marker %s", m->name);
-    if (access(m->path, R_OK) != 0 && strchr(m->path, '/') != NULL) {
-        return stg_fail_errno("record: marker %s: cannot read %s", m->name, m->path);
+    const char *dirs = getenv("PATH");
+    if (strchr(path, '/') != NULL || dirs == NULL) {
+        snprintf(out, PATH_MAX, "%s", path);
+        return access(out, R_OK) == 0 ? STG_OK : stg_fail_errno("%s: cannot read it", path);
     }
+    for (; *dirs != '\0'; dirs += *dirs == ':') {
+        const size_t len = strcspn(dirs, ":");
+        const int n = snprintf(out, PATH_MAX, "%.*s/%s", (int)len, dirs, path);
+        if (n > 0 && n < PATH_MAX && access(out, X_OK) == 0) {
+            return STG_OK;
+        }
+        dirs += len;
+    }
+    return stg_fail(STG_ERR_USAGE, "%s: there is no such program: give its path", path);
+}
+
+static enum stg_status attach_file(struct stg_record *r, const struct stg_marker *m, const char *file, uint64_t cookie)
+{
+    struct bpf_link *link;
     if (m->kind == STG_MARKER_USDT) {
         LIBBPF_OPTS(bpf_usdt_opts, options, .usdt_cookie = cookie);
-        link = bpf_program__attach_usdt(r->bpf->progs.stg_usdt, -1, m->path, m->provider, m->symbol, &options);
+        link = bpf_program__attach_usdt(r->bpf->progs.stg_usdt, -1, file, m->provider, m->symbol, &options);
     } else {
+        uint64_t offset;
         const bool ret = m->kind == STG_MARKER_URETPROBE;
-        LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = cookie, .retprobe = ret, .func_name = m->symbol);
-        link = bpf_program__attach_uprobe_opts(ret ? r->bpf->progs.stg_uretprobe : r->bpf->progs.stg_uprobe, -1, m->path, 0,
-                                               &options);
+        LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = cookie, .retprobe = ret);
+        STG_RETURN_IF_FAILED(stg_elf_find_in_file(file, m->symbol, &offset));
+        link = bpf_program__attach_uprobe_opts(ret ? r->bpf->progs.stg_uretprobe : r->bpf->progs.stg_uprobe, -1, file, offset, &options);
     }
-    if (link == NULL && errno == ENOENT) {
-        return stg_fail(STG_ERR_USAGE, "record: marker %s: %s has no %s '%s': look with nm -D or readelf -n", m->name, m->path,
-                        m->kind == STG_MARKER_USDT ? "static probe" : "function", m->symbol);
+    if (link == NULL && errno == ENOENT && m->kind == STG_MARKER_USDT) {
+        return stg_fail(STG_ERR_USAGE, "%s: it has no static probe %s:%s: look with readelf -n", file, m->provider, m->symbol);
     }
     if (link == NULL && (errno == EACCES || errno == EPERM)) {
-        return stg_fail(STG_ERR_UNSUPPORTED, "record: marker %s: no permission to attach it: markers take root or CAP_SYS_ADMIN", m->name);
+        return stg_fail(STG_ERR_UNSUPPORTED, "no permission to attach it: markers take root or CAP_SYS_ADMIN");
     }
-    return add_link(r, link, what);
+    return add_link(r, link, "cannot attach it");
+}
+
+static enum stg_status attach_marker(struct stg_record *r, const struct stg_marker *m, uint64_t cookie)
+{
+    char file[PATH_MAX];
+    enum stg_status status = find_file(m->path, file);
+    status = status == STG_OK ? attach_file(r, m, file, cookie) : status;
+    return status == STG_OK ? STG_OK : stg_context(status, "marker %s", m->name);
 }
 
 static enum stg_status find_own_number(struct stg_record *r)

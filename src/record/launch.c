@@ -127,7 +127,7 @@ enum stg_status stg_launch_go(struct stg_record_launch *l)
     close(l->failed);
     l->failed = -1;
     if (n == 1) {
-        return stg_fail(STG_ERR_USAGE, "record: cannot run the command: %s", strerror(error));
+        return stg_fail(STG_ERR_USAGE, "cannot run the command: %s", strerror(error));
     }
     return STG_OK;
 }

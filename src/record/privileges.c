@@ -21,7 +21,7 @@ enum stg_status stg_record_find_caller(struct passwd **out)
     const unsigned long uid = strtoul(text, &rest, 10);
     *out = errno == 0 && rest != text && *rest == '\0' ? getpwuid((uid_t)uid) : NULL;
     return *out != NULL ? STG_OK
-                        : stg_fail(STG_ERR_USAGE, "record: SUDO_UID '%s' is no user of this machine: unset it to stay root", text);
+                        : stg_fail(STG_ERR_USAGE, "SUDO_UID '%s' is no user of this machine: unset it to stay root", text);
 }
 
 /* What writing a trace, waiting, and ending the command and the programs takes. */

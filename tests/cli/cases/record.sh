@@ -248,6 +248,16 @@ case_record_flight() {
     [ "$(babeltrace2 flight/000002 | grep 'procname = "record_workload"' | grep -c syscall_entry_getppid)" = 300 ]
 }
 
+case_record_trigger() {
+    may_record
+    refused '--trigger writes what --flight keeps' "$strange" record -o t --trigger execve
+    status 0 "$strange" record --json --flight 1m --trigger w:mark --marker "uprobe:$STRANGE_WORKLOAD:workload_mark=w:mark" -o flight -- \
+        "$STRANGE_WORKLOAD" marks 50
+    [ "$(number snapshots)" = 2 ] || no "$(number snapshots) snapshots" # the trigger's and the last
+    status 0 "$strange" info flight/000001
+    status 0 "$strange" info flight/000002
+}
+
 # What is lost is said on standard error, in the JSON and in the trace, and they agree.
 case_record_loss() {
     may_record
@@ -285,5 +295,8 @@ case_record_requests() {
     status 0 "$strange" record --begin "uprobe:$STRANGE_WORKLOAD:workload_mark" --end "uretprobe:$STRANGE_WORKLOAD:workload_mark" -o trace -- \
         "$STRANGE_WORKLOAD" marks 250
     status 0 "$strange" prepare --cut request --begin record_workload:workload_mark --end record_workload:workload_mark__return -o marks.data trace
+    grep -q '250 sequences' err
+    # The same, in the words of record.
+    status 0 "$strange" prepare --begin "uprobe:$STRANGE_WORKLOAD:workload_mark" --end "uretprobe:$STRANGE_WORKLOAD:workload_mark" -o same.data trace
     grep -q '250 sequences' err
 }
