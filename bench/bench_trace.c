@@ -1,5 +1,6 @@
-/* bench_trace [EVENTS] [ROUNDS] [DIR]: writing a CTF trace of entries and exits on four CPUs, as a recorder puts them; prints each round, then
- * the median. The directory (default /dev/shm, so that no disk is measured) gets one trace at a time, which is removed. */
+/* bench_trace [EVENTS] [ROUNDS] [DIR]: writing a CTF trace of entries and exits on four CPUs, as a recorder puts them;
+ * prints each round, then the median. The directory (default /dev/shm, so that no disk is measured) gets one trace at a
+ * time, which is removed. */
 #include "base/clock.h"
 #include "trace/ctf_writer.h"
 
@@ -40,7 +41,8 @@ static void fill(struct stg_event *events, uint64_t first)
                                        .pid = (int32_t)(n % 1000),
                                        .tid = (int32_t)(n % 1000),
                                        .cpu = (int32_t)(n % N_CPUS),
-                                       .has = STG_HAS_TIME | STG_HAS_CPU | STG_HAS_PID | STG_HAS_TID | STG_HAS_COMM | STG_HAS_CGROUP,
+                                       .has = STG_HAS_TIME | STG_HAS_CPU | STG_HAS_PID | STG_HAS_TID | STG_HAS_COMM |
+                                              STG_HAS_CGROUP,
                                        .kind = entry ? STG_EVENT_ENTRY : STG_EVENT_EXIT,
                                        .n_args = entry ? n_args[call] : 0};
         events[i].has |= entry ? 0 : STG_HAS_RET;
@@ -107,12 +109,13 @@ static enum stg_status run(const char *path, uint64_t n_events, int n_rounds)
         STG_TRY(write_one(&settings, events, n_events, &stats));
         const double used = (double)(cpu_ns() - cpu);
         rates[i] = (double)stats.n_events * 1e3 / used;
-        (void)printf("round %d: %.2f M events per CPU second (%.2f M/s by the clock), %.1f bytes an event\n", i + 1, rates[i],
-                     (double)stats.n_events * 1e3 / (double)(stg_clock_ns() - wall), (double)stats.n_bytes / (double)stats.n_events);
+        (void)printf("round %d: %.2f M events per CPU second (%.2f M/s by the clock), %.1f bytes an event\n", i + 1,
+                     rates[i], (double)stats.n_events * 1e3 / (double)(stg_clock_ns() - wall),
+                     (double)stats.n_bytes / (double)stats.n_events);
     }
     qsort(rates, (size_t)n_rounds, sizeof *rates, by_size);
-    (void)printf("median of %d rounds of %llu events: %.2f M events per CPU second\n", n_rounds, (unsigned long long)stats.n_events,
-                 rates[n_rounds / 2]);
+    (void)printf("median of %d rounds of %llu events: %.2f M events per CPU second\n", n_rounds,
+                 (unsigned long long)stats.n_events, rates[n_rounds / 2]);
 out:
     stg_strings_free(names);
     stg_strings_free(thread_names);
@@ -129,7 +132,8 @@ int main(int n_arguments, char **arguments)
         (void)fprintf(stderr, "usage: bench_trace [EVENTS] [ROUNDS] [DIR]\n");
         return 2;
     }
-    (void)snprintf(path, sizeof path, "%s/strange-bench-trace-%ld", n_arguments > 3 ? arguments[3] : "/dev/shm", (long)getpid());
+    (void)snprintf(path, sizeof path, "%s/strange-bench-trace-%ld", n_arguments > 3 ? arguments[3] : "/dev/shm",
+                   (long)getpid());
     if (run(path, n_events, n_rounds) != STG_OK) {
         (void)fprintf(stderr, "bench_trace: %s\n", stg_status_message());
         return 2;

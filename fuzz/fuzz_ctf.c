@@ -1,4 +1,5 @@
-/* import/ctf*.c: two bytes with the length of the metadata, the metadata, then one stream file. Whatever babeltrace2
+/* import/ctf*.c: two bytes with the length of the metadata, the metadata, then one stream file (named as trace/ does, whose torn files
+ * are repaired). Whatever babeltrace2
  * makes of it, the parent must come back with events or with one line.
  *
  * Most of the code runs in a forked process, whose coverage the fuzzer would not see. So the linker redirects _exit() to this file
@@ -67,7 +68,7 @@ static void clean_up(void)
     char path[96];
     (void)snprintf(path, sizeof path, "%s/metadata", directory);
     (void)unlink(path);
-    (void)snprintf(path, sizeof path, "%s/stream", directory);
+    (void)snprintf(path, sizeof path, "%s/channel0_0", directory);
     (void)unlink(path);
     (void)rmdir(directory);
 }
@@ -122,7 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     size_t n_metadata = (size_t)data[0] | (size_t)data[1] << 8;
     n_metadata = n_metadata < n - 2 ? n_metadata : n - 2;
     write_file("metadata", data + 2, n_metadata);
-    write_file("stream", data + 2 + n_metadata, n - 2 - n_metadata);
+    write_file("channel0_0", data + 2 + n_metadata, n - 2 - n_metadata);
     read_events();
     take_counters();
     return 0;

@@ -205,7 +205,7 @@ static void test_no_time(void **state)
     tables_init(&t);
     struct stg_event *events = random_events(N, 4);
     for (size_t i = 0; i < N; i++) {
-        events[i].has &= (uint16_t)~(STG_HAS_TIME | STG_HAS_CPU);
+        events[i].has &= (uint16_t) ~(STG_HAS_TIME | STG_HAS_CPU);
         events[i].cpu = 0;
         events[i].ts_ns = i;
     }
@@ -286,11 +286,42 @@ static void test_rotate_time(void **state)
     tables_fini(&t);
 }
 
+/* More chunks than can be open at once: they are read one after another. */
+static void test_many_chunks(void **state)
+{
+    enum { N = 100000 };
+    struct tables t;
+    struct stg_ctf_settings settings;
+    struct stg_ctf_stats stats;
+    struct reading r;
+    (void)state;
+    tables_init(&t);
+    struct stg_event *events = calloc(N, sizeof *events);
+    assert_non_null(events);
+    for (size_t i = 0; i < N; i++) {
+        events[i] = plain(1000 + i, (int32_t)(i % 2), i);
+    }
+    settings_init(&settings, &t, in_work("row"));
+    settings.rotate_size = 8000;
+    write_events(&settings, events, N, &stats);
+    assert_true(stats.n_chunks > 250);
+    must_read_trace(&r, settings.path);
+    assert_int_equal(r.n, N);
+    for (size_t i = 0; i < N; i++) {
+        assert_int_equal(r.events[i].args[0], i);
+    }
+    assert_true(has_fact(&r, "complete=1"));
+    reading_fini(&r);
+    free(events);
+    tables_fini(&t);
+}
+
 static uint64_t bytes_below(const char *path)
 {
     char command[600];
     unsigned long long n = 0;
-    (void)snprintf(command, sizeof command, "find '%s' -type f -name '[!.]*' -printf '%%s\\n' | awk '{ n += $1 } END { print n + 0 }'", path);
+    (void)snprintf(command, sizeof command,
+                   "find '%s' -type f -name '[!.]*' -printf '%%s\\n' | awk '{ n += $1 } END { print n + 0 }'", path);
     FILE *pipe = popen(command, "r");
     assert_non_null(pipe);
     assert_int_equal(fscanf(pipe, "%llu", &n), 1);
@@ -563,7 +594,8 @@ static void test_refused(void **state)
         if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0) {
             _exit(3);
         }
-        const bool one_line = stg_ctf_writer_open(&w, &settings) == STG_ERR_IO && strchr(stg_status_message(), '\n') == NULL;
+        const bool one_line =
+            stg_ctf_writer_open(&w, &settings) == STG_ERR_IO && strchr(stg_status_message(), '\n') == NULL;
         _exit(one_line || access(in_work("full"), W_OK) == 0 ? 0 : 1);
     }
     assert_int_equal(waitpid(child, &how, 0), child);
@@ -628,7 +660,8 @@ static void test_many_classes(void **state)
 /* --- Memory --- */
 
 /* *ended: the failure, if any, was that of close(1), which leaves what is there. */
-static enum stg_status small_run(const struct stg_ctf_settings *settings, const struct stg_event *events, size_t n, bool *ended)
+static enum stg_status small_run(const struct stg_ctf_settings *settings, const struct stg_event *events, size_t n,
+                                 bool *ended)
 {
     struct stg_ctf_writer *w = NULL;
     enum stg_status status = stg_ctf_writer_open(&w, settings);
@@ -648,7 +681,8 @@ static enum stg_status small_run(const struct stg_ctf_settings *settings, const 
     return status == STG_OK ? closed : status;
 }
 
-static void check_no_memory(const struct stg_ctf_settings *settings, const struct stg_event *events, size_t n_events, uint64_t i)
+static void check_no_memory(const struct stg_ctf_settings *settings, const struct stg_event *events, size_t n_events,
+                            uint64_t i)
 {
     struct reading r;
     bool ended = false;
@@ -756,7 +790,8 @@ static void test_samples(void **state)
         skip();
     }
     for (size_t i = 0; i < N_OF(names); i++) {
-        (void)snprintf(command, sizeof command, "zstd -qdc '%s/samples/web/%s.tar.zst' | tar -xf - -C '%s'", source, names[i], work);
+        (void)snprintf(command, sizeof command, "zstd -qdc '%s/samples/web/%s.tar.zst' | tar -xf - -C '%s'", source,
+                       names[i], work);
         assert_int_equal(system(command), 0);
         check_again(in_work(names[i]));
     }
@@ -765,12 +800,25 @@ static void test_samples(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random),      cmocka_unit_test(test_babeltrace), cmocka_unit_test(test_clock),
-        cmocka_unit_test(test_clamped),     cmocka_unit_test(test_no_time),    cmocka_unit_test(test_rotate_size),
-        cmocka_unit_test(test_rotate_time), cmocka_unit_test(test_max_size),   cmocka_unit_test(test_max_size_too_small),
-        cmocka_unit_test(test_flight),      cmocka_unit_test(test_flight_size), cmocka_unit_test(test_tick),
-        cmocka_unit_test(test_facts),       cmocka_unit_test(test_refused),    cmocka_unit_test(test_abandoned),
-        cmocka_unit_test(test_many_classes), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_web),
+        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_babeltrace),
+        cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_clamped),
+        cmocka_unit_test(test_no_time),
+        cmocka_unit_test(test_rotate_size),
+        cmocka_unit_test(test_rotate_time),
+        cmocka_unit_test(test_max_size),
+        cmocka_unit_test(test_max_size_too_small),
+        cmocka_unit_test(test_flight),
+        cmocka_unit_test(test_flight_size),
+        cmocka_unit_test(test_tick),
+        cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_abandoned),
+        cmocka_unit_test(test_many_classes),
+        cmocka_unit_test(test_many_chunks),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_web),
         cmocka_unit_test(test_samples),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,4 +1,5 @@
-/* What the tests of the CTF writer have in common: random events with their tables, what a reader must find of them, and babeltrace2. */
+/* What the tests of the CTF writer have in common: random events with their tables, what a reader must find of them,
+ * and babeltrace2. */
 #ifndef STG_TESTS_TRACE_SUPPORT_H
 #define STG_TESTS_TRACE_SUPPORT_H
 
@@ -16,10 +17,19 @@ struct tables {
 };
 
 /* Names that a careless writer or reader would get wrong. */
-static const char *const test_markers[] = {"httpd:enter_event_handler", "uprobe:/usr/sbin/httpd:ap_run_process_connection",
-                                           "sys_like", "syscall_entry_read", "a \"quoted\" \\ name", "marker:marker:x",
-                                           "sched_switch", "strange:begin", "raw_syscalls:sys_enter", "exit_syscall", "äöü"};
-static const char *const test_calls[] = {"read", "write", "openat", "getpid", "execve", "syscall_335", "exit_group", "no_such_call", "futex"};
+static const char *const test_markers[] = {"httpd:enter_event_handler",
+                                           "uprobe:/usr/sbin/httpd:ap_run_process_connection",
+                                           "sys_like",
+                                           "syscall_entry_read",
+                                           "a \"quoted\" \\ name",
+                                           "marker:marker:x",
+                                           "sched_switch",
+                                           "strange:begin",
+                                           "raw_syscalls:sys_enter",
+                                           "exit_syscall",
+                                           "äöü"};
+static const char *const test_calls[] = {"read",        "write",      "openat",       "getpid", "execve",
+                                         "syscall_335", "exit_group", "no_such_call", "futex"};
 static const char *const test_comms[] = {"apache2", "a", "fifteen_letters", "php-fpm8.2", "kworker/0:1-ev"};
 static const char *const test_paths[] = {"/etc/passwd", "", "relative/path with space", "/ä/\"q\"", "/tmp/x"};
 
@@ -59,7 +69,9 @@ static inline void random_call(struct stg_event *e, struct stg_rng *rng)
     if (!entry) {
         const uint64_t form = stg_rng_below(rng, 8);
         e->has |= form == 0 ? 0 : form == 1 ? STG_HAS_CLASS : STG_HAS_RET;
-        e->ret = form == 0 ? 0 : form == 1 ? -(int64_t)stg_rng_below(rng, 2) : (int64_t)stg_rng_next(rng) >> stg_rng_below(rng, 64);
+        e->ret = form == 0   ? 0
+                 : form == 1 ? -(int64_t)stg_rng_below(rng, 2)
+                             : (int64_t)stg_rng_next(rng) >> stg_rng_below(rng, 64);
     }
     if (stg_rng_below(rng, 3) == 0) {
         e->has |= STG_HAS_FD;
@@ -73,7 +85,8 @@ static inline void random_call(struct stg_event *e, struct stg_rng *rng)
 
 static inline void random_event(struct stg_event *e, struct stg_rng *rng, uint64_t ns)
 {
-    *e = (struct stg_event){.ts_ns = ns, .comm = STG_NAME_NONE, .has = STG_HAS_TIME, .cpu = (int32_t)stg_rng_below(rng, N_TEST_CPUS)};
+    *e = (struct stg_event){
+        .ts_ns = ns, .comm = STG_NAME_NONE, .has = STG_HAS_TIME, .cpu = (int32_t)stg_rng_below(rng, N_TEST_CPUS)};
     const uint64_t what = stg_rng_below(rng, 100);
     e->has |= e->cpu == N_TEST_CPUS - 1 ? 0 : STG_HAS_CPU; /* the last one stands for events without a CPU */
     e->cpu = e->cpu == N_TEST_CPUS - 1 ? 0 : e->cpu * 3;
@@ -125,7 +138,10 @@ static inline struct stg_event *random_events(size_t n, uint64_t seed)
     stg_rng_seed(&rng, seed);
     for (size_t i = 0; i < n; i++) {
         const uint64_t step = stg_rng_below(&rng, 1000);
-        ns += step < 5 ? 0 : step < 990 ? step * 7 : step < 996 ? UINT64_C(1) << (20 + step - 990) : UINT32_MAX - 1 + (step - 996);
+        ns += step < 5     ? 0
+              : step < 990 ? step * 7
+              : step < 996 ? UINT64_C(1) << (20 + step - 990)
+                           : UINT32_MAX - 1 + (step - 996);
         random_event(&events[i], &rng, ns);
     }
     return events;
@@ -135,12 +151,12 @@ static inline struct stg_event *random_events(size_t n, uint64_t seed)
 static inline void describe(struct stg_buffer *b, const struct stg_event *e, const struct stg_strings *names,
                             const struct stg_strings *comms, const struct stg_strings *paths)
 {
-    enum stg_status status =
-        stg_buffer_printf(b, "%llu k%d cpu%d has%x '%s' '%s' p%d t%d g%llu r%lld l%llu fd%d '%s'", (unsigned long long)e->ts_ns, e->kind,
-                          (e->has & STG_HAS_CPU) ? e->cpu : -1, e->has, e->name == STG_NAME_NONE ? "-" : stg_strings_get(names, e->name),
-                          (e->has & STG_HAS_COMM) ? stg_strings_get(comms, e->comm) : "-", e->pid, e->tid,
-                          (unsigned long long)e->cgroup_id, (long long)e->ret, (unsigned long long)e->n_lost, e->fd_kind,
-                          (e->has & STG_HAS_PATH) ? stg_strings_get(paths, e->path) : "-");
+    enum stg_status status = stg_buffer_printf(
+        b, "%llu k%d cpu%d has%x '%s' '%s' p%d t%d g%llu r%lld l%llu fd%d '%s'", (unsigned long long)e->ts_ns, e->kind,
+        (e->has & STG_HAS_CPU) ? e->cpu : -1, e->has, e->name == STG_NAME_NONE ? "-" : stg_strings_get(names, e->name),
+        (e->has & STG_HAS_COMM) ? stg_strings_get(comms, e->comm) : "-", e->pid, e->tid,
+        (unsigned long long)e->cgroup_id, (long long)e->ret, (unsigned long long)e->n_lost, e->fd_kind,
+        (e->has & STG_HAS_PATH) ? stg_strings_get(paths, e->path) : "-");
     for (int i = 0; status == STG_OK && i < e->n_args; i++) {
         status = stg_buffer_printf(b, " %llx", (unsigned long long)e->args[i]);
     }
@@ -148,7 +164,8 @@ static inline void describe(struct stg_buffer *b, const struct stg_event *e, con
     assert_int_equal(stg_buffer_put(b, "\n", 1), STG_OK);
 }
 
-/* The events of one CPU as text; −1: those without. Events of different CPUs with the same time have no order in CTF. */
+/* The events of one CPU as text; −1: those without. Events of different CPUs with the same time have no order in CTF.
+ */
 static inline char *describe_cpu(const struct stg_event *events, size_t n, const struct tables *t, int cpu)
 {
     struct stg_buffer b = STG_BUFFER_INIT;
@@ -161,7 +178,8 @@ static inline char *describe_cpu(const struct stg_event *events, size_t n, const
     return b.data;
 }
 
-static inline void assert_same_events(const struct stg_event *put, size_t n_put, const struct tables *t, const struct reading *r)
+static inline void assert_same_events(const struct stg_event *put, size_t n_put, const struct tables *t,
+                                      const struct reading *r)
 {
     const struct tables read = {r->source->names, r->source->comms, r->source->paths};
     assert_int_equal(r->n, n_put);
@@ -196,7 +214,8 @@ static inline void must(enum stg_status status)
     }
 }
 
-static inline void write_events(const struct stg_ctf_settings *s, const struct stg_event *events, size_t n, struct stg_ctf_stats *stats)
+static inline void write_events(const struct stg_ctf_settings *s, const struct stg_event *events, size_t n,
+                                struct stg_ctf_stats *stats)
 {
     struct stg_ctf_writer *w = NULL;
     must(stg_ctf_writer_open(&w, s));

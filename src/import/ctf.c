@@ -308,6 +308,17 @@ static enum stg_status ctf_next(struct stg_source *source, const struct stg_even
     return s->status == STG_OK ? STG_OK : stg_fail(s->status, "%s", s->message);
 }
 
+/* Trace i is a chunk of the same recording as the first. */
+static bool follows(const struct ctf_traces *traces, size_t i)
+{
+    const char *path = traces->items[i].path, *first = traces->items[0].path;
+    if (!traces->items[i].is_chunk || !traces->items[0].is_chunk) {
+        return false;
+    }
+    const size_t n = (size_t)(strrchr(path, '/') - path);
+    return strncmp(path, first, n) == 0 && first + n == strrchr(first, '/');
+}
+
 static enum stg_status ctf_open(struct stg_source **out, const char *path)
 {
     enum stg_status status = STG_OK;
@@ -322,10 +333,15 @@ static enum stg_status ctf_open(struct stg_source **out, const char *path)
     STG_TRY(stg_strings_new(&s->facts));
     STG_TRY(stg_mem_strdup(&s->path, path));
     STG_TRY(ctf_find(&s->traces, path));
+    s->traces.one_by_one = true;
     for (size_t i = 0; i < s->traces.n; i++) {
         STG_TRY(ctf_metadata_check(s->traces.items[i].path));
         STG_TRY(ctf_repair(&s->traces.items[i]));
         s->n_torn += s->traces.items[i].n_torn;
+        s->traces.one_by_one = s->traces.one_by_one && follows(&s->traces, i);
+    }
+    if (!s->traces.one_by_one && s->traces.n > CTF_MAX_AT_ONCE) {
+        STG_TRY(stg_fail(STG_ERR_INPUT, "%s: more than %d traces below one directory: name a smaller one", path, CTF_MAX_AT_ONCE));
     }
     STG_TRY(start_child(s));
     /* The first batch comes now, so that what cannot be read at all is refused here. */

@@ -37,16 +37,23 @@ enum stg_status ctf_reader_new(struct ctf_reader **out, struct ctf_ring *ring)
     return STG_OK;
 }
 
+void ctf_reader_forget(struct ctf_reader *r)
+{
+    ctf_map_fini(&r->class_map);
+    ctf_map_fini(&r->stream_map);
+    ctf_map_fini(&r->trace_map);
+    ctf_map_fini(&r->cpu_map);
+    r->n_classes = r->n_streams = r->n_traces = r->n_cpus = 0;
+    r->last_class = r->last_stream = NULL;
+}
+
 void ctf_reader_free(struct ctf_reader *r)
 {
     if (r == NULL) {
         return;
     }
     ctf_writer_fini(&r->writer);
-    ctf_map_fini(&r->class_map);
-    ctf_map_fini(&r->stream_map);
-    ctf_map_fini(&r->trace_map);
-    ctf_map_fini(&r->cpu_map);
+    ctf_reader_forget(r);
     ctf_map_fini(&r->open_calls);
     stg_mem_free(r->classes);
     stg_mem_free(r->streams);

@@ -224,7 +224,7 @@ static enum stg_status add_source(struct child *c, size_t i)
             status = stg_context(status, "%s", c->traces->items[i].path);
         }
     } else {
-        if (c->n_bytes >= CTF_RANGE_BYTES) {
+        if (c->n_bytes >= CTF_RANGE_BYTES && !c->traces->one_by_one) {
             ctf_range_add(class, params, &c->reader->begin_ns, &c->reader->end_ns);
         }
         status = connect_source(c, source);
@@ -248,12 +248,9 @@ static enum stg_status add_sink(struct child *c)
     return STG_OK;
 }
 
-static enum stg_status build_graph(struct child *c)
+/* Of the traces from … to − 1. */
+static enum stg_status build_graph(struct child *c, size_t from, size_t to)
 {
-    if (!find_plugin("ctf", &c->ctf) || !find_plugin("utils", &c->utils)) {
-        return stg_fail(STG_ERR_UNSUPPORTED,
-                        "babeltrace2's plugins `ctf` and `utils` are not installed: install babeltrace2");
-    }
     const bt_component_class_filter *muxer = bt_plugin_borrow_filter_component_class_by_name_const(c->utils, "muxer");
     c->graph = bt_graph_create(0);
     if (c->graph == NULL || muxer == NULL ||
@@ -261,24 +258,17 @@ static enum stg_status build_graph(struct child *c)
             BT_GRAPH_ADD_COMPONENT_STATUS_OK) {
         return graph_failure(c, "the graph cannot be made");
     }
-    for (size_t i = 0; i < c->traces->n; i++) {
-        c->n_bytes += c->traces->items[i].size;
-    }
-    for (size_t i = 0; i < c->traces->n; i++) {
+    for (size_t i = from; i < to; i++) {
         STG_RETURN_IF_FAILED(add_source(c, i));
     }
     if (c->reader->end_ns > c->reader->begin_ns) {
         c->reader->writer.totals.total = (uint64_t)c->reader->end_ns - (uint64_t)c->reader->begin_ns;
     }
-    if (c->n_muxed == 0) {
-        return stg_fail(STG_ERR_INPUT, "%s: no stream files: nothing was recorded", c->traces->items[0].path);
-    }
-    return add_sink(c);
+    return c->n_muxed == 0 ? STG_OK : add_sink(c);
 }
 
 static enum stg_status run_graph(struct child *c)
 {
-    STG_RETURN_IF_FAILED(build_graph(c));
     for (;;) {
         const bt_graph_run_status run = bt_graph_run(c->graph);
         if (c->status != STG_OK) {
@@ -293,6 +283,47 @@ static enum stg_status run_graph(struct child *c)
     }
 }
 
+/* A progress by bytes, as the times of what comes are not known yet. */
+static enum stg_status read_one_by_one(struct child *c)
+{
+    bool any = false;
+    c->reader->writer.totals.total = c->n_bytes;
+    for (size_t i = 0; i < c->traces->n; i++) {
+        c->reader->skip_facts = i > 0 && i + 1 < c->traces->n;
+        c->n_muxed = 0;
+        STG_RETURN_IF_FAILED(build_graph(c, i, i + 1));
+        if (c->n_muxed > 0) { /* the last chunk may have nothing yet */
+            STG_RETURN_IF_FAILED(run_graph(c));
+            any = true;
+        }
+        bt_graph_put_ref(c->graph);
+        c->graph = NULL;
+        ctf_reader_forget(c->reader);
+        c->reader->writer.totals.done += c->traces->items[i].size;
+        ctf_child_steps++;
+    }
+    return any ? STG_OK : stg_fail(STG_ERR_INPUT, "no stream files: nothing was recorded");
+}
+
+static enum stg_status read_all(struct child *c)
+{
+    if (!find_plugin("ctf", &c->ctf) || !find_plugin("utils", &c->utils)) {
+        return stg_fail(STG_ERR_UNSUPPORTED,
+                        "babeltrace2's plugins `ctf` and `utils` are not installed: install babeltrace2");
+    }
+    for (size_t i = 0; i < c->traces->n; i++) {
+        c->n_bytes += c->traces->items[i].size;
+    }
+    if (c->traces->one_by_one) {
+        return read_one_by_one(c);
+    }
+    STG_RETURN_IF_FAILED(build_graph(c, 0, c->traces->n));
+    if (c->n_muxed == 0) {
+        return stg_fail(STG_ERR_INPUT, "%s: no stream files: nothing was recorded", c->traces->items[0].path);
+    }
+    return run_graph(c);
+}
+
 void ctf_child_run(struct ctf_ring *ring, const struct ctf_traces *traces)
 {
     struct child c = {.traces = traces, .status = STG_OK};
@@ -304,7 +335,7 @@ void ctf_child_run(struct ctf_ring *ring, const struct ctf_traces *traces)
         ctf_ring_finish(ring, STG_ERR_MEMORY, stg_status_message());
         return;
     }
-    const enum stg_status status = run_graph(&c);
+    const enum stg_status status = read_all(&c);
     if (c.status == STG_ERR_INTERRUPTED) {
         _exit(CTF_EXIT_ORPHAN);
     }

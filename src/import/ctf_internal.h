@@ -15,28 +15,31 @@
 
 /* --- Finding traces (ctf_find.c) --- */
 
-#define CTF_MAX_TRACES  512
+#define CTF_MAX_TRACES  65536
+#define CTF_MAX_AT_ONCE 512 /* traces that are merged by time; the chunks of a rotating recording are read one after another */
 #define CTF_MAX_DEPTH   10
-#define CTF_MAX_ENTRIES 65536 /* directory entries looked at, all together */
+#define CTF_MAX_ENTRIES (1 << 20) /* directory entries looked at, all together */
 
 struct ctf_trace {
     char *path;    /* directory that holds `metadata`; owned */
     uint64_t size; /* bytes of its files but the metadata */
     char *repaired;  /* the directory to read instead, or NULL; owned, and so is what is in it */
     uint64_t n_torn; /* streams whose end is missing there */
+    bool is_chunk;   /* of a rotating recording: what comes before it in time is in the chunks before it */
 };
 
 struct ctf_traces {
     struct ctf_trace *items;
     size_t n, cap;
     size_t n_entries;
+    bool one_by_one; /* all of them are chunks */
 };
 
 /* The trace directories at and below path, in name order; STG_ERR_INPUT when there is none. */
 enum stg_status ctf_find(struct ctf_traces *out, const char *path) STG_MUST_USE;
 void ctf_find_fini(struct ctf_traces *traces);
 
-/* Sets trace->repaired where a stream's last packet is torn, in traces of this project's writer (ctf_repair.c). */
+/* Sets trace->is_chunk, and trace->repaired where a stream's last packet is torn, in traces of this project's writer (ctf_repair.c). */
 enum stg_status ctf_repair(struct ctf_trace *trace) STG_MUST_USE;
 void ctf_repair_fini(struct ctf_trace *trace);
 
@@ -265,12 +268,15 @@ struct ctf_reader {
     uint32_t i_last_class, i_last_stream;
     uint64_t n_messages; /* stands in for the time of streams without a clock */
     bool seen_time;
+    bool skip_facts; /* a chunk in the middle says nothing that the first and the last do not */
     int64_t begin_ns, end_ns; /* of all traces; end before begin: not known */
     struct ctf_comm_entry comms[CTF_COMM_CACHE];
 };
 
 enum stg_status ctf_reader_new(struct ctf_reader **out, struct ctf_ring *ring) STG_MUST_USE;
 void ctf_reader_free(struct ctf_reader *r);
+/* Forgets traces, streams and classes, whose addresses the next graph may use again. Strings and totals stay. */
+void ctf_reader_forget(struct ctf_reader *r);
 /* Takes one message. A failure's message is set; STG_ERR_INTERRUPTED: the parent is gone. */
 enum stg_status ctf_reader_message(struct ctf_reader *r, const struct bt_message *message) STG_MUST_USE;
 

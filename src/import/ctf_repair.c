@@ -256,6 +256,8 @@ enum stg_status ctf_repair(struct ctf_trace *trace)
     if (!is_own(trace->path)) {
         return STG_OK;
     }
+    const char *name = strrchr(trace->path, '/');
+    trace->is_chunk = name != NULL && strlen(name + 1) >= 6 && strspn(name + 1, "0123456789") == strlen(name + 1);
     STG_RETURN_IF_FAILED(visit_files(trace, LOOK, &torn));
     if (!torn) {
         return STG_OK;

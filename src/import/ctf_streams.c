@@ -101,7 +101,9 @@ static enum stg_status begin_trace(struct ctf_reader *r, const bt_trace *trace, 
     *i = (uint32_t)r->n_traces++;
     r->traces[*i] = (struct ctf_trace_state){.domain = domain_of(trace)};
     STG_RETURN_IF_FAILED(ctf_map_put(&r->trace_map, key_of(trace), *i));
-    STG_RETURN_IF_FAILED(take_facts(r, trace));
+    if (!r->skip_facts) {
+        STG_RETURN_IF_FAILED(take_facts(r, trace));
+    }
     STG_RETURN_IF_FAILED(survey_classes(r, trace, *i, &survey));
     r->traces[*i].has_exit_open = survey.has_exit_open;
     if (survey.has_blind && !survey.has_switch) {
