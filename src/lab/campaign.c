@@ -356,7 +356,8 @@ static enum stg_status do_run(struct stg_campaign *c, size_t i, const struct stg
     snprintf(done, sizeof done, "%s/runs/%s.json", c->settings.dir, run->name);
     for (uint32_t attempt = 1;; attempt++) {
         STG_RETURN_IF_FAILED(stg_folder_remove(trace)); /* of an attempt before */
-        const enum stg_status status = stg_session_run(session, &c->scenarios[run->i_scenario], run, trace, values);
+        const struct stg_scenario *scenario = &c->scenarios[run->i_scenario];
+        enum stg_status status = stg_session_run(session, scenario, run, trace, values);
         if (status != STG_OK) {
             return fail_run(c, run, status, trace);
         }
@@ -365,6 +366,10 @@ static enum stg_status do_run(struct stg_campaign *c, size_t i, const struct stg
         if (disturbed != NULL && attempt <= c->settings.repeats) {
             stg_log(STG_LOG_WARN, "%s: %s: again, %u of %u", run->name, disturbed, attempt, c->settings.repeats);
             continue;
+        }
+        status = stg_measure_check(scenario, values); /* after the repeats: overload can hide an effect */
+        if (status != STG_OK) {
+            return fail_run(c, run, disturbed == NULL ? status : stg_context(status, "%s", disturbed), trace);
         }
         json_t *facts = run_json(c, run, values, attempt, disturbed != NULL);
         const enum stg_status written = write_json(done, facts);

@@ -17,8 +17,8 @@ struct stg_session_settings {
     const char *recorder;              /* the program `strange`; NULL: nothing is recorded */
 };
 
-/* Runs it. trace: the folder that the recorder writes. values: all measures. A scenario without its effect is
- * STG_ERR_INPUT; nothing of the run is left running whatever comes out. */
+/* Runs it. trace: the folder that the recorder writes. values: all measures. Nothing of the run is
+ * left running whatever comes out. Whether the scenario had its effect is for the caller to check (measure.h). */
 enum stg_status stg_session_run(const struct stg_session_settings *s, const struct stg_scenario *scenario,
                                 const struct stg_run *run, const char *trace, double values[STG_MEASURES]) STG_MUST_USE;
 
