@@ -115,7 +115,9 @@ case_record_killed() {
         rm -rf trace
         "$strange" -q record --calls getppid -o trace -- "$STRANGE_WORKLOAD" flood 3 >out 2>err &
         pid=$!
-        sleep "0.$(awk -v seed="$i$$" 'BEGIN { srand(seed); printf "%03d", 300 + rand() * 699 }')"
+        n=0
+        until [ -d trace ] || [ $n = 100 ]; do sleep 0.05; n=$((n + 1)); done
+        sleep "0.$(awk -v seed="$i$$" 'BEGIN { srand(seed); printf "%03d", rand() * 999 }')"
         kill -9 $pid
         wait $pid || true
         # The command is not the recorder's business any more.
