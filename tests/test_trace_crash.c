@@ -14,30 +14,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-static char work[256];
-
-static int set_up(void **state)
-{
-    (void)state;
-    stg_log_set_level(STG_LOG_ERROR); /* repaired traces are meant to be */
-    ctf_make_directory(work, sizeof work);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    ctf_remove_directory(work);
-    return 0;
-}
-
-static const char *in_work(const char *name)
-{
-    static char path[512];
-    (void)snprintf(path, sizeof path, "%s/%s", work, name);
-    return path;
-}
-
 /* Calls that are tried per script: all when there are no more, else evenly spread ones. STRANGE_FAULTS=N sets another
  * number. */
 static uint64_t max_points(void)
@@ -500,5 +476,6 @@ int main(void)
         cmocka_unit_test(test_file_too_large),
         cmocka_unit_test(test_faults),
     };
+    stg_log_set_level(STG_LOG_ERROR); /* repaired traces are meant to be */
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -12,6 +12,32 @@
 
 #define N_TEST_CPUS 5
 
+static char work[256]; /* a directory for the traces that are made here */
+
+static inline int set_up(void **state)
+{
+    (void)state;
+    ctf_make_directory(work, sizeof work);
+    return 0;
+}
+
+static inline int tear_down(void **state)
+{
+    (void)state;
+    ctf_remove_directory(work);
+    return 0;
+}
+
+/* A path in it; the last four stay valid. */
+static inline const char *in_work(const char *name)
+{
+    static char paths[4][512];
+    static int at;
+    at = (at + 1) % 4;
+    (void)snprintf(paths[at], sizeof paths[at], "%s/%s", work, name);
+    return paths[at];
+}
+
 struct tables {
     struct stg_strings *names, *comms, *paths;
 };

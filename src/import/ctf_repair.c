@@ -158,7 +158,11 @@ static enum stg_status make_directory(struct ctf_trace *trace)
     if (mkdtemp(path) == NULL) {
         return stg_fail_errno("%s: cannot make a directory to repair the trace in", path);
     }
-    return stg_mem_strdup(&trace->repaired, path);
+    const enum stg_status status = stg_mem_strdup(&trace->repaired, path);
+    if (status != STG_OK) {
+        (void)rmdir(path);
+    }
+    return status;
 }
 
 static enum stg_status link_file(const char *from, const char *to)
