@@ -195,7 +195,7 @@
      .type = STG_OPTION_FLAG, \
      .offset = STG_TRAIN_AT(resume), \
      .group = STG_TRAIN_GROUP_GRADIENT, \
-     .help = "go on from the checkpoint; the result is the same to the bit as without the interruption"}, \
+     .help = "go on from the checkpoint, with the same options (where the schedule is linear, the same bound too); the result is the same to the bit as without the interruption"}, \
     {.name = "log", \
      .arg = "FILE", \
      .type = STG_OPTION_STRING, \
