@@ -273,7 +273,7 @@ case_record_loss() {
     grep -q "$lost events were lost" err
 }
 
-# Another tracer that watches the same program at the same time counts the same calls.
+# Another tracer that watches the same program at the same time counts the same calls, but for its edges.
 case_record_and_perf() {
     may_record
     command -v perf >/dev/null || exit 77
@@ -283,11 +283,13 @@ case_record_and_perf() {
     perf script -i perf.data -F comm,pid,tid,cpu,time,event,trace >perf.txt 2>log || { cat log; exit 77; }
     for kind in entry exit; do
         babeltrace2 trace | grep 'procname = "record_workload"' | sed -n "s/.* syscall_${kind}_\\([a-z0-9_]*\\): .*/\\1/p" | sort | uniq -c |
-            awk '{ print $1 }' | sort >ours.$kind
+            awk '{ print $1 }' | sort -n >ours.$kind
         event=$([ $kind = entry ] && echo enter || echo exit)
         grep '^ *record_workload' perf.txt | sed -n "s/.*raw_syscalls:sys_$event: NR \\([0-9]*\\) .*/\\1/p" | sort | uniq -c |
-            awk '{ print $1 }' | sort >theirs.$kind
-        cmp ours.$kind theirs.$kind || { diff ours.$kind theirs.$kind; no "perf counts others ($kind)"; }
+            awk '{ print $1 }' | sort -n >theirs.$kind
+        # perf begins a little earlier and ends a little later.
+        [ "$(wc -l <ours.$kind)" = "$(wc -l <theirs.$kind)" ] || { diff ours.$kind theirs.$kind; no "perf sees other calls ($kind)"; }
+        paste ours.$kind theirs.$kind | awk '{ d = $1 - $2 } d > 8 || d < -8 { exit 1 }' || { diff ours.$kind theirs.$kind; no "perf counts others ($kind)"; }
         [ "$(wc -l <ours.$kind)" -gt 10 ]
     done
 }
