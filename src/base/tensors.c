@@ -11,9 +11,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { HEADER_MAX = 100000000, MAX_TENSORS = 65536 };
-
-enum { SCOPED_NAME = 128 };
+enum { HEADER_MAX = 100000000, MAX_TENSORS = 65536, SCOPED_NAME = 128 };
 
 struct stg_tensors {
     struct stg_file_map map;

@@ -19,24 +19,9 @@ struct settings {
 /* --- CTF --- */
 
 /* What the trace says of its recording goes on; what the writer says itself keeps the writer's word. */
-static enum stg_status copy_facts(struct stg_ctf_writer *w, const struct stg_source_info *info)
+static enum stg_status copy_fact(void *writer, const char *key, const char *value)
 {
-    const size_t n = info->facts == NULL ? 0 : stg_strings_count(info->facts);
-    for (uint32_t i = 0; i < n; i++) {
-        enum stg_status status = STG_OK;
-        char *key = NULL;
-        const char *fact = stg_strings_get(info->facts, i);
-        const char *equals = strchr(fact, '=');
-        if (equals == NULL) {
-            continue;
-        }
-        STG_RETURN_IF_FAILED(stg_mem_strdup(&key, fact));
-        key[equals - fact] = '\0';
-        status = stg_ctf_writer_set(w, key, equals + 1);
-        stg_mem_free(key);
-        STG_RETURN_IF_FAILED(status);
-    }
-    return STG_OK;
+    return stg_ctf_writer_set(writer, key, value);
 }
 
 static enum stg_status set_facts(struct stg_ctf_writer *w, const struct stg_source_info *info,
@@ -44,7 +29,7 @@ static enum stg_status set_facts(struct stg_ctf_writer *w, const struct stg_sour
 {
     char date[21];
     stg_clock_date(date);
-    STG_RETURN_IF_FAILED(copy_facts(w, info));
+    STG_RETURN_IF_FAILED(stg_source_each_fact(info, copy_fact, w));
     STG_RETURN_IF_FAILED(stg_ctf_writer_set(w, "export_format", info->format == NULL ? "" : info->format));
     STG_RETURN_IF_FAILED(stg_ctf_writer_set(w, "export_date", date));
     return stg_ctf_writer_set(w, "export_command_line", cli->line == NULL ? "" : cli->line);

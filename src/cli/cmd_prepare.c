@@ -121,10 +121,7 @@ static void add_counts(struct stg_cut_counts *sum, const struct stg_cut_counts *
 
 static json_t *counts_json(const struct stg_cut_counts *c)
 {
-    const struct {
-        const char *key;
-        uint64_t value;
-    } all[] = {
+    const struct stg_facts_count all[] = {
         {"sequences", c->n_sequences},
         {"events", c->n_events},
         {"lost", c->n_lost},
@@ -139,14 +136,7 @@ static json_t *counts_json(const struct stg_cut_counts *c)
         {"unknown_events", c->n_unknown},
         {"cut_off", c->n_truncated},
     };
-    json_t *object = json_object();
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        if (json_object_set_new(object, all[i].key, json_integer((json_int_t)all[i].value)) != 0) {
-            json_decref(object);
-            return NULL;
-        }
-    }
-    return object;
+    return stg_facts_counts(all, sizeof all / sizeof all[0]);
 }
 
 static enum stg_status print_json(const struct settings *s, const struct stg_recipe *r, const struct stg_vocab *v,

@@ -225,6 +225,18 @@ static bool add_counted(json_t *array, const char *name, uint64_t count)
     return json_array_append_new(array, item) == 0;
 }
 
+json_t *stg_facts_counts(const struct stg_facts_count *counts, size_t n)
+{
+    json_t *object = json_object();
+    for (size_t i = 0; i < n; i++) {
+        if (json_object_set_new(object, counts[i].key, json_integer((json_int_t)counts[i].value)) != 0) {
+            json_decref(object);
+            return NULL;
+        }
+    }
+    return object;
+}
+
 json_t *stg_facts_top(const uint64_t *counts, size_t n, size_t k, const struct stg_strings *names)
 {
     struct counted *sorted = NULL;

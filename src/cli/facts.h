@@ -19,6 +19,13 @@ json_t *stg_facts_string(const char *text);
 /* null for what is no finite number: JSON has none. */
 json_t *stg_facts_number(double value);
 
+struct stg_facts_count {
+    const char *key;
+    uint64_t value;
+};
+/* n counts as one object; NULL when memory is out. */
+json_t *stg_facts_counts(const struct stg_facts_count *counts, size_t n);
+
 /* The k highest of counts (n, by id in names) as an array of {"name", "count"}; NULL when memory is out. */
 json_t *stg_facts_top(const uint64_t *counts, size_t n, size_t k, const struct stg_strings *names);
 

@@ -122,30 +122,20 @@ static enum stg_status put_if_known(json_t *facts, const char *key, uint64_t n)
     return n == 0 ? STG_OK : stg_facts_put(facts, key, json_integer((json_int_t)n));
 }
 
+static enum stg_status put_fact(void *recording, const char *key, const char *value)
+{
+    return stg_facts_put(recording, key, stg_facts_string(value));
+}
+
 /* What the trace says of its recording: host, kernel, filters, command line. Of several traces the last one's word. */
 static enum stg_status put_recording(json_t *facts, const struct stg_source_info *info)
 {
-    const size_t n = info->facts == NULL ? 0 : stg_strings_count(info->facts);
-    json_t *recording = n == 0 ? NULL : json_object();
-    if (n == 0) {
+    if (info->facts == NULL || stg_strings_count(info->facts) == 0) {
         return STG_OK;
     }
+    json_t *recording = json_object();
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "recording", recording));
-    for (uint32_t i = 0; i < n; i++) {
-        enum stg_status status = STG_OK;
-        char *key = NULL;
-        const char *fact = stg_strings_get(info->facts, i);
-        const char *equals = strchr(fact, '=');
-        if (equals == NULL) {
-            continue;
-        }
-        STG_RETURN_IF_FAILED(stg_mem_strdup(&key, fact));
-        key[equals - fact] = '\0';
-        status = stg_facts_put(recording, key, stg_facts_string(equals + 1));
-        stg_mem_free(key);
-        STG_RETURN_IF_FAILED(status);
-    }
-    return STG_OK;
+    return stg_source_each_fact(info, put_fact, recording);
 }
 
 static enum stg_status put_facts(json_t *facts, const struct tally *t, const struct stg_source *source)

@@ -73,10 +73,7 @@ void stg_record_say(const struct stg_record_report *r)
 
 static json_t *counts_json(const struct stg_record_report *r)
 {
-    const struct {
-        const char *key;
-        uint64_t value;
-    } all[] = {
+    const struct stg_facts_count all[] = {
         {"entries", r->record.n_by_kind[STG_EVENT_ENTRY]},
         {"exits", r->record.n_by_kind[STG_EVENT_EXIT]},
         {"markers", r->record.n_by_kind[STG_EVENT_MARKER]},
@@ -88,14 +85,7 @@ static json_t *counts_json(const struct stg_record_report *r)
         {"untracked_processes", r->record.n_untracked},
         {"removed", r->trace.n_removed_events},
     };
-    json_t *object = json_object();
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        if (json_object_set_new(object, all[i].key, json_integer((json_int_t)all[i].value)) != 0) {
-            json_decref(object);
-            return NULL;
-        }
-    }
-    return object;
+    return stg_facts_counts(all, sizeof all / sizeof all[0]);
 }
 
 static json_t *filtered_json(const struct stg_record_stats *s)

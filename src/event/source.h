@@ -64,6 +64,11 @@ static inline void stg_source_close(struct stg_source *s)
     }
 }
 
+/* What the trace says of its recording: put() for every key and value, up to the first failure. */
+enum stg_status stg_source_each_fact(const struct stg_source_info *info,
+                                     enum stg_status (*put)(void *context, const char *key, const char *value),
+                                     void *context) STG_MUST_USE;
+
 struct stg_sink;
 
 /* A sink takes events in time order; names and comms are the tables that their ids index. */

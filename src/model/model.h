@@ -26,7 +26,8 @@ struct stg_model_state; /* what a stream of events has left behind; defined by e
 struct stg_params;      /* nn/params.h */
 
 /* Side models: n-grams of what the model itself does not look at, fitted on the same data and scored beside it, so that an unusual
- * delay and an unusual descriptor have a surprisal of their own, whatever the kind of the model. */
+ * delay and an unusual descriptor have a surprisal of their own, whatever the kind of the model. They score walks only: step() knows
+ * neither the walk's own thread nor events without a symbol. */
 enum stg_side {
     STG_SIDE_TIME,  /* 5-gram of STG_FIELD_ELAPSED: the rhythm of each thread */
     STG_SIDE_STATE, /* unigram of STG_FIELD_DESCRIPTOR: how many descriptors the process has open shows in their numbers */

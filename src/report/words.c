@@ -355,7 +355,7 @@ bool words_side(const struct stg_model *m, const struct stg_explanation *x, enum
             }
         }
     }
-    for (size_t k = 0; k < SHOWN && top[k] != NULL; k++) {
+    for (size_t k = 0; k < SHOWN && top[k] != NULL && len + 3 < 512; k++) {
         len += (size_t)snprintf(out + len, 512 - len, "%s", k > 0 ? "; " : "");
         len += put_side(x, top[k], side, out + len, 512 - len);
     }

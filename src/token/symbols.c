@@ -339,7 +339,7 @@ void stg_symbols_map(const struct stg_symbols *s, const struct stg_walk *w, uint
     }
 }
 
-/* "shorter than 1.02 us", "descriptor 12" */
+/* "1.02 us", the least that the class holds; "descriptor 12" */
 static void describe_class(const struct stg_symbols *s, uint64_t key, char *out, size_t cap)
 {
     const unsigned class = (unsigned)(key >> class_shift(s));
