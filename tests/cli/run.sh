@@ -1,6 +1,6 @@
 #!/bin/sh
-# Program-level tests: run.sh STRANGE [CASE…]. Each case is a function of a file in cases/, run in an empty directory; it fails when a
-# command in it fails (set -e) or when it calls `no`. Without CASE all of them run, or those of the files that STRANGE_CLI_FILES names. One line "case: pass|fail|skip NAME" each; exit status 1 when one failed.
+# Program-level tests: run.sh STRANGE [CASE… | --file NAME]. Each case is a function of a file in cases/, run in an empty directory; it fails when a
+# command in it fails (set -e) or when it calls `no`. Without CASE all of them run, or those of one file. One line "case: pass|fail|skip NAME" each; exit status 1 when one failed.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 strange=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
@@ -16,11 +16,10 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 2' INT TERM
 
 names=$*
-if [ -z "$names" ]; then
-    for file in ${STRANGE_CLI_FILES:-bad help killed lab record training work}; do
-        names="$names $(sed -n 's/^\(case_[a-z0-9_]*\)() *{.*/\1/p' "$here/cases/$file.sh")"
-    done
-fi
+files=*
+[ "${1:-}" != --file ] || { files=$2 names=; }
+# shellcheck disable=SC2086 # a pattern
+[ -n "$names" ] || names=$(sed -n 's/^\(case_[a-z0-9_]*\)() *{.*/\1/p' "$here"/cases/$files.sh)
 failed=0
 for name in $names; do
     mkdir -p "$work/$name/tmp"
