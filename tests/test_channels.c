@@ -112,17 +112,17 @@ static void test_sizes(void **state)
     must(stg_symbols_new(&s, STG_FIELD_CALL | STG_FIELD_PHASE | STG_FIELD_RET | STG_FIELD_SIZE));
     must(stg_symbols_bind(s, &f->vocab));
     must(stg_symbols_fit(s, &f->corpus));
-    const uint32_t some = stg_symbols_find(s, READ, STG_PHASE_EXIT, 64);
+    const uint32_t some = stg_symbols_find(s, READ, STG_PHASE_EXIT, 100); /* the fixture's are 100 … 119 */
     assert_int_not_equal(some, STG_TOKEN_UNKNOWN);
-    assert_int_equal(stg_symbols_find(s, READ, STG_PHASE_EXIT, 127), some);
-    assert_int_equal(stg_symbols_find(s, READ, STG_PHASE_EXIT, 63), STG_TOKEN_UNKNOWN);
-    assert_int_equal(stg_symbols_find(s, READ, STG_PHASE_EXIT, 128), STG_TOKEN_UNKNOWN);
+    assert_int_equal(stg_symbols_find(s, READ, STG_PHASE_EXIT, 103), some);
+    assert_int_equal(stg_symbols_find(s, READ, STG_PHASE_EXIT, 95), STG_TOKEN_UNKNOWN);
+    assert_int_equal(stg_symbols_find(s, READ, STG_PHASE_EXIT, 120), STG_TOKEN_UNKNOWN);
     assert_int_equal(stg_symbols_find(s, READ, STG_PHASE_EXIT, 0), STG_TOKEN_UNKNOWN);
     assert_int_equal(stg_symbols_find(s, READ, STG_PHASE_EXIT, -EAGAIN), STG_TOKEN_UNKNOWN);
     /* The descriptor of an entry is no size. */
     assert_int_equal(stg_symbols_find(s, READ, STG_PHASE_ENTRY, 3), stg_symbols_find(s, READ, STG_PHASE_ENTRY, 1000));
     stg_symbols_describe(s, &f->vocab, some, text, sizeof text);
-    assert_string_equal(text, "read exit 64-127");
+    assert_string_equal(text, "read exit 96-103");
     stg_symbols_free(s);
     /* What clone returns is a thread, not a count. */
     f->seqs[0].call[2] = CLONE;
@@ -132,6 +132,33 @@ static void test_sizes(void **state)
     assert_int_not_equal(stg_symbols_find(s, CLONE, STG_PHASE_EXIT, 5), STG_TOKEN_UNKNOWN);
     assert_int_equal(stg_symbols_find(s, CLONE, STG_PHASE_EXIT, 5), stg_symbols_find(s, CLONE, STG_PHASE_EXIT, 70000));
     stg_symbols_free(s);
+}
+
+/* Every size lies in the class that its symbol is described by: those below 16 alone, larger ones with less than an eighth more. */
+static void test_size_classes(void **state)
+{
+    struct fixture *f = *state;
+    const int64_t sizes[] = {1, 2, 3, 7, 8, 15, 16, 17, 89, 111, 709, 735, 4096, INT64_C(1) << 40, INT64_MAX};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct stg_symbols *s = NULL;
+        char text[64];
+        unsigned long long least, most;
+        f->seqs[0].call[2] = READ;
+        f->seqs[0].phase[2] = STG_PHASE_EXIT;
+        f->seqs[0].ret[2] = sizes[i];
+        must(stg_symbols_new(&s, STG_FIELD_CALL | STG_FIELD_PHASE | STG_FIELD_RET | STG_FIELD_SIZE));
+        must(stg_symbols_bind(s, &f->vocab));
+        must(stg_symbols_fit(s, &f->corpus));
+        const uint32_t id = stg_symbols_find(s, READ, STG_PHASE_EXIT, sizes[i]);
+        assert_int_not_equal(id, STG_TOKEN_UNKNOWN);
+        stg_symbols_describe(s, &f->vocab, id, text, sizeof text);
+        const int n = sscanf(text, "read exit %llu-%llu", &least, &most);
+        assert_true(n == 2 || (n == 1 && sizes[i] < 16));
+        most = n == 2 ? most : least;
+        assert_true(least <= (unsigned long long)sizes[i] && (unsigned long long)sizes[i] <= most);
+        assert_true(most - least <= least / 8);
+        stg_symbols_free(s);
+    }
 }
 
 static void test_times(void **state)
@@ -359,6 +386,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_sizes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_size_classes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_times, setup, teardown),
         cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sides_need_data, setup, teardown),

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* An open-addressing table from keys to ids. A key packs the chosen fields: bits 0–15 the call, 16–17 the phase, 18–33 the return
- * class (stg_ret_errno_class), 34–40 the size class; or, with STG_TOKEN_SPECIALS for a call, 41–47 the class of the elapsed time or 48–60
+ * class (stg_ret_errno_class), 34–43 the size class; or, with STG_TOKEN_SPECIALS for a call, 44–50 the class of the elapsed time or 51–63
  * that of the descriptor. */
 struct stg_symbols {
     unsigned fields;
@@ -30,10 +30,17 @@ enum { DIRECT = 8 };
 #define KEY_PHASE_SHIFT      16
 #define KEY_RET_SHIFT        18
 #define KEY_SIZE_SHIFT       34
-#define KEY_ELAPSED_SHIFT    41
-#define KEY_DESCRIPTOR_SHIFT 48
+#define KEY_ELAPSED_SHIFT    44
+#define KEY_DESCRIPTOR_SHIFT 51
 #define TUPLE_FIELDS         (STG_FIELD_CALL | STG_FIELD_PHASE | STG_FIELD_RET | STG_FIELD_SIZE)
-enum { LOG2_CLASSES = 65, MAX_DESCRIPTOR = 4093, CLASSES = MAX_DESCRIPTOR + 4 };
+enum {
+    LOG2_CLASSES = 65,
+    SIZE_BITS = 3,
+    SIZE_STEPS = 1 << SIZE_BITS, /* size classes of an octave; sizes below 16 are exact */
+    SIZE_CLASSES = 2 + 63 * SIZE_STEPS,
+    MAX_DESCRIPTOR = 4093,
+    CLASSES = MAX_DESCRIPTOR + 4,
+};
 /* (calls) × (phases) × (classes) could be more; a model of that many symbols is not one. */
 #define MAX_SYMBOLS (UINT32_C(1) << 24)
 
@@ -49,10 +56,27 @@ static uint64_t descriptor_class(int64_t descriptor)
     return descriptor < 0 ? 1 : descriptor <= MAX_DESCRIPTOR ? (uint64_t)descriptor + 2 : MAX_DESCRIPTOR + 3;
 }
 
+/* 1 for zero, 2 + SIZE_STEPS × floor(log2) + the SIZE_BITS bits that follow the highest otherwise. Whole octaves would hide what
+ * encryption adds to a small response (docs/measurements.md). */
+static uint64_t size_step(int64_t size)
+{
+    const unsigned highest = size > 0 ? 63 - (unsigned)__builtin_clzll((uint64_t)size) : 0;
+    const uint64_t bits = highest >= SIZE_BITS ? (uint64_t)size >> (highest - SIZE_BITS) : (uint64_t)size << (SIZE_BITS - highest);
+    return size <= 0 ? 1 : 2 + (uint64_t)SIZE_STEPS * highest + bits % SIZE_STEPS;
+}
+
+/* The least size of a class above 1; the class above the last gives 2^63. */
+static unsigned long long least_size(unsigned class)
+{
+    const unsigned highest = (class - 2) / SIZE_STEPS, shift = highest < SIZE_BITS ? SIZE_BITS - highest : 0;
+    const uint64_t bits = SIZE_STEPS + (class - 2) % SIZE_STEPS;
+    return highest >= SIZE_BITS ? bits << (highest - SIZE_BITS) : (bits + (1U << shift) - 1) >> shift;
+}
+
 static uint64_t size_class(const struct stg_symbols *s, uint16_t call, uint8_t phase, int64_t ret)
 {
     const bool counted = phase == STG_PHASE_EXIT && ret >= 0 && s->counts != NULL && call < s->n_calls && s->counts[call] != 0;
-    return counted ? log2_class(ret) : 0;
+    return counted ? size_step(ret) : 0;
 }
 
 static uint64_t make_key(const struct stg_symbols *s, uint16_t call, uint8_t phase, int64_t ret)
@@ -360,17 +384,17 @@ void stg_symbols_describe(const struct stg_symbols *s, const struct stg_vocab *v
     const char *name = call < stg_strings_count(v->calls) ? stg_strings_get(v->calls, call) : "[UNKNOWN]";
     const unsigned phase = (unsigned)(key >> KEY_PHASE_SHIFT) & 3;
     const int class = (int)(key >> KEY_RET_SHIFT) & 0xFFFF;
-    const int size = (int)(key >> KEY_SIZE_SHIFT) & 0x7F;
-    char failure[32] = "";
+    const unsigned size = (unsigned)(key >> KEY_SIZE_SHIFT) & 0x3FF;
+    char failure[48] = "";
     if (s->of_class != NULL && id < s->n && id >= STG_TOKEN_SPECIALS) {
         describe_class(s, key, out, cap);
         return;
     }
     if (size == 1) {
         snprintf(failure, sizeof failure, " 0");
-    } else if (size > 1) { /* the least and the most that the class holds */
-        const uint64_t least = UINT64_C(1) << (size - 2);
-        snprintf(failure, sizeof failure, least == 1 ? " 1" : " %llu-%llu", (unsigned long long)least, (unsigned long long)(least * 2 - 1));
+    } else if (size > 1) {
+        const unsigned long long least = least_size(size), most = least_size(size + 1) - 1;
+        snprintf(failure, sizeof failure, least == most ? " %llu" : " %llu-%llu", least, most);
     } else if (class == 2) {
         snprintf(failure, sizeof failure, " failed");
     } else if (class > 2) {
@@ -402,7 +426,8 @@ static bool key_is_valid(const struct stg_symbols *s, size_t i, uint64_t key)
         return class >= 1 && class < n && key == class_key(s, class) && find_key(s, key) == 0;
     }
     const uint64_t size = key >> KEY_SIZE_SHIFT;
-    const bool fits = size < LOG2_CLASSES && (key & 0xFFFF) >= STG_TOKEN_SPECIALS && ((s->fields & STG_FIELD_SIZE) || size == 0) &&
+    const bool size_fits = size <= 1 || (size < SIZE_CLASSES && size_step((int64_t)least_size((unsigned)size)) == size);
+    const bool fits = size_fits && (key & 0xFFFF) >= STG_TOKEN_SPECIALS && ((s->fields & STG_FIELD_SIZE) || size == 0) &&
                       ((s->fields & STG_FIELD_PHASE) || ((key >> KEY_PHASE_SHIFT) & 3) == 0) &&
                       ((s->fields & STG_FIELD_RET) || ((key >> KEY_RET_SHIFT) & 0xFFFF) == 0);
     return fits && find_key(s, key) == 0;

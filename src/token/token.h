@@ -41,7 +41,7 @@ enum {
     STG_FIELD_CALL = 1 << 0,       /* the name */
     STG_FIELD_PHASE = 1 << 1,      /* entry or exit */
     STG_FIELD_RET = 1 << 2,        /* none, success, or the errno */
-    STG_FIELD_SIZE = 1 << 3,       /* log2 of the returned value, for calls that return a count (stg_syscall_returns_count) */
+    STG_FIELD_SIZE = 1 << 3,       /* what a call returned that returns a count (stg_syscall_returns_count), in eighths of an octave */
     STG_FIELD_ELAPSED = 1 << 4,    /* log2 of the time since the walk's event before */
     STG_FIELD_DESCRIPTOR = 1 << 5, /* of entries on the thread that the cut rule followed; other events have no symbol */
     STG_FIELD_ALL = (1 << 6) - 1,

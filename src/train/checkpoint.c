@@ -11,7 +11,7 @@
 #include <xxhash.h>
 
 #define FORMAT  "checkpoint"
-#define VERSION 1
+#define VERSION 2
 
 /* The state's numbers in file order. */
 enum { N_WHOLE = 14, N_REAL = 6 };
