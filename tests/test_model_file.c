@@ -545,12 +545,12 @@ static void test_hostile_symbols(void **state)
 static void test_seeds(void **state)
 {
     (void)state;
-    static const char *const kinds[] = {"ngram", "stide", "lstm", "transformer", "longformer", "ensemble"};
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        char seed[4096];
+    static const char *const seeds[] = {"ngram", "stide", "lstm", "transformer", "longformer", "ensemble"};
+    for (size_t i = 0; i < sizeof seeds / sizeof seeds[0]; i++) {
+        char file[4096];
         struct stg_model *m = NULL;
-        snprintf(seed, sizeof seed, "%s/fuzz/corpus/model/%s", getenv("STRANGE_SOURCE"), kinds[i]);
-        must(stg_model_open(&m, seed));
+        snprintf(file, sizeof file, "%s/fuzz/corpus/model/%s", getenv("STRANGE_SOURCE"), seeds[i]);
+        must(stg_model_open(&m, file));
         stg_model_free(m);
     }
 }
