@@ -434,7 +434,7 @@ static void test_resume_after_interrupt(void **state)
     assert_int_equal(waitpid(child, &code, 0), child);
     assert_int_equal(code, 0);
     struct stg_tensors *file = NULL;
-    assert_int_equal(stg_tensors_open(&file, x->checkpoint, "checkpoint", 1), STG_OK);
+    assert_int_equal(stg_tensors_open(&file, x->checkpoint, STG_CHECKPOINT_FORMAT, STG_CHECKPOINT_VERSION), STG_OK);
     json_t *done = json_loads(stg_tensors_meta(file, "train.state"), 0, NULL);
     const json_int_t n_done = json_integer_value(json_object_get(done, "updates"));
     json_decref(done);
@@ -571,7 +571,7 @@ static void test_memory(void **state)
         assert_true(status == STG_OK || status == STG_ERR_MEMORY);
         if (access(x->checkpoint, F_OK) == 0) {
             struct stg_tensors *file = NULL;
-            assert_int_equal(stg_tensors_open(&file, x->checkpoint, "checkpoint", 1), STG_OK);
+            assert_int_equal(stg_tensors_open(&file, x->checkpoint, STG_CHECKPOINT_FORMAT, STG_CHECKPOINT_VERSION), STG_OK);
             stg_tensors_free(file);
         }
         if (status == STG_OK) {

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "detect/calibrate.h"
+#include "train/train.h"
 
 #include <math.h>
 #include <string.h>
@@ -197,7 +198,7 @@ static enum stg_status info_checkpoint(json_t *facts, const char *path)
 {
     struct stg_tensors *t = NULL;
     struct stg_model *m = NULL;
-    STG_RETURN_IF_FAILED(stg_tensors_open(&t, path, "checkpoint", 1));
+    STG_RETURN_IF_FAILED(stg_tensors_open(&t, path, STG_CHECKPOINT_FORMAT, STG_CHECKPOINT_VERSION));
     const char *state = stg_tensors_meta(t, "train.state");
     json_t *loaded = state == NULL ? NULL : json_loads(state, 0, NULL);
     enum stg_status status = loaded == NULL ? STG_OK : stg_facts_put(facts, "training", loaded);

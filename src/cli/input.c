@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "train/train.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -79,7 +80,7 @@ enum stg_status stg_kind_of(const char *path, enum stg_kind *out)
         *out = STG_KIND_DATASET;
     } else if (format != NULL && strcmp(format, STG_MODEL_FORMAT) == 0) {
         *out = STG_KIND_MODEL;
-    } else if (format != NULL && strcmp(format, "checkpoint") == 0) {
+    } else if (format != NULL && strcmp(format, STG_CHECKPOINT_FORMAT) == 0) {
         *out = STG_KIND_CHECKPOINT;
     } else {
         status = stg_fail(STG_ERR_INPUT,

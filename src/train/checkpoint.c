@@ -10,9 +10,6 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define FORMAT  "checkpoint"
-#define VERSION 2
-
 /* The state's numbers in file order. */
 enum { N_WHOLE = 14, N_REAL = 6 };
 
@@ -90,7 +87,7 @@ enum stg_status stg_checkpoint_save(const struct stg_train_run *r, const char *p
     const size_t n_whole = N_WHOLE, n_real = N_REAL;
     state.seconds += (double)(stg_clock_ns() - r->begin_ns) / 1e9;
     pack_state(&state, whole, real);
-    STG_TRY(stg_tensors_writer_open(&w, path, FORMAT, VERSION));
+    STG_TRY(stg_tensors_writer_open(&w, path, STG_CHECKPOINT_FORMAT, STG_CHECKPOINT_VERSION));
     STG_TRY(stg_model_put(r->model, w));
     STG_TRY(put_words(r, &state, w));
     STG_TRY(stg_tensors_writer_put(w, "train.whole", STG_U64, 1, &n_whole, whole));
@@ -115,7 +112,7 @@ enum stg_status stg_checkpoint_open(const char *path, struct stg_model **model, 
     *model = NULL;
     *file = NULL;
     /* Opened twice, as the model keeps the one it was loaded from. */
-    enum stg_status status = stg_tensors_open(&for_model, path, FORMAT, VERSION);
+    enum stg_status status = stg_tensors_open(&for_model, path, STG_CHECKPOINT_FORMAT, STG_CHECKPOINT_VERSION);
     if (status == STG_OK) {
         status = stg_model_get(model, for_model);
         if (status != STG_OK) {
@@ -127,7 +124,7 @@ enum stg_status stg_checkpoint_open(const char *path, struct stg_model **model, 
         }
     }
     if (status == STG_OK) {
-        status = stg_tensors_open(file, path, FORMAT, VERSION);
+        status = stg_tensors_open(file, path, STG_CHECKPOINT_FORMAT, STG_CHECKPOINT_VERSION);
     }
     if (status != STG_OK) {
         stg_model_free(*model);

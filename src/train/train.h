@@ -9,6 +9,10 @@
 
 #include <stdbool.h>
 
+/* docs/formats/checkpoint.md */
+#define STG_CHECKPOINT_FORMAT "checkpoint"
+#define STG_CHECKPOINT_VERSION 2
+
 /* LINEAR falls to zero at the nearest of max_updates, max_epochs and budget_s, which then shape the run: the last updates of a training of
  * known length average what the first found. Without any of the three it is constant. */
 enum stg_train_schedule { STG_SCHEDULE_CONSTANT, STG_SCHEDULE_PLATEAU, STG_SCHEDULE_INVERSE_SQRT, STG_SCHEDULE_LINEAR };
