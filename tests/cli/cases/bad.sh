@@ -49,7 +49,7 @@ case_another_vocabulary() {
 case_wrong_version() {
     trained
     for file in train.data web.model; do
-        LC_ALL=C sed 's/"strange.version":\( *\)"[12]"/"strange.version":\1"7"/' $file >new
+        LC_ALL=C sed 's/"strange.version":\( *\)"[0-9]*"/"strange.version":\1"7"/' $file >new
         ! cmp -s $file new || no "the version could not be changed"
         refused 'version 7' "$strange" info new
     done
