@@ -305,7 +305,7 @@ static void test_the_right_channel_speaks(void **state)
 /* Novelty is what the header says. */
 static void test_novelty_by_hand(void **state)
 {
-    struct stg_model side = {0}, m = {.side = {&side, NULL}};
+    struct stg_model side = {0}, m = {.side = {&side, NULL}, .recipe = {.order = STG_ORDER_THREAD}};
     struct stg_score scores[200], s;
     (void)state;
     for (size_t i = 0; i < 200; i++) { /* short ones: 0 … 99 in steps of 0.01, 0.02 for time; long ones ten times that */
@@ -325,7 +325,7 @@ static void test_novelty_by_hand(void **state)
     assert_true(fabs((double)s.value[STG_AGGREGATE_NOVELTY] - log(1 + 1.5 / spread)) < 1e-4);
     s.n_events = 1000; /* longer than all: judged with the longest */
     stg_channels_judge(&m, &s);
-    assert_true(s.z[STG_CHANNEL_CONTENT] < 0);
+    assert_true(s.z[STG_CHANNEL_CONTENT] <= 0);
     /* Equal lengths stay together; too few leave the model without. */
     for (size_t i = 0; i < 200; i++) {
         scores[i].n_events = 10;
@@ -335,7 +335,14 @@ static void test_novelty_by_hand(void **state)
     scores[3].value[STG_AGGREGATE_TIME] = INFINITY; /* is left out */
     must(stg_channels_fit(&m, scores, STG_CHANNELS_LEAST));
     assert_int_equal(m.n_channel_bins, 0);
+    /* Calls alone have a channel, too, in which a stretch counts that the mean hides. */
     m.side[0] = NULL;
+    must(stg_channels_fit(&m, scores, 200));
+    assert_int_equal(m.n_channel_bins, 1);
+    s = (struct stg_score){.n_events = 10, .n_tokens = 1, .value = {[STG_AGGREGATE_MEAN] = 0.3f, [STG_AGGREGATE_WINDOW] = 0.05f}};
+    stg_channels_judge(&m, &s);
+    assert_true(fabs((double)s.z[STG_CHANNEL_CONTENT] - 0.05 / 0.01) < 1e-3); /* a window was always 0: the least spread */
+    m.recipe.order = STG_ORDER_TIME; /* the paper's */
     must(stg_channels_fit(&m, scores, 200));
     assert_int_equal(m.n_channel_bins, 0);
     s.value[STG_AGGREGATE_MEAN] = 3;

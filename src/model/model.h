@@ -179,7 +179,7 @@ struct stg_model {
 
 /* Aggregates of a sequence's surprisals that are calibrated (score/score.h defines them). */
 #define STG_MODEL_AGGREGATES 7
-#define STG_MODEL_CHANNEL_COLUMNS 7
+#define STG_MODEL_CHANNEL_COLUMNS 9
 
 /* NULL-terminated list of kinds. Adding one = one file and one line. */
 extern const struct stg_model_ops *const stg_model_list[];

@@ -18,7 +18,7 @@ bool stg_aggregate_has(const struct stg_model *m, enum stg_aggregate a)
 {
     return a == STG_AGGREGATE_TIME      ? m->side[STG_SIDE_TIME] != NULL
            : a == STG_AGGREGATE_STATE   ? m->side[STG_SIDE_STATE] != NULL
-           : a == STG_AGGREGATE_NOVELTY ? m->n_channel_bins > 0 && (m->side[STG_SIDE_TIME] != NULL || m->side[STG_SIDE_STATE] != NULL)
+           : a == STG_AGGREGATE_NOVELTY ? m->n_channel_bins > 0
                                         : true;
 }
 

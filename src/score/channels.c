@@ -9,9 +9,10 @@
 enum {
     BIN_LEAST = 100, /* sequences in a bin: fewer do not tell a 0.9 quantile */
     BINS = 4,
-    EDGE = 0, /* columns of m->channels: the longest sequence of the bin, then median and spread of each channel */
+    EDGE = 0, /* columns of m->channels: the longest sequence of the bin, then median and spread of each measure */
+    MEASURES = 4,
 };
-_Static_assert(STG_MODEL_CHANNEL_COLUMNS == 1 + 2 * STG_CHANNELS, "the model file stores these columns");
+_Static_assert(STG_MODEL_CHANNEL_COLUMNS == 1 + 2 * MEASURES, "the model file stores these columns");
 
 #define SPREAD_MIN 0.01 /* nats: what is always the same would make any difference infinite */
 
@@ -20,7 +21,16 @@ static const struct {
     double share, deviations;
 } quantiles[] = {{0.9, 1.2816}, {0.98, 2.0537}, {0.995, 2.5758}};
 
-static const enum stg_aggregate value_of[STG_CHANNELS] = {STG_AGGREGATE_MEAN, STG_AGGREGATE_TIME, STG_AGGREGATE_STATE};
+/* What is measured, and of which channel; of several measures the largest z is the channel's. */
+static const struct {
+    enum stg_aggregate value;
+    enum stg_channel channel;
+} measures[MEASURES] = {
+    {STG_AGGREGATE_MEAN, STG_CHANNEL_CONTENT},
+    {STG_AGGREGATE_WINDOW, STG_CHANNEL_CONTENT},
+    {STG_AGGREGATE_TIME, STG_CHANNEL_TIME},
+    {STG_AGGREGATE_STATE, STG_CHANNEL_STATE},
+};
 
 const char *stg_channel_name(enum stg_channel c)
 {
@@ -53,7 +63,7 @@ static int by_length(const void *a, const void *b)
     return ((*x)->n_events > (*y)->n_events) - ((*x)->n_events < (*y)->n_events);
 }
 
-/* Median and spread of one channel over n sequences; sorted has room for them. */
+/* Median and spread of one measure over n sequences; sorted has room for them. */
 static void usual(const struct stg_score *const *scores, size_t n, enum stg_aggregate a, float *sorted, float out[2])
 {
     for (size_t i = 0; i < n; i++) {
@@ -86,8 +96,8 @@ static enum stg_status fit(struct stg_model *m, const struct stg_score **scores,
         }
         float *row = table + n_rows++ * STG_MODEL_CHANNEL_COLUMNS;
         row[EDGE] = (float)scores[to - 1]->n_events;
-        for (int c = 0; c < STG_CHANNELS; c++) {
-            usual(scores + from, to - from, value_of[c], sorted, row + 1 + 2 * c);
+        for (int i = 0; i < MEASURES; i++) {
+            usual(scores + from, to - from, measures[i].value, sorted, row + 1 + 2 * i);
         }
         from = to;
     }
@@ -101,10 +111,16 @@ static enum stg_status fit(struct stg_model *m, const struct stg_score **scores,
 static bool is_usable(const struct stg_score *s)
 {
     bool finite = true;
-    for (int c = 0; c < STG_CHANNELS; c++) {
-        finite &= (bool)isfinite(s->value[value_of[c]]);
+    for (int i = 0; i < MEASURES; i++) {
+        finite &= (bool)isfinite(s->value[measures[i].value]);
     }
     return finite;
+}
+
+/* A model of names alone, or of interleaved threads, is the paper's: it keeps the paper's score, the mean. */
+static bool is_judged_by_channels(const struct stg_model *m)
+{
+    return m->recipe.order == STG_ORDER_THREAD && (m->symbols == NULL || stg_symbols_fields(m->symbols) != STG_FIELD_CALL);
 }
 
 enum stg_status stg_channels_fit(struct stg_model *m, const struct stg_score *scores, size_t n)
@@ -123,7 +139,7 @@ enum stg_status stg_channels_fit(struct stg_model *m, const struct stg_score *sc
             usable[n_usable++] = &scores[i];
         }
     }
-    if (n_usable >= STG_CHANNELS_LEAST && (m->side[STG_SIDE_TIME] != NULL || m->side[STG_SIDE_STATE] != NULL)) {
+    if (n_usable >= STG_CHANNELS_LEAST && is_judged_by_channels(m)) {
         STG_TRY(fit(m, usable, n_usable, sorted));
     }
 out:
@@ -145,11 +161,17 @@ void stg_channels_judge(const struct stg_model *m, struct stg_score *s)
         bin++;
     }
     const float *row = m->channels + bin * STG_MODEL_CHANNEL_COLUMNS;
-    for (int c = 0; c < STG_CHANNELS; c++) {
-        if (stg_channel_has(m, (enum stg_channel)c) && s->n_tokens > 0) {
-            s->z[c] = (s->value[value_of[c]] - row[1 + 2 * c]) / row[2 + 2 * c];
-            sum += s->z[c] > 0 ? (double)s->z[c] : 0;
+    bool measured[STG_CHANNELS] = {false};
+    for (int i = 0; i < MEASURES; i++) {
+        const enum stg_channel c = measures[i].channel;
+        const float z = (s->value[measures[i].value] - row[1 + 2 * i]) / row[2 + 2 * i];
+        if (stg_channel_has(m, c) && s->n_tokens > 0 && (!measured[c] || z > s->z[c])) {
+            s->z[c] = z;
+            measured[c] = true;
         }
+    }
+    for (int c = 0; c < STG_CHANNELS; c++) {
+        sum += s->z[c] > 0 ? (double)s->z[c] : 0;
     }
     s->value[STG_AGGREGATE_NOVELTY] = (float)log1p(sum);
 }

@@ -1,7 +1,8 @@
 /* Channels: what is judged of a sequence, each by itself, and together.
  *
  * A model's surprisal says how unusual the calls are (content), its side models how unusual the rhythm and the descriptors are (time,
- * state; model/model.h). How large each of them usually is depends on the length of the sequence, so held-out known sequences are
+ * state; model/model.h). Content is measured twice, over the whole sequence (mean) and at its most surprising stretch (window), as a few
+ * strange calls in a long sequence hardly move its mean; the larger z is the channel's. How large each of them usually is depends on the length of the sequence, so held-out known sequences are
  * divided by length into bins of equal number, and a value is measured in its bin:
  *
  *     z = (value − median) / spread,   spread = max over q of (quantile q − median) / (its deviations, if it were normal), q = .9, .98, .995
@@ -24,7 +25,7 @@ bool stg_channel_has(const struct stg_model *m, enum stg_channel c);
 const char *stg_channel_loudest(const struct stg_model *m, const struct stg_score *s);
 
 /* What is usual, from held-out known sequences; goes into m. Fewer than STG_CHANNELS_LEAST leave the model without, and so does a model
- * without side models: its one channel needs no comparison with others. */
+ * of names alone or of interleaved threads, which is the paper's and keeps its score. */
 #define STG_CHANNELS_LEAST 20
 enum stg_status stg_channels_fit(struct stg_model *m, const struct stg_score *scores, size_t n) STG_MUST_USE;
 
