@@ -5,6 +5,7 @@
 #include "cli/input.h"
 #include "cli/output.h"
 #include "cli/train_data.h"
+#include "cli/train_learning.h"
 
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -265,10 +266,15 @@ static enum stg_status fit_sides(struct job *j)
     return status;
 }
 
+static struct stg_corpora *calibration_of(struct job *j)
+{
+    return j->calibrate.n > 0 ? &j->calibrate : j->valid.n > 0 ? &j->valid : &j->held;
+}
+
 static enum stg_status calibrate(struct job *j)
 {
     enum stg_status status = STG_OK;
-    struct stg_corpora *from = j->calibrate.n > 0 ? &j->calibrate : j->valid.n > 0 ? &j->valid : &j->held;
+    struct stg_corpora *from = calibration_of(j);
     struct stg_corpus corpus;
     struct stg_score *scores = NULL;
     struct stg_progress progress;
@@ -465,10 +471,7 @@ static enum stg_status write_record(struct job *j)
     STG_RETURN_IF_FAILED(stg_facts_put(m->record, "seed", json_integer((json_int_t)j->o->seed)));
     STG_RETURN_IF_FAILED(put_sets(m->record, "train", &j->train));
     STG_RETURN_IF_FAILED(put_sets(m->record, "valid", j->valid.n > 0 ? &j->valid : &j->held));
-    STG_RETURN_IF_FAILED(put_sets(m->record, "calibrate",
-                                  j->calibrate.n > 0 ? &j->calibrate
-                                  : j->valid.n > 0   ? &j->valid
-                                                     : &j->held));
+    STG_RETURN_IF_FAILED(put_sets(m->record, "calibrate", calibration_of(j)));
     STG_RETURN_IF_FAILED(put_result(m->record, &j->result));
     if (j->teacher != NULL) {
         STG_RETURN_IF_FAILED(stg_facts_put(m->record, "teacher", stg_facts_string(j->teacher->path)));
@@ -488,10 +491,11 @@ static void say_result(const struct job *j)
     if (isfinite(r->valid_loss)) {
         snprintf(loss, sizeof loss, "; validation %.4f nats per token", r->valid_loss);
     }
-    const double limit =
-        stg_calibrated(j->model) ? stg_threshold(j->model, STG_AGGREGATE_MEAN, RECORD_ALPHA) : (double)INFINITY;
+    const enum stg_aggregate judge = stg_aggregate_default(j->model);
+    const double limit = stg_calibrated(j->model) ? stg_threshold(j->model, judge, RECORD_ALPHA) : (double)INFINITY;
     if (isfinite(limit)) {
-        snprintf(threshold, sizeof threshold, "; novel from perplexity %.4g at alpha %g", exp(limit), RECORD_ALPHA);
+        snprintf(threshold, sizeof threshold, "; novel from %s %.4g at alpha %g",
+                 judge == STG_AGGREGATE_NOVELTY ? "novelty" : "perplexity", exp(limit), RECORD_ALPHA);
     }
     stg_log(STG_LOG_INFO, "%s: %zu sequences in %.1f s (%s)%s%s", j->o->out, stg_corpora_count(&j->train), r->seconds,
             r->stopped == NULL ? "fitted" : r->stopped, loss, threshold);
@@ -541,6 +545,9 @@ static enum stg_status run_job(struct job *j, const struct stg_list *paths)
     STG_RETURN_IF_FAILED(fit_sides(j));
     STG_RETURN_IF_FAILED(calibrate(j));
     STG_RETURN_IF_FAILED(write_record(j));
+    if (j->o->learning_curve) {
+        STG_RETURN_IF_FAILED(stg_train_learning(j->cli, j->model, &j->train, calibration_of(j), j->pool));
+    }
     STG_RETURN_IF_FAILED(stg_model_save(j->model, j->o->out));
     if (j->checkpoint != NULL) {
         unlink(j->checkpoint);

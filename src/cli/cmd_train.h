@@ -11,7 +11,7 @@
 #define STG_NOT_GIVEN_DOUBLE (-1.0)
 
 struct stg_train_options {
-    bool json, resume, recompute;
+    bool json, resume, recompute, learning_curve;
     const char *out, *model, *preset, *fields, *channels, *smoothing, *schedule, *log, *checkpoint, *activation, *norm, *window, *dilation,
         *optimizer, *precision;
     struct stg_list valid, calibrate;

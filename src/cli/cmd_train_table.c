@@ -48,6 +48,11 @@ static const struct stg_option options[] = {
      .offset = AT(seed),
      .fallback = "1",
      .help = "of everything random"},
+    {.name = "learning-curve",
+     .type = STG_OPTION_FLAG,
+     .offset = AT(learning_curve),
+     .help = "also say whether more known data would help: how surprising the calibration data is to an n-gram that has learnt an eighth, a quarter, "
+             "half and all of DATA, and how much of it occurred in none"},
     {.name = "json",
      .type = STG_OPTION_FLAG,
      .offset = AT(json),
@@ -111,6 +116,7 @@ static const char *const description[] = {
 
 static const struct stg_example examples[] = {
     {"strange train -o web.model train.data", "an n-gram model; the latest tenth calibrates it"},
+    {"strange train --learning-curve -o web.model train.data", "… and whether train.data is enough"},
     {"strange train --model lstm --budget 10m --valid valid.data -o web.model train.data", "ten minutes of an LSTM"},
     {"strange train --model transformer --norm post --optimizer ranger -o web.model train.data", "a Transformer with other choices"},
     {"strange train --model longformer --window 64,32 --dilation 1,4 -o web.model train.data", "two layers with their own windows"},
