@@ -36,6 +36,7 @@ static void drop(struct stg_model *m)
 {
     stg_mem_free(m->channels);
     stg_mem_free(m->calibration);
+    stg_mem_free(m->stream);
     json_decref(m->record);
 }
 

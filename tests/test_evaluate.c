@@ -25,6 +25,13 @@ static void fill(struct stg_rng *rng, struct stg_score *s, double shift)
     }
 }
 
+static void number(struct stg_score *s)
+{
+    for (int i = 0; i < N; i++) {
+        s[i].id = (uint64_t)i;
+    }
+}
+
 static int setup(void **state)
 {
     static struct fixture f;
@@ -44,6 +51,7 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
     stg_mem_free(f->model.calibration);
+    stg_mem_free(f->model.stream);
     json_decref(f->model.record);
     return 0;
 }
@@ -80,6 +88,41 @@ static void test_rows(void **state)
     stg_evaluation_fini(&e);
 }
 
+/* What hardly shows in one sequence shows in many. */
+static void test_groups(void **state)
+{
+    struct fixture *f = *state;
+    static struct stg_score near[N];
+    struct stg_rng rng;
+    struct stg_evaluate_settings s;
+    struct stg_evaluation e;
+    stg_rng_seed(&rng, 9);
+    fill(&rng, near, 0.15);
+    number(f->known);
+    number(f->same);
+    number(near);
+    const struct stg_scored_set known = {"known", f->known, N}, novel[] = {{"near", near, N}, {"same", f->same, N}};
+    stg_evaluate_settings_default(&s);
+    s.n_resamples = 10;
+    s.group = 20;
+    s.alpha = 0.05;
+    assert_int_equal(stg_evaluate(&e, &f->model, &known, novel, 2, NULL, NULL, 0, &s), STG_OK);
+    assert_int_equal(e.group, 20);
+    assert_int_equal(e.n_known_groups, N / 20);
+    assert_int_equal(e.rows[0].n_groups, N / 20);
+    assert_true(e.rows[0].auroc.value < 0.8 && e.rows[0].group_auroc > 0.98 && e.rows[0].group_tpr > 0.8);
+    assert_true(e.rows[1].group_auroc < 0.75 && e.rows[1].group_tpr < 0.25 && e.group_fpr < 0.25);
+    stg_evaluation_fini(&e);
+    s.alpha = 0.01; /* 25 groups of the calibration are too few */
+    assert_int_equal(stg_evaluate(&e, &f->model, &known, novel, 1, NULL, NULL, 0, &s), STG_OK);
+    assert_true(isnan(e.group_fpr) && isnan(e.rows[0].group_tpr) && e.rows[0].group_auroc > 0.98);
+    stg_evaluation_fini(&e);
+    s.group = 0;
+    assert_int_equal(stg_evaluate(&e, &f->model, &known, novel, 1, NULL, NULL, 0, &s), STG_OK);
+    assert_true(isnan(e.rows[0].group_auroc));
+    stg_evaluation_fini(&e);
+}
+
 static void test_refused(void **state)
 {
     struct fixture *f = *state;
@@ -104,6 +147,7 @@ static void test_memory_fails(void **state)
     enum stg_status status = STG_ERR_MEMORY;
     stg_evaluate_settings_default(&s);
     s.n_resamples = 5;
+    s.group = 10;
     for (uint64_t n = 1; status != STG_OK; n++) {
         assert_true(n < 1000);
         stg_mem_fail_at(n);
@@ -118,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_groups),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_memory_fails),
     };

@@ -139,6 +139,10 @@ static void save_model(struct stg_model *m, float *scores)
     for (size_t i = 0; i < STG_MODEL_AGGREGATES; i++) {
         m->calibration[STG_MODEL_AGGREGATES + i] = 1.0f;
     }
+    m->stream = calloc(3 * STG_MODEL_STREAM_COLUMNS, sizeof *m->stream);
+    assert_non_null(m->stream);
+    m->n_stream = 3;
+    m->stream[2 * STG_MODEL_STREAM_COLUMNS] = 1.0f; /* the last is of the second run */
     must(stg_model_save(m, path));
     score(m, scores);
     stg_model_free(m);
@@ -398,6 +402,8 @@ static void test_sizes_beyond_the_file(void **state)
         {0, "\"shape\":[2,7]", "\"shape\":[14]", "calibration: has another shape"},
         {0, "\"shape\":[2,7]", "\"shape\":[2,7,1]", "calibration: has another shape"},
         {0, "\"shape\":[2,7]", "\"shape\":[4611686018427387904,7]", "calibration"},
+        {0, "\"shape\":[3,8]", "\"shape\":[8,3]", "stream: has another shape"},
+        {0, "\"shape\":[3,8]", "\"shape\":[24]", "stream: has another shape"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
@@ -496,6 +502,12 @@ static void test_hostile_nodes(void **state)
     refused("a calibration that is no number");
     put_float("calibration", 0, 2.0f);
     refused("a calibration that is not sorted");
+    put_float("stream", 1, NAN);
+    refused("a score of the stream that is no number");
+    put_float("stream", 2 * STG_MODEL_STREAM_COLUMNS, 2.0f);
+    refused("a run of the stream that is left out");
+    put_float("stream", 0, 1.0f);
+    refused("runs of the stream that do not begin with 0");
 }
 
 static void test_hostile_slots(void **state)

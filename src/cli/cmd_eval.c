@@ -15,7 +15,7 @@ struct settings {
     bool json;
     double alpha;
     const char *aggregate, *precision;
-    uint32_t resamples;
+    uint32_t resamples, group;
     uint64_t seed;
     struct stg_list known, novel, valid_known, valid_novel;
 };
@@ -42,6 +42,7 @@ static enum stg_status evaluate(struct stg_evaluation *out, const struct stg_gro
     e.alpha = s->alpha;
     e.n_resamples = s->resamples;
     e.seed = s->seed;
+    e.group = s->group;
     STG_RETURN_IF_FAILED(stg_aggregate_parse(s->aggregate, model, &e.aggregate));
     return stg_evaluate(out, model, groups[0].sets, groups[1].sets, groups[1].n,
                         groups[2].n > 0 ? groups[2].sets : &none, groups[3].sets, groups[3].n, &e);
@@ -108,6 +109,7 @@ static const struct stg_option options[] = {
     STG_OPTION_JSON(struct settings, "one JSON object instead of the table"),
     STG_OPTION_ALPHA(struct settings, "false-alarm rate of the calibrated threshold"),
     STG_OPTION_AGGREGATE(struct settings, "score of a sequence (see `strange help score`)"),
+    STG_OPTION_GROUP(struct settings),
     STG_OPTION_PRECISION(struct settings),
     {.name = "resamples",
      .arg = "N",

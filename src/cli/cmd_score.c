@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
+#include "detect/fisher.h"
 #include "report/report.h"
 #include "score/channels.h"
 
@@ -20,7 +21,7 @@ struct settings {
     bool json;
     double alpha;
     const char *aggregate, *precision;
-    uint32_t worst;
+    uint32_t worst, group;
 };
 
 struct score_run {
@@ -33,7 +34,29 @@ struct score_run {
     size_t n_novel, n_beyond; /* p ≤ alpha; above every calibration score */
     uint64_t bound;           /* as many of them as chance explains */
     bool novel;
+    struct stg_fisher known, groups; /* --group: of the calibration, of the data; owned */
 };
+
+static bool is_novel_group(const struct score_run *r, size_t i)
+{
+    return stg_fisher_reaches(&r->known, r->s->alpha) &&
+           stg_fisher_p(&r->known, r->groups.value[i]) <= r->s->alpha * (1 + 1e-9);
+}
+
+static enum stg_status make_groups(struct score_run *r)
+{
+    if (r->s->group == 0 || !r->calibrated) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(stg_fisher_known(&r->known, r->model, r->aggregate, r->s->group));
+    STG_RETURN_IF_FAILED(
+        stg_fisher_groups(&r->groups, r->model, r->aggregate, r->group->scores, r->group->n, r->s->group));
+    if (!stg_fisher_reaches(&r->known, r->s->alpha)) {
+        stg_log(STG_LOG_WARN, "%zu groups of %u in the calibration are too few for alpha %g: no group can be called novel",
+                r->known.n, r->s->group, r->s->alpha);
+    }
+    return STG_OK;
+}
 
 static void judge(struct score_run *r)
 {
@@ -56,6 +79,7 @@ static enum stg_status put_json(struct stg_buffer *out, const struct score_run *
 {
     enum stg_status status = STG_OK;
     struct stg_buffer line = STG_BUFFER_INIT;
+    size_t i_group = 0; /* the first that does not end before sequence i */
     for (size_t k = 0; k < r->group->n_inputs; k++) {
         char *path = NULL;
         json_t *text = json_stringn_nocheck(r->group->inputs[k].path, strlen(r->group->inputs[k].path));
@@ -65,9 +89,18 @@ static enum stg_status put_json(struct stg_buffer *out, const struct score_run *
             stg_buffer_clear(&line);
             status = stg_report_score_json(&line, r->model, &r->group->scores[i], r->aggregate, r->s->alpha);
             if (status == STG_OK) {
-                status = path == NULL || r->group->n_inputs == 1
-                             ? stg_buffer_put(out, line.data, line.len)
-                             : stg_buffer_printf(out, "{\"data\": %s, %s", path, line.data + 1);
+                status = path == NULL || r->group->n_inputs == 1 ? stg_buffer_printf(out, "{")
+                                                                 : stg_buffer_printf(out, "{\"data\": %s, ", path);
+            }
+            while (i_group < r->groups.n && i >= r->groups.first[i_group] + r->s->group) {
+                i_group++;
+            }
+            if (status == STG_OK && i_group < r->groups.n && i >= r->groups.first[i_group]) {
+                status = stg_buffer_printf(out, "\"group\": %zu, \"group_p_value\": %.9g, ", i_group,
+                                           stg_fisher_p(&r->known, r->groups.value[i_group]));
+            }
+            if (status == STG_OK) {
+                status = stg_buffer_put(out, line.data + 1, line.len - 1);
             }
             if (status == STG_OK) {
                 status = stg_output_flush_large(out);
@@ -96,6 +129,19 @@ static enum stg_status put_counts(struct stg_buffer *out, const struct score_run
         r->model->n_calibration);
 }
 
+static enum stg_status put_group_count(struct stg_buffer *out, const struct score_run *r)
+{
+    size_t n = 0;
+    if (r->s->group == 0) {
+        return STG_OK;
+    }
+    for (size_t i = 0; i < r->groups.n; i++) {
+        n += is_novel_group(r, i);
+    }
+    return stg_buffer_printf(out, "groups of %u: %zu of %zu novel (p <= %g, against %zu of the calibration)\n", r->s->group, n,
+                             r->groups.n, r->s->alpha, r->known.n);
+}
+
 static enum stg_status put_summary(struct stg_buffer *out, const struct score_run *r)
 {
     const struct stg_group *g = r->group;
@@ -118,6 +164,7 @@ static enum stg_status put_summary(struct stg_buffer *out, const struct score_ru
         STG_RETURN_IF_FAILED(stg_buffer_printf(out, "chance explains at most %llu (%.1f %%)\n",
                                                (unsigned long long)r->bound, 100 * STG_VERDICT_LEVEL));
     }
+    STG_RETURN_IF_FAILED(put_group_count(out, r));
     if (!r->novel && !r->reachable) {
         return stg_buffer_printf(out, "no verdict: too few calibration sequences for alpha %g\n", r->s->alpha);
     }
@@ -194,11 +241,14 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     r.calibrated = stg_calibrated(model);
     warn_calibration(&r);
     judge(&r);
+    STG_TRY(make_groups(&r));
     STG_TRY(s->json ? put_json(&out, &r) : put_text(&out, &r));
     STG_TRY(stg_output_write(&out));
     *exit_code = r.novel ? 1 : 0;
 out:
     stg_buffer_fini(&out);
+    stg_fisher_fini(&r.known);
+    stg_fisher_fini(&r.groups);
     stg_groups_fini(&groups);
     stg_pool_free(pool);
     stg_model_free(model);
@@ -219,6 +269,7 @@ static const struct stg_option options[] = {
         struct settings,
         "what is made of the surprisals of a sequence: their mean (perplexity), their median, the highest mean of 16 "
         "neighbours, or their 0.95 quantile"),
+    STG_OPTION_GROUP(struct settings),
     STG_OPTION_PRECISION(struct settings),
     {.name = "worst",
      .arg = "K",

@@ -288,7 +288,7 @@ static enum stg_status calibrate(struct job *j)
     status = stg_score_corpus(j->model, &corpus, j->pool, p, scores);
     stg_progress_finish(p);
     STG_TRY(status);
-    STG_TRY(stg_calibrate(j->model, scores, corpus.n));
+    STG_TRY(stg_calibrate_runs(j->model, scores, from->offset, from->n));
     if ((double)corpus.n + 1 < 1 / RECORD_ALPHA) {
         stg_log(STG_LOG_WARN,
                 "only %zu sequence%s to calibrate the model: nothing can be called novel below alpha %.2g; give "

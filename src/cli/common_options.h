@@ -25,6 +25,15 @@
         .offset = offsetof(S, aggregate), .fallback = "novelty, or mean where the model has it not", .help = (HELP)                                           \
     }
 
+/* uint32_t group */
+#define STG_OPTION_GROUP(S)                                                                                            \
+    {                                                                                                                  \
+        .name = "group", .arg = "N", .type = STG_OPTION_U32, .offset = offsetof(S, group), .min = 2, .max = 1000000,   \
+        .fallback = "off",                                                                                             \
+        .help = "judge every N consecutive sequences together, too: by the mean of ln(1/p-value), compared with such " \
+                "groups of the calibration; what moves every sequence a little shows there"                            \
+    }
+
 /* const char *precision: NULL = the model's */
 #define STG_OPTION_PRECISION(S)                                                                                        \
     {                                                                                                                  \

@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MAX_CALIBRATION 65536u
 
@@ -40,9 +41,41 @@ static float novelty_of(const struct stg_model *m, const struct stg_score *score
     return s.value[STG_AGGREGATE_NOVELTY];
 }
 
+/* Whole sequences of neighbours are kept, as what follows what is what the stream is for. */
+static enum stg_status put_stream(struct stg_model *m, const struct stg_score *scores, const size_t *offset, size_t n_runs)
+{
+    const size_t n = offset[n_runs];
+    float *table = NULL;
+    size_t n_rows = 0, run = 0;
+    STG_RETURN_IF_FAILED(
+        stg_mem_zeroed(&table, n > MAX_CALIBRATION ? MAX_CALIBRATION : n, STG_MODEL_STREAM_COLUMNS * sizeof *table));
+    for (size_t k = 0; k < n_runs; k++) {
+        const size_t all = offset[k + 1] - offset[k];
+        const size_t kept = n > MAX_CALIBRATION ? (size_t)((uint64_t)all * MAX_CALIBRATION / n) : all;
+        for (size_t i = 0; i < kept; i++) {
+            const struct stg_score *s = &scores[offset[k] + i];
+            float *row = table + n_rows++ * STG_MODEL_STREAM_COLUMNS;
+            row[0] = (float)run;
+            memcpy(row + 1, s->value, sizeof s->value);
+            row[1 + STG_AGGREGATE_NOVELTY] = novelty_of(m, s);
+        }
+        run += kept > 0;
+    }
+    stg_mem_free(m->stream);
+    m->stream = table;
+    m->n_stream = n_rows;
+    return STG_OK;
+}
+
 enum stg_status stg_calibrate(struct stg_model *m, const struct stg_score *scores, size_t n)
 {
+    return stg_calibrate_runs(m, scores, (const size_t[]){0, n}, 1);
+}
+
+enum stg_status stg_calibrate_runs(struct stg_model *m, const struct stg_score *scores, const size_t *offset, size_t n_runs)
+{
     enum stg_status status = STG_OK;
+    const size_t n = offset[n_runs];
     float *column = NULL, *table = NULL;
     const size_t n_out = n > MAX_CALIBRATION ? MAX_CALIBRATION : n;
     STG_TRY(stg_channels_fit(m, scores, n));
@@ -62,6 +95,7 @@ enum stg_status stg_calibrate(struct stg_model *m, const struct stg_score *score
             table[i * STG_AGGREGATES + a] = column[thinned(i, n, n_out)];
         }
     }
+    STG_TRY(put_stream(m, scores, offset, n_runs));
     stg_mem_free(m->calibration);
     m->calibration = table;
     m->n_calibration = n_out;

@@ -5,7 +5,11 @@
 #include "model/model.h"
 #include "score/score.h"
 
-/* Stores the scores of known sequences in the model (sorted per aggregate, at most 65,536, thinned evenly beyond). */
+/* Stores the scores of known sequences in the model: sorted per aggregate, at most 65,536, thinned evenly beyond; and as they came, run
+ * after run (m->stream), the first part of each run where they are more. Run k is scores[offset[k]] … scores[offset[k + 1] − 1], in the
+ * order of the data; runs without a sequence have no number. */
+enum stg_status stg_calibrate_runs(struct stg_model *m, const struct stg_score *scores, const size_t *offset, size_t n_runs) STG_MUST_USE;
+/* Of one run. */
 enum stg_status stg_calibrate(struct stg_model *m, const struct stg_score *scores, size_t n) STG_MUST_USE;
 bool stg_calibrated(const struct stg_model *m);
 /* Conformal p-value (Vovk, Gammerman, Shafer, Algorithmic Learning in a Random World, 2005, section 2.3):

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "detect/calibrate.h"
+#include "detect/fisher.h"
 
 #include <math.h>
 #include <string.h>
@@ -14,6 +15,7 @@ struct run {
     size_t n_valid_novel;
     double threshold;
     double *known_values[STG_AGGREGATES]; /* owned */
+    struct stg_fisher calibration_groups, known_groups;
     double *valid_values;                 /* of the chosen aggregate; owned */
 };
 
@@ -62,6 +64,49 @@ out:
     return status;
 }
 
+/* Share of the groups whose p-value is at most alpha. */
+static double share_novel(const struct run *r, const struct stg_fisher *f)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < f->n; i++) {
+        n += stg_fisher_p(&r->calibration_groups, f->value[i]) <= r->settings->alpha * (1 + 1e-9);
+    }
+    const bool judged = f->n > 0 && stg_fisher_reaches(&r->calibration_groups, r->settings->alpha);
+    return judged ? (double)n / (double)f->n : (double)NAN;
+}
+
+static enum stg_status group_row(struct stg_evaluation_row *row, const struct run *r, const struct stg_scored_set *set)
+{
+    enum stg_status status = STG_OK;
+    struct stg_fisher novel = {0};
+    row->group_auroc = row->group_tpr = (double)NAN;
+    if (r->settings->group == 0) {
+        return STG_OK;
+    }
+    STG_TRY(stg_fisher_groups(&novel, r->model, r->settings->aggregate, set->scores, set->n, r->settings->group));
+    row->n_groups = novel.n;
+    row->group_tpr = share_novel(r, &novel);
+    STG_TRY(stg_auroc(r->known_groups.value, r->known_groups.n, novel.value, novel.n, &row->group_auroc));
+out:
+    stg_fisher_fini(&novel);
+    return status;
+}
+
+static enum stg_status group_known(struct stg_evaluation *out, struct run *r)
+{
+    const struct stg_evaluate_settings *s = r->settings;
+    out->group = s->group;
+    out->group_fpr = (double)NAN;
+    if (s->group == 0) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(stg_fisher_known(&r->calibration_groups, r->model, s->aggregate, s->group));
+    STG_RETURN_IF_FAILED(stg_fisher_groups(&r->known_groups, r->model, s->aggregate, r->known->scores, r->known->n, s->group));
+    out->n_known_groups = r->known_groups.n;
+    out->group_fpr = share_novel(r, &r->known_groups);
+    return STG_OK;
+}
+
 static enum stg_status fill_row(struct stg_evaluation_row *row, const struct run *r, const struct stg_scored_set *set,
                                 struct stg_rng *rng)
 {
@@ -89,6 +134,7 @@ static enum stg_status fill_row(struct stg_evaluation_row *row, const struct run
     STG_TRY(stg_auprc(known, r->known->n, novel, set->n, &row->auprc));
     stg_confusion_at(known, r->known->n, novel, set->n, r->threshold, &row->calibrated);
     STG_TRY(apply_paper(row, r, novel, set->n));
+    STG_TRY(group_row(row, r, set));
 out:
     stg_mem_free(novel);
     return status;
@@ -136,6 +182,7 @@ enum stg_status stg_evaluate(struct stg_evaluation *out, const struct stg_model 
     struct stg_confusion c;
     stg_confusion_at(r.known_values[s->aggregate], known->n, NULL, 0, r.threshold, &c);
     out->known_fpr = c.fpr;
+    STG_TRY(group_known(out, &r));
     for (size_t i = 0; i < n_novel; i++) {
         struct stg_rng rng; /* each row by itself: a row does not depend on which others there are */
         stg_rng_seed(&rng, s->seed);
@@ -148,6 +195,8 @@ out:
         stg_mem_free(r.known_values[a]);
     }
     stg_mem_free(r.valid_values);
+    stg_fisher_fini(&r.calibration_groups);
+    stg_fisher_fini(&r.known_groups);
     if (status != STG_OK) {
         stg_evaluation_fini(out);
     }

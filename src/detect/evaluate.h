@@ -24,6 +24,8 @@ struct stg_evaluation_row {
     bool has_paper;                 /* labelled validation data was given for this behaviour */
     double paper_threshold;         /* best F1 on validation data */
     struct stg_confusion paper;     /* that threshold on the test data */
+    size_t n_groups;                /* with groups (detect/fisher.h): how many */
+    double group_auroc, group_tpr;  /* NAN without; the second also where no p-value of a group can be alpha */
     double auroc_by[STG_AGGREGATES]; /* NAN for what the model does not give */
 };
 
@@ -32,6 +34,9 @@ struct stg_evaluation {
     double alpha, threshold;        /* nats; perplexity threshold = exp */
     size_t n_known;
     double known_fpr;               /* of known test sequences at the calibrated threshold */
+    size_t group;                   /* sequences in a group, 0: none were made */
+    size_t n_known_groups;
+    double group_fpr;               /* as group_tpr, of known test groups */
     struct stg_evaluation_row *rows; /* (n_rows) owned */
     size_t n_rows;
     double macro_auroc;             /* mean over behaviours */
@@ -40,6 +45,7 @@ struct stg_evaluation {
 struct stg_evaluate_settings {
     enum stg_aggregate aggregate;
     double alpha;       /* default 0.01 */
+    size_t group;       /* also judge groups of that many sequences; 0 (default): do not */
     size_t n_resamples; /* bootstrap, default 1000 */
     uint64_t seed;
 };

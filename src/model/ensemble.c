@@ -100,6 +100,8 @@ enum stg_status stg_ensemble_new(struct stg_model **out, struct stg_model **memb
         m->record = NULL;
         stg_mem_free(m->calibration);
         m->calibration = NULL;
+        stg_mem_free(m->stream);
+        m->stream = NULL;
         stg_tensors_free(m->file); /* nets own what they loaded */
         m->file = NULL;
     }

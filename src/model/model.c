@@ -61,6 +61,7 @@ void stg_model_free(struct stg_model *m)
     stg_symbols_free(m->symbols);
     json_decref(m->record);
     stg_mem_free(m->calibration);
+    stg_mem_free(m->stream);
     stg_mem_free(m->channels);
     for (int i = 0; i < STG_SIDES; i++) {
         stg_model_free(m->side[i]);

@@ -170,6 +170,8 @@ struct stg_model {
     struct stg_model *side[STG_SIDES]; /* owned; NULL = none. Their recipes and vocabularies are the model's */
     float *calibration;          /* (n_calibration × STG_MODEL_AGGREGATES) scores of held-out known sequences; NULL before */
     size_t n_calibration;
+    float *stream;               /* (n_stream × STG_MODEL_STREAM_COLUMNS) the same scores as they came, with their run (detect/calibrate.h); NULL before */
+    size_t n_stream;
     float *channels;             /* (n_channel_bins × STG_MODEL_CHANNEL_COLUMNS) what is usual, by length (score/channels.h); NULL before */
     size_t n_channel_bins;
 };
@@ -180,6 +182,7 @@ struct stg_model {
 /* Aggregates of a sequence's surprisals that are calibrated (score/score.h defines them). */
 #define STG_MODEL_AGGREGATES 7
 #define STG_MODEL_CHANNEL_COLUMNS 9
+#define STG_MODEL_STREAM_COLUMNS (1 + STG_MODEL_AGGREGATES) /* number of the run, from 0; then the values */
 
 /* NULL-terminated list of kinds. Adding one = one file and one line. */
 extern const struct stg_model_ops *const stg_model_list[];

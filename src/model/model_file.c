@@ -38,6 +38,10 @@ enum stg_status stg_model_put(const struct stg_model *m, struct stg_tensors_writ
         const size_t dims[2] = {m->n_calibration, STG_MODEL_AGGREGATES};
         STG_RETURN_IF_FAILED(stg_tensors_writer_put(w, "calibration", STG_F32, 2, dims, m->calibration));
     }
+    if (m->n_stream > 0) {
+        const size_t dims[2] = {m->n_stream, STG_MODEL_STREAM_COLUMNS};
+        STG_RETURN_IF_FAILED(stg_tensors_writer_put(w, "stream", STG_F32, 2, dims, m->stream));
+    }
     if (m->n_channel_bins > 0) {
         const size_t dims[2] = {m->n_channel_bins, STG_MODEL_CHANNEL_COLUMNS};
         STG_RETURN_IF_FAILED(stg_tensors_writer_put(w, "channels", STG_F32, 2, dims, m->channels));
@@ -79,6 +83,30 @@ static enum stg_status load_calibration(struct stg_model *m, const struct stg_te
     return STG_OK;
 }
 
+static enum stg_status load_stream(struct stg_model *m, const struct stg_tensors *t)
+{
+    const struct stg_tensor *c = stg_tensors_find(t, "stream");
+    if (c == NULL) {
+        return STG_OK;
+    }
+    if (c->dtype != STG_F32 || c->n_dims != 2 || c->dims[1] != STG_MODEL_STREAM_COLUMNS || c->dims[0] > MAX_CALIBRATION) {
+        return stg_fail(STG_ERR_INPUT, "%s: tensor stream: has another shape: train the model again", stg_tensors_path(t));
+    }
+    const float *v = c->data;
+    float run = 0; /* of the row before: numbers count up by one */
+    for (size_t i = 0; i < c->n; i++) {
+        const bool is_run = i % STG_MODEL_STREAM_COLUMNS == 0;
+        const bool same = !(v[i] < run) && !(v[i] > run);
+        if (isnan(v[i]) || (is_run && !same && (i == 0 || v[i] < run + 1 || v[i] > run + 1))) {
+            return stg_fail(STG_ERR_INPUT, "%s: tensor stream: is damaged: train the model again", stg_tensors_path(t));
+        }
+        run = is_run ? v[i] : run;
+    }
+    STG_RETURN_IF_FAILED(stg_mem_dup(&m->stream, c->data, c->n * sizeof(float)));
+    m->n_stream = c->dims[0];
+    return STG_OK;
+}
+
 static enum stg_status load_channels(struct stg_model *m, const struct stg_tensors *t)
 {
     const struct stg_tensor *c = stg_tensors_find(t, "channels");
@@ -112,6 +140,7 @@ static enum stg_status load_base(struct stg_model *m, const struct stg_tensors *
     }
     STG_RETURN_IF_FAILED(stg_recipe_load(&m->recipe, t));
     STG_RETURN_IF_FAILED(load_channels(m, t));
+    STG_RETURN_IF_FAILED(load_stream(m, t));
     return load_calibration(m, t);
 }
 

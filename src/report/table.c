@@ -78,6 +78,34 @@ static void put_threshold(struct writer *w, const struct stg_evaluation *e)
                   words_scale(e->aggregate), threshold, alpha, n, fpr);
 }
 
+static void put_groups(struct writer *w, const struct stg_evaluation *e, size_t width, bool colour)
+{
+    char known[32], alarms[32];
+    if (e->group == 0) {
+        return;
+    }
+    words_count(e->n_known_groups, known);
+    words_percent(e->group_fpr, alarms);
+    writer_printf(w, "\n%sGroups of %zu sequences%s (known: %s, false alarms %s)\n", colour ? "\033[1m" : "", e->group,
+                  colour ? "\033[0m" : "", known, alarms);
+    writer_plain(w, "behaviour", width);
+    writer_printf(w, "  %9s  %6s  %8s\n", "groups", "AUROC", "caught");
+    for (size_t i = 0; i < e->n_rows; i++) {
+        char count[32], caught[32];
+        words_count(e->rows[i].n_groups, count);
+        words_percent(e->rows[i].group_tpr, caught);
+        writer_plain(w, e->rows[i].name, width);
+        if (isnan(e->rows[i].group_auroc)) {
+            writer_printf(w, "  %9s  %6s  %8s\n", count, "-", caught);
+        } else {
+            writer_printf(w, "  %9s  %6.3f  %8s\n", count, e->rows[i].group_auroc, caught);
+        }
+    }
+    if (isnan(e->group_fpr)) {
+        writer_put(w, "No threshold for groups: too few of them, or too few in the calibration for this false-alarm rate.\n");
+    }
+}
+
 enum stg_status stg_report_table(struct stg_buffer *out, const struct stg_evaluation *e, bool colour)
 {
     struct writer w = {out, STG_OK};
@@ -101,6 +129,7 @@ enum stg_status stg_report_table(struct stg_buffer *out, const struct stg_evalua
     }
     put_threshold(&w, e);
     put_paper(&w, e, width, colour);
+    put_groups(&w, e, width, colour);
     writer_put(
         &w,
         "\nAUROC: how often a novel sequence is more surprising than a known one; 1 is always, 0.5 is a coin toss.\n"

@@ -33,6 +33,22 @@ case_eval_and_report() {
     refused 'nowhere/' "$strange" report -o nowhere/r.html web.model --known test.data
 }
 
+case_groups() {
+    trained
+    status 0 "$strange" eval --group 20 web.model --known test.data --novel odd=odd.data
+    grep -q '^Groups of 20 sequences' out || no 'no table of groups'
+    status 0 "$strange" eval --json --group 20 web.model --known test.data --novel odd=odd.data
+    for key in group n_known_groups group_fpr n_groups group_auroc group_tpr; do grep -q "\"$key\"" out || no "no $key"; done
+    status 0 "$strange" eval --json web.model --known test.data --novel odd=odd.data
+    ! grep -q group out || no 'groups without --group'
+    status 1 "$strange" score --group 5 --alpha 0.05 web.model odd.data
+    grep -q '^groups of 5: 12 of 12 novel (p <= 0.05, against 40 of the calibration)$' out || { cat out; no 'the groups are not judged'; }
+    status 1 "$strange" score --group 7 --json web.model test.data odd.data
+    [ "$(grep -c '"group":' out)" = $((196 + 56)) ] || no 'a group with sequences of two data sets, or an incomplete one'
+    sed -n 201p out | grep -q '^{"data": "odd.data", "group": 28, "group_p_value": 0' || no 'the first group of the second data set'
+    refused '1 is out of bounds' "$strange" score --group 1 web.model test.data
+}
+
 case_info() {
     trained
     status 0 "$strange" info train.txt train.data web.model
