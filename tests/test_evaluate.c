@@ -111,6 +111,9 @@ static void test_groups(void **state)
     assert_int_equal(e.n_known_groups, N / 20);
     assert_int_equal(e.rows[0].n_groups, N / 20);
     assert_true(e.rows[0].auroc.value < 0.8 && e.rows[0].group_auroc > 0.98 && e.rows[0].group_tpr > 0.8);
+    assert_int_equal(e.shift_alarms, 0);
+    assert_true(e.rows[0].shift_delay > 5 && e.rows[0].shift_delay < 120);
+    assert_true(isinf(e.rows[1].shift_delay));
     assert_true(e.rows[1].group_auroc < 0.75 && e.rows[1].group_tpr < 0.25 && e.group_fpr < 0.25);
     stg_evaluation_fini(&e);
     s.alpha = 0.01; /* 25 groups of the calibration are too few */

@@ -13,7 +13,7 @@
 
 struct settings {
     bool json;
-    double alpha;
+    double alpha, interval;
     const char *aggregate, *precision;
     uint32_t resamples, group;
     uint64_t seed;
@@ -43,6 +43,7 @@ static enum stg_status evaluate(struct stg_evaluation *out, const struct stg_gro
     e.n_resamples = s->resamples;
     e.seed = s->seed;
     e.group = s->group;
+    e.interval = s->interval;
     STG_RETURN_IF_FAILED(stg_aggregate_parse(s->aggregate, model, &e.aggregate));
     return stg_evaluate(out, model, groups[0].sets, groups[1].sets, groups[1].n,
                         groups[2].n > 0 ? groups[2].sets : &none, groups[3].sets, groups[3].n, &e);
@@ -99,6 +100,7 @@ static void defaults(void *context)
     struct stg_evaluate_settings e;
     stg_evaluate_settings_default(&e);
     s->alpha = e.alpha;
+    s->interval = e.interval;
     s->resamples = (uint32_t)e.n_resamples;
     s->seed = e.seed;
 }
@@ -110,6 +112,7 @@ static const struct stg_option options[] = {
     STG_OPTION_ALPHA(struct settings, "false-alarm rate of the calibrated threshold"),
     STG_OPTION_AGGREGATE(struct settings, "score of a sequence (see `strange help score`)"),
     STG_OPTION_GROUP(struct settings),
+    STG_OPTION_INTERVAL(struct settings),
     STG_OPTION_PRECISION(struct settings),
     {.name = "resamples",
      .arg = "N",

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "detect/calibrate.h"
 #include "detect/fisher.h"
+#include "detect/shift.h"
 #include "report/report.h"
 #include "score/channels.h"
 
@@ -19,7 +20,7 @@
 
 struct settings {
     bool json;
-    double alpha;
+    double alpha, interval;
     const char *aggregate, *precision;
     uint32_t worst, group;
 };
@@ -34,6 +35,7 @@ struct score_run {
     size_t n_novel, n_beyond; /* p ≤ alpha; above every calibration score */
     uint64_t bound;           /* as many of them as chance explains */
     bool novel;
+    struct stg_shift shift; /* after all sequences */
     struct stg_fisher known, groups; /* --group: of the calibration, of the data; owned */
 };
 
@@ -61,6 +63,10 @@ static enum stg_status make_groups(struct score_run *r)
 static void judge(struct score_run *r)
 {
     const double beyond = 1 / ((double)r->model->n_calibration + 1);
+    stg_shift_init(&r->shift, r->model, r->aggregate, r->s->interval);
+    for (size_t i = 0; i < r->group->n && r->calibrated; i++) {
+        stg_shift_add(&r->shift, &r->group->scores[i]);
+    }
     for (size_t i = 0; i < r->group->n && r->calibrated; i++) {
         const double p = stg_p_value(r->model, r->aggregate, (double)r->group->scores[i].value[r->aggregate]);
         r->n_novel += p <= r->s->alpha;
@@ -98,6 +104,9 @@ static enum stg_status put_json(struct stg_buffer *out, const struct score_run *
             if (status == STG_OK && i_group < r->groups.n && i >= r->groups.first[i_group]) {
                 status = stg_buffer_printf(out, "\"group\": %zu, \"group_p_value\": %.9g, ", i_group,
                                            stg_fisher_p(&r->known, r->groups.value[i_group]));
+            }
+            if (status == STG_OK && r->shift.shifted && i >= r->shift.noticed) {
+                status = stg_buffer_printf(out, "\"shift_since\": %llu, ", (unsigned long long)r->shift.began);
             }
             if (status == STG_OK) {
                 status = stg_buffer_put(out, line.data + 1, line.len - 1);
@@ -142,6 +151,19 @@ static enum stg_status put_group_count(struct stg_buffer *out, const struct scor
                              r->groups.n, r->s->alpha, r->known.n);
 }
 
+static enum stg_status put_shift(struct stg_buffer *out, const struct score_run *r)
+{
+    const struct stg_shift *s = &r->shift;
+    if (r->group->n < 2) {
+        return STG_OK;
+    }
+    if (!s->shifted) {
+        return stg_buffer_printf(out, "no shift of the stream (a false one in %g sequences)\n", r->s->interval);
+    }
+    return stg_buffer_printf(out, "the stream shifted at sequence %llu, noticed at %llu (a false one in %g sequences)\n",
+                             (unsigned long long)s->began, (unsigned long long)s->noticed, r->s->interval);
+}
+
 static enum stg_status put_summary(struct stg_buffer *out, const struct score_run *r)
 {
     const struct stg_group *g = r->group;
@@ -165,6 +187,7 @@ static enum stg_status put_summary(struct stg_buffer *out, const struct score_ru
                                                (unsigned long long)r->bound, 100 * STG_VERDICT_LEVEL));
     }
     STG_RETURN_IF_FAILED(put_group_count(out, r));
+    STG_RETURN_IF_FAILED(put_shift(out, r));
     if (!r->novel && !r->reachable) {
         return stg_buffer_printf(out, "no verdict: too few calibration sequences for alpha %g\n", r->s->alpha);
     }
@@ -259,6 +282,7 @@ static void defaults(void *context)
 {
     struct settings *s = context;
     s->alpha = 0.01;
+    s->interval = STG_SHIFT_INTERVAL;
     s->worst = 10;
 }
 
@@ -270,6 +294,7 @@ static const struct stg_option options[] = {
         "what is made of the surprisals of a sequence: their mean (perplexity), their median, the highest mean of 16 "
         "neighbours, or their 0.95 quantile"),
     STG_OPTION_GROUP(struct settings),
+    STG_OPTION_INTERVAL(struct settings),
     STG_OPTION_PRECISION(struct settings),
     {.name = "worst",
      .arg = "K",
@@ -291,6 +316,9 @@ static const char *const description[] = {
     "With fewer calibration sequences than 1/alpha no p-value can be alpha: no single sequence is called novel then, "
     "which "
     "is said; many sequences that are all above all calibration scores still can be too many for chance.",
+    "The sequences are also taken as a stream, in the order of the data: it shifted when they became more surprising and "
+    "stayed so, each perhaps a little. Where that began and where it was noticed is said, counted from 0 over all data given. "
+    "Neither the stream nor groups (--group) decide the exit status.",
     "A trace is cut into sequences by the rule stored in the model.",
     NULL,
 };

@@ -34,6 +34,14 @@
                 "groups of the calibration; what moves every sequence a little shows there"                            \
     }
 
+/* double interval */
+#define STG_OPTION_INTERVAL(S)                                                                                         \
+    {                                                                                                                  \
+        .name = "interval", .arg = "N", .type = STG_OPTION_DOUBLE, .offset = offsetof(S, interval), .min = 100,        \
+        .max = 1e9, .fallback = "10000",                                                                               \
+        .help = "known sequences from one false alarm to the next, of the test whether the stream of them has shifted" \
+    }
+
 /* const char *precision: NULL = the model's */
 #define STG_OPTION_PRECISION(S)                                                                                        \
     {                                                                                                                  \

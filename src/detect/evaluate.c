@@ -3,8 +3,10 @@
 #include "base/memory.h"
 #include "detect/calibrate.h"
 #include "detect/fisher.h"
+#include "detect/shift.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What every row is computed from. */
@@ -15,13 +17,14 @@ struct run {
     size_t n_valid_novel;
     double threshold;
     double *known_values[STG_AGGREGATES]; /* owned */
+    struct stg_shift shift; /* at its beginning */
     struct stg_fisher calibration_groups, known_groups;
     double *valid_values;                 /* of the chosen aggregate; owned */
 };
 
 void stg_evaluate_settings_default(struct stg_evaluate_settings *s)
 {
-    *s = (struct stg_evaluate_settings){.aggregate = STG_AGGREGATE_MEAN, .alpha = 0.01, .n_resamples = 1000, .seed = 1};
+    *s = (struct stg_evaluate_settings){.aggregate = STG_AGGREGATE_MEAN, .alpha = 0.01, .interval = STG_SHIFT_INTERVAL, .n_resamples = 1000, .seed = 1};
 }
 
 static enum stg_status values_of(double **out, const struct stg_scored_set *set, enum stg_aggregate a)
@@ -107,6 +110,43 @@ static enum stg_status group_known(struct stg_evaluation *out, struct run *r)
     return STG_OK;
 }
 
+enum { STARTS = 200 }; /* beginnings of the stream that a delay is the median of */
+
+static size_t count_alarms(const struct stg_shift *begin, const struct stg_scored_set *set)
+{
+    struct stg_shift s = *begin;
+    size_t n = 0;
+    for (size_t i = 0; i < set->n; i++) {
+        if (stg_shift_add(&s, &set->scores[i])) {
+            n++;
+            stg_shift_reset(&s);
+        }
+    }
+    return n;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Median over the beginnings; one from which no shift is noticed counts as never. */
+static double shift_delay(const struct stg_shift *begin, const struct stg_scored_set *set)
+{
+    const size_t half = (set->n + 1) / 2, n = half < STARTS ? half : STARTS;
+    double delay[STARTS];
+    for (size_t k = 0; k < n; k++) {
+        struct stg_shift s = *begin;
+        for (size_t i = half * k / n; i < set->n && !s.shifted; i++) {
+            stg_shift_add(&s, &set->scores[i]);
+        }
+        delay[k] = s.shifted ? (double)s.n : (double)INFINITY;
+    }
+    qsort(delay, n, sizeof *delay, ascending);
+    return delay[n / 2];
+}
+
 static enum stg_status fill_row(struct stg_evaluation_row *row, const struct run *r, const struct stg_scored_set *set,
                                 struct stg_rng *rng)
 {
@@ -135,6 +175,7 @@ static enum stg_status fill_row(struct stg_evaluation_row *row, const struct run
     stg_confusion_at(known, r->known->n, novel, set->n, r->threshold, &row->calibrated);
     STG_TRY(apply_paper(row, r, novel, set->n));
     STG_TRY(group_row(row, r, set));
+    row->shift_delay = stg_calibrated(r->model) ? shift_delay(&r->shift, set) : (double)NAN;
 out:
     stg_mem_free(novel);
     return status;
@@ -183,6 +224,9 @@ enum stg_status stg_evaluate(struct stg_evaluation *out, const struct stg_model 
     stg_confusion_at(r.known_values[s->aggregate], known->n, NULL, 0, r.threshold, &c);
     out->known_fpr = c.fpr;
     STG_TRY(group_known(out, &r));
+    stg_shift_init(&r.shift, m, s->aggregate, s->interval);
+    out->shift_interval = s->interval;
+    out->shift_alarms = stg_calibrated(m) ? count_alarms(&r.shift, known) : 0;
     for (size_t i = 0; i < n_novel; i++) {
         struct stg_rng rng; /* each row by itself: a row does not depend on which others there are */
         stg_rng_seed(&rng, s->seed);

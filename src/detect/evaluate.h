@@ -26,6 +26,8 @@ struct stg_evaluation_row {
     struct stg_confusion paper;     /* that threshold on the test data */
     size_t n_groups;                /* with groups (detect/fisher.h): how many */
     double group_auroc, group_tpr;  /* NAN without; the second also where no p-value of a group can be alpha */
+    double shift_delay;             /* median of the sequences until a shift is noticed (detect/shift.h), over beginnings spread evenly over
+                                     * the first half of the data; INFINITY: not before its end. NAN: the model is not calibrated */
     double auroc_by[STG_AGGREGATES]; /* NAN for what the model does not give */
 };
 
@@ -37,6 +39,8 @@ struct stg_evaluation {
     size_t group;                   /* sequences in a group, 0: none were made */
     size_t n_known_groups;
     double group_fpr;               /* as group_tpr, of known test groups */
+    double shift_interval;          /* sequences between false alarms, as asked for */
+    size_t shift_alarms;            /* in the known sequences, each followed by a new beginning */
     struct stg_evaluation_row *rows; /* (n_rows) owned */
     size_t n_rows;
     double macro_auroc;             /* mean over behaviours */
@@ -46,6 +50,7 @@ struct stg_evaluate_settings {
     enum stg_aggregate aggregate;
     double alpha;       /* default 0.01 */
     size_t group;       /* also judge groups of that many sequences; 0 (default): do not */
+    double interval;    /* of the shift test, default STG_SHIFT_INTERVAL; above 1 */
     size_t n_resamples; /* bootstrap, default 1000 */
     uint64_t seed;
 };

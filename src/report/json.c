@@ -85,6 +85,10 @@ static json_t *evaluation_row(const struct stg_evaluation *e, const struct stg_e
         number(row->calibrated.fpr), "tpr", number(row->calibrated.tpr), "n_known", (json_int_t)e->n_known, "n_novel",
         (json_int_t)row->n_novel, "verdict", separation_words(separation_of(&row->auroc)), "auroc_by", by_aggregate(row), "calibrated",
         confusion(&row->calibrated));
+    if (out != NULL && json_object_set_new(out, "shift_delay", number(row->shift_delay)) != 0) {
+        json_decref(out);
+        return NULL;
+    }
     if (out != NULL && e->group > 0 &&
         (json_object_set_new(out, "n_groups", json_integer((json_int_t)row->n_groups)) != 0 ||
          json_object_set_new(out, "group_auroc", number(row->group_auroc)) != 0 ||
@@ -112,10 +116,11 @@ enum stg_status stg_report_eval_json(struct stg_buffer *out, const struct stg_ev
         }
         json_decref(name);
     }
-    json_t *whole = json_pack("{s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o}", "schema", "strange.eval/1", "aggregate",
+    json_t *whole = json_pack("{s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:I, s:o, s:o}", "schema", "strange.eval/1", "aggregate",
                               stg_aggregate_name(e->aggregate), "alpha", number(e->alpha), "threshold",
                               number(e->threshold), "n_known", (json_int_t)e->n_known, "known_fpr",
-                              number(e->known_fpr), "macro_auroc",
+                              number(e->known_fpr), "shift_interval", number(e->shift_interval), "shift_alarms",
+                              (json_int_t)e->shift_alarms, "macro_auroc",
                               number(e->n_rows > 0 ? e->macro_auroc : (double)NAN), "novel", behaviours);
     if (whole != NULL && e->group > 0 &&
         (json_object_set_new(whole, "group", json_integer((json_int_t)e->group)) != 0 ||

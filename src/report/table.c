@@ -106,6 +106,24 @@ static void put_groups(struct writer *w, const struct stg_evaluation *e, size_t 
     }
 }
 
+static void put_shift(struct writer *w, const struct stg_evaluation *e, size_t width, bool colour)
+{
+    char known[32];
+    words_count(e->n_known, known);
+    writer_printf(w, "\n%sAs a stream%s: at most one false alarm in %g sequences is asked for; %zu in %s known ones.\n", colour ? "\033[1m" : "",
+                  colour ? "\033[0m" : "", e->shift_interval, e->shift_alarms, known);
+    writer_plain(w, "behaviour", width);
+    writer_printf(w, "  sequences until it is noticed (median)\n");
+    for (size_t i = 0; i < e->n_rows; i++) {
+        char delay[32] = "not in this data";
+        if (isfinite(e->rows[i].shift_delay)) {
+            snprintf(delay, sizeof delay, "%.0f", e->rows[i].shift_delay);
+        }
+        writer_plain(w, e->rows[i].name, width);
+        writer_printf(w, "  %s\n", delay);
+    }
+}
+
 enum stg_status stg_report_table(struct stg_buffer *out, const struct stg_evaluation *e, bool colour)
 {
     struct writer w = {out, STG_OK};
@@ -130,6 +148,9 @@ enum stg_status stg_report_table(struct stg_buffer *out, const struct stg_evalua
     put_threshold(&w, e);
     put_paper(&w, e, width, colour);
     put_groups(&w, e, width, colour);
+    if (e->n_rows > 0 && !isnan(e->rows[0].shift_delay)) {
+        put_shift(&w, e, width, colour);
+    }
     writer_put(
         &w,
         "\nAUROC: how often a novel sequence is more surprising than a known one; 1 is always, 0.5 is a coin toss.\n"

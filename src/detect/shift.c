@@ -1,0 +1,93 @@
+#include "detect/shift.h"
+
+#include "detect/calibrate.h"
+
+#include <math.h>
+
+/* The highest peaks, highest first, and the one below them. */
+struct peaks {
+    double value[STG_SHIFT_PEAKS + 1];
+    size_t n;
+};
+
+static void keep(struct peaks *k, double peak)
+{
+    size_t i = k->n < STG_SHIFT_PEAKS + 1 ? k->n++ : STG_SHIFT_PEAKS;
+    if (i == STG_SHIFT_PEAKS && k->value[i] >= peak) {
+        return;
+    }
+    for (; i > 0 && k->value[i - 1] < peak; i--) {
+        k->value[i] = k->value[i - 1];
+    }
+    k->value[i] = peak;
+}
+
+/* The peaks of the calibration's excursions; one ends where the level falls to 0, and with its run. */
+static void find_peaks(struct peaks *k, const struct stg_shift *from)
+{
+    const struct stg_model *m = from->model;
+    struct stg_shift s = *from;
+    double peak = 0;
+    s.threshold = (double)INFINITY;
+    for (size_t i = 0; i < m->n_stream; i++) {
+        const float *row = m->stream + i * STG_MODEL_STREAM_COLUMNS;
+        if (i > 0 && row[0] > row[-STG_MODEL_STREAM_COLUMNS]) {
+            stg_shift_reset(&s);
+        }
+        if (s.level <= 0 && peak > 0) {
+            keep(k, peak);
+            peak = 0;
+        }
+        stg_shift_add_p(&s, stg_p_value(m, s.aggregate, (double)row[1 + (size_t)s.aggregate]));
+        peak = fmax(peak, s.level);
+    }
+    if (peak > 0) {
+        keep(k, peak);
+    }
+}
+
+void stg_shift_init(struct stg_shift *s, const struct stg_model *m, enum stg_aggregate a, double interval)
+{
+    struct peaks k = {.n = 0};
+    *s = (struct stg_shift){.model = m, .aggregate = a, .threshold = log(interval)};
+    find_peaks(&k, s);
+    if (k.n <= STG_SHIFT_PEAKS) {
+        return;
+    }
+    const double u = k.value[STG_SHIFT_PEAKS];
+    double excess = 0;
+    for (size_t i = 0; i < STG_SHIFT_PEAKS; i++) {
+        excess += (k.value[i] - u) / STG_SHIFT_PEAKS;
+    }
+    excess = fmax(excess, 1); /* that of independent p-values: no tail is taken to be thinner */
+    s->threshold = fmax(s->threshold, u + excess * log(STG_SHIFT_PEAKS * interval / (double)m->n_stream));
+}
+
+bool stg_shift_add_p(struct stg_shift *s, double p)
+{
+    s->level += log(0.5) - 0.5 * log(p);
+    s->n++;
+    if (s->level <= 0) {
+        s->level = 0;
+        s->since = s->n;
+    }
+    if (s->shifted || s->level < s->threshold) {
+        return false;
+    }
+    s->shifted = true;
+    s->noticed = s->n - 1;
+    s->began = s->since;
+    return true;
+}
+
+bool stg_shift_add(struct stg_shift *s, const struct stg_score *score)
+{
+    return stg_shift_add_p(s, stg_p_value(s->model, s->aggregate, (double)score->value[s->aggregate]));
+}
+
+void stg_shift_reset(struct stg_shift *s)
+{
+    s->level = 0;
+    s->since = s->n;
+    s->shifted = false;
+}

@@ -1,0 +1,52 @@
+/* Shift: has a stream of sequences changed, and since when?
+ *
+ * Every sequence's p-value (detect/calibrate.h) is a bet against "still known": E = ½ p^(−½), whose mean is at most 1
+ * for p-values of known sequences (Vovk, Wang, "E-values: calibration, combination and applications", 2021, section 2).
+ * The bets multiply, and begin anew where they have lost:
+ *
+ *     level = max(level, 0) + ln E        (Page 1954; as e-detector: Shin, Ramdas, Rinaldo 2023, "E-CUSUM")
+ *
+ * A level of at least ln(interval) then comes once in `interval` known sequences or more rarely, whatever the law of
+ * the scores, where each p-value is valid given those before. It is not on a busy system: load comes and goes, and
+ * surprising sequences come together. So the threshold is raised to what the calibration's own runs show: the peaks of
+ * their excursions above 0 have an exponential tail (Siegmund, Sequential Analysis, 1985, chapter 10), whose rate is
+ * estimated from the highest STG_SHIFT_PEAKS:
+ *
+ *     threshold = max(ln(interval), u + s · ln(STG_SHIFT_PEAKS · interval / sequences)),   s = max(1, mean excess of
+ * those peaks over u)
+ *
+ * with u the next lower peak. That extrapolates, and knows only how the calibration's runs differ: with one run, a run
+ * that is another's like in all but its load may pass for a shift. */
+#ifndef STG_DETECT_SHIFT_H
+#define STG_DETECT_SHIFT_H
+
+#include "model/model.h"
+#include "score/score.h"
+
+#define STG_SHIFT_PEAKS    10
+#define STG_SHIFT_INTERVAL 10000.0 /* default: known sequences from one false alarm to the next */
+
+/* The caller's storage, of fixed size; nothing to free. */
+struct stg_shift {
+    const struct stg_model *model; /* borrowed */
+    enum stg_aggregate aggregate;
+    double threshold; /* nats */
+    double level;     /* nats, ≥ 0 */
+    uint64_t n;       /* sequences so far */
+    uint64_t since;   /* number (from 0) of the first sequence of the present excursion; n where level is 0 */
+    bool shifted;     /* the threshold was reached */
+    uint64_t noticed; /* number of the sequence that reached it */
+    uint64_t began;   /* since, at that time: the likeliest beginning */
+};
+
+/* m must be calibrated and outlive s. interval > 1. A model without stream, or with few excursions, leaves the
+ * threshold at ln(interval). */
+void stg_shift_init(struct stg_shift *s, const struct stg_model *m, enum stg_aggregate a, double interval);
+/* The next sequence, in the order of the stream. True once: when the threshold is reached. O(log calibration). */
+bool stg_shift_add(struct stg_shift *s, const struct stg_score *score);
+/* As stg_shift_add(), by the p-value, 0 < p ≤ 1. */
+bool stg_shift_add_p(struct stg_shift *s, double p);
+/* The stream is taken to be known again, as after an alarm was dealt with; n goes on. */
+void stg_shift_reset(struct stg_shift *s);
+
+#endif

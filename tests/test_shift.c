@@ -1,0 +1,176 @@
+#include "detect/shift.h"
+
+#include "detect/calibrate.h"
+#include "fake_model.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* A threshold of ln(interval): nothing is known of the calibration. */
+static void plain(struct stg_shift *s, double interval)
+{
+    static const struct stg_model m = {0};
+    stg_shift_init(s, &m, STG_AGGREGATE_MEAN, interval);
+    assert_true(fabs(s->threshold - log(interval)) < 1e-12);
+}
+
+static double uniform(struct stg_rng *rng)
+{
+    return 1 - stg_rng_unit(rng);
+}
+
+/* What the bets are, in closed form: p = 1 loses half, p = 1/16 doubles. */
+static void test_levels(void **state)
+{
+    struct stg_shift s;
+    (void)state;
+    plain(&s, 7);
+    assert_false(stg_shift_add_p(&s, 1));
+    assert_true(s.level <= 0);
+    assert_int_equal(s.since, 1);
+    assert_false(stg_shift_add_p(&s, 1.0 / 16));
+    assert_true(fabs(s.level - log(2)) < 1e-12);
+    assert_false(stg_shift_add_p(&s, 1.0 / 16));
+    assert_true(stg_shift_add_p(&s, 1.0 / 16)); /* 8 ≥ 7 */
+    assert_true(s.shifted);
+    assert_int_equal(s.noticed, 3);
+    assert_int_equal(s.began, 1);
+    assert_false(stg_shift_add_p(&s, 1e-6)); /* said once */
+    assert_int_equal(s.noticed, 3);
+    stg_shift_reset(&s);
+    assert_false(s.shifted);
+    assert_int_equal(s.since, 5);
+    assert_false(stg_shift_add_p(&s, 1.0 / 16));
+}
+
+/* Uniform p-values: at most one false alarm in `interval`. 400 intervals: three deviations are 60. */
+static void test_interval(void **state)
+{
+    enum { INTERVAL = 1000, N = 400 * INTERVAL };
+    struct stg_shift s;
+    struct stg_rng rng;
+    size_t n = 0;
+    (void)state;
+    stg_rng_seed(&rng, 11);
+    plain(&s, INTERVAL);
+    for (size_t i = 0; i < N; i++) {
+        if (stg_shift_add_p(&s, uniform(&rng))) {
+            n++;
+            stg_shift_reset(&s);
+        }
+    }
+    assert_in_range(n, 20, 400); /* it keeps the promise, and not by never saying anything */
+}
+
+/* p = U^5 makes the mean of ln E ln ½ + 5/2 = 1.81: ln(10000) takes 5.1 and what it overshoots. */
+static void test_delay(void **state)
+{
+    enum { RUNS = 500, BEFORE = 200 };
+    struct stg_shift s;
+    struct stg_rng rng;
+    size_t late = 0, off = 0, early = 0;
+    (void)state;
+    stg_rng_seed(&rng, 12);
+    for (size_t i = 0; i < RUNS; i++) {
+        plain(&s, STG_SHIFT_INTERVAL);
+        for (size_t t = 0; t < BEFORE + 40 && !s.shifted; t++) {
+            stg_shift_add_p(&s, t < BEFORE ? uniform(&rng) : pow(uniform(&rng), 5));
+        }
+        early += s.shifted && s.noticed < BEFORE;
+        late += !s.shifted || s.noticed >= BEFORE + 15;
+        off += s.began + 25 < BEFORE || s.began > BEFORE + 5;
+    }
+    assert_in_range(early, 0, 20);
+    assert_in_range(late, 0, RUNS / 20);
+    assert_in_range(off, 0, RUNS / 10);
+}
+
+static void calibrate(struct stg_model *m, double (*value)(struct stg_rng *rng, size_t i))
+{
+    enum { N = 4000 };
+    static struct stg_score s[N];
+    struct stg_rng rng;
+    stg_rng_seed(&rng, 13);
+    for (size_t i = 0; i < N; i++) {
+        s[i] = (struct stg_score){.id = i};
+        s[i].value[STG_AGGREGATE_MEAN] = (float)value(&rng, i);
+    }
+    memset(m, 0, sizeof *m);
+    assert_int_equal(stg_calibrate_runs(m, s, (const size_t[]){0, N / 2, N}, 2), STG_OK);
+}
+
+static void drop(struct stg_model *m)
+{
+    stg_mem_free(m->calibration);
+    stg_mem_free(m->stream);
+    json_decref(m->record);
+}
+
+static double alone(struct stg_rng *rng, size_t i)
+{
+    (void)i;
+    return stg_rng_normal(rng);
+}
+
+/* Load that comes and goes: 40 sequences are as surprising as each other. */
+static double together(struct stg_rng *rng, size_t i)
+{
+    static double load;
+    load = i % 40 == 0 ? stg_rng_normal(rng) : load;
+    return load + 0.3 * stg_rng_normal(rng);
+}
+
+static size_t alarms(const struct stg_model *m, double threshold, double (*value)(struct stg_rng *rng, size_t i),
+                     size_t n)
+{
+    struct stg_shift s;
+    struct stg_rng rng;
+    size_t found = 0;
+    stg_rng_seed(&rng, 14);
+    stg_shift_init(&s, m, STG_AGGREGATE_MEAN, STG_SHIFT_INTERVAL);
+    s.threshold = threshold > 0 ? threshold : s.threshold;
+    for (size_t i = 0; i < n; i++) {
+        struct stg_score x = {.id = i};
+        x.value[STG_AGGREGATE_MEAN] = (float)value(&rng, i);
+        if (stg_shift_add(&s, &x)) {
+            found++;
+            stg_shift_reset(&s);
+        }
+    }
+    return found;
+}
+
+static void test_threshold(void **state)
+{
+    struct stg_model m;
+    struct stg_shift s;
+    (void)state;
+    calibrate(&m, alone);
+    stg_shift_init(&s, &m, STG_AGGREGATE_MEAN, STG_SHIFT_INTERVAL);
+    assert_true(s.threshold >= log(STG_SHIFT_INTERVAL) && s.threshold < 1.5 * log(STG_SHIFT_INTERVAL));
+    assert_in_range(alarms(&m, 0, alone, 100000), 0, 10);
+    drop(&m);
+    calibrate(&m, together);
+    stg_shift_init(&s, &m, STG_AGGREGATE_MEAN, STG_SHIFT_INTERVAL);
+    assert_true(s.threshold > 3 * log(STG_SHIFT_INTERVAL));
+    assert_in_range(alarms(&m, 0, together, 100000), 0, 20);
+    assert_true(alarms(&m, log(STG_SHIFT_INTERVAL), together, 100000) > 100); /* what it would be without */
+    m.n_stream = 0;                                                           /* a model without: the plain threshold */
+    stg_shift_init(&s, &m, STG_AGGREGATE_MEAN, STG_SHIFT_INTERVAL);
+    assert_true(fabs(s.threshold - log(STG_SHIFT_INTERVAL)) < 1e-12);
+    drop(&m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_interval),
+        cmocka_unit_test(test_delay),
+        cmocka_unit_test(test_threshold),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
