@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
+#include "detect/runs.h"
 #include "model/ensemble.h"
 #include "model/neural.h"
 #include "train/train.h"
@@ -271,6 +272,47 @@ static struct stg_corpora *calibration_of(struct job *j)
     return j->calibrate.n > 0 ? &j->calibrate : j->valid.n > 0 ? &j->valid : &j->held;
 }
 
+/* Says what the runs of the calibration promise of a new one, and writes it into the record: runs (with sequences), the least alpha, and the
+ * false-alarm rates of runs that were left out. */
+static enum stg_status judge_runs(const struct job *j, const struct stg_corpora *from, const struct stg_score *scores)
+{
+    enum stg_status status = STG_OK;
+    double *rate = NULL, low = 1, high = 0, mean = 0;
+    size_t n_runs = 0, n = 0;
+    json_t *facts = json_object_get(j->model->record, "calibration"), *rates = json_array();
+    for (size_t k = 0; k < from->n; k++) {
+        n_runs += from->offset[k + 1] > from->offset[k];
+    }
+    STG_TRY(stg_mem_zeroed(&rate, from->n, sizeof *rate));
+    if (n_runs > 1) {
+        STG_TRY(stg_runs_left_out(j->model, scores, from->offset, from->n, RECORD_ALPHA, rate));
+    }
+    for (size_t k = 0; k < from->n && n_runs > 1; k++) {
+        if (isfinite(rate[k])) {
+            low = fmin(low, rate[k]);
+            high = fmax(high, rate[k]);
+            mean += rate[k];
+            n++;
+        }
+        STG_TRY(json_array_append_new(rates, stg_facts_number(rate[k])) == 0
+                    ? STG_OK
+                    : stg_fail(STG_ERR_MEMORY, "training record: out of memory"));
+    }
+    STG_TRY(stg_facts_put(facts, "runs", json_integer((json_int_t)n_runs)));
+    STG_TRY(stg_facts_put(facts, "least_alpha", stg_facts_number(1 / ((double)j->model->n_calibration + 1))));
+    STG_TRY(stg_facts_put(facts, "left_out_rates", json_incref(rates)));
+    if (n_runs == 1) {
+        stg_log(STG_LOG_INFO, "calibrated on one run: how false alarms differ from run to run is not known; give --calibrate several");
+    } else if (n > 0) {
+        stg_log(STG_LOG_INFO, "calibrated on %zu runs: at alpha %g a run that is left out has %.2g %% false alarms, from %.2g %% to %.2g %%",
+                n_runs, RECORD_ALPHA, 100 * mean / (double)n, 100 * low, 100 * high);
+    }
+out:
+    json_decref(rates);
+    stg_mem_free(rate);
+    return status;
+}
+
 static enum stg_status calibrate(struct job *j)
 {
     enum stg_status status = STG_OK;
@@ -289,6 +331,7 @@ static enum stg_status calibrate(struct job *j)
     stg_progress_finish(p);
     STG_TRY(status);
     STG_TRY(stg_calibrate_runs(j->model, scores, from->offset, from->n));
+    STG_TRY(judge_runs(j, from, scores));
     if ((double)corpus.n + 1 < 1 / RECORD_ALPHA) {
         stg_log(STG_LOG_WARN,
                 "only %zu sequence%s to calibrate the model: nothing can be called novel below alpha %.2g; give "

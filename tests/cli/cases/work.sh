@@ -66,6 +66,16 @@ case_shift() {
     refused '--interval' "$strange" score --interval 5 web.model test.data
 }
 
+case_calibrate_runs() {
+    data_sets
+    status 0 "$strange" train --calibrate valid.data -o web.model -- train.data
+    grep -q 'calibrated on one run' err || { cat err; no 'one run is not said'; }
+    status 0 "$strange" train --json --calibrate valid.data test.data -o web.model -- train.data
+    grep -q 'calibrated on 2 runs: at alpha 0.01 a run that is left out has' err || { cat err; no 'two runs are not said'; }
+    grep -Eq '"runs": 2, "least_alpha": 0.0024[0-9]*, "left_out_rates": \[[^],]*, [^],]*\]' out || { cat out; no 'no rates'; }
+    status 0 "$strange" score web.model test.data
+}
+
 case_info() {
     trained
     status 0 "$strange" info train.txt train.data web.model

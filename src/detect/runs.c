@@ -1,0 +1,64 @@
+#include "detect/runs.h"
+
+#include "base/memory.h"
+#include "detect/calibrate.h"
+#include "score/channels.h"
+
+#include <math.h>
+#include <string.h>
+
+/* m as it would be if `others` alone had calibrated it; _drop() it. */
+static enum stg_status calibrated_like(struct stg_model *out, const struct stg_model *m, const struct stg_score *others,
+                                       size_t n)
+{
+    *out = *m;
+    out->calibration = out->stream = out->channels = NULL;
+    out->n_calibration = out->n_stream = out->n_channel_bins = 0;
+    out->record = NULL;
+    return stg_calibrate(out, others, n);
+}
+
+/* What calibration made; all else is m's. */
+static void drop(struct stg_model *m)
+{
+    stg_mem_free(m->calibration);
+    stg_mem_free(m->stream);
+    stg_mem_free(m->channels);
+    json_decref(m->record);
+}
+
+static double rate_of(const struct stg_model *m, const struct stg_score *scores, size_t n, double alpha)
+{
+    const enum stg_aggregate a = stg_aggregate_default(m);
+    size_t n_novel = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct stg_score s = scores[i];
+        stg_channels_judge(m, &s);
+        n_novel += stg_p_value(m, a, (double)s.value[a]) <= alpha;
+    }
+    return isfinite(stg_threshold(m, a, alpha)) && n > 0 ? (double)n_novel / (double)n : (double)NAN;
+}
+
+enum stg_status stg_runs_left_out(const struct stg_model *m, const struct stg_score *scores, const size_t *offset,
+                                  size_t n_runs, double alpha, double *rate)
+{
+    enum stg_status status = STG_OK;
+    struct stg_score *others = NULL;
+    const size_t n = offset[n_runs];
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&others, n, sizeof *others));
+    for (size_t k = 0; k < n_runs; k++) {
+        struct stg_model left;
+        const size_t from = offset[k], to = offset[k + 1];
+        memcpy(others, scores, from * sizeof *others);
+        memcpy(others + from, scores + to, (n - to) * sizeof *others);
+        status = calibrated_like(&left, m, others, n - (to - from));
+        if (status == STG_OK) {
+            rate[k] = rate_of(&left, scores + from, to - from, alpha);
+        }
+        drop(&left);
+        STG_TRY(status);
+    }
+out:
+    stg_mem_free(others);
+    return status;
+}
