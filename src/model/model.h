@@ -145,6 +145,13 @@ struct stg_model_ops {
     enum stg_status (*distributions)(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks, size_t n,
                                      float *const *log_p) STG_MUST_USE;
 
+    /* Attention nets; NULL for the others. heads: in all layers. attention: what each head looked at when it predicted row `at` of the walk
+     * (w->n: its end): weights (heads, at + 1), which of column 0 belong to START and of column 1 + k to row k; each head's sum to 1. Needs
+     * time and memory of one walk through it. */
+    size_t (*heads)(const struct stg_model *m);
+    enum stg_status (*attention)(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *w, size_t at,
+                                 float *weights) STG_MUST_USE;
+
     /* stg_model_set_precision(); NULL for kinds that multiply nothing. */
     enum stg_status (*set_precision)(struct stg_model *m, enum stg_precision precision) STG_MUST_USE;
 

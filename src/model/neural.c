@@ -325,6 +325,38 @@ static enum stg_status predict(const struct stg_model *m, struct stg_model_run *
     return stg_net_predict(neural_of(m)->net, r->work, states, 1, log_p);
 }
 
+static size_t heads(const struct stg_model *m)
+{
+    return stg_net_heads(neural_of(m)->net);
+}
+
+static enum stg_status attention(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *w, size_t at, float *weights)
+{
+    enum stg_status status = STG_OK;
+    const struct stg_neural *l = neural_of(m);
+    const size_t n_heads = heads(m), skipped = (size_t)(first_row(w) + 1);
+    float *state = NULL, *rows = NULL;
+    STG_TRY(make_sequences(l, r, w, 1));
+    const struct stg_net_sequence *s = &r->sequences[0];
+    const size_t n = at - skipped + 1; /* net rows up to the one that predicts it */
+    STG_TRY(stg_mem_zeroed(&state, stg_net_state_size(l->net), sizeof *state));
+    STG_TRY(stg_mem_zeroed(&rows, n_heads * n, sizeof *rows));
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t *ids = s->ids + i * l->shape.n_tables;
+        const double *scalars = s->scalars + i * l->shape.n_waves;
+        STG_TRY(i + 1 < n ? stg_net_step(l->net, r->work, &state, 1, ids, scalars)
+                          : stg_net_step_watched(l->net, r->work, state, ids, scalars, rows));
+    }
+    memset(weights, 0, n_heads * (at + 1) * sizeof *weights);
+    for (size_t h = 0; h < n_heads; h++) {
+        memcpy(weights + h * (at + 1) + skipped, rows + h * n, n * sizeof *rows);
+    }
+out:
+    stg_mem_free(state);
+    stg_mem_free(rows);
+    return status;
+}
+
 static enum stg_status set_precision(struct stg_model *m, enum stg_precision precision)
 {
     enum stg_status status = STG_OK;
@@ -418,6 +450,8 @@ static const struct stg_model_gradient_ops gradient = {.params = params, .pass =
         .step = step,                                                                                                                     \
         .predict = predict,                                                                                                               \
         .distributions = distributions,                                                                                                   \
+        .heads = heads,                                                                                                                   \
+        .attention = attention,                                                                                                   \
         .set_precision = set_precision,                                                                                                   \
         .save = save,                                                                                                                     \
         .load = load,                                                                                                                     \
