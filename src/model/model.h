@@ -102,6 +102,9 @@ struct stg_model_gradient_ops {
     enum stg_status (*updated)(struct stg_model *m) STG_MUST_USE;
 };
 
+/* weights (heads, at + 1), borrowed for the call: column 0 is START, where the walk has one, column 1 + k row k; each head's sum to 1. */
+typedef enum stg_status stg_attention_visit(void *context, size_t at, const float *weights);
+
 struct stg_model_ops {
     const char *kind;
     const char *summary; /* one line for help */
@@ -145,12 +148,11 @@ struct stg_model_ops {
     enum stg_status (*distributions)(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks, size_t n,
                                      float *const *log_p) STG_MUST_USE;
 
-    /* Attention nets; NULL for the others. heads: in all layers. attention: what each head looked at when it predicted row `at` of the walk
-     * (w->n: its end): weights (heads, at + 1), which of column 0 belong to START and of column 1 + k to row k; each head's sum to 1. Needs
-     * time and memory of one walk through it. */
-    size_t (*heads)(const struct stg_model *m);
-    enum stg_status (*attention)(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *w, size_t at,
-                                 float *weights) STG_MUST_USE;
+    /* Attention nets: heads in all of *n_layers layers, layer by layer; 0 or NULL for the others. */
+    size_t (*heads)(const struct stg_model *m, size_t *n_layers);
+    /* Goes through the walk and says for each row `at` with wanted[at] (w->n: its end) that it predicts what the heads looked at. */
+    enum stg_status (*attention)(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *w, const bool *wanted,
+                                 stg_attention_visit *visit, void *context) STG_MUST_USE;
 
     /* stg_model_set_precision(); NULL for kinds that multiply nothing. */
     enum stg_status (*set_precision)(struct stg_model *m, enum stg_precision precision) STG_MUST_USE;
