@@ -110,6 +110,19 @@ static int64_t usual_elapsed(const struct reader *r)
     return best < r->V ? stg_symbols_parts(r->side->symbols, best).elapsed_ns : -1;
 }
 
+/* The surprisal of a time or descriptor, nats. A class of times is a power of two: one that just misses the likely
+ * class is as good as in it, so a time has the probability of its class and the two beside it, which are neighbours in
+ * the table. */
+static double surprisal_of(const struct reader *r, enum stg_side side, uint32_t symbol)
+{
+    double p = exp((double)r->log_p[symbol]);
+    if (side == STG_SIDE_TIME && symbol >= STG_TOKEN_SPECIALS) {
+        p += symbol > STG_TOKEN_SPECIALS ? exp((double)r->log_p[symbol - 1]) : 0;
+        p += symbol + 1 < r->V ? exp((double)r->log_p[symbol + 1]) : 0;
+    }
+    return -log(p);
+}
+
 static enum stg_status read_walk(struct reader *r, enum stg_side side, const struct stg_walk *w,
                                  struct stg_explanation *out)
 {
@@ -127,7 +140,7 @@ static enum stg_status read_walk(struct reader *r, enum stg_side side, const str
             i < w->n_context || r->place[w->index[i]] == UINT32_MAX ? NULL : &out->events[r->place[w->index[i]]];
         if (e != NULL) {
             STG_RETURN_IF_FAILED(r->side->ops->predict(r->side, r->run, r->state, r->log_p));
-            e->side_excess[side] = e->side[side] - (float)blame_entropy(r->log_p, r->V);
+            e->side_excess[side] = (float)(surprisal_of(r, side, r->symbols[i]) - blame_entropy(r->log_p, r->V));
             e->usual_ns = side == STG_SIDE_TIME ? usual_elapsed(r) : e->usual_ns;
         }
         STG_RETURN_IF_FAILED(feed(r, r->symbols[i]));

@@ -83,4 +83,10 @@ enum stg_status stg_explain(struct stg_explanation *out, const struct stg_model 
                             const struct stg_vocab *names, uint32_t n_alternatives) STG_MUST_USE;
 void stg_explanation_fini(struct stg_explanation *e);
 
+/* The blame from which on an event counts, given that of the worst. Below a tenth of a nat it is no news: what the
+ * model itself was unsure of. Nor is less than a fifth of the worst, unless it is surprising, which is a whole nat. */
+#define STG_BLAME_LEAST      0.1f
+#define STG_BLAME_SURPRISING 1.0f
+float stg_blame_least(float worst);
+
 #endif

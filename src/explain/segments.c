@@ -5,9 +5,11 @@
 #include <math.h>
 #include <stdlib.h>
 
+#define SHARE 0.2f /* of the worst */
+
 float stg_blame_least(float worst)
 {
-    return fminf(STG_BLAME_SURPRISING, fmaxf(STG_BLAME_LEAST, STG_BLAME_SHARE * worst));
+    return fminf(STG_BLAME_SURPRISING, fmaxf(STG_BLAME_LEAST, SHARE * worst));
 }
 
 struct slot {

@@ -43,8 +43,14 @@ static void put_alternatives(struct writer *w, const struct stg_model *m, const 
                              uint32_t times)
 {
     const char *note = words_note(m, e);
+    char other[128];
     if (times > 1) {
         writer_printf(w, "<b>×%" PRIu32 "</b> ", times);
+    }
+    words_other_field(e, other);
+    if (other[0] != '\0') {
+        writer_html(w, other);
+        return;
     }
     writer_put(w, note);
     for (uint32_t i = 0; i < e->n_alternatives && e->alternatives[i].probability >= 0.005f; i++) {
@@ -71,10 +77,11 @@ static void put_event(struct writer *w, const struct stg_model *m, const struct 
                       const struct fold_row *row, double scale, bool has_process)
 {
     const struct stg_explained_event *e = &x->events[row->event];
+    const double surprisal = (double)(row->blamed ? words_surprisal(e) : e->surprisal);
     char call[WORDS_CALL], time[40], odds[48];
     words_event(x, e, call, sizeof call);
     words_time(x, e, time);
-    words_odds((double)e->surprisal, odds);
+    words_odds(surprisal, odds);
     writer_printf(w, "<tr class=\"%s\"><td>%s</td><td>%" PRId32 "</td>", row->blamed ? "blamed" : "near", time, e->tid);
     if (has_process) {
         writer_put(w, "<td class=\"l name\">");
@@ -86,7 +93,7 @@ static void put_event(struct writer *w, const struct stg_model *m, const struct 
     writer_printf(w,
                   "</td><td>%s</td><td>%.2f<span class=\"bar\" aria-hidden=\"true\"><i "
                   "style=\"width:%.0f%%\"></i></span></td>",
-                  odds, (double)e->surprisal, 100 * fmin(1, fmax(0, (double)e->surprisal / scale)));
+                  odds, surprisal, 100 * fmin(1, fmax(0, surprisal / scale)));
     put_disagreement(w, m, e);
     writer_put(w, "<td class=\"l wrap\">");
     if (row->blamed) {
@@ -104,7 +111,8 @@ static enum stg_status put_events(struct writer *w, const struct stg_model *m, c
     STG_TRY(fold_explanation(&f, m, x, N_TOP));
     for (size_t i = 0; i < f.n; i++) {
         if (f.rows[i].kind == FOLD_EVENT) {
-            scale = fmax(scale, (double)x->events[f.rows[i].event].surprisal);
+            const struct stg_explained_event *e = &x->events[f.rows[i].event];
+            scale = fmax(scale, (double)(f.rows[i].blamed ? words_surprisal(e) : e->surprisal));
         }
     }
     const bool has_process = words_has_process(x, &f);
@@ -152,6 +160,26 @@ static void put_summary(struct writer *w, const struct stg_report *r, size_t i, 
     writer_put(w, "</span></summary><div class=\"in\">\n");
 }
 
+static void put_segments(struct writer *w, const struct stg_explanation *x)
+{
+    if (x->n_segments == 0) {
+        return;
+    }
+    writer_put(w, "<dt>To blame</dt><dd><ol class=\"segments\">");
+    for (size_t i = 0; i < x->n_segments && i < WORDS_SEGMENTS; i++) {
+        char text[512];
+        words_segment(x, &x->segments[i], text, sizeof text);
+        writer_put(w, "<li>");
+        writer_html(w, text);
+        writer_put(w, "</li>");
+    }
+    writer_put(w, "</ol>");
+    if (x->n_segments > WORDS_SEGMENTS) {
+        writer_printf(w, "and %zu more", x->n_segments - WORDS_SEGMENTS);
+    }
+    writer_put(w, "</dd>");
+}
+
 static void put_facts(struct writer *w, const struct stg_report *r, size_t i)
 {
     const struct stg_score *s = &r->explanations[i].score;
@@ -193,6 +221,7 @@ static void put_facts(struct writer *w, const struct stg_report *r, size_t i)
         words_disagreement(s->disagreement, text);
         writer_printf(w, "<dt>Members</dt><dd>%s</dd>", text);
     }
+    put_segments(w, &r->explanations[i]);
     words_p_value(r->model, stg_p_value(r->model, r->aggregate, (double)s->value[r->aggregate]), text);
     writer_put(w, "<dt>p-value</dt><dd>");
     writer_html(w, text);

@@ -72,6 +72,7 @@ const char *const html_style =
     ".bar i{display:block;height:100%;background:var(--novel);border-radius:2px}.near .bar i{background:var(--muted)}\n"
     "dl.facts{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1.25rem;margin:.75rem 0}"
     "dl.facts dt{color:var(--muted)}dl.facts dd{margin:0;overflow-wrap:anywhere}\n"
+    "ol.segments{margin:0;padding-left:1.5rem}\n"
     "dl.words dt{font-weight:600;margin-top:.6rem}dl.words dd{margin:0;max-width:52rem}\n"
     "pre{background:var(--panel);border:1px solid var(--line);border-radius:8px;padding:.75rem 1rem;overflow-x:auto}\n"
     "footer{margin-top:3rem;border-top:1px solid var(--line);color:var(--muted);font-size:.9rem}\n"

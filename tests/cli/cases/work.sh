@@ -14,8 +14,10 @@ case_first_steps() {
     done
     status 0 "$strange" explain web.model odd.data
     grep -q 'never seen in training' out || no 'the calls that were never seen are not shown'
+    grep -qE '^  to blame    thread [0-9]+, .*\(call' out || { cat out; no 'no segment to blame'; }
     status 0 "$strange" explain --sequence 3 --json web.model odd.data
     [ "$(wc -l <out)" = 1 ]
+    grep -qE '"segments": \[\{"first": [0-9]+, "last": [0-9]+, .*"fields": \["call"[],].*"calls": \[\{"call": ' out || no 'no segments'
     refused 'there is no sequence 60' "$strange" explain --sequence 60 web.model odd.data
     absent web.model.checkpoint
 }
