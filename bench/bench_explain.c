@@ -6,11 +6,15 @@
 #include "tests/changes.h"
 
 #include "dataset/dataset.h"
+#include "detect/calibrate.h"
+#include "explain/counterfactual.h"
 #include "explain/explain.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define ALPHA 0.01
 
 enum { N_DRAWS = 5, SHARE = 20 /* one event in so many is taken out */ };
 
@@ -22,6 +26,8 @@ struct bench {
 
 struct found {
     size_t n, first, second;
+    size_t n_turned, n_alone; /* judged novel by the change alone; of these, normal again without the segment that has
+                                 it, and no other */
     size_t field[STG_FIELDS_TO_BLAME]; /* what the segment that has it is said to be about */
 };
 
@@ -36,7 +42,25 @@ static bool covers(const struct stg_explanation *x, const struct stg_segment *s,
     return false;
 }
 
-static enum stg_status look(struct bench *b, const struct stg_vocab *names, const struct changed *c, struct found *f)
+/* Whether the sequence was normal before, and what the counterfactual makes of the changed one. */
+static enum stg_status look_back(struct bench *b, const struct stg_seq *before, const struct stg_explanation *x,
+                                 const struct changed *c, struct found *f)
+{
+    struct stg_counterfactual w;
+    struct stg_score score;
+    const enum stg_aggregate a = stg_aggregate_default(b->model);
+    STG_RETURN_IF_FAILED(stg_score_sequence(b->model, before, &score));
+    STG_RETURN_IF_FAILED(stg_counterfactual(&w, b->model, x, ALPHA));
+    if (w.novel && stg_p_value(b->model, a, (double)score.value[a]) > ALPHA) {
+        f->n_turned++;
+        f->n_alone += w.enough && w.n == 1 && covers(x, &x->segments[w.segments[0]], c);
+    }
+    stg_counterfactual_fini(&w);
+    return STG_OK;
+}
+
+static enum stg_status look(struct bench *b, const struct stg_vocab *names, const struct stg_seq *before,
+                            const struct changed *c, struct found *f)
 {
     struct stg_explanation x;
     STG_RETURN_IF_FAILED(stg_explain(&x, b->model, &c->seq, names, 3));
@@ -50,8 +74,9 @@ static enum stg_status look(struct bench *b, const struct stg_vocab *names, cons
     if (at <= 1 && at < x.n_segments) {
         f->field[x.events[x.segments[at].worst].field]++;
     }
+    const enum stg_status status = look_back(b, before, &x, c, f);
     stg_explanation_fini(&x);
-    return STG_OK;
+    return status;
 }
 
 static enum stg_status measure_change(struct bench *b, const struct stg_dataset *known, enum change what)
@@ -65,7 +90,7 @@ static enum stg_status measure_change(struct bench *b, const struct stg_dataset 
         stg_dataset_get(known, i * n_known / b->n, &seq);
         enum stg_status status = change_somewhere(&c, what, &seq, stg_dataset_vocab(known), &b->rng, &made);
         if (status == STG_OK && made) {
-            status = look(b, stg_dataset_vocab(known), &c, &f);
+            status = look(b, stg_dataset_vocab(known), &seq, &c, &f);
         }
         changed_fini(&c);
         STG_RETURN_IF_FAILED(status);
@@ -77,7 +102,7 @@ static enum stg_status measure_change(struct bench *b, const struct stg_dataset 
             printf(" %s %zu", stg_field_name((enum stg_field)k), f.field[k]);
         }
     }
-    printf("\n");
+    printf("; turned %zu novel, counterfactual is it alone in %zu\n", f.n_turned, f.n_alone);
     return STG_OK;
 }
 

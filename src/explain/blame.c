@@ -140,7 +140,8 @@ static enum stg_status read_walk(struct reader *r, enum stg_side side, const str
             i < w->n_context || r->place[w->index[i]] == UINT32_MAX ? NULL : &out->events[r->place[w->index[i]]];
         if (e != NULL) {
             STG_RETURN_IF_FAILED(r->side->ops->predict(r->side, r->run, r->state, r->log_p));
-            e->side_excess[side] = (float)(surprisal_of(r, side, r->symbols[i]) - blame_entropy(r->log_p, r->V));
+            e->side_expected[side] = (float)blame_entropy(r->log_p, r->V);
+            e->side_excess[side] = (float)surprisal_of(r, side, r->symbols[i]) - e->side_expected[side];
             e->usual_ns = side == STG_SIDE_TIME ? usual_elapsed(r) : e->usual_ns;
         }
         STG_RETURN_IF_FAILED(feed(r, r->symbols[i]));
@@ -180,7 +181,7 @@ enum stg_status blame_sides(struct stg_explanation *out, const struct stg_model 
         for (size_t i = 0; i < out->n; i++) {
             struct stg_explained_event *e = &out->events[i];
             e->side[side] = judged && e->index != UINT32_MAX ? surprisal[e->index] : NAN;
-            e->side_excess[side] = NAN;
+            e->side_excess[side] = e->side_expected[side] = NAN;
             e->usual_ns = side == 0 ? -1 : e->usual_ns;
         }
         if (judged) {

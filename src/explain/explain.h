@@ -42,11 +42,12 @@ struct stg_explained_event {
     int64_t ret;
     int64_t time_ns; /* since the sequence began */
     int32_t pid, tid;
-    float surprisal;              /* nats */
-    float excess;                 /* surprisal − expected surprisal (the entropy of the prediction), nats */
-    int64_t elapsed_ns;           /* since the event before it on its walk; the first: since the sequence began */
-    float side[STG_SIDES];        /* surprisal of its elapsed time and of its descriptor, nats; NAN: not judged */
-    float side_excess[STG_SIDES]; /* as excess, of these; NAN: not judged */
+    float surprisal;                /* nats */
+    float excess;                   /* surprisal − expected surprisal (the entropy of the prediction), nats */
+    int64_t elapsed_ns;             /* since the event before it on its walk; the first: since the sequence began */
+    float side[STG_SIDES];          /* surprisal of its elapsed time and of its descriptor, nats; NAN: not judged */
+    float side_expected[STG_SIDES]; /* entropy of the prediction of each, nats; NAN: not judged */
+    float side_excess[STG_SIDES];   /* as excess, of these; NAN: not judged */
     int64_t usual_ns; /* the likeliest elapsed time: the least of its class [usual_ns, 2 usual_ns); −1: not judged */
     float blame;      /* the largest excess of a channel, nats */
     float disagreement; /* of an ensemble's members over the surprisal, nats; NAN: the model is no ensemble */

@@ -93,6 +93,27 @@ static void put_header(struct writer *w, const struct stg_model *m, const struct
     writer_printf(w, "  verdict     %s%s%s\n", stg_calibrated(m) && p <= ALPHA ? style->hot : "", text, style->reset);
 }
 
+static void put_counterfactual(struct writer *w, const struct stg_explanation *x, const struct stg_counterfactual *c)
+{
+    char text[512];
+    if (!c->novel) {
+        writer_put(w, "  would be normal without: nothing; it is not judged novel\n");
+        return;
+    }
+    if (!c->enough) {
+        writer_printf(w, "  would be normal without: no set of the %zu segments to blame; p-value %.3g without all of them\n", x->n_segments, c->p_after);
+        return;
+    }
+    words_counterfactual(c, text);
+    writer_printf(w, "  would be normal without: %s\n", text);
+    for (size_t i = 0; i < c->n; i++) {
+        words_segment(x, &x->segments[c->segments[i]], text, sizeof text);
+        writer_put(w, "              ");
+        writer_plain(w, text, 0);
+        writer_put(w, "\n");
+    }
+}
+
 /* Padded to its full width where something follows. */
 static void put_bar(struct writer *w, double share, bool pad)
 {
@@ -225,8 +246,8 @@ static void put_rows(struct writer *w, const struct stg_model *m, const struct s
     }
 }
 
-enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg_model *m,
-                                        const struct stg_explanation *x, const char *trace, size_t n_show, bool colour)
+enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg_model *m, const struct stg_explanation *x,
+                                        const struct stg_counterfactual *without, const char *trace, size_t n_show, bool colour)
 {
     enum stg_status status = STG_OK;
     struct writer w = {out, STG_OK};
@@ -235,6 +256,9 @@ enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg
     char caption[256];
     STG_TRY(fold_explanation(&f, m, x, n_show));
     put_header(&w, m, x, trace, style);
+    if (without != NULL) {
+        put_counterfactual(&w, x, without);
+    }
     words_caption(m, x, &f, " (>)", caption);
     writer_printf(&w, "\n%s%s\n", caption, f.n > 0 ? ":" : ".");
     if (f.n > 0) {

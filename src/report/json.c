@@ -277,8 +277,26 @@ static json_t *segment(const struct stg_explanation *x, const struct stg_segment
                      (json_int_t)x->events[last].time_ns, "blame", number((double)s->blame), "fields", fields, "calls", segment_calls(x, s));
 }
 
-enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg_model *m,
-                                        const struct stg_explanation *x, const char *trace)
+/* null where it is not novel. */
+static json_t *counterfactual(const struct stg_counterfactual *c)
+{
+    json_t *segments = json_array();
+    if (!c->novel) {
+        json_decref(segments);
+        return json_null();
+    }
+    for (size_t i = 0; i < c->n; i++) {
+        if (json_array_append_new(segments, json_integer(c->segments[i])) != 0) {
+            json_decref(segments);
+            return NULL;
+        }
+    }
+    return json_pack("{s:b, s:o, s:o, s:o}", "enough", c->enough, "segments", segments, "at_least",
+                     c->enough ? json_integer((json_int_t)c->at_least) : json_null(), "p_value", number(c->p_after));
+}
+
+enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_explanation *x,
+                                        const struct stg_counterfactual *without, const char *trace)
 {
     json_t *facts = with_schema("strange.explain/1", score_facts(m, &x->score, stg_aggregate_default(m)));
     json_t *events = json_array(), *ranked = json_array(), *segments = json_array();
@@ -291,6 +309,7 @@ enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg
         failed = json_array_append_new(segments, segment(x, &x->segments[i])) != 0;
     }
     failed = failed || json_object_set_new(facts, "trace_path", text(trace)) != 0;
+    failed = failed || (without != NULL && json_object_set_new(facts, "counterfactual", counterfactual(without)) != 0);
     if (failed || json_object_set(facts, "segments", segments) != 0 || json_object_set(facts, "ranked", ranked) != 0 || json_object_set(facts, "detail", events) != 0) {
         json_decref(facts);
         facts = NULL;

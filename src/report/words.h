@@ -3,6 +3,7 @@
 #define STG_REPORT_WORDS_H
 
 #include "detect/evaluate.h"
+#include "explain/counterfactual.h"
 #include "explain/explain.h"
 #include "report/fold.h"
 
@@ -54,6 +55,8 @@ void words_other_field(const struct stg_explained_event *e, char out[128]);
 void words_segment(const struct stg_explanation *x, const struct stg_segment *s, char *out, size_t cap);
 /* From event `from` of the segment on, the events of one and the same call: where they end, and how many calls they are. */
 uint32_t words_calls(const struct stg_explanation *x, const struct stg_segment *s, uint32_t from, uint32_t *n_calls);
+/* "2 segments, found greedily; no fewer than 1 would do; the p-value would be 0.012". */
+void words_counterfactual(const struct stg_counterfactual *c, char out[256]);
 #define WORDS_SEGMENTS 5 /* that people are shown */
 /* The calls of the sequence that the model does not know, by name, in order of appearance: "io_uring_enter,
  * memfd_create and 3 more"; "" when there are none. */

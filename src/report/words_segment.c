@@ -79,3 +79,13 @@ void words_segment(const struct stg_explanation *x, const struct stg_segment *s,
     }
     put(&t, ")", "");
 }
+
+void words_counterfactual(const struct stg_counterfactual *c, char out[256])
+{
+    char bound[64] = "";
+    if (c->n > c->at_least) {
+        snprintf(bound, sizeof bound, "; no fewer than %zu would do", c->at_least);
+    }
+    snprintf(out, 256, "%zu segment%s, %s%s; the p-value would be %.3g", c->n, c->n == 1 ? "" : "s",
+             c->n > c->at_least ? "found greedily" : "the fewest that do", bound, c->p_after);
+}

@@ -18,6 +18,12 @@ case_first_steps() {
     status 0 "$strange" explain --sequence 3 --json web.model odd.data
     [ "$(wc -l <out)" = 1 ]
     grep -qE '"segments": \[\{"first": [0-9]+, "last": [0-9]+, .*"fields": \["call"[],].*"calls": \[\{"call": ' out || no 'no segments'
+    status 0 "$strange" explain --counterfactual web.model odd.data
+    grep -Eq '^  would be normal without: [0-9]+ segments?, .*; the p-value would be' out || { cat out; no 'no counterfactual'; }
+    status 0 "$strange" explain --counterfactual --json --sequence 3 web.model odd.data
+    grep -q '"counterfactual": {"enough": true, "segments": \[0' out || { cat out; no 'no counterfactual in JSON'; }
+    status 0 "$strange" explain --counterfactual --json web.model train.data
+    grep -q '"counterfactual": \(null\|{\)' out || no 'no counterfactual of a known sequence'
     refused 'there is no sequence 60' "$strange" explain --sequence 60 web.model odd.data
     absent web.model.checkpoint
 }
