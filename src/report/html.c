@@ -1,13 +1,17 @@
 #include "report/html.h"
 
-/* The policy forbids everything that this file could fetch or run, should a name from a trace ever get past escaping.
- */
+/* The policy forbids everything that this file could fetch or run, should a name from a trace ever get past escaping, except the one
+ * script that has this hash. */
 static void put_head(struct writer *w, const struct stg_report *r)
 {
     writer_put(
         w,
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src '");
+    writer_put(w, html_strip_hash());
+    writer_put(
+        w,
+        "'\">\n"
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
         "<meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"generator\" content=\"strange " STG_VERSION
         "\">\n<title>");
@@ -55,7 +59,10 @@ enum stg_status stg_report_html(struct stg_buffer *out, const struct stg_report 
     html_provenance(&w, r);
     html_glossary(&w);
     writer_put(&w, "</main>\n<footer><p>Novel does not mean bad: it means unlike the behaviour that the model was "
-                   "trained on.</p></footer>\n"
-                   "</body>\n</html>\n");
+                   "trained on.</p></footer>\n");
+    if (r->n_explanations > 0) {
+        html_strip_script(&w);
+    }
+    writer_put(&w, "</body>\n</html>\n");
     return w.status;
 }

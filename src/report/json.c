@@ -211,21 +211,30 @@ static json_t *alternatives(const struct stg_model *m, const struct stg_explaine
     return out;
 }
 
+static const char *call_of(const struct stg_explanation *x, uint16_t call)
+{
+    return call < stg_strings_count(x->names->calls) ? stg_strings_get(x->names->calls, call) : "[UNKNOWN]";
+}
+
 static json_t *event(const struct stg_model *m, const struct stg_explanation *x, const struct stg_explained_event *e)
 {
     static const char *const phases[] = {"", "entry", "exit"};
     const bool end = e->index == UINT32_MAX;
-    const char *call =
-        e->call < stg_strings_count(x->names->calls) ? stg_strings_get(x->names->calls, e->call) : "[UNKNOWN]";
     const bool call_known = stg_vocab_known(e->call, stg_strings_count(m->vocab.calls)) != STG_TOKEN_UNKNOWN;
     const bool proc_known = stg_vocab_known(e->proc, stg_strings_count(m->vocab.procs)) != STG_TOKEN_UNKNOWN;
-    json_t *out = json_pack("{s:o, s:o, s:s, s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:b, s:b, s:b, s:o}", "index",
-                     end ? json_null() : json_integer(e->index), "call", text(call), "phase",
+    json_t *out = json_pack("{s:o, s:o, s:s, s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:o, s:s, s:b, s:b, s:b, s:o}", "index",
+                     end ? json_null() : json_integer(e->index), "call", text(call_of(x, e->call)), "phase",
                      e->phase <= 2 ? phases[e->phase] : "", "ret", return_value(e->ret), "time_ns",
                      (json_int_t)e->time_ns, "process", text(words_process(x, e)), "pid", (json_int_t)e->pid, "tid",
                      (json_int_t)e->tid, "surprisal", number((double)e->surprisal), "excess", number((double)e->excess),
-                     "unknown", e->symbol == STG_TOKEN_UNKNOWN, "call_known", call_known, "process_known", proc_known,
+                     "blame", number((double)e->blame), "field", stg_field_name((enum stg_field)e->field), "unknown", e->symbol == STG_TOKEN_UNKNOWN, "call_known", call_known, "process_known", proc_known,
                      "alternatives", alternatives(m, e));
+    if (m->side[STG_SIDE_TIME] != NULL && !end && out != NULL &&
+        (json_object_set_new(out, "elapsed_ns", json_integer(e->elapsed_ns)) != 0 ||
+         json_object_set_new(out, "usual_ns", e->usual_ns >= 0 ? json_integer(e->usual_ns) : json_null()) != 0)) {
+        json_decref(out);
+        return NULL;
+    }
     for (int side = 0; side < STG_SIDES && out != NULL; side++) {
         char key[32];
         snprintf(key, sizeof key, "surprisal_%s", stg_side_name((enum stg_side)side));
@@ -237,22 +246,76 @@ static json_t *event(const struct stg_model *m, const struct stg_explanation *x,
     return with_disagreement(out, m, (double)e->disagreement);
 }
 
-enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg_model *m,
-                                        const struct stg_explanation *x, const char *trace)
+static json_t *segment_calls(const struct stg_explanation *x, const struct stg_segment *s)
+{
+    json_t *out = json_array();
+    for (uint32_t i = 0, n; i < s->n && out != NULL;) {
+        const uint16_t call = x->events[x->order[s->first + i]].call;
+        i = words_calls(x, s, i, &n);
+        json_t *one = json_pack("{s:o, s:I}", "call", text(call_of(x, call)), "times", (json_int_t)n);
+        if (json_array_append_new(out, one) != 0) {
+            json_decref(out);
+            return NULL;
+        }
+    }
+    return out;
+}
+
+static json_t *segment(const struct stg_explanation *x, const struct stg_segment *s)
+{
+    const uint32_t first = x->order[s->first], last = x->order[s->first + s->n - 1];
+    json_t *fields = json_array();
+    for (int f = 0; f < STG_FIELDS_TO_BLAME; f++) {
+        if ((s->fields & 1U << f) && json_array_append_new(fields, json_string(stg_field_name((enum stg_field)f))) != 0) {
+            json_decref(fields);
+            return NULL;
+        }
+    }
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "first", (json_int_t)first, "last", (json_int_t)last, "events",
+                     (json_int_t)s->n, "blamed", (json_int_t)s->n_blamed, "worst", (json_int_t)s->worst, "tid",
+                     (json_int_t)x->events[first].tid, "from_ns", (json_int_t)x->events[first].time_ns, "to_ns",
+                     (json_int_t)x->events[last].time_ns, "blame", number((double)s->blame), "fields", fields, "calls", segment_calls(x, s));
+}
+
+/* null where it is not novel. */
+static json_t *counterfactual(const struct stg_counterfactual *c)
+{
+    json_t *segments = json_array();
+    if (!c->novel) {
+        json_decref(segments);
+        return json_null();
+    }
+    for (size_t i = 0; i < c->n; i++) {
+        if (json_array_append_new(segments, json_integer(c->segments[i])) != 0) {
+            json_decref(segments);
+            return NULL;
+        }
+    }
+    return json_pack("{s:b, s:o, s:o, s:o}", "enough", c->enough, "segments", segments, "at_least",
+                     c->enough ? json_integer((json_int_t)c->at_least) : json_null(), "p_value", number(c->p_after));
+}
+
+enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_explanation *x,
+                                        const struct stg_counterfactual *without, const char *trace)
 {
     json_t *facts = with_schema("strange.explain/1", score_facts(m, &x->score, stg_aggregate_default(m)));
-    json_t *events = json_array(), *ranked = json_array();
-    int failed = facts == NULL || events == NULL || ranked == NULL;
+    json_t *events = json_array(), *ranked = json_array(), *segments = json_array();
+    int failed = facts == NULL || events == NULL || ranked == NULL || segments == NULL;
     for (size_t i = 0; i < x->n && !failed; i++) {
         failed = json_array_append_new(events, event(m, x, &x->events[i])) != 0 ||
                  json_array_append_new(ranked, json_integer(x->ranked[i])) != 0;
     }
+    for (size_t i = 0; i < x->n_segments && !failed; i++) {
+        failed = json_array_append_new(segments, segment(x, &x->segments[i])) != 0;
+    }
     failed = failed || json_object_set_new(facts, "trace_path", text(trace)) != 0;
-    if (failed || json_object_set(facts, "ranked", ranked) != 0 || json_object_set(facts, "detail", events) != 0) {
+    failed = failed || (without != NULL && json_object_set_new(facts, "counterfactual", counterfactual(without)) != 0);
+    if (failed || json_object_set(facts, "segments", segments) != 0 || json_object_set(facts, "ranked", ranked) != 0 || json_object_set(facts, "detail", events) != 0) {
         json_decref(facts);
         facts = NULL;
     }
     json_decref(events);
     json_decref(ranked);
+    json_decref(segments);
     return put_line(out, facts);
 }

@@ -14,8 +14,16 @@ case_first_steps() {
     done
     status 0 "$strange" explain web.model odd.data
     grep -q 'never seen in training' out || no 'the calls that were never seen are not shown'
+    grep -qE '^  to blame    thread [0-9]+, .*\(call' out || { cat out; no 'no segment to blame'; }
     status 0 "$strange" explain --sequence 3 --json web.model odd.data
     [ "$(wc -l <out)" = 1 ]
+    grep -qE '"segments": \[\{"first": [0-9]+, "last": [0-9]+, .*"fields": \["call"[],].*"calls": \[\{"call": ' out || no 'no segments'
+    status 0 "$strange" explain --counterfactual web.model odd.data
+    grep -Eq '^  would be normal without: [0-9]+ segments?, .*; the p-value would be' out || { cat out; no 'no counterfactual'; }
+    status 0 "$strange" explain --counterfactual --json --sequence 3 web.model odd.data
+    grep -q '"counterfactual": {"enough": true, "segments": \[0' out || { cat out; no 'no counterfactual in JSON'; }
+    status 0 "$strange" explain --counterfactual --json web.model train.data
+    grep -q '"counterfactual": \(null\|{\)' out || no 'no counterfactual of a known sequence'
     refused 'there is no sequence 60' "$strange" explain --sequence 60 web.model odd.data
     absent web.model.checkpoint
 }
