@@ -14,28 +14,52 @@
 #define ALPHA 0.01 /* of --counterfactual, and of the verdict in words */
 
 struct settings {
-    bool json, counterfactual;
+    bool json, counterfactual, attention;
     uint64_t sequence; /* UINT64_MAX: the worst ones */
     uint32_t worst, alternatives, events;
     const char *aggregate;
 };
+
+/* What the heads looked at for the events most to blame. */
+static enum stg_status look(struct stg_attention_maps *out, const struct settings *s, const struct stg_model *m, const struct stg_seq *seq,
+                            const struct stg_explanation *x)
+{
+    enum stg_status status = STG_OK;
+    uint32_t *rows = NULL;
+    size_t n = 0;
+    STG_TRY(stg_mem_zeroed(&rows, x->n, sizeof *rows));
+    for (size_t i = 0; i < x->n && n < s->events; i++) {
+        const uint32_t index = x->events[x->ranked[i]].index;
+        rows[n] = index;
+        n += index != UINT32_MAX;
+    }
+    status = stg_attention_of(out, m, seq, rows, n);
+out:
+    stg_mem_free(rows);
+    return status;
+}
 
 static enum stg_status explain_one(struct stg_buffer *out, const struct settings *s, const struct stg_model *m,
                                    const struct stg_input *in, const struct stg_seq *seq)
 {
     struct stg_explanation x = {0};
     struct stg_counterfactual without = {0};
-    const struct stg_counterfactual *asked = s->counterfactual ? &without : NULL;
+    struct stg_attention_maps attention = {0};
+    const struct stg_explained_more more = {.without = s->counterfactual ? &without : NULL, .attention = s->attention ? &attention : NULL};
     const char *trace = stg_input_trace(in, seq->trace);
     enum stg_status status = STG_OK;
     STG_TRY(stg_explain(&x, m, seq, stg_dataset_vocab(in->dataset), s->alternatives));
-    if (asked != NULL) {
+    if (s->counterfactual) {
         STG_TRY(stg_counterfactual(&without, m, &x, ALPHA));
     }
-    STG_TRY(s->json ? stg_report_explain_json(out, m, &x, asked, trace)
-                    : stg_report_explain_text(out, m, &x, asked, trace, s->events, stg_log_may_colour(STDOUT_FILENO)));
+    if (s->attention) {
+        STG_TRY(look(&attention, s, m, seq, &x));
+    }
+    STG_TRY(s->json ? stg_report_explain_json(out, m, &x, &more, trace)
+                    : stg_report_explain_text(out, m, &x, &more, trace, s->events, stg_log_may_colour(STDOUT_FILENO)));
     STG_TRY(stg_output_write(out));
 out:
+    stg_attention_fini(&attention);
     stg_counterfactual_fini(&without);
     stg_explanation_fini(&x);
     return status;
@@ -145,6 +169,10 @@ static const struct stg_option options[] = {
      .offset = offsetof(struct settings, counterfactual),
      .help = "say without which segments to blame a novel sequence would be normal at a false-alarm rate of 1 %: a greedy search, with "
              "the number below which no set of them would do"},
+    {.name = "attention",
+     .type = STG_OPTION_FLAG,
+     .offset = offsetof(struct settings, attention),
+     .help = "of a transformer or longformer: how far back each head looks, and what the events most to blame were predicted from"},
     STG_OPTION_AGGREGATE(struct settings, "what --worst ranks by (see `strange help score`)"),
     STG_OPTION_JSON(struct settings, "one JSON object a line for each sequence, with all its events"),
 };
@@ -159,6 +187,7 @@ static const char *const description[] = {
 static const struct stg_example examples[] = {
     {"strange explain --worst 3 web.model next-run/", "the three most novel sequences of a recording"},
     {"strange explain --counterfactual web.model next-run/", "what the most novel sequence would be normal without"},
+    {"strange explain --attention transformer.model next-run/", "and what the net looked at"},
     {"strange explain --sequence 17 --json web.model test.data", "everything about one sequence"},
     {NULL, NULL},
 };

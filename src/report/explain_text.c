@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "detect/calibrate.h"
+#include "report/attention.h"
 #include "report/words.h"
 #include "report/writer.h"
 
@@ -247,7 +248,7 @@ static void put_rows(struct writer *w, const struct stg_model *m, const struct s
 }
 
 enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg_model *m, const struct stg_explanation *x,
-                                        const struct stg_counterfactual *without, const char *trace, size_t n_show, bool colour)
+                                        const struct stg_explained_more *more, const char *trace, size_t n_show, bool colour)
 {
     enum stg_status status = STG_OK;
     struct writer w = {out, STG_OK};
@@ -256,8 +257,8 @@ enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg
     char caption[256];
     STG_TRY(fold_explanation(&f, m, x, n_show));
     put_header(&w, m, x, trace, style);
-    if (without != NULL) {
-        put_counterfactual(&w, x, without);
+    if (more != NULL && more->without != NULL) {
+        put_counterfactual(&w, x, more->without);
     }
     words_caption(m, x, &f, " (>)", caption);
     writer_printf(&w, "\n%s%s\n", caption, f.n > 0 ? ":" : ".");
@@ -268,6 +269,9 @@ enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg
         writer_put(&w, m->ops->members != NULL ? "±: the standard deviation over the ensemble's members.\n" : "");
     }
     STG_TRY(w.status);
+    if (more != NULL && more->attention != NULL) {
+        STG_TRY(stg_report_attention_text(out, x, more->attention));
+    }
 out:
     fold_fini(&f);
     return status;

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "detect/calibrate.h"
+#include "report/attention.h"
 #include "report/words.h"
 #include "report/writer.h"
 
@@ -296,7 +297,7 @@ static json_t *counterfactual(const struct stg_counterfactual *c)
 }
 
 enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_explanation *x,
-                                        const struct stg_counterfactual *without, const char *trace)
+                                        const struct stg_explained_more *more, const char *trace)
 {
     json_t *facts = with_schema("strange.explain/1", score_facts(m, &x->score, stg_aggregate_default(m)));
     json_t *events = json_array(), *ranked = json_array(), *segments = json_array();
@@ -309,7 +310,8 @@ enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg
         failed = json_array_append_new(segments, segment(x, &x->segments[i])) != 0;
     }
     failed = failed || json_object_set_new(facts, "trace_path", text(trace)) != 0;
-    failed = failed || (without != NULL && json_object_set_new(facts, "counterfactual", counterfactual(without)) != 0);
+    failed = failed || (more != NULL && more->without != NULL && json_object_set_new(facts, "counterfactual", counterfactual(more->without)) != 0);
+    failed = failed || (more != NULL && more->attention != NULL && json_object_set_new(facts, "attention", stg_report_attention_json(more->attention)) != 0);
     if (failed || json_object_set(facts, "segments", segments) != 0 || json_object_set(facts, "ranked", ranked) != 0 || json_object_set(facts, "detail", events) != 0) {
         json_decref(facts);
         facts = NULL;

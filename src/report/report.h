@@ -5,6 +5,7 @@
 
 #include "base/buffer.h"
 #include "detect/evaluate.h"
+#include "explain/attention.h"
 #include "explain/counterfactual.h"
 #include "explain/explain.h"
 
@@ -35,12 +36,16 @@ enum stg_status stg_report_score_json(struct stg_buffer *out, const struct stg_m
                                       enum stg_aggregate a, double alpha) STG_MUST_USE;
 /* What is judged, in words: "mean surprisal", "novelty"; static. */
 const char *stg_report_score_words(enum stg_aggregate a);
-/* Explanation for people: at most n_show most surprising events with their surroundings; trace is where it comes from. without: the
- * segments without which it would be normal; NULL: not asked for. */
+/* What was asked for beside an explanation; NULL, here or instead of the whole: was not. Borrowed. */
+struct stg_explained_more {
+    const struct stg_counterfactual *without;
+    const struct stg_attention_maps *attention;
+};
+/* Explanation for people: at most n_show most surprising events with their surroundings; trace is where it comes from. */
 enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg_model *m, const struct stg_explanation *x,
-                                        const struct stg_counterfactual *without, const char *trace, size_t n_show, bool colour) STG_MUST_USE;
+                                        const struct stg_explained_more *more, const char *trace, size_t n_show, bool colour) STG_MUST_USE;
 enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_explanation *x,
-                                        const struct stg_counterfactual *without, const char *trace) STG_MUST_USE;
+                                        const struct stg_explained_more *more, const char *trace) STG_MUST_USE;
 /* One self-contained HTML page. */
 enum stg_status stg_report_html(struct stg_buffer *out, const struct stg_report *r) STG_MUST_USE;
 
