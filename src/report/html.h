@@ -10,6 +10,7 @@ extern const char *const html_style; /* the style sheet */
 /* Figures as inline SVG; each has a title, a description and a caption. */
 enum stg_status html_distributions(struct writer *w, const struct stg_report *r) STG_MUST_USE;
 enum stg_status html_lengths(struct writer *w, const struct stg_report *r) STG_MUST_USE;
+enum stg_status html_timelines(struct writer *w, const struct stg_report *r) STG_MUST_USE;
 
 void html_verdict(struct writer *w, const struct stg_report *r);
 void html_evaluation(struct writer *w, const struct stg_report *r);

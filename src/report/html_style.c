@@ -56,7 +56,7 @@ const char *const html_style =
     ".kf{fill:var(--known-fill);stroke:var(--known);stroke-width:1.2}\n"
     ".nf{fill:var(--novel-fill);fill-opacity:.45;stroke:var(--novel);stroke-width:1.8}\n"
     ".kd{fill:var(--known);fill-opacity:.55}.nd{fill:none;stroke:var(--novel);stroke-width:1.1;stroke-opacity:.8}\n"
-    ".roc{stroke:var(--novel);stroke-width:2;fill:none}.chance{stroke:var(--muted);stroke-dasharray:3 4;fill:none}\n"
+    ".roc{stroke:var(--novel);stroke-width:2;fill:none}.course-known{stroke:var(--known);stroke-width:2;fill:none}.course-novel{stroke:var(--novel);stroke-width:2;fill:none}.course-most{stroke:var(--muted);stroke-width:1.2;stroke-dasharray:1 3;fill:none}.chance{stroke:var(--muted);stroke-dasharray:3 4;fill:none}\n"
     ".limit{stroke:var(--text);stroke-width:1.3;stroke-dasharray:5 3;fill:none}svg text.strong{fill:var(--text)}\n"
     ".strip{fill:var(--novel)}\n"
     ".legend{display:flex;flex-wrap:wrap;gap:.25rem 1.5rem;font-size:.9rem;color:var(--muted);margin:.5rem 0}\n"
