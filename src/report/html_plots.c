@@ -363,7 +363,7 @@ enum stg_status html_lengths(struct writer *w, const struct stg_report *r)
     writer_printf(
         w,
         "</svg><figcaption>%s upward, both axes logarithmic; dashed: the threshold. Filled: %zu of %zu known sequences",
-        r->aggregate == STG_AGGREGATE_MEAN ? "Perplexity" : r->aggregate == STG_AGGREGATE_NOVELTY ? "Novelty" : "exp(score)", n_known, r->known->n);
+        words_scale_title(r->aggregate), n_known, r->known->n);
     if (r->n_novel > 0) {
         writer_printf(w, "; open: %zu of %zu novel ones", n_novel, all_novel);
     }

@@ -135,9 +135,7 @@ enum stg_status html_timelines(struct writer *w, const struct stg_report *r)
                   "<section id=\"timelines\" aria-labelledby=\"h-timelines\">\n<h2 id=\"h-timelines\">Course of the scores</h2>\n<p>%s upward, the "
                   "sequences of a run in the order in which they began. A run that is novel throughout lies above the threshold (dashed) from its "
                   "beginning; one that becomes so, from then on.</p>\n<div class=\"grid\">\n",
-                  r->aggregate == STG_AGGREGATE_MEAN      ? "Perplexity"
-                  : r->aggregate == STG_AGGREGATE_NOVELTY ? "Novelty"
-                                                          : "exp(score)");
+                  words_scale_title(r->aggregate));
     STG_RETURN_IF_FAILED(put_course(w, r, r->known, &f, threshold));
     for (size_t i = 0; i < r->n_novel; i++) {
         STG_RETURN_IF_FAILED(put_course(w, r, &r->novel[i], &f, threshold));

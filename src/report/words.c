@@ -282,6 +282,11 @@ const char *words_scale(enum stg_aggregate a)
     return a == STG_AGGREGATE_MEAN ? "perplexity" : a == STG_AGGREGATE_NOVELTY ? "novelty" : "exp(score)";
 }
 
+const char *words_scale_title(enum stg_aggregate a)
+{
+    return a == STG_AGGREGATE_MEAN ? "Perplexity" : a == STG_AGGREGATE_NOVELTY ? "Novelty" : "exp(score)";
+}
+
 const char *stg_report_score_words(enum stg_aggregate a)
 {
     static const char *const words[STG_AGGREGATES] = {

@@ -65,6 +65,7 @@ void words_unknown_calls(const struct stg_model *m, const struct stg_explanation
 void words_disagreement(double nats, char out[160]);
 /* What exp(value) is called: "perplexity", "novelty", or "exp(score)". */
 const char *words_scale(enum stg_aggregate a);
+const char *words_scale_title(enum stg_aggregate a); /* the same at the beginning of a sentence */
 /* "time 12.3, content 0.4 deviations above the usual", the most unusual channel first; false, and "", where the model judges the calls
  * alone. */
 bool words_channels(const struct stg_model *m, const struct stg_score *s, char out[160]);
