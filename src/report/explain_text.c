@@ -102,7 +102,8 @@ static void put_counterfactual(struct writer *w, const struct stg_explanation *x
         return;
     }
     if (!c->enough) {
-        writer_printf(w, "  would be normal without: no set of the %zu segments to blame; p-value %.3g without all of them\n", x->n_segments, c->p_after);
+        writer_printf(w, "  would be normal without: more than the segments to blame; p-value %.3g without %zu of %zu\n", c->p_after, c->n,
+                      x->n_segments);
         return;
     }
     words_counterfactual(c, text);

@@ -422,7 +422,6 @@ struct stg_symbol_parts stg_symbols_parts(const struct stg_symbols *s, uint32_t 
     out.call = s->key[id] & 0xFFFF;
     out.phase = (s->key[id] >> KEY_PHASE_SHIFT) & 3;
     out.errno_class = (s->key[id] >> KEY_RET_SHIFT) & 0xFFFF;
-    out.size_class = (s->key[id] >> KEY_SIZE_SHIFT) & 0x7F;
     return out;
 }
 

@@ -74,7 +74,6 @@ void stg_symbols_describe(const struct stg_symbols *s, const struct stg_vocab *v
 struct stg_symbol_parts {
     uint16_t call, errno_class; /* id in the vocabulary; stg_ret_errno_class() */
     uint8_t phase;
-    uint8_t size_class;         /* 0: no size; 1: nothing; k: from 2^(k − 2) up to twice that */
     int64_t elapsed_ns;         /* the least that the class of an elapsed time holds */
 };
 struct stg_symbol_parts stg_symbols_parts(const struct stg_symbols *s, uint32_t id);
