@@ -399,6 +399,7 @@ static void test_explain(void **state)
         {.line = "explain --threads 1 in/ngram.model in/novel.data"},
         {.line = "explain --threads 1 --json --worst 2 in/stide.model in/novel.data"},
         {.line = "explain --threads 1 --sequence 2 in/lstm.model in/novel.data"},
+        {.line = "explain --threads 1 --behaviours in/ngram.model in/novel.data"},
     };
     (void)state;
     DISTURB(commands);

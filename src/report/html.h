@@ -18,6 +18,8 @@ void html_lost(struct writer *w, const struct stg_report *r);
 void html_provenance(struct writer *w, const struct stg_report *r);
 
 enum stg_status html_explanations(struct writer *w, const struct stg_report *r) STG_MUST_USE;
+/* The few behaviours that the novel sequences fall into. */
+void html_behaviours(struct writer *w, const struct stg_report *r);
 void html_glossary(struct writer *w);
 
 #endif

@@ -20,6 +20,35 @@ case_first_steps() {
     absent web.model.checkpoint
 }
 
+# What novel sequences have in common is told by name and number, the same whatever the number of threads; two of their kinds are two.
+case_behaviours() {
+    trained
+    status 0 "$strange" explain --behaviours web.model odd.data
+    grep -q 'execve EACCES (never in known)' out || no 'what is new is not told'
+    grep -q 'comes between' out || no 'nor where'
+    status 0 "$strange" --threads 3 explain --behaviours --json web.model odd.data
+    mv out three
+    status 0 "$strange" --threads 1 explain --behaviours --json web.model odd.data
+    cmp out three
+    grep -q '"schema": "strange.behaviours/1"' out
+    sed 's/socket(AF_INET/memfd_create("x"/; s/ptrace(PTRACE_TRACEME/mmap(NULL/; s/execve("\/bin\/sh"/fork(/; s/-1 EACCES .Permission denied./31/' odd.txt >other.txt
+    "$strange" -q prepare --cut accept --scope thread --vocab train.data -o other.data other.txt
+    status 0 "$strange" explain --behaviours web.model odd.data other.data
+    [ "$(grep -c ' socket (never' out)" = 1 ] || no 'the first kind is not one behaviour'
+    [ "$(grep -c ' memfd_create (never' out)" = 1 ] || no 'nor is the second'
+    [ "$(grep ' socket (never' out | grep -c memfd_create)" = 0 ] || no 'both are one'
+    status 1 "$strange" score web.model odd.data
+    grep -q ' like [0-9]* of odd.data: more ' out || no 'the verdict gives no reason'
+    status 0 "$strange" explain --behaviours web.model test.data
+    refused 'leave one out' "$strange" explain --behaviours --sequence 3 web.model odd.data
+    strace_text 1 9 >one.txt # its only sequence cannot be held out
+    "$strange" -q prepare --cut accept --scope thread -o one.data one.txt
+    "$strange" -q train -o plain.model one.data 2>/dev/null
+    refused 'not calibrated' "$strange" -q explain --behaviours plain.model one.data
+    "$strange" -q report -o page.html --known test.data --novel odd=odd.data -- web.model
+    grep -q 'id="behaviours"' page.html
+}
+
 case_eval_and_report() {
     trained
     status 0 "$strange" eval web.model --known test.data --novel odd=odd.data
