@@ -19,20 +19,18 @@ static void append(char out[WORDS_SENTENCE], const char *fmt, ...)
     va_end(args);
 }
 
-const char *behaviour_call(const struct stg_behaviours *b, uint16_t call)
+const char *behaviour_call(const struct stg_vocab *names, uint16_t call)
 {
-    return call == STG_TOKEN_START ? "the beginning"
-           : call == STG_TOKEN_END ? "the end"
-           : call >= STG_TOKEN_SPECIALS && call < stg_strings_count(b->names.calls)
-               ? stg_strings_get(b->names.calls, call)
-               : "(unknown call)";
+    return call == STG_TOKEN_START                                                ? "the beginning"
+           : call == STG_TOKEN_END                                                ? "the end"
+           : call >= STG_TOKEN_SPECIALS && call < stg_strings_count(names->calls) ? stg_strings_get(names->calls, call)
+                                                                                  : "(unknown call)";
 }
 
-const char *behaviour_process(const struct stg_behaviours *b, uint16_t proc)
+const char *behaviour_process(const struct stg_vocab *names, uint16_t proc)
 {
-    return proc >= STG_TOKEN_SPECIALS && proc < stg_strings_count(b->names.procs)
-               ? stg_strings_get(b->names.procs, proc)
-               : "";
+    return proc >= STG_TOKEN_SPECIALS && proc < stg_strings_count(names->procs) ? stg_strings_get(names->procs, proc)
+                                                                                : "";
 }
 
 /* " 128-255", the values of a size class. */
@@ -46,7 +44,7 @@ static void size_words(uint8_t size, char out[48])
     }
 }
 
-void behaviour_kind(const struct stg_behaviours *b, const struct stg_kind_of_call *kind, char *out, size_t cap)
+void behaviour_kind(const struct stg_vocab *names, const struct stg_kind_of_call *kind, char *out, size_t cap)
 {
     char result[64] = "", size[48];
     if (kind->size > 0) {
@@ -60,7 +58,7 @@ void behaviour_kind(const struct stg_behaviours *b, const struct stg_kind_of_cal
     } else if (kind->phase == STG_PHASE_EXIT) {
         snprintf(result, sizeof result, " returning");
     }
-    snprintf(out, cap, "%.64s%s", behaviour_call(b, kind->call), result);
+    snprintf(out, cap, "%.64s%s", behaviour_call(names, kind->call), result);
 }
 
 /* "58", "1.2e+05": counts are whole, known ones times a scale need not be. */
@@ -72,7 +70,7 @@ static void count_words(float count, char out[32])
 static void change_words(const struct stg_behaviours *b, const struct stg_behaviour_change *c, char out[WORDS_SENTENCE])
 {
     char kind[160], now[32], usual[32], size[48], most[96] = "";
-    behaviour_kind(b, &c->kind, kind, sizeof kind);
+    behaviour_kind(&b->names, &c->kind, kind, sizeof kind);
     count_words(c->now, now);
     count_words(c->usual.median, usual);
     if (c->size > 0) {
@@ -95,7 +93,7 @@ static void changes_words(const struct stg_behaviours *b, const struct stg_behav
             if (done[k] || list[k].kind.proc != list[i].kind.proc) {
                 continue;
             }
-            const char *process = behaviour_process(b, list[k].kind.proc);
+            const char *process = behaviour_process(&b->names, list[k].kind.proc);
             if (k == i && process[0] != '\0') {
                 append(out, "%s%.64s: ", i > 0 ? "; " : "", process);
             } else if (k > 0) {
@@ -115,7 +113,7 @@ bool behaviour_more(const struct stg_behaviours *b, const struct stg_behaviour *
         char share[32];
         words_percent((double)x->places[i].share, share);
         append(out, "%s %.64s and %.64s (%s)", i == 0 ? "; what is new comes between" : ",",
-               behaviour_call(b, x->places[i].before), behaviour_call(b, x->places[i].after), share);
+               behaviour_call(&b->names, x->places[i].before), behaviour_call(&b->names, x->places[i].after), share);
     }
     return x->n_more > 0;
 }
@@ -153,12 +151,12 @@ bool behaviour_surprises(const struct stg_behaviours *b, const struct stg_behavi
     for (size_t i = 0; i < x->n_surprises; i++) {
         const struct stg_behaviour_surprise *s = &x->surprises[i];
         char kind[160];
-        const char *process = behaviour_process(b, s->kind.proc);
-        behaviour_kind(b, &s->kind, kind, sizeof kind);
+        const char *process = behaviour_process(&b->names, s->kind.proc);
+        behaviour_kind(&b->names, &s->kind, kind, sizeof kind);
         words_percent((double)s->weight, share);
         append(out, "%s%.64s%s%s", i > 0 ? ", " : "", process, process[0] != '\0' ? " " : "", kind);
         if (s->before != s->kind.call) {
-            append(out, " after %.64s", behaviour_call(b, s->before));
+            append(out, " after %.64s", behaviour_call(&b->names, s->before));
         }
         append(out, " %s", share);
     }
@@ -179,7 +177,7 @@ bool behaviour_descriptors(const struct stg_behaviours *b, const struct stg_beha
     for (size_t i = 0; i < x->n_descriptors && x->weight_descriptors >= 0.02f; i++) {
         const uint16_t proc = x->descriptors[i].proc;
         const bool other = i == 0 || x->descriptors[i - 1].proc != proc;
-        const char *process = behaviour_process(b, proc);
+        const char *process = behaviour_process(&b->names, proc);
         append(out, "%s%s%.64s%s%" PRId64, i > 0 ? other ? "; " : ", " : "", "", other ? process : "",
                other && process[0] != '\0' ? ": " : "", x->descriptors[i].number);
     }

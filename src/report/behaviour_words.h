@@ -30,8 +30,8 @@ const char *behaviour_trend(const struct stg_behaviour *x);
 /* "▁▁▃█": how many there are in each tenth of the data. */
 void behaviour_sparkline(const struct stg_behaviour *x, char out[4 * STG_BEHAVIOUR_SLICES]);
 /* "read returning 64-127", "read EAGAIN", "write" */
-void behaviour_kind(const struct stg_behaviours *b, const struct stg_kind_of_call *kind, char *out, size_t cap);
-const char *behaviour_call(const struct stg_behaviours *b, uint16_t call);
-const char *behaviour_process(const struct stg_behaviours *b, uint16_t proc);
+void behaviour_kind(const struct stg_vocab *names, const struct stg_kind_of_call *kind, char *out, size_t cap);
+const char *behaviour_call(const struct stg_vocab *names, uint16_t call);
+const char *behaviour_process(const struct stg_vocab *names, uint16_t proc);
 
 #endif

@@ -22,9 +22,9 @@ static json_t *usual(const struct stg_usual *u)
 static json_t *kind(const struct stg_behaviours *b, const struct stg_kind_of_call *k)
 {
     char text[160];
-    behaviour_kind(b, k, text, sizeof text);
-    return json_pack("{s:o, s:o, s:o}", "process", json_of_text(behaviour_process(b, k->proc)), "call",
-                     json_of_text(behaviour_call(b, k->call)), "kind", json_of_text(text));
+    behaviour_kind(&b->names, k, text, sizeof text);
+    return json_pack("{s:o, s:o, s:o}", "process", json_of_text(behaviour_process(&b->names, k->proc)), "call",
+                     json_of_text(behaviour_call(&b->names, k->call)), "kind", json_of_text(text));
 }
 
 static json_t *changes(const struct stg_behaviours *b, const struct stg_behaviour_change *list, size_t n)
@@ -52,7 +52,7 @@ static json_t *surprises(const struct stg_behaviours *b, const struct stg_behavi
         json_t *one = kind(b, &x->surprises[i].kind);
         const bool failed =
             one == NULL ||
-            json_object_set_new(one, "after", json_of_text(behaviour_call(b, x->surprises[i].before))) != 0 ||
+            json_object_set_new(one, "after", json_of_text(behaviour_call(&b->names, x->surprises[i].before))) != 0 ||
             json_object_set_new(one, "weight", json_of_number((double)x->surprises[i].weight)) != 0;
         if (!append(out, one) || failed) {
             json_decref(out);
@@ -66,10 +66,10 @@ static json_t *descriptors(const struct stg_behaviours *b, const struct stg_beha
 {
     json_t *out = json_array();
     for (size_t i = 0; i < x->n_descriptors && out != NULL; i++) {
-        if (!append(out,
-                    json_pack("{s:o, s:I, s:o}", "process", json_of_text(behaviour_process(b, x->descriptors[i].proc)),
-                              "number", (json_int_t)x->descriptors[i].number, "weight",
-                              json_of_number((double)x->descriptors[i].weight)))) {
+        if (!append(out, json_pack("{s:o, s:I, s:o}", "process",
+                                   json_of_text(behaviour_process(&b->names, x->descriptors[i].proc)), "number",
+                                   (json_int_t)x->descriptors[i].number, "weight",
+                                   json_of_number((double)x->descriptors[i].weight)))) {
             json_decref(out);
             return NULL;
         }
@@ -81,9 +81,10 @@ static json_t *places(const struct stg_behaviours *b, const struct stg_behaviour
 {
     json_t *out = json_array();
     for (size_t i = 0; i < x->n_places && out != NULL; i++) {
-        if (!append(out, json_pack("{s:o, s:o, s:o}", "before", json_of_text(behaviour_call(b, x->places[i].before)),
-                                   "after", json_of_text(behaviour_call(b, x->places[i].after)), "share",
-                                   json_of_number((double)x->places[i].share)))) {
+        if (!append(out,
+                    json_pack("{s:o, s:o, s:o}", "before", json_of_text(behaviour_call(&b->names, x->places[i].before)),
+                              "after", json_of_text(behaviour_call(&b->names, x->places[i].after)), "share",
+                              json_of_number((double)x->places[i].share)))) {
             json_decref(out);
             return NULL;
         }

@@ -6,6 +6,7 @@
 #include "base/buffer.h"
 #include "detect/evaluate.h"
 #include "explain/behaviours.h"
+#include "explain/diff.h"
 #include "explain/explain.h"
 
 /* Everything a report shows; all borrowed. */
@@ -58,6 +59,12 @@ enum stg_status stg_report_behaviours_brief(struct stg_buffer *out, const struct
 /* One JSON object (docs/formats/behaviours.md). */
 enum stg_status stg_report_behaviours_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_behaviours *b,
                                            const struct stg_behaviour_origin *origins) STG_MUST_USE;
+/* What differs between two inputs, which are called by their paths: at most `top` rows of each facet, and how many more. */
+enum stg_status stg_report_diff_text(struct stg_buffer *out, const struct stg_diff_result *r, const char *const paths[STG_DIFF_SIDES],
+                                     size_t top, bool colour) STG_MUST_USE;
+/* One JSON object with all rows (docs/formats/diff.md). */
+enum stg_status stg_report_diff_json(struct stg_buffer *out, const struct stg_diff_result *r,
+                                     const char *const paths[STG_DIFF_SIDES]) STG_MUST_USE;
 /* One self-contained HTML page. */
 enum stg_status stg_report_html(struct stg_buffer *out, const struct stg_report *r) STG_MUST_USE;
 

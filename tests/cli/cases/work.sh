@@ -49,6 +49,37 @@ case_behaviours() {
     grep -q 'id="behaviours"' page.html
 }
 
+# Two runs of the same program: nothing changed. With calls that the other never makes: which, where, and how they end; exit status 1.
+case_diff() {
+    data_sets
+    strace_text 500 5 >other.txt
+    strace_text 500 6 odd >strange.txt
+    status 0 "$strange" diff train.txt other.txt
+    grep -qx 'nothing changed' out
+    status 1 "$strange" diff train.txt strange.txt
+    sed -n 1p out | grep -q '^changed: 3 calls, ' || no 'the verdict is not the first line'
+    for call in socket execve ptrace; do grep -q "^  $call  .* new " out || no "$call is not new"; done
+    grep -q 'execve EACCES' out
+    grep -q 'fstat → socket' out
+    "$strange" -q prepare --cut accept --scope thread --vocab train.data -o other.data other.txt
+    "$strange" -q prepare --cut accept --scope thread --vocab train.data -o strange.data strange.txt
+    status 0 "$strange" diff train.data other.data
+    status 1 "$strange" diff --json train.data strange.data
+    for key in schema changed a b scale divergence_bits rows; do grep -q "\"$key\":" out || no "no $key"; done
+    grep -q '"facet": "transitions", "process": "", "call": "fstat", .*"next": "socket"' out
+    status 1 "$strange" diff --top 0 strange.data train.data # the other way round: gone
+    [ "$(wc -l <out)" = 4 ]
+    strace_text 20 7 >short.txt
+    status 0 "$strange" diff train.txt short.txt
+    grep -q 'no verdict' out
+    refused 'give two of a kind' "$strange" diff train.txt train.data
+    "$strange" -q train -o web.model --valid valid.data train.data
+    refused 'is a model' "$strange" diff web.model train.data
+    refused absent.txt "$strange" diff train.txt absent.txt
+    : >empty.txt
+    refused empty.txt "$strange" diff train.txt empty.txt
+}
+
 case_eval_and_report() {
     trained
     status 0 "$strange" eval web.model --known test.data --novel odd=odd.data
