@@ -83,7 +83,7 @@ static void fill(struct made *m, size_t n, uint64_t seed, const struct odd *odd)
         if ((double)stg_rng_below(&rng, 1000) < 1000 * odd->execs) {
             put(m, tid, EXECVE, -13, 5000);
         }
-        put(m, tid, FUTEX, 0, stg_rng_below(&rng, 2) == 0 ? 1000 * times * times : 100000 * times * times);
+        put(m, tid, FUTEX, 0, (2000 + stg_rng_below(&rng, 300)) * times * times);
         put(m, tid, CLOSE, 0, 400 + stg_rng_below(&rng, 100));
     }
 }
