@@ -80,6 +80,32 @@ case_diff() {
     refused empty.txt "$strange" diff train.txt empty.txt
 }
 
+# For Perfetto and as tables; the file is there when all of it is.
+case_export_scored() {
+    trained
+    status 0 "$strange" export --to perfetto -o run.json web.model odd.txt
+    grep -q '"novel sequence [0-9]*' run.json
+    grep -q '"name": "ptrace", "ph": "X"' run.json
+    if command -v python3 >/dev/null; then python3 -c 'import json; json.load(open("run.json"))' || no 'not JSON'; fi
+    status 0 "$strange" export --to perfetto -o - web.model odd.txt
+    cmp out run.json
+    status 0 "$strange" export --to csv -o run.csv web.model odd.data
+    [ "$(wc -l <run.csv)" -gt 600 ]
+    head -n 1 run.csv | grep -q '^id,time_ns,pid,tid,process,call,phase,ret,descriptor,surprisal,'
+    status 0 "$strange" export --to csv --rows sequences -o - web.model odd.data
+    [ "$(wc -l <out)" = 61 ]
+    mv out rows
+    status 1 "$strange" score --json web.model odd.data
+    [ "$(grep -c '"novel": true' out)" = "$(cut -d, -f12 rows | grep -c '^1$')" ] || no 'not the verdicts of score'
+    refused 'takes MODEL DATA' "$strange" export --to csv -o x web.model
+    refused 'takes TRACE' "$strange" export -o x web.model odd.txt
+    refused 'say where to write it' "$strange" export --to csv web.model odd.data
+    refused 'the model comes first' "$strange" export --to csv -o x odd.data web.model
+    "$strange" -q prepare --cut accept --scope thread --vocab train.data -o two.data odd.txt valid.txt
+    refused 'of 2 traces' "$strange" -q export --to perfetto -o x web.model two.data
+    absent x
+}
+
 case_eval_and_report() {
     trained
     status 0 "$strange" eval web.model --known test.data --novel odd=odd.data
