@@ -246,8 +246,8 @@ static void find_changes(struct stg_behaviour *out, const struct behaviour_searc
         if (x.kind.call < STG_TOKEN_UNKNOWN || is_told(s, c, shares, &x, out->scale)) {
             continue;
         }
-        x.size = x.kind.phase == 0 ? common_size(s, c, &x.kind, out->scale) : 0;
         if (is_more(&x)) {
+            x.size = x.kind.phase == 0 ? common_size(s, c, &x.kind, out->scale) : 0;
             keep(out->more, &out->n_more, &x);
         } else if (is_fewer(&x)) {
             keep(out->fewer, &out->n_fewer, &x);

@@ -56,7 +56,7 @@ void behaviour_kind(const struct stg_vocab *names, const struct stg_kind_of_call
         const char *name = stg_errno_name(kind->class - 2);
         snprintf(result, sizeof result, " %s%.0d", name != NULL ? name : "errno ", name != NULL ? 0 : kind->class - 2);
     } else if (kind->phase == STG_PHASE_EXIT) {
-        snprintf(result, sizeof result, " returning");
+        snprintf(result, sizeof result, " succeeding");
     }
     snprintf(out, cap, "%.64s%s", behaviour_call(names, kind->call), result);
 }

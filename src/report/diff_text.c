@@ -124,6 +124,7 @@ static void put_side(struct writer *w, const struct stg_diff_result *r, int side
 
 static void put_verdict(struct writer *w, const struct stg_diff_result *r)
 {
+    static const char *const one[STG_DIFF_FACETS] = {"call", "transition", "result", "latency"};
     if (r->too_short) {
         writer_printf(w, "no verdict: fewer than %d calls on a side\n", STG_DIFF_LEAST);
         return;
@@ -134,7 +135,7 @@ static void put_verdict(struct writer *w, const struct stg_diff_result *r)
     }
     writer_put(w, "changed:");
     for (int f = 0; f < STG_DIFF_FACETS; f++) {
-        writer_printf(w, "%s %zu %s", f > 0 ? "," : "", r->n_of[f], stg_diff_facet_name((enum stg_diff_facet)f));
+        writer_printf(w, "%s %zu %s", f > 0 ? "," : "", r->n_of[f], r->n_of[f] == 1 ? one[f] : stg_diff_facet_name((enum stg_diff_facet)f));
     }
     writer_put(w, "\n");
 }
