@@ -276,8 +276,8 @@ enum stg_status stg_diff_add_events(struct stg_diff *d, int side, const struct s
         const bool timed = (e->has & STG_HAS_TIME) != 0;
         struct diff_thread *t = NULL;
         uint16_t call;
-        if (e->kind == STG_EVENT_LOST) {
-            s->n_lost += e->n_lost;
+        if (e->kind == STG_EVENT_LOST || e->kind == STG_EVENT_BEGIN) {
+            s->n_lost += e->kind == STG_EVENT_LOST ? e->n_lost : 0;
             for (size_t k = 0; k < s->tids.n; k++) { /* what comes next need not follow what came last */
                 s->threads[k].last = s->threads[k].open = STG_TOKEN_START;
             }
