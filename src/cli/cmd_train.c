@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
+#include "detect/usual.h"
 #include "model/ensemble.h"
 #include "model/neural.h"
 #include "train/train.h"
@@ -289,6 +290,7 @@ static enum stg_status calibrate(struct job *j)
     stg_progress_finish(p);
     STG_TRY(status);
     STG_TRY(stg_calibrate(j->model, scores, corpus.n));
+    STG_TRY(stg_usual_fit(j->model, &corpus));
     if ((double)corpus.n + 1 < 1 / RECORD_ALPHA) {
         stg_log(STG_LOG_WARN,
                 "only %zu sequence%s to calibrate the model: nothing can be called novel below alpha %.2g; give "

@@ -181,6 +181,9 @@ struct stg_model {
     size_t n_calibration;
     float *channels;             /* (n_channel_bins × STG_MODEL_CHANNEL_COLUMNS) what is usual, by length (score/channels.h); NULL before */
     size_t n_channel_bins;
+    uint64_t *usual_key;         /* (n_usual) kinds of calls, rising; NULL before. detect/usual.h says what both hold */
+    float *usual;                /* (n_usual × STG_MODEL_USUAL_COLUMNS) how many of each a known sequence has */
+    size_t n_usual;
 };
 
 /* Members of an ensemble at most. */
@@ -189,6 +192,7 @@ struct stg_model {
 /* Aggregates of a sequence's surprisals that are calibrated (score/score.h defines them). */
 #define STG_MODEL_AGGREGATES 7
 #define STG_MODEL_CHANNEL_COLUMNS 9
+#define STG_MODEL_USUAL_COLUMNS 4
 
 /* NULL-terminated list of kinds. Adding one = one file and one line. */
 extern const struct stg_model_ops *const stg_model_list[];

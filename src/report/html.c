@@ -34,6 +34,9 @@ static void put_contents(struct writer *w, const struct stg_report *r)
                   "<li><a href=\"#figures\">Figures</a></li>\n<li><a href=\"#distributions\">Distributions</a></li>\n"
                   "<li><a href=\"#timelines\">Course</a></li>\n"
                   "<li><a href=\"#lengths\">Length</a></li>\n");
+    if (r->behaviours != NULL && r->behaviours->n > 0) {
+        writer_put(w, "<li><a href=\"#behaviours\">Behaviours</a></li>\n");
+    }
     if (r->n_explanations > 0) {
         writer_put(w, "<li><a href=\"#explanations\">Explanations</a></li>\n");
     }
@@ -56,6 +59,7 @@ enum stg_status stg_report_html(struct stg_buffer *out, const struct stg_report 
     STG_RETURN_IF_FAILED(html_distributions(&w, r));
     STG_RETURN_IF_FAILED(html_timelines(&w, r));
     STG_RETURN_IF_FAILED(html_lengths(&w, r));
+    html_behaviours(&w, r);
     STG_RETURN_IF_FAILED(html_explanations(&w, r));
     html_lost(&w, r);
     html_provenance(&w, r);

@@ -19,6 +19,8 @@ void html_lost(struct writer *w, const struct stg_report *r);
 void html_provenance(struct writer *w, const struct stg_report *r);
 
 enum stg_status html_explanations(struct writer *w, const struct stg_report *r) STG_MUST_USE;
+/* The few behaviours that the novel sequences fall into. */
+void html_behaviours(struct writer *w, const struct stg_report *r);
 void html_glossary(struct writer *w);
 
 /* The strip of a sequence: a still picture of all its events, and at most `most` of them for the script, those most to blame among them. */
