@@ -95,7 +95,7 @@ const char *const html_style =
     "print{:root{--bg:#fff;--panel:#fff;--text:#000;--muted:#444;--line:#bbb;--known:#2f6db5;--known-fill:#9fc0e6;"
     "--novel:#b8450b;--novel-fill:#f4b78f;--good:#000;--fair:#000;--poor:#000;--link:#000;--good-bg:#fff;--fair-bg:#"
     "fff;"
-    "--poor-bg:#fff;--s0:#c3cbd6;--s1:#edc49c;--s2:#d98b45;--s3:#b8450b;--s4:#6f2203}.tools,.said,.mark{display:none}body{max-width:none;padding:0;font-size:10.5pt}nav,.skip{display:none}figure,details,tr,.tile{"
+    "--poor-bg:#fff;--s0:#c3cbd6;--s1:#edc49c;--s2:#d98b45;--s3:#b8450b;--s4:#6f2203}.lanes .tools,.lanes .said,.lanes .mark{display:none}body{max-width:none;padding:0;font-size:10.5pt}nav,.skip{display:none}figure,details,tr,.tile{"
     "break-inside:avoid}"
     "h2,h3{break-after:avoid}details{break-inside:auto}details::details-content{content-visibility:visible;block-size:"
     "auto}"
