@@ -16,7 +16,8 @@ static void put_text(struct writer *w, const char *text)
     writer_plain(&p, text, 0);
     writer_put(w, "\"");
     for (size_t i = 0; i < plain.len && p.status == STG_OK; i++) {
-        writer_printf(w, plain.data[i] == '"' ? "\"\"" : "%c", plain.data[i]);
+        writer_put(w, plain.data[i] == '"' ? "\"" : "");
+        writer_printf(w, "%c", plain.data[i]);
     }
     writer_put(w, "\"");
     w->status = w->status == STG_OK ? p.status : w->status;

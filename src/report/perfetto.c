@@ -173,7 +173,9 @@ static void put_slice(struct stg_perfetto *p, struct writer *w, const struct tra
     if (has_exit && ret > STG_RET_SUCCEEDED) {
         writer_printf(w, ", \"ret\": %" PRId64, ret);
         const char *name = ret < 0 && ret >= -4095 ? stg_errno_name((int)-ret) : NULL;
-        writer_printf(w, name != NULL ? ", \"error\": \"%s\"" : "", name);
+        if (name != NULL) {
+            writer_printf(w, ", \"error\": \"%s\"", name);
+        }
     }
     if (t->call != 0) {
         put_surprisal(w, "surprisal", t->surprisal);
