@@ -275,6 +275,8 @@ static inline void fake_model_close(struct fake_model *f)
     stg_mem_free(f->log_p);
     stg_mem_free(f->base.calibration);
     stg_mem_free(f->base.stream);
+    stg_mem_free(f->base.usual_key);
+    stg_mem_free(f->base.usual);
     json_decref(f->base.record);
 }
 

@@ -399,6 +399,12 @@ static void test_explain(void **state)
         {.line = "explain --threads 1 in/ngram.model in/novel.data"},
         {.line = "explain --threads 1 --json --worst 2 in/stide.model in/novel.data"},
         {.line = "explain --threads 1 --sequence 2 in/lstm.model in/novel.data"},
+        {.line = "explain --threads 1 --behaviours in/ngram.model in/novel.data"},
+        {.line = "export --threads 1 --to perfetto -o out/x in/ngram.model in/test.data", .output = "x"},
+        {.line = "export --threads 1 --to csv -o out/x in/ngram.model in/test.data", .output = "x"},
+        {.line = "export --threads 1 --to csv --rows sequences -o - in/ngram.model in/test.data"},
+        {.line = "diff --threads 1 in/train.data in/novel.data"},
+        {.line = "diff --json data/strace/terminal.txt data/perf/raw.txt"},
     };
     (void)state;
     DISTURB(commands);

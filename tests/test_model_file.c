@@ -129,7 +129,7 @@ static void score(const struct stg_model *m, float *out)
     stg_walker_free(walker);
 }
 
-/* Saves a model with a calibration, frees it, and reads its bytes. */
+/* Saves a model with a calibration and what is usual, frees it, and reads its bytes. */
 static void save_model(struct stg_model *m, float *scores)
 {
     uint64_t header = 0;
@@ -143,6 +143,12 @@ static void save_model(struct stg_model *m, float *scores)
     assert_non_null(m->stream);
     m->n_stream = 3;
     m->stream[2 * STG_MODEL_STREAM_COLUMNS] = 1.0f; /* the last is of the second run */
+    m->usual_key = calloc(2, sizeof *m->usual_key);
+    m->usual = calloc(2 * STG_MODEL_USUAL_COLUMNS, sizeof *m->usual);
+    assert_true(m->usual_key != NULL && m->usual != NULL);
+    m->n_usual = 2;
+    m->usual_key[1] = 7;
+    m->usual[STG_MODEL_USUAL_COLUMNS] = 3;
     must(stg_model_save(m, path));
     score(m, scores);
     stg_model_free(m);
@@ -553,6 +559,24 @@ static void test_hostile_symbols(void **state)
     refused("a symbol that is there twice");
 }
 
+static void test_hostile_usual(void **state)
+{
+    (void)state;
+    float scores[N_SCORES];
+    const float nan = NAN, negative = -1;
+    size_t n;
+    save("ngram", "kneser-ney", scores);
+    memcpy(work, bytes, n_bytes);
+    memset(tensor("usual.key", &n), 0xff, sizeof(uint64_t));
+    refused("keys that fall");
+    memset((uint8_t *)tensor("usual.key", &n) + sizeof(uint64_t), 0, sizeof(uint64_t));
+    refused("a key that is there twice");
+    memcpy(tensor("usual", &n), &nan, sizeof nan);
+    refused("a count that is none");
+    memcpy((uint8_t *)tensor("usual", &n) + sizeof negative, &negative, sizeof negative);
+    refused("a negative count");
+}
+
 /* The seeds of fuzz_model are of today's format, else they end at the version (tools/fuzz_models makes them anew). */
 static void test_seeds(void **state)
 {
@@ -575,7 +599,7 @@ int main(void)
         cmocka_unit_test(test_hostile_nodes),   cmocka_unit_test(test_hostile_slots),
         cmocka_unit_test(test_hostile_symbols), cmocka_unit_test(test_sizes_beyond_the_file),
         cmocka_unit_test(test_ids_beyond_the_vocabulary),
-        cmocka_unit_test(test_seeds),
+        cmocka_unit_test(test_hostile_usual),   cmocka_unit_test(test_seeds),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -2,7 +2,7 @@
  * batches, nothing seen of the future, published sizes. */
 #include "nn_support.h"
 
-#include "nn/net_internal.h"
+#include "nn/transformer_internal.h"
 
 /* One of every option; the first are those of the fixtures. */
 static const struct variant {
@@ -101,6 +101,75 @@ static void streams_and_batches_agree(void **state)
     (void)state;
     for (size_t i = 0; i < N_VARIANTS; i++) {
         check_streams(&stg_net_transformer, &variants[i].shape, 2500, 1e-4);
+    }
+}
+
+/* What a watched step tells makes of the values what the step made of them: of each row's own, and of the global rows' own ones. */
+static void check_watched(const struct variant *v)
+{
+    enum { ROWS = 40 };
+    struct batch b;
+    struct stg_net_work *work = NULL;
+    float *state = NULL, *weights = NULL, *values[2] = {NULL, NULL}, watched[256], plain[256];
+    batch_make(&b, &v->shape, (const size_t[]){ROWS, 1, 1, 1});
+    struct stg_net *m = model_make(&stg_net_transformer, &v->shape, false);
+    const struct stg_net_shape *shape = stg_net_shape(m);
+    const size_t d = shape->hidden, last = shape->layers - 1, dim = d / shape->heads;
+    const struct stg_net_sequence *s = &b.sequences[0];
+    assert_int_equal(stg_net_heads(m), shape->layers * shape->heads);
+    must(stg_net_work_new(m, &work));
+    must(stg_mem_zeroed(&state, stg_net_state_size(m), sizeof *state));
+    must(stg_mem_zeroed(&weights, stg_net_heads(m) * ROWS, sizeof *weights));
+    must(stg_mem_zeroed(&values[0], ROWS * d, sizeof(float)));
+    must(stg_mem_zeroed(&values[1], ROWS * d, sizeof(float)));
+    for (size_t t = 0; t < ROWS; t++) {
+        const size_t global = t < shape->n_global;
+        must(stg_net_step_watched(m, work, state, s->ids + t * shape->n_tables, s->scalars + t * shape->n_waves, weights));
+        const struct stg_transformer_activations *a = &((struct stg_transformer_work *)work)->layer[last];
+        memcpy(values[0] + t * d, a->qkv + 2 * d, d * sizeof(float));
+        if (global) {
+            memcpy(values[1] + t * d, a->global_qkv + 2 * d, d * sizeof(float));
+        }
+        for (size_t h = 0; h < shape->layers * shape->heads; h++) {
+            double sum = 0;
+            for (size_t k = 0; k <= t; k++) {
+                const size_t l = h / shape->heads, back = t - k;
+                const bool seen = k < shape->n_global || global || (back % shape->dilation[l] == 0 && back / shape->dilation[l] < shape->window[l]);
+                assert_true(seen ? weights[h * (t + 1) + k] > 0 : weights[h * (t + 1) + k] <= 0);
+                sum += (double)weights[h * (t + 1) + k];
+            }
+            assert_near(1, sum, 1e-5, v->name, t);
+        }
+        for (size_t i = 0; i < d; i++) {
+            double sum = 0;
+            for (size_t k = 0; k <= t; k++) {
+                sum += (double)(weights[(last * shape->heads + i / dim) * (t + 1) + k] * values[global][k * d + i]);
+            }
+            assert_near((double)a->attended[i], sum, 1e-4, v->name, t);
+        }
+    }
+    /* Watching changes nothing. */
+    must(stg_net_predict(m, work, (const float *const *)&state, 1, watched));
+    stg_net_state_reset(m, state);
+    for (size_t t = 0; t < ROWS; t++) {
+        must(stg_net_step(m, work, &state, 1, s->ids + t * shape->n_tables, s->scalars + t * shape->n_waves));
+    }
+    must(stg_net_predict(m, work, (const float *const *)&state, 1, plain));
+    assert_memory_equal(watched, plain, shape->outputs * sizeof(float));
+    stg_mem_free(weights);
+    stg_mem_free(state);
+    stg_mem_free(values[0]);
+    stg_mem_free(values[1]);
+    stg_net_work_free(work);
+    stg_net_free(m);
+    batch_free(&b);
+}
+
+static void watched_steps_tell_what_was_attended_to(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_VARIANTS; i++) {
+        check_watched(&variants[i]);
     }
 }
 
@@ -213,6 +282,7 @@ int main(void)
         cmocka_unit_test(threads_do_not_change_the_result),
         cmocka_unit_test(streams_and_batches_agree),
         cmocka_unit_test(streams_in_bf16),
+        cmocka_unit_test(watched_steps_tell_what_was_attended_to),
         cmocka_unit_test(the_future_changes_nothing_before_it),
         cmocka_unit_test(long_sequences_train_whole),
         cmocka_unit_test(a_pass_without_memory_fails_cleanly),

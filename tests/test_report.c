@@ -2,6 +2,7 @@
 
 #include "detect/calibrate.h"
 #include "fake_model.h"
+#include "report/html.h"
 
 #include <ctype.h>
 #include <setjmp.h>
@@ -167,10 +168,10 @@ static void test_explain_text(void **state)
 {
     struct fixture *f = *state;
     struct stg_buffer b = STG_BUFFER_INIT;
-    assert_int_equal(stg_report_explain_text(&b, &f->model.base, &f->explanations[0], "/data/far", 3, false), STG_OK);
+    assert_int_equal(stg_report_explain_text(&b, &f->model.base, &f->explanations[0], NULL, "/data/far", 3, false), STG_OK);
     golden(&b, "explain.txt");
     stg_buffer_clear(&b);
-    assert_int_equal(stg_report_explain_text(&b, &f->model.base, &f->explanations[1], HOSTILE, 3, false), STG_OK);
+    assert_int_equal(stg_report_explain_text(&b, &f->model.base, &f->explanations[1], NULL, HOSTILE, 3, false), STG_OK);
     assert_non_null(strstr(b.data, "← write ENOSPC"));
     assert_non_null(strstr(b.data, "; 3 lost"));
     assert_null(strchr(b.data, '\033'));
@@ -182,7 +183,7 @@ static void test_explain_in_time_order(void **state)
     struct fixture *f = *state;
     struct stg_buffer b = STG_BUFFER_INIT;
     f->model.base.recipe.order = STG_ORDER_TIME;
-    const enum stg_status status = stg_report_explain_text(&b, &f->model.base, &f->explanations[0], "t", 100, false);
+    const enum stg_status status = stg_report_explain_text(&b, &f->model.base, &f->explanations[0], NULL, "t", 100, false);
     f->model.base.recipe.order = STG_ORDER_THREAD;
     assert_int_equal(status, STG_OK);
     assert_null(strstr(b.data, "on the same thread"));
@@ -249,7 +250,7 @@ static void test_explain_json(void **state)
     struct fixture *f = *state;
     struct stg_buffer b = STG_BUFFER_INIT;
     const struct stg_explanation *x = &f->explanations[0];
-    assert_int_equal(stg_report_explain_json(&b, &f->model.base, x, HOSTILE), STG_OK);
+    assert_int_equal(stg_report_explain_json(&b, &f->model.base, x, NULL, HOSTILE), STG_OK);
     json_t *root = parse(&b, "strange.explain/1"), *detail = json_object_get(root, "detail");
     assert_int_equal(json_array_size(detail), x->n);
     assert_int_equal(json_array_size(json_object_get(root, "ranked")), x->n);
@@ -263,6 +264,7 @@ static void test_explain_json(void **state)
 /* A small reader of HTML: every tag closed by its own name, attributes quoted, text escaped, ids unique, links to them.
  */
 struct html {
+    bool has_script;
     const char *at;
     char stack[64][16];
     size_t depth;
@@ -318,10 +320,53 @@ static void read_attribute(struct html *h)
     }
 }
 
+/* What a strip is made of: as many columns for every event, lanes and names that are there. */
+static void check_strip(const char *text, size_t len)
+{
+    json_t *data = json_loadb(text, len, 0, NULL), *e;
+    size_t i;
+    assert_non_null(data);
+    const size_t n_lanes = json_array_size(json_object_get(data, "lanes")), n_names = json_array_size(json_object_get(data, "names"));
+    assert_true(json_array_size(json_object_get(data, "events")) > 0);
+    json_array_foreach(json_object_get(data, "events"), i, e) {
+        assert_true(json_array_size(e) >= 9 && json_array_size(e) % 2 == 1);
+        assert_true((size_t)json_integer_value(json_array_get(e, 0)) < n_lanes);
+        assert_true((size_t)json_integer_value(json_array_get(e, 2)) < n_names);
+        for (size_t k = 9; k < json_array_size(e); k += 2) {
+            assert_true((size_t)json_integer_value(json_array_get(e, k)) < n_names);
+            assert_in_range(json_integer_value(json_array_get(e, k + 1)), 1, 100);
+        }
+    }
+    json_decref(data);
+}
+
+/* Data holds no markup that could end it; the one script that runs is the program's own. */
+static void read_script(struct html *h, bool is_data)
+{
+    const char *end = strstr(h->at, "</script>");
+    assert_non_null(end);
+    const size_t len = (size_t)(end - h->at);
+    if (is_data) {
+        assert_null(memchr(h->at, '<', len));
+        check_strip(h->at, len);
+    } else {
+        struct stg_buffer own = STG_BUFFER_INIT;
+        struct writer w = {&own, STG_OK};
+        html_strip_script(&w);
+        assert_int_equal(strncmp(own.data, "<script>", 8), 0);
+        assert_int_equal(strncmp(own.data + 8, h->at, len), 0);
+        assert_int_equal(strncmp(own.data + 8 + len, "</script>", 9), 0);
+        stg_buffer_fini(&own);
+        assert_false(h->has_script);
+        h->has_script = true;
+    }
+    h->at = end;
+}
+
 static void read_tag(struct html *h)
 {
     static const char *const empty[] = {"meta", "br", "hr", "link", "img", "input", NULL};
-    static const char *const forbidden[] = {"script", "link", "img", "iframe", "object", "embed", NULL};
+    static const char *const forbidden[] = {"link", "img", "iframe", "object", "embed", NULL};
     char name[16] = "";
     size_t n = 0;
     const bool closes = *++h->at == '/';
@@ -352,6 +397,9 @@ static void read_tag(struct html *h)
     if (strcmp(name, "style") == 0) {
         h->at = strstr(h->at, "</style>");
         assert_non_null(h->at);
+    }
+    if (strcmp(name, "script") == 0) {
+        read_script(h, h->at[-2] == '"');
     }
 }
 
@@ -406,7 +454,9 @@ static void test_html(void **state)
     const struct stg_report r = report_of(f);
     assert_int_equal(stg_report_html(&b, &r), STG_OK);
     check_html(b.data);
-    assert_null(strstr(b.data, "<script"));
+    assert_int_equal(count(b.data, "<script>"), 1);
+    assert_int_equal(count(b.data, "<script type=\"application/json\">"), N_ODD);
+    assert_non_null(strstr(b.data, html_strip_hash()));
     assert_null(strstr(b.data, "http:"));
     assert_null(strstr(b.data, "https:"));
     assert_non_null(strstr(b.data, "1 of 2 novel behaviours is told apart"));
@@ -484,6 +534,61 @@ static void test_html_of_many(void **state)
     free(scores);
 }
 
+/* Nor does it grow with the sequences that are to be explained: the rest is left out, and it says so. */
+static void test_html_of_many_explanations(void **state)
+{
+    enum { MANY = 3000 };
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_report r = report_of(f);
+    struct stg_explanation *x = calloc(MANY, sizeof *x);
+    const char **words = calloc(MANY, sizeof *words);
+    for (size_t i = 0; i < MANY; i++) {
+        x[i] = f->explanations[i % N_ODD];
+        words[i] = "far";
+    }
+    r.explanations = x;
+    r.explanation_sets = r.explanation_traces = words;
+    r.n_explanations = MANY;
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    check_html(b.data);
+    assert_in_range(b.len, 4000000, 5000000);
+    assert_non_null(strstr(b.data, "more sequences would be explained; they are left out to keep the page small"));
+    stg_buffer_fini(&b);
+    free(x);
+    free((void *)words);
+}
+
+/* Of a long sequence the strip has what is most to blame, and says that it has not all. */
+static void test_strip_of_a_part(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct writer w = {&b, STG_OK};
+    const struct stg_explanation *x = &f->explanations[1];
+    assert_true(x->n > 10);
+    assert_int_equal(html_strip(&w, &f->model.base, x, 10), STG_OK);
+    assert_non_null(strstr(b.data, " events are drawn: those most to blame, and others at equal distances."));
+    const size_t n = count(b.data, "],[");
+    assert_in_range(n, 4, 9); /* between 5 and 10 of them */
+    char worst[64];
+    snprintf(worst, sizeof worst, ",%lld,", (long long)x->events[x->ranked[0]].time_ns);
+    assert_non_null(strstr(b.data, worst));
+    assert_true(html_strip_events(1) > html_strip_events(100) && html_strip_events(100) > html_strip_events(100000));
+    assert_true(html_strip_events(100000) > 0);
+    stg_buffer_fini(&b);
+}
+
+static void test_json_text(void **state)
+{
+    (void)state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct writer w = {&b, STG_OK};
+    writer_json(&w, "a\"b\\</script>&\n\xff\xc3\xa9");
+    assert_string_equal(b.data, "\"a\\\"b\\\\\\u003c/script\\u003e\\u0026\xEF\xBF\xBD\xEF\xBF\xBD\xc3\xa9\"");
+    stg_buffer_fini(&b);
+}
+
 static void test_memory_fails(void **state)
 {
     struct fixture *f = *state;
@@ -508,6 +613,7 @@ int main(void)
         cmocka_unit_test(test_eval_json),      cmocka_unit_test(test_score_json),
         cmocka_unit_test(test_explain_json),   cmocka_unit_test(test_html),
         cmocka_unit_test(test_html_of_little), cmocka_unit_test(test_html_of_many),
+        cmocka_unit_test(test_html_of_many_explanations), cmocka_unit_test(test_strip_of_a_part), cmocka_unit_test(test_json_text),
         cmocka_unit_test(test_memory_fails),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

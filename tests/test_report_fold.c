@@ -26,9 +26,9 @@ struct fixture {
 
 static struct fixture fixture;
 
-static int compare_excess(const void *a, const void *b)
+static int compare_blame(const void *a, const void *b)
 {
-    const float x = fixture.events[*(const uint32_t *)a].excess, y = fixture.events[*(const uint32_t *)b].excess;
+    const float x = fixture.events[*(const uint32_t *)a].blame, y = fixture.events[*(const uint32_t *)b].blame;
     return x > y ? -1 : x < y ? 1 : *(const uint32_t *)a < *(const uint32_t *)b ? -1 : 1;
 }
 
@@ -71,11 +71,11 @@ static void explain_n(const char *events, size_t n)
             .ret = STG_RET_ABSENT,
             .tid = letter < 'n' ? 1 : 2,
             .surprisal = odd ? 5 : 0,
-            .excess = odd ? 5 : 0,
+            .blame = odd ? 5 : 0,
         };
         fixture.ranked[i] = (uint32_t)i;
     }
-    qsort(fixture.ranked, n, sizeof fixture.ranked[0], compare_excess);
+    qsort(fixture.ranked, n, sizeof fixture.ranked[0], compare_blame);
     fixture.x =
         (struct stg_explanation){.names = &fixture.names, .events = fixture.events, .n = n, .ranked = fixture.ranked};
 }
@@ -140,12 +140,36 @@ static void test_kinds_are_shown_once(void **state)
     assert_string_equal(folded(1), "a >b c [5 events, 1 surprising in other ways]");
 }
 
+/* Calls of a segment are counted, an entry and its exit as one. */
+static void test_segment_in_words(void **state)
+{
+    (void)state;
+    enum { N = 363 };
+    static uint32_t order[N];
+    char events[N + 1], text[256];
+    memset(events, 'B', N);
+    events[0] = 'A';
+    events[N - 1] = 'C';
+    events[N] = '\0';
+    explain_n(events, N);
+    for (uint32_t i = 0; i < N; i++) {
+        order[i] = i;
+        fixture.events[i].phase = i % 2 == 1 ? STG_PHASE_ENTRY : STG_PHASE_EXIT;
+    }
+    fixture.x.order = order;
+    const struct stg_segment s = {.n = N, .n_blamed = N, .fields = 1U << STG_FIELD_TO_BLAME_CALL | 1U << STG_FIELD_TO_BLAME_PAUSE, .blame = 5};
+    words_segment(&fixture.x, &s, text, sizeof text);
+    assert_string_equal(text, "thread 1, #0 to #362: a, b ×181, c (call, pause)");
+    words_segment(&fixture.x, &s, text, 12); /* cut, not overrun */
+    assert_string_equal(text, "thread 1, #");
+}
+
 static void test_a_lesser_event_is_not_alike(void **state)
 {
     (void)state;
     explain_n("aBcdefgB", 8);
-    fixture.events[1].excess = 1.5f; /* less than half of the other's */
-    qsort(fixture.ranked, 8, sizeof fixture.ranked[0], compare_excess);
+    fixture.events[1].blame = 1.5f; /* less than half of the other's */
+    qsort(fixture.ranked, 8, sizeof fixture.ranked[0], compare_blame);
     assert_string_equal(folded(10), "[5 events, 1 surprising in other ways] f g >b");
 }
 
@@ -238,6 +262,7 @@ int main(void)
         cmocka_unit_test(test_what_is_expected_is_left_out),
         cmocka_unit_test(test_no_gap_of_one_event_between),
         cmocka_unit_test(test_kinds_are_shown_once),
+        cmocka_unit_test(test_segment_in_words),
         cmocka_unit_test(test_a_lesser_event_is_not_alike),
         cmocka_unit_test(test_repeated_blocks),
         cmocka_unit_test(test_repetition_of_the_expected),

@@ -17,7 +17,7 @@
 
 const struct stg_command *const stg_command_list[] = {
     &stg_command_record,  &stg_command_prepare, &stg_command_train, &stg_command_distill, &stg_command_score,  &stg_command_eval, &stg_command_explain,
-    &stg_command_report,  &stg_command_export, &stg_command_info,  &stg_command_doctor, &stg_command_lab, &stg_command_help, NULL,
+    &stg_command_diff, &stg_command_report,  &stg_command_export, &stg_command_info,  &stg_command_doctor, &stg_command_lab, &stg_command_help, NULL,
 };
 
 #define EXIT_FAILED 2

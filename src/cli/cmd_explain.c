@@ -1,4 +1,5 @@
 /* strange explain: which calls of a sequence were unlikely, and what was expected instead. */
+#include "cli/behaviours.h"
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/groups.h"
@@ -11,24 +12,57 @@
 
 #include <unistd.h>
 
+#define ALPHA 0.01 /* of --counterfactual, and of the verdict in words */
+
 struct settings {
-    bool json;
+    bool json, counterfactual, attention, behaviours;
+    double alpha;
     uint64_t sequence; /* UINT64_MAX: the worst ones */
     uint32_t worst, alternatives, events;
     const char *aggregate;
 };
 
+/* What the heads looked at for the events most to blame. */
+static enum stg_status look(struct stg_attention_maps *out, const struct settings *s, const struct stg_model *m, const struct stg_seq *seq,
+                            const struct stg_explanation *x)
+{
+    enum stg_status status = STG_OK;
+    uint32_t *rows = NULL;
+    size_t n = 0;
+    STG_TRY(stg_mem_zeroed(&rows, x->n, sizeof *rows));
+    for (size_t i = 0; i < x->n && n < s->events; i++) {
+        const uint32_t index = x->events[x->ranked[i]].index;
+        rows[n] = index;
+        n += index != UINT32_MAX;
+    }
+    status = stg_attention_of(out, m, seq, rows, n);
+out:
+    stg_mem_free(rows);
+    return status;
+}
+
 static enum stg_status explain_one(struct stg_buffer *out, const struct settings *s, const struct stg_model *m,
                                    const struct stg_input *in, const struct stg_seq *seq)
 {
     struct stg_explanation x = {0};
+    struct stg_counterfactual without = {0};
+    struct stg_attention_maps attention = {0};
+    const struct stg_explained_more more = {.without = s->counterfactual ? &without : NULL, .attention = s->attention ? &attention : NULL};
     const char *trace = stg_input_trace(in, seq->trace);
     enum stg_status status = STG_OK;
     STG_TRY(stg_explain(&x, m, seq, stg_dataset_vocab(in->dataset), s->alternatives));
-    STG_TRY(s->json ? stg_report_explain_json(out, m, &x, trace)
-                    : stg_report_explain_text(out, m, &x, trace, s->events, stg_log_may_colour(STDOUT_FILENO)));
+    if (s->counterfactual) {
+        STG_TRY(stg_counterfactual(&without, m, &x, ALPHA));
+    }
+    if (s->attention) {
+        STG_TRY(look(&attention, s, m, seq, &x));
+    }
+    STG_TRY(s->json ? stg_report_explain_json(out, m, &x, &more, trace)
+                    : stg_report_explain_text(out, m, &x, &more, trace, s->events, stg_log_may_colour(STDOUT_FILENO)));
     STG_TRY(stg_output_write(out));
 out:
+    stg_attention_fini(&attention);
+    stg_counterfactual_fini(&without);
     stg_explanation_fini(&x);
     return status;
 }
@@ -66,6 +100,33 @@ out:
     return status;
 }
 
+static enum stg_status explain_behaviours(struct stg_buffer *out, const struct settings *s, const struct stg_model *m,
+                                          const struct stg_groups *groups, struct stg_pool *pool)
+{
+    enum stg_status status = STG_OK;
+    struct stg_found_behaviours found = {0};
+    enum stg_aggregate aggregate;
+    STG_TRY(stg_aggregate_parse(s->aggregate, m, &aggregate));
+    STG_TRY(stg_found_behaviours_init(&found, groups, m, aggregate, s->alpha, pool));
+    STG_TRY(s->json ? stg_report_behaviours_json(out, m, &found.behaviours, found.origins)
+                    : stg_report_behaviours_text(out, m, &found.behaviours, found.origins, stg_log_may_colour(STDOUT_FILENO)));
+    STG_TRY(stg_output_write(out));
+out:
+    stg_found_behaviours_fini(&found);
+    return status;
+}
+
+static enum stg_status check_usage(const struct settings *s, const struct stg_cli *cli)
+{
+    if (s->behaviours && s->sequence != UINT64_MAX) {
+        return stg_fail(STG_ERR_USAGE, "--behaviours and --sequence: one is of all sequences, the other of one: leave one out");
+    }
+    if (!s->behaviours && cli->n_operands > 2) {
+        return stg_fail(STG_ERR_USAGE, "'%s': one operand too many: several are explained together with --behaviours only", cli->operands[2]);
+    }
+    return STG_OK;
+}
+
 static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
 {
     const struct settings *s = context;
@@ -74,14 +135,17 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     struct stg_pool *pool = NULL;
     struct stg_groups groups = {0};
     struct stg_buffer out = STG_BUFFER_INIT;
-    const char *path = cli->operands[1];
-    const struct stg_list paths = {.items = &path, .n = 1};
+    const struct stg_list paths = {.items = (const char **)(uintptr_t)(cli->operands + 1), .n = cli->n_operands - 1};
     (void)exit_code;
+    STG_TRY(check_usage(s, cli));
     STG_TRY(stg_input_model(&model, cli->operands[0]));
     STG_TRY(stg_pool_new(&pool, cli->threads));
     STG_TRY(stg_groups_open_one(&groups, "score", &paths, model, pool, cli));
     STG_TRY(stg_group_check(&groups.groups[0], model));
-    if (s->sequence != UINT64_MAX) {
+    if (s->behaviours) {
+        STG_TRY(stg_groups_score(&groups, model, pool, cli));
+        STG_TRY(explain_behaviours(&out, s, model, &groups, pool));
+    } else if (s->sequence != UINT64_MAX) {
         STG_TRY(explain_id(&out, s, model, &groups.groups[0]));
     } else {
         STG_TRY(stg_groups_score(&groups, model, pool, cli));
@@ -102,6 +166,7 @@ static void defaults(void *context)
     s->worst = 1;
     s->alternatives = 3;
     s->events = 10;
+    s->alpha = 0.01;
 }
 
 static const struct stg_option options[] = {
@@ -118,6 +183,12 @@ static const struct stg_option options[] = {
      .max = 1000000,
      .fallback = "1",
      .help = "explain the K most novel sequences"},
+    {.name = "behaviours",
+     .type = STG_OPTION_FLAG,
+     .offset = offsetof(struct settings, behaviours),
+     .help = "instead of single sequences: group the novel ones into a few behaviours and say what each has more or less of than known "
+             "sequences, where, and when"},
+    STG_OPTION_ALPHA(struct settings, "--behaviours: sequences of a p-value up to this are novel"),
     {.name = "alternatives",
      .arg = "N",
      .type = STG_OPTION_U32,
@@ -132,19 +203,31 @@ static const struct stg_option options[] = {
      .offset = offsetof(struct settings, events),
      .fallback = "10",
      .help = "kinds of event most to blame to show, each once with its neighbours"},
+    {.name = "counterfactual",
+     .type = STG_OPTION_FLAG,
+     .offset = offsetof(struct settings, counterfactual),
+     .help = "say without which segments to blame a novel sequence would be normal at a false-alarm rate of 1 %: a greedy search, with "
+             "the number below which no set of them would do"},
+    {.name = "attention",
+     .type = STG_OPTION_FLAG,
+     .offset = offsetof(struct settings, attention),
+     .help = "of a transformer or longformer: how far back each head looks, and what the events most to blame were predicted from"},
     STG_OPTION_AGGREGATE(struct settings, "what --worst ranks by (see `strange help score`)"),
-    STG_OPTION_JSON(struct settings, "one JSON object a line for each sequence, with all its events"),
+    STG_OPTION_JSON(struct settings, "one JSON object a line for each sequence, with all its events; one for all behaviours"),
 };
 
 static const char *const description[] = {
     "Prints the events of a sequence that the model found most surprising, what it expected instead and with which "
     "probability, and "
-    "where they are: trace, time, thread.",
+    "where they are: trace, time, thread. With --behaviours, what many novel sequences have in common.",
     NULL,
 };
 
 static const struct stg_example examples[] = {
     {"strange explain --worst 3 web.model next-run/", "the three most novel sequences of a recording"},
+    {"strange explain --counterfactual web.model next-run/", "what the most novel sequence would be normal without"},
+    {"strange explain --attention transformer.model next-run/", "and what the net looked at"},
+    {"strange explain --behaviours web.model next-run/", "the few ways in which its novel sequences differ from known ones"},
     {"strange explain --sequence 17 --json web.model test.data", "everything about one sequence"},
     {NULL, NULL},
 };
@@ -152,9 +235,9 @@ static const struct stg_example examples[] = {
 const struct stg_command stg_command_explain = {
     .name = "explain",
     .summary = "show which calls make a sequence novel, and what was expected",
-    .operands = "MODEL DATA|TRACE",
+    .operands = "MODEL DATA|TRACE…",
     .n_min = 2,
-    .n_max = 2,
+    .n_max = SIZE_MAX,
     .description = description,
     .options = options,
     .n_options = sizeof options / sizeof options[0],

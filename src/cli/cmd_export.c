@@ -1,6 +1,7 @@
 /* strange export: a trace in another format. Adding a format = a function here and a line in `formats`. */
 #include "cli/commands.h"
 #include "cli/common_options.h"
+#include "cli/export_scored.h"
 #include "cli/input.h"
 
 #include "base/clock.h"
@@ -13,7 +14,8 @@
 #include <string.h>
 
 struct settings {
-    const char *to, *out, *format;
+    const char *to, *out, *format, *rows;
+    double alpha;
 };
 
 /* --- CTF --- */
@@ -99,31 +101,13 @@ out:
 
 /* --- The command --- */
 
-static const struct {
-    const char *name;
-    enum stg_status (*run)(const struct settings *s, struct stg_source *source, const struct stg_cli *cli,
-                           struct stg_progress *p);
-} formats[] = {
-    {"ctf", export_ctf},
-};
-
-static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
+static enum stg_status run_ctf(const struct settings *s, struct stg_cli *cli)
 {
-    const struct settings *s = context;
     struct stg_source *source = NULL;
     struct stg_progress progress;
-    enum stg_status status = STG_OK;
-    (void)exit_code;
-    if (s->out == NULL) {
-        return stg_fail(STG_ERR_USAGE, "say where to write it: -o DIR");
-    }
     STG_RETURN_IF_FAILED(stg_import_open(&source, cli->operands[0], s->format));
     struct stg_progress *p = stg_cli_progress(cli, &progress, "export", "", 0);
-    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
-        if (strcmp(formats[i].name, s->to) == 0) {
-            status = formats[i].run(s, source, cli, p);
-        }
-    }
+    const enum stg_status status = export_ctf(s, source, cli, p);
     if (p != NULL) {
         stg_progress_finish(p);
     }
@@ -131,26 +115,77 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     return status;
 }
 
+static enum stg_status run_perfetto(const struct settings *s, struct stg_cli *cli)
+{
+    return stg_export_scored(cli, s->out, STG_SCORED_PERFETTO, s->alpha);
+}
+
+static enum stg_status run_csv(const struct settings *s, struct stg_cli *cli)
+{
+    return stg_export_scored(cli, s->out, strcmp(s->rows, "events") == 0 ? STG_SCORED_CSV_EVENTS : STG_SCORED_CSV_SEQUENCES, s->alpha);
+}
+
+static const struct {
+    const char *name, *operands;
+    size_t n_operands;
+    enum stg_status (*run)(const struct settings *s, struct stg_cli *cli);
+} formats[] = {
+    {"ctf", "TRACE", 1, run_ctf},
+    {"perfetto", "MODEL DATA|TRACE", 2, run_perfetto},
+    {"csv", "MODEL DATA|TRACE", 2, run_csv},
+};
+
+static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
+{
+    const struct settings *s = context;
+    (void)exit_code;
+    if (s->out == NULL) {
+        return stg_fail(STG_ERR_USAGE, "say where to write it: -o DIR, or -o FILE for perfetto and csv");
+    }
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        if (strcmp(formats[i].name, s->to) != 0) {
+            continue;
+        }
+        if (cli->n_operands != formats[i].n_operands) {
+            return stg_fail(STG_ERR_USAGE, "--to %s takes %s: %zu operand%s given", s->to, formats[i].operands, cli->n_operands,
+                            cli->n_operands == 1 ? " was" : "s were");
+        }
+        return formats[i].run(s, cli);
+    }
+    return stg_fail(STG_ERR_INTERNAL, "--to %s: nothing writes it", s->to);
+}
+
 static void defaults(void *context)
 {
     struct settings *s = context;
     s->to = "ctf";
+    s->rows = "events";
+    s->alpha = 0.01;
 }
 
 static const struct stg_option options[] = {
     {.name = "output",
      .letter = 'o',
-     .arg = "DIR",
+     .arg = "PATH",
      .type = STG_OPTION_STRING,
      .offset = offsetof(struct settings, out),
-     .help = "where to write it: a new directory"},
+     .help = "where to write it: a new directory for ctf, a file for the others; - is standard output"},
     {.name = "to",
      .arg = "FORMAT",
      .type = STG_OPTION_CHOICE,
-     .choices = "ctf",
+     .choices = "ctf|perfetto|csv",
      .offset = offsetof(struct settings, to),
      .fallback = "ctf",
-     .help = "ctf: a CTF 1.8 trace directory, for babeltrace2, Trace Compass and this program"},
+     .help = "ctf: a CTF 1.8 trace directory, for babeltrace2, Trace Compass and this program. perfetto: JSON in the Trace Event Format, for "
+             "ui.perfetto.dev and chrome://tracing. csv: a table"},
+    {.name = "rows",
+     .arg = "WHAT",
+     .type = STG_OPTION_CHOICE,
+     .choices = "events|sequences",
+     .offset = offsetof(struct settings, rows),
+     .fallback = "events",
+     .help = "csv: what a row is"},
+    STG_OPTION_ALPHA(struct settings, "perfetto, csv: sequences of a p-value up to this are novel"),
     STG_OPTION_FORMAT(struct settings, "read the trace as this format"),
 };
 
@@ -160,20 +195,24 @@ static const char *const description[] = {
     "threads, arguments, return values, markers and lost events are kept, and what the trace says of its recording "
     "goes into the "
     "environment.",
+    "Or writes what a model says of a data set or trace: for Perfetto, threads as tracks, calls as slices with their surprisal, the surprisal of "
+    "a process as its counter and novel sequences as slices of their own; as CSV, a row for each event or for each sequence.",
     NULL,
 };
 
 static const struct stg_example examples[] = {
+    {"strange export --to perfetto -o run.json web.model next-run/", "see where a run is novel in ui.perfetto.dev"},
+    {"strange export --to csv --rows sequences -o run.csv web.model next.data", "a table of scores"},
     {"strange export --to ctf -o run.ctf strace.txt", "make a trace of strace's text that Trace Compass opens"},
     {NULL, NULL},
 };
 
 const struct stg_command stg_command_export = {
     .name = "export",
-    .summary = "write a trace in another format",
-    .operands = "TRACE",
+    .summary = "write a trace, or what a model says of it, in another format",
+    .operands = "[MODEL] DATA|TRACE",
     .n_min = 1,
-    .n_max = 1,
+    .n_max = 2,
     .description = description,
     .options = options,
     .n_options = sizeof options / sizeof options[0],

@@ -1,4 +1,5 @@
 /* strange report: everything about known and novel data in one HTML file. */
+#include "cli/behaviours.h"
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/groups.h"
@@ -8,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "detect/calibrate.h"
 #include "report/report.h"
 
 #include <stdlib.h>
@@ -105,11 +107,12 @@ static enum stg_status evaluate(struct stg_evaluation *out, const struct stg_mod
 }
 
 static enum stg_status write_report(const struct settings *s, const char *model_path, const struct stg_model *m,
-                                    const struct stg_groups g[4])
+                                    const struct stg_groups g[4], struct stg_pool *pool)
 {
     enum stg_status status = STG_OK;
     struct stg_evaluation evaluation = {0};
     struct explained x = {0};
+    struct stg_found_behaviours found = {0};
     struct stg_buffer html = STG_BUFFER_INIT;
     char date[21];
     struct stg_report r = {.title = s->title,
@@ -127,6 +130,11 @@ static enum stg_status write_report(const struct settings *s, const char *model_
         r.evaluation = &evaluation;
     }
     STG_TRY(explain_all(&x, &g[0], &g[1], m, r.aggregate, s->explain));
+    if (stg_calibrated(m)) {
+        STG_TRY(stg_found_behaviours_init(&found, &g[g[1].n > 0 ? 1 : 0], m, r.aggregate, s->alpha, pool));
+        r.behaviours = &found.behaviours;
+        r.origins = found.origins;
+    }
     r.explanations = x.items;
     r.explanation_sets = x.sets;
     r.explanation_traces = x.traces;
@@ -138,6 +146,7 @@ static enum stg_status write_report(const struct settings *s, const char *model_
 out:
     stg_buffer_fini(&html);
     explained_fini(&x);
+    stg_found_behaviours_fini(&found);
     stg_evaluation_fini(&evaluation);
     return status;
 }
@@ -174,7 +183,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     for (size_t i = 0; i < 4; i++) {
         STG_TRY(stg_groups_score(&groups[i], model, pool, cli));
     }
-    STG_TRY(write_report(s, cli->operands[0], model, groups));
+    STG_TRY(write_report(s, cli->operands[0], model, groups, pool));
     if (strcmp(s->out, "-") != 0) {
         stg_log(STG_LOG_INFO, "wrote %s", s->out);
     }

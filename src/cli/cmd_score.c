@@ -1,4 +1,5 @@
 /* strange score: how likely is each sequence under the model, and is the whole novel? */
+#include "cli/behaviours.h"
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/groups.h"
@@ -37,6 +38,7 @@ struct score_run {
     bool novel;
     struct stg_shift shift; /* after all sequences */
     struct stg_fisher known, groups; /* --group: of the calibration, of the data; owned */
+    struct stg_found_behaviours found; /* of the novel sequences; empty unless the whole is novel */
 };
 
 static bool is_novel_group(const struct score_run *r, size_t i)
@@ -191,7 +193,8 @@ static enum stg_status put_summary(struct stg_buffer *out, const struct score_ru
     if (!r->novel && !r->reachable) {
         return stg_buffer_printf(out, "no verdict: too few calibration sequences for alpha %g\n", r->s->alpha);
     }
-    return stg_buffer_printf(out, "verdict: %s\n", r->novel ? "novel" : "nothing novel");
+    STG_RETURN_IF_FAILED(stg_buffer_printf(out, "verdict: %s\n", r->novel ? "novel" : "nothing novel"));
+    return r->found.behaviours.n == 0 ? STG_OK : stg_report_behaviours_brief(out, &r->found.behaviours, r->found.origins);
 }
 
 static enum stg_status put_text(struct stg_buffer *out, const struct score_run *r)
@@ -265,10 +268,14 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     warn_calibration(&r);
     judge(&r);
     STG_TRY(make_groups(&r));
+    if (r.novel && r.reachable && !s->json) {
+        STG_TRY(stg_found_behaviours_init(&r.found, &groups, model, r.aggregate, s->alpha, pool));
+    }
     STG_TRY(s->json ? put_json(&out, &r) : put_text(&out, &r));
     STG_TRY(stg_output_write(&out));
     *exit_code = r.novel ? 1 : 0;
 out:
+    stg_found_behaviours_fini(&r.found);
     stg_buffer_fini(&out);
     stg_fisher_fini(&r.known);
     stg_fisher_fini(&r.groups);

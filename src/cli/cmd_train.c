@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "detect/calibrate.h"
 #include "detect/runs.h"
+#include "detect/usual.h"
 #include "model/ensemble.h"
 #include "model/neural.h"
 #include "train/train.h"
@@ -332,6 +333,7 @@ static enum stg_status calibrate(struct job *j)
     STG_TRY(status);
     STG_TRY(stg_calibrate_runs(j->model, scores, from->offset, from->n));
     STG_TRY(judge_runs(j, from, scores));
+    STG_TRY(stg_usual_fit(j->model, &corpus));
     if ((double)corpus.n + 1 < 1 / RECORD_ALPHA) {
         stg_log(STG_LOG_WARN,
                 "only %zu sequence%s to calibrate the model: nothing can be called novel below alpha %.2g; give "

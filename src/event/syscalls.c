@@ -68,16 +68,10 @@ const char *stg_syscall_synonym(const char *name)
     return NULL;
 }
 
-bool stg_syscall_returns_count(const char *name)
+/* Bisects a sorted list. */
+static bool is_listed(const char *const *names, size_t n, const char *name)
 {
-    static const char *const names[] = {
-        "copy_file_range", "epoll_pwait", "epoll_pwait2", "epoll_wait", "flistxattr", "getdents", "getdents64", "getrandom", "getxattr",
-        "io_getevents", "io_submit", "listxattr", "mq_timedreceive", "msgrcv", "poll", "ppoll", "pread", "pread64", "preadv", "preadv2",
-        "process_vm_readv", "process_vm_writev", "pselect6", "pwrite", "pwrite64", "pwritev", "pwritev2", "read", "readlink", "readlinkat", "readv",
-        "recv", "recvfrom", "recvmmsg", "recvmsg", "select", "send", "sendfile", "sendfile64", "sendmmsg", "sendmsg", "sendto", "splice", "tee",
-        "vmsplice", "write", "writev",
-    };
-    size_t low = 0, high = sizeof names / sizeof names[0];
+    size_t low = 0, high = n;
     while (low < high) {
         const size_t middle = (low + high) / 2;
         const int order = strcmp(name, names[middle]);
@@ -88,6 +82,28 @@ bool stg_syscall_returns_count(const char *name)
         high = order < 0 ? middle : high;
     }
     return false;
+}
+
+bool stg_syscall_returns_count(const char *name)
+{
+    static const char *const names[] = {
+        "copy_file_range", "epoll_pwait", "epoll_pwait2", "epoll_wait", "flistxattr", "getdents", "getdents64", "getrandom", "getxattr",
+        "io_getevents", "io_submit", "listxattr", "mq_timedreceive", "msgrcv", "poll", "ppoll", "pread", "pread64", "preadv", "preadv2",
+        "process_vm_readv", "process_vm_writev", "pselect6", "pwrite", "pwrite64", "pwritev", "pwritev2", "read", "readlink", "readlinkat", "readv",
+        "recv", "recvfrom", "recvmmsg", "recvmsg", "select", "send", "sendfile", "sendfile64", "sendmmsg", "sendmsg", "sendto", "splice", "tee",
+        "vmsplice", "write", "writev",
+    };
+    return is_listed(names, sizeof names / sizeof names[0], name);
+}
+
+bool stg_syscall_waits(const char *name)
+{
+    static const char *const names[] = {
+        "accept", "accept4", "clock_nanosleep", "epoll_pwait", "epoll_pwait2", "epoll_wait", "futex", "futex_wait", "futex_waitv",
+        "io_getevents", "io_pgetevents", "io_uring_enter", "mq_timedreceive", "msgrcv", "nanosleep", "pause", "poll", "ppoll", "pselect6",
+        "restart_syscall", "rt_sigsuspend", "rt_sigtimedwait", "select", "semop", "semtimedop", "wait4", "waitid",
+    };
+    return is_listed(names, sizeof names / sizeof names[0], name);
 }
 
 const char *stg_errno_name(int error)

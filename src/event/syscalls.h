@@ -16,6 +16,8 @@ const char *stg_syscall_compat_name(int64_t number);
 const char *stg_syscall_synonym(const char *name);
 /* Whether the call returns how many (bytes, descriptors, messages): what it returns has a size. */
 bool stg_syscall_returns_count(const char *name);
+/* Whether the call waits for something to happen (poll, futex, accept): how long it takes says what others did and how busy the machine is. */
+bool stg_syscall_waits(const char *name);
 /* The register (0 … 5) of the first argument that is a descriptor, or one of STG_SYSCALL_ARG_* below. */
 int stg_syscall_descriptor_index(const char *call);
 /* The symbolic name of an errno ("EAGAIN"), NULL when there is none. */

@@ -1,10 +1,10 @@
 #include "explain/explain.h"
 
 #include "base/memory.h"
+#include "explain/blame.h"
 #include "score/disagreement.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* What stepping through one sequence needs. Memory: V floats, the model's state, and the events. */
@@ -61,17 +61,6 @@ static void put_alternatives(struct stg_explained_event *e, const float *log_p, 
     }
 }
 
-static double entropy(const float *log_p, size_t n)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (log_p[i] > -INFINITY) {
-            sum -= exp((double)log_p[i]) * (double)log_p[i];
-        }
-    }
-    return sum;
-}
-
 /* Predicts, then feeds one scored token; e describes it. */
 static enum stg_status explain_token(struct stepper *s, const struct stg_model_token *t, struct stg_explained_event *e)
 {
@@ -80,7 +69,8 @@ static enum stg_status explain_token(struct stepper *s, const struct stg_model_t
     STG_RETURN_IF_FAILED(ops->predict(s->model, s->run, s->state, s->log_p));
     put_alternatives(e, s->log_p, s->n_symbols, s->n_alternatives);
     STG_RETURN_IF_FAILED(ops->step(s->model, s->run, states, t, 1, &e->surprisal));
-    e->excess = (float)((double)e->surprisal - entropy(s->log_p, s->n_symbols));
+    e->excess = (float)((double)e->surprisal - blame_entropy(s->log_p, s->n_symbols));
+    e->field = (uint8_t)blame_field(s->model, e, s->log_p);
     stg_disagreement_add(&s->members, s->model, s->run, 0, 1, &e->disagreement);
     s->surprisal[s->n_tokens++] = e->surprisal;
     return STG_OK;
@@ -158,28 +148,9 @@ static enum stg_status begin(struct stepper *s, const struct stg_seq *seq, size_
     return STG_OK;
 }
 
-struct blame {
-    float excess, surprisal;
-    uint32_t index;
-};
-
-static int compare_blame(const void *a, const void *b)
+/* Moves the rows that were reached to out. */
+static void take_events(struct stg_explanation *out, struct stepper *s, size_t n_rows)
 {
-    const struct blame *x = a, *y = b;
-    if (x->excess < y->excess || x->excess > y->excess) {
-        return x->excess < y->excess ? 1 : -1;
-    }
-    if (x->surprisal < y->surprisal || x->surprisal > y->surprisal) {
-        return x->surprisal < y->surprisal ? 1 : -1;
-    }
-    return (x->index > y->index) - (x->index < y->index);
-}
-
-/* Moves the rows that were reached to out and ranks them. */
-static enum stg_status take_events(struct stg_explanation *out, struct stepper *s, size_t n_rows)
-{
-    enum stg_status status = STG_OK;
-    struct blame *blame = NULL;
     for (size_t i = 0; i < n_rows; i++) {
         if (!isnan(s->rows[i].surprisal)) {
             s->rows[out->n++] = s->rows[i];
@@ -187,39 +158,6 @@ static enum stg_status take_events(struct stg_explanation *out, struct stepper *
     }
     out->events = s->rows;
     s->rows = NULL;
-    STG_TRY(stg_mem_zeroed(&out->ranked, out->n, sizeof *out->ranked));
-    STG_TRY(stg_mem_zeroed(&blame, out->n, sizeof *blame));
-    for (size_t i = 0; i < out->n; i++) {
-        blame[i] = (struct blame){out->events[i].excess, out->events[i].surprisal, (uint32_t)i};
-    }
-    qsort(blame, out->n, sizeof *blame, compare_blame);
-    for (size_t i = 0; i < out->n; i++) {
-        out->ranked[i] = blame[i].index;
-    }
-out:
-    stg_mem_free(blame);
-    return status;
-}
-
-/* What the side models say of each event. */
-static enum stg_status explain_sides(struct stg_explanation *out, const struct stg_model *m, const struct stg_seq *seq)
-{
-    enum stg_status status = STG_OK;
-    float *surprisal = NULL;
-    double end;
-    STG_TRY(stg_mem_zeroed(&surprisal, seq->n, sizeof *surprisal));
-    for (int side = 0; side < STG_SIDES; side++) {
-        if (m->side[side] != NULL) {
-            STG_TRY(stg_score_events(m->side[side], seq, surprisal, &end));
-        }
-        for (size_t i = 0; i < out->n; i++) {
-            const bool judged = m->side[side] != NULL && out->events[i].index != UINT32_MAX;
-            out->events[i].side[side] = judged ? surprisal[out->events[i].index] : NAN;
-        }
-    }
-out:
-    stg_mem_free(surprisal);
-    return status;
 }
 
 enum stg_status stg_explain(struct stg_explanation *out, const struct stg_model *m, const struct stg_seq *seq,
@@ -239,8 +177,9 @@ enum stg_status stg_explain(struct stg_explanation *out, const struct stg_model 
         STG_TRY(explain_walk(&s, seq, &w));
     }
     STG_TRY(stg_score_sequence(m, seq, &out->score));
-    STG_TRY(take_events(out, &s, seq->n + s.n_ends));
-    STG_TRY(explain_sides(out, m, seq));
+    take_events(out, &s, seq->n + s.n_ends);
+    STG_TRY(blame_sides(out, m, seq));
+    STG_TRY(blame_rank(out, m));
 out:
     stepper_fini(&s);
     if (status != STG_OK) {
@@ -253,7 +192,10 @@ void stg_explanation_fini(struct stg_explanation *e)
 {
     stg_mem_free(e->events);
     stg_mem_free(e->ranked);
+    stg_mem_free(e->order);
+    stg_mem_free(e->segments);
     e->events = NULL;
-    e->ranked = NULL;
-    e->n = 0;
+    e->ranked = e->order = NULL;
+    e->segments = NULL;
+    e->n = e->n_segments = 0;
 }

@@ -63,6 +63,8 @@ void stg_model_free(struct stg_model *m)
     stg_mem_free(m->calibration);
     stg_mem_free(m->stream);
     stg_mem_free(m->channels);
+    stg_mem_free(m->usual_key);
+    stg_mem_free(m->usual);
     for (int i = 0; i < STG_SIDES; i++) {
         stg_model_free(m->side[i]);
     }

@@ -102,6 +102,9 @@ struct stg_model_gradient_ops {
     enum stg_status (*updated)(struct stg_model *m) STG_MUST_USE;
 };
 
+/* weights (heads, at + 1), borrowed for the call: column 0 is START, where the walk has one, column 1 + k row k; each head's sum to 1. */
+typedef enum stg_status stg_attention_visit(void *context, size_t at, const float *weights);
+
 struct stg_model_ops {
     const char *kind;
     const char *summary; /* one line for help */
@@ -145,6 +148,12 @@ struct stg_model_ops {
     enum stg_status (*distributions)(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks, size_t n,
                                      float *const *log_p) STG_MUST_USE;
 
+    /* Attention nets: heads in all of *n_layers layers, layer by layer; 0 or NULL for the others. */
+    size_t (*heads)(const struct stg_model *m, size_t *n_layers);
+    /* Goes through the walk and says for each row `at` with wanted[at] (w->n: its end) that it predicts what the heads looked at. */
+    enum stg_status (*attention)(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *w, const bool *wanted,
+                                 stg_attention_visit *visit, void *context) STG_MUST_USE;
+
     /* stg_model_set_precision(); NULL for kinds that multiply nothing. */
     enum stg_status (*set_precision)(struct stg_model *m, enum stg_precision precision) STG_MUST_USE;
 
@@ -174,6 +183,9 @@ struct stg_model {
     size_t n_stream;
     float *channels;             /* (n_channel_bins × STG_MODEL_CHANNEL_COLUMNS) what is usual, by length (score/channels.h); NULL before */
     size_t n_channel_bins;
+    uint64_t *usual_key;         /* (n_usual) kinds of calls, rising; NULL before. detect/usual.h says what both hold */
+    float *usual;                /* (n_usual × STG_MODEL_USUAL_COLUMNS) how many of each a known sequence has */
+    size_t n_usual;
 };
 
 /* Members of an ensemble at most. */
@@ -183,6 +195,7 @@ struct stg_model {
 #define STG_MODEL_AGGREGATES 7
 #define STG_MODEL_CHANNEL_COLUMNS 9
 #define STG_MODEL_STREAM_COLUMNS (1 + STG_MODEL_AGGREGATES) /* number of the run, from 0; then the values */
+#define STG_MODEL_USUAL_COLUMNS 4
 
 /* NULL-terminated list of kinds. Adding one = one file and one line. */
 extern const struct stg_model_ops *const stg_model_list[];

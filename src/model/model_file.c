@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_CALIBRATION = 1 << 24, MAX_BINS = 1024 };
+enum { MAX_CALIBRATION = 1 << 24, MAX_BINS = 1024, MAX_USUAL = 1 << 16 };
 
 static enum stg_status put_json(struct stg_tensors_writer *w, const char *key, const json_t *value)
 {
@@ -45,6 +45,11 @@ enum stg_status stg_model_put(const struct stg_model *m, struct stg_tensors_writ
     if (m->n_channel_bins > 0) {
         const size_t dims[2] = {m->n_channel_bins, STG_MODEL_CHANNEL_COLUMNS};
         STG_RETURN_IF_FAILED(stg_tensors_writer_put(w, "channels", STG_F32, 2, dims, m->channels));
+    }
+    if (m->n_usual > 0) {
+        const size_t dims[2] = {m->n_usual, STG_MODEL_USUAL_COLUMNS};
+        STG_RETURN_IF_FAILED(stg_tensors_writer_put(w, "usual.key", STG_U64, 1, dims, m->usual_key));
+        STG_RETURN_IF_FAILED(stg_tensors_writer_put(w, "usual", STG_F32, 2, dims, m->usual));
     }
     STG_RETURN_IF_FAILED(m->ops->save(m, w));
     return stg_model_put_sides(m, w);
@@ -129,6 +134,29 @@ static enum stg_status load_channels(struct stg_model *m, const struct stg_tenso
     return STG_OK;
 }
 
+static enum stg_status load_usual(struct stg_model *m, const struct stg_tensors *t)
+{
+    const struct stg_tensor *k = stg_tensors_find(t, "usual.key"), *v = stg_tensors_find(t, "usual");
+    if (k == NULL && v == NULL) {
+        return STG_OK;
+    }
+    if (k == NULL || v == NULL || k->dtype != STG_U64 || v->dtype != STG_F32 || k->n_dims != 1 || v->n_dims != 2 || k->dims[0] == 0 ||
+        k->dims[0] > MAX_USUAL || v->dims[0] != k->dims[0] || v->dims[1] != STG_MODEL_USUAL_COLUMNS) {
+        return stg_fail(STG_ERR_INPUT, "%s: tensor usual: has another shape: train the model again", stg_tensors_path(t));
+    }
+    const uint64_t *key = k->data;
+    const float *value = v->data;
+    for (size_t i = 0; i < v->n; i++) {
+        if (!isfinite(value[i]) || value[i] < 0 || (i > 0 && i < k->n && key[i] <= key[i - 1])) {
+            return stg_fail(STG_ERR_INPUT, "%s: tensor usual: is damaged: train the model again", stg_tensors_path(t));
+        }
+    }
+    STG_RETURN_IF_FAILED(stg_mem_dup(&m->usual_key, key, k->n * sizeof *key));
+    STG_RETURN_IF_FAILED(stg_mem_dup(&m->usual, value, v->n * sizeof *value));
+    m->n_usual = k->n;
+    return STG_OK;
+}
+
 static enum stg_status load_base(struct stg_model *m, const struct stg_tensors *t)
 {
     const char *max_walk = stg_tensors_meta(t, "model.max_walk");
@@ -141,6 +169,7 @@ static enum stg_status load_base(struct stg_model *m, const struct stg_tensors *
     STG_RETURN_IF_FAILED(stg_recipe_load(&m->recipe, t));
     STG_RETURN_IF_FAILED(load_channels(m, t));
     STG_RETURN_IF_FAILED(load_stream(m, t));
+    STG_RETURN_IF_FAILED(load_usual(m, t));
     return load_calibration(m, t);
 }
 

@@ -325,6 +325,46 @@ static enum stg_status predict(const struct stg_model *m, struct stg_model_run *
     return stg_net_predict(neural_of(m)->net, r->work, states, 1, log_p);
 }
 
+static size_t heads(const struct stg_model *m, size_t *n_layers)
+{
+    *n_layers = neural_of(m)->shape.layers;
+    return stg_net_heads(neural_of(m)->net);
+}
+
+static enum stg_status attention(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *w, const bool *wanted,
+                                 stg_attention_visit *visit, void *context)
+{
+    enum stg_status status = STG_OK;
+    const struct stg_neural *l = neural_of(m);
+    const size_t n_heads = stg_net_heads(l->net), skipped = (size_t)(first_row(w) + 1);
+    float *state = NULL, *rows = NULL, *weights = NULL;
+    STG_TRY(make_sequences(l, r, w, 1));
+    const struct stg_net_sequence *s = &r->sequences[0];
+    STG_TRY(stg_mem_zeroed(&state, stg_net_state_size(l->net), sizeof *state));
+    STG_TRY(stg_mem_zeroed(&rows, n_heads * s->n, sizeof *rows));
+    STG_TRY(stg_mem_zeroed(&weights, n_heads * (s->n + skipped), sizeof *weights));
+    for (size_t i = 0; i < s->n; i++) {
+        const size_t at = i + skipped; /* that this row of the net predicts */
+        const uint32_t *ids = s->ids + i * l->shape.n_tables;
+        const double *scalars = s->scalars + i * l->shape.n_waves;
+        if (!wanted[at]) {
+            STG_TRY(stg_net_step(l->net, r->work, &state, 1, ids, scalars));
+            continue;
+        }
+        STG_TRY(stg_net_step_watched(l->net, r->work, state, ids, scalars, rows));
+        for (size_t h = 0; h < n_heads; h++) {
+            memset(weights + h * (at + 1), 0, skipped * sizeof *weights);
+            memcpy(weights + h * (at + 1) + skipped, rows + h * (i + 1), (i + 1) * sizeof *rows);
+        }
+        STG_TRY(visit(context, at, weights));
+    }
+out:
+    stg_mem_free(state);
+    stg_mem_free(rows);
+    stg_mem_free(weights);
+    return status;
+}
+
 static enum stg_status set_precision(struct stg_model *m, enum stg_precision precision)
 {
     enum stg_status status = STG_OK;
@@ -418,6 +458,8 @@ static const struct stg_model_gradient_ops gradient = {.params = params, .pass =
         .step = step,                                                                                                                     \
         .predict = predict,                                                                                                               \
         .distributions = distributions,                                                                                                   \
+        .heads = heads,                                                                                                                   \
+        .attention = attention,                                                                                                   \
         .set_precision = set_precision,                                                                                                   \
         .save = save,                                                                                                                     \
         .load = load,                                                                                                                     \

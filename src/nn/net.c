@@ -175,6 +175,20 @@ enum stg_status stg_net_step(const struct stg_net *m, struct stg_net_work *w, fl
     return m->ops->step(m, w, states, n, ids, scalars);
 }
 
+size_t stg_net_heads(const struct stg_net *m)
+{
+    return m->ops->step_watched == NULL ? 0 : m->shape.layers * m->shape.heads;
+}
+
+enum stg_status stg_net_step_watched(const struct stg_net *m, struct stg_net_work *w, float *state, const uint32_t *ids, const double *scalars,
+                                     float *weights)
+{
+    if (stg_net_heads(m) == 0) {
+        return stg_fail(STG_ERR_INTERNAL, "a net without attention looks at nothing in particular");
+    }
+    return m->ops->step_watched(m, w, state, ids, scalars, weights);
+}
+
 enum stg_status stg_net_predict(const struct stg_net *m, struct stg_net_work *w, const float *const *states, size_t n, float *log_p)
 {
     STG_RETURN_IF_FAILED(stg_net_work_logits(m, w));

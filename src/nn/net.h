@@ -112,6 +112,12 @@ void stg_net_state_reset(const struct stg_net *m, float *state);
 /* Feeds row i (ids (n, n_tables), scalars (n, n_waves)) to states[i], n of them together. */
 enum stg_status stg_net_step(const struct stg_net *m, struct stg_net_work *w, float *const *states, size_t n, const uint32_t *ids,
                              const double *scalars) STG_MUST_USE;
+/* Attention nets: heads in all layers, 0 for other nets. */
+size_t stg_net_heads(const struct stg_net *m);
+/* stg_net_step() of one stream that also tells what the row looks at: weights (layers, heads, rows so far + 1), each head's sum to 1,
+ * 0 for rows that it does not see. STG_ERR_INTERNAL for a net without heads. */
+enum stg_status stg_net_step_watched(const struct stg_net *m, struct stg_net_work *w, float *state, const uint32_t *ids, const double *scalars,
+                                     float *weights) STG_MUST_USE;
 /* log_p (n,V): ln of the probability of every output, from the states as they are. */
 enum stg_status stg_net_predict(const struct stg_net *m, struct stg_net_work *w, const float *const *states, size_t n,
                                 float *log_p) STG_MUST_USE;

@@ -57,6 +57,9 @@ struct stg_net_ops {
     void (*state_reset)(const struct stg_net *m, float *state);
     enum stg_status (*step)(const struct stg_net *m, struct stg_net_work *w, float *const *states, size_t n, const uint32_t *ids,
                             const double *scalars) STG_MUST_USE;
+    /* stg_net_step_watched(); NULL for nets without attention. */
+    enum stg_status (*step_watched)(const struct stg_net *m, struct stg_net_work *w, float *state, const uint32_t *ids, const double *scalars,
+                                    float *weights) STG_MUST_USE;
     /* h (n,H): what the head reads in each state. */
     void (*top)(const struct stg_net *m, float *h, const float *const *states, size_t n);
 };

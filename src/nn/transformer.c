@@ -217,5 +217,6 @@ const struct stg_net_ops stg_net_transformer = {
     .state_size = stg_transformer_state_size,
     .state_reset = stg_transformer_state_reset,
     .step = stg_transformer_step,
+    .step_watched = stg_transformer_step_watched,
     .top = stg_transformer_top,
 };

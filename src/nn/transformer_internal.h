@@ -86,6 +86,7 @@ struct stg_transformer_work {
     struct stg_transformer_span *spans; /* (n_spans) of the group; owned */
     size_t n_spans, cap_spans, n_rows, n_global;
     float *state; /* of the long sequence that is being cut; owned; NULL before there was one */
+    float *watched; /* where a step of one stream writes what its row looks at (stg_net_step_watched); NULL: nowhere. Borrowed */
 };
 
 /* Places the group's arrays in the arena: for n_rows rows of which n_global are global. pieces: spans have a past. */
@@ -134,6 +135,8 @@ size_t stg_transformer_state_size(const struct stg_net *net);
 void stg_transformer_state_reset(const struct stg_net *net, float *state);
 enum stg_status stg_transformer_step(const struct stg_net *net, struct stg_net_work *work, float *const *states, size_t n,
                                      const uint32_t *ids, const double *scalars) STG_MUST_USE;
+enum stg_status stg_transformer_step_watched(const struct stg_net *net, struct stg_net_work *work, float *state, const uint32_t *ids,
+                                             const double *scalars, float *weights) STG_MUST_USE;
 void stg_transformer_top(const struct stg_net *net, float *h, const float *const *states, size_t n);
 /* Counts the group's rows as past ones of their streams. */
 void stg_transformer_advance(const struct stg_transformer_work *w);

@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "nn/transformer_internal.h"
 
+#include <math.h>
 #include <string.h>
 
 uint64_t stg_stream_count(const float *state)
@@ -85,6 +86,42 @@ static void keep(const struct stg_transformer *m, size_t l, float *cache, const 
     }
 }
 
+/* Whether row t of layer l sees row s, which is not after it. */
+static bool sees(const struct stg_net_shape *shape, size_t l, size_t t, size_t s)
+{
+    return s < shape->n_global || ((t - s) % shape->dilation[l] == 0 && (t - s) / shape->dilation[l] < shape->window[l]);
+}
+
+/* weights (heads, t + 1): the softmax of row t's scores, 0 for rows that it does not see. global: t is one of the leading rows, which have
+ * projections and a cache of their own. */
+static void watch_row(const struct stg_transformer *m, size_t l, float *weights, const float *q, const float *cache, size_t t, bool global)
+{
+    const struct stg_net_shape *shape = &m->net.shape;
+    const size_t d = shape->hidden, dim = d / shape->heads;
+    for (size_t h = 0; h < shape->heads; h++, weights += t + 1) {
+        float sum = 0, most = -HUGE_VALF;
+        for (size_t s = 0; s <= t; s++) {
+            const float *k = cache + (global ? s : slot(m, l, s)) * 2 * d + h * dim;
+            weights[s] = -HUGE_VALF;
+            if (global || sees(shape, l, t, s)) {
+                float score = 0;
+                for (size_t i = 0; i < dim; i++) {
+                    score += q[h * dim + i] * k[i];
+                }
+                weights[s] = score / sqrtf((float)dim);
+                most = fmaxf(most, weights[s]);
+            }
+        }
+        for (size_t s = 0; s <= t; s++) {
+            weights[s] = expf(weights[s] - most);
+            sum += weights[s];
+        }
+        for (size_t s = 0; s <= t; s++) {
+            weights[s] /= sum;
+        }
+    }
+}
+
 /* One row against the cache, which holds it already. Once the ring is full, rows are numbered within twice its size: the kernel
  * asks only for where they stand, and its scratch stays bounded. */
 static void attend_row(const struct stg_transformer *m, size_t l, float *out, const float *q, const float *cache, size_t t,
@@ -160,6 +197,11 @@ void stg_transformer_attend_stream(const struct stg_transformer *m, size_t l, st
     if (span->n_global > 0) {
         attend_globals(m, l, w, span);
     }
+    if (w->watched != NULL) {
+        float *weights = w->watched + l * m->net.shape.heads * (span->past + 1);
+        const bool global = span->n_global > 0;
+        watch_row(m, l, weights, global ? a->global_qkv : qkv, global ? global_cache_of(m, span->state, l) : cache, span->past, global);
+    }
 }
 
 void stg_transformer_fetch_stream(const struct stg_transformer *m, size_t l, const struct stg_transformer_span *span)
@@ -203,4 +245,14 @@ enum stg_status stg_transformer_step(const struct stg_net *net, struct stg_net_w
         memcpy(stg_stream_top(states[i]), w->top + i * net->shape.hidden, net->shape.hidden * sizeof(float));
     }
     return STG_OK;
+}
+
+enum stg_status stg_transformer_step_watched(const struct stg_net *net, struct stg_net_work *work, float *state, const uint32_t *ids,
+                                             const double *scalars, float *weights)
+{
+    struct stg_transformer_work *w = (struct stg_transformer_work *)work;
+    w->watched = weights;
+    const enum stg_status status = stg_transformer_step(net, work, &state, 1, ids, scalars);
+    w->watched = NULL;
+    return status;
 }

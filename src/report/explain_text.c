@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "detect/calibrate.h"
+#include "report/attention.h"
 #include "report/words.h"
 #include "report/writer.h"
 
@@ -17,6 +18,20 @@ struct style {
 
 static const struct style plain = {"", "", "", ""};
 static const struct style coloured = {"\033[1m", "\033[2m", "\033[33m", "\033[0m"};
+
+static void put_segments(struct writer *w, const struct stg_explanation *x)
+{
+    for (size_t i = 0; i < x->n_segments && i < WORDS_SEGMENTS; i++) {
+        char text[512];
+        words_segment(x, &x->segments[i], text, sizeof text);
+        writer_put(w, i == 0 ? "  to blame    " : "              ");
+        writer_plain(w, text, 0);
+        writer_put(w, "\n");
+    }
+    if (x->n_segments > WORDS_SEGMENTS) {
+        writer_printf(w, "              and %zu more\n", x->n_segments - WORDS_SEGMENTS);
+    }
+}
 
 static void put_header(struct writer *w, const struct stg_model *m, const struct stg_explanation *x, const char *trace,
                        const struct style *style)
@@ -74,8 +89,31 @@ static void put_header(struct writer *w, const struct stg_model *m, const struct
     }
     words_p_value(m, p, text);
     writer_printf(w, "  p-value     %s\n", text);
+    put_segments(w, x);
     words_verdict(m, p, ALPHA, text);
     writer_printf(w, "  verdict     %s%s%s\n", stg_calibrated(m) && p <= ALPHA ? style->hot : "", text, style->reset);
+}
+
+static void put_counterfactual(struct writer *w, const struct stg_explanation *x, const struct stg_counterfactual *c)
+{
+    char text[512];
+    if (!c->novel) {
+        writer_put(w, "  would be normal without: nothing; it is not judged novel\n");
+        return;
+    }
+    if (!c->enough) {
+        writer_printf(w, "  would be normal without: more than the segments to blame; p-value %.3g without %zu of %zu\n", c->p_after, c->n,
+                      x->n_segments);
+        return;
+    }
+    words_counterfactual(c, text);
+    writer_printf(w, "  would be normal without: %s\n", text);
+    for (size_t i = 0; i < c->n; i++) {
+        words_segment(x, &x->segments[c->segments[i]], text, sizeof text);
+        writer_put(w, "              ");
+        writer_plain(w, text, 0);
+        writer_put(w, "\n");
+    }
 }
 
 /* Padded to its full width where something follows. */
@@ -93,8 +131,14 @@ static void put_alternatives(struct writer *w, const struct stg_model *m, const 
                              uint32_t times)
 {
     const char *note = words_note(m, e);
+    char other[128];
     if (times > 1) {
         writer_printf(w, "[×%" PRIu32 "] ", times);
+    }
+    words_other_field(e, other);
+    if (other[0] != '\0') {
+        writer_put(w, other);
+        return;
     }
     writer_put(w, note);
     for (uint32_t i = 0; i < e->n_alternatives; i++) {
@@ -153,6 +197,7 @@ static void put_row(struct writer *w, const struct stg_model *m, const struct st
 {
     const struct stg_explained_event *e = &x->events[row->event];
     const bool blamed = row->blamed;
+    const double surprisal = (double)(blamed ? words_surprisal(e) : e->surprisal);
     char call[WORDS_CALL], shown_time[40];
     words_time(x, e, shown_time);
     words_event(x, e, call, sizeof call);
@@ -161,10 +206,10 @@ static void put_row(struct writer *w, const struct stg_model *m, const struct st
     writer_printf(w, "%s  %8" PRId32 "  ", shown_time, e->tid);
     put_process(w, words_process(x, e), width);
     writer_plain(w, call, width->call);
-    writer_printf(w, "  %6.2f", (double)e->surprisal);
+    writer_printf(w, "  %6.2f", surprisal);
     put_disagreement(w, m, e);
-    writer_put(w, blamed || (double)e->surprisal / scale * BAR_CELLS * 8 >= 0.5 ? " " : "");
-    put_bar(w, (double)e->surprisal / scale, blamed);
+    writer_put(w, blamed || surprisal / scale * BAR_CELLS * 8 >= 0.5 ? " " : "");
+    put_bar(w, surprisal / scale, blamed);
     writer_put(w, style->reset);
     if (blamed) {
         writer_put(w, "  ");
@@ -180,7 +225,8 @@ static void put_rows(struct writer *w, const struct stg_model *m, const struct s
     double scale = 1e-9;
     for (size_t i = 0; i < f->n; i++) {
         if (f->rows[i].kind == FOLD_EVENT) {
-            scale = fmax(scale, (double)x->events[f->rows[i].event].surprisal);
+            const struct stg_explained_event *e = &x->events[f->rows[i].event];
+            scale = fmax(scale, (double)(f->rows[i].blamed ? words_surprisal(e) : e->surprisal));
         }
     }
     writer_printf(w, "%s  %12s  %8s  ", style->bold, x->has_time ? "time" : "event", "thread");
@@ -202,8 +248,8 @@ static void put_rows(struct writer *w, const struct stg_model *m, const struct s
     }
 }
 
-enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg_model *m,
-                                        const struct stg_explanation *x, const char *trace, size_t n_show, bool colour)
+enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg_model *m, const struct stg_explanation *x,
+                                        const struct stg_explained_more *more, const char *trace, size_t n_show, bool colour)
 {
     enum stg_status status = STG_OK;
     struct writer w = {out, STG_OK};
@@ -212,6 +258,9 @@ enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg
     char caption[256];
     STG_TRY(fold_explanation(&f, m, x, n_show));
     put_header(&w, m, x, trace, style);
+    if (more != NULL && more->without != NULL) {
+        put_counterfactual(&w, x, more->without);
+    }
     words_caption(m, x, &f, " (>)", caption);
     writer_printf(&w, "\n%s%s\n", caption, f.n > 0 ? ":" : ".");
     if (f.n > 0) {
@@ -221,6 +270,9 @@ enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg
         writer_put(&w, m->ops->members != NULL ? "±: the standard deviation over the ensemble's members.\n" : "");
     }
     STG_TRY(w.status);
+    if (more != NULL && more->attention != NULL) {
+        STG_TRY(stg_report_attention_text(out, x, more->attention));
+    }
 out:
     fold_fini(&f);
     return status;

@@ -9,21 +9,15 @@
 #define N_BEFORE 2 /* neighbours of an event to blame */
 #define N_AFTER  1
 
-/* Blame below this (nats) is no news: what the model itself was unsure of. Nor is less than a fifth of the worst,
- * unless it is surprising. */
-#define MIN_BLAME       0.1f
-#define MIN_BLAME_SHARE 0.2f
 /* An event with less than half of the blame of the worst of its kind is not the same finding. */
 #define ALIKE_SHARE 0.5f
-/* What is left out and has this blame is said to be surprising. */
-#define SURPRISING 1.0f
-
-#define MAX_PERIOD 16
-#define MIN_TIMES  3
+#define MAX_PERIOD  16
+#define MIN_TIMES   3
 
 enum { MARK_NOT, MARK_NEIGHBOUR, MARK_BLAMED };
 
-/* A kind of event: its call, phase and return class, whatever came before it. */
+/* A kind of event: its call, phase and return class, whatever came before it; one with a strange pause or descriptor is
+ * a kind apart. */
 struct kind {
     float blame; /* of its worst event */
     bool chosen; /* among the n_top */
@@ -108,13 +102,15 @@ static enum stg_status find_kinds(struct folder *f)
     uint32_t kind = 0;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&keyed, f->x->n, sizeof *keyed));
     for (size_t i = 0; i < f->x->n; i++) {
-        keyed[i] = (struct keyed){f->key[i], f->order[i]};
+        const uint64_t field = event_at(f, i)->field;
+        const bool apart = field == STG_FIELD_TO_BLAME_PAUSE || field == STG_FIELD_TO_BLAME_DESCRIPTOR;
+        keyed[i] = (struct keyed){f->key[i] | (apart ? field << 56 : 0), f->order[i]};
     }
     qsort(keyed, f->x->n, sizeof *keyed, compare_keys);
     for (size_t i = 0; i < f->x->n; i++) {
         kind += i > 0 && keyed[i - 1].key != keyed[i].key;
         f->kind_of[keyed[i].event] = kind;
-        f->kinds[kind].blame = fmaxf(f->kinds[kind].blame, f->x->events[keyed[i].event].excess);
+        f->kinds[kind].blame = fmaxf(f->kinds[kind].blame, f->x->events[keyed[i].event].blame);
     }
     stg_mem_free(keyed);
     return STG_OK;
@@ -124,15 +120,15 @@ static enum stg_status find_kinds(struct folder *f)
 static bool is_alike(const struct folder *f, uint32_t event)
 {
     const struct kind *k = &f->kinds[f->kind_of[event]];
-    return k->chosen && f->x->events[event].excess >= fmaxf(MIN_BLAME, ALIKE_SHARE * k->blame);
+    return k->chosen && f->x->events[event].blame >= fmaxf(STG_BLAME_LEAST, ALIKE_SHARE * k->blame);
 }
 
 static void choose_kinds(struct folder *f, size_t n_top)
 {
     size_t n = 0;
-    const float worst = f->x->n > 0 ? f->x->events[f->x->ranked[0]].excess : 0;
-    const float least = fminf(SURPRISING, fmaxf(MIN_BLAME, MIN_BLAME_SHARE * worst));
-    for (size_t i = 0; i < f->x->n && n < n_top && f->x->events[f->x->ranked[i]].excess >= least; i++) {
+    const float worst = f->x->n > 0 ? f->x->events[f->x->ranked[0]].blame : 0;
+    const float least = stg_blame_least(worst);
+    for (size_t i = 0; i < f->x->n && n < n_top && f->x->events[f->x->ranked[i]].blame >= least; i++) {
         struct kind *k = &f->kinds[f->kind_of[f->x->ranked[i]]];
         n += !k->chosen;
         k->chosen = true;
@@ -284,7 +280,7 @@ static void emit_one(struct emitter *e, const struct folder *f, size_t i)
         const bool alike = is_alike(f, event);
         e->gap.n++;
         e->gap.n_alike += alike;
-        e->gap.n_surprising += !alike && f->x->events[event].excess >= SURPRISING;
+        e->gap.n_surprising += !alike && f->x->events[event].blame >= STG_BLAME_SURPRISING;
         return;
     }
     flush_gap(e);

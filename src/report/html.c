@@ -1,13 +1,17 @@
 #include "report/html.h"
 
-/* The policy forbids everything that this file could fetch or run, should a name from a trace ever get past escaping.
- */
+/* The policy forbids everything that this file could fetch or run, should a name from a trace ever get past escaping, except the one
+ * script that has this hash. */
 static void put_head(struct writer *w, const struct stg_report *r)
 {
     writer_put(
         w,
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src '");
+    writer_put(w, html_strip_hash());
+    writer_put(
+        w,
+        "'\">\n"
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
         "<meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"generator\" content=\"strange " STG_VERSION
         "\">\n<title>");
@@ -28,7 +32,11 @@ static void put_contents(struct writer *w, const struct stg_report *r)
 {
     writer_put(w, "<nav aria-label=\"Contents\"><ul>\n<li><a href=\"#verdict\">Verdict</a></li>\n"
                   "<li><a href=\"#figures\">Figures</a></li>\n<li><a href=\"#distributions\">Distributions</a></li>\n"
+                  "<li><a href=\"#timelines\">Course</a></li>\n"
                   "<li><a href=\"#lengths\">Length</a></li>\n");
+    if (r->behaviours != NULL && r->behaviours->n > 0) {
+        writer_put(w, "<li><a href=\"#behaviours\">Behaviours</a></li>\n");
+    }
     if (r->n_explanations > 0) {
         writer_put(w, "<li><a href=\"#explanations\">Explanations</a></li>\n");
     }
@@ -49,13 +57,18 @@ enum stg_status stg_report_html(struct stg_buffer *out, const struct stg_report 
         html_known_only(&w, r);
     }
     STG_RETURN_IF_FAILED(html_distributions(&w, r));
+    STG_RETURN_IF_FAILED(html_timelines(&w, r));
     STG_RETURN_IF_FAILED(html_lengths(&w, r));
+    html_behaviours(&w, r);
     STG_RETURN_IF_FAILED(html_explanations(&w, r));
     html_lost(&w, r);
     html_provenance(&w, r);
     html_glossary(&w);
     writer_put(&w, "</main>\n<footer><p>Novel does not mean bad: it means unlike the behaviour that the model was "
-                   "trained on.</p></footer>\n"
-                   "</body>\n</html>\n");
+                   "trained on.</p></footer>\n");
+    if (r->n_explanations > 0) {
+        html_strip_script(&w);
+    }
+    writer_put(&w, "</body>\n</html>\n");
     return w.status;
 }

@@ -1,4 +1,4 @@
-/* HTML report: its sections. One file, no script, nothing from the network. Private to report/. */
+/* HTML report: its sections. One file, one script that is the program's own, nothing from the network. Private to report/. */
 #ifndef STG_REPORT_HTML_H
 #define STG_REPORT_HTML_H
 
@@ -10,6 +10,7 @@ extern const char *const html_style; /* the style sheet */
 /* Figures as inline SVG; each has a title, a description and a caption. */
 enum stg_status html_distributions(struct writer *w, const struct stg_report *r) STG_MUST_USE;
 enum stg_status html_lengths(struct writer *w, const struct stg_report *r) STG_MUST_USE;
+enum stg_status html_timelines(struct writer *w, const struct stg_report *r) STG_MUST_USE;
 
 void html_verdict(struct writer *w, const struct stg_report *r);
 void html_evaluation(struct writer *w, const struct stg_report *r);
@@ -18,6 +19,15 @@ void html_lost(struct writer *w, const struct stg_report *r);
 void html_provenance(struct writer *w, const struct stg_report *r);
 
 enum stg_status html_explanations(struct writer *w, const struct stg_report *r) STG_MUST_USE;
+/* The few behaviours that the novel sequences fall into. */
+void html_behaviours(struct writer *w, const struct stg_report *r);
 void html_glossary(struct writer *w);
+
+/* The strip of a sequence: a still picture of all its events, and at most `most` of them for the script, those most to blame among them. */
+enum stg_status html_strip(struct writer *w, const struct stg_model *m, const struct stg_explanation *x, size_t most) STG_MUST_USE;
+/* How many events the strip of each of n sequences may have, so that all of them are a part of the page. */
+size_t html_strip_events(size_t n);
+void html_strip_script(struct writer *w);
+const char *html_strip_hash(void); /* of the script, for the policy */
 
 #endif

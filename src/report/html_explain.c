@@ -7,44 +7,22 @@
 #include <inttypes.h>
 #include <math.h>
 
-#define N_TOP        12
-#define STRIP_WIDTH  720
-#define STRIP_HEIGHT 56
-
-/* The whole sequence at a glance: one column per pixel or event, the highest surprisal of each. */
-static void put_strip(struct writer *w, const struct stg_explanation *x)
-{
-    const size_t columns = x->n < STRIP_WIDTH ? x->n : STRIP_WIDTH;
-    const double width = columns == 0 ? 0 : (double)STRIP_WIDTH / (double)columns;
-    double top = 4.605;
-    for (size_t i = 0; i < x->n; i++) {
-        top = fmax(top, fmin((double)x->events[i].surprisal, 50));
-    }
-    writer_printf(w,
-                  "<svg class=\"wide\" preserveAspectRatio=\"none\" viewBox=\"0 0 %d %d\" role=\"img\"><title>"
-                  "Surprisal along the sequence</title><desc>%zu events from left "
-                  "to right in time order; the full height is %.1f nats.</desc><path class=\"strip\" d=\"",
-                  STRIP_WIDTH, STRIP_HEIGHT, x->n, top);
-    for (size_t c = 0; c < columns; c++) {
-        double high = 0;
-        for (size_t i = c * x->n / columns; i < (c + 1) * x->n / columns; i++) {
-            high = fmax(high, fmin((double)x->events[i].surprisal, 50));
-        }
-        const double height = high / top * (STRIP_HEIGHT - 2);
-        if (height >= 0.5) {
-            writer_printf(w, "M%.1f %dv-%.1fh%.1fv%.1fz", (double)c * width, STRIP_HEIGHT - 1, height,
-                          fmax(width * 0.85, 0.6), height);
-        }
-    }
-    writer_printf(w, "\"/><path class=\"axis\" d=\"M0 %.1fH%d\"/></svg>\n", STRIP_HEIGHT - 0.5, STRIP_WIDTH);
-}
+#define N_TOP 12
+/* What the page may be before the rest of the sequences is left out. */
+#define PAGE_MOST 4500000
 
 static void put_alternatives(struct writer *w, const struct stg_model *m, const struct stg_explained_event *e,
                              uint32_t times)
 {
     const char *note = words_note(m, e);
+    char other[128];
     if (times > 1) {
         writer_printf(w, "<b>×%" PRIu32 "</b> ", times);
+    }
+    words_other_field(e, other);
+    if (other[0] != '\0') {
+        writer_html(w, other);
+        return;
     }
     writer_put(w, note);
     for (uint32_t i = 0; i < e->n_alternatives && e->alternatives[i].probability >= 0.005f; i++) {
@@ -71,10 +49,11 @@ static void put_event(struct writer *w, const struct stg_model *m, const struct 
                       const struct fold_row *row, double scale, bool has_process)
 {
     const struct stg_explained_event *e = &x->events[row->event];
+    const double surprisal = (double)(row->blamed ? words_surprisal(e) : e->surprisal);
     char call[WORDS_CALL], time[40], odds[48];
     words_event(x, e, call, sizeof call);
     words_time(x, e, time);
-    words_odds((double)e->surprisal, odds);
+    words_odds(surprisal, odds);
     writer_printf(w, "<tr class=\"%s\"><td>%s</td><td>%" PRId32 "</td>", row->blamed ? "blamed" : "near", time, e->tid);
     if (has_process) {
         writer_put(w, "<td class=\"l name\">");
@@ -86,7 +65,7 @@ static void put_event(struct writer *w, const struct stg_model *m, const struct 
     writer_printf(w,
                   "</td><td>%s</td><td>%.2f<span class=\"bar\" aria-hidden=\"true\"><i "
                   "style=\"width:%.0f%%\"></i></span></td>",
-                  odds, (double)e->surprisal, 100 * fmin(1, fmax(0, (double)e->surprisal / scale)));
+                  odds, surprisal, 100 * fmin(1, fmax(0, surprisal / scale)));
     put_disagreement(w, m, e);
     writer_put(w, "<td class=\"l wrap\">");
     if (row->blamed) {
@@ -104,7 +83,8 @@ static enum stg_status put_events(struct writer *w, const struct stg_model *m, c
     STG_TRY(fold_explanation(&f, m, x, N_TOP));
     for (size_t i = 0; i < f.n; i++) {
         if (f.rows[i].kind == FOLD_EVENT) {
-            scale = fmax(scale, (double)x->events[f.rows[i].event].surprisal);
+            const struct stg_explained_event *e = &x->events[f.rows[i].event];
+            scale = fmax(scale, (double)(f.rows[i].blamed ? words_surprisal(e) : e->surprisal));
         }
     }
     const bool has_process = words_has_process(x, &f);
@@ -116,10 +96,12 @@ static enum stg_status put_events(struct writer *w, const struct stg_model *m, c
     writer_printf(w, "<caption>%s.</caption>\n", text);
     writer_printf(w, "<thead><tr><th scope=\"col\">%s</th><th scope=\"col\">Thread</th>%s",
                   x->has_time ? "Time" : "Event", has_process ? "<th scope=\"col\" class=\"l\">Process</th>" : "");
-    writer_put(w, "<th scope=\"col\" class=\"l\">Call</th><th scope=\"col\">Chance</th><th scope=\"col\">Surprisal</th>");
-    writer_put(w, m->ops->members != NULL ? "<th scope=\"col\"><abbr title=\"standard deviation over the ensemble's members, "
-                                            "nats\">±</abbr></th>"
-                                          : "");
+    writer_put(w,
+               "<th scope=\"col\" class=\"l\">Call</th><th scope=\"col\">Chance</th><th scope=\"col\">Surprisal</th>");
+    writer_put(w, m->ops->members != NULL
+                      ? "<th scope=\"col\"><abbr title=\"standard deviation over the ensemble's members, "
+                        "nats\">±</abbr></th>"
+                      : "");
     writer_put(w, "<th scope=\"col\" class=\"l\">Expected instead</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < f.n; i++) {
         if (f.rows[i].kind == FOLD_EVENT) {
@@ -127,7 +109,8 @@ static enum stg_status put_events(struct writer *w, const struct stg_model *m, c
             continue;
         }
         words_fold(x, &f, &f.rows[i], text, sizeof text);
-        writer_printf(w, "<tr class=\"gap\"><td colspan=\"%d\">⋯ ", 6 + (has_process ? 1 : 0) + (m->ops->members != NULL ? 1 : 0));
+        writer_printf(w, "<tr class=\"gap\"><td colspan=\"%d\">⋯ ",
+                      6 + (has_process ? 1 : 0) + (m->ops->members != NULL ? 1 : 0));
         writer_html(w, text);
         writer_put(w, " ⋯</td></tr>\n");
     }
@@ -150,6 +133,26 @@ static void put_summary(struct writer *w, const struct stg_report *r, size_t i, 
         writer_printf(w, " · p-value %.3g · %s", p, p <= r->alpha ? "novel" : "not novel");
     }
     writer_put(w, "</span></summary><div class=\"in\">\n");
+}
+
+static void put_segments(struct writer *w, const struct stg_explanation *x)
+{
+    if (x->n_segments == 0) {
+        return;
+    }
+    writer_put(w, "<dt>To blame</dt><dd><ol class=\"segments\">");
+    for (size_t i = 0; i < x->n_segments && i < WORDS_SEGMENTS; i++) {
+        char text[512];
+        words_segment(x, &x->segments[i], text, sizeof text);
+        writer_put(w, "<li>");
+        writer_html(w, text);
+        writer_put(w, "</li>");
+    }
+    writer_put(w, "</ol>");
+    if (x->n_segments > WORDS_SEGMENTS) {
+        writer_printf(w, "and %zu more", x->n_segments - WORDS_SEGMENTS);
+    }
+    writer_put(w, "</dd>");
 }
 
 static void put_facts(struct writer *w, const struct stg_report *r, size_t i)
@@ -193,6 +196,7 @@ static void put_facts(struct writer *w, const struct stg_report *r, size_t i)
         words_disagreement(s->disagreement, text);
         writer_printf(w, "<dt>Members</dt><dd>%s</dd>", text);
     }
+    put_segments(w, &r->explanations[i]);
     words_p_value(r->model, stg_p_value(r->model, r->aggregate, (double)s->value[r->aggregate]), text);
     writer_put(w, "<dt>p-value</dt><dd>");
     writer_html(w, text);
@@ -221,11 +225,21 @@ enum stg_status html_explanations(struct writer *w, const struct stg_report *r)
                   "id=\"h-explanations\">Explanations</h2>\n"
                   "<p>The most novel sequences of each set: which calls were unlikely, and what the model "
                   "expected instead; the most novel of all is open. → a call begins, ← it returns. The strip shows the "
-                  "surprisal of every event of the sequence in time order.</p>\n");
+                  "surprisal of every event of the sequence in time order; where scripts run, each thread has a lane "
+                  "and the pointer or the "
+                  "arrow keys say what happened and what was expected.</p>\n");
     for (size_t i = 0; i < r->n_explanations; i++) {
+        if (w->out->len > PAGE_MOST) {
+            writer_printf(w,
+                          "<p>%zu more sequences would be explained; they are left out to keep the page small. "
+                          "<code>strange explain</code> "
+                          "explains them.</p>\n",
+                          r->n_explanations - i);
+            break;
+        }
         put_summary(w, r, i, i == worst);
         put_facts(w, r, i);
-        put_strip(w, &r->explanations[i]);
+        STG_RETURN_IF_FAILED(html_strip(w, r->model, &r->explanations[i], html_strip_events(r->n_explanations)));
         STG_RETURN_IF_FAILED(put_events(w, r->model, &r->explanations[i]));
         writer_put(w, "</div></details>\n");
     }

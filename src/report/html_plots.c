@@ -1,4 +1,5 @@
 #include "report/html.h"
+#include "report/html_frame.h"
 
 #include "base/memory.h"
 #include "detect/calibrate.h"
@@ -10,22 +11,6 @@
 #define N_BINS     56
 #define ROC_POINTS 200
 #define MAX_DOTS   400 /* of each kind in the scatter plot */
-
-/* A plot's frame within its SVG, and what its axes span. Scores are in nats: a perplexity axis is logarithmic. */
-struct frame {
-    double left, right, top, bottom; /* pixels */
-    double x_low, x_high, y_low, y_high;
-};
-
-static double x_of(const struct frame *f, double x)
-{
-    return f->left + (fmin(fmax(x, f->x_low), f->x_high) - f->x_low) / (f->x_high - f->x_low) * (f->right - f->left);
-}
-
-static double y_of(const struct frame *f, double y)
-{
-    return f->bottom - (fmin(fmax(y, f->y_low), f->y_high) - f->y_low) / (f->y_high - f->y_low) * (f->bottom - f->top);
-}
 
 static double value_of(const struct stg_scored_set *set, size_t i, enum stg_aggregate a)
 {
@@ -319,7 +304,7 @@ static size_t put_dots(struct writer *w, const struct frame *f, const struct stg
     return n;
 }
 
-static void put_y_axis(struct writer *w, const struct frame *f)
+void html_y_axis(struct writer *w, const struct frame *f)
 {
     double ticks[12];
     const size_t n = log_ticks(f->y_low, f->y_high, ticks, 12);
@@ -365,7 +350,7 @@ enum stg_status html_lengths(struct writer *w, const struct stg_report *r)
            "<svg viewBox=\"0 0 716 290\" width=\"716\" role=\"img\"><title>Score against the number of "
            "events</title><desc>Dots are "
            "sequences: filled known, open novel.</desc>");
-    put_y_axis(w, &f);
+    html_y_axis(w, &f);
     for (size_t i = 0; i < r->n_novel; i++) {
         n_novel += put_dots(w, &f, &r->novel[i], r->aggregate, MAX_DOTS / r->n_novel + 1, "nd");
         all_novel += r->novel[i].n;
@@ -378,7 +363,7 @@ enum stg_status html_lengths(struct writer *w, const struct stg_report *r)
     writer_printf(
         w,
         "</svg><figcaption>%s upward, both axes logarithmic; dashed: the threshold. Filled: %zu of %zu known sequences",
-        r->aggregate == STG_AGGREGATE_MEAN ? "Perplexity" : r->aggregate == STG_AGGREGATE_NOVELTY ? "Novelty" : "exp(score)", n_known, r->known->n);
+        words_scale_title(r->aggregate), n_known, r->known->n);
     if (r->n_novel > 0) {
         writer_printf(w, "; open: %zu of %zu novel ones", n_novel, all_novel);
     }

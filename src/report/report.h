@@ -5,6 +5,10 @@
 
 #include "base/buffer.h"
 #include "detect/evaluate.h"
+#include "explain/attention.h"
+#include "explain/behaviours.h"
+#include "explain/counterfactual.h"
+#include "explain/diff.h"
 #include "explain/explain.h"
 
 /* Everything a report shows; all borrowed. */
@@ -19,6 +23,8 @@ struct stg_report {
     const char *const *explanation_sets;        /* (n_explanations) name of the set each comes from */
     const char *const *explanation_traces;      /* (n_explanations) path of the trace each comes from */
     size_t n_explanations;
+    const struct stg_behaviours *behaviours;     /* of all novel sets, or of the known one; NULL: none were looked for */
+    const struct stg_behaviour_origin *origins;  /* (inputs of behaviours) */
     enum stg_aggregate aggregate;
     double alpha;
     uint64_t n_lost, n_gaps; /* over all inputs */
@@ -34,13 +40,36 @@ enum stg_status stg_report_score_json(struct stg_buffer *out, const struct stg_m
                                       enum stg_aggregate a, double alpha) STG_MUST_USE;
 /* What is judged, in words: "mean surprisal", "novelty"; static. */
 const char *stg_report_score_words(enum stg_aggregate a);
-/* Explanation for people: at most n_show most surprising events with their surroundings; trace is where it comes from.
- */
-enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg_model *m,
-                                        const struct stg_explanation *x, const char *trace, size_t n_show,
-                                        bool colour) STG_MUST_USE;
-enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg_model *m,
-                                        const struct stg_explanation *x, const char *trace) STG_MUST_USE;
+/* What was asked for beside an explanation; NULL, here or instead of the whole: was not. Borrowed. */
+struct stg_explained_more {
+    const struct stg_counterfactual *without;
+    const struct stg_attention_maps *attention;
+};
+/* Explanation for people: at most n_show most surprising events with their surroundings; trace is where it comes from. */
+enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg_model *m, const struct stg_explanation *x,
+                                        const struct stg_explained_more *more, const char *trace, size_t n_show, bool colour) STG_MUST_USE;
+enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_explanation *x,
+                                        const struct stg_explained_more *more, const char *trace) STG_MUST_USE;
+/* What a behaviour's sequences are from, by their input; borrowed. */
+struct stg_behaviour_origin {
+    const char *path;                     /* of the data set or trace */
+    const struct stg_behaviour_input *input;
+};
+/* The behaviours for people: a paragraph for each. */
+enum stg_status stg_report_behaviours_text(struct stg_buffer *out, const struct stg_model *m, const struct stg_behaviours *b,
+                                           const struct stg_behaviour_origin *origins, bool colour) STG_MUST_USE;
+/* One line for each of the first three. */
+enum stg_status stg_report_behaviours_brief(struct stg_buffer *out, const struct stg_behaviours *b,
+                                            const struct stg_behaviour_origin *origins) STG_MUST_USE;
+/* One JSON object (docs/formats/behaviours.md). */
+enum stg_status stg_report_behaviours_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_behaviours *b,
+                                           const struct stg_behaviour_origin *origins) STG_MUST_USE;
+/* What differs between two inputs, which are called by their paths: at most `top` rows of each facet, and how many more. */
+enum stg_status stg_report_diff_text(struct stg_buffer *out, const struct stg_diff_result *r, const char *const paths[STG_DIFF_SIDES],
+                                     size_t top, bool colour) STG_MUST_USE;
+/* One JSON object with all rows (docs/formats/diff.md). */
+enum stg_status stg_report_diff_json(struct stg_buffer *out, const struct stg_diff_result *r,
+                                     const char *const paths[STG_DIFF_SIDES]) STG_MUST_USE;
 /* One self-contained HTML page. */
 enum stg_status stg_report_html(struct stg_buffer *out, const struct stg_report *r) STG_MUST_USE;
 

@@ -282,6 +282,11 @@ const char *words_scale(enum stg_aggregate a)
     return a == STG_AGGREGATE_MEAN ? "perplexity" : a == STG_AGGREGATE_NOVELTY ? "novelty" : "exp(score)";
 }
 
+const char *words_scale_title(enum stg_aggregate a)
+{
+    return a == STG_AGGREGATE_MEAN ? "Perplexity" : a == STG_AGGREGATE_NOVELTY ? "Novelty" : "exp(score)";
+}
+
 const char *stg_report_score_words(enum stg_aggregate a)
 {
     static const char *const words[STG_AGGREGATES] = {
@@ -360,6 +365,27 @@ bool words_side(const struct stg_model *m, const struct stg_explanation *x, enum
         len += put_side(x, top[k], side, out + len, 512 - len);
     }
     return len > 0;
+}
+
+float words_surprisal(const struct stg_explained_event *e)
+{
+    return e->field == STG_FIELD_TO_BLAME_PAUSE        ? e->side[STG_SIDE_TIME]
+           : e->field == STG_FIELD_TO_BLAME_DESCRIPTOR ? e->side[STG_SIDE_STATE]
+                                                       : e->surprisal;
+}
+
+void words_other_field(const struct stg_explained_event *e, char out[128])
+{
+    char pause[32], least[32], most[32];
+    out[0] = '\0';
+    if (e->field == STG_FIELD_TO_BLAME_DESCRIPTOR) {
+        snprintf(out, 128, "descriptor %lld is unusual", (long long)e->ret);
+    } else if (e->field == STG_FIELD_TO_BLAME_PAUSE) {
+        words_duration(e->elapsed_ns, pause);
+        words_duration(e->usual_ns, least);
+        words_duration(2 * e->usual_ns, most);
+        snprintf(out, 128, e->usual_ns > 0 ? "%s before it, usually %s to %s" : "%s before it, usually none", pause, least, most);
+    }
 }
 
 void words_p_value(const struct stg_model *m, double p, char out[160])

@@ -3,6 +3,7 @@
 #define STG_REPORT_WORDS_H
 
 #include "detect/evaluate.h"
+#include "explain/counterfactual.h"
 #include "explain/explain.h"
 #include "report/fold.h"
 
@@ -46,6 +47,17 @@ void words_begin(const struct stg_score *s, char out[160]);
 void words_thread(const struct stg_score *s, char out[64]);
 /* "" or why nothing like it could be expected: "never seen in training". */
 const char *words_note(const struct stg_model *m, const struct stg_explained_event *e);
+/* The surprisal of what is to blame, nats: of the call, or of its time or descriptor. */
+float words_surprisal(const struct stg_explained_event *e);
+/* What is wrong with a time or a descriptor that is to blame: "50.2 ms before it, usually 8 to 16 µs"; "" where the call is. */
+void words_other_field(const struct stg_explained_event *e, char out[128]);
+/* "thread 7, +1.2 ms to +3.4 ms: write ×180, futex (pause, errno)"; cut to cap. */
+void words_segment(const struct stg_explanation *x, const struct stg_segment *s, char *out, size_t cap);
+/* From event `from` of the segment on, the events of one and the same call: where they end, and how many calls they are. */
+uint32_t words_calls(const struct stg_explanation *x, const struct stg_segment *s, uint32_t from, uint32_t *n_calls);
+/* "2 segments, found greedily; no fewer than 1 would do; the p-value would be 0.012". */
+void words_counterfactual(const struct stg_counterfactual *c, char out[256]);
+#define WORDS_SEGMENTS 5 /* that people are shown */
 /* The calls of the sequence that the model does not know, by name, in order of appearance: "io_uring_enter,
  * memfd_create and 3 more"; "" when there are none. */
 void words_unknown_calls(const struct stg_model *m, const struct stg_explanation *x, char out[256]);
@@ -53,6 +65,7 @@ void words_unknown_calls(const struct stg_model *m, const struct stg_explanation
 void words_disagreement(double nats, char out[160]);
 /* What exp(value) is called: "perplexity", "novelty", or "exp(score)". */
 const char *words_scale(enum stg_aggregate a);
+const char *words_scale_title(enum stg_aggregate a); /* the same at the beginning of a sentence */
 /* "time 12.3, content 0.4 deviations above the usual", the most unusual channel first; false, and "", where the model judges the calls
  * alone. */
 bool words_channels(const struct stg_model *m, const struct stg_score *s, char out[160]);

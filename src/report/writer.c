@@ -121,6 +121,18 @@ void writer_html(struct writer *w, const char *text)
     }
 }
 
+void writer_json(struct writer *w, const char *text)
+{
+    char piece[8];
+    writer_put(w, "\"");
+    while (*text != '\0') {
+        const char *shown = next_piece(&text, piece);
+        const char *escaped = shown[0] == '"' ? "\\\"" : shown[0] == '\\' ? "\\\\" : shown[0] == '<' ? "\\u003c" : shown[0] == '>' ? "\\u003e" : shown[0] == '&' ? "\\u0026" : shown;
+        writer_put(w, escaped);
+    }
+    writer_put(w, "\"");
+}
+
 void writer_plain(struct writer *w, const char *text, size_t width)
 {
     char piece[8];

@@ -18,6 +18,8 @@ void writer_printf(struct writer *w, const char *fmt, ...) STG_PRINTF(2, 3);
 /* Text from data, made safe to stand in HTML text and in quoted attributes: markup is escaped, control characters and
  * malformed UTF-8 become U+FFFD. */
 void writer_html(struct writer *w, const char *text);
+/* The same as a JSON string with its quotes, which may also stand in a script element. */
+void writer_json(struct writer *w, const char *text);
 /* The same for a terminal (control characters could drive it), padded with spaces to width columns (0: none). Columns
  * are counted as one per code point. */
 void writer_plain(struct writer *w, const char *text, size_t width);

@@ -408,6 +408,23 @@ void stg_symbols_describe(const struct stg_symbols *s, const struct stg_vocab *v
     snprintf(out, cap, "%s%s%s", name, phases[phase], failure);
 }
 
+struct stg_symbol_parts stg_symbols_parts(const struct stg_symbols *s, uint32_t id)
+{
+    struct stg_symbol_parts out = {0};
+    if (id < STG_TOKEN_SPECIALS || id >= s->n) {
+        return out;
+    }
+    if (s->of_class != NULL) {
+        const uint64_t class = s->key[id] >> class_shift(s);
+        out.elapsed_ns = s->fields == STG_FIELD_ELAPSED && class > 1 ? INT64_C(1) << (class - 2) : 0;
+        return out;
+    }
+    out.call = s->key[id] & 0xFFFF;
+    out.phase = (s->key[id] >> KEY_PHASE_SHIFT) & 3;
+    out.errno_class = (s->key[id] >> KEY_RET_SHIFT) & 0xFFFF;
+    return out;
+}
+
 enum stg_status stg_symbols_save(const struct stg_symbols *s, struct stg_tensors_writer *w)
 {
     char fields[16];

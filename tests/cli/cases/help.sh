@@ -2,11 +2,11 @@
 
 case_help() {
     status 0 "$strange" help
-    for command in record prepare train distill score eval explain report info doctor help; do
+    for command in record prepare train distill score eval explain diff report info doctor help; do
         grep -q "^  $command " out || no "$command is not in help"
     done
     status 0 "$strange" --help
-    for command in record prepare train distill score eval explain report info doctor help; do
+    for command in record prepare train distill score eval explain diff report info doctor help; do
         "$strange" help $command >a
         "$strange" $command --help >b
         cmp a b
@@ -40,7 +40,7 @@ case_usage_errors() {
 }
 
 case_manual() {
-    for command in '' record prepare train distill score eval explain report info doctor help; do
+    for command in '' record prepare train distill score eval explain diff report info doctor help; do
         # shellcheck disable=SC2086 # an empty word is no word
         "$strange" help --man $command >page
         head -n 1 page | grep -q '^\.TH "STRANGE'

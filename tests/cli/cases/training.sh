@@ -215,3 +215,15 @@ case_distill_refused() {
     refused 'vocabulary' "$strange" distill -o a.model teacher.model other.data
     absent a.model
 }
+
+case_attention_is_shown() {
+    data_sets
+    "$strange" -q train --model longformer --window 4 --hidden 16 --layers 2 --heads 2 --updates 5 --threads 1 --valid valid.data -o a.model train.data
+    status 0 "$strange" explain --attention --events 2 a.model test.data
+    [ "$(grep -c '^  layer  [12] head  [12] ' out)" = 4 ] || no 'not every head is shown'
+    grep -q 'was predicted from' out || no 'no event is shown'
+    status 0 "$strange" explain --attention --json --events 2 a.model test.data
+    for key in attention pattern_of most back weight; do grep -q "\"$key\"" out || no "no $key"; done
+    "$strange" -q train --calibrate valid.data -o n.model train.data
+    refused 'ngram has no attention' "$strange" explain --attention n.model test.data
+}

@@ -14,10 +14,104 @@ case_first_steps() {
     done
     status 0 "$strange" explain web.model odd.data
     grep -q 'never seen in training' out || no 'the calls that were never seen are not shown'
+    grep -qE '^  to blame    thread [0-9]+, .*\(call' out || { cat out; no 'no segment to blame'; }
     status 0 "$strange" explain --sequence 3 --json web.model odd.data
     [ "$(wc -l <out)" = 1 ]
+    grep -qE '"segments": \[\{"first": [0-9]+, "last": [0-9]+, .*"fields": \["call"[],].*"calls": \[\{"call": ' out || no 'no segments'
+    status 0 "$strange" explain --counterfactual web.model odd.data
+    grep -Eq '^  would be normal without: [0-9]+ segments?, .*; the p-value would be' out || { cat out; no 'no counterfactual'; }
+    status 0 "$strange" explain --counterfactual --json --sequence 3 web.model odd.data
+    grep -q '"counterfactual": {"enough": true, "segments": \[0' out || { cat out; no 'no counterfactual in JSON'; }
+    status 0 "$strange" explain --counterfactual --json web.model train.data
+    grep -q '"counterfactual": \(null\|{\)' out || no 'no counterfactual of a known sequence'
     refused 'there is no sequence 60' "$strange" explain --sequence 60 web.model odd.data
     absent web.model.checkpoint
+}
+
+# What novel sequences have in common is told by name and number, the same whatever the number of threads; two of their kinds are two.
+case_behaviours() {
+    trained
+    status 0 "$strange" explain --behaviours web.model odd.data
+    grep -q 'execve EACCES (never in known)' out || no 'what is new is not told'
+    grep -q 'comes between' out || no 'nor where'
+    status 0 "$strange" --threads 3 explain --behaviours --json web.model odd.data
+    mv out three
+    status 0 "$strange" --threads 1 explain --behaviours --json web.model odd.data
+    cmp out three
+    grep -q '"schema": "strange.behaviours/1"' out
+    sed 's/socket(AF_INET/memfd_create("x"/; s/ptrace(PTRACE_TRACEME/mmap(NULL/; s/execve("\/bin\/sh"/fork(/; s/-1 EACCES .Permission denied./31/' odd.txt >other.txt
+    "$strange" -q prepare --cut accept --scope thread --vocab train.data -o other.data other.txt
+    status 0 "$strange" explain --behaviours web.model odd.data other.data
+    [ "$(grep -c ' socket (never' out)" = 1 ] || no 'the first kind is not one behaviour'
+    [ "$(grep -c ' memfd_create (never' out)" = 1 ] || no 'nor is the second'
+    [ "$(grep ' socket (never' out | grep -c memfd_create)" = 0 ] || no 'both are one'
+    status 1 "$strange" score web.model odd.data
+    grep -q ' like [0-9]* of odd.data: more ' out || no 'the verdict gives no reason'
+    status 0 "$strange" explain --behaviours web.model test.data
+    refused 'leave one out' "$strange" explain --behaviours --sequence 3 web.model odd.data
+    strace_text 1 9 >one.txt # its only sequence cannot be held out
+    "$strange" -q prepare --cut accept --scope thread -o one.data one.txt
+    "$strange" -q train -o plain.model one.data 2>/dev/null
+    refused 'not calibrated' "$strange" -q explain --behaviours plain.model one.data
+    "$strange" -q report -o page.html --known test.data --novel odd=odd.data -- web.model
+    grep -q 'id="behaviours"' page.html
+}
+
+# Two runs of the same program: nothing changed. With calls that the other never makes: which, where, and how they end; exit status 1.
+case_diff() {
+    data_sets
+    strace_text 500 5 >other.txt
+    strace_text 500 6 odd >strange.txt
+    status 0 "$strange" diff train.txt other.txt
+    grep -qx 'nothing changed' out
+    status 1 "$strange" diff train.txt strange.txt
+    sed -n 1p out | grep -q '^changed: 3 calls, ' || no 'the verdict is not the first line'
+    for call in socket execve ptrace; do grep -q "^  $call  .* new " out || no "$call is not new"; done
+    grep -q 'execve EACCES' out
+    grep -q 'fstat → socket' out
+    "$strange" -q prepare --cut accept --scope thread --vocab train.data -o other.data other.txt
+    "$strange" -q prepare --cut accept --scope thread --vocab train.data -o strange.data strange.txt
+    status 0 "$strange" diff train.data other.data
+    status 1 "$strange" diff --json train.data strange.data
+    for key in schema changed a b scale divergence_bits rows; do grep -q "\"$key\":" out || no "no $key"; done
+    grep -q '"facet": "transitions", "process": "", "call": "fstat", .*"next": "socket"' out
+    status 1 "$strange" diff --top 0 strange.data train.data # the other way round: gone
+    [ "$(wc -l <out)" = 4 ]
+    strace_text 20 7 >short.txt
+    status 0 "$strange" diff train.txt short.txt
+    grep -q 'no verdict' out
+    refused 'give two of a kind' "$strange" diff train.txt train.data
+    "$strange" -q train -o web.model --valid valid.data train.data
+    refused 'is a model' "$strange" diff web.model train.data
+    refused absent.txt "$strange" diff train.txt absent.txt
+    : >empty.txt
+    refused empty.txt "$strange" diff train.txt empty.txt
+}
+
+# For Perfetto and as tables; the file is there when all of it is.
+case_export_scored() {
+    trained
+    status 0 "$strange" export --to perfetto -o run.json web.model odd.txt
+    grep -q '"novel sequence [0-9]*' run.json
+    grep -q '"name": "ptrace", "ph": "X"' run.json
+    if command -v python3 >/dev/null; then python3 -c 'import json; json.load(open("run.json"))' || no 'not JSON'; fi
+    status 0 "$strange" export --to perfetto -o - web.model odd.txt
+    cmp out run.json
+    status 0 "$strange" export --to csv -o run.csv web.model odd.data
+    [ "$(wc -l <run.csv)" -gt 600 ]
+    head -n 1 run.csv | grep -q '^id,time_ns,pid,tid,process,call,phase,ret,descriptor,surprisal,'
+    status 0 "$strange" export --to csv --rows sequences -o - web.model odd.data
+    [ "$(wc -l <out)" = 61 ]
+    mv out rows
+    status 1 "$strange" score --json web.model odd.data
+    [ "$(grep -c '"novel": true' out)" = "$(cut -d, -f12 rows | grep -c '^1$')" ] || no 'not the verdicts of score'
+    refused 'takes MODEL DATA' "$strange" export --to csv -o x web.model
+    refused 'takes TRACE' "$strange" export -o x web.model odd.txt
+    refused 'say where to write it' "$strange" export --to csv web.model odd.data
+    refused 'the model comes first' "$strange" export --to csv -o x odd.data web.model
+    "$strange" -q prepare --cut accept --scope thread --vocab train.data -o two.data odd.txt valid.txt
+    refused 'of 2 traces' "$strange" -q export --to perfetto -o x web.model two.data
+    absent x
 }
 
 case_eval_and_report() {

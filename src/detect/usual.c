@@ -1,0 +1,229 @@
+#include "detect/usual.h"
+
+#include "base/memory.h"
+#include "event/syscalls.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_SEQUENCES = 4096 };
+
+uint64_t stg_usual_key(const struct stg_kind_of_call *kind)
+{
+    return (uint64_t)kind->call | (uint64_t)kind->proc << 16 | (uint64_t)kind->phase << 32 |
+           (uint64_t)kind->class << 34 | (uint64_t)kind->size << 48;
+}
+
+void stg_usual_unpack(uint64_t key, struct stg_kind_of_call *kind)
+{
+    *kind = (struct stg_kind_of_call){.call = (uint16_t)key,
+                                      .proc = (uint16_t)(key >> 16),
+                                      .phase = (uint8_t)(key >> 32 & 3),
+                                      .class = (uint16_t)(key >> 34 & 0x3FFF),
+                                      .size = (uint8_t)(key >> 48 & 0x7F)};
+}
+
+bool stg_usual_kind(struct stg_kind_of_call *out, uint16_t call, uint16_t proc, uint8_t phase, int64_t ret,
+                    bool counted)
+{
+    *out = (struct stg_kind_of_call){.call = call, .proc = proc};
+    if (phase != STG_PHASE_EXIT) {
+        return true;
+    }
+    out->phase = STG_PHASE_EXIT;
+    out->class = stg_ret_errno_class(phase, ret);
+    if (counted && ret >= 0) {
+        out->size = ret == 0 ? 1 : (uint8_t)(65 - __builtin_clzll((uint64_t)ret));
+    }
+    return out->class > 1 || out->size > 0;
+}
+
+static enum stg_status count_one(struct stg_usual_counts *c, uint64_t key, uint32_t add, size_t *n_touched)
+{
+    uint32_t kind;
+    STG_RETURN_IF_FAILED(stg_keys_put(&c->kinds, key, STG_USUAL_MAX_KINDS, &kind));
+    if (kind == STG_KEYS_NONE) {
+        return STG_OK;
+    }
+    if (c->count[kind] == 0 && add > 0) {
+        c->touched[(*n_touched)++] = kind;
+    }
+    c->count[kind] += add;
+    return STG_OK;
+}
+
+static enum stg_status count_events(struct stg_usual_counts *c, const struct stg_seq *seq, const uint16_t *call_of,
+                                    const uint16_t *proc_of, const uint8_t *counted, size_t *n_touched)
+{
+    const uint64_t duration = seq->flags & STG_SEQ_NO_TIME ? 0 : (uint64_t)(seq->end_ns - seq->begin_ns);
+    STG_RETURN_IF_FAILED(
+        count_one(c, STG_USUAL_EVENTS, seq->n > UINT32_MAX ? UINT32_MAX : (uint32_t)seq->n, n_touched));
+    STG_RETURN_IF_FAILED(
+        count_one(c, STG_USUAL_DURATION, duration > UINT32_MAX ? UINT32_MAX : (uint32_t)duration, n_touched));
+    for (size_t i = 0; i < seq->n; i++) {
+        const uint16_t proc = seq->thread_proc[seq->thread[i]];
+        const uint16_t call = call_of == NULL ? seq->call[i] : call_of[seq->call[i]];
+        struct stg_kind_of_call kind;
+        if (call >= STG_TOKEN_SPECIALS && stg_usual_kind(&kind, call, proc_of == NULL ? proc : proc_of[proc],
+                                                         seq->phase[i], seq->ret[i], counted[call] != 0)) {
+            STG_RETURN_IF_FAILED(count_one(c, stg_usual_key(&kind), 1, n_touched));
+        }
+    }
+    return STG_OK;
+}
+
+enum stg_status stg_usual_add(struct stg_usual_counts *c, const struct stg_seq *seq, const uint16_t *call_of,
+                              const uint16_t *proc_of, const uint8_t *counted)
+{
+    size_t n_touched = 0;
+    if (c->n + STG_USUAL_MAX_KINDS > STG_USUAL_MAX_PAIRS) {
+        return STG_OK;
+    }
+    if (c->count == NULL) {
+        STG_RETURN_IF_FAILED(stg_mem_zeroed(&c->count, STG_USUAL_MAX_KINDS, sizeof *c->count));
+    }
+    if (c->touched == NULL) {
+        STG_RETURN_IF_FAILED(stg_mem_zeroed(&c->touched, STG_USUAL_MAX_KINDS, sizeof *c->touched));
+    }
+    STG_RETURN_IF_FAILED(count_events(c, seq, call_of, proc_of, counted, &n_touched));
+    STG_RETURN_IF_FAILED(stg_mem_grow(&c->pairs, &c->cap, c->n + n_touched, sizeof *c->pairs));
+    for (size_t i = 0; i < n_touched; i++) {
+        c->pairs[c->n++] = (struct stg_usual_pair){c->touched[i], (float)c->count[c->touched[i]]};
+        c->count[c->touched[i]] = 0;
+    }
+    c->n_sequences++;
+    return STG_OK;
+}
+
+static int compare_pairs(const void *a_, const void *b_)
+{
+    const struct stg_usual_pair *a = a_, *b = b_;
+    if (a->kind != b->kind) {
+        return a->kind < b->kind ? -1 : 1;
+    }
+    return (a->count > b->count) - (a->count < b->count);
+}
+
+/* The sequences without the kind are zeros in front of the n sorted counts. */
+static float quantile(const struct stg_usual_pair *sorted, size_t n, size_t n_all, double q)
+{
+    const size_t rank = (size_t)(q * (double)(n_all - 1) + 0.5);
+    return rank < n_all - n ? 0 : sorted[rank - (n_all - n)].count;
+}
+
+void stg_usual_quantiles(struct stg_usual_counts *c, struct stg_usual *out)
+{
+    memset(out, 0, c->kinds.n * sizeof *out);
+    qsort(c->pairs, c->n, sizeof *c->pairs, compare_pairs);
+    for (size_t i = 0, end; i < c->n; i = end) {
+        for (end = i; end < c->n && c->pairs[end].kind == c->pairs[i].kind;) {
+            end++;
+        }
+        out[c->pairs[i].kind] = (struct stg_usual){
+            .low = quantile(c->pairs + i, end - i, c->n_sequences, 0.05),
+            .median = quantile(c->pairs + i, end - i, c->n_sequences, 0.5),
+            .high = quantile(c->pairs + i, end - i, c->n_sequences, 0.95),
+            .share = (float)((double)(end - i) / (double)c->n_sequences),
+        };
+    }
+}
+
+void stg_usual_counts_fini(struct stg_usual_counts *c)
+{
+    stg_keys_fini(&c->kinds);
+    stg_mem_free(c->pairs);
+    stg_mem_free(c->count);
+    stg_mem_free(c->touched);
+    memset(c, 0, sizeof *c);
+}
+
+enum stg_status stg_usual_counted(uint8_t **counted, const struct stg_vocab *v)
+{
+    const size_t n = stg_strings_count(v->calls);
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(counted, n, 1));
+    for (size_t i = STG_TOKEN_SPECIALS; i < n; i++) {
+        (*counted)[i] = stg_syscall_returns_count(stg_strings_get(v->calls, (uint32_t)i));
+    }
+    return STG_OK;
+}
+
+/* What a model does not know by name it cannot call usual: such ids are UNKNOWN. */
+static enum stg_status known_ids(uint16_t **out, const struct stg_strings *names)
+{
+    const size_t n = stg_strings_count(names);
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(out, (size_t)UINT16_MAX + 1, sizeof **out));
+    for (size_t i = 0; i <= UINT16_MAX; i++) {
+        (*out)[i] = stg_vocab_known((uint16_t)i, n);
+    }
+    return STG_OK;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Rows in order of their keys, so that a look-up is a bisection. */
+static enum stg_status take_rows(struct stg_model *m, struct stg_usual_counts *c)
+{
+    enum stg_status status = STG_OK;
+    struct stg_usual *by_kind = NULL;
+    uint64_t *keys = NULL;
+    float *rows = NULL;
+    STG_TRY(stg_mem_zeroed(&by_kind, c->kinds.n, sizeof *by_kind));
+    STG_TRY(stg_mem_zeroed(&rows, c->kinds.n, sizeof *by_kind));
+    STG_TRY(stg_mem_dup(&keys, c->kinds.key, c->kinds.n * sizeof *keys));
+    stg_usual_quantiles(c, by_kind);
+    qsort(keys, c->kinds.n, sizeof *keys, compare_keys);
+    for (size_t i = 0; i < c->kinds.n; i++) {
+        memcpy(rows + i * STG_MODEL_USUAL_COLUMNS, &by_kind[stg_keys_find(&c->kinds, keys[i])], sizeof *by_kind);
+    }
+    stg_mem_free(m->usual_key);
+    stg_mem_free(m->usual);
+    m->usual_key = keys;
+    m->usual = rows;
+    m->n_usual = c->kinds.n;
+    keys = NULL;
+    rows = NULL;
+out:
+    stg_mem_free(by_kind);
+    stg_mem_free(keys);
+    stg_mem_free(rows);
+    return status;
+}
+
+enum stg_status stg_usual_fit(struct stg_model *m, const struct stg_corpus *corpus)
+{
+    enum stg_status status = STG_OK;
+    struct stg_usual_counts c = {0};
+    uint16_t *call_of = NULL, *proc_of = NULL;
+    uint8_t *counted = NULL;
+    const size_t n = corpus->n < MAX_SEQUENCES ? corpus->n : MAX_SEQUENCES;
+    STG_TRY(known_ids(&call_of, m->vocab.calls));
+    STG_TRY(known_ids(&proc_of, m->vocab.procs));
+    STG_TRY(stg_usual_counted(&counted, &m->vocab));
+    for (size_t i = 0; i < n; i++) {
+        struct stg_seq seq;
+        stg_corpus_get(corpus, i * corpus->n / n, &seq);
+        STG_TRY(stg_usual_add(&c, &seq, call_of, proc_of, counted));
+    }
+    STG_TRY(take_rows(m, &c));
+out:
+    stg_usual_counts_fini(&c);
+    stg_mem_free(call_of);
+    stg_mem_free(proc_of);
+    stg_mem_free(counted);
+    return status;
+}
+
+bool stg_usual_find(const struct stg_model *m, uint64_t key, struct stg_usual *out)
+{
+    const uint64_t *found =
+        m->n_usual == 0 ? NULL : bsearch(&key, m->usual_key, m->n_usual, sizeof *m->usual_key, compare_keys);
+    memset(out, 0, sizeof *out);
+    if (found != NULL) {
+        memcpy(out, m->usual + (size_t)(found - m->usual_key) * STG_MODEL_USUAL_COLUMNS, sizeof *out);
+    }
+    return found != NULL;
+}

@@ -1,0 +1,70 @@
+/* Usual: how often each kind of call occurs in a known sequence, so that what a novel one has more or less of can be
+ * said in numbers.
+ *
+ * Kinds are counted at two grains: every call of a process ("apache2: write"), by its entries, and every result of it
+ * that tells something ("apache2: write, 128-255 bytes", "… EAGAIN"), by its exits. Of held-out known sequences the
+ * quantiles of each count are kept in the model; what is never in them has no row. */
+#ifndef STG_DETECT_USUAL_H
+#define STG_DETECT_USUAL_H
+
+#include "base/keys.h"
+#include "model/model.h"
+#include "token/token.h"
+
+/* A kind packed into 64 bits: 0–15 call, 16–31 process (vocabulary ids), 32–33 phase (0 the call itself, STG_PHASE_EXIT
+ * a result of it), 34–47 the result's class (stg_ret_errno_class), 48–54 its size (0 none, 1 zero, else 2 +
+ * floor(log2)). */
+struct stg_kind_of_call {
+    uint16_t call, proc;
+    uint8_t phase, size;
+    uint16_t class;
+};
+uint64_t stg_usual_key(const struct stg_kind_of_call *kind);
+void stg_usual_unpack(uint64_t key, struct stg_kind_of_call *kind);
+/* The kind of an event; counted: its call returns a count (stg_syscall_returns_count). False for an event that is
+ * counted with another (the exit of a call that succeeded and returns no count). */
+bool stg_usual_kind(struct stg_kind_of_call *out, uint16_t call, uint16_t proc, uint8_t phase, int64_t ret,
+                    bool counted);
+
+/* Two rows of the table are not of a call: the length of a sequence in events and in nanoseconds (0 without times). */
+#define STG_USUAL_EVENTS   UINT64_C(0)
+#define STG_USUAL_DURATION (UINT64_C(1) << 16)
+
+/* How many of a kind sequences have. */
+struct stg_usual {
+    float low, median, high; /* the .05, .5 and .95 quantile */
+    float share;             /* of the sequences that have one at all */
+};
+_Static_assert(sizeof(struct stg_usual) == STG_MODEL_USUAL_COLUMNS * sizeof(float), "a row of the model file");
+
+/* Pairs of a kind's index and its count in one sequence, for quantiles over sequences that mostly lack most kinds. */
+struct stg_usual_counts {
+    struct stg_keys kinds;
+    struct stg_usual_pair {
+        uint32_t kind;
+        float count;
+    } * pairs; /* (n) owned */
+    size_t n, cap;
+    size_t n_sequences;
+    uint32_t *count;   /* (STG_USUAL_MAX_KINDS) of the sequence at hand, by kind; zeros between sequences */
+    uint32_t *touched; /* (STG_USUAL_MAX_KINDS) kinds of the sequence at hand */
+};
+#define STG_USUAL_MAX_KINDS 4096
+#define STG_USUAL_MAX_PAIRS ((size_t)1 << 22) /* 32 MiB; later sequences are left out */
+/* Adds a sequence. call_of, proc_of: what the sequence's ids are called by; NULL: as they are. counted (by the ids
+ * after that): see stg_usual_kind(). */
+enum stg_status stg_usual_add(struct stg_usual_counts *c, const struct stg_seq *seq, const uint16_t *call_of,
+                              const uint16_t *proc_of, const uint8_t *counted) STG_MUST_USE;
+/* out (kinds.n): quantiles over all sequences. Sorts the pairs. */
+void stg_usual_quantiles(struct stg_usual_counts *c, struct stg_usual *out);
+void stg_usual_counts_fini(struct stg_usual_counts *c);
+
+/* counted (calls of v): whether each returns a count; owned by the caller. */
+enum stg_status stg_usual_counted(uint8_t **counted, const struct stg_vocab *v) STG_MUST_USE;
+
+/* What is usual, from held-out known sequences (at most 4,096 of them, evenly thinned), goes into m. */
+enum stg_status stg_usual_fit(struct stg_model *m, const struct stg_corpus *corpus) STG_MUST_USE;
+/* False, and zeros, when no known sequence has it. */
+bool stg_usual_find(const struct stg_model *m, uint64_t key, struct stg_usual *out);
+
+#endif

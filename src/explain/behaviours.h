@@ -1,0 +1,109 @@
+/* Behaviours: novel sequences grouped into a few, each with what its sequences have in common.
+ *
+ * A sequence becomes a vector over kinds of calls (detect/usual.h): the surprisal of its events beyond one in a
+ * hundred, summed by kind, and beside them the surprisal of its descriptors by process and the deviations of its times;
+ * square roots tame what repeats. Vectors are grouped by their cosine: each joins the nearest of the groups so far, or
+ * begins one (leader clustering; Hartigan, Clustering Algorithms, 1975, chapter 3), then the nearest groups are merged
+ * while their means are near (centroid linkage). The order is that of the data, so the result is always the same.
+ *
+ * What a group has more or less of is told from the medians of its counts against those of known sequences. Sequences
+ * that take in what other threads do have more of everything when they last longer: counts are compared after division
+ * by `scale`, the median ratio of what every known sequence has.
+ *
+ * Memory: at most 4,096 sequences are looked at, evenly thinned (64 components of each), 256 groups while grouping, and
+ * the counts of 512 sequences. */
+#ifndef STG_EXPLAIN_BEHAVIOURS_H
+#define STG_EXPLAIN_BEHAVIOURS_H
+
+#include "base/pool.h"
+#include "detect/usual.h"
+#include "model/model.h"
+#include "score/score.h"
+
+/* One data set with its scores; all borrowed. */
+struct stg_behaviour_input {
+    const struct stg_corpus *corpus;
+    const struct stg_vocab *names;  /* what the ids of its sequences stand for; begins with the model's */
+    const struct stg_score *scores; /* (corpus->n) */
+};
+
+struct stg_behaviours_settings {
+    enum stg_aggregate aggregate;
+    double alpha;      /* sequences of a p-value up to this are novel */
+    double similarity; /* least cosine of what belongs together; default .5 */
+    uint32_t most;     /* behaviours that are described, largest first; default 8 */
+};
+void stg_behaviours_settings_default(struct stg_behaviours_settings *s, const struct stg_model *m);
+
+/* A kind of call of which there are more or fewer than usual. */
+struct stg_behaviour_change {
+    struct stg_kind_of_call kind; /* ids in stg_behaviours.names */
+    float now, share;             /* median count; share of the sequences that have one */
+    struct stg_usual usual;       /* of known sequences, times scale; share 0: never seen */
+    float weight; /* share of the behaviour's surprisal that this call has, entry and results together */
+    uint8_t size; /* of a call: the usual size class of what more of it return; 0: none */
+};
+
+/* A kind of event that is surprising in itself. */
+struct stg_behaviour_surprise {
+    struct stg_kind_of_call kind;
+    float weight;    /* share of the behaviour's surprisal */
+    uint16_t before; /* the call that most often comes before it on its thread; STG_TOKEN_START: none */
+};
+
+/* The calls around what is new, on its thread (STG_TOKEN_START, STG_TOKEN_END: none). */
+struct stg_behaviour_place {
+    uint16_t before, after;
+    float share; /* of all places where something is new */
+};
+
+#define STG_BEHAVIOUR_PLACES      3
+#define STG_BEHAVIOUR_CHANGES     6
+#define STG_BEHAVIOUR_SURPRISES   5
+#define STG_BEHAVIOUR_DESCRIPTORS 6
+#define STG_BEHAVIOUR_SLICES      10
+
+enum stg_trend { STG_TREND_STEADY, STG_TREND_GROWING, STG_TREND_FADING };
+
+struct stg_behaviour {
+    size_t n;                                    /* sequences that were looked at */
+    double n_estimated;                          /* of all novel ones: n, unless they were thinned */
+    size_t input, index;                         /* the representative: nearest to the mean of the group */
+    size_t first_input, first, last_input, last; /* first and last one in the order of the data */
+    uint32_t slices[STG_BEHAVIOUR_SLICES];       /* how many are in each tenth of the data */
+    enum stg_trend trend;      /* second half against first half, two-sided test of a proportion at .001 */
+    float z[STG_CHANNELS];     /* medians of the channels' deviations */
+    float duration_ns, events; /* medians */
+    float scale;               /* see above; 1: as long as usual */
+    struct stg_behaviour_change more[STG_BEHAVIOUR_CHANGES], fewer[STG_BEHAVIOUR_CHANGES]; /* heaviest first */
+    size_t n_more, n_fewer;
+    struct stg_behaviour_surprise surprises[STG_BEHAVIOUR_SURPRISES]; /* heaviest first */
+    size_t n_surprises;
+    struct stg_behaviour_place places[STG_BEHAVIOUR_PLACES]; /* where what is new stands, the commonest first */
+    size_t n_places;
+    struct {
+        uint16_t proc;
+        int64_t number;
+        float weight; /* share of the behaviour's surprisal by descriptors */
+    } descriptors[STG_BEHAVIOUR_DESCRIPTORS];
+    size_t n_descriptors;
+    float weight_descriptors, weight_time; /* shares of the behaviour's surprisal */
+};
+
+struct stg_behaviours {
+    struct stg_vocab names;      /* the model's and what the inputs add; owned */
+    struct stg_behaviour *items; /* (n) largest first; owned */
+    size_t n, n_groups;          /* n_groups ≥ n: with those that are not described */
+    size_t n_sequences, n_novel, n_examined;
+    size_t n_rest;                     /* examined sequences that are in none of items */
+    bool has_usual;                    /* the model knows what is usual; else `more` and `fewer` are empty */
+    struct stg_usual events, duration; /* of known sequences; zeros when not known */
+};
+
+/* STG_ERR_INPUT when the model is not calibrated. _fini also after a failure. */
+enum stg_status stg_behaviours_find(struct stg_behaviours *out, const struct stg_model *m,
+                                    const struct stg_behaviour_input *inputs, size_t n_inputs,
+                                    const struct stg_behaviours_settings *s, struct stg_pool *pool) STG_MUST_USE;
+void stg_behaviours_fini(struct stg_behaviours *b);
+
+#endif

@@ -1,0 +1,46 @@
+/* Behaviours: what finding and describing them share. Private to explain/. */
+#ifndef STG_EXPLAIN_BEHAVIOURS_INTERNAL_H
+#define STG_EXPLAIN_BEHAVIOURS_INTERNAL_H
+
+#include "explain/behaviours.h"
+#include "explain/grouping.h"
+
+/* One in a hundred, nats: what is less surprising is in every sequence. */
+#define BEHAVIOUR_HINGE 4.605f
+
+/* Features that are no kind of call: of a process's descriptors (proc, and in size 1 + the number, at most 4), of
+ * times, of a sequence in which nothing stands out. */
+enum { FEATURE_DESCRIPTOR = STG_PHASE_ENTRY, FEATURE_TIME = STG_PHASE_EXIT, FEATURE_NOTHING = STG_PHASE_NONE };
+
+struct behaviour_member {
+    uint32_t input;
+    size_t index; /* in its input */
+    size_t place; /* among the sequences of all inputs */
+};
+
+/* What is known of the novel sequences when they have been grouped. */
+struct behaviour_search {
+    const struct stg_model *model;
+    const struct stg_behaviour_input *inputs;
+    size_t n_inputs;
+    uint16_t **call_of, **proc_of;    /* (n_inputs) what the ids of each input are in the common names; owned */
+    uint8_t *counted;                 /* of the common names: the call returns a count */
+    struct behaviour_member *members; /* (n) */
+    struct grouping_vector *vectors;  /* (n) */
+    uint32_t *group;                  /* (n) */
+    size_t n;
+    struct stg_keys features; /* stg_usual_key() of a kind of call, or of what FEATURE_* says */
+    struct stg_behaviours *out;
+};
+
+/* The last call of a thread before the sequence began, by its common id; START where none is known. */
+static inline uint16_t behaviour_call_before(const struct stg_seq *seq, const uint16_t *call_of, size_t thread)
+{
+    const bool known = seq->context_offset != NULL && seq->context_offset[thread + 1] > seq->context_offset[thread];
+    return known ? call_of[seq->context_call[seq->context_offset[thread + 1] - 1]] : (uint16_t)STG_TOKEN_START;
+}
+
+/* out: the group as people shall see it. */
+enum stg_status behaviour_describe(struct behaviour_search *s, uint32_t group, struct stg_behaviour *out) STG_MUST_USE;
+
+#endif

@@ -1,0 +1,87 @@
+/* Diff: which calls, transitions, results and latencies differ between two recordings or data sets, A and B.
+ *
+ * Items of four facets are counted on both sides: calls of a process; transitions, a call and the next one of the same
+ * thread; results, a call with the errno or the log2 of the count that it returned; latencies, the times from entry to
+ * exit. Names are matched, so the sides may be from different sources.
+ *
+ * B is first brought to A's scale by the weighted median over calls of how many times as often they occur: a run that
+ * lasts longer has more of everything, and that is no change of behaviour. Then with shares a and b of A's calls, an
+ * item contributes ½ (a log2(a / m) + b log2(b / m)),  m = (a + b) / 2 bits to the Jensen-Shannon divergence (Lin,
+ * Divergence measures based on the Shannon entropy, 1991; over measures that need not add up to one, each term is at
+ * least 0), and items are ranked by that.
+ *
+ * An item has changed when all of this holds: the difference is `z` standard errors, where the error is that of batch
+ * means (16 to 32 blocks of consecutive events on each side, so that bursts count as what they are), and at least
+ * Poisson's; its contribution is twice what the two halves of either side differ in by themselves; the ratio is beyond
+ * `min_change`; and, if both sides have it, it contributes `min_bits`. A latency has changed when both its median and
+ * its .95 quantile are `min_latency` times as long, or as short, and beyond twice what the halves of a side differ in:
+ * calls that wait have two humps, of which the median takes now one, now the other.
+ *
+ * Memory: at most 65,536 items with 256 bytes of counts each, 4,096 latencies with 2 KiB of histogram each, 65,536
+ * threads; what is beyond is counted in n_left_out. */
+#ifndef STG_EXPLAIN_DIFF_H
+#define STG_EXPLAIN_DIFF_H
+
+#include "base/keys.h"
+#include "event/source.h"
+#include "token/token.h"
+#include "token/vocab.h"
+
+enum stg_diff_facet { STG_DIFF_CALLS, STG_DIFF_TRANSITIONS, STG_DIFF_RESULTS, STG_DIFF_LATENCIES, STG_DIFF_FACETS };
+const char *stg_diff_facet_name(enum stg_diff_facet f); /* "calls", "transitions", "results", "latencies" */
+
+enum { STG_DIFF_A, STG_DIFF_B, STG_DIFF_SIDES };
+
+struct stg_diff; /* what has been counted */
+
+struct stg_diff_settings {
+    double z;           /* default 5 */
+    double min_change;  /* .5: half as much again, or two thirds; default */
+    double min_latency; /* ratio; default 2 */
+    bool waits;      /* latencies of calls that wait (stg_syscall_waits) too; default false: load changes them, not the
+                        program */
+    double min_bits; /* default .001; of what one side lacks nothing is asked */
+};
+void stg_diff_settings_default(struct stg_diff_settings *s);
+
+enum stg_status stg_diff_new(struct stg_diff **out) STG_MUST_USE;
+void stg_diff_free(struct stg_diff *d);
+
+/* Adds a sequence of a data set whose ids names tells. */
+enum stg_status stg_diff_add_sequence(struct stg_diff *d, int side, const struct stg_seq *seq,
+                                      const struct stg_vocab *names) STG_MUST_USE;
+/* Adds the next n events of a source, which is the same in all calls for the side. */
+enum stg_status stg_diff_add_events(struct stg_diff *d, int side, const struct stg_source *source,
+                                    const struct stg_event *events, size_t n) STG_MUST_USE;
+
+struct stg_diff_row {
+    enum stg_diff_facet facet;
+    uint16_t proc, call;         /* ids in stg_diff_result.names */
+    uint16_t other;              /* transition: the next call; result: its class (stg_ret_errno_class) */
+    uint8_t size;                /* result: 0 none, 1 zero, else 2 + floor(log2) */
+    double rate[STG_DIFF_SIDES]; /* per sequence, or per second; B's not scaled. Latencies: of the calls */
+    double ratio;        /* b / a after scaling; INFINITY: not in A. Latencies: of the quantile that changed less */
+    double contribution; /* bits; latencies: |log2 ratio| */
+    double z;            /* standard errors; latencies: the halves' |log2 ratio| */
+    double median_ns[STG_DIFF_SIDES],
+        upper_ns[STG_DIFF_SIDES]; /* latencies: .5 and .95 quantile, to a quarter of an octave */
+};
+
+struct stg_diff_result {
+    const struct stg_vocab *names; /* borrowed from the counts */
+    struct stg_diff_row *rows;     /* (n) facet by facet, the highest contribution first; owned */
+    size_t n, n_of[STG_DIFF_FACETS];
+    double divergence[STG_DIFF_FACETS]; /* bits, of all items; 0 for latencies */
+    uint64_t n_calls[STG_DIFF_SIDES], n_lost[STG_DIFF_SIDES], n_left_out;
+    bool by_sequence;               /* rates are per sequence; else per second */
+    double n_units[STG_DIFF_SIDES]; /* sequences, or seconds (0 without a clock: then rates are shares of the calls) */
+    double scale;                   /* how many times as often a call occurs in B */
+    bool too_short;                 /* a side has fewer than STG_DIFF_LEAST calls: nothing can be told */
+};
+#define STG_DIFF_LEAST 1024
+
+enum stg_status stg_diff_compare(struct stg_diff_result *out, const struct stg_diff *d,
+                                 const struct stg_diff_settings *s) STG_MUST_USE;
+void stg_diff_result_fini(struct stg_diff_result *r);
+
+#endif

@@ -1,0 +1,268 @@
+/* Two sides that have been counted, compared (diff.h says how). */
+#include "base/memory.h"
+#include "event/syscalls.h"
+#include "explain/diff_internal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t sum(const uint32_t *n, size_t from, size_t to)
+{
+    uint64_t total = 0;
+    for (size_t i = from; i < to; i++) {
+        total += n[i];
+    }
+    return total;
+}
+
+/* One term of the divergence, bits. */
+static double term(double a, double b)
+{
+    const double m = (a + b) / 2;
+    return ((a > 0 ? a * log2(a / m) : 0) + (b > 0 ? b * log2(b / m) : 0)) / 2;
+}
+
+struct ratio {
+    double value, weight;
+};
+
+static int by_ratio(const void *a_, const void *b_)
+{
+    const struct ratio *a = a_, *b = b_;
+    return (a->value > b->value) - (a->value < b->value);
+}
+
+static enum stg_status find_scale(const struct stg_diff *d, double *scale)
+{
+    struct ratio *ratios = NULL;
+    size_t n = 0;
+    double all = 0, below = 0;
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&ratios, d->items.n, sizeof *ratios));
+    for (size_t i = 0; i < d->items.n; i++) {
+        const double a = (double)sum(d->item[i].n[STG_DIFF_A], 0, DIFF_BLOCKS),
+                     b = (double)sum(d->item[i].n[STG_DIFF_B], 0, DIFF_BLOCKS);
+        if (d->items.key[i] >> 60 == STG_DIFF_CALLS && a > 0 && b > 0) {
+            ratios[n++] = (struct ratio){b / a, a};
+            all += a;
+        }
+    }
+    qsort(ratios, n, sizeof *ratios, by_ratio);
+    *scale = n == 0 ? (double)d->side[STG_DIFF_B].n_calls / (double)d->side[STG_DIFF_A].n_calls : ratios[n - 1].value;
+    for (size_t i = 0; i < n; i++) {
+        below += ratios[i].weight;
+        if (below * 2 >= all) {
+            *scale = ratios[i].value;
+            break;
+        }
+    }
+    stg_mem_free(ratios);
+    return STG_OK;
+}
+
+/* What the earlier and the later half of a side differ in. */
+static double halves_term(const struct stg_diff *d, const struct diff_item *item, int side)
+{
+    const struct diff_side *s = &d->side[side];
+    const size_t n_blocks = s->block + 1, half = n_blocks / 2;
+    double n[2] = {0};
+    for (size_t b = 0; b < n_blocks; b++) {
+        n[b >= half] += (double)s->n_in_block[b];
+    }
+    return n[0] > 0 && n[1] > 0
+               ? term((double)sum(item->n[side], 0, half) / n[0], (double)sum(item->n[side], half, n_blocks) / n[1])
+               : 0;
+}
+
+/* Square of the standard error of the item's share of the side's calls: batch means, and Poisson's where that is more.
+ */
+static double error_square(const struct stg_diff *d, const struct diff_item *item, int side)
+{
+    const struct diff_side *s = &d->side[side];
+    const size_t n_blocks = s->block + 1;
+    const double n = (double)s->n_calls, share = (double)sum(item->n[side], 0, DIFF_BLOCKS) / n;
+    double square = 0;
+    for (size_t b = 0; b < n_blocks; b++) {
+        const double difference = (double)item->n[side][b] - share * (double)s->n_in_block[b];
+        square += difference * difference;
+    }
+    square = n_blocks > 1 ? square * (double)n_blocks / (double)(n_blocks - 1) / (n * n) : 0;
+    return fmax(square, share / n);
+}
+
+static void compare_item(const struct stg_diff *d, size_t i, double scale, const double n_units[STG_DIFF_SIDES],
+                         struct stg_diff_row *row)
+{
+    const struct diff_item *item = &d->item[i];
+    const uint64_t key = d->items.key[i];
+    const double n_a = (double)d->side[STG_DIFF_A].n_calls;
+    const double a = (double)sum(item->n[STG_DIFF_A], 0, DIFF_BLOCKS) / n_a;
+    const double b = (double)sum(item->n[STG_DIFF_B], 0, DIFF_BLOCKS) / n_a / scale;
+    const double to_a = (double)d->side[STG_DIFF_B].n_calls / n_a / scale; /* shares of B's calls to those of A's */
+    const double error = sqrt(error_square(d, item, STG_DIFF_A) + to_a * to_a * error_square(d, item, STG_DIFF_B));
+    *row = (struct stg_diff_row){
+        .facet = (enum stg_diff_facet)(key >> 60),
+        .call = (uint16_t)key,
+        .proc = (uint16_t)(key >> 16),
+        .other = (uint16_t)(key >> 32),
+        .size = (uint8_t)(key >> 48 & 0x7F),
+        .ratio = a > 0 ? b / a : (double)INFINITY,
+        .contribution = term(a, b),
+        .z = error > 0 ? (b - a) / error : 0,
+    };
+    for (int side = 0; side < STG_DIFF_SIDES; side++) {
+        row->rate[side] = (double)sum(item->n[side], 0, DIFF_BLOCKS) / n_units[side];
+    }
+}
+
+static bool is_changed(const struct stg_diff *d, size_t i, const struct stg_diff_row *row,
+                       const struct stg_diff_settings *s)
+{
+    const double noise = fmax(halves_term(d, &d->item[i], STG_DIFF_A), halves_term(d, &d->item[i], STG_DIFF_B));
+    const double least = 1 + s->min_change;
+    const bool one_sided =
+        !(row->ratio > 0) || !(row->ratio < INFINITY); /* rare as it may be, it is another thing to do */
+    return fabs(row->z) >= s->z && row->contribution > 2 * noise && (row->ratio >= least || row->ratio <= 1 / least) &&
+           (one_sided || row->contribution >= s->min_bits);
+}
+
+/* --- Latencies --- */
+
+/* The geometric middle of the bin in which the q-quantile lies. */
+static double quantile(const uint32_t *n, double q)
+{
+    const uint64_t all = sum(n, 0, DIFF_BINS);
+    const uint64_t rank = (uint64_t)(q * (double)(all - 1) + 0.5);
+    uint64_t below = 0;
+    for (size_t i = 0; i < DIFF_BINS; i++) {
+        below += n[i];
+        if (below > rank) {
+            return exp2(((double)i + 0.5) / 4);
+        }
+    }
+    return 0;
+}
+
+enum { LEAST_LATENCIES = 100 };
+
+/* |log2 ratio| of the q-quantile between the halves of each side, the larger one; INFINITY where a half has too few. */
+static double halves_latency(const struct diff_latency *l, double q)
+{
+    double most = 0;
+    for (int side = 0; side < STG_DIFF_SIDES; side++) {
+        if (sum(l->n[side][0], 0, DIFF_BINS) < LEAST_LATENCIES / 4 ||
+            sum(l->n[side][1], 0, DIFF_BINS) < LEAST_LATENCIES / 4) {
+            return (double)INFINITY;
+        }
+        most = fmax(most, fabs(log2(quantile(l->n[side][0], q) / quantile(l->n[side][1], q))));
+    }
+    return most;
+}
+
+static bool compare_latency(const struct stg_diff *d, size_t i, const double n_units[STG_DIFF_SIDES],
+                            const struct stg_diff_settings *s, struct stg_diff_row *row)
+{
+    const struct diff_latency *l = &d->latency[i];
+    const uint64_t key = d->latencies.key[i];
+    *row = (struct stg_diff_row){.facet = STG_DIFF_LATENCIES, .call = (uint16_t)key, .proc = (uint16_t)(key >> 16)};
+    for (int side = 0; side < STG_DIFF_SIDES; side++) {
+        uint32_t both[DIFF_BINS];
+        for (size_t b = 0; b < DIFF_BINS; b++) {
+            both[b] = l->n[side][0][b] + l->n[side][1][b];
+        }
+        const uint64_t n = sum(both, 0, DIFF_BINS);
+        if (n < LEAST_LATENCIES) {
+            return false;
+        }
+        row->rate[side] = (double)n / n_units[side];
+        row->median_ns[side] = quantile(both, 0.5);
+        row->upper_ns[side] = quantile(both, 0.95);
+    }
+    const double quantiles[2][3] = {{0.5, row->median_ns[STG_DIFF_A], row->median_ns[STG_DIFF_B]},
+                                    {0.95, row->upper_ns[STG_DIFF_A], row->upper_ns[STG_DIFF_B]}};
+    double lesser = 0;
+    for (int k = 0; k < 2; k++) {
+        const double change = log2(quantiles[k][2] / quantiles[k][1]), noise = halves_latency(l, quantiles[k][0]);
+        if (fabs(change) < log2(s->min_latency) || fabs(change) <= 2 * noise || change * lesser < 0) {
+            return false;
+        }
+        lesser = k == 0 || fabs(change) < fabs(lesser) ? change : lesser;
+        row->z = fmax(row->z, noise);
+    }
+    row->contribution = fabs(lesser);
+    row->ratio = exp2(lesser);
+    return true;
+}
+
+/* --- All --- */
+
+static int by_contribution(const void *a_, const void *b_)
+{
+    const struct stg_diff_row *a = a_, *b = b_;
+    if (a->facet != b->facet) {
+        return a->facet < b->facet ? -1 : 1;
+    }
+    if (a->contribution < b->contribution || a->contribution > b->contribution) {
+        return a->contribution > b->contribution ? -1 : 1;
+    }
+    const uint64_t x = diff_key(a->facet, a->proc, a->call, a->other, a->size),
+                   y = diff_key(b->facet, b->proc, b->call, b->other, b->size);
+    return (x > y) - (x < y);
+}
+
+static void describe_sides(struct stg_diff_result *out, const struct stg_diff *d)
+{
+    out->by_sequence = d->side[STG_DIFF_A].n_sequences > 0;
+    for (int i = 0; i < STG_DIFF_SIDES; i++) {
+        const struct diff_side *s = &d->side[i];
+        out->n_calls[i] = s->n_calls;
+        out->n_lost[i] = s->n_lost;
+        out->n_units[i] = out->by_sequence ? (double)s->n_sequences
+                          : s->has_time    ? (double)(s->last_ns - s->first_ns) / 1e9
+                                           : 0;
+        out->too_short |= s->n_calls < STG_DIFF_LEAST;
+    }
+    out->n_left_out = d->n_left_out;
+}
+
+enum stg_status stg_diff_compare(struct stg_diff_result *out, const struct stg_diff *d,
+                                 const struct stg_diff_settings *s)
+{
+    *out = (struct stg_diff_result){.names = &d->names, .scale = 1};
+    describe_sides(out, d);
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&out->rows, d->items.n + d->latencies.n, sizeof *out->rows));
+    if (out->too_short) {
+        return STG_OK;
+    }
+    double n_units[STG_DIFF_SIDES];
+    for (int i = 0; i < STG_DIFF_SIDES; i++) {
+        n_units[i] = out->n_units[i] > 0 ? out->n_units[i] : (double)out->n_calls[i];
+    }
+    STG_RETURN_IF_FAILED(find_scale(d, &out->scale));
+    for (size_t i = 0; i < d->items.n; i++) {
+        compare_item(d, i, out->scale, n_units, &out->rows[out->n]);
+        out->divergence[out->rows[out->n].facet] += out->rows[out->n].contribution;
+        if (is_changed(d, i, &out->rows[out->n], s)) {
+            out->n_of[out->rows[out->n].facet]++;
+            out->n++;
+        }
+    }
+    for (size_t i = 0; i < d->latencies.n; i++) {
+        const uint16_t call = (uint16_t)d->latencies.key[i];
+        if (!s->waits && call >= STG_TOKEN_SPECIALS && stg_syscall_waits(stg_strings_get(d->names.calls, call))) {
+            continue;
+        }
+        if (compare_latency(d, i, n_units, s, &out->rows[out->n])) {
+            out->n_of[STG_DIFF_LATENCIES]++;
+            out->n++;
+        }
+    }
+    qsort(out->rows, out->n, sizeof *out->rows, by_contribution);
+    return STG_OK;
+}
+
+void stg_diff_result_fini(struct stg_diff_result *r)
+{
+    stg_mem_free(r->rows);
+    memset(r, 0, sizeof *r);
+}

@@ -1,0 +1,230 @@
+#include "report/behaviour_words.h"
+
+#include "event/syscalls.h"
+#include "report/words.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void append(char out[WORDS_SENTENCE], const char *fmt, ...) STG_PRINTF(2, 3);
+static void append(char out[WORDS_SENTENCE], const char *fmt, ...)
+{
+    const size_t len = strlen(out);
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(out + len, WORDS_SENTENCE - len, fmt, args);
+    va_end(args);
+}
+
+const char *behaviour_call(const struct stg_vocab *names, uint16_t call)
+{
+    return call == STG_TOKEN_START                                                ? "the beginning"
+           : call == STG_TOKEN_END                                                ? "the end"
+           : call >= STG_TOKEN_SPECIALS && call < stg_strings_count(names->calls) ? stg_strings_get(names->calls, call)
+                                                                                  : "(unknown call)";
+}
+
+const char *behaviour_process(const struct stg_vocab *names, uint16_t proc)
+{
+    return proc >= STG_TOKEN_SPECIALS && proc < stg_strings_count(names->procs) ? stg_strings_get(names->procs, proc)
+                                                                                : "";
+}
+
+/* " 128-255", the values of a size class. */
+static void size_words(uint8_t size, char out[48])
+{
+    const uint64_t least = size < 2 ? 0 : UINT64_C(1) << (size - 2);
+    if (size <= 2) {
+        snprintf(out, 48, "%d", size - 1);
+    } else {
+        snprintf(out, 48, "%" PRIu64 "-%" PRIu64, least, least * 2 - 1);
+    }
+}
+
+void behaviour_kind(const struct stg_vocab *names, const struct stg_kind_of_call *kind, char *out, size_t cap)
+{
+    char result[64] = "", size[48];
+    if (kind->size > 0) {
+        size_words(kind->size, size);
+        snprintf(result, sizeof result, " returning %s", size);
+    } else if (kind->class == 2) {
+        snprintf(result, sizeof result, " failed");
+    } else if (kind->class > 2) {
+        const char *name = stg_errno_name(kind->class - 2);
+        snprintf(result, sizeof result, " %s%.0d", name != NULL ? name : "errno ", name != NULL ? 0 : kind->class - 2);
+    } else if (kind->phase == STG_PHASE_EXIT) {
+        snprintf(result, sizeof result, " succeeding");
+    }
+    snprintf(out, cap, "%.64s%s", behaviour_call(names, kind->call), result);
+}
+
+/* "58", "1.2e+05": counts are whole, known ones times a scale need not be. */
+static void count_words(float count, char out[32])
+{
+    words_count((uint64_t)llroundf(count), out);
+}
+
+static void change_words(const struct stg_behaviours *b, const struct stg_behaviour_change *c, char out[WORDS_SENTENCE])
+{
+    char kind[160], now[32], usual[32], size[48], most[96] = "";
+    behaviour_kind(&b->names, &c->kind, kind, sizeof kind);
+    count_words(c->now, now);
+    count_words(c->usual.median, usual);
+    if (c->size > 0) {
+        size_words(c->size, size);
+        snprintf(most, sizeof most, "; most return %s", size);
+    }
+    if (c->usual.share > 0) {
+        append(out, "%s %s (usually %s%s)", now, kind, usual, most);
+    } else {
+        append(out, "%s %s (never in known%s)", now, kind, most);
+    }
+}
+
+static void changes_words(const struct stg_behaviours *b, const struct stg_behaviour_change *list, size_t n,
+                          char out[WORDS_SENTENCE])
+{
+    bool done[STG_BEHAVIOUR_CHANGES] = {false};
+    for (size_t i = 0; i < n; i++) { /* process by process, the heaviest first */
+        for (size_t k = i; k < n && !done[i]; k++) {
+            if (done[k] || list[k].kind.proc != list[i].kind.proc) {
+                continue;
+            }
+            const char *process = behaviour_process(&b->names, list[k].kind.proc);
+            if (k == i && process[0] != '\0') {
+                append(out, "%s%.64s: ", i > 0 ? "; " : "", process);
+            } else if (k > 0) {
+                append(out, ", ");
+            }
+            change_words(b, &list[k], out);
+            done[k] = k != i;
+        }
+    }
+}
+
+bool behaviour_more(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
+{
+    out[0] = '\0';
+    changes_words(b, x->more, x->n_more, out);
+    for (size_t i = 0; i < x->n_places && x->n_more > 0; i++) {
+        char share[32];
+        words_percent((double)x->places[i].share, share);
+        append(out, "%s %.64s and %.64s (%s)", i == 0 ? "; what is new comes between" : ",",
+               behaviour_call(&b->names, x->places[i].before), behaviour_call(&b->names, x->places[i].after), share);
+    }
+    return x->n_more > 0;
+}
+
+bool behaviour_fewer(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
+{
+    out[0] = '\0';
+    changes_words(b, x->fewer, x->n_fewer, out);
+    return x->n_fewer > 0;
+}
+
+void behaviour_sentence(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
+{
+    char rest[WORDS_SENTENCE];
+    if (x->weight_descriptors > 0.5f && behaviour_descriptors(b, x, rest)) {
+        snprintf(out, WORDS_SENTENCE, "unusual descriptors of %.500s", rest);
+        if (behaviour_more(b, x, rest)) {
+            append(out, "; more %s", rest);
+        }
+    } else if (behaviour_more(b, x, rest)) {
+        snprintf(out, WORDS_SENTENCE, "more %.1000s", rest);
+    } else if (behaviour_fewer(b, x, rest)) {
+        snprintf(out, WORDS_SENTENCE, "fewer %.1000s", rest);
+    } else if (behaviour_surprises(b, x, rest)) {
+        snprintf(out, WORDS_SENTENCE, "surprising: %.1000s", rest);
+    } else {
+        snprintf(out, WORDS_SENTENCE, "nothing stands out by itself");
+    }
+}
+
+bool behaviour_surprises(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
+{
+    char share[32];
+    out[0] = '\0';
+    for (size_t i = 0; i < x->n_surprises; i++) {
+        const struct stg_behaviour_surprise *s = &x->surprises[i];
+        char kind[160];
+        const char *process = behaviour_process(&b->names, s->kind.proc);
+        behaviour_kind(&b->names, &s->kind, kind, sizeof kind);
+        words_percent((double)s->weight, share);
+        append(out, "%s%.64s%s%s", i > 0 ? ", " : "", process, process[0] != '\0' ? " " : "", kind);
+        if (s->before != s->kind.call) {
+            append(out, " after %.64s", behaviour_call(&b->names, s->before));
+        }
+        append(out, " %s", share);
+    }
+    if (x->weight_descriptors >= 0.02f) {
+        words_percent((double)x->weight_descriptors, share);
+        append(out, "%sdescriptors %s", out[0] != '\0' ? "; " : "", share);
+    }
+    if (x->weight_time >= 0.02f) {
+        words_percent((double)x->weight_time, share);
+        append(out, "%spauses %s", out[0] != '\0' ? "; " : "", share);
+    }
+    return out[0] != '\0';
+}
+
+bool behaviour_descriptors(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
+{
+    out[0] = '\0';
+    for (size_t i = 0; i < x->n_descriptors && x->weight_descriptors >= 0.02f; i++) {
+        const uint16_t proc = x->descriptors[i].proc;
+        const bool other = i == 0 || x->descriptors[i - 1].proc != proc;
+        const char *process = behaviour_process(&b->names, proc);
+        append(out, "%s%s%.64s%s%" PRId64, i > 0 ? other ? "; " : ", " : "", "", other ? process : "",
+               other && process[0] != '\0' ? ": " : "", x->descriptors[i].number);
+    }
+    return out[0] != '\0';
+}
+
+bool behaviour_channels(const struct stg_model *m, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
+{
+    struct stg_score s = {0};
+    char text[160];
+    memcpy(s.z, x->z, sizeof s.z);
+    const bool any = words_channels(m, &s, text);
+    snprintf(out, WORDS_SENTENCE, "%s", text);
+    return any;
+}
+
+bool behaviour_length(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
+{
+    char now[32], usual[32];
+    out[0] = '\0';
+    if (b->duration.median > 0 && (x->duration_ns > b->duration.high || x->duration_ns < b->duration.low)) {
+        words_duration((int64_t)x->duration_ns, now);
+        words_duration((int64_t)b->duration.median, usual);
+        append(out, "%s (usually %s)", now, usual);
+    }
+    if (x->scale < 1 || x->scale > 1) {
+        append(out, "%severy sort of call %.2g times as often, which is taken into account", out[0] != '\0' ? "; " : "",
+               (double)x->scale);
+    }
+    return out[0] != '\0';
+}
+
+const char *behaviour_trend(const struct stg_behaviour *x)
+{
+    static const char *const words[] = {"steady", "growing", "fading"};
+    return words[x->trend];
+}
+
+void behaviour_sparkline(const struct stg_behaviour *x, char out[4 * STG_BEHAVIOUR_SLICES])
+{
+    static const char *const bars[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    uint32_t most = 1;
+    out[0] = '\0';
+    for (size_t i = 0; i < STG_BEHAVIOUR_SLICES; i++) {
+        most = x->slices[i] > most ? x->slices[i] : most;
+    }
+    for (size_t i = 0; i < STG_BEHAVIOUR_SLICES; i++) { /* 3 bytes each */
+        strcat(out, x->slices[i] == 0 ? " " : bars[(size_t)x->slices[i] * 7 / most]);
+    }
+}

@@ -1,0 +1,77 @@
+#include "report/behaviour_words.h"
+#include "report/json_parts.h"
+#include "report/report.h"
+
+#include "event/syscalls.h"
+
+/* What a result is: its errno, or the least and the most that was returned. */
+static bool put_result(json_t *to, const struct stg_diff_row *row)
+{
+    if (row->size > 0) {
+        const double least = row->size < 2 ? 0 : (double)(UINT64_C(1) << (row->size - 2));
+        return json_object_set_new(
+                   to, "returned",
+                   json_pack("[o, o]", json_of_number(least), json_of_number(row->size < 2 ? 0 : least * 2 - 1))) == 0;
+    }
+    const char *name = row->other > 2 ? stg_errno_name(row->other - 2) : NULL;
+    return json_object_set_new(
+               to, "error", name != NULL ? json_string(name) : json_integer(row->other > 2 ? row->other - 2 : 0)) == 0;
+}
+
+static json_t *row_json(const struct stg_diff_result *r, const struct stg_diff_row *row)
+{
+    json_t *out =
+        json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "facet", stg_diff_facet_name(row->facet), "process",
+                  json_of_text(behaviour_process(r->names, row->proc)), "call",
+                  json_of_text(behaviour_call(r->names, row->call)), "a", json_of_number(row->rate[STG_DIFF_A]), "b",
+                  json_of_number(row->rate[STG_DIFF_B]), "ratio", json_of_number(row->ratio), "contribution",
+                  json_of_number(row->contribution), "deviation", json_of_number(row->z));
+    bool ok = out != NULL;
+    if (ok && row->facet == STG_DIFF_TRANSITIONS) {
+        ok = json_object_set_new(out, "next", json_of_text(behaviour_call(r->names, row->other))) == 0;
+    } else if (ok && row->facet == STG_DIFF_RESULTS) {
+        ok = put_result(out, row);
+    } else if (ok && row->facet == STG_DIFF_LATENCIES) {
+        json_t *times = json_pack("{s:[o, o], s:[o, o]}", "median_ns", json_of_number(row->median_ns[STG_DIFF_A]),
+                                  json_of_number(row->median_ns[STG_DIFF_B]), "p95_ns",
+                                  json_of_number(row->upper_ns[STG_DIFF_A]), json_of_number(row->upper_ns[STG_DIFF_B]));
+        ok = times != NULL && json_object_update(out, times) == 0;
+        json_decref(times);
+    }
+    if (!ok) {
+        json_decref(out);
+        return NULL;
+    }
+    return out;
+}
+
+static json_t *side_json(const struct stg_diff_result *r, int side, const char *path)
+{
+    return json_pack("{s:o, s:I, s:I, s:o}", "path", json_of_text(path), "calls", (json_int_t)r->n_calls[side], "lost",
+                     (json_int_t)r->n_lost[side], r->by_sequence ? "sequences" : "seconds",
+                     json_of_number(r->n_units[side]));
+}
+
+enum stg_status stg_report_diff_json(struct stg_buffer *out, const struct stg_diff_result *r,
+                                     const char *const paths[STG_DIFF_SIDES])
+{
+    json_t *rows = json_array(), *divergence = json_object();
+    bool ok = true;
+    for (size_t i = 0; i < r->n && ok; i++) {
+        ok = json_array_append_new(rows, row_json(r, &r->rows[i])) == 0;
+    }
+    for (int f = 0; f < STG_DIFF_LATENCIES && ok; f++) {
+        ok = json_object_set_new(divergence, stg_diff_facet_name((enum stg_diff_facet)f),
+                                 json_of_number(r->divergence[f])) == 0;
+    }
+    if (!ok) {
+        json_decref(rows);
+        rows = NULL;
+    }
+    return json_put_line(out,
+                         json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "schema", "strange.diff/1", "changed",
+                                   r->too_short ? json_null() : json_boolean(r->n > 0), "a",
+                                   side_json(r, STG_DIFF_A, paths[STG_DIFF_A]), "b",
+                                   side_json(r, STG_DIFF_B, paths[STG_DIFF_B]), "scale", json_of_number(r->scale),
+                                   "divergence_bits", divergence, "left_out", (json_int_t)r->n_left_out, "rows", rows));
+}

@@ -1,0 +1,82 @@
+#include "report/behaviour_words.h"
+#include "report/html.h"
+#include "report/words.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+static void put_fact(struct writer *w, const char *label, const char *text)
+{
+    writer_printf(w, "<dt>%s</dt><dd>", label);
+    writer_html(w, text);
+    writer_put(w, "</dd>");
+}
+
+static void put_seen(struct writer *w, const struct stg_report *r, const struct stg_behaviour *x)
+{
+    const struct stg_behaviour_origin *first = &r->origins[x->first_input], *last = &r->origins[x->last_input];
+    char line[4 * STG_BEHAVIOUR_SLICES];
+    behaviour_sparkline(x, line);
+    writer_printf(w, "<dt>Seen</dt><dd>first in sequence %" PRIu64 " of <code>", first->input->scores[x->first].id);
+    writer_html(w, first->path);
+    writer_printf(w, "</code>, last in %" PRIu64 " of <code>", last->input->scores[x->last].id);
+    writer_html(w, last->path);
+    writer_printf(w, "</code>; %s <span title=\"how many in each tenth of the data\">%s</span></dd>",
+                  behaviour_trend(x), line);
+}
+
+static void put_behaviour(struct writer *w, const struct stg_report *r, const struct stg_behaviour *x)
+{
+    const struct stg_behaviours *b = r->behaviours;
+    char text[WORDS_SENTENCE], n[32];
+    words_count((uint64_t)llround(x->n_estimated), n);
+    writer_printf(w, "<h3>%s sequence%s like %" PRIu64 " of <code>", n, x->n == 1 ? "" : "s",
+                  r->origins[x->input].input->scores[x->index].id);
+    writer_html(w, r->origins[x->input].path);
+    writer_put(w, "</code></h3>\n<dl class=\"facts\">");
+    if (behaviour_more(b, x, text)) {
+        put_fact(w, "More", text);
+    }
+    if (behaviour_fewer(b, x, text)) {
+        put_fact(w, "Fewer", text);
+    }
+    if (behaviour_surprises(b, x, text)) {
+        put_fact(w, "Surprising", text);
+    }
+    if (behaviour_descriptors(b, x, text)) {
+        put_fact(w, "Descriptors", text);
+    }
+    if (behaviour_length(b, x, text)) {
+        put_fact(w, "Length", text);
+    }
+    if (behaviour_channels(r->model, x, text)) {
+        put_fact(w, "Unusual", text);
+    }
+    put_seen(w, r, x);
+    writer_put(w, "</dl>\n");
+}
+
+void html_behaviours(struct writer *w, const struct stg_report *r)
+{
+    const struct stg_behaviours *b = r->behaviours;
+    char novel[32], all[32];
+    if (b == NULL || b->n == 0) {
+        return;
+    }
+    words_count(b->n_novel, novel);
+    words_count(b->n_sequences, all);
+    writer_printf(
+        w,
+        "<section id=\"behaviours\" aria-labelledby=\"h-behaviours\">\n<h2 id=\"h-behaviours\">Behaviours</h2>\n"
+        "<p>%s of %s sequences are novel, and fall into %zu group%s by what surprises in them. Counts are medians over "
+        "the "
+        "sequences of a group; what is usual is the median over held-out known sequences.</p>\n",
+        novel, all, b->n_groups, b->n_groups == 1 ? "" : "s");
+    for (size_t i = 0; i < b->n; i++) {
+        put_behaviour(w, r, &b->items[i]);
+    }
+    if (b->n_groups > b->n) {
+        writer_printf(w, "<p>%zu more groups with %zu sequences.</p>\n", b->n_groups - b->n, b->n_rest);
+    }
+    writer_put(w, "</section>\n");
+}

@@ -1,0 +1,230 @@
+#!/usr/bin/env python3
+"""tests/browser.py PAGE.html [PICTURES]: opens a report in Chromium and uses it as people do. Exit status 77 where there is no browser.
+
+Wanted: no message on the console, nothing fetched, every control of a strip reached with the Tab key and working by keys, the pointer says
+what it is over, text that stands out from its ground 4.5 : 1 in light and dark, and without scripts the still picture. PICTURES is a folder for
+screenshots. The browser is driven through --remote-debugging-pipe: JSON messages that end in a zero byte."""
+import base64
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+CONTRAST = """(() => {
+  const rgb = text => text.match(/[\\d.]+/g).map(Number);
+  const light = c => { const f = v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; return .2126 * f(c[0]) + .7152 * f(c[1]) + .0722 * f(c[2]); };
+  const ground = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c; } return [255, 255, 255]; };
+  const bad = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let t; (t = walk.nextNode());) {
+    const e = t.parentElement, s = getComputedStyle(e);
+    if (!t.data.trim() || e.tagName === 'SCRIPT' || !e.checkVisibility()) continue;
+    const a = light(rgb(e.namespaceURI.endsWith('svg') ? s.fill : s.color)), b = light(ground(e));
+    const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    if (ratio < 4.5) bad.push(e.tagName + '.' + (e.className.baseVal ?? e.className) + ' ' + ratio.toFixed(2) + ' "' + t.data.trim().slice(0, 30) + '"');
+  }
+  return [...new Set(bad)].slice(0, 10);
+})()"""
+
+
+class Browser:
+    def __init__(self, program, folder):
+        ours, theirs = os.pipe(), os.pipe()  # to the browser, from it
+
+        def pipes():  # it reads messages from descriptor 3 and writes them to 4; the copies keep these two from overwriting each other
+            source, target = os.dup2(ours[0], 103), os.dup2(theirs[1], 104)
+            os.dup2(source, 3)
+            os.dup2(target, 4)
+
+        arguments = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-extensions",
+                     "--disable-background-networking", "--disable-component-update", "--remote-debugging-pipe", "--window-size=1200,900",
+                     f"--user-data-dir={folder}", "about:blank"]
+        self.process = subprocess.Popen([program, *arguments], close_fds=False, preexec_fn=pipes, env={**os.environ, "TMPDIR": folder}, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        os.close(ours[0])
+        os.close(theirs[1])
+        self.to, self.back, self.rest, self.last, self.session = ours[1], theirs[0], b"", 0, None
+        self.events = []
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        for domain in "Page", "Runtime", "Log", "Network":
+            self.call(domain + ".enable")
+
+    def message(self, deadline):
+        while b"\0" not in self.rest:
+            if not select.select([self.back], [], [], max(0, deadline - time.monotonic()))[0]:
+                raise SystemExit("browser: no answer")
+            piece = os.read(self.back, 1 << 20)
+            if not piece:
+                raise SystemExit("browser: it ended")
+            self.rest += piece
+        text, self.rest = self.rest.split(b"\0", 1)
+        return json.loads(text)
+
+    def call(self, method, **params):
+        self.last += 1
+        request = {"id": self.last, "method": method, "params": params}
+        if self.session:
+            request["sessionId"] = self.session
+        data = json.dumps(request).encode() + b"\0"
+        while data:
+            data = data[os.write(self.to, data):]
+        while True:
+            answer = self.message(time.monotonic() + 60)
+            if answer.get("id") == self.last:
+                if "error" in answer:
+                    raise SystemExit(f"browser: {method}: {answer['error']}")
+                return answer["result"]
+            self.events.append(answer)
+
+    def open(self, url):
+        self.events.clear()
+        self.call("Page.navigate", url=url)
+        while not any(e.get("method") == "Page.loadEventFired" for e in self.events):
+            self.events.append(self.message(time.monotonic() + 60))
+
+    def value(self, expression):
+        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        if "exceptionDetails" in result:
+            raise SystemExit(f"browser: {expression}: {result['exceptionDetails']}")
+        return result["result"].get("value")
+
+    def press(self, key, code=0, text=""):
+        kind = "keyDown" if text else "rawKeyDown"
+        self.call("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, text=text)
+        self.call("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
+
+    def scheme(self, name):
+        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
+
+    def picture(self, path):
+        shot = self.call("Page.captureScreenshot", format="png")
+        with open(path, "wb") as out:
+            out.write(base64.b64decode(shot["data"]))
+
+    def end(self):
+        os.killpg(self.process.pid, signal.SIGKILL)  # a session of its own
+        self.process.wait()
+
+
+failures = []
+
+
+def want(holds, what):
+    if not holds:
+        failures.append(what)
+        print("browser: wanted: " + what)
+
+
+def quiet(browser, page):
+    loud = ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded")
+    for event in browser.events:
+        method = event.get("method")
+        want(method not in loud, f"a quiet console: {json.dumps(event.get('params'))[:300]}")
+        if method == "Network.requestWillBeSent":
+            url = event["params"]["request"]["url"]
+            want(url.split("#")[0] == page or url.startswith("data:"), f"nothing fetched: {url}")
+
+
+def reached(browser):
+    """What the Tab key reaches in the strip that is open, from the top of the page."""
+    names = []
+    browser.value("document.activeElement.blur(); window.scrollTo(0, 0)")
+    for _ in range(120):
+        browser.press("Tab", 9)
+        name = browser.value("(e => e.closest('figure.live') ? e.getAttribute('role') ?? e.getAttribute('aria-label') ?? e.tagName : '')(document.activeElement)")
+        if name:
+            names.append(name)
+        elif names:
+            break
+    return names
+
+
+NOW = "document.activeElement.getAttribute('aria-valuenow')"
+TRACK = "document.querySelector('.live .track')"
+
+
+def keys(browser):
+    names = reached(browser)
+    for name in "Zoom out", "Zoom in", "Show the whole sequence", "Previous surprising event", "Next surprising event", "SELECT", "slider":
+        want(name in names, f"'{name}' reached by the Tab key: {names}")
+    browser.value(TRACK + ".focus()")
+    browser.press("Home", 36)
+    want(browser.value(NOW) == "1", "Home goes to the first event")
+    browser.press("ArrowRight", 39)
+    want(browser.value(NOW) == "2", "the right arrow goes to the next")
+    browser.press("n", 78, "n")
+    want(int(browser.value(NOW)) > 2, "n goes to a surprising event")
+    want("surprisal" in browser.value("document.activeElement.getAttribute('aria-valuetext')"), "the event is described")
+    width = browser.value(TRACK + ".firstChild.getAttribute('width')")
+    browser.press("+", 187, "+")
+    want(float(browser.value(TRACK + ".firstChild.getAttribute('width')")) > 1.9 * float(width), "plus zooms in")
+    browser.press("0", 48, "0")
+    want(browser.value(TRACK + ".firstChild.getAttribute('width')") == width, "0 shows the whole again")
+    shown = "[...document.querySelectorAll('.live .track rect')].map(r => r.getAttribute('class')).sort().join()"
+    if browser.value("document.querySelector('.live select').length") > 1:
+        before = browser.value(shown)
+        browser.value("document.querySelector('.live select').focus()")
+        for _ in range(4):
+            browser.press("ArrowDown", 40)
+        want(browser.value("document.querySelector('.live select').value") != "all", "arrow keys choose a channel")
+        want(browser.value(shown) != before, "another channel is drawn")
+        browser.press("Home", 36)
+
+
+def pointer(browser):
+    browser.value(TRACK + ".scrollIntoView({block: 'center'})")
+    browser.value(TRACK + ".focus()")
+    browser.press("Home", 36)
+    before = browser.value("document.querySelector('.live .said').textContent")
+    x, y = browser.value("(r => [r.left + r.width / 2, r.top + 9])([...document.querySelectorAll('.live .track rect:not(.mark)')].pop().getBoundingClientRect())")
+    browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y - 6)
+    after = browser.value("document.querySelector('.live .said').textContent")
+    want(after != before and "surprisal" in after, f"the pointer says what it is over: {after}")
+
+
+def main():
+    page = "file://" + os.path.abspath(sys.argv[1])
+    program = next((p for p in map(shutil.which, ["chromium", "chromium-browser", "google-chrome"]) if p), None)
+    if program is None:
+        print("browser: none is installed (Debian: chromium): skipped")
+        return 77
+    # In /tmp, as the path of a socket in it must be short.
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="strange-browser-", ignore_cleanup_errors=True) as folder:
+        browser = Browser(program, folder)
+        try:
+            browser.open(page)
+            want(browser.value("document.querySelectorAll('figure.live').length") >= 1, "a strip is alive")
+            keys(browser)
+            pointer(browser)
+            for scheme in "light", "dark":
+                browser.scheme(scheme)
+                browser.value("document.querySelectorAll('details').forEach(d => d.open = true)")
+                browser.value("new Promise(done => setTimeout(done, 50))")
+                want(not browser.value(CONTRAST), f"contrast in {scheme}: {browser.value(CONTRAST)}")
+                if len(sys.argv) > 2:
+                    browser.value("document.querySelectorAll('#explanations details').forEach((d, i) => d.open = i == 0)")
+                    browser.value("document.querySelector('#explanations .lanes').scrollIntoView({block: 'center'})")
+                    browser.value("new Promise(done => setTimeout(done, 300))")
+                    browser.picture(os.path.join(sys.argv[2], scheme + ".png"))
+            browser.call("Emulation.setEmulatedMedia", media="print")
+            want(not browser.value("[...document.querySelectorAll('.tools, .said')].some(e => e.checkVisibility())"), "no controls in print")
+            want(browser.value(TRACK + ".checkVisibility()"), "the strip in print")
+            browser.call("Emulation.setEmulatedMedia", media="")
+            quiet(browser, page)
+            browser.call("Emulation.setScriptExecutionDisabled", value=True)
+            browser.open(page)
+            want(browser.value("document.querySelectorAll('figure.live').length") == 0, "no script runs where scripts are off")
+            want(browser.value("document.querySelector('details[open] .still').getBoundingClientRect().height") > 40, "then the still picture is there")
+            quiet(browser, page)
+        finally:
+            browser.end()
+    print(f"browser: {len(failures)} wishes unfulfilled" if failures else "browser: all as wanted")
+    return 1 if failures else 0
+
+
+sys.exit(main())

@@ -1,0 +1,165 @@
+#include "explain/attention.h"
+
+#include "fake_model.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { N = 40, CALLS = 5, WINDOW = 4, THREADS = 2 };
+
+struct fixture {
+    struct stg_vocab vocab;
+    struct stg_recipe recipe;
+    struct stg_model *model;
+    struct fake_seq seq;
+};
+
+static void must(enum stg_status status)
+{
+    if (status != STG_OK) {
+        fail_msg("%s", stg_status_message());
+    }
+}
+
+static void make_model(struct fixture *f, const char *kind)
+{
+    struct stg_model_settings s;
+    const struct stg_corpus corpus = fake_corpus_of(&f->seq, 1);
+    stg_model_settings_default(&s);
+    s.kind = kind;
+    s.fields = STG_FIELD_CALL;
+    s.layers = 2;
+    s.hidden = 8;
+    s.heads = 2;
+    s.window = strcmp(kind, "longformer") == 0 ? "4" : NULL;
+    s.seed = 1;
+    stg_model_free(f->model);
+    must(stg_model_new(&f->model, &s, &f->recipe, &f->vocab));
+    must(f->model->ops->fit(f->model, &corpus, NULL, NULL));
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    struct stg_rng rng;
+    stg_rng_seed(&rng, 1);
+    must(stg_vocab_init(&f->vocab));
+    for (int i = 0; i < CALLS; i++) {
+        char name[16];
+        uint16_t id;
+        snprintf(name, sizeof name, "call%d", i);
+        must(stg_vocab_call(&f->vocab, name, &id));
+    }
+    stg_recipe_default(&f->recipe);
+    f->recipe.order = STG_ORDER_THREAD;
+    for (size_t i = 0; i < N; i++) {
+        const uint16_t call = (uint16_t)(STG_TOKEN_SPECIALS + stg_rng_below(&rng, CALLS));
+        fake_put(&f->seq, 7 + (int32_t)(i % THREADS), STG_TOKEN_UNKNOWN, call, STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
+    }
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    stg_model_free(f->model);
+    stg_vocab_fini(&f->vocab);
+    free(f);
+    return 0;
+}
+
+static void sums_to_one(const float *v, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        assert_true(v[i] >= 0);
+        sum += (double)v[i];
+    }
+    assert_true(fabs(sum - 1) < 1e-4);
+}
+
+/* What was looked at lies on the same thread, before the event, no further back than the model sees. */
+static void check_attended(const struct stg_attended *a, uint32_t index, size_t furthest)
+{
+    assert_true(a->weight > 0 && a->weight <= 1.0001f);
+    if (a->index == STG_ATTENTION_START) {
+        return;
+    }
+    assert_true(a->index < index);
+    assert_int_equal((index - a->index) % THREADS, 0);
+    assert_int_equal((index - a->index) / THREADS, a->back);
+    assert_in_range(a->back, 1, furthest);
+}
+
+static void check_maps(struct fixture *f, const char *kind, size_t furthest)
+{
+    const uint32_t rows[] = {N - 1, 0, 17};
+    struct stg_attention_maps a;
+    struct stg_seq seq;
+    make_model(f, kind);
+    fake_seq_get(&f->seq, &seq);
+    assert_true(stg_attention_has(f->model));
+    must(stg_attention_of(&a, f->model, &seq, rows, 3));
+    assert_int_equal(a.n_layers, 2);
+    assert_int_equal(a.n_heads, 4);
+    assert_int_equal(a.n_pattern, N);
+    assert_int_equal(a.n_events, 3);
+    for (size_t h = 0; h < a.n_heads; h++) {
+        sums_to_one(a.pattern[h], STG_ATTENTION_DISTANCES);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        float before = 2;
+        assert_int_equal(a.events[i].index, rows[i]);
+        for (size_t h = 0; h < a.n_heads; h++) {
+            check_attended(&a.events[i].head[h], rows[i], furthest);
+        }
+        for (size_t k = 0; k < STG_ATTENDED && a.events[i].most[k].weight > 0; k++) {
+            check_attended(&a.events[i].most[k], rows[i], furthest);
+            assert_true(a.events[i].most[k].weight <= before);
+            before = a.events[i].most[k].weight;
+        }
+    }
+    /* The first event of a thread has its beginning only. */
+    assert_int_equal(a.events[1].most[0].index, STG_ATTENTION_START);
+    assert_true(fabs((double)a.events[1].most[0].weight - 1) < 1e-4);
+    assert_true(a.events[1].most[1].weight <= 0);
+    stg_attention_fini(&a);
+}
+
+static void test_transformer(void **state)
+{
+    check_maps(*state, "transformer", N);
+}
+
+static void test_longformer(void **state)
+{
+    check_maps(*state, "longformer", WINDOW);
+}
+
+static void test_without_heads(void **state)
+{
+    static const char *const kinds[] = {"ngram", "lstm"};
+    struct fixture *f = *state;
+    struct stg_attention_maps a;
+    struct stg_seq seq;
+    fake_seq_get(&f->seq, &seq);
+    for (size_t i = 0; i < 2; i++) {
+        make_model(f, kinds[i]);
+        assert_false(stg_attention_has(f->model));
+        assert_int_equal(stg_attention_of(&a, f->model, &seq, NULL, 0), STG_ERR_USAGE);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_transformer, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_longformer, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_without_heads, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

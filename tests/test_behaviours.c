@@ -1,0 +1,222 @@
+#include "explain/behaviours.h"
+
+#include "base/keys.h"
+#include "base/memory.h"
+#include "base/rng.h"
+#include "detect/calibrate.h"
+#include "explain/grouping.h"
+#include "fake_model.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* Every key keeps its number however many follow; one that has no room has none. */
+static void test_keys(void **state)
+{
+    (void)state;
+    struct stg_keys k = {0};
+    uint32_t i;
+    assert_int_equal(stg_keys_find(&k, 0), STG_KEYS_NONE);
+    for (uint64_t n = 0; n < 5000; n++) {
+        assert_int_equal(stg_keys_put(&k, n * n << 20, 5000, &i), STG_OK);
+        assert_int_equal(i, n);
+    }
+    for (uint64_t n = 0; n < 5000; n++) {
+        assert_int_equal(stg_keys_put(&k, n * n << 20, 5000, &i), STG_OK);
+        assert_int_equal(i, n);
+        assert_int_equal(stg_keys_find(&k, n * n << 20), n);
+    }
+    assert_int_equal(stg_keys_put(&k, 7, 5000, &i), STG_OK);
+    assert_int_equal(i, STG_KEYS_NONE);
+    stg_keys_fini(&k);
+}
+
+static void test_kinds(void **state)
+{
+    (void)state;
+    struct stg_kind_of_call kind, back;
+    assert_true(stg_usual_kind(&kind, 9, 7, STG_PHASE_ENTRY, 3, true));
+    assert_int_equal(kind.phase, 0);
+    assert_false(stg_usual_kind(&kind, 9, 7, STG_PHASE_EXIT, 100,
+                                false)); /* success of a call that returns no count tells nothing */
+    assert_true(stg_usual_kind(&kind, 9, 7, STG_PHASE_EXIT, -4095, false));
+    assert_int_equal(kind.class, 2 + 4095);
+    stg_usual_unpack(stg_usual_key(&kind), &back);
+    assert_memory_equal(&kind, &back, sizeof kind);
+    assert_true(stg_usual_kind(&kind, 65535, 65534, STG_PHASE_EXIT, INT64_MAX, true));
+    assert_int_equal(kind.size, 64);
+    stg_usual_unpack(stg_usual_key(&kind), &back);
+    assert_int_equal(back.call, 65535);
+    assert_int_equal(back.proc, 65534);
+    assert_int_equal(back.size, 64);
+    assert_true(stg_usual_kind(&kind, 9, 7, STG_PHASE_EXIT, 0, true));
+    assert_int_equal(kind.size, 1);
+}
+
+enum { N = 300 };
+
+struct fixture {
+    struct fake_seq seqs[N], odd[2 * N];
+    struct fake_model model;
+};
+
+static int by_value(const void *a, const void *b)
+{
+    const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Against counting by hand, sequences without the call included. */
+static void test_usual(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_corpus corpus = fake_corpus_of(f->seqs, N);
+    const struct stg_kind_of_call kind = {.call = FAKE_WRITE, .proc = f->seqs[0].proc[0]};
+    size_t counts[N], with = 0;
+    struct stg_usual usual;
+    assert_int_equal(stg_usual_fit(&f->model.base, &corpus), STG_OK);
+    for (size_t i = 0; i < N; i++) {
+        counts[i] = 0;
+        for (size_t k = 0; k < f->seqs[i].n; k++) {
+            counts[i] += f->seqs[i].call[k] == FAKE_WRITE && f->seqs[i].phase[k] == STG_PHASE_ENTRY &&
+                         f->seqs[i].proc[f->seqs[i].thread[k]] == kind.proc;
+        }
+        with += counts[i] > 0;
+    }
+    qsort(counts, N, sizeof counts[0], by_value);
+    assert_true(stg_usual_find(&f->model.base, stg_usual_key(&kind), &usual));
+    assert_int_equal((size_t)usual.low, counts[(size_t)(0.05 * (N - 1) + 0.5)]);
+    assert_int_equal((size_t)usual.median, counts[(size_t)(0.5 * (N - 1) + 0.5)]);
+    assert_int_equal((size_t)usual.high, counts[(size_t)(0.95 * (N - 1) + 0.5)]);
+    assert_true(fabsf(usual.share - (float)with / N) < 1e-6f);
+    assert_false(stg_usual_find(&f->model.base, UINT64_C(1) << 40, &usual));
+}
+
+static struct grouping_vector vector(uint32_t a, uint32_t b, float share)
+{
+    return (struct grouping_vector){.n = 2, .feature = {a, b}, .weight = {sqrtf(1 - share), sqrtf(share)}};
+}
+
+/* Two directions that are mixed in the data, and one vector by itself; a vector of nothing is near to none. */
+static void test_grouping(void **state)
+{
+    (void)state;
+    struct grouping_vector v[102];
+    uint32_t group[102];
+    size_t n_groups, centre;
+    for (uint32_t i = 0; i < 100; i++) {
+        v[i] = vector(i % 3 == 0 ? 1 : 5, 2, (float)(i % 10) / 40);
+    }
+    v[100] = vector(7, 8, 0.5f);
+    v[101] = (struct grouping_vector){0};
+    assert_int_equal(grouping_find(v, 102, 9, 0.5, group, &n_groups), STG_OK);
+    assert_int_equal(n_groups, 4);
+    for (uint32_t i = 0; i < 100; i++) {
+        assert_int_equal(group[i], i % 3 == 0 ? 1 : 0); /* the larger one first */
+    }
+    assert_int_equal(group[100], 2);
+    assert_int_equal(group[101], 3);
+    assert_int_equal(grouping_centre(v, 102, 9, group, 2, &centre), STG_OK);
+    assert_int_equal(centre, 100);
+    assert_int_equal(grouping_find(v, 102, 9, 0.0, group, &n_groups), STG_OK);
+    assert_int_equal(n_groups, 1);
+}
+
+/* Groups are bounded, not the vectors. */
+static void test_many_groups(void **state)
+{
+    (void)state;
+    enum { MANY = 600 };
+    struct grouping_vector *v = calloc(MANY, sizeof *v);
+    uint32_t *group = calloc(MANY, sizeof *group);
+    size_t n_groups;
+    for (uint32_t i = 0; i < MANY; i++) {
+        v[i] = (struct grouping_vector){.n = 1, .feature = {i}, .weight = {1}};
+    }
+    assert_int_equal(grouping_find(v, MANY, MANY, 0.5, group, &n_groups), STG_OK);
+    assert_in_range(n_groups, 1, GROUPING_MAX_GROUPS);
+    free(v);
+    free(group);
+}
+
+/* Requests in which a read fails are one behaviour, those that write once more are another; what changed is told by
+ * name and number. */
+static void test_found(void **state)
+{
+    struct fixture *f = *state;
+    enum { MANY = 2 * N };
+    static struct stg_score scores[MANY], known[N];
+    struct stg_corpus corpus = fake_corpus_of(f->odd, MANY), usual = fake_corpus_of(f->seqs, N);
+    struct stg_behaviours b = {0}, again = {0};
+    struct stg_behaviours_settings s;
+    struct stg_pool *pool = NULL;
+    const struct stg_behaviour_input input = {&corpus, &f->model.base.vocab, scores};
+    assert_int_equal(stg_pool_new(&pool, 3), STG_OK);
+    assert_int_equal(stg_score_corpus(&f->model.base, &usual, NULL, NULL, known), STG_OK);
+    assert_int_equal(stg_calibrate(&f->model.base, known, N), STG_OK);
+    assert_int_equal(stg_usual_fit(&f->model.base, &usual), STG_OK);
+    assert_int_equal(stg_score_corpus(&f->model.base, &corpus, NULL, NULL, scores), STG_OK);
+    stg_behaviours_settings_default(&s, &f->model.base);
+    assert_int_equal(stg_behaviours_find(&b, &f->model.base, &input, 1, &s, NULL), STG_OK);
+    assert_int_equal(b.n_sequences, MANY);
+    assert_in_range(b.n_novel, N, MANY);
+    assert_in_range(b.n, 1, 8);
+    const struct stg_behaviour *x = &b.items[0];
+    assert_in_range(x->n, N / 2, MANY);
+    assert_int_equal(x->trend, STG_TREND_GROWING); /* the second half of the data is odd */
+    assert_true(x->n_more > 0);
+    bool told = false;
+    for (size_t i = 0; i < x->n_more; i++) {
+        told |= x->more[i].kind.call == FAKE_READ && x->more[i].kind.class == 2 + 5 && x->more[i].now >= 1 &&
+                x->more[i].usual.median < 1;
+    }
+    assert_true(told);
+    /* On several threads, and again: the same. */
+    assert_int_equal(stg_behaviours_find(&again, &f->model.base, &input, 1, &s, pool), STG_OK);
+    assert_int_equal(again.n_groups, b.n_groups);
+    for (size_t i = 0; i < b.n; i++) {
+        assert_int_equal(again.items[i].n, b.items[i].n);
+        assert_int_equal(again.items[i].index, b.items[i].index);
+        assert_memory_equal(again.items[i].slices, b.items[i].slices, sizeof b.items[i].slices);
+    }
+    stg_behaviours_fini(&b);
+    stg_behaviours_fini(&again);
+    stg_pool_free(pool);
+}
+
+static int setup(void **state)
+{
+    static struct fixture f;
+    struct stg_rng rng;
+    stg_rng_seed(&rng, 3);
+    for (size_t i = 0; i < N; i++) {
+        fake_request(&f.seqs[i], i, &rng, i == 0 ? 0.5 : 0);
+    }
+    for (size_t i = 0; i < 2 * (size_t)N; i++) {
+        fake_request(&f.odd[i], i, &rng, 0);
+        for (size_t k = 0; k < f.odd[i].n && i >= N; k++) {
+            const bool is_read = f.odd[i].call[k] == FAKE_READ && f.odd[i].phase[k] == STG_PHASE_EXIT;
+            f.odd[i].ret[k] = is_read ? -5 : f.odd[i].ret[k];
+        }
+    }
+    *state = &f;
+    return fake_model_open(&f.model, f.seqs, N, STG_ORDER_THREAD) == STG_OK ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    fake_model_close(&((struct fixture *)*state)->model);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_keys),     cmocka_unit_test(test_kinds),       cmocka_unit_test(test_usual),
+        cmocka_unit_test(test_grouping), cmocka_unit_test(test_many_groups), cmocka_unit_test(test_found),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,254 @@
+#include "report/export.h"
+
+#include "fake_model.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* A name as a hostile trace could have it. */
+#define HOSTILE "a\"b\\\n,\x9b;\033[2J"
+
+enum { N = 200 };
+
+struct fixture {
+    struct fake_seq seqs[N];
+    struct fake_model model;
+    struct stg_vocab names;
+    float surprisal[FAKE_MAX_EVENTS];
+};
+
+static int setup(void **state)
+{
+    static struct fixture f;
+    struct stg_rng rng;
+    uint16_t id;
+    stg_rng_seed(&rng, 3);
+    for (size_t i = 0; i < N; i++) {
+        fake_request(&f.seqs[i], i, &rng, 0);
+    }
+    *state = &f;
+    return fake_model_open(&f.model, f.seqs, N, STG_ORDER_THREAD) == STG_OK &&
+                   stg_vocab_copy(&f.names, &f.model.base.vocab) == STG_OK &&
+                   (stg_vocab_extend(&f.names), stg_vocab_proc(&f.names, HOSTILE, &id)) == STG_OK
+               ? 0
+               : -1;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    stg_vocab_fini(&f->names);
+    fake_model_close(&f->model);
+    return 0;
+}
+
+static struct stg_scored_sequence scored(struct fixture *f, const struct fake_seq *from, struct stg_seq *seq,
+                                         struct stg_score *score)
+{
+    double end;
+    fake_seq_get(from, seq);
+    assert_int_equal(stg_score_sequence(&f->model.base, seq, score), STG_OK);
+    assert_int_equal(stg_score_events(&f->model.base, seq, f->surprisal, &end), STG_OK);
+    return (struct stg_scored_sequence){
+        .seq = seq, .score = score, .names = &f->names, .surprisal = f->surprisal, .p_value = 0.001, .novel = true};
+}
+
+static const char *kind_of(const json_t *event)
+{
+    return json_string_value(json_object_get(event, "ph"));
+}
+
+/* What the format asks of every event, and of each kind (Trace Event Format, Google, 2016). Returns how many are of a
+ * kind. */
+static size_t check_events(const json_t *events, const char *kind)
+{
+    size_t i, n = 0;
+    json_t *e;
+    json_array_foreach(events, i, e)
+    {
+        const char *ph = kind_of(e);
+        assert_non_null(ph);
+        assert_non_null(strstr("XiCbeM", ph));
+        assert_true(json_is_string(json_object_get(e, "name")));
+        assert_true(json_is_number(json_object_get(e, "ts")));
+        assert_true(json_is_integer(json_object_get(e, "pid")));
+        assert_true(json_is_integer(json_object_get(e, "tid")));
+        if (ph[0] == 'X') {
+            assert_true(json_number_value(json_object_get(e, "dur")) >= 0);
+        } else if (ph[0] == 'i') {
+            assert_string_equal(json_string_value(json_object_get(e, "s")), "t");
+        } else if (ph[0] == 'b' || ph[0] == 'e') {
+            assert_true(json_is_integer(json_object_get(e, "id")));
+            assert_true(json_is_string(json_object_get(e, "cat")));
+        } else if (ph[0] == 'M') {
+            assert_true(json_is_string(json_object_get(json_object_get(e, "args"), "name")));
+        } else if (ph[0] == 'C') {
+            assert_true(json_is_number(json_object_get(json_object_get(e, "args"), "nats")));
+        }
+        n += ph[0] == kind[0];
+    }
+    return n;
+}
+
+static json_t *document(struct fixture *f, const struct fake_seq *seqs, size_t n)
+{
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_perfetto *p = NULL;
+    json_error_t error;
+    assert_int_equal(stg_perfetto_begin(&p, &b), STG_OK);
+    for (size_t i = 0; i < n; i++) {
+        struct stg_seq seq;
+        struct stg_score score;
+        const struct stg_scored_sequence s = scored(f, &seqs[i], &seq, &score);
+        assert_int_equal(stg_perfetto_put(p, &b, &f->model.base, &s), STG_OK);
+    }
+    assert_int_equal(stg_perfetto_end(p, &b), STG_OK);
+    stg_perfetto_free(p);
+    json_t *out = json_loadb(b.data, b.len, JSON_REJECT_DUPLICATES, &error);
+    if (out == NULL) {
+        print_error("%s at line %d\n", error.text, error.line);
+    }
+    assert_non_null(out);
+    stg_buffer_fini(&b);
+    return out;
+}
+
+static size_t calls_of(const struct fake_seq *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        n += s->phase[i] == STG_PHASE_ENTRY;
+    }
+    return n;
+}
+
+static void test_perfetto(void **state)
+{
+    struct fixture *f = *state;
+    json_t *d = document(f, f->seqs, 3);
+    const json_t *events = json_object_get(d, "traceEvents");
+    size_t calls = 0;
+    for (size_t i = 0; i < 3; i++) {
+        calls += calls_of(&f->seqs[i]);
+    }
+    assert_int_equal(check_events(events, "X") + check_events(events, "i"), calls);
+    assert_int_equal(check_events(events, "b"), 3);
+    assert_int_equal(check_events(events, "e"), 3);
+    assert_int_equal(check_events(events, "M"), 1 + f->seqs[0].n_threads); /* one process */
+    /* The first call, to the nanosecond. */
+    size_t i;
+    json_t *e;
+    json_array_foreach(events, i, e)
+    {
+        if (kind_of(e)[0] == 'X') {
+            assert_string_equal(json_string_value(json_object_get(e, "name")), "openat");
+            assert_true(fabs(json_number_value(json_object_get(e, "ts")) - 12345678.901) < 1e-6);
+            assert_true(fabs(json_number_value(json_object_get(e, "dur")) - 12) < 1e-6);
+            assert_int_equal(json_integer_value(json_object_get(json_object_get(e, "args"), "ret")), 7);
+            break;
+        }
+    }
+    json_decref(d);
+}
+
+/* The same events in two sequences, as where all threads' calls belong to every open request: written once. Events of
+ * one time are not lost. */
+static void test_overlap(void **state)
+{
+    struct fixture *f = *state;
+    static struct fake_seq twice[2];
+    twice[0] = f->seqs[0];
+    for (size_t i = 0; i + 1 < twice[0].n; i++) {
+        twice[0].time_ns[i + 1] = twice[0].time_ns[i] + (i % 3 == 0 ? 0 : 1000);
+    }
+    twice[1] = twice[0];
+    json_t *once = document(f, twice, 1), *both = document(f, twice, 2);
+    const json_t *a = json_object_get(once, "traceEvents"), *b = json_object_get(both, "traceEvents");
+    assert_int_equal(check_events(a, "X") + check_events(a, "i"), calls_of(&twice[0]));
+    assert_int_equal(check_events(b, "X"), check_events(a, "X"));
+    assert_int_equal(check_events(b, "i"), check_events(a, "i"));
+    assert_int_equal(check_events(b, "C"), check_events(a, "C"));
+    assert_int_equal(check_events(b, "b"), 2);
+    json_decref(once);
+    json_decref(both);
+}
+
+static size_t count(const char *text, char c)
+{
+    size_t n = 0;
+    for (; *text != '\0'; text++) {
+        n += *text == c;
+    }
+    return n;
+}
+
+/* Names of a hostile trace are data in both formats. */
+static void test_hostile(void **state)
+{
+    struct fixture *f = *state;
+    static struct fake_seq odd;
+    struct stg_seq seq;
+    struct stg_score score;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    odd = f->seqs[0];
+    odd.proc[0] = (uint16_t)(stg_strings_count(f->names.procs) - 1);
+    json_t *d = document(f, &odd, 1);
+    assert_true(check_events(json_object_get(d, "traceEvents"), "M") > 0);
+    json_decref(d);
+    const struct stg_scored_sequence s = scored(f, &odd, &seq, &score);
+    assert_int_equal(stg_export_csv_event_head(&b), STG_OK);
+    assert_int_equal(stg_export_csv_events(&b, &s), STG_OK);
+    assert_int_equal(stg_buffer_put(&b, "", 1), STG_OK);
+    assert_int_equal(count(b.data, '\n'), 1 + odd.n); /* a row for each event, none torn */
+    assert_int_equal(count(b.data, '\r'), 1 + odd.n);
+    assert_int_equal(count(b.data, '\033'), 0);
+    assert_non_null(strstr(b.data, "\"a\"\"b\\"));
+    stg_buffer_fini(&b);
+}
+
+/* As many fields in each row as in the head, and the values where they belong. */
+static void test_csv(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_seq seq;
+    struct stg_score score;
+    const struct stg_scored_sequence s = scored(f, &f->seqs[5], &seq, &score);
+    assert_int_equal(stg_export_csv_event_head(&b), STG_OK);
+    assert_int_equal(stg_export_csv_events(&b, &s), STG_OK);
+    assert_int_equal(stg_buffer_put(&b, "", 1), STG_OK);
+    size_t row = 0;
+    for (char *line = strtok(b.data, "\r\n"); line != NULL; line = strtok(NULL, "\r\n"), row++) {
+        assert_int_equal(count(line, ','), 11);
+        if (row == 1) {
+            char want[200];
+            snprintf(want, sizeof want, "5,17345678901,1000,101,\"apache2\",\"openat\",entry,,,%.6g,,",
+                     (double)f->surprisal[0]);
+            assert_string_equal(line, want);
+        }
+    }
+    assert_int_equal(row, 1 + f->seqs[5].n);
+    stg_buffer_clear(&b);
+    assert_int_equal(stg_export_csv_sequence_head(&b), STG_OK);
+    assert_int_equal(stg_export_csv_sequence(&b, &f->model.base, &s), STG_OK);
+    assert_int_equal(stg_buffer_put(&b, "", 1), STG_OK);
+    char *head = strtok(b.data, "\r\n"), *line = strtok(NULL, "\r\n");
+    assert_int_equal(count(head, ','), count(line, ','));
+    assert_int_equal(strncmp(line, "5,17345678901,", 14), 0);
+    stg_buffer_fini(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_perfetto),
+        cmocka_unit_test(test_overlap),
+        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_csv),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
