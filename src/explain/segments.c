@@ -26,17 +26,16 @@ static int compare_slots(const void *a, const void *b)
     return (x->event > y->event) - (x->event < y->event);
 }
 
-static enum stg_status put_in_order(struct stg_explanation *x, enum stg_order order)
+enum stg_status stg_explanation_order(const struct stg_explanation *x, enum stg_order order, uint32_t *out)
 {
     struct slot *slots = NULL;
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&x->order, x->n, sizeof *x->order));
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&slots, x->n, sizeof *slots));
     for (size_t i = 0; i < x->n; i++) {
         slots[i] = (struct slot){order == STG_ORDER_THREAD ? x->events[i].tid : 0, (uint32_t)i};
     }
     qsort(slots, x->n, sizeof *slots, compare_slots);
     for (size_t i = 0; i < x->n; i++) {
-        x->order[i] = slots[i].event;
+        out[i] = slots[i].event;
     }
     stg_mem_free(slots);
     return STG_OK;
@@ -77,7 +76,8 @@ static int compare_segments(const void *a, const void *b)
 
 enum stg_status segments_find(struct stg_explanation *out, enum stg_order order)
 {
-    STG_RETURN_IF_FAILED(put_in_order(out, order));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&out->order, out->n, sizeof *out->order));
+    STG_RETURN_IF_FAILED(stg_explanation_order(out, order, out->order));
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&out->segments, out->n, sizeof *out->segments));
     const float least = out->n > 0 ? stg_blame_least(out->events[out->ranked[0]].blame) : 0;
     for (size_t i = 0; i < out->n; i++) {

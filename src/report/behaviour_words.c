@@ -105,7 +105,8 @@ static void changes_words(const struct stg_behaviours *b, const struct stg_behav
     }
 }
 
-bool behaviour_more(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
+/* "apache2: 58 write (usually 0; most return 128-255), …, between read and writev" */
+static bool behaviour_more(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
 {
     out[0] = '\0';
     changes_words(b, x->more, x->n_more, out);
@@ -118,33 +119,16 @@ bool behaviour_more(const struct stg_behaviours *b, const struct stg_behaviour *
     return x->n_more > 0;
 }
 
-bool behaviour_fewer(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
+/* "apache2: 0 read returning 64-127 (usually 1)" */
+static bool behaviour_fewer(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
 {
     out[0] = '\0';
     changes_words(b, x->fewer, x->n_fewer, out);
     return x->n_fewer > 0;
 }
 
-void behaviour_sentence(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
-{
-    char rest[WORDS_SENTENCE];
-    if (x->weight_descriptors > 0.5f && behaviour_descriptors(b, x, rest)) {
-        snprintf(out, WORDS_SENTENCE, "unusual descriptors of %.500s", rest);
-        if (behaviour_more(b, x, rest)) {
-            append(out, "; more %s", rest);
-        }
-    } else if (behaviour_more(b, x, rest)) {
-        snprintf(out, WORDS_SENTENCE, "more %.1000s", rest);
-    } else if (behaviour_fewer(b, x, rest)) {
-        snprintf(out, WORDS_SENTENCE, "fewer %.1000s", rest);
-    } else if (behaviour_surprises(b, x, rest)) {
-        snprintf(out, WORDS_SENTENCE, "surprising: %.1000s", rest);
-    } else {
-        snprintf(out, WORDS_SENTENCE, "nothing stands out by itself");
-    }
-}
-
-bool behaviour_surprises(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
+/* "apache2 → gettid after getpid 32 %, …; descriptors 40 %; times 1 %": what the surprisal is made of. */
+static bool behaviour_surprises(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
 {
     char share[32];
     out[0] = '\0';
@@ -171,7 +155,8 @@ bool behaviour_surprises(const struct stg_behaviours *b, const struct stg_behavi
     return out[0] != '\0';
 }
 
-bool behaviour_descriptors(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
+/* "apache2: 2, 7" */
+static bool behaviour_descriptors(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
 {
     out[0] = '\0';
     for (size_t i = 0; i < x->n_descriptors && x->weight_descriptors >= 0.02f; i++) {
@@ -184,7 +169,8 @@ bool behaviour_descriptors(const struct stg_behaviours *b, const struct stg_beha
     return out[0] != '\0';
 }
 
-bool behaviour_channels(const struct stg_model *m, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
+/* "content 48.8, state 15.5, time 2 deviations above the usual" */
+static bool behaviour_channels(const struct stg_model *m, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
 {
     struct stg_score s = {0};
     char text[160];
@@ -194,7 +180,8 @@ bool behaviour_channels(const struct stg_model *m, const struct stg_behaviour *x
     return any;
 }
 
-bool behaviour_length(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
+/* "lasts 4.1 ms (usually 1.2 ms), 8.2 times as many calls of every sort"; where it is not as usual. */
+static bool behaviour_length(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
 {
     char now[32], usual[32];
     out[0] = '\0';
@@ -227,4 +214,48 @@ void behaviour_sparkline(const struct stg_behaviour *x, char out[4 * STG_BEHAVIO
     for (size_t i = 0; i < STG_BEHAVIOUR_SLICES; i++) { /* 3 bytes each */
         strcat(out, x->slices[i] == 0 ? " " : bars[(size_t)x->slices[i] * 7 / most]);
     }
+}
+
+void behaviour_sentence(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
+{
+    char rest[WORDS_SENTENCE];
+    if (x->weight_descriptors > 0.5f && behaviour_descriptors(b, x, rest)) {
+        snprintf(out, WORDS_SENTENCE, "unusual descriptors of %.500s", rest);
+        if (behaviour_more(b, x, rest)) {
+            append(out, "; more %s", rest);
+        }
+    } else if (behaviour_more(b, x, rest)) {
+        snprintf(out, WORDS_SENTENCE, "more %.1000s", rest);
+    } else if (behaviour_fewer(b, x, rest)) {
+        snprintf(out, WORDS_SENTENCE, "fewer %.1000s", rest);
+    } else if (behaviour_surprises(b, x, rest)) {
+        snprintf(out, WORDS_SENTENCE, "surprising: %.1000s", rest);
+    } else {
+        snprintf(out, WORDS_SENTENCE, "nothing stands out by itself");
+    }
+}
+
+static bool fact(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x, unsigned i, char out[WORDS_SENTENCE])
+{
+    switch (i) {
+    case 0: return behaviour_more(b, x, out);
+    case 1: return behaviour_fewer(b, x, out);
+    case 2: return behaviour_surprises(b, x, out);
+    case 3: return behaviour_descriptors(b, x, out);
+    case 4: return behaviour_length(b, x, out);
+    default: return behaviour_channels(m, x, out);
+    }
+}
+
+const char *behaviour_next_fact(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x, unsigned *at,
+                                char out[WORDS_SENTENCE])
+{
+    static const char *const labels[] = {"more", "fewer", "surprising", "descriptors", "length", "unusual"};
+    while (*at < sizeof labels / sizeof labels[0]) {
+        const unsigned i = (*at)++;
+        if (fact(m, b, x, i, out)) {
+            return labels[i];
+        }
+    }
+    return NULL;
 }

@@ -42,23 +42,9 @@ static void put_behaviour(struct writer *w, const struct stg_model *m, const str
                   x->n == 1 ? "" : "s", origins[x->input].input->scores[x->index].id);
     writer_plain(w, origins[x->input].path, 0);
     writer_put(w, colour ? "\033[0m\n" : "\n");
-    if (behaviour_more(b, x, text)) {
-        put_line(w, "more", text);
-    }
-    if (behaviour_fewer(b, x, text)) {
-        put_line(w, "fewer", text);
-    }
-    if (behaviour_surprises(b, x, text)) {
-        put_line(w, "surprising", text);
-    }
-    if (behaviour_descriptors(b, x, text)) {
-        put_line(w, "descriptors", text);
-    }
-    if (behaviour_length(b, x, text)) {
-        put_line(w, "length", text);
-    }
-    if (behaviour_channels(m, x, text)) {
-        put_line(w, "unusual", text);
+    unsigned at = 0;
+    for (const char *label; (label = behaviour_next_fact(m, b, x, &at, text)) != NULL;) {
+        put_line(w, label, text);
     }
     put_seen(w, x, origins);
 }

@@ -52,36 +52,13 @@ static bool same_walk(const struct folder *f, size_t a, size_t b)
     return !f->by_thread || event_at(f, a)->tid == event_at(f, b)->tid;
 }
 
-struct slot {
-    int32_t tid;
-    uint32_t event;
-};
-
-static int compare_slots(const void *a, const void *b)
+static void put_keys(struct folder *f)
 {
-    const struct slot *x = a, *y = b;
-    if (x->tid != y->tid) {
-        return x->tid < y->tid ? -1 : 1;
-    }
-    return (x->event > y->event) - (x->event < y->event);
-}
-
-static enum stg_status put_in_order(struct folder *f)
-{
-    struct slot *slots = NULL;
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&slots, f->x->n, sizeof *slots));
     for (size_t i = 0; i < f->x->n; i++) {
-        slots[i] = (struct slot){f->by_thread ? f->x->events[i].tid : 0, (uint32_t)i};
-    }
-    qsort(slots, f->x->n, sizeof *slots, compare_slots);
-    for (size_t i = 0; i < f->x->n; i++) {
-        f->order[i] = slots[i].event;
-        f->place[slots[i].event] = (uint32_t)i;
-        const struct stg_explained_event *e = &f->x->events[slots[i].event];
+        const struct stg_explained_event *e = event_at(f, i);
+        f->place[f->order[i]] = (uint32_t)i;
         f->key[i] = (uint64_t)e->call << 32 | (uint64_t)e->phase << 16 | stg_ret_errno_class(e->phase, e->ret);
     }
-    stg_mem_free(slots);
-    return STG_OK;
 }
 
 struct keyed {
@@ -345,7 +322,8 @@ enum stg_status fold_explanation(struct fold *out, const struct stg_model *m, co
     STG_TRY(stg_mem_zeroed(&f.kinds, x->n, sizeof *f.kinds));
     STG_TRY(stg_mem_zeroed(&f.mark, x->n, sizeof *f.mark));
     STG_TRY(stg_mem_zeroed(&out->rows, 3 * x->n + 1, sizeof *out->rows));
-    STG_TRY(put_in_order(&f));
+    STG_TRY(stg_explanation_order(x, m->recipe.order, out->order));
+    put_keys(&f);
     STG_TRY(find_kinds(&f));
     choose_kinds(&f, n_top);
     mark_firsts(&f, out);

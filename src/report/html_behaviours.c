@@ -2,12 +2,13 @@
 #include "report/html.h"
 #include "report/words.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 
 static void put_fact(struct writer *w, const char *label, const char *text)
 {
-    writer_printf(w, "<dt>%s</dt><dd>", label);
+    writer_printf(w, "<dt>%c%s</dt><dd>", toupper((unsigned char)label[0]), label + 1);
     writer_html(w, text);
     writer_put(w, "</dd>");
 }
@@ -34,23 +35,9 @@ static void put_behaviour(struct writer *w, const struct stg_report *r, const st
                   r->origins[x->input].input->scores[x->index].id);
     writer_html(w, r->origins[x->input].path);
     writer_put(w, "</code></h3>\n<dl class=\"facts\">");
-    if (behaviour_more(b, x, text)) {
-        put_fact(w, "More", text);
-    }
-    if (behaviour_fewer(b, x, text)) {
-        put_fact(w, "Fewer", text);
-    }
-    if (behaviour_surprises(b, x, text)) {
-        put_fact(w, "Surprising", text);
-    }
-    if (behaviour_descriptors(b, x, text)) {
-        put_fact(w, "Descriptors", text);
-    }
-    if (behaviour_length(b, x, text)) {
-        put_fact(w, "Length", text);
-    }
-    if (behaviour_channels(r->model, x, text)) {
-        put_fact(w, "Unusual", text);
+    unsigned at = 0;
+    for (const char *label; (label = behaviour_next_fact(r->model, b, x, &at, text)) != NULL;) {
+        put_fact(w, label, text);
     }
     put_seen(w, r, x);
     writer_put(w, "</dl>\n");
