@@ -4,6 +4,7 @@
 #include "cli/facts.h"
 #include "cli/input.h"
 #include "cli/output.h"
+#include "cli/train_calibrate.h"
 #include "cli/train_data.h"
 #include "cli/train_learning.h"
 
@@ -13,8 +14,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
-#include "detect/runs.h"
-#include "detect/usual.h"
 #include "model/ensemble.h"
 #include "model/neural.h"
 #include "train/train.h"
@@ -23,7 +22,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RECORD_ALPHA 0.01 /* thresholds in the record are for this false-alarm rate */
 
 struct job {
     const struct stg_cli *cli;
@@ -165,13 +163,13 @@ static enum stg_status open_data(struct job *j, const struct stg_list *paths)
     return STG_OK;
 }
 
-/* A tenth; of few sequences more, as a p-value of RECORD_ALPHA needs 1 / RECORD_ALPHA of them: as many, or a third. */
+/* A tenth; of few sequences more, as a p-value of STG_TRAIN_ALPHA needs 1 / STG_TRAIN_ALPHA of them: as many, or a third. */
 static double part_to_hold_out(const struct job *j, bool for_calibration)
 {
     if (j->o->hold_out >= 0) {
         return j->o->hold_out;
     }
-    const double enough = 1 / RECORD_ALPHA / (double)stg_corpora_count(&j->train);
+    const double enough = 1 / STG_TRAIN_ALPHA / (double)stg_corpora_count(&j->train);
     return for_calibration ? fmax(0.1, fmin(enough, 1.0 / 3)) : 0.1;
 }
 
@@ -273,78 +271,6 @@ static struct stg_corpora *calibration_of(struct job *j)
     return j->calibrate.n > 0 ? &j->calibrate : j->valid.n > 0 ? &j->valid : &j->held;
 }
 
-/* Says what the runs of the calibration promise of a new one, and writes it into the record: runs (with sequences), the least alpha, and the
- * false-alarm rates of runs that were left out. */
-static enum stg_status judge_runs(const struct job *j, const struct stg_corpora *from, const struct stg_score *scores)
-{
-    enum stg_status status = STG_OK;
-    double *rate = NULL, low = 1, high = 0, mean = 0;
-    size_t n_runs = 0, n = 0;
-    json_t *facts = json_object_get(j->model->record, "calibration"), *rates = json_array();
-    for (size_t k = 0; k < from->n; k++) {
-        n_runs += from->offset[k + 1] > from->offset[k];
-    }
-    STG_TRY(stg_mem_zeroed(&rate, from->n, sizeof *rate));
-    if (n_runs > 1) {
-        STG_TRY(stg_runs_left_out(j->model, scores, from->offset, from->n, RECORD_ALPHA, rate));
-    }
-    for (size_t k = 0; k < from->n && n_runs > 1; k++) {
-        if (isfinite(rate[k])) {
-            low = fmin(low, rate[k]);
-            high = fmax(high, rate[k]);
-            mean += rate[k];
-            n++;
-        }
-        STG_TRY(json_array_append_new(rates, stg_facts_number(rate[k])) == 0
-                    ? STG_OK
-                    : stg_fail(STG_ERR_MEMORY, "training record: out of memory"));
-    }
-    STG_TRY(stg_facts_put(facts, "runs", json_integer((json_int_t)n_runs)));
-    STG_TRY(stg_facts_put(facts, "least_alpha", stg_facts_number(1 / ((double)j->model->n_calibration + 1))));
-    STG_TRY(stg_facts_put(facts, "left_out_rates", json_incref(rates)));
-    if (n_runs == 1) {
-        stg_log(STG_LOG_INFO, "calibrated on one run: how false alarms differ from run to run is not known; give --calibrate several");
-    } else if (n > 0) {
-        stg_log(STG_LOG_INFO, "calibrated on %zu runs: at alpha %g a run that is left out has %.2g %% false alarms, from %.2g %% to %.2g %%",
-                n_runs, RECORD_ALPHA, 100 * mean / (double)n, 100 * low, 100 * high);
-    }
-out:
-    json_decref(rates);
-    stg_mem_free(rate);
-    return status;
-}
-
-static enum stg_status calibrate(struct job *j)
-{
-    enum stg_status status = STG_OK;
-    struct stg_corpora *from = calibration_of(j);
-    struct stg_corpus corpus;
-    struct stg_score *scores = NULL;
-    struct stg_progress progress;
-    stg_corpora_corpus(from, &corpus);
-    if (corpus.n == 0) {
-        stg_log(STG_LOG_WARN, "not calibrated: no sequence could be held out; give --calibrate DATA");
-        return STG_OK;
-    }
-    STG_TRY(stg_mem_zeroed(&scores, corpus.n, sizeof *scores));
-    struct stg_progress *p = stg_cli_progress(j->cli, &progress, "calibrate", "sequences", corpus.n);
-    status = stg_score_corpus(j->model, &corpus, j->pool, p, scores);
-    stg_progress_finish(p);
-    STG_TRY(status);
-    STG_TRY(stg_calibrate_runs(j->model, scores, from->offset, from->n));
-    STG_TRY(judge_runs(j, from, scores));
-    STG_TRY(stg_usual_fit(j->model, &corpus));
-    if ((double)corpus.n + 1 < 1 / RECORD_ALPHA) {
-        stg_log(STG_LOG_WARN,
-                "only %zu sequence%s to calibrate the model: nothing can be called novel below alpha %.2g; give "
-                "--calibrate more",
-                corpus.n, corpus.n == 1 ? "" : "s", 1 / ((double)corpus.n + 1));
-    }
-out:
-    stg_mem_free(scores);
-    return status;
-}
-
 static enum stg_status put_sets(json_t *record, const char *key, const struct stg_corpora *c)
 {
     json_t *array = json_array();
@@ -379,12 +305,12 @@ static enum stg_status put_result(json_t *record, const struct stg_train_result 
 
 static enum stg_status put_thresholds(json_t *record, const struct stg_model *m)
 {
-    STG_RETURN_IF_FAILED(stg_facts_put(record, "alpha", json_real(RECORD_ALPHA)));
+    STG_RETURN_IF_FAILED(stg_facts_put(record, "alpha", json_real(STG_TRAIN_ALPHA)));
     json_t *thresholds = json_object();
     STG_RETURN_IF_FAILED(stg_facts_put(record, "thresholds", thresholds));
     for (unsigned a = 0; a < STG_AGGREGATES && stg_calibrated(m); a++) {
         STG_RETURN_IF_FAILED(stg_facts_put(thresholds, stg_aggregate_name((enum stg_aggregate)a),
-                                           stg_facts_number(stg_threshold(m, (enum stg_aggregate)a, RECORD_ALPHA))));
+                                           stg_facts_number(stg_threshold(m, (enum stg_aggregate)a, STG_TRAIN_ALPHA))));
     }
     return STG_OK;
 }
@@ -537,10 +463,10 @@ static void say_result(const struct job *j)
         snprintf(loss, sizeof loss, "; validation %.4f nats per token", r->valid_loss);
     }
     const enum stg_aggregate judge = stg_aggregate_default(j->model);
-    const double limit = stg_calibrated(j->model) ? stg_threshold(j->model, judge, RECORD_ALPHA) : (double)INFINITY;
+    const double limit = stg_calibrated(j->model) ? stg_threshold(j->model, judge, STG_TRAIN_ALPHA) : (double)INFINITY;
     if (isfinite(limit)) {
         snprintf(threshold, sizeof threshold, "; novel from %s %.4g at alpha %g",
-                 judge == STG_AGGREGATE_NOVELTY ? "novelty" : "perplexity", exp(limit), RECORD_ALPHA);
+                 judge == STG_AGGREGATE_NOVELTY ? "novelty" : "perplexity", exp(limit), STG_TRAIN_ALPHA);
     }
     stg_log(STG_LOG_INFO, "%s: %zu sequences in %.1f s (%s)%s%s", j->o->out, stg_corpora_count(&j->train), r->seconds,
             r->stopped == NULL ? "fitted" : r->stopped, loss, threshold);
@@ -588,7 +514,7 @@ static enum stg_status run_job(struct job *j, const struct stg_list *paths)
     }
     STG_RETURN_IF_FAILED(ensemble ? fit_ensemble(j) : fit(j, j->o->resume));
     STG_RETURN_IF_FAILED(fit_sides(j));
-    STG_RETURN_IF_FAILED(calibrate(j));
+    STG_RETURN_IF_FAILED(stg_train_calibrate(j->cli, j->model, calibration_of(j), j->o->quarantine, j->pool));
     STG_RETURN_IF_FAILED(write_record(j));
     if (j->o->learning_curve) {
         STG_RETURN_IF_FAILED(stg_train_learning(j->cli, j->model, &j->train, calibration_of(j), j->pool));

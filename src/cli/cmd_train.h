@@ -18,7 +18,7 @@ struct stg_train_options {
     uint32_t ngram_order, ensemble, hidden, layers, heads, ff, n_global, batch, batch_tokens, warm_up, eval_every, patience, stop_after;
     uint64_t seed, updates;
     int64_t budget_ns;
-    double dropout, rate, decay, label_smoothing, clip, epochs, hold_out;
+    double dropout, rate, decay, label_smoothing, clip, epochs, hold_out, quarantine;
 };
 
 void stg_train_options_default(void *options);

@@ -23,6 +23,15 @@
      .offset = STG_TRAIN_AT(calibrate), \
      .fallback = "the data of --valid", \
      .help = "known data, best of several runs, that says how surprising known behaviour gets"}, \
+    {.name = "quarantine", \
+     .arg = "PART", \
+     .type = STG_OPTION_DOUBLE, \
+     .offset = STG_TRAIN_AT(quarantine), \
+     .min = 0, \
+     .max = 0.5, \
+     .fallback = "0", \
+     .help = "part of the calibration data, the most novel, that does not calibrate and is named instead: for known data that may hold some novelty. " \
+             "Known sequences are called novel by up to as much more often"}, \
     {.name = "hold-out", \
      .arg = "PART", \
      .type = STG_OPTION_DOUBLE, \

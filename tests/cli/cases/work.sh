@@ -408,3 +408,13 @@ case_learning_curve() {
     status 0 "$strange" info curve.model
     grep -q '^  learning curve$' out || no 'info does not show it'
 }
+
+# Known data that is not all known: what does not calibrate is named, and counted.
+case_quarantine() {
+    trained
+    status 0 "$strange" train --quarantine 0.1 --json --calibrate valid.data odd.data -o clean.model -- train.data
+    [ "$(grep -o '"id"' out | wc -l)" = 26 ] || no "$(grep -o '"id"' out | wc -l) sequences are named, not 26 of 260"
+    grep -q 'quarantine: sequence [0-9]* of odd.data' err || no 'none of the novel ones is among the most novel'
+    grep -q 'quarantine: 26 of 260 sequences' err || no 'how many is not said'
+    refused '--quarantine' "$strange" train --quarantine 0.9 -o clean.model train.data
+}

@@ -1,0 +1,128 @@
+#include "cli/train_calibrate.h"
+
+#include "cli/facts.h"
+#include "cli/input.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "detect/calibrate.h"
+#include "detect/quarantine.h"
+#include "detect/runs.h"
+#include "detect/usual.h"
+
+#include <math.h>
+
+#define MOST_NAMED 10 /* sequences in quarantine that are said, the most novel; the record has all */
+
+/* Says what the runs of the calibration promise of a new one, and writes it into the record: runs (with sequences), the least alpha, and the
+ * false-alarm rates of runs that were left out. */
+static enum stg_status judge_runs(const struct stg_model *m, const size_t *offset, size_t n_all, const struct stg_score *scores)
+{
+    enum stg_status status = STG_OK;
+    double *rate = NULL, low = 1, high = 0, mean = 0;
+    size_t n_runs = 0, n = 0;
+    json_t *facts = json_object_get(m->record, "calibration"), *rates = json_array();
+    for (size_t k = 0; k < n_all; k++) {
+        n_runs += offset[k + 1] > offset[k];
+    }
+    STG_TRY(stg_mem_zeroed(&rate, n_all, sizeof *rate));
+    if (n_runs > 1) {
+        STG_TRY(stg_runs_left_out(m, scores, offset, n_all, STG_TRAIN_ALPHA, rate));
+    }
+    for (size_t k = 0; k < n_all && n_runs > 1; k++) {
+        if (isfinite(rate[k])) {
+            low = fmin(low, rate[k]);
+            high = fmax(high, rate[k]);
+            mean += rate[k];
+            n++;
+        }
+        STG_TRY(json_array_append_new(rates, stg_facts_number(rate[k])) == 0
+                    ? STG_OK
+                    : stg_fail(STG_ERR_MEMORY, "training record: out of memory"));
+    }
+    STG_TRY(stg_facts_put(facts, "runs", json_integer((json_int_t)n_runs)));
+    STG_TRY(stg_facts_put(facts, "least_alpha", stg_facts_number(1 / ((double)m->n_calibration + 1))));
+    STG_TRY(stg_facts_put(facts, "left_out_rates", json_incref(rates)));
+    if (n_runs == 1) {
+        stg_log(STG_LOG_INFO, "calibrated on one run: how false alarms differ from run to run is not known; give --calibrate several");
+    } else if (n > 0) {
+        stg_log(STG_LOG_INFO, "calibrated on %zu runs: at alpha %g a run that is left out has %.2g %% false alarms, from %.2g %% to %.2g %%",
+                n_runs, STG_TRAIN_ALPHA, 100 * mean / (double)n, 100 * low, 100 * high);
+    }
+out:
+    json_decref(rates);
+    stg_mem_free(rate);
+    return status;
+}
+
+/* Leaves the most novel share out, and says and keeps which. offset becomes that of what is left; *n its number. */
+static enum stg_status quarantine(struct stg_model *m, const struct stg_corpora *from, struct stg_score *scores, size_t *offset, double share,
+                                  size_t *n, json_t **named)
+{
+    enum stg_status status = STG_OK;
+    uint32_t *rank = NULL;
+    STG_TRY(stg_mem_zeroed(&rank, *n, sizeof *rank));
+    STG_TRY(stg_quarantine(m, scores, *n, share, rank));
+    for (size_t k = 0; k < from->n; k++) {
+        for (size_t i = offset[k]; i < offset[k + 1]; i++) {
+            const char *path = stg_dataset_path(from->sets[k]);
+            if (rank[i] == 0) {
+                continue;
+            }
+            json_t *one = json_pack("{s:o, s:I}", "data", stg_facts_string(path), "id", (json_int_t)scores[i].id);
+            STG_TRY(one != NULL && json_array_append_new(*named, one) == 0 ? STG_OK : stg_fail(STG_ERR_MEMORY, "training record: out of memory"));
+            if (rank[i] <= MOST_NAMED) {
+                stg_log(STG_LOG_INFO, "quarantine: sequence %llu of %s", (unsigned long long)scores[i].id, path);
+            }
+        }
+    }
+    const size_t all = *n;
+    *n = stg_quarantine_leave_out(scores, offset, from->n, rank);
+    stg_log(STG_LOG_INFO, "quarantine: %zu of %zu sequences do not calibrate: are they known?", all - *n, all);
+out:
+    stg_mem_free(rank);
+    return status;
+}
+
+enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model *m, struct stg_corpora *from, double share, struct stg_pool *pool)
+{
+    enum stg_status status = STG_OK;
+    struct stg_corpus corpus;
+    struct stg_score *scores = NULL;
+    size_t *offset = NULL, n;
+    json_t *named = json_array();
+    struct stg_progress progress;
+    stg_corpora_corpus(from, &corpus);
+    n = corpus.n;
+    if (n == 0) {
+        stg_log(STG_LOG_WARN, "not calibrated: no sequence could be held out; give --calibrate DATA");
+        json_decref(named);
+        return STG_OK;
+    }
+    STG_TRY(stg_mem_zeroed(&scores, n, sizeof *scores));
+    STG_TRY(stg_mem_dup(&offset, from->offset, (from->n + 1) * sizeof *offset));
+    struct stg_progress *p = stg_cli_progress(cli, &progress, "calibrate", "sequences", n);
+    status = stg_score_corpus(m, &corpus, pool, p, scores);
+    stg_progress_finish(p);
+    STG_TRY(status);
+    if (share > 0) {
+        STG_TRY(quarantine(m, from, scores, offset, share, &n, &named));
+    }
+    STG_TRY(stg_calibrate_runs(m, scores, offset, from->n));
+    if (share > 0) {
+        STG_TRY(stg_facts_put(json_object_get(m->record, "calibration"), "quarantined", json_incref(named)));
+    }
+    STG_TRY(judge_runs(m, offset, from->n, scores));
+    STG_TRY(stg_usual_fit(m, &corpus));
+    if ((double)n + 1 < 1 / STG_TRAIN_ALPHA) {
+        stg_log(STG_LOG_WARN,
+                "only %zu sequence%s to calibrate the model: nothing can be called novel below alpha %.2g; give "
+                "--calibrate more",
+                n, n == 1 ? "" : "s", 1 / ((double)n + 1));
+    }
+out:
+    json_decref(named);
+    stg_mem_free(offset);
+    stg_mem_free(scores);
+    return status;
+}

@@ -1,0 +1,17 @@
+/* Calibration of a trained model: what strange train does with known data that it has not learnt. */
+#ifndef STG_CLI_TRAIN_CALIBRATE_H
+#define STG_CLI_TRAIN_CALIBRATE_H
+
+#include "cli/options.h"
+#include "cli/train_data.h"
+
+#include "model/model.h"
+
+#define STG_TRAIN_ALPHA 0.01 /* the false-alarm rate that the training record speaks of */
+
+/* Calibrates m on `from`, each data set a run, and says what that promises. share: of the sequences, the most novel, that are left out and
+ * named first (detect/quarantine.h); 0: none. */
+enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model *m, struct stg_corpora *from, double share,
+                                    struct stg_pool *pool) STG_MUST_USE;
+
+#endif
