@@ -207,6 +207,7 @@ static enum stg_status open_trace(struct session *x, struct plan *p, const struc
     p->trace.comms = source->comms;
     p->trace.paths = source->paths;
     p->trace.has_clock = true;
+    p->trace.last = &x->report.trace;
     p->trace.clock_offset_ns = offset_of_wall_clock();
     STG_RETURN_IF_FAILED(stg_ctf_writer_open(&x->trace, &p->trace));
     if (p->trace.flight_ns > 0) {
@@ -307,7 +308,6 @@ static void fill_report(struct session *x, uint64_t cpu_ns)
     x->report.command_status = stg_record_command_status(x->record);
     stg_record_stats(x->record, &x->report.record);
     x->report.wall_ns = x->report.record.recorded_ns;
-    stg_ctf_writer_stats(x->trace, &x->report.trace);
 }
 
 /* The trace of what was recorded stays in any case. */

@@ -120,17 +120,25 @@ static enum stg_status note_failure(struct stg_ctf_writer *w, enum stg_status st
     return status == STG_OK || w->failure_message == NULL ? status : fail_again(w);
 }
 
+static void end(struct stg_ctf_writer *w)
+{
+    if (w->settings.last != NULL) {
+        *w->settings.last = w->stats;
+    }
+    free_writer(w);
+}
+
 static enum stg_status close_sink(struct stg_sink *sink, int commit)
 {
     struct stg_ctf_writer *w = (struct stg_ctf_writer *)sink;
     enum stg_status status = STG_OK;
     if (w->settings.flight_ns > 0) {
-        free_writer(w);
+        end(w);
         return STG_OK;
     }
     if (!commit) {
         trace_chunk_abandon(w);
-        free_writer(w);
+        end(w);
         return STG_OK;
     }
     if (!w->failed) {
@@ -141,7 +149,7 @@ static enum stg_status close_sink(struct stg_sink *sink, int commit)
     if (status != STG_OK && w->settings.all_or_nothing) {
         trace_chunk_abandon(w);
     }
-    free_writer(w);
+    end(w);
     return status;
 }
 

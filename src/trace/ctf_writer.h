@@ -46,6 +46,7 @@ struct stg_ctf_settings {
         flight_ns; /* flight recorder: keep the last so many nanoseconds in memory, write nothing before snapshot() */
     uint64_t
         flight_size; /* … in at most so many bytes; then the oldest packets go earlier, which is counted. 0 = 256 MiB */
+    struct stg_ctf_stats *last; /* filled when the writer is closed, which may still write packets and remove chunks; NULL: not wanted */
 };
 
 struct stg_ctf_stats {
