@@ -84,6 +84,7 @@ case_record_stop() {
         pid=$!
         n=0
         until [ -d trace ] || [ $n = 100 ]; do sleep 0.1; n=$((n + 1)); done
+        sleep 0.5 # the directory is there a moment before recording begins
         "$STRANGE_WORKLOAD" calls 500
         sleep 0.3
         kill -s $signal $pid
