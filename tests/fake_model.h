@@ -63,6 +63,19 @@ static inline void fake_seq_get(const struct fake_seq *f, struct stg_seq *out)
     out->end_ns = out->begin_ns + (f->n > 0 ? f->time_ns[f->n - 1] + 1000 : 0);
 }
 
+/* A vocabulary of the calls "call0" … */
+static inline enum stg_status fake_vocab(struct stg_vocab *v, int n_calls)
+{
+    STG_RETURN_IF_FAILED(stg_vocab_init(v));
+    for (int i = 0; i < n_calls; i++) {
+        char name[16];
+        uint16_t id;
+        snprintf(name, sizeof name, "call%d", i);
+        STG_RETURN_IF_FAILED(stg_vocab_call(v, name, &id));
+    }
+    return STG_OK;
+}
+
 static inline void fake_corpus_get(void *context, size_t i, struct stg_seq *out)
 {
     fake_seq_get(&((struct fake_seq *)context)[i], out);

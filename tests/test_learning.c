@@ -39,13 +39,7 @@ static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     struct stg_model_settings s;
-    must(stg_vocab_init(&f->vocab));
-    for (int i = 0; i < CALLS; i++) {
-        char name[16];
-        uint16_t id;
-        snprintf(name, sizeof name, "call%d", i);
-        must(stg_vocab_call(&f->vocab, name, &id));
-    }
+    must(fake_vocab(&f->vocab, CALLS));
     stg_recipe_default(&f->recipe);
     f->recipe.order = STG_ORDER_THREAD;
     stg_model_settings_default(&s);
