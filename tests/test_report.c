@@ -534,6 +534,49 @@ static void test_html_of_many(void **state)
     free(scores);
 }
 
+/* The y of each point of the line of this class; how many. */
+static size_t line_of(const char *html, const char *class, double *y, size_t max)
+{
+    char begin[64];
+    size_t n = 0;
+    snprintf(begin, sizeof begin, "class=\"%s\" d=\"", class);
+    const char *at = strstr(html, begin);
+    assert_non_null(at);
+    for (at += strlen(begin); *at != '"' && n < max; n++) {
+        char *end;
+        (void)strtod(at + 1, &end);
+        y[n] = strtod(end, &end);
+        at = end;
+    }
+    return n;
+}
+
+/* A line of the course has the sequences in the order in which they began, whatever that of the data, and in each span their median. */
+static void test_course(void **state)
+{
+    enum { SPANS = 60, EACH = 3, MANY = SPANS * EACH };
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_report r = report_of(f);
+    static struct stg_score scores[MANY];
+    double median[SPANS + 1], most[SPANS + 1];
+    for (size_t i = 0; i < MANY; i++) { /* backwards: the last began first; scores rise with time, one in a span is below the two others */
+        scores[i] = f->known[0];
+        scores[i].begin_ns = (int64_t)(MANY - i);
+        scores[i].value[0] = (float)((MANY - 1 - i) / EACH) / 10 + (i % EACH == 1 ? 0 : 1);
+    }
+    const struct stg_scored_set many = {"known", scores, MANY};
+    r.known = &many;
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    assert_int_equal(line_of(b.data, "course-known", median, SPANS + 1), SPANS);
+    assert_int_equal(line_of(b.data, "course-most", most, SPANS + 1), SPANS);
+    for (size_t i = 0; i < SPANS; i++) {
+        assert_true(i == 0 || median[i] < median[i - 1]); /* up */
+        assert_true(fabs(median[i] - most[i]) < 0.01);    /* two of three */
+    }
+    stg_buffer_fini(&b);
+}
+
 /* Nor does it grow with the sequences that are to be explained: the rest is left out, and it says so. */
 static void test_html_of_many_explanations(void **state)
 {
@@ -609,6 +652,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),          cmocka_unit_test(test_table_without_threshold),
+        cmocka_unit_test(test_course),
         cmocka_unit_test(test_explain_text),   cmocka_unit_test(test_explain_in_time_order),
         cmocka_unit_test(test_eval_json),      cmocka_unit_test(test_score_json),
         cmocka_unit_test(test_explain_json),   cmocka_unit_test(test_html),
