@@ -319,7 +319,7 @@ static const struct stg_option options[] = {
      .offset = AT(campaign.rate),
      .min = 1,
      .max = 100000,
-     .fallback = "880",
+     .fallback = "440",
      .group = GROUP_LOAD,
      .help = "requests per second, whether or not the servers keep up"},
     {.name = "burst",
@@ -372,10 +372,9 @@ static const char *const description[] = {
     "again. `clean` ends and removes what a killed campaign left on the machine: processes, control groups and the "
     "servers' folder.",
     "Every run starts the servers afresh, warms them up until no process or thread comes or goes, and is recorded "
-    "under a constant open-loop "
-    "load. A run whose scenario had no effect is a failure; one that other programs disturbed is repeated. Needs root "
-    "and the packages of "
-    "`tools/setup lab`; services and ports of the machine are left alone.",
+    "under a constant open-loop load. A run whose scenario had no effect, or that other programs disturbed, is "
+    "repeated; without its effect to the last it is a failure. Needs root and the packages of `tools/setup lab`; "
+    "services and ports of the machine are left alone.",
     NULL,
 };
 

@@ -26,7 +26,7 @@ void stg_campaign_settings_default(struct stg_campaign_settings *s)
     *s = (struct stg_campaign_settings){
         .work = "/tmp",
         .seed = 1,
-        .rate = 880,
+        .rate = 440,
         .burst = 45,
         .connections = 64,
         .requests = 12000,
@@ -363,11 +363,13 @@ static enum stg_status do_run(struct stg_campaign *c, size_t i, const struct stg
         }
         say_run(run, values, i, c->plan.n);
         const char *disturbed = disturbance(c, values);
-        if (disturbed != NULL && attempt <= c->settings.repeats) {
-            stg_log(STG_LOG_WARN, "%s: %s: again, %u of %u", run->name, disturbed, attempt, c->settings.repeats);
+        /* Overload hides effects, and a known run may have one by chance: both are worth another try. */
+        status = stg_measure_check(scenario, values);
+        if ((disturbed != NULL || status != STG_OK) && attempt <= c->settings.repeats) {
+            stg_log(STG_LOG_WARN, "%s: %s: again, %u of %u", run->name,
+                    disturbed != NULL ? disturbed : stg_status_message(), attempt, c->settings.repeats);
             continue;
         }
-        status = stg_measure_check(scenario, values); /* after the repeats: overload can hide an effect */
         if (status != STG_OK) {
             return fail_run(c, run, disturbed == NULL ? status : stg_context(status, "%s", disturbed), trace);
         }
