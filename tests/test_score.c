@@ -19,7 +19,8 @@ static void near(double a, double b, double tolerance)
 static void test_names(void **state)
 {
     enum stg_aggregate a;
-    struct stg_model bare = {0}, side = {0}, full = {.side = {&side, &side}, .n_channel_bins = 1};
+    int64_t fast = 0;
+    struct stg_model bare = {0}, side = {0}, full = {.side = {&side, &side}, .pace = {.fast = &fast}, .n_channel_bins = 1};
     (void)state;
     for (int i = 0; i < STG_AGGREGATES; i++) {
         const char *name = stg_aggregate_name((enum stg_aggregate)i);

@@ -22,6 +22,7 @@
 struct relief {
     size_t first, end;
     double calls, times, descriptors; /* nats off the sums */
+    double fast;                      /* fast events that would come when they usually do */
     double alone[2];                  /* off the deviations, with content measured by the mean, by the window */
     bool taken;
 };
@@ -38,7 +39,7 @@ struct search {
     size_t *walk_len;              /* (n at most) */
     size_t n_walks;
     size_t window;             /* place where the most surprising window begins */
-    double times, descriptors; /* taken off */
+    double times, descriptors, fast; /* taken off */
 };
 
 static double above(double surprisal, double expected)
@@ -69,6 +70,7 @@ static struct relief relief_of(const struct search *s, const struct stg_segment 
         out.calls += above((double)e->surprisal, s->usual_call);
         out.times += above((double)e->side[STG_SIDE_TIME], s->usual_time);
         out.descriptors += above((double)e->side[STG_SIDE_STATE], (double)e->side_expected[STG_SIDE_STATE]);
+        out.fast += e->index != UINT32_MAX && stg_pace_is_fast(&s->m->pace, e->call, e->phase, e->elapsed_ns) ? 1 - STG_PACE_SHARE : 0;
     }
     return out;
 }
@@ -85,16 +87,22 @@ static double per_token(const struct search *s, double nats)
     return nats / (s->x->score.n_tokens > 0 ? (double)s->x->score.n_tokens : 1);
 }
 
-/* The value that is judged, given the surprisals of the calls and what is taken off the others. */
-static enum stg_status judge(const struct search *s, double times, double descriptors, double *out)
+static void take_off(const struct search *s, double times, double descriptors, double fast, struct stg_score *score)
+{
+    score->value[STG_AGGREGATE_TIME] -= (float)per_token(s, times);
+    score->value[STG_AGGREGATE_STATE] -= (float)descriptors;
+    score->value[STG_AGGREGATE_PACE] -= (float)(per_token(s, fast) / STG_PACE_SHARE);
+}
+
+/* The value that is judged, given the surprisals of the calls and what r takes off the others beside what is taken. */
+static enum stg_status judge(const struct search *s, const struct relief *r, double *out)
 {
     struct stg_score score = s->x->score;
     float value[STG_AGGREGATES];
     STG_RETURN_IF_FAILED(stg_aggregate_values(s->surprisal, s->walk_len, s->n_walks, value));
     score.value[STG_AGGREGATE_MEAN] = value[STG_AGGREGATE_MEAN];
     score.value[STG_AGGREGATE_WINDOW] = value[STG_AGGREGATE_WINDOW];
-    score.value[STG_AGGREGATE_TIME] -= (float)per_token(s, times);
-    score.value[STG_AGGREGATE_STATE] -= (float)descriptors;
+    take_off(s, s->times + r->times, s->descriptors + r->descriptors, s->fast + r->fast, &score);
     stg_channels_judge(s->m, &score);
     *out = (double)score.value[s->aggregate];
     return STG_OK;
@@ -112,7 +120,7 @@ static void take_back(struct search *s, const struct relief *r)
 static enum stg_status try_one(struct search *s, const struct relief *r, double *out)
 {
     take_back(s, r);
-    const enum stg_status status = judge(s, s->times + r->times, s->descriptors + r->descriptors, out);
+    const enum stg_status status = judge(s, r, out);
     memcpy(s->surprisal + r->first, s->kept + r->first, (r->end - r->first) * sizeof *s->kept);
     return status;
 }
@@ -140,6 +148,7 @@ static enum stg_status step(struct search *s, double *value, size_t *best)
         take_back(s, r);
         s->times += r->times;
         s->descriptors += r->descriptors;
+        s->fast += r->fast;
         r->taken = true;
         *value = least;
     }
@@ -160,8 +169,9 @@ static double relaxed(const struct search *s, bool window, const struct relief *
     } else if (r != NULL) {
         score.value[STG_AGGREGATE_MEAN] -= (float)per_token(s, r->calls);
     }
-    score.value[STG_AGGREGATE_TIME] -= r != NULL ? (float)per_token(s, r->times) : 0;
-    score.value[STG_AGGREGATE_STATE] -= r != NULL ? (float)r->descriptors : 0;
+    if (r != NULL) {
+        take_off(s, r->times, r->descriptors, r->fast, &score);
+    }
     stg_channels_judge(s->m, &score);
     return linear(s, (double)score.value[s->aggregate]);
 }

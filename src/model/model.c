@@ -65,6 +65,7 @@ void stg_model_free(struct stg_model *m)
     stg_mem_free(m->channels);
     stg_mem_free(m->usual_key);
     stg_mem_free(m->usual);
+    stg_pace_fini(&m->pace);
     for (int i = 0; i < STG_SIDES; i++) {
         stg_model_free(m->side[i]);
     }

@@ -11,6 +11,7 @@
 #include "base/progress.h"
 #include "base/tensors.h"
 #include "compute/product.h"
+#include "model/pace.h"
 #include "token/cut.h"
 #include "token/token.h"
 #include "token/vocab.h"
@@ -18,7 +19,7 @@
 #include <jansson.h>
 
 #define STG_MODEL_FORMAT "model"
-#define STG_MODEL_VERSION 3
+#define STG_MODEL_VERSION 4
 
 struct stg_model;
 struct stg_model_run;   /* working memory of one scoring thread; defined by each kind */
@@ -177,6 +178,7 @@ struct stg_model {
     json_t *record;              /* training record and calibration facts; owned; metadata key `record` */
     struct stg_tensors *file;    /* the mapping that a loaded model borrows from; NULL otherwise */
     struct stg_model *side[STG_SIDES]; /* owned; NULL = none. Their recipes and vocabularies are the model's */
+    struct stg_pace pace;        /* of the training data; empty where there is no STG_SIDE_TIME */
     float *calibration;          /* (n_calibration × STG_MODEL_AGGREGATES) scores of held-out known sequences; NULL before */
     size_t n_calibration;
     float *stream;               /* (n_stream × STG_MODEL_STREAM_COLUMNS) the same scores as they came, with their run (detect/calibrate.h); NULL before */
@@ -192,8 +194,8 @@ struct stg_model {
 #define STG_MODEL_MAX_MEMBERS 64
 
 /* Aggregates of a sequence's surprisals that are calibrated (score/score.h defines them). */
-#define STG_MODEL_AGGREGATES 7
-#define STG_MODEL_CHANNEL_COLUMNS 9
+#define STG_MODEL_AGGREGATES 8
+#define STG_MODEL_CHANNEL_COLUMNS 11
 #define STG_MODEL_STREAM_COLUMNS (1 + STG_MODEL_AGGREGATES) /* number of the run, from 0; then the values */
 #define STG_MODEL_USUAL_COLUMNS 4
 

@@ -65,7 +65,8 @@ enum stg_status stg_model_fit_sides(struct stg_model *m, const struct stg_corpus
             STG_RETURN_IF_FAILED(fit_side(m, (enum stg_side)i, corpus, pool, progress));
         }
     }
-    return STG_OK;
+    stg_pace_fini(&m->pace);
+    return m->side[STG_SIDE_TIME] == NULL ? STG_OK : stg_pace_fit(&m->pace, corpus, stg_strings_count(m->vocab.calls), pool);
 }
 
 unsigned stg_model_columns(const struct stg_model *m)
@@ -84,6 +85,10 @@ enum stg_status stg_model_put_sides(const struct stg_model *m, struct stg_tensor
             stg_tensors_writer_scope(w, "");
         }
     }
+    if (m->pace.fast != NULL && status == STG_OK) {
+        const size_t dims[2] = {m->pace.n_calls, STG_PACE_PHASES};
+        status = stg_tensors_writer_put(w, "pace", STG_I64, 2, dims, m->pace.fast);
+    }
     return status;
 }
 
@@ -99,6 +104,25 @@ static enum stg_status check_side(const struct stg_model *m, enum stg_side side,
                     sides[side].name);
 }
 
+/* A model of times has a pace, another has none: it is read from walks that have times. */
+static enum stg_status get_pace(struct stg_model *m, const struct stg_tensors *t)
+{
+    const struct stg_tensor *x = stg_tensors_find(t, "pace");
+    if (x == NULL && m->side[STG_SIDE_TIME] == NULL) {
+        return STG_OK;
+    }
+    bool sound = x != NULL && m->side[STG_SIDE_TIME] != NULL && x->dtype == STG_I64 && x->n_dims == 2 && x->dims[1] == STG_PACE_PHASES &&
+                 x->dims[0] == stg_strings_count(m->vocab.calls);
+    for (size_t i = 0; sound && i < x->n; i++) {
+        sound = ((const int64_t *)x->data)[i] >= 0;
+    }
+    if (!sound) {
+        return stg_fail(STG_ERR_INPUT, "%s: tensor pace: is missing or damaged: train the model again", stg_tensors_path(t));
+    }
+    m->pace.n_calls = x->dims[0];
+    return stg_mem_dup(&m->pace.fast, x->data, x->n * sizeof *m->pace.fast);
+}
+
 enum stg_status stg_model_get_sides(struct stg_model *m, struct stg_tensors *t)
 {
     enum stg_status status = STG_OK;
@@ -112,5 +136,5 @@ enum stg_status stg_model_get_sides(struct stg_model *m, struct stg_tensors *t)
             status = check_side(m, (enum stg_side)i, t);
         }
     }
-    return status;
+    return status == STG_OK ? get_pace(m, t) : status;
 }

@@ -69,6 +69,9 @@ const char *words_scale_title(enum stg_aggregate a); /* the same at the beginnin
 /* "time 12.3, content 0.4 deviations above the usual", the most unusual channel first; false, and "", where the model judges the calls
  * alone. */
 bool words_channels(const struct stg_model *m, const struct stg_score *s, char out[160]);
+/* "21 % of its events come as soon as 5 % of the known ones of their calls"; false, and "", where the pace is less than two deviations above
+ * the usual. */
+bool words_pace(const struct stg_model *m, const struct stg_score *s, char out[160]);
 /* What is unusual in a side channel, at most three events: "3.4 ms before → read at +1.2 ms (surprisal 6.2)", "descriptor 23 in → read …".
  * False, and "", where the channel is less than two deviations above the usual. */
 bool words_side(const struct stg_model *m, const struct stg_explanation *x, enum stg_side side, char out[512]);

@@ -7,7 +7,7 @@
 
 #define WINDOW 16
 
-static const char *const names[STG_AGGREGATES] = {"mean", "median", "window", "upper", "time", "state", "novelty"};
+static const char *const names[STG_AGGREGATES] = {"mean", "median", "window", "upper", "time", "state", "pace", "novelty"};
 
 const char *stg_aggregate_name(enum stg_aggregate a)
 {
@@ -18,6 +18,7 @@ bool stg_aggregate_has(const struct stg_model *m, enum stg_aggregate a)
 {
     return a == STG_AGGREGATE_TIME      ? m->side[STG_SIDE_TIME] != NULL
            : a == STG_AGGREGATE_STATE   ? m->side[STG_SIDE_STATE] != NULL
+           : a == STG_AGGREGATE_PACE    ? m->pace.fast != NULL
            : a == STG_AGGREGATE_NOVELTY ? m->n_channel_bins > 0
                                         : true;
 }
@@ -42,7 +43,7 @@ enum stg_status stg_aggregate_parse(const char *name, const struct stg_model *m,
             return stg_fail(STG_ERR_USAGE, "--aggregate %s: the model has no such channel: choose mean, median, window or upper", name);
         }
     }
-    return stg_fail(STG_ERR_USAGE, "%s: no such aggregate: choose mean, median, window, upper, time, state or novelty", name);
+    return stg_fail(STG_ERR_USAGE, "%s: no such aggregate: choose mean, median, window, upper, time, state, pace or novelty", name);
 }
 
 static void sift(float *v, size_t i, size_t n)

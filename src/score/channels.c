@@ -10,7 +10,7 @@ enum {
     BIN_LEAST = 100, /* sequences in a bin: fewer do not tell a 0.9 quantile */
     BINS = 4,
     EDGE = 0, /* columns of m->channels: the longest sequence of the bin, then median and spread of each measure */
-    MEASURES = 4,
+    MEASURES = 5,
 };
 _Static_assert(STG_MODEL_CHANNEL_COLUMNS == 1 + 2 * MEASURES, "the model file stores these columns");
 
@@ -30,16 +30,17 @@ static const struct {
     {STG_AGGREGATE_WINDOW, STG_CHANNEL_CONTENT},
     {STG_AGGREGATE_TIME, STG_CHANNEL_TIME},
     {STG_AGGREGATE_STATE, STG_CHANNEL_STATE},
+    {STG_AGGREGATE_PACE, STG_CHANNEL_PACE},
 };
 
 const char *stg_channel_name(enum stg_channel c)
 {
-    return c == STG_CHANNEL_CONTENT ? "content" : stg_side_name((enum stg_side)(c - 1));
+    return c == STG_CHANNEL_CONTENT ? "content" : c == STG_CHANNEL_PACE ? "pace" : stg_side_name((enum stg_side)(c - 1));
 }
 
 bool stg_channel_has(const struct stg_model *m, enum stg_channel c)
 {
-    return c == STG_CHANNEL_CONTENT || m->side[c - 1] != NULL;
+    return c == STG_CHANNEL_CONTENT || (c == STG_CHANNEL_PACE ? m->pace.fast != NULL : m->side[c - 1] != NULL);
 }
 
 const char *stg_channel_loudest(const struct stg_model *m, const struct stg_score *s)

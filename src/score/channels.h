@@ -1,7 +1,7 @@
 /* Channels: what is judged of a sequence, each by itself, and together.
  *
  * A model's surprisal says how unusual the calls are (content), its side models how unusual the rhythm and the descriptors are (time,
- * state; model/model.h). Content is measured twice, over the whole sequence (mean) and at its most surprising stretch (window), as a few
+ * state; model/model.h), and how many events come sooner than usual (pace; model/pace.h). Content is measured twice, over the whole sequence (mean) and at its most surprising stretch (window), as a few
  * strange calls in a long sequence hardly move its mean; the larger z is the channel's. How large each of them usually is depends on the length of the sequence, so held-out known sequences are
  * divided by length into bins of equal number, and a value is measured in its bin:
  *
@@ -17,7 +17,7 @@
 
 #include "score/score.h"
 
-const char *stg_channel_name(enum stg_channel c); /* "content", "time", "state" */
+const char *stg_channel_name(enum stg_channel c); /* "content", "time", "state", "pace" */
 /* Whether the model judges it. Content always. */
 bool stg_channel_has(const struct stg_model *m, enum stg_channel c);
 

@@ -136,6 +136,19 @@ static enum stg_status score_sides(struct worker *w, const struct stg_model *m, 
     return STG_OK;
 }
 
+/* The pace of the n sequences of the batch. */
+static void measure_pace(const struct worker *w, const struct stg_model *m, struct stg_score *scores, size_t n)
+{
+    const struct stg_walk *walk = w->walks;
+    for (size_t i = 0; i < n && m->pace.fast != NULL; i++) {
+        size_t n_fast = 0, n_events = 0;
+        for (size_t k = 0; k < w->n_walks_of[i]; k++) {
+            stg_pace_count(&m->pace, walk++, &n_fast, &n_events);
+        }
+        scores[i].value[STG_AGGREGATE_PACE] = n_events == 0 ? 1.0f : (float)((double)n_fast / (STG_PACE_SHARE * (double)n_events));
+    }
+}
+
 static enum stg_status count_unknown(struct worker *w, const struct stg_model *m, const struct stg_walk *walks, size_t n,
                                      uint32_t *out)
 {
@@ -196,6 +209,7 @@ static enum stg_status score_batch(void *context, size_t i_task, size_t i_thread
     STG_RETURN_IF_FAILED(score_walks(w, job->model, &w->run, n_walks, n_tokens, &w->surprisal, &w->cap_surprisal));
     STG_RETURN_IF_FAILED(finish_scores(job, w, first, n));
     STG_RETURN_IF_FAILED(score_sides(w, job->model, job->scores + first, n, n_walks, n_tokens));
+    measure_pace(w, job->model, job->scores + first, n);
     for (size_t i = 0; i < n; i++) {
         stg_channels_judge(job->model, &job->scores[first + i]);
     }

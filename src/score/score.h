@@ -17,6 +17,7 @@ enum stg_aggregate {
     STG_AGGREGATE_UPPER,  /* 0.95 quantile, interpolated (Hyndman and Fan 1996, type 7) */
     STG_AGGREGATE_TIME,    /* mean surprisal of the elapsed times, nats */
     STG_AGGREGATE_STATE,   /* sum of the surprisals of the descriptors, nats */
+    STG_AGGREGATE_PACE,    /* fast events for each that is expected (model/pace.h) */
     STG_AGGREGATE_NOVELTY, /* of all channels together (score/channels.h) */
     STG_AGGREGATES,
 };
@@ -34,6 +35,7 @@ enum stg_channel {
     STG_CHANNEL_CONTENT, /* the model's own symbols */
     STG_CHANNEL_TIME,    /* STG_SIDE_TIME */
     STG_CHANNEL_STATE,   /* STG_SIDE_STATE */
+    STG_CHANNEL_PACE,    /* model/pace.h */
     STG_CHANNELS,
 };
 

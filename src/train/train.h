@@ -11,7 +11,7 @@
 
 /* docs/formats/checkpoint.md */
 #define STG_CHECKPOINT_FORMAT "checkpoint"
-#define STG_CHECKPOINT_VERSION 2
+#define STG_CHECKPOINT_VERSION 3
 
 /* LINEAR falls to zero at the nearest of max_updates, max_epochs and budget_s, which then shape the run: the last updates of a training of
  * known length average what the first found. Without any of the three it is constant. */

@@ -1,0 +1,221 @@
+/* Pace: what is fast in the training data, what is counted of a sequence, and how a model keeps it. */
+#include "model/pace.h"
+
+#include "fake_model.h"
+#include "score/channels.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { N_SEQUENCES = 400, N_EVENTS = 40, READ = STG_TOKEN_SPECIALS, WRITE, RARE, N_CALLS };
+
+static struct fake_seq seqs[N_SEQUENCES];
+static const struct stg_corpus corpus = {.n = N_SEQUENCES, .context = seqs, .get = fake_corpus_get};
+
+static void must(enum stg_status status)
+{
+    if (status != STG_OK) {
+        fail_msg("%s", stg_status_message());
+    }
+}
+
+/* One thread: entries of read 1,000 to 2,000 ns after the event before, exits 10,000 to 20,000; the last event is one of write. */
+static void fill(struct fake_seq *s, uint64_t id, struct stg_rng *rng)
+{
+    int64_t now = 0;
+    *s = (struct fake_seq){.id = id, .n = N_EVENTS, .n_threads = 1, .tid = {7}, .pid = {7}, .proc = {STG_TOKEN_UNKNOWN}};
+    for (size_t i = 0; i < N_EVENTS; i++) {
+        const int64_t scale = i % 2 == 0 ? 1 : 10;
+        now += scale * (1000 + (int64_t)stg_rng_below(rng, 1000));
+        s->time_ns[i] = now;
+        s->call[i] = i + 1 < N_EVENTS ? READ : WRITE;
+        s->phase[i] = i % 2 == 0 ? STG_PHASE_ENTRY : STG_PHASE_EXIT;
+        s->ret[i] = i % 2 == 0 ? STG_RET_ABSENT : 1;
+    }
+    s->call[1] = id < STG_PACE_LEAST - 1 ? RARE : READ; /* one too few */
+}
+
+static int setup(void **state)
+{
+    struct stg_rng rng;
+    (void)state;
+    stg_rng_seed(&rng, 5);
+    for (size_t i = 0; i < N_SEQUENCES; i++) {
+        fill(&seqs[i], i, &rng);
+    }
+    return 0;
+}
+
+static int64_t fast(const struct stg_pace *p, uint16_t call, uint8_t phase)
+{
+    return p->fast[call * STG_PACE_PHASES + phase];
+}
+
+static void test_quantiles(void **state)
+{
+    struct stg_pace p = {0}, threads = {0};
+    struct stg_pool *pool = NULL;
+    (void)state;
+    must(stg_pace_fit(&p, &corpus, N_CALLS, NULL));
+    assert_int_equal(p.n_calls, N_CALLS);
+    assert_in_range(fast(&p, READ, STG_PHASE_ENTRY), 1030, 1070); /* a twentieth of what is spread over 1,000 to 2,000 */
+    assert_in_range(fast(&p, READ, STG_PHASE_EXIT), 10300, 10700);
+    assert_in_range(fast(&p, WRITE, STG_PHASE_EXIT), 10200, 10800);
+    assert_int_equal(fast(&p, WRITE, STG_PHASE_ENTRY), 0);
+    assert_int_equal(fast(&p, RARE, STG_PHASE_EXIT), 0);
+    assert_true(stg_pace_is_fast(&p, READ, STG_PHASE_ENTRY, fast(&p, READ, STG_PHASE_ENTRY) - 1));
+    assert_false(stg_pace_is_fast(&p, READ, STG_PHASE_ENTRY, fast(&p, READ, STG_PHASE_ENTRY)));
+    assert_false(stg_pace_is_fast(&p, N_CALLS, STG_PHASE_ENTRY, 0)); /* a call that came later */
+    assert_false(stg_pace_is_fast(&p, READ, STG_PACE_PHASES, 0));
+    must(stg_pool_new(&pool, 3));
+    must(stg_pace_fit(&threads, &corpus, N_CALLS, pool));
+    assert_memory_equal(p.fast, threads.fast, N_CALLS * STG_PACE_PHASES * sizeof *p.fast);
+    stg_pool_free(pool);
+    stg_pace_fini(&p);
+    stg_pace_fini(&threads);
+}
+
+static void test_extremes(void **state)
+{
+    struct stg_pace p = {0};
+    static struct fake_seq same[STG_PACE_LEAST];
+    const struct stg_corpus few = {.n = STG_PACE_LEAST, .context = same, .get = fake_corpus_get}, none = {.get = fake_corpus_get};
+    (void)state;
+    for (size_t i = 0; i < STG_PACE_LEAST; i++) { /* no time passes before the second event, and 2^61 ns before the third */
+        same[i] = (struct fake_seq){.n = 3, .n_threads = 1, .call = {READ, READ, WRITE}, .time_ns = {0, 0, INT64_C(1) << 61}};
+    }
+    must(stg_pace_fit(&p, &few, N_CALLS, NULL));
+    assert_in_range(fast(&p, READ, 0), 0, 1);
+    assert_true(fast(&p, WRITE, 0) >= INT64_C(1) << 61 && fast(&p, WRITE, 0) <= STG_TIME_MAX);
+    must(stg_pace_fit(&p, &none, N_CALLS, NULL));
+    assert_int_equal(fast(&p, READ, 0), 0);
+    stg_pace_fini(&p);
+}
+
+static void test_counts(void **state)
+{
+    int64_t limits[N_CALLS * STG_PACE_PHASES] = {0};
+    const struct stg_pace p = {.fast = limits, .n_calls = N_CALLS};
+    const uint16_t call[] = {READ, READ, READ, WRITE, READ};
+    const uint8_t phase[] = {1, 1, 1, 1, 2};
+    const int64_t elapsed[] = {1, 1, 100, 1, 1, 1};
+    struct stg_walk w = {.n = 5, .call = call, .phase = phase, .elapsed_ns = elapsed};
+    size_t n_fast = 0, n_events = 0;
+    (void)state;
+    limits[READ * STG_PACE_PHASES + 1] = 100;
+    stg_pace_count(&p, &w, &n_fast, &n_events); /* nothing is known of the time before the first event */
+    assert_int_equal(n_fast, 1);
+    assert_int_equal(n_events, 4);
+    w.n_context = 1;
+    stg_pace_count(&p, &w, &n_fast, &n_events); /* adds to what is there */
+    assert_int_equal(n_fast, 2);
+    assert_int_equal(n_events, 8);
+    w.n_context = 3;
+    stg_pace_count(&p, &w, &n_fast, &n_events);
+    assert_int_equal(n_fast, 2);
+    assert_int_equal(n_events, 10);
+    w.n = 0;
+    w.n_context = 0;
+    stg_pace_count(&p, &w, &n_fast, &n_events);
+    assert_int_equal(n_events, 10);
+}
+
+static struct stg_model *fitted(void)
+{
+    struct stg_vocab vocab;
+    struct stg_recipe recipe;
+    struct stg_model_settings s;
+    struct stg_model *m = NULL;
+    must(fake_vocab(&vocab, N_CALLS - READ));
+    stg_recipe_default(&recipe);
+    recipe.order = STG_ORDER_THREAD;
+    stg_model_settings_default(&s);
+    s.kind = "ngram";
+    must(stg_model_new(&m, &s, &recipe, &vocab));
+    must(m->ops->fit(m, &corpus, NULL, NULL));
+    must(stg_model_fit_sides(m, &corpus, NULL, NULL));
+    stg_vocab_fini(&vocab);
+    return m;
+}
+
+/* A sequence whose events all come a little sooner, each still in the octave in which most of them come, is found by its pace alone. */
+static void test_channel(void **state)
+{
+    struct stg_model *m = fitted();
+    struct fake_seq sooner;
+    struct stg_seq seq;
+    static struct stg_score scores[N_SEQUENCES];
+    struct stg_score score;
+    struct stg_rng rng;
+    double mean = 0;
+    (void)state;
+    must(stg_score_corpus(m, &corpus, NULL, NULL, scores));
+    for (size_t i = 0; i < N_SEQUENCES; i++) {
+        mean += (double)scores[i].value[STG_AGGREGATE_PACE] / N_SEQUENCES;
+    }
+    assert_true(mean > 0.9 && mean < 1.1);
+    must(stg_channels_fit(m, scores, N_SEQUENCES));
+    assert_true(stg_channel_has(m, STG_CHANNEL_PACE) && stg_aggregate_has(m, STG_AGGREGATE_PACE));
+    stg_rng_seed(&rng, 6);
+    fill(&sooner, N_SEQUENCES, &rng);
+    for (size_t i = 0; i < N_EVENTS; i++) {
+        sooner.time_ns[i] = (i == 0 ? 0 : sooner.time_ns[i - 1]) + (i % 2 == 0 ? 1025 : 10250);
+    }
+    fake_seq_get(&sooner, &seq);
+    must(stg_score_sequence(m, &seq, &score));
+    assert_true(fabs((double)score.value[STG_AGGREGATE_PACE] - 1 / STG_PACE_SHARE) < 1e-3);
+    assert_string_equal(stg_channel_loudest(m, &score), "pace");
+    assert_true(score.z[STG_CHANNEL_PACE] > 5 && score.z[STG_CHANNEL_TIME] < 2 && score.z[STG_CHANNEL_CONTENT] < 2);
+    stg_model_free(m);
+}
+
+static void refused(const struct stg_model *m, const char *path)
+{
+    struct stg_model *again = NULL;
+    must(stg_model_save(m, path));
+    assert_int_equal(stg_model_open(&again, path), STG_ERR_INPUT);
+    assert_non_null(strstr(stg_status_message(), "tensor pace: is missing or damaged: train the model again"));
+    assert_null(again);
+}
+
+static void test_file(void **state)
+{
+    char path[64];
+    struct stg_model *m = fitted(), *again = NULL;
+    (void)state;
+    snprintf(path, sizeof path, "/tmp/strange-test-pace-%d.model", (int)getpid());
+    must(stg_model_save(m, path));
+    must(stg_model_open(&again, path));
+    assert_int_equal(again->pace.n_calls, N_CALLS);
+    assert_memory_equal(again->pace.fast, m->pace.fast, N_CALLS * STG_PACE_PHASES * sizeof *m->pace.fast);
+    stg_model_free(again);
+    m->pace.fast[READ] = -1;
+    refused(m, path);
+    m->pace.fast[READ] = 0;
+    m->pace.n_calls--; /* not one row for each call */
+    refused(m, path);
+    stg_pace_fini(&m->pace);
+    refused(m, path);
+    must(stg_pace_fit(&m->pace, &corpus, N_CALLS, NULL));
+    stg_model_free(m->side[STG_SIDE_TIME]); /* walks have no times for it */
+    m->side[STG_SIDE_TIME] = NULL;
+    refused(m, path);
+    stg_model_free(m);
+    unlink(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_quantiles), cmocka_unit_test(test_extremes), cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_channel),   cmocka_unit_test(test_file),
+    };
+    return cmocka_run_group_tests(tests, setup, NULL);
+}
