@@ -31,7 +31,13 @@ static void test_keys(void **state)
     }
     assert_int_equal(stg_keys_put(&k, 7, 5000, &i), STG_OK);
     assert_int_equal(i, STG_KEYS_NONE);
+    stg_keys_clear(&k); /* numbers begin again */
+    assert_int_equal(stg_keys_find(&k, 4 << 20), STG_KEYS_NONE);
+    assert_int_equal(stg_keys_put(&k, 7, 5000, &i), STG_OK);
+    assert_int_equal(i, 0);
+    assert_int_equal(stg_keys_find(&k, 7), 0);
     stg_keys_fini(&k);
+    stg_keys_clear(&k); /* so may an empty one be */
 }
 
 static void test_kinds(void **state)
