@@ -2,7 +2,7 @@
  *
  *   record_workload calls N       N × (getppid, close(−1), write to /dev/null)
  *   record_workload family N      three children, one of them by a second fork, each N × getppid; a thread with N × getppid
- *   record_workload marks N       N × (workload_mark(i), in it getppid; static probe strange_test:tick with i)
+ *   record_workload marks N       N × (workload_mark(i), in it getppid; static probes strange_test:tick with i, and kinds while watched)
  *   record_workload hold          tells "ready" and does N × getppid for each byte it reads
  *   record_workload files         fcntl(fd, F_GETFD) on a descriptor of each kind, and access() of a path
  *   record_workload compat N      N × getpid by the 32-bit door
@@ -24,10 +24,16 @@
 #include <time.h>
 #include <unistd.h>
 
+/* The counters by which the kernel tells that a static probe is watched. */
+volatile unsigned short strange_test_tick_semaphore __attribute__((section(".probes")));
+volatile unsigned short strange_test_kinds_semaphore __attribute__((section(".probes")));
+
 #if defined(STG_TEST_USDT)
+#define _SDT_HAS_SEMAPHORES 1
 #include <sys/sdt.h>
 #else
-#define DTRACE_PROBE1(provider, name, a)
+#define DTRACE_PROBE1(provider, name, a)          ((void)(a))
+#define DTRACE_PROBE4(provider, name, a, b, c, d) ((void)(a), (void)(b), (void)(c), (void)(d))
 #endif
 
 int workload_mark(long i); /* found by its name from outside */
@@ -88,11 +94,21 @@ __attribute__((noinline)) int workload_mark(long i)
     return (int)(syscall(SYS_getppid) + i);
 }
 
+/* A probe whose arguments are of several widths and in several places: registers, the code, memory. */
+static void mark_kinds(long i)
+{
+    volatile long in_memory = i * 1000003;
+    if (strange_test_kinds_semaphore > 0) {
+        DTRACE_PROBE4(strange_test, kinds, (signed char)-i, 42, (unsigned short)(i * 257), in_memory);
+    }
+}
+
 static int marks(long n)
 {
     volatile int sum = 0;
     for (long i = 0; i < n; i++) {
         sum += workload_mark(i);
+        mark_kinds(i);
     }
     return 0;
 }

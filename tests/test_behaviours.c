@@ -31,7 +31,13 @@ static void test_keys(void **state)
     }
     assert_int_equal(stg_keys_put(&k, 7, 5000, &i), STG_OK);
     assert_int_equal(i, STG_KEYS_NONE);
+    stg_keys_clear(&k); /* numbers begin again */
+    assert_int_equal(stg_keys_find(&k, 4 << 20), STG_KEYS_NONE);
+    assert_int_equal(stg_keys_put(&k, 7, 5000, &i), STG_OK);
+    assert_int_equal(i, 0);
+    assert_int_equal(stg_keys_find(&k, 7), 0);
     stg_keys_fini(&k);
+    stg_keys_clear(&k); /* so may an empty one be */
 }
 
 static void test_kinds(void **state)
@@ -142,6 +148,41 @@ static void test_many_groups(void **state)
     free(group);
 }
 
+/* Of requests in which every read fails, in the second half of the data: what there is less of, what surprises, where it stands, and when. */
+static void check_parts(const struct stg_behaviours *b, const struct stg_behaviour *x)
+{
+    size_t in_slices = 0, early = 0, in_items = b->n_rest;
+    bool fewer = false, surprising = false;
+    for (size_t i = 0; i < x->n_fewer; i++) {
+        const struct stg_behaviour_change *c = &x->fewer[i];
+        fewer |= c->kind.call == FAKE_READ && c->kind.phase == STG_PHASE_EXIT && c->kind.size > 0 && c->now < 1 && c->usual.median > 2;
+    }
+    for (size_t i = 0; i < x->n_surprises; i++) {
+        const struct stg_behaviour_surprise *s = &x->surprises[i];
+        assert_true(s->weight > 0 && (i == 0 || s->weight <= x->surprises[i - 1].weight));
+        surprising |= s->kind.call == FAKE_READ && s->kind.class == 2 + 5 && s->before == FAKE_READ;
+    }
+    for (size_t i = 0; i < STG_BEHAVIOUR_SLICES; i++) {
+        in_slices += x->slices[i];
+        early += i < STG_BEHAVIOUR_SLICES / 2 ? x->slices[i] : 0;
+    }
+    for (size_t i = 0; i < b->n; i++) {
+        in_items += b->items[i].n;
+    }
+    assert_true(fewer && surprising);
+    assert_int_equal(in_slices, x->n);
+    assert_true(early * 10 < x->n);
+    assert_int_equal(in_items, b->n_examined);
+    assert_true(fabs(x->n_estimated - (double)x->n) < 1e-9);
+    assert_true(x->last >= N && x->last < 2 * N && x->index >= N);
+    assert_true(x->scale >= 1 && x->scale <= 1); /* as long as usual */
+    assert_true(x->events >= b->events.low && x->events <= b->events.high);
+    assert_true(x->duration_ns >= b->duration.low && x->duration_ns <= b->duration.high);
+    /* Between a read that fails and the next one, mostly. */
+    assert_true(x->n_places > 0 && x->places[0].before == FAKE_READ && x->places[0].after == FAKE_READ);
+    assert_true(x->places[0].share > 0.5f && x->places[0].share < 1);
+}
+
 /* Requests in which a read fails are one behaviour, those that write once more are another; what changed is told by
  * name and number. */
 static void test_found(void **state)
@@ -174,6 +215,7 @@ static void test_found(void **state)
                 x->more[i].usual.median < 1;
     }
     assert_true(told);
+    check_parts(&b, x);
     /* On several threads, and again: the same. */
     assert_int_equal(stg_behaviours_find(&again, &f->model.base, &input, 1, &s, pool), STG_OK);
     assert_int_equal(again.n_groups, b.n_groups);

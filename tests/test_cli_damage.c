@@ -1,5 +1,6 @@
 /* Data sets, models and checkpoints that are cut off at every byte, or have a bit flipped: refused with a message,
  * never a crash. */
+#include "effort.h"
 #include "scratch.h"
 
 #include "cli/commands.h"
@@ -137,8 +138,9 @@ out:
 }
 
 /* Cut at every step-th byte, and at every one of the first 64 and of the last. */
-static void check_truncated(const char *name, size_t step, enum stg_status (*use)(const char *path))
+static void check_truncated(const char *name, size_t every, enum stg_status (*use)(const char *path))
 {
+    const size_t step = effort_step(every);
     size_t size;
     uint8_t *bytes = read_all(in_dir(name), &size);
     write_damaged(bytes, size);
@@ -156,8 +158,9 @@ static void check_truncated(const char *name, size_t step, enum stg_status (*use
 
 /* A flipped bit is found by the checksum, or it is in the header: there it may be harmless (a letter of the command
  * line). */
-static void check_flipped(const char *name, size_t step, enum stg_status (*use)(const char *path))
+static void check_flipped(const char *name, size_t every, enum stg_status (*use)(const char *path))
 {
+    const size_t step = effort_step(every);
     size_t size, n_found = 0, n_tensor_bytes = 0;
     uint64_t header = 0;
     uint8_t *bytes = read_all(in_dir(name), &size);

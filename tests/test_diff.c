@@ -239,6 +239,45 @@ static void test_by_hand(void **state)
     made_fini(&m);
 }
 
+/* What becomes less is a change as what becomes more is, and what is not there any more is gone. */
+static void test_less(void **state)
+{
+    (void)state;
+    struct made m;
+    struct stg_diff *d;
+    struct stg_diff_result r;
+    struct stg_diff_settings s;
+    made_init(&m);
+    assert_int_equal(stg_diff_new(&d), STG_OK);
+    for (int side = 0; side < STG_DIFF_SIDES; side++) {
+        m.n = 0;
+        m.now_ns = 0;
+        for (int i = 0; i < 3000; i++) { /* half the writes, and no execve */
+            put(&m, 1, READ, 0, 100);
+            if (i % (side == STG_DIFF_A ? 2 : 4) == 0) {
+                put(&m, 1, WRITE, 8, 100);
+            }
+            if (side == STG_DIFF_A && i % 30 == 0) {
+                put(&m, 1, EXECVE, -13, 100);
+            }
+        }
+        assert_int_equal(stg_diff_add_events(d, side, &m.source, m.events, m.n), STG_OK);
+    }
+    stg_diff_settings_default(&s);
+    assert_int_equal(stg_diff_compare(&r, d, &s), STG_OK);
+    const struct stg_diff_row *write = find(&r, STG_DIFF_CALLS, "write"), *gone = find(&r, STG_DIFF_CALLS, "execve");
+    assert_non_null(write);
+    assert_true(fabs(write->ratio - 0.5) < 1e-12 && write->z < -5);
+    assert_non_null(gone);
+    assert_true(gone->ratio <= 0 && gone->rate[STG_DIFF_A] > 0 && gone->rate[STG_DIFF_B] <= 0);
+    assert_null(find(&r, STG_DIFF_CALLS, "read"));
+    assert_non_null(find(&r, STG_DIFF_RESULTS, "execve"));
+    assert_true(r.divergence[STG_DIFF_CALLS] >= write->contribution + gone->contribution - 1e-12);
+    stg_diff_result_fini(&r);
+    stg_diff_free(d);
+    made_fini(&m);
+}
+
 /* A burst in one place of B is no change: it is what the blocks are for. */
 static void test_burst(void **state)
 {
@@ -298,7 +337,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same),      cmocka_unit_test(test_calls_and_transitions),
         cmocka_unit_test(test_results),   cmocka_unit_test(test_latencies),
-        cmocka_unit_test(test_by_hand),   cmocka_unit_test(test_burst),
+        cmocka_unit_test(test_by_hand),   cmocka_unit_test(test_less),
+        cmocka_unit_test(test_burst),
         cmocka_unit_test(test_too_short), cmocka_unit_test(test_waiting_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

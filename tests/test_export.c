@@ -94,7 +94,7 @@ static size_t check_events(const json_t *events, const char *kind)
     return n;
 }
 
-static json_t *document(struct fixture *f, const struct fake_seq *seqs, size_t n)
+static json_t *document_of(struct fixture *f, const struct fake_seq *seqs, size_t n, bool novel)
 {
     struct stg_buffer b = STG_BUFFER_INIT;
     struct stg_perfetto *p = NULL;
@@ -103,7 +103,8 @@ static json_t *document(struct fixture *f, const struct fake_seq *seqs, size_t n
     for (size_t i = 0; i < n; i++) {
         struct stg_seq seq;
         struct stg_score score;
-        const struct stg_scored_sequence s = scored(f, &seqs[i], &seq, &score);
+        struct stg_scored_sequence s = scored(f, &seqs[i], &seq, &score);
+        s.novel = novel;
         assert_int_equal(stg_perfetto_put(p, &b, &f->model.base, &s), STG_OK);
     }
     assert_int_equal(stg_perfetto_end(p, &b), STG_OK);
@@ -115,6 +116,11 @@ static json_t *document(struct fixture *f, const struct fake_seq *seqs, size_t n
     assert_non_null(out);
     stg_buffer_fini(&b);
     return out;
+}
+
+static json_t *document(struct fixture *f, const struct fake_seq *seqs, size_t n)
+{
+    return document_of(f, seqs, n, true);
 }
 
 static size_t calls_of(const struct fake_seq *s)
@@ -152,6 +158,113 @@ static void test_perfetto(void **state)
             break;
         }
     }
+    json_decref(d);
+}
+
+static const json_t *args_of(const json_t *event, const char *key)
+{
+    return json_object_get(json_object_get(event, "args"), key);
+}
+
+/* What failed has its name, and a call the surprisal of its entry. */
+static void test_perfetto_args(void **state)
+{
+    struct fixture *f = *state;
+    json_t *d = document(f, f->seqs, 1), *e;
+    struct stg_seq seq;
+    struct stg_score score;
+    size_t i, n_failed = 0;
+    (void)scored(f, &f->seqs[0], &seq, &score);
+    json_array_foreach(json_object_get(d, "traceEvents"), i, e)
+    {
+        const json_int_t ret = json_integer_value(args_of(e, "ret"));
+        const char *error = json_string_value(args_of(e, "error"));
+        if (kind_of(e)[0] == 'X') {
+            assert_true(json_is_true(args_of(e, "returned")) || json_integer_value(args_of(e, "returned")) == 1);
+            assert_int_equal(error != NULL, ret < 0);
+            assert_true(error == NULL || strcmp(error, "EAGAIN") == 0);
+            n_failed += ret < 0;
+        }
+        if (kind_of(e)[0] == 'X' && strcmp(json_string_value(json_object_get(e, "name")), "openat") == 0) {
+            assert_true(fabs(json_number_value(args_of(e, "surprisal")) - (double)f->surprisal[0]) < 1e-3 * (double)f->surprisal[0]);
+            assert_true(fabs(json_number_value(args_of(e, "surprisal_return")) - (double)f->surprisal[1]) < 1e-3 * (double)f->surprisal[1]);
+        }
+    }
+    assert_true(n_failed > 0);
+    json_decref(d);
+}
+
+/* A novel sequence is a slice from its beginning to its end; one that is not novel is none. */
+static void test_perfetto_novel(void **state)
+{
+    struct fixture *f = *state;
+    json_t *d = document(f, f->seqs, 2), *none = document_of(f, f->seqs, 2, false), *e;
+    struct stg_seq seq;
+    size_t i;
+    json_array_foreach(json_object_get(d, "traceEvents"), i, e)
+    {
+        const char kind = kind_of(e)[0];
+        if (kind == 'b' || kind == 'e') {
+            fake_seq_get(&f->seqs[json_integer_value(json_object_get(e, "id"))], &seq);
+            const double us = (double)(kind == 'b' ? seq.begin_ns : seq.end_ns) / 1000;
+            assert_true(fabs(json_number_value(json_object_get(e, "ts")) - us) < 1e-3);
+        }
+        if (kind == 'b') {
+            assert_true(fabs(json_number_value(args_of(e, "p_value")) - 0.001) < 1e-9);
+            assert_int_equal(json_integer_value(args_of(e, "events")), seq.n);
+        }
+    }
+    assert_int_equal(check_events(json_object_get(none, "traceEvents"), "b"), 0);
+    json_decref(none);
+    json_decref(d);
+}
+
+/* The counter of a process moves when there is something to see, and back to 0 once. */
+static void test_perfetto_counter(void **state)
+{
+    struct fixture *f = *state;
+    json_t *d = document(f, f->seqs, 3), *e;
+    size_t i, n = 0, n_back = 0;
+    double before = 0;
+    json_array_foreach(json_object_get(d, "traceEvents"), i, e)
+    {
+        if (kind_of(e)[0] == 'C') {
+            const double nats = json_number_value(args_of(e, "nats"));
+            assert_true(nats >= 1 || (nats <= 0 && before >= 1));
+            n_back += nats < 1;
+            n++;
+            before = nats;
+        }
+    }
+    assert_true(n_back > 0 && n > n_back);
+    json_decref(d);
+}
+
+/* What has not returned when the data ends, and what was entered before it begins, are points in time. */
+static void test_perfetto_halves(void **state)
+{
+    struct fixture *f = *state;
+    static struct fake_seq odd;
+    size_t i, n_open = 0, n_begun = 0;
+    json_t *e;
+    odd = f->seqs[0];
+    odd.n--; /* the last write goes on */
+    odd.phase[0] = STG_PHASE_EXIT;
+    odd.ret[0] = 3;
+    json_t *d = document(f, &odd, 1);
+    const json_t *events = json_object_get(d, "traceEvents");
+    assert_int_equal(check_events(events, "i"), 3); /* two returns of openat */
+    json_array_foreach(events, i, e)
+    {
+        const char *name = json_string_value(json_object_get(e, "name"));
+        if (kind_of(e)[0] == 'i') {
+            const bool returned = json_integer_value(args_of(e, "returned")) == 1;
+            n_open += strcmp(name, "write") == 0 && !returned && args_of(e, "ret") == NULL;
+            n_begun += strcmp(name, "openat") == 0 && returned;
+        }
+    }
+    assert_int_equal(n_open, 1);
+    assert_int_equal(n_begun, 2);
     json_decref(d);
 }
 
@@ -210,6 +323,44 @@ static void test_hostile(void **state)
     stg_buffer_fini(&b);
 }
 
+/* Row i (from 0) of the events of s, in buffers that are the test's. */
+static void check_row(struct fixture *f, const struct fake_seq *from, size_t i, const char *wanted)
+{
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_seq seq;
+    struct stg_score score;
+    const struct stg_scored_sequence s = scored(f, from, &seq, &score);
+    assert_int_equal(stg_export_csv_events(&b, &s), STG_OK);
+    assert_int_equal(stg_buffer_put(&b, "", 1), STG_OK);
+    char *line = strtok(b.data, "\r\n");
+    for (; i > 0; i--) {
+        line = strtok(NULL, "\r\n");
+    }
+    const char *phase = strstr(line, "\"openat\",");
+    assert_non_null(phase);
+    assert_int_equal(strncmp(phase + strlen("\"openat\","), wanted, strlen(wanted)), 0);
+    stg_buffer_fini(&b);
+}
+
+/* What returned is in one column, the descriptor of what was entered in another. */
+static void test_csv_values(void **state)
+{
+    struct fixture *f = *state;
+    static struct fake_seq odd;
+    odd = f->seqs[5];
+    odd.ret[0] = 4;
+    check_row(f, &odd, 0, "entry,,4,");
+    check_row(f, &odd, 1, "exit,7,,");
+    odd.ret[1] = -2;
+    check_row(f, &odd, 1, "exit,-2,,");
+    odd.ret[1] = STG_RET_FAILED;
+    check_row(f, &odd, 1, "exit,failed,,");
+    odd.ret[1] = STG_RET_SUCCEEDED;
+    check_row(f, &odd, 1, "exit,succeeded,,");
+    odd.ret[1] = STG_RET_ABSENT;
+    check_row(f, &odd, 1, "exit,,,");
+}
+
 /* As many fields in each row as in the head, and the values where they belong. */
 static void test_csv(void **state)
 {
@@ -238,7 +389,10 @@ static void test_csv(void **state)
     assert_int_equal(stg_buffer_put(&b, "", 1), STG_OK);
     char *head = strtok(b.data, "\r\n"), *line = strtok(NULL, "\r\n");
     assert_int_equal(count(head, ','), count(line, ','));
-    assert_int_equal(strncmp(line, "5,17345678901,", 14), 0);
+    char want[300];
+    snprintf(want, sizeof want, "5,17345678901,%lld,1000,101,%u,0,%u,%.6g,,0.001,1,,,", (long long)seq.end_ns, (unsigned)seq.n,
+             score.n_unknown, exp((double)score.value[STG_AGGREGATE_MEAN]));
+    assert_string_equal(line, want);
     stg_buffer_fini(&b);
 }
 
@@ -246,9 +400,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_perfetto),
+        cmocka_unit_test(test_perfetto_args),
+        cmocka_unit_test(test_perfetto_novel),
+        cmocka_unit_test(test_perfetto_counter),
+        cmocka_unit_test(test_perfetto_halves),
         cmocka_unit_test(test_overlap),
         cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_csv_values),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

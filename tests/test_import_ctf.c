@@ -2,6 +2,7 @@
 #include "import/import.h"
 
 #include "base/memory.h"
+#include "effort.h"
 #include "test_import_ctf_support.h"
 
 #include <setjmp.h>
@@ -414,7 +415,7 @@ static void truncate_everywhere(const char *path, const char *name, size_t step)
 {
     size_t n = 0;
     uint8_t *data = ctf_read_file(path, name, &n);
-    for (size_t i = 0; i < n; i += step) {
+    for (size_t i = 0; i < n; i += effort_step(step)) {
         ctf_write_file(path, name, data, i);
         read_hostile(path, "truncated", i);
     }
@@ -441,7 +442,7 @@ static void test_bit_flips(void **state)
     for (size_t i_name = 0; i_name < 2; i_name++) {
         size_t n = 0;
         uint8_t *data = ctf_read_file(in_work("flip"), names[i_name], &n);
-        for (size_t i = 0; i < 8 * n; i += i_name == 0 ? 5 : 61) {
+        for (size_t i = 0; i < 8 * n; i += effort_step(i_name == 0 ? 5 : 61)) {
             data[i / 8] ^= (uint8_t)(1u << (i % 8));
             ctf_write_file(in_work("flip"), names[i_name], data, n);
             read_hostile(in_work("flip"), names[i_name], i);

@@ -1,5 +1,6 @@
 /* Model files: what is cut, flipped or lies behind a right checksum is refused, or makes a model that still ends every
  * search. */
+#include "effort.h"
 #include "scratch.h"
 
 #include "base/rng.h"
@@ -263,7 +264,7 @@ static void test_truncated(void **state)
         float scores[N_SCORES];
         save(kinds[k].kind, kinds[k].smoothing, scores);
         memcpy(work, bytes, n_bytes);
-        for (size_t n = 0; n < n_bytes; n += n < data_at ? 1 : k >= 3 ? 61 : 7) {
+        for (size_t n = 0; n < n_bytes; n += effort_step(n < data_at ? 1 : k >= 3 ? 61 : 7)) {
             assert_int_equal(open_work(n, NULL), STG_ERR_INPUT);
         }
     }
@@ -278,7 +279,7 @@ static void test_flipped(void **state)
         float scores[N_SCORES];
         save(kinds[k].kind, kinds[k].smoothing, scores);
         memcpy(work, bytes, n_bytes);
-        for (size_t i = 0; i < n_bytes; i += i < data_at ? 1 : k >= 3 ? 61 : 7) {
+        for (size_t i = 0; i < n_bytes; i += effort_step(i < data_at ? 1 : k >= 3 ? 61 : 7)) {
             for (int bit = 0; bit < 8; bit += i < data_at ? 1 : 5) {
                 work[i] ^= (uint8_t)(1 << bit);
                 const enum stg_status status = open_work(n_bytes, NULL);

@@ -1,8 +1,10 @@
-/* record/elf: functions are found in real programs, and damaged ones do no harm. */
+/* record/elf, record/usdt: functions and static probes are found in real programs, and damaged ones do no harm. */
 #include "base/memory.h"
 #include "base/rng.h"
 #include "record/elf.h"
+#include "record/usdt.h"
 
+#include <elf.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,6 +53,142 @@ static void test_refused(void **state)
     assert_int_equal(stg_elf_find_in_file("/no/such/file", "main", &offset), STG_ERR_IO);
 }
 
+/* What is at the place of a static probe is an instruction that does nothing. */
+static void test_probes(void **state)
+{
+    static struct stg_elf_site sites[STG_ELF_MAX_SITES];
+    const char *workload = getenv("STRANGE_WORKLOAD"), *has_usdt = getenv("STRANGE_WORKLOAD_USDT");
+    struct stg_file_map map;
+    size_t n = 77;
+    (void)state;
+    assert_non_null(workload);
+    assert_int_equal(stg_elf_find_probe_in_file(workload, "strange_test", "nothing", sites, &n), STG_ERR_USAGE);
+    assert_non_null(strstr(stg_status_message(), "no static probe strange_test:nothing"));
+    assert_int_equal(n, 0);
+    assert_int_equal(stg_elf_find_probe_in_file("/etc/passwd", "strange_test", "tick", sites, &n), STG_ERR_INPUT);
+    if (has_usdt == NULL || has_usdt[0] == '\0') {
+        print_message("sys/sdt.h (systemtap-sdt-dev) was not there when the workload was built\n");
+        skip();
+    }
+    assert_int_equal(stg_file_map_open(&map, workload), STG_OK);
+    for (uint32_t k = 0; k < 2; k++) {
+        assert_int_equal(stg_elf_find_probe_in_file(workload, "strange_test", k == 0 ? "tick" : "kinds", sites, &n), STG_OK);
+        assert_in_range(n, 1, 4);
+        for (size_t i = 0; i < n; i++) {
+            assert_true(sites[i].offset < map.size && sites[i].semaphore > 0 && sites[i].semaphore + 2 <= map.size);
+            assert_int_equal(map.data[sites[i].offset], 0x90);
+            assert_int_equal(sites[i].site.n_args, k == 0 ? 1 : 4);
+            assert_int_equal(sites[i].site.args[0].shift, k == 0 ? 0 : 56);
+        }
+    }
+    stg_file_map_close(&map);
+}
+
+/* A library with three notes, made by hand: its probes were moved by 0x10 after they were noted, one is another's, one names a place outside. */
+static size_t make_probes(uint8_t *out, size_t n_sites)
+{
+    static const char names[] = "\0.note.stapsdt\0.stapsdt.base\0.shstrtab";
+    const Elf64_Phdr load = {.p_type = PT_LOAD, .p_vaddr = 0x1000, .p_filesz = 0x100000, .p_memsz = 0x100000};
+    Elf64_Ehdr head = {.e_ident = ELFMAG, .e_type = ET_DYN, .e_machine = EM_X86_64, .e_phoff = sizeof head, .e_phentsize = sizeof load,
+                       .e_phnum = 1, .e_shentsize = sizeof(Elf64_Shdr), .e_shnum = 4, .e_shstrndx = 3};
+    size_t at = sizeof head + sizeof load;
+    const size_t notes = at;
+    head.e_ident[EI_CLASS] = ELFCLASS64;
+    for (size_t i = 0; i < n_sites + 2; i++) {
+        static const char text[2][16] = {"mine\0probe\0" "4@$7", "mine\0other\0" "4@$7"};
+        const uint64_t place[3] = {i == 0 ? 0x900000 : 0x1200 + i, 0x2000, 0};
+        const Elf64_Nhdr note = {.n_namesz = 8, .n_descsz = sizeof place + sizeof text[0], .n_type = 3};
+        memcpy(out + at, &note, sizeof note);
+        memcpy(out + at + sizeof note, "stapsdt", 8);
+        memcpy(out + at + sizeof note + 8, place, sizeof place);
+        memcpy(out + at + sizeof note + 8 + sizeof place, text[i == 1], sizeof text[0]);
+        at += sizeof note + 8 + note.n_descsz;
+    }
+    const Elf64_Shdr sections[4] = {
+        {0},
+        {.sh_name = 1, .sh_type = SHT_NOTE, .sh_offset = notes, .sh_size = at - notes},
+        {.sh_name = 15, .sh_type = SHT_PROGBITS, .sh_addr = 0x2010},
+        {.sh_name = 29, .sh_type = SHT_STRTAB, .sh_offset = at, .sh_size = sizeof names},
+    };
+    memcpy(out + at, names, sizeof names);
+    at += sizeof names;
+    head.e_shoff = at;
+    memcpy(out + at, sections, sizeof sections);
+    memcpy(out, &head, sizeof head);
+    memcpy(out + sizeof head, &load, sizeof load);
+    return at + sizeof sections;
+}
+
+static void test_notes(void **state)
+{
+    static uint8_t image[65536];
+    static struct stg_elf_site sites[STG_ELF_MAX_SITES];
+    size_t n;
+    (void)state;
+    const size_t size = make_probes(image, 3);
+    assert_int_equal(stg_elf_find_probe(image, sizeof image, "mine", "probe", sites, &n), STG_ELF_FOUND);
+    assert_int_equal(n, 3);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(sites[i].offset, 0x1202 + i + 0x10 - 0x1000);
+        assert_int_equal(sites[i].semaphore, 0);
+        assert_int_equal(sites[i].site.n_args, 1);
+        assert_int_equal(sites[i].site.args[0].value, 7);
+    }
+    assert_int_equal(stg_elf_find_probe(image, sizeof image, "mine", "other", sites, &n), STG_ELF_FOUND);
+    assert_int_equal(n, 1);
+    assert_int_equal(stg_elf_find_probe(image, sizeof image, "min", "eprobe", sites, &n), STG_ELF_NO_SYMBOL);
+    assert_int_equal(stg_elf_find_probe(image, size - 1, "mine", "probe", sites, &n), STG_ELF_NO_PROGRAM); /* without its last section */
+    (void)make_probes(image, STG_ELF_MAX_SITES);
+    assert_int_equal(stg_elf_find_probe(image, sizeof image, "mine", "probe", sites, &n), STG_ELF_FOUND);
+    assert_int_equal(n, STG_ELF_MAX_SITES);
+    (void)make_probes(image, STG_ELF_MAX_SITES + 1);
+    assert_int_equal(stg_elf_find_probe(image, sizeof image, "mine", "probe", sites, &n), STG_ELF_TOO_MANY);
+}
+
+static void test_arguments(void **state)
+{
+    enum { C = STG_ABI_ARG_CONSTANT, R = STG_ABI_ARG_REGISTER, M = STG_ABI_ARG_MEMORY };
+    static const struct {
+        const char *text;
+        uint32_t n;
+        struct stg_abi_arg last;
+    } all[] = {
+        {"", 0, {0}},
+        {"-4@$-9", 1, {.where = C, .value = (uint64_t)-9, .shift = 32, .is_signed = 1}},
+        {"8@$18446744073709551615", 1, {.where = C, .value = UINT64_MAX}},
+        {"8@%rdi", 1, {.where = R, .word = 14}},
+        {"1@%r15b", 1, {.where = R, .word = 0, .shift = 56}},
+        {"-2@%sp", 1, {.where = R, .word = 19, .shift = 48, .is_signed = 1}},
+        {"-4@-1204(%rbp)", 1, {.where = M, .word = 4, .value = (uint64_t)-1204, .shift = 32, .is_signed = 1}},
+        {"8@(%rax)", 1, {.where = M, .word = 10}},
+        {"8@%rdi  -4@24(%rsp) 4@$3", 3, {.where = C, .value = 3, .shift = 32}},
+        {"8@%rdi 8@%rsi 8@%rdx 8@%rcx 8@%r8 8@%r9 8@%r10", 6, {.where = R, .word = 8}}, /* no more are kept */
+        /* What none of these is ends the list. */
+        {"8@%rdi 8f@%xmm0 8@%rsi", 1, {.where = R, .word = 14}},
+        {"8@%rdi 8@%xmm0 8@%rsi", 1, {.where = R, .word = 14}},
+        {"8@%rdi 8@counter(%rip) 8@%rsi", 1, {.where = R, .word = 14}},
+        {"8@%rdi 8@(%rax,%rbx,8) 8@%rsi", 1, {.where = R, .word = 14}},
+        {"8@%rdi 8@8(%rax 8@%rsi", 1, {.where = R, .word = 14}},
+        {"3@%rdi", 0, {0}},
+        {"-9223372036854775808@%rdi", 0, {0}},
+        {"8%rdi", 0, {0}},
+        {"@%rdi", 0, {0}},
+        {"8@", 0, {0}},
+        {"8@$", 0, {0}},
+        {"8@%", 0, {0}},
+        {"8@%rdix", 0, {0}},
+        {"8@%rdi,", 0, {0}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        struct stg_abi_site site = {0};
+        stg_usdt_args(&site, all[i].text);
+        if (site.n_args != all[i].n || (all[i].n > 0 && memcmp(&site.args[all[i].n - 1], &all[i].last, sizeof all[i].last) != 0)) {
+            fail_msg("'%s': %u arguments", all[i].text, site.n_args);
+        }
+    }
+}
+
 /* A program with bytes changed at random, most of them in its headers and tables, in memory of exactly its length. */
 static void test_damaged(void **state)
 {
@@ -60,6 +198,7 @@ static void test_damaged(void **state)
     uint8_t *copy = NULL;
     (void)state;
     assert_non_null(workload);
+    static struct stg_elf_site sites[STG_ELF_MAX_SITES];
     stg_rng_seed(&rng, 1);
     assert_int_equal(stg_file_map_open(&map, workload), STG_OK);
     for (int i = 0; i < 2000; i++) {
@@ -73,6 +212,10 @@ static void test_damaged(void **state)
         if (stg_elf_find(copy, size, "workload_mark", &offset) == STG_ELF_FOUND) {
             assert_true(offset < size);
         }
+        size_t n = 0;
+        if (stg_elf_find_probe(copy, size, "strange_test", "kinds", sites, &n) == STG_ELF_FOUND) {
+            assert_true(n > 0 && sites[n - 1].offset < size && sites[n - 1].site.n_args <= STG_ABI_SITE_ARGS);
+        }
         stg_mem_free(copy);
     }
     stg_file_map_close(&map);
@@ -83,6 +226,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_own_program),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_probes),
+        cmocka_unit_test(test_notes),
+        cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_damaged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -403,10 +403,27 @@ static void test_uprobes(void **state)
     recording_fini(&r);
 }
 
+/* The n-th time that the workload passed a static probe: what it had to say. */
+static void check_tick(const struct stg_event *e, uint64_t n)
+{
+    assert_int_equal(e->n_args, 1);
+    assert_int_equal(e->args[0], n);
+}
+
+static void check_kinds(const struct stg_event *e, uint64_t n)
+{
+    assert_int_equal(e->n_args, 4);
+    assert_int_equal((int64_t)e->args[0], (signed char)-(int64_t)n);
+    assert_int_equal(e->args[1], 42);
+    assert_int_equal(e->args[2], (uint16_t)(n * 257));
+    assert_int_equal(e->args[3], n * 1000003);
+}
+
 static void test_usdt(void **state)
 {
+    static const char *const names[] = {"strange_test:tick", "strange_test:kinds"};
     char text[600];
-    struct stg_marker marker;
+    struct stg_marker markers[2];
     const char *has_usdt = getenv("STRANGE_WORKLOAD_USDT");
     (void)state;
     need_recorder();
@@ -414,19 +431,23 @@ static void test_usdt(void **state)
         print_message("sys/sdt.h (systemtap-sdt-dev) was not there when the workload was built\n");
         skip();
     }
-    snprintf(text, sizeof text, "usdt:%s:strange_test:tick", workload());
-    assert_int_equal(stg_marker_parse(&marker, text, "--marker"), STG_OK);
-    struct stg_record_options o = {.markers = &marker, .n_markers = 1};
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(text, sizeof text, "usdt:%s:%s", workload(), names[i]);
+        assert_int_equal(stg_marker_parse(&markers[i], text, "--marker"), STG_OK);
+    }
+    struct stg_record_options o = {.markers = markers, .n_markers = 2};
     struct recording r;
     record_workload(&r, &o, "marks", "200");
-    assert_int_equal(count_of(&r, STG_EVENT_MARKER, "strange_test:tick", 0), 200);
-    uint64_t n = 0;
+    uint64_t n[2] = {0};
     for (size_t i = 0; i < r.n; i++) {
-        if (strcmp(event_name(&r, &r.events[i]), "strange_test:tick") == 0) {
-            assert_int_equal(r.events[i].n_args, 1);
-            assert_int_equal(r.events[i].args[0], n++);
+        if (strcmp(event_name(&r, &r.events[i]), names[0]) == 0) {
+            check_tick(&r.events[i], n[0]++);
+        } else if (strcmp(event_name(&r, &r.events[i]), names[1]) == 0) {
+            check_kinds(&r.events[i], n[1]++);
         }
     }
+    assert_int_equal(n[0], 200);
+    assert_int_equal(n[1], 200); /* it is passed only while its counter says that it is watched */
     recording_fini(&r);
 }
 
@@ -442,6 +463,10 @@ static void test_marker_that_is_none(void **state)
     struct stg_record_options o = {.markers = &marker, .n_markers = 1};
     assert_int_equal(stg_record_open(&r, &o), STG_ERR_USAGE);
     assert_non_null(strstr(stg_status_message(), "no_such_function"));
+    snprintf(text, sizeof text, "usdt:%s:strange_test:no_such_probe", workload());
+    assert_int_equal(stg_marker_parse(&marker, text, "--marker"), STG_OK);
+    assert_int_equal(stg_record_open(&r, &o), STG_ERR_USAGE);
+    assert_non_null(strstr(stg_status_message(), "no static probe strange_test:no_such_probe"));
     assert_int_equal(stg_marker_parse(&marker, "uprobe:/no/such/program:f", "--marker"), STG_OK);
     assert_int_equal(stg_record_open(&r, &o), STG_ERR_IO);
     assert_int_equal(stg_marker_parse(&marker, "uprobe:/etc/passwd:f", "--marker"), STG_OK);

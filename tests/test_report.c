@@ -229,7 +229,7 @@ static void test_score_json(void **state)
 {
     struct fixture *f = *state;
     struct stg_buffer b = STG_BUFFER_INIT;
-    assert_int_equal(stg_report_score_json(&b, &f->model.base, &f->far[3], STG_AGGREGATE_MEAN, 0.01), STG_OK);
+    assert_int_equal(stg_report_score_json(&b, &f->model.base, &f->far[3], NULL, STG_AGGREGATE_MEAN, 0.01), STG_OK);
     json_t *root = parse(&b, "strange.score/1");
     assert_true(json_is_true(json_object_get(root, "novel")));
     assert_int_equal(json_integer_value(json_object_get(root, "id")), 3);
@@ -239,9 +239,37 @@ static void test_score_json(void **state)
     json_decref(root);
     struct stg_score infinite = f->far[3];
     infinite.value[STG_AGGREGATE_MEAN] = INFINITY;
-    assert_int_equal(stg_report_score_json(&b, &f->model.base, &infinite, STG_AGGREGATE_MEAN, 0.01), STG_OK);
+    assert_int_equal(stg_report_score_json(&b, &f->model.base, &infinite, NULL, STG_AGGREGATE_MEAN, 0.01), STG_OK);
     root = parse(&b, "strange.score/1");
     assert_true(json_is_null(json_object_get(root, "perplexity"))); /* JSON has no infinity */
+    json_decref(root);
+}
+
+/* Where a sequence stands comes first, and only what there is of it. */
+static void test_score_json_place(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    static const char *const order[] = {"data", "group", "group_p_value", "shift_since", "schema", "id"};
+    struct stg_score_place place = {.data = HOSTILE, .in_group = true, .group = 7, .group_p = 0.25, .shifted = true, .shift_since = 41};
+    assert_int_equal(stg_report_score_json(&b, &f->model.base, &f->far[3], &place, STG_AGGREGATE_MEAN, 0.01), STG_OK);
+    json_t *root = parse(&b, "strange.score/1");
+    void *at = json_object_iter(root);
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++, at = json_object_iter_next(root, at)) {
+        assert_string_equal(json_object_iter_key(at), order[i]);
+    }
+    assert_non_null(strstr(json_string_value(json_object_get(root, "data")), "<script>alert"));
+    assert_int_equal(json_integer_value(json_object_get(root, "group")), 7);
+    assert_true(fabs(json_number_value(json_object_get(root, "group_p_value")) - 0.25) < 1e-9);
+    assert_int_equal(json_integer_value(json_object_get(root, "shift_since")), 41);
+    assert_true(json_is_true(json_object_get(root, "novel")));
+    json_decref(root);
+    place = (struct stg_score_place){.group = 7, .group_p = 0.25, .shift_since = 41};
+    assert_int_equal(stg_report_score_json(&b, &f->model.base, &f->far[3], &place, STG_AGGREGATE_MEAN, 0.01), STG_OK);
+    root = parse(&b, "strange.score/1");
+    for (size_t i = 0; i < 4; i++) {
+        assert_null(json_object_get(root, order[i]));
+    }
     json_decref(root);
 }
 
@@ -655,7 +683,7 @@ int main(void)
         cmocka_unit_test(test_course),
         cmocka_unit_test(test_explain_text),   cmocka_unit_test(test_explain_in_time_order),
         cmocka_unit_test(test_eval_json),      cmocka_unit_test(test_score_json),
-        cmocka_unit_test(test_explain_json),   cmocka_unit_test(test_html),
+        cmocka_unit_test(test_score_json_place), cmocka_unit_test(test_explain_json),   cmocka_unit_test(test_html),
         cmocka_unit_test(test_html_of_little), cmocka_unit_test(test_html_of_many),
         cmocka_unit_test(test_html_of_many_explanations), cmocka_unit_test(test_strip_of_a_part), cmocka_unit_test(test_json_text),
         cmocka_unit_test(test_memory_fails),

@@ -1,17 +1,20 @@
 /* trace/: what is left of a recording when its process is killed, when the disk is full, and when a file is cut short:
  * a trace that opens up to the last packet. */
+#include "effort.h"
 #include "faults.h"
 #include "trace_support.h"
 
 #include "base/log.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 /* Calls that are tried per script: all when there are no more, else evenly spread ones. STRANGE_FAULTS=N sets another
@@ -106,7 +109,7 @@ static void wait_killed(pid_t child)
 }
 
 /* Every state is valid for babeltrace2 itself. */
-static void kill_everywhere(const struct script *s)
+static void kill_everywhere(const struct script *s, uint64_t most)
 {
     struct tables t;
     size_t before = 0;
@@ -118,7 +121,7 @@ static void kill_everywhere(const struct script *s)
     faults_arm(FAULT_NONE, 0, 0);
     ctf_remove_directory(in_work("trace"));
     assert_true(n_calls > 50);
-    const uint64_t points = n_calls < max_points() ? n_calls : max_points();
+    const uint64_t points = n_calls < most ? n_calls : most;
     for (uint64_t k = 0; k < points; k++) {
         const uint64_t i = k + 1 == points ? n_calls : 1 + k * n_calls / points;
         const pid_t child = fork();
@@ -148,21 +151,21 @@ static void test_killed_at_calls(void **state)
 {
     (void)state;
     const struct script s = {.n = 600};
-    kill_everywhere(&s);
+    kill_everywhere(&s, max_points());
 }
 
 static void test_killed_while_growing(void **state)
 {
     (void)state;
     const struct script s = {.n = 150, .large = true, .packet_size = 65536};
-    kill_everywhere(&s);
+    kill_everywhere(&s, max_points());
 }
 
 static void test_killed_while_rotating(void **state)
 {
     (void)state;
     const struct script s = {.n = 300, .rotate_size = 10000};
-    kill_everywhere(&s);
+    kill_everywhere(&s, max_points());
 }
 
 /* --- Killed at random moments --- */
@@ -215,16 +218,15 @@ static void check_killed(const char *path, uint64_t n_put)
     reading_fini(&r);
 }
 
-static void test_killed_at_random(void **state)
+static void kill_at_random(size_t kills)
 {
     struct tables t;
     struct stg_rng rng;
-    (void)state;
     _Atomic uint64_t *n_put = mmap(NULL, sizeof *n_put, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(n_put != MAP_FAILED);
     tables_init(&t);
     stg_rng_seed(&rng, (uint64_t)getpid());
-    for (int i = 0; i < 20; i++) {
+    for (size_t i = 0; i < kills; i++) {
         atomic_store(n_put, 0);
         const pid_t child = fork();
         if (child == 0) {
@@ -241,6 +243,49 @@ static void test_killed_at_random(void **state)
     }
     munmap(n_put, sizeof *n_put);
     tables_fini(&t);
+}
+
+static void test_killed_at_random(void **state)
+{
+    (void)state;
+    kill_at_random(effort_times(20, 6));
+}
+
+/* --- Where files are not in memory --- */
+
+static char work_in_memory[sizeof work];
+
+/* To the file system that has the build. */
+static int to_disk(void **state)
+{
+    const char *binary = getenv("STRANGE_BINARY");
+    const char *slash = binary == NULL ? NULL : strrchr(binary, '/');
+    (void)state;
+    memcpy(work_in_memory, work, sizeof work);
+    (void)snprintf(work, sizeof work, "%.*s/trace-crash-XXXXXX", slash == NULL ? 1 : (int)(slash - binary), slash == NULL ? "." : binary);
+    return mkdtemp(work) != NULL ? 0 : -1;
+}
+
+static int from_disk(void **state)
+{
+    (void)state;
+    ctf_remove_directory(work);
+    memcpy(work, work_in_memory, sizeof work);
+    return 0;
+}
+
+static void test_killed_on_disk(void **state)
+{
+    struct statfs info;
+    const struct script s = {.n = 300, .rotate_size = 10000};
+    (void)state;
+    assert_int_equal(statfs(work, &info), 0);
+    if (info.f_type == TMPFS_MAGIC) {
+        print_message("the build is in memory, too\n");
+        skip();
+    }
+    kill_everywhere(&s, 10);
+    kill_at_random(4);
 }
 
 /* --- Files that are cut short --- */
@@ -308,7 +353,7 @@ static void test_cut_short(void **state)
     assert_int_equal(n_packets, 3);
     assert_int_equal(i_last + last_size, size);
     const size_t n_last = (last_size - 84) / 46; /* bytes of an event with its header */
-    for (size_t cut = i_last; cut <= size; cut++) {
+    for (size_t cut = i_last; cut <= size; cut += size - cut <= effort_step(2) ? 1 : effort_step(1)) {
         ctf_write_file(in_work("cut"), "channel0_0", data, cut);
         const bool whole = size - cut < 8 && cut >= i_last + 84 + n_last * 46; /* padding may be missing */
         assert_cut(whole ? N : N - n_last, !whole && cut > i_last);
@@ -471,6 +516,7 @@ int main(void)
         cmocka_unit_test(test_killed_while_growing),
         cmocka_unit_test(test_killed_while_rotating),
         cmocka_unit_test(test_killed_at_random),
+        cmocka_unit_test_setup_teardown(test_killed_on_disk, to_disk, from_disk),
         cmocka_unit_test(test_cut_short),
         cmocka_unit_test(test_disk_full),
         cmocka_unit_test(test_file_too_large),

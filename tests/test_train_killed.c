@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/rng.h"
 
+#include "effort.h"
 #include "scratch.h"
 
 #include <dirent.h>
@@ -22,7 +23,7 @@
 
 #include <cmocka.h>
 
-enum { KILLS = 20, MAX_RUNS = 400, MAX_WORDS = 64 };
+enum { MAX_RUNS = 400, MAX_WORDS = 64 };
 
 /* A training that writes `out`; what it leaves when it is killed says whether it can be resumed. */
 struct training {
@@ -141,11 +142,12 @@ static void check(const struct training *t, struct stg_rng *rng)
     unsigned n_killed = 0;
     unsigned n_finished = 0;
     unsigned n_resumed = 0;
+    const size_t kills = effort_times(20, 8);
     const uint64_t begin = stg_clock_ns();
     assert_int_equal(run(t->line, "straight.model", false, 0), 0);
     const double whole = (double)(stg_clock_ns() - begin);
-    for (unsigned i = 0; n_killed < KILLS || can_resume(t, "killed.model") || n_finished == 0; i++) {
-        const uint64_t moment = n_killed < KILLS ? 1 + (uint64_t)(stg_rng_unit(rng) * whole) : 0;
+    for (unsigned i = 0; n_killed < kills || can_resume(t, "killed.model") || n_finished == 0; i++) {
+        const uint64_t moment = n_killed < kills ? 1 + (uint64_t)(stg_rng_unit(rng) * whole) : 0;
         const bool resume = can_resume(t, "killed.model");
         assert_true(i < MAX_RUNS);
         n_resumed += resume;

@@ -11,6 +11,14 @@ void stg_keys_fini(struct stg_keys *k)
     memset(k, 0, sizeof *k);
 }
 
+void stg_keys_clear(struct stg_keys *k)
+{
+    if (k->n > 0) {
+        memset(k->slot, 0, k->n_slots * sizeof *k->slot);
+    }
+    k->n = 0;
+}
+
 /* The place of the key, or the free one where it would go. */
 static size_t place_of(const struct stg_keys *k, uint64_t key)
 {

@@ -16,8 +16,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 struct settings {
     bool json;
@@ -82,47 +80,33 @@ static void judge(struct score_run *r)
     r->novel = r->calibrated && n > r->bound && (r->reachable || r->group->n > 1);
 }
 
-/* "{…}" of the report with the input in front, as ids count per data set. */
+/* Of sequence i, which is of input k. *i_group: the first group that does not end before it; rises with i. */
+static struct stg_score_place place_of(const struct score_run *r, size_t k, size_t i, size_t *i_group)
+{
+    struct stg_score_place p = {.data = r->group->n_inputs > 1 ? r->group->inputs[k].path : NULL};
+    while (*i_group < r->groups.n && i >= r->groups.first[*i_group] + r->s->group) {
+        ++*i_group;
+    }
+    p.in_group = *i_group < r->groups.n && i >= r->groups.first[*i_group];
+    p.group = *i_group;
+    p.group_p = p.in_group ? stg_fisher_p(&r->known, r->groups.value[*i_group]) : (double)NAN;
+    p.shifted = r->shift.shifted && i >= r->shift.noticed;
+    p.shift_since = r->shift.began;
+    return p;
+}
+
 static enum stg_status put_json(struct stg_buffer *out, const struct score_run *r)
 {
-    enum stg_status status = STG_OK;
-    struct stg_buffer line = STG_BUFFER_INIT;
-    size_t i_group = 0; /* the first that does not end before sequence i */
+    size_t i_group = 0;
     for (size_t k = 0; k < r->group->n_inputs; k++) {
-        char *path = NULL;
-        json_t *text = json_stringn_nocheck(r->group->inputs[k].path, strlen(r->group->inputs[k].path));
-        path = text == NULL ? NULL : json_dumps(text, JSON_ENCODE_ANY);
-        json_decref(text);
-        for (size_t i = r->group->offset[k]; i < r->group->offset[k + 1] && status == STG_OK; i++) {
-            stg_buffer_clear(&line);
-            status = stg_report_score_json(&line, r->model, &r->group->scores[i], r->aggregate, r->s->alpha);
-            if (status == STG_OK) {
-                status = path == NULL || r->group->n_inputs == 1 ? stg_buffer_printf(out, "{")
-                                                                 : stg_buffer_printf(out, "{\"data\": %s, ", path);
-            }
-            while (i_group < r->groups.n && i >= r->groups.first[i_group] + r->s->group) {
-                i_group++;
-            }
-            if (status == STG_OK && i_group < r->groups.n && i >= r->groups.first[i_group]) {
-                status = stg_buffer_printf(out, "\"group\": %zu, \"group_p_value\": %.9g, ", i_group,
-                                           stg_fisher_p(&r->known, r->groups.value[i_group]));
-            }
-            if (status == STG_OK && r->shift.shifted && i >= r->shift.noticed) {
-                status = stg_buffer_printf(out, "\"shift_since\": %llu, ", (unsigned long long)r->shift.began);
-            }
-            if (status == STG_OK) {
-                status = stg_buffer_put(out, line.data + 1, line.len - 1);
-            }
-            if (status == STG_OK) {
-                status = stg_output_flush_large(out);
-            }
+        for (size_t i = r->group->offset[k]; i < r->group->offset[k + 1]; i++) {
+            const struct stg_score_place place = place_of(r, k, i, &i_group);
+            STG_RETURN_IF_FAILED(
+                stg_report_score_json(out, r->model, &r->group->scores[i], &place, r->aggregate, r->s->alpha));
+            STG_RETURN_IF_FAILED(stg_output_flush_large(out));
         }
-        free(path);
-        STG_TRY(status);
     }
-out:
-    stg_buffer_fini(&line);
-    return status;
+    return STG_OK;
 }
 
 static enum stg_status put_counts(struct stg_buffer *out, const struct score_run *r, const char *sequences)

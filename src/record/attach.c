@@ -152,33 +152,58 @@ static enum stg_status find_file(const char *path, char out[PATH_MAX])
     return stg_fail(STG_ERR_USAGE, "%s: there is no such program: give its path", path);
 }
 
-static enum stg_status attach_file(struct stg_record *r, const struct stg_marker *m, const char *file, uint64_t cookie)
+static enum stg_status add_marker_link(struct stg_record *r, struct bpf_link *link)
 {
-    struct bpf_link *link;
-    if (m->kind == STG_MARKER_USDT) {
-        LIBBPF_OPTS(bpf_usdt_opts, options, .usdt_cookie = cookie);
-        link = bpf_program__attach_usdt(r->bpf->progs.stg_usdt, -1, file, m->provider, m->symbol, &options);
-    } else {
-        uint64_t offset;
-        const bool ret = m->kind == STG_MARKER_URETPROBE;
-        LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = cookie, .retprobe = ret);
-        STG_RETURN_IF_FAILED(stg_elf_find_in_file(file, m->symbol, &offset));
-        link = bpf_program__attach_uprobe_opts(ret ? r->bpf->progs.stg_uretprobe : r->bpf->progs.stg_uprobe, -1, file, offset, &options);
-    }
-    if (link == NULL && errno == ENOENT && m->kind == STG_MARKER_USDT) {
-        return stg_fail(STG_ERR_USAGE, "%s: it has no static probe %s:%s: look with readelf -n", file, m->provider, m->symbol);
-    }
     if (link == NULL && (errno == EACCES || errno == EPERM)) {
         return stg_fail(STG_ERR_UNSUPPORTED, "no permission to attach it: markers take root or CAP_SYS_ADMIN");
     }
     return add_link(r, link, "cannot attach it");
 }
 
+static enum stg_status attach_function(struct stg_record *r, const struct stg_marker *m, const char *file, uint64_t cookie)
+{
+    uint64_t offset;
+    const bool ret = m->kind == STG_MARKER_URETPROBE;
+    LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = cookie, .retprobe = ret);
+    STG_RETURN_IF_FAILED(stg_elf_find_in_file(file, m->symbol, &offset));
+    return add_marker_link(r, bpf_program__attach_uprobe_opts(ret ? r->bpf->progs.stg_uretprobe : r->bpf->progs.stg_uprobe, -1, file,
+                                                              offset, &options));
+}
+
+/* The compiler may have put a probe into several places. */
+static enum stg_status attach_probe(struct stg_record *r, const struct stg_marker *m, const char *file, size_t marker)
+{
+    enum stg_status status = STG_OK;
+    struct stg_elf_site *found = NULL;
+    size_t n;
+    STG_TRY(stg_mem_zeroed(&found, STG_ELF_MAX_SITES, sizeof *found));
+    STG_TRY(stg_elf_find_probe_in_file(file, m->provider, m->symbol, found, &n));
+    for (size_t i = 0; i < n; i++) {
+        uint32_t key = (uint32_t)r->n_sites;
+        LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = key, .ref_ctr_offset = found[i].semaphore);
+        found[i].site.marker = (int32_t)marker;
+        if (r->n_sites == STG_ABI_MAX_SITES) {
+            STG_TRY(stg_fail(STG_ERR_UNSUPPORTED, "the static probes are in more than %d places: give fewer markers", STG_ABI_MAX_SITES));
+        }
+        if (bpf_map_update_elem(bpf_map__fd(r->bpf->maps.sites), &key, &found[i].site, BPF_ANY) != 0) {
+            STG_TRY(refused("the kernel does not take a static probe", -errno));
+        }
+        STG_TRY(add_marker_link(
+            r, bpf_program__attach_uprobe_opts(r->bpf->progs.stg_usdt, -1, file, found[i].offset, &options)));
+        r->n_sites++;
+    }
+out:
+    stg_mem_free(found);
+    return status;
+}
+
 static enum stg_status attach_marker(struct stg_record *r, const struct stg_marker *m, uint64_t cookie)
 {
     char file[PATH_MAX];
     enum stg_status status = find_file(m->path, file);
-    status = status == STG_OK ? attach_file(r, m, file, cookie) : status;
+    if (status == STG_OK) {
+        status = m->kind == STG_MARKER_USDT ? attach_probe(r, m, file, cookie) : attach_function(r, m, file, cookie);
+    }
     return status == STG_OK ? STG_OK : stg_context(status, "marker %s", m->name);
 }
 
@@ -202,7 +227,7 @@ enum stg_status stg_record_attach(struct stg_record *r, const struct stg_record_
         {r->bpf->progs.stg_sys_exit, "cannot attach to the exit of system calls"},
     };
     const size_t n = sizeof all / sizeof all[0];
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&r->links, n + o->n_markers, sizeof *r->links));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&r->links, n + o->n_markers + STG_ABI_MAX_SITES, sizeof *r->links));
     STG_RETURN_IF_FAILED(find_own_number(r));
     for (size_t i = 0; i < o->n_markers; i++) {
         STG_RETURN_IF_FAILED(attach_marker(r, &o->markers[i], i));

@@ -9,7 +9,6 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
-#include <bpf/usdt.bpf.h>
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
@@ -62,6 +61,14 @@ struct {
     __type(key, __u32);
     __type(value, __u32);
 } renumbered SEC(".maps");
+
+/* Places of static probes, by the cookie of what is attached there. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, STG_ABI_MAX_SITES);
+    __type(key, __u32);
+    __type(value, struct stg_abi_site);
+} sites SEC(".maps");
 
 static __always_inline struct stg_abi_cpu *this_cpu(void)
 {
@@ -451,7 +458,26 @@ int stg_uretprobe(struct pt_regs *regs)
     return 0;
 }
 
-SEC("usdt")
+/* False: it cannot be read. */
+static __always_inline bool get_arg(const struct pt_regs *regs, const struct stg_abi_arg *arg, __u64 *out)
+{
+    __u64 value = arg->value;
+    if (arg->where != STG_ABI_ARG_CONSTANT) {
+        __u64 reg;
+        if (arg->word >= STG_ABI_PT_REGS || bpf_probe_read_kernel(&reg, sizeof reg, (const void *)regs + 8 * arg->word) != 0) {
+            return false;
+        }
+        value = arg->where == STG_ABI_ARG_MEMORY ? value + reg : reg;
+    }
+    if (arg->where == STG_ABI_ARG_MEMORY && bpf_probe_read_user(&value, sizeof value, (const void *)value) != 0) {
+        return false;
+    }
+    value <<= arg->shift & 63;
+    *out = arg->is_signed ? (__u64)((__s64)value >> (arg->shift & 63)) : value >> (arg->shift & 63);
+    return true;
+}
+
+SEC("uprobe")
 int stg_usdt(struct pt_regs *regs)
 {
     struct stg_abi_cpu *cpu = this_cpu();
@@ -460,16 +486,18 @@ int stg_usdt(struct pt_regs *regs)
     if (!wanted(cpu, task, false)) {
         return 0;
     }
+    __u32 i = (__u32)bpf_get_attach_cookie(regs);
+    const struct stg_abi_site *site = bpf_map_lookup_elem(&sites, &i);
+    if (site == NULL) {
+        return 0;
+    }
     __u64 n = 0;
-    const __u64 n_args = (__u64)bpf_usdt_arg_cnt(regs);
-    for (; n < 6 && n < n_args; n++) {
-        long value = 0;
-        if (bpf_usdt_arg(regs, n, &value) != 0) {
+    for (; n < STG_ABI_SITE_ARGS && n < site->n_args; n++) {
+        if (!get_arg(regs, &site->args[n], &record.args[n])) {
             break;
         }
-        record.args[n] = (__u64)value;
     }
-    fill(&record.head, task, (__s32)bpf_usdt_cookie(regs), STG_ABI_MARKER, (__u8)n);
+    fill(&record.head, task, site->marker, STG_ABI_MARKER, (__u8)n);
     put(cpu, &record.head, sizeof record.head + 8 * (n & 7));
     return 0;
 }

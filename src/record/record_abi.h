@@ -12,6 +12,9 @@
 #define STG_ABI_MAX_PROCS   65536 /* processes followed at a time */
 #define STG_ABI_MAX_PATH    128   /* bytes of a path with its NUL; longer ones are cut off and flagged */
 #define STG_ABI_COMM_SIZE   16
+#define STG_ABI_MAX_SITES   256  /* places of static probes, of all markers together */
+#define STG_ABI_SITE_ARGS   6    /* arguments of a static probe that are recorded */
+#define STG_ABI_PT_REGS     21   /* words of the kernel's struct pt_regs */
 
 enum stg_abi_kind {
     STG_ABI_ENTRY = 1,
@@ -77,6 +80,27 @@ struct stg_abi_call {
     __u8 path_arg;   /* 1 + index of the first path argument, 0 = none */
     __u8 returns_fd; /* 1: what it returns is a new descriptor */
 };
+
+enum { STG_ABI_ARG_CONSTANT, STG_ABI_ARG_REGISTER, STG_ABI_ARG_MEMORY };
+
+/* Where a static probe has an argument. */
+struct stg_abi_arg {
+    __u64 value;    /* of a constant; of memory what is added to the register to have its address */
+    __u8 where;     /* STG_ABI_ARG_* */
+    __u8 word;      /* the register: which word of struct pt_regs */
+    __u8 shift;     /* bits of a word that do not belong to it: 64 less its width */
+    __u8 is_signed;
+    __u32 reserved;
+};
+_Static_assert(sizeof(struct stg_abi_arg) == 16, "two words");
+
+/* A place in a program where a marker's static probe is. */
+struct stg_abi_site {
+    __s32 marker;
+    __u32 n_args;
+    struct stg_abi_arg args[STG_ABI_SITE_ARGS];
+};
+_Static_assert(sizeof(struct stg_abi_site) == 104, "a word and six arguments");
 
 /* Constant while the programs are loaded: what is off costs nothing, as the verifier removes it. */
 struct stg_abi_config {

@@ -25,6 +25,7 @@ struct stg_record {
     struct stg_record_bpf *bpf;
     struct bpf_link **links;  /* (n_links), owned */
     size_t n_links;
+    size_t n_sites;           /* of STG_ABI_MAX_SITES */
     struct stg_merge merge;
     struct stg_decoder decoder;
     struct stg_record_launch launch;

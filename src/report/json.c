@@ -179,22 +179,36 @@ static json_t *score_facts(const struct stg_model *m, const struct stg_score *s,
     return with_channels(with_disagreement(out, m, s->disagreement), m, s);
 }
 
-/* Puts "schema" in front, as a reader expects it there. */
-static json_t *with_schema(const char *schema, json_t *facts)
+/* "schema" and the facts behind what head has, as a reader expects them; takes both, any of which may be NULL: so is the result then. */
+static json_t *with_schema(json_t *head, const char *schema, json_t *facts)
 {
-    json_t *out = json_pack("{s:s}", "schema", schema);
-    if (out == NULL || facts == NULL || json_object_update(out, facts) != 0) {
-        json_decref(out);
-        out = NULL;
+    if (head == NULL || facts == NULL || json_object_set_new(head, "schema", json_string(schema)) != 0 || json_object_update(head, facts) != 0) {
+        json_decref(head);
+        head = NULL;
     }
     json_decref(facts);
+    return head;
+}
+
+/* What a line begins with: where the sequence stands, as ids count per data set. */
+static json_t *place_facts(const struct stg_score_place *p)
+{
+    json_t *out = json_object();
+    if (out != NULL && p != NULL &&
+        ((p->data != NULL && json_object_set_new(out, "data", json_of_text(p->data)) != 0) ||
+         (p->in_group && (json_object_set_new(out, "group", json_integer((json_int_t)p->group)) != 0 ||
+                          json_object_set_new(out, "group_p_value", json_of_number(p->group_p)) != 0)) ||
+         (p->shifted && json_object_set_new(out, "shift_since", json_integer((json_int_t)p->shift_since)) != 0))) {
+        json_decref(out);
+        return NULL;
+    }
     return out;
 }
 
 enum stg_status stg_report_score_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_score *s,
-                                      enum stg_aggregate a, double alpha)
+                                      const struct stg_score_place *place, enum stg_aggregate a, double alpha)
 {
-    json_t *facts = with_schema("strange.score/1", score_facts(m, s, a));
+    json_t *facts = with_schema(place_facts(place), "strange.score/1", score_facts(m, s, a));
     /* Calibration that is missing or too small for alpha cannot tell. */
     const bool judged = stg_calibrated(m) && stg_threshold(m, a, alpha) < (double)INFINITY;
     const bool novel = judged && stg_p_value(m, a, (double)s->value[a]) <= alpha;
@@ -317,7 +331,7 @@ static json_t *counterfactual(const struct stg_counterfactual *c)
 enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_explanation *x,
                                         const struct stg_explained_more *more, const char *trace)
 {
-    json_t *facts = with_schema("strange.explain/1", score_facts(m, &x->score, stg_aggregate_default(m)));
+    json_t *facts = with_schema(json_object(), "strange.explain/1", score_facts(m, &x->score, stg_aggregate_default(m)));
     json_t *events = json_array(), *ranked = json_array(), *segments = json_array();
     int failed = facts == NULL || events == NULL || ranked == NULL || segments == NULL;
     for (size_t i = 0; i < x->n && !failed; i++) {

@@ -35,9 +35,18 @@ enum stg_status stg_report_table(struct stg_buffer *out, const struct stg_evalua
 /* One JSON object (schema docs/formats/eval.md): per behaviour auroc, auprc, f1, accuracy, fpr, n_known, n_novel;
  * macro_auroc. */
 enum stg_status stg_report_eval_json(struct stg_buffer *out, const struct stg_evaluation *e) STG_MUST_USE;
-/* One line of `score --json` (docs/formats/score.md): id, perplexity, p_value, novel, lost, … */
+/* Where a sequence stands among all that were scored. */
+struct stg_score_place {
+    const char *data;     /* the input it is from, borrowed; NULL: it is not said */
+    bool in_group;        /* of consecutive sequences (detect/fisher.h) */
+    size_t group;         /* number, from 0 */
+    double group_p;       /* the group's p-value */
+    bool shifted;         /* the stream has (detect/shift.h) */
+    uint64_t shift_since; /* number of the sequence with which that began */
+};
+/* One line of `score --json` (docs/formats/score.md): id, perplexity, p_value, novel, lost, … place NULL: it stands alone. */
 enum stg_status stg_report_score_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_score *s,
-                                      enum stg_aggregate a, double alpha) STG_MUST_USE;
+                                      const struct stg_score_place *place, enum stg_aggregate a, double alpha) STG_MUST_USE;
 /* What is judged, in words: "mean surprisal", "novelty"; static. */
 const char *stg_report_score_words(enum stg_aggregate a);
 /* What was asked for beside an explanation; NULL, here or instead of the whole: was not. Borrowed. */

@@ -3,6 +3,7 @@
 #ifndef STG_TOKEN_CUT_PARTS_H
 #define STG_TOKEN_CUT_PARTS_H
 
+#include "base/keys.h"
 #include "token/cut.h"
 
 #define CUT_NAME_NONE                                                                                                  \
@@ -66,17 +67,6 @@ struct cut_thread {
 
 #define CUT_NO_RING UINT32_MAX
 
-struct cut_process {
-    int32_t pid;
-    struct cut_log *log;
-};
-
-/* Open addressing from a 32-bit id to an index. */
-struct cut_map {
-    uint32_t *slot; /* index + 1, 0 = free */
-    size_t n_slots;
-};
-
 enum cut_name_kind {
     CUT_NAME_NEW = 0,
     CUT_NAME_OTHER,
@@ -127,12 +117,12 @@ struct stg_cutter {
     uint32_t i_trace;
     uint64_t n_delivered, n_implicit;
 
-    struct cut_thread *threads;
+    struct stg_keys tids;       /* → index of a thread */
+    struct cut_thread *threads; /* (n_threads) */
     size_t n_threads, cap_threads;
-    struct cut_map thread_map;
-    struct cut_process *processes;
+    struct stg_keys pids;          /* → index of a process; only in the scope of processes */
+    struct cut_log **process_logs; /* (n_processes) */
     size_t n_processes, cap_processes;
-    struct cut_map process_map;
     struct cut_log *logs; /* list of all */
     struct cut_log *system;
     struct cut_open *given; /* STG_CUT_GIVEN: the open one */

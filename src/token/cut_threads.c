@@ -2,74 +2,27 @@
 
 #include "base/memory.h"
 
-#include <string.h>
-
 /* Linux never has more (PID_MAX_LIMIT is 2^22): a trace that does is damaged. */
 #define MAX_THREADS (SIZE_C(1) << 22)
 #define SIZE_C(x)   ((size_t)(x))
 
-static size_t map_hash(int32_t id, size_t n_slots)
+/* Room comes first, so that the table of keys never has one more than there are threads. */
+static enum stg_status thread_add(struct stg_cutter *c, int32_t tid, uint32_t *index)
 {
-    return (size_t)(((uint32_t)id * UINT64_C(0x9E3779B97F4A7C15)) >> 32) & (n_slots - 1);
-}
-
-/* Makes room for one more of n entries; the caller places them all again when *grown. */
-static enum stg_status map_reserve(struct cut_map *m, size_t n, bool *grown)
-{
-    *grown = false;
-    if ((n + 1) * 2 <= m->n_slots) {
-        return STG_OK;
-    }
-    const size_t bigger = m->n_slots == 0 ? 256 : m->n_slots * 2;
-    uint32_t *slot = NULL;
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&slot, bigger, sizeof *slot));
-    stg_mem_free(m->slot);
-    m->slot = slot;
-    m->n_slots = bigger;
-    *grown = true;
-    return STG_OK;
-}
-
-static void map_place(struct cut_map *m, int32_t id, uint32_t index)
-{
-    size_t i = map_hash(id, m->n_slots);
-    while (m->slot[i] != 0) {
-        i = (i + 1) & (m->n_slots - 1);
-    }
-    m->slot[i] = index + 1;
-}
-
-static enum stg_status thread_add(struct stg_cutter *c, const struct stg_event *e, uint32_t *index)
-{
-    bool grown;
-    if (c->n_threads >= MAX_THREADS) {
+    STG_RETURN_IF_FAILED(stg_mem_grow(&c->threads, &c->cap_threads, c->n_threads + 1, sizeof *c->threads));
+    STG_RETURN_IF_FAILED(stg_keys_put(&c->tids, (uint32_t)tid, MAX_THREADS, index));
+    if (*index == STG_KEYS_NONE) {
         return stg_fail(STG_ERR_MEMORY, "more than %zu threads in one trace: the trace is damaged", MAX_THREADS);
     }
-    STG_RETURN_IF_FAILED(stg_mem_grow(&c->threads, &c->cap_threads, c->n_threads + 1, sizeof *c->threads));
-    STG_RETURN_IF_FAILED(map_reserve(&c->thread_map, c->n_threads, &grown));
-    for (size_t i = 0; grown && i < c->n_threads; i++) {
-        map_place(&c->thread_map, c->threads[i].tid, (uint32_t)i);
-    }
-    *index = (uint32_t)c->n_threads;
-    c->threads[c->n_threads++] = (struct cut_thread){.tid = e->tid, .call = CUT_NAME_NONE, .ring = CUT_NO_RING};
-    map_place(&c->thread_map, e->tid, *index);
+    c->threads[c->n_threads++] = (struct cut_thread){.tid = tid, .call = CUT_NAME_NONE, .ring = CUT_NO_RING};
     return STG_OK;
 }
 
 enum stg_status cut_thread_get(struct stg_cutter *c, const struct stg_event *e, uint32_t *index)
 {
-    const struct cut_map *m = &c->thread_map;
-    bool found = false;
-    for (size_t i = m->n_slots > 0 ? map_hash(e->tid, m->n_slots) : 0; m->n_slots > 0 && m->slot[i] != 0;
-         i = (i + 1) & (m->n_slots - 1)) {
-        if (c->threads[m->slot[i] - 1].tid == e->tid) {
-            *index = m->slot[i] - 1;
-            found = true;
-            break;
-        }
-    }
-    if (!found) {
-        STG_RETURN_IF_FAILED(thread_add(c, e, index));
+    *index = stg_keys_find(&c->tids, (uint32_t)e->tid);
+    if (*index == STG_KEYS_NONE) {
+        STG_RETURN_IF_FAILED(thread_add(c, e->tid, index));
     }
     struct cut_thread *t = &c->threads[*index];
     if ((e->has & STG_HAS_PID) && t->pid != e->pid) {
@@ -91,28 +44,26 @@ static enum stg_status log_new(struct stg_cutter *c, struct cut_log **out)
     return STG_OK;
 }
 
-static enum stg_status process_log(struct stg_cutter *c, int32_t pid, struct cut_log **out)
+static enum stg_status process_add(struct stg_cutter *c, int32_t pid, uint32_t *index)
 {
-    struct cut_map *m = &c->process_map;
-    bool grown;
-    STG_RETURN_IF_FAILED(map_reserve(m, c->n_processes, &grown));
-    for (size_t i = 0; grown && i < c->n_processes; i++) {
-        map_place(m, c->processes[i].pid, (uint32_t)i);
-    }
-    for (size_t i = map_hash(pid, m->n_slots); m->slot[i] != 0; i = (i + 1) & (m->n_slots - 1)) {
-        if (c->processes[m->slot[i] - 1].pid == pid) {
-            *out = c->processes[m->slot[i] - 1].log;
-            return STG_OK;
-        }
-    }
-    if (c->n_processes >= MAX_THREADS) {
+    struct cut_log *log = NULL;
+    STG_RETURN_IF_FAILED(stg_mem_grow(&c->process_logs, &c->cap_processes, c->n_processes + 1, sizeof(struct cut_log *)));
+    STG_RETURN_IF_FAILED(log_new(c, &log));
+    STG_RETURN_IF_FAILED(stg_keys_put(&c->pids, (uint32_t)pid, MAX_THREADS, index));
+    if (*index == STG_KEYS_NONE) {
         return stg_fail(STG_ERR_MEMORY, "more than %zu processes in one trace: the trace is damaged", MAX_THREADS);
     }
-    STG_RETURN_IF_FAILED(stg_mem_grow(&c->processes, &c->cap_processes, c->n_processes + 1, sizeof *c->processes));
-    STG_RETURN_IF_FAILED(log_new(c, out));
-    c->processes[c->n_processes] = (struct cut_process){.pid = pid, .log = *out};
-    map_place(m, pid, (uint32_t)c->n_processes);
-    c->n_processes++;
+    c->process_logs[c->n_processes++] = log;
+    return STG_OK;
+}
+
+static enum stg_status process_log(struct stg_cutter *c, int32_t pid, struct cut_log **out)
+{
+    uint32_t index = stg_keys_find(&c->pids, (uint32_t)pid);
+    if (index == STG_KEYS_NONE) {
+        STG_RETURN_IF_FAILED(process_add(c, pid, &index));
+    }
+    *out = c->process_logs[index];
     return STG_OK;
 }
 
@@ -218,21 +169,17 @@ void cut_threads_reset(struct stg_cutter *c)
     c->bytes = 0;
     c->n_threads = c->n_processes = 0;
     c->n_rings = c->next_ring = 0;
-    if (c->thread_map.slot != NULL) {
-        memset(c->thread_map.slot, 0, c->thread_map.n_slots * sizeof *c->thread_map.slot);
-    }
-    if (c->process_map.slot != NULL) {
-        memset(c->process_map.slot, 0, c->process_map.n_slots * sizeof *c->process_map.slot);
-    }
+    stg_keys_clear(&c->tids);
+    stg_keys_clear(&c->pids);
 }
 
 void cut_threads_fini(struct stg_cutter *c)
 {
     cut_threads_reset(c);
     stg_mem_free(c->threads);
-    stg_mem_free(c->processes);
-    stg_mem_free(c->thread_map.slot);
-    stg_mem_free(c->process_map.slot);
+    stg_mem_free(c->process_logs);
+    stg_keys_fini(&c->tids);
+    stg_keys_fini(&c->pids);
     stg_mem_free(c->rings);
     stg_mem_free(c->ring_owner);
 }

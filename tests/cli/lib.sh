@@ -51,21 +51,37 @@ strace_text() {
         }'
 }
 
-# data_sets: train.data, valid.data, test.data (known) and odd.data (novel) from such traces.
-data_sets() {
-    strace_text "${1:-400}" 1 >train.txt
+# once NAME COMMAND…: the files that the command makes in an empty directory; made for the first case that asks, copied for the others.
+once() {
+    made=$work/made/$1
+    shift
+    if [ ! -d "$made" ]; then
+        rm -rf "$made.new"
+        mkdir -p "$made.new"
+        (cd "$made.new"; "$@") # in no condition, so that what fails in it ends it
+        mv "$made.new" "$made"
+    fi
+    cp "$made"/* .
+}
+
+make_data_sets() {
+    strace_text "$1" 1 >train.txt
     strace_text 200 2 >valid.txt
     strace_text 200 3 >test.txt
     strace_text 60 4 odd >odd.txt
     "$strange" -q prepare --cut accept --scope thread -o train.data train.txt
     for name in valid test odd; do "$strange" -q prepare --cut accept --scope thread --vocab train.data -o $name.data $name.txt; done
 }
-
-# trained: data sets and web.model, an n-gram.
-trained() {
+make_trained() {
     data_sets
     "$strange" -q train -o web.model --valid valid.data train.data
 }
+
+# data_sets [N]: train.data (of N requests), valid.data, test.data (known) and odd.data (novel) from such traces.
+data_sets() { once "data-${1:-400}" make_data_sets "${1:-400}"; }
+
+# trained: data sets and web.model, an n-gram.
+trained() { once trained make_trained; }
 
 # Waits until the process $1 is the program and handles SIGINT (before that it ends like any other), or is gone.
 listens() {
@@ -85,6 +101,12 @@ flip() {
     byte=$(od -An -tu1 -j "$2" -N1 "$1" | tr -d ' ')
     # shellcheck disable=SC2059 # the format is the byte
     printf "\\$(printf %03o $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}
+
+# repeats N LEAST: how many of N repetitions; one in STRANGE_THIN of them (a build with a sanitizer), but at least so many.
+repeats() {
+    few=$(($1 / ${STRANGE_THIN:-1}))
+    if [ $few -gt "$2" ]; then echo $few; else echo "$2"; fi
 }
 
 # Kills the process $1 with signal $2 once the file $3 exists (or 20 s are over), and waits; its exit status in $got.

@@ -33,12 +33,16 @@ case_behaviours() {
     trained
     status 0 "$strange" explain --behaviours web.model odd.data
     grep -q 'execve EACCES (never in known)' out || no 'what is new is not told'
-    grep -q 'comes between' out || no 'nor where'
+    grep -q 'comes between fstat and write' out || no 'nor where'
     status 0 "$strange" --threads 3 explain --behaviours --json web.model odd.data
     mv out three
     status 0 "$strange" --threads 1 explain --behaviours --json web.model odd.data
     cmp out three
     grep -q '"schema": "strange.behaviours/1"' out
+    grep -q '"more": \[{[^]]*"call": "execve"' out || no 'what there is more of is not in the JSON'
+    grep -q '"between": \[{"before": "fstat", "after": "write"' out || no 'nor where it stands'
+    grep -q '"first": {"data": "odd.data", "id": 0, ' out || no 'nor the first sequence'
+    grep -q '"last": {"data": "odd.data", "id": 57, ' out || no 'nor the last one'
     sed 's/socket(AF_INET/memfd_create("x"/; s/ptrace(PTRACE_TRACEME/mmap(NULL/; s/execve("\/bin\/sh"/fork(/; s/-1 EACCES .Permission denied./31/' odd.txt >other.txt
     "$strange" -q prepare --cut accept --scope thread --vocab train.data -o other.data other.txt
     status 0 "$strange" explain --behaviours web.model odd.data other.data
@@ -75,6 +79,8 @@ case_diff() {
     status 1 "$strange" diff --json train.data strange.data
     for key in schema changed a b scale divergence_bits rows; do grep -q "\"$key\":" out || no "no $key"; done
     grep -q '"facet": "transitions", "process": "", "call": "fstat", .*"next": "socket"' out
+    grep -q '"facet": "calls", "process": "", "call": "socket", "a": 0.0, "b": 0.[0-9]*, "ratio": null' out || no 'a new call is not told by its rates'
+    grep -q '"facet": "results", "process": "", "call": "execve", [^}]*"error": "EACCES"' out || no 'nor how it ended'
     status 1 "$strange" diff --top 0 strange.data train.data # the other way round: gone
     [ "$(wc -l <out)" = 4 ]
     strace_text 20 7 >short.txt
