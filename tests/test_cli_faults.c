@@ -412,6 +412,8 @@ static void test_explain(void **state)
         {.line = "explain --threads 2 --behaviours in/ngram.model in/novel.data"},
         {.line = "export --threads 1 --to perfetto -o out/x in/ngram.model in/test.data", .output = "x"},
         {.line = "export --threads 1 --to csv -o out/x in/ngram.model in/test.data", .output = "x"},
+        {.line = "export --threads 1 --to ctf -o out/x in/ngram.model in/test.data", .output = "x", .max_faults = 60},
+        {.line = "export --to onnx -o out/x in/lstm.model", .output = "x", .max_faults = 60},
         {.line = "export --threads 1 --to csv --rows sequences -o - in/ngram.model in/test.data"},
         {.line = "diff --threads 1 in/train.data in/novel.data"},
         {.line = "diff --json data/strace/terminal.txt data/perf/raw.txt"},

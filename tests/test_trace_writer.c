@@ -1,6 +1,7 @@
 /* trace/: what is written is what is read, in every shape a recording can have. */
 #include "trace_support.h"
 
+#include <math.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -105,6 +106,63 @@ static void test_babeltrace(void **state)
     assert_int_equal(counts.n_entry, n_entry);
     assert_int_equal(counts.n_exit, n_exit);
     assert_int_equal(counts.n_backward, 0);
+    free(events);
+    tables_fini(&t);
+}
+
+/* --- Fields beside the events' own --- */
+
+static union stg_ctf_value field_value(size_t i_field, uint64_t i)
+{
+    return i_field == 0   ? (union stg_ctf_value){.real = i % 7 == 0 ? (double)NAN : (double)i * -0.25}
+           : i_field == 1 ? (union stg_ctf_value){.number = i}
+                          : (union stg_ctf_value){.number = i % 3 == 0};
+}
+
+/* Line i of babeltrace2 carries what was put; counts those that do. */
+static void check_fields(void *context, const char *line)
+{
+    const char *real = strstr(line, "real_field = "), *number = strstr(line, " number = "), *label = strstr(line, " label = ");
+    assert_true(real != NULL && number != NULL && label != NULL);
+    const uint64_t i = strtoull(number + 10, NULL, 10);
+    const double is = strtod(real + 13, NULL), wanted = field_value(0, i).real;
+    assert_true(isnan(wanted) ? isnan(is) : fabs(is - wanted) < 1e-9);
+    assert_non_null(strstr(label, i % 3 == 0 ? "\"it is\"" : "\"not\""));
+    ++*(long *)context;
+}
+
+static void test_fields(void **state)
+{
+    enum { N = 2000 };
+    static const char *const labels[] = {"not", "it is"};
+    static const struct stg_ctf_field fields[] = {{.name = "real_field", .type = STG_CTF_REAL},
+                                                  {.name = "number", .type = STG_CTF_NUMBER},
+                                                  {.name = "label", .type = STG_CTF_LABEL, .labels = labels, .n_labels = 2}};
+    struct tables t;
+    struct reading r;
+    struct stg_ctf_settings settings;
+    struct stg_ctf_writer *w = NULL;
+    long n_lost = 0, n_checked = 0;
+    (void)state;
+    tables_init(&t);
+    struct stg_event *events = random_events(N, 21);
+    settings_init(&settings, &t, in_work("fields"));
+    settings.fields = fields;
+    settings.n_fields = 3;
+    must(stg_ctf_writer_open(&w, &settings));
+    for (size_t i = 0; i < N; i++) {
+        const union stg_ctf_value values[] = {field_value(0, i), field_value(1, i), field_value(2, i)};
+        must(stg_ctf_writer_put_valued(w, &events[i], values));
+        n_lost += events[i].kind == STG_EVENT_LOST;
+    }
+    must(stg_sink_close(stg_ctf_writer_sink(w), 1));
+    must_read_trace(&r, settings.path); /* the events themselves are as ever */
+    assert_same_events(events, N, &t, &r);
+    reading_fini(&r);
+    if (has_babeltrace()) {
+        assert_int_equal(babeltrace_lines(settings.path, check_fields, &n_checked), N - n_lost);
+        assert_int_equal(n_checked, N - n_lost);
+    }
     free(events);
     tables_fini(&t);
 }
@@ -718,6 +776,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_babeltrace),
+        cmocka_unit_test(test_fields),
         cmocka_unit_test(test_clock),
         cmocka_unit_test(test_clamped),
         cmocka_unit_test(test_no_time),

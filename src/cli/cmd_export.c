@@ -1,14 +1,19 @@
-/* strange export: a trace in another format. Adding a format = a function here and a line in `formats`. */
+/* strange export: a trace, what a model says of it, or a net in another format. Adding a format = a function here and a line in `formats`. */
 #include "cli/commands.h"
 #include "cli/common_options.h"
+#include "cli/export_ctf.h"
 #include "cli/export_scored.h"
+#include "cli/facts.h"
 #include "cli/input.h"
+#include "cli/output.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "import/import.h"
+#include "onnx/onnx.h"
 #include "trace/ctf_writer.h"
 
 #include <string.h>
@@ -35,20 +40,6 @@ static enum stg_status set_facts(struct stg_ctf_writer *w, const struct stg_sour
     STG_RETURN_IF_FAILED(stg_ctf_writer_set(w, "export_format", info->format == NULL ? "" : info->format));
     STG_RETURN_IF_FAILED(stg_ctf_writer_set(w, "export_date", date));
     return stg_ctf_writer_set(w, "export_command_line", cli->line == NULL ? "" : cli->line);
-}
-
-static void warn(const struct stg_ctf_writer *w, const char *path)
-{
-    struct stg_ctf_stats stats;
-    stg_ctf_writer_stats(w, &stats);
-    if (stats.n_clamped > 0) {
-        stg_log(STG_LOG_WARN, "%s: %llu events were older than the one before them and got its time", path,
-                (unsigned long long)stats.n_clamped);
-    }
-    if (stats.n_cut_comms > 0) {
-        stg_log(STG_LOG_WARN, "%s: the thread names of %llu events were cut to 15 bytes", path,
-                (unsigned long long)stats.n_cut_comms);
-    }
 }
 
 static enum stg_status copy_events(struct stg_ctf_writer *w, struct stg_source *source, const struct stg_event *events,
@@ -90,7 +81,7 @@ static enum stg_status export_ctf(const struct settings *s, struct stg_source *s
     STG_TRY(stg_ctf_writer_open(&w, &settings));
     STG_TRY(set_facts(w, &info, cli));
     STG_TRY(copy_events(w, source, events, n, p));
-    warn(w, s->out);
+    stg_ctf_export_warn(w, s->out);
 out:
     if (w != NULL) {
         const enum stg_status closed = stg_sink_close(stg_ctf_writer_sink(w), status == STG_OK);
@@ -115,6 +106,11 @@ static enum stg_status run_ctf(const struct settings *s, struct stg_cli *cli)
     return status;
 }
 
+static enum stg_status run_scored_ctf(const struct settings *s, struct stg_cli *cli)
+{
+    return stg_export_scored(cli, s->out, STG_SCORED_CTF, s->alpha);
+}
+
 static enum stg_status run_perfetto(const struct settings *s, struct stg_cli *cli)
 {
     return stg_export_scored(cli, s->out, STG_SCORED_PERFETTO, s->alpha);
@@ -125,12 +121,89 @@ static enum stg_status run_csv(const struct settings *s, struct stg_cli *cli)
     return stg_export_scored(cli, s->out, strcmp(s->rows, "events") == 0 ? STG_SCORED_CSV_EVENTS : STG_SCORED_CSV_SEQUENCES, s->alpha);
 }
 
+/* --- ONNX --- */
+
+static enum stg_status put_file(struct stg_buffer *bytes, const char *path)
+{
+    enum stg_status status = STG_OK;
+    struct stg_file_writer *file = NULL;
+    if (strcmp(path, "-") == 0) {
+        return stg_output_write(bytes);
+    }
+    STG_TRY(stg_file_writer_open(&file, path));
+    STG_TRY(stg_file_writer_put(file, bytes->data, bytes->len));
+    STG_TRY(stg_file_writer_commit(file));
+out:
+    stg_file_writer_free(file);
+    return status;
+}
+
+/* What the model does that its graph does not. */
+static enum stg_status tell_differences(const struct stg_model *m, const char *path)
+{
+    json_t *facts = m->ops->describe(m);
+    if (facts == NULL) {
+        return stg_fail(STG_ERR_MEMORY, "out of memory: free memory");
+    }
+    const char *precision = json_string_value(json_object_get(facts, "precision"));
+    if (precision != NULL && strcmp(precision, "bf16") == 0) {
+        stg_log(STG_LOG_INFO, "%s: multiplies in bf16, the graph in float: its numbers are those of --precision f32", path);
+    }
+    json_decref(facts);
+    for (int i = 0; i < STG_SIDES; i++) {
+        if (m->side[i] != NULL) {
+            stg_log(STG_LOG_INFO, "%s: what it judges beside the calls (time, state) is no net, and not in the graph", path);
+            break;
+        }
+    }
+    return STG_OK;
+}
+
+static enum stg_status export_onnx(const struct stg_model *m, const struct settings *s, const struct stg_cli *cli)
+{
+    enum stg_status status = STG_OK;
+    struct stg_buffer bytes = STG_BUFFER_INIT;
+    char date[21];
+    json_t *path = stg_facts_string(cli->operands[0]), *line = stg_facts_string(cli->line == NULL ? "" : cli->line);
+    if (path == NULL || line == NULL) {
+        status = stg_fail(STG_ERR_MEMORY, "out of memory: free memory");
+        goto out;
+    }
+    stg_clock_date(date);
+    const struct stg_onnx_fact facts[] = {
+        {"export.model", json_string_value(path)}, {"export.command", json_string_value(line)}, {"export.date", date}};
+    status = stg_onnx_put(&bytes, m, facts, sizeof facts / sizeof facts[0]);
+    if (status != STG_OK) {
+        status = stg_context(status, "%s", cli->operands[0]);
+        goto out;
+    }
+    STG_TRY(tell_differences(m, cli->operands[0]));
+    STG_TRY(put_file(&bytes, s->out));
+out:
+    json_decref(path);
+    json_decref(line);
+    stg_buffer_fini(&bytes);
+    return status;
+}
+
+static enum stg_status run_onnx(const struct settings *s, struct stg_cli *cli)
+{
+    struct stg_model *m = NULL;
+    STG_RETURN_IF_FAILED(stg_input_model(&m, cli->operands[0]));
+    const enum stg_status status = export_onnx(m, s, cli);
+    stg_model_free(m);
+    return status;
+}
+
+/* A name with several lines is told by the number of operands. */
 static const struct {
     const char *name, *operands;
     size_t n_operands;
     enum stg_status (*run)(const struct settings *s, struct stg_cli *cli);
 } formats[] = {
     {"ctf", "TRACE", 1, run_ctf},
+    {"ctf", "MODEL DATA|TRACE", 2, run_scored_ctf},
+    {"onnx", "MODEL", 1, run_onnx},
     {"perfetto", "MODEL DATA|TRACE", 2, run_perfetto},
     {"csv", "MODEL DATA|TRACE", 2, run_csv},
 };
@@ -138,21 +211,23 @@ static const struct {
 static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
 {
     const struct settings *s = context;
+    const char *operands = NULL;
     (void)exit_code;
     if (s->out == NULL) {
-        return stg_fail(STG_ERR_USAGE, "say where to write it: -o DIR, or -o FILE for perfetto and csv");
+        return stg_fail(STG_ERR_USAGE, "say where to write it: -o DIR for ctf, -o FILE for perfetto, csv and onnx");
     }
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         if (strcmp(formats[i].name, s->to) != 0) {
             continue;
         }
-        if (cli->n_operands != formats[i].n_operands) {
-            return stg_fail(STG_ERR_USAGE, "--to %s takes %s: %zu operand%s given", s->to, formats[i].operands, cli->n_operands,
-                            cli->n_operands == 1 ? " was" : "s were");
+        if (cli->n_operands == formats[i].n_operands) {
+            return formats[i].run(s, cli);
         }
-        return formats[i].run(s, cli);
+        operands = formats[i].operands;
     }
-    return stg_fail(STG_ERR_INTERNAL, "--to %s: nothing writes it", s->to);
+    return operands == NULL ? stg_fail(STG_ERR_INTERNAL, "--to %s: nothing writes it", s->to)
+                            : stg_fail(STG_ERR_USAGE, "--to %s takes %s: %zu operand%s given", s->to, operands, cli->n_operands,
+                                       cli->n_operands == 1 ? " was" : "s were");
 }
 
 static void defaults(void *context)
@@ -173,11 +248,12 @@ static const struct stg_option options[] = {
     {.name = "to",
      .arg = "FORMAT",
      .type = STG_OPTION_CHOICE,
-     .choices = "ctf|perfetto|csv",
+     .choices = "ctf|perfetto|csv|onnx",
      .offset = offsetof(struct settings, to),
      .fallback = "ctf",
-     .help = "ctf: a CTF 1.8 trace directory, for babeltrace2, Trace Compass and this program. perfetto: JSON in the Trace Event Format, for "
-             "ui.perfetto.dev and chrome://tracing. csv: a table"},
+     .help = "ctf: a CTF 1.8 trace directory, for babeltrace2, Trace Compass and this program; with a model, the events of all sequences "
+             "with their surprisals. perfetto: JSON in the Trace Event Format, for ui.perfetto.dev and chrome://tracing. csv: a table. onnx: the "
+             "net of a neural model, for ONNX Runtime and others"},
     {.name = "rows",
      .arg = "WHAT",
      .type = STG_OPTION_CHOICE,
@@ -185,7 +261,7 @@ static const struct stg_option options[] = {
      .offset = offsetof(struct settings, rows),
      .fallback = "events",
      .help = "csv: what a row is"},
-    STG_OPTION_ALPHA(struct settings, "perfetto, csv: sequences of a p-value up to this are novel"),
+    STG_OPTION_ALPHA(struct settings, "with a model and data: sequences of a p-value up to this are novel"),
     STG_OPTION_FORMAT(struct settings, "read the trace as this format"),
 };
 
@@ -196,21 +272,27 @@ static const char *const description[] = {
     "goes into the "
     "environment.",
     "Or writes what a model says of a data set or trace: for Perfetto, threads as tracks, calls as slices with their surprisal, the surprisal of "
-    "a process as its counter and novel sequences as slices of their own; as CSV, a row for each event or for each sequence.",
+    "a process as its counter and novel sequences as slices of their own; as CSV, a row for each event or for each sequence; as CTF, the events "
+    "of the sequences in the order of time, each with its surprisal (and those of its time and descriptor, where the model judges them), the "
+    "number of its sequence and that one's p-value and verdict.",
+    "Or writes a neural model's net as ONNX: what the net reads of each event in, the logarithms of the probabilities of every next symbol "
+    "out. docs/formats/onnx.md says how an event becomes input.",
     NULL,
 };
 
 static const struct stg_example examples[] = {
     {"strange export --to perfetto -o run.json web.model next-run/", "see where a run is novel in ui.perfetto.dev"},
     {"strange export --to csv --rows sequences -o run.csv web.model next.data", "a table of scores"},
+    {"strange export --to ctf -o scored.ctf web.model next-run/", "the events with their surprisals, for Trace Compass"},
+    {"strange export --to onnx -o web.onnx web.model", "the net of web.model, for ONNX Runtime"},
     {"strange export --to ctf -o run.ctf strace.txt", "make a trace of strace's text that Trace Compass opens"},
     {NULL, NULL},
 };
 
 const struct stg_command stg_command_export = {
     .name = "export",
-    .summary = "write a trace, or what a model says of it, in another format",
-    .operands = "[MODEL] DATA|TRACE",
+    .summary = "write a trace, its scores or a net in another format",
+    .operands = "[MODEL] [DATA|TRACE]",
     .n_min = 1,
     .n_max = 2,
     .description = description,

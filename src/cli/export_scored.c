@@ -1,5 +1,6 @@
 #include "cli/export_scored.h"
 
+#include "cli/export_ctf.h"
 #include "cli/groups.h"
 #include "cli/output.h"
 
@@ -22,6 +23,7 @@ struct job {
     struct stg_buffer buffer;
     struct stg_file_writer *file; /* NULL: standard output */
     struct stg_perfetto *perfetto;
+    struct stg_ctf_export *ctf;
     float *surprisal[1 + STG_SIDES]; /* of one sequence: the model's, then its sides' */
     size_t cap[1 + STG_SIDES];
 };
@@ -72,8 +74,14 @@ static enum stg_status put_one(struct job *j, size_t i)
         return stg_export_csv_sequence(&j->buffer, j->model, &s);
     }
     STG_RETURN_IF_FAILED(score_events(j, &seq, &s));
-    return j->format == STG_SCORED_CSV_EVENTS ? stg_export_csv_events(&j->buffer, &s)
-                                              : stg_perfetto_put(j->perfetto, &j->buffer, j->model, &s);
+    switch (j->format) {
+    case STG_SCORED_CTF:
+        return stg_ctf_export_put(j->ctf, &s);
+    case STG_SCORED_PERFETTO:
+        return stg_perfetto_put(j->perfetto, &j->buffer, j->model, &s);
+    default:
+        return stg_export_csv_events(&j->buffer, &s);
+    }
 }
 
 static enum stg_status put_head(struct job *j)
@@ -84,9 +92,11 @@ static enum stg_status put_head(struct job *j)
     case STG_SCORED_CSV_SEQUENCES:
         return stg_export_csv_sequence_head(&j->buffer);
     case STG_SCORED_PERFETTO:
-        break;
+        return stg_perfetto_begin(&j->perfetto, &j->buffer);
+    case STG_SCORED_CTF:
+        break; /* the writer was opened with its head */
     }
-    return stg_perfetto_begin(&j->perfetto, &j->buffer);
+    return STG_OK;
 }
 
 struct place {
@@ -103,6 +113,12 @@ static int by_begin(const void *a_, const void *b_)
     return a->index < b->index ? -1 : a->index > b->index;
 }
 
+/* Threads and times of the whole trace stand beside each other. */
+static bool on_time_line(const struct job *j)
+{
+    return j->format == STG_SCORED_PERFETTO || j->format == STG_SCORED_CTF;
+}
+
 static enum stg_status put_all(struct job *j, struct stg_progress *p)
 {
     enum stg_status status = STG_OK;
@@ -111,7 +127,7 @@ static enum stg_status put_all(struct job *j, struct stg_progress *p)
     for (size_t i = 0; i < j->group->n; i++) {
         places[i] = (struct place){j->group->scores[i].begin_ns, i};
     }
-    if (j->format == STG_SCORED_PERFETTO) {
+    if (on_time_line(j)) {
         qsort(places, j->group->n, sizeof *places, by_begin);
     }
     STG_TRY(put_head(j));
@@ -132,11 +148,26 @@ out:
 static enum stg_status check_traces(const struct job *j)
 {
     const struct stg_input *in = &j->group->inputs[0];
-    if (j->format == STG_SCORED_PERFETTO && stg_dataset_traces(in->dataset) > 1) {
+    if (on_time_line(j) && stg_dataset_traces(in->dataset) > 1) {
         return stg_fail(STG_ERR_INPUT, "%s: is of %zu traces: give one trace, whose threads can stand on one time line",
                         in->path, stg_dataset_traces(in->dataset));
     }
     return STG_OK;
+}
+
+static enum stg_status open_ctf(struct job *j, const struct stg_cli *cli, const char *out)
+{
+    struct stg_seq first;
+    const struct stg_input *in = stg_group_sequence(j->group, 0, &first);
+    const struct stg_ctf_export_settings s = {.path = out,
+                                              .model = j->model,
+                                              .names = stg_dataset_vocab(in->dataset),
+                                              .has_time = (first.flags & STG_SEQ_NO_TIME) == 0,
+                                              .model_path = cli->operands[0],
+                                              .data_path = in->path,
+                                              .command = cli->line,
+                                              .alpha = j->alpha};
+    return stg_ctf_export_open(&j->ctf, &s);
 }
 
 static enum stg_status write_out(struct job *j, const struct stg_cli *cli, const char *out)
@@ -145,7 +176,9 @@ static enum stg_status write_out(struct job *j, const struct stg_cli *cli, const
     struct stg_progress progress;
     struct stg_progress *p = NULL;
     STG_TRY(check_traces(j));
-    if (strcmp(out, "-") != 0) {
+    if (j->format == STG_SCORED_CTF) {
+        STG_TRY(open_ctf(j, cli, out));
+    } else if (strcmp(out, "-") != 0) {
         STG_TRY(stg_file_writer_open(&j->file, out));
     }
     p = stg_cli_progress(cli, &progress, "export", "sequences", j->group->n);
@@ -153,6 +186,10 @@ static enum stg_status write_out(struct job *j, const struct stg_cli *cli, const
 out:
     if (p != NULL) {
         stg_progress_finish(p);
+    }
+    if (j->ctf != NULL) {
+        const enum stg_status closed = stg_ctf_export_close(j->ctf, status == STG_OK);
+        status = status == STG_OK ? closed : status;
     }
     stg_file_writer_free(j->file);
     stg_perfetto_free(j->perfetto);

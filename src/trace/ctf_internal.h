@@ -34,7 +34,7 @@ enum {
 #define TRACE_NO_CPU     UINT32_MAX
 #define TRACE_COMM_SIZE  16
 #define TRACE_MAX_PATH   4095
-/* Extended header, contexts, descriptor kind, path, six arguments. */
+/* Extended header, contexts, descriptor kind, path, six arguments; settings.fields come on top. */
 #define TRACE_MAX_EVENT (14 + TRACE_COMM_SIZE + 16 + 1 + TRACE_MAX_PATH + 1 + 8 * STG_EVENT_MAX_ARGS)
 
 /* --- Event classes (classes.c) --- */
@@ -149,7 +149,8 @@ struct trace_stream {
     struct trace_file file;
 };
 
-enum stg_status trace_stream_put(struct stg_ctf_writer *w, const struct stg_event *e) STG_MUST_USE;
+/* values: (settings.n_fields), NULL without fields. */
+enum stg_status trace_stream_put(struct stg_ctf_writer *w, const struct stg_event *e, const union stg_ctf_value *values) STG_MUST_USE;
 /* Ends the packet; an empty one is made only for a gap that is owed. */
 enum stg_status trace_stream_flush(struct stg_ctf_writer *w, struct trace_stream *s) STG_MUST_USE;
 enum stg_status trace_streams_flush(struct stg_ctf_writer *w) STG_MUST_USE;

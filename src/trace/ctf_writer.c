@@ -49,6 +49,9 @@ static enum stg_status check_settings(const struct stg_ctf_settings *s)
         return stg_fail(STG_ERR_USAGE, "a maximum size of %llu bytes: at least %zu are needed",
                         (unsigned long long)s->max_size, 16 * TRACE_MIN_PACKET);
     }
+    if (s->n_fields > STG_CTF_MAX_FIELDS) {
+        return stg_fail(STG_ERR_INTERNAL, "the CTF writer takes %d fields, not %zu", STG_CTF_MAX_FIELDS, s->n_fields);
+    }
     if (s->path != NULL && (*s->path == '\0' || strlen(s->path) > PATH_MAX - 64)) {
         return stg_fail(STG_ERR_USAGE, "the path of the trace is empty or too long: give another one");
     }
@@ -155,7 +158,7 @@ static enum stg_status close_sink(struct stg_sink *sink, int commit)
 
 /* --- Events --- */
 
-static enum stg_status put_event(struct stg_ctf_writer *w, const struct stg_event *e)
+static enum stg_status put_event(struct stg_ctf_writer *w, const struct stg_event *e, const union stg_ctf_value *values)
 {
     if (w->rotate_due || (e->ts_ns >= w->rotate_at_ns && w->settings.has_time)) {
         STG_RETURN_IF_FAILED(trace_chunk_rotate(w));
@@ -166,7 +169,7 @@ static enum stg_status put_event(struct stg_ctf_writer *w, const struct stg_even
                               ? UINT64_MAX
                               : e->ts_ns + w->settings.rotate_ns;
     }
-    return trace_stream_put(w, e);
+    return trace_stream_put(w, e, values);
 }
 
 static enum stg_status put(struct stg_sink *sink, const struct stg_event *events, size_t n)
@@ -176,12 +179,17 @@ static enum stg_status put(struct stg_sink *sink, const struct stg_event *events
         return fail_again(w);
     }
     for (size_t i = 0; i < n; i++) {
-        const enum stg_status status = put_event(w, &events[i]);
+        const enum stg_status status = put_event(w, &events[i], NULL);
         if (status != STG_OK) {
             return note_failure(w, status);
         }
     }
     return STG_OK;
+}
+
+enum stg_status stg_ctf_writer_put_valued(struct stg_ctf_writer *w, const struct stg_event *e, const union stg_ctf_value *values)
+{
+    return w->failed ? fail_again(w) : note_failure(w, put_event(w, e, values));
 }
 
 static const struct stg_sink_ops sink_ops = {.name = "ctf", .put = put, .close = close_sink};

@@ -25,11 +25,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define STG_CTF_MAX_FIELDS 16
+
+/* What every event of a trace carries beside its own: eight bytes in the events' common context. */
+enum stg_ctf_type { STG_CTF_REAL, STG_CTF_NUMBER, STG_CTF_LABEL }; /* a double; unsigned; unsigned with names for its values */
+struct stg_ctf_field {
+    const char *name; /* letters, digits and _; none of procname, pid, tid, cgroup_id */
+    enum stg_ctf_type type;
+    const char *const *labels; /* (n_labels) of the values 0 …; STG_CTF_LABEL */
+    size_t n_labels;
+};
+union stg_ctf_value {
+    double real;
+    uint64_t number; /* STG_CTF_NUMBER, STG_CTF_LABEL */
+};
+
 struct stg_ctf_settings {
     const char *path; /* directory to make; it may exist if it is empty. Flight mode: not used, may be NULL */
     /* The tables that the events' ids index; borrowed until close. They may grow. paths may be NULL (no event has a
      * path). */
     const struct stg_strings *names, *comms, *paths;
+    const struct stg_ctf_field *fields; /* (n_fields) beside the events' own; borrowed until close */
+    size_t n_fields;                    /* STG_CTF_MAX_FIELDS at most */
     const char *name;    /* trace_name in the environment; NULL = the directory's last part */
     size_t packet_size;  /* bytes of a full packet, 8 KiB … 16 MiB */
     uint64_t max_age_ns; /* tick() ends packets whose first event is older; 0 = never */
@@ -76,6 +93,10 @@ enum stg_status stg_ctf_writer_open(struct stg_ctf_writer **out, const struct st
  * (flight: discards it); its failure is what could not be written; the writer is freed in every case. close(0) removes
  * all that was written. */
 struct stg_sink *stg_ctf_writer_sink(struct stg_ctf_writer *w);
+
+/* put() of one event with what it carries beside its own, values (n_fields); put() itself is for writers without fields. */
+enum stg_status stg_ctf_writer_put_valued(struct stg_ctf_writer *w, const struct stg_event *e,
+                                          const union stg_ctf_value *values) STG_MUST_USE;
 
 /* A fact of the recording for the trace's environment: "command_line", "filters" … Key: letters, digits, _ (other bytes
  * become _). A later value of the same key replaces the earlier one. Facts set before the first event are in the

@@ -126,9 +126,32 @@ static enum stg_status put_clock(struct stg_buffer *b, const struct stg_ctf_writ
                              seconds, offset - seconds * NS_PER_S, w->settings.has_clock ? "true" : "false");
 }
 
-/* Without times the members keep their places, under names that mean nothing to readers. */
-static enum stg_status put_stream(struct stg_buffer *b, bool has_time)
+/* The members of the common context that are not the events' own. */
+static enum stg_status put_fields(struct stg_buffer *b, const struct stg_ctf_settings *s)
 {
+    for (size_t i = 0; i < s->n_fields; i++) {
+        const struct stg_ctf_field *f = &s->fields[i];
+        if (f->type == STG_CTF_REAL) {
+            STG_RETURN_IF_FAILED(stg_buffer_printf(b, "\t\tfloating_point { exp_dig = 11; mant_dig = 53; align = 8; }"));
+        } else if (f->type == STG_CTF_NUMBER) {
+            STG_RETURN_IF_FAILED(stg_buffer_printf(b, "\t\tuint64_t"));
+        } else {
+            STG_RETURN_IF_FAILED(stg_buffer_printf(b, "\t\tenum : uint64_t { "));
+            for (size_t k = 0; k < f->n_labels; k++) {
+                STG_RETURN_IF_FAILED(trace_put_quoted(b, f->labels[k]));
+                STG_RETURN_IF_FAILED(stg_buffer_printf(b, " = %zu, ", k));
+            }
+            STG_RETURN_IF_FAILED(stg_buffer_printf(b, "}"));
+        }
+        STG_RETURN_IF_FAILED(stg_buffer_printf(b, " _%s;\n", f->name));
+    }
+    return STG_OK;
+}
+
+/* Without times the members keep their places, under names that mean nothing to readers. */
+static enum stg_status put_stream(struct stg_buffer *b, const struct stg_ctf_settings *s)
+{
+    const bool has_time = s->has_time;
     const char *map = has_time ? " map = clock.monotonic.value;" : "";
     STG_RETURN_IF_FAILED(
         stg_buffer_printf(b,
@@ -136,7 +159,7 @@ static enum stg_status put_stream(struct stg_buffer *b, bool has_time)
                           "typealias integer { size = 64; align = 8; signed = false;%s } := uint64_clock_t;\n\n",
                           map, map));
     const char *time = has_time ? "timestamp" : "position";
-    return stg_buffer_printf(
+    STG_RETURN_IF_FAILED(stg_buffer_printf(
         b,
         "struct packet_context {\n"
         "\tuint64_clock_t %s_begin;\n"
@@ -161,9 +184,10 @@ static enum stg_status put_stream(struct stg_buffer *b, bool has_time)
         "\t\tinteger { size = 8; align = 8; signed = 1; encoding = UTF8; base = 10; } _procname[16];\n"
         "\t\tinteger { size = 32; align = 8; signed = 1; base = 10; } _pid;\n"
         "\t\tinteger { size = 32; align = 8; signed = 1; base = 10; } _tid;\n"
-        "\t\tinteger { size = 64; align = 8; signed = 0; base = 10; } _cgroup_id;\n"
-        "\t};\n};\n\n",
-        time, time, time, time);
+        "\t\tinteger { size = 64; align = 8; signed = 0; base = 10; } _cgroup_id;\n",
+        time, time, time, time));
+    STG_RETURN_IF_FAILED(put_fields(b, s));
+    return stg_buffer_printf(b, "\t};\n};\n\n");
 }
 
 enum stg_status trace_metadata_put(struct stg_buffer *b, const struct stg_ctf_writer *w, const uint8_t uuid[16],
@@ -175,6 +199,6 @@ enum stg_status trace_metadata_put(struct stg_buffer *b, const struct stg_ctf_wr
     if (w->settings.has_time) {
         STG_RETURN_IF_FAILED(put_clock(b, w));
     }
-    STG_RETURN_IF_FAILED(put_stream(b, w->settings.has_time));
+    STG_RETURN_IF_FAILED(put_stream(b, &w->settings));
     return stg_buffer_put(b, w->classes.text.data, w->classes.text.len);
 }

@@ -211,7 +211,8 @@ static void load_comm(struct stg_ctf_writer *w, struct trace_stream *s, uint32_t
     memcpy(s->comm_bytes, text, s->comm_cut ? TRACE_COMM_SIZE - 1 : len);
 }
 
-static uint8_t *put_context(struct stg_ctf_writer *w, struct trace_stream *s, const struct stg_event *e, uint8_t *to)
+static uint8_t *put_context(struct stg_ctf_writer *w, struct trace_stream *s, const struct stg_event *e,
+                            const union stg_ctf_value *values, uint8_t *to)
 {
     const uint32_t comm = (e->has & STG_HAS_COMM) != 0 ? e->comm : STG_NAME_NONE;
     if (comm != s->comm) {
@@ -221,7 +222,11 @@ static uint8_t *put_context(struct stg_ctf_writer *w, struct trace_stream *s, co
     memcpy(to, s->comm_bytes, TRACE_COMM_SIZE);
     to = put_u32(to + TRACE_COMM_SIZE, (e->has & STG_HAS_PID) != 0 ? (uint32_t)e->pid : UINT32_MAX);
     to = put_u32(to, (e->has & STG_HAS_TID) != 0 ? (uint32_t)e->tid : UINT32_MAX);
-    return put_u64(to, (e->has & STG_HAS_CGROUP) != 0 ? e->cgroup_id : 0);
+    to = put_u64(to, (e->has & STG_HAS_CGROUP) != 0 ? e->cgroup_id : 0);
+    for (size_t i = 0; i < w->settings.n_fields; i++) {
+        to = put_u64(to, values[i].number); /* a real's bits as well */
+    }
+    return to;
 }
 
 static uint8_t *put_path(const struct stg_ctf_writer *w, const struct stg_event *e, uint8_t *to)
@@ -266,7 +271,7 @@ static uint8_t *put_header(uint32_t id, uint64_t before_ns, uint64_t ns, uint8_t
     return put_u64(put_u32(put_u16(to, UINT16_MAX), id), ns);
 }
 
-enum stg_status trace_stream_put(struct stg_ctf_writer *w, const struct stg_event *e)
+enum stg_status trace_stream_put(struct stg_ctf_writer *w, const struct stg_event *e, const union stg_ctf_value *values)
 {
     struct trace_stream *s = NULL;
     uint32_t id = 0;
@@ -279,12 +284,16 @@ enum stg_status trace_stream_put(struct stg_ctf_writer *w, const struct stg_even
     if (e->kind == STG_EVENT_LOST) {
         return put_gap(w, s, e, ns);
     }
+    if (values == NULL && w->settings.n_fields > 0) {
+        return stg_fail(STG_ERR_INTERNAL, "an event of a trace with fields was put without them");
+    }
     const uint32_t n_classes = w->classes.n;
+    const size_t most = TRACE_MAX_EVENT + w->settings.n_fields * sizeof *values;
     STG_RETURN_IF_FAILED(trace_classes_find(&w->classes, e, w->base.names, &id));
     w->metadata_stale = w->metadata_stale || w->classes.n != n_classes;
-    if (s->used + TRACE_MAX_EVENT > w->packet_limit && s->n_events > 0) {
+    if (s->used + most > w->packet_limit && s->n_events > 0) {
         /* Nearly full: for an event without a path the room is known better. */
-        const size_t need = (e->has & STG_HAS_PATH) != 0 ? TRACE_MAX_EVENT : TRACE_MAX_EVENT - TRACE_MAX_PATH - 1;
+        const size_t need = (e->has & STG_HAS_PATH) != 0 ? most : most - TRACE_MAX_PATH - 1;
         if (s->used + need + 8 > w->packet_limit) {
             STG_RETURN_IF_FAILED(end_packet(w, s));
         }
@@ -294,7 +303,7 @@ enum stg_status trace_stream_put(struct stg_ctf_writer *w, const struct stg_even
         s->last_ns = ns;
     }
     uint8_t *to = put_header(id, s->last_ns, ns, s->packet + s->used);
-    to = put_context(w, s, e, to);
+    to = put_context(w, s, e, values, to);
     to = put_payload(w, e, to);
     s->used = (size_t)(to - s->packet);
     s->n_events++;

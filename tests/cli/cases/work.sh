@@ -112,12 +112,97 @@ case_export_scored() {
     status 1 "$strange" score --json web.model odd.data
     [ "$(grep -c '"novel": true' out)" = "$(cut -d, -f12 rows | grep -c '^1$')" ] || no 'not the verdicts of score'
     refused 'takes MODEL DATA' "$strange" export --to csv -o x web.model
-    refused 'takes TRACE' "$strange" export -o x web.model odd.txt
     refused 'say where to write it' "$strange" export --to csv web.model odd.data
     refused 'the model comes first' "$strange" export --to csv -o x odd.data web.model
     "$strange" -q prepare --cut accept --scope thread --vocab train.data -o two.data odd.txt valid.txt
     refused 'of 2 traces' "$strange" -q export --to perfetto -o x web.model two.data
     absent x
+}
+
+# A trace of the scored events: those of the table, in the order of time, in the words of babeltrace2.
+case_export_scored_ctf() {
+    command -v babeltrace2 >/dev/null || exit 77
+    trained
+    strace_text 60 5 odd | awk '{ $1 = 100 + NR % 7; print }' >mixed.txt # seven threads at a time
+    "$strange" -q prepare --cut thread --vocab train.data -o mixed.data mixed.txt
+    for data in odd mixed; do
+        status 0 "$strange" export --to ctf -o $data.ctf web.model $data.data
+        "$strange" export --to csv -o $data.csv web.model $data.data
+        babeltrace2 --clock-seconds --no-delta $data.ctf >$data.text
+        tr -d '\r"' <$data.csv | awk -F, 'NR > 1 { printf "%s %s %s %s %s_%s %s %s %s\n", $1, $2, $3, $4, $7, $6, $10, $11, $12 }' |
+            sort -s -n -k 1,1 >wanted
+        # [1700000000.000104523] syscall_entry_read: { cpu_id = … }, { procname = "", pid = 1, tid = 100, …, surprisal = 0.1, …, sequence = 3, … }
+        awk '
+            function of(key) { return match($0, " " key " = [^, ]*") ? substr($0, RSTART + length(key) + 4, RLENGTH - length(key) - 4) : "" }
+            function number(value) { return value ~ /nan/ ? "" : value }
+            {
+                ns = substr($1, 2, length($1) - 2); sub(/\./, "", ns)
+                call = $2; sub(/^syscall_/, "", call); sub(/:$/, "", call)
+                pid = of("pid"); tid = of("tid")
+                printf "%s %s %s %s %s %s %s %s\n", of("sequence"), ns, pid == -1 ? 0 : pid, tid == -1 ? 0 : tid, call, number(of("surprisal")),
+                    number(of("surprisal_time")), number(of("surprisal_state"))
+            }' $data.text | sort -s -n -k 1,1 >is
+        cmp wanted is || { diff wanted is | head; no "$data: not the events of the table"; }
+        [ "$(wc -l <is)" -gt 600 ] || no 'hardly any events'
+        cut -d' ' -f1 $data.text | sort -c || no 'not in the order of time'
+        # Each event has its sequence's verdict.
+        "$strange" export --to csv --rows sequences -o - web.model $data.data | awk -F, 'NR > 1 { print $1, $12 == 1 ? "novel" : "known", $11 }' | sort >wanted
+        sed 's/.* sequence = \([0-9]*\), p_value = \([^,]*\), verdict = ( "\([a-z]*\)" .*/\1 \3 \2/' $data.text | sort -u >is
+        cmp wanted is || { diff wanted is | head; no "$data: not the verdicts of the table"; }
+    done
+    grep -q novel is || no 'nothing is novel'
+    "$strange" info --json mixed.ctf >mixed.json
+    grep -q '"clamped_events": "0"' mixed.json || no 'events went back in time'
+    grep -q '"export_model": "web.model"' mixed.json || no 'no provenance'
+    refused 'is not empty' "$strange" -q export --to ctf -o odd.ctf web.model odd.data
+    refused 'the model comes first' "$strange" export -o x odd.data web.model
+    "$strange" -q prepare --cut accept --scope thread --vocab train.data -o two.data odd.txt valid.txt
+    refused 'of 2 traces' "$strange" -q export -o x web.model two.data
+    absent x
+}
+
+# Nets as ONNX files; tests/test_onnx.c looks into them.
+case_export_onnx() {
+    data_sets 60
+    for kind in lstm transformer longformer; do
+        "$strange" -q train --model $kind --hidden 16 --layers 1 --updates 5 --valid valid.data -o $kind.model train.data
+        status 0 "$strange" -q export --to onnx -o $kind.onnx $kind.model
+        status 0 "$strange" -q export --to onnx -o - $kind.model
+        grep -qa log_p $kind.onnx || no "$kind: no output"
+        grep -qa '"fstat"' $kind.onnx || no "$kind: no vocabulary"
+        grep -qa "export --to onnx -o $kind.onnx $kind.model" $kind.onnx || no "$kind: no provenance"
+        [ "$(wc -c <out)" -gt 5000 ] || no "$kind: hardly anything on standard output"
+    done
+    status 0 "$strange" export --to onnx -o again.onnx lstm.model
+    grep -q 'is no net, and not in the graph' err || no 'what is not in the graph is not said'
+    "$strange" -q train -o ngram.model --valid valid.data train.data
+    refused 'ngram is no net' "$strange" export --to onnx -o x ngram.model
+    "$strange" -q train --model lstm --ensemble 2 --hidden 8 --layers 1 --updates 2 --valid valid.data -o two.model train.data
+    refused 'distill it into one' "$strange" -q export --to onnx -o x two.model
+    refused 'takes MODEL' "$strange" export --to onnx -o x lstm.model odd.data
+    refused 'nowhere/' "$strange" -q export --to onnx -o nowhere/x lstm.model
+    absent x
+}
+
+# From the events of a table to their surprisals, by the ONNX file and its page alone.
+case_onnx_runs() {
+    runtime=${STRANGE_ONNXRUNTIME:-$here/../../out/bench/onnx}
+    [ -e "$runtime/node_modules/onnxruntime-node" ] && command -v node >/dev/null || exit 77
+    for preset in '' '--preset paper'; do
+        for name in train valid odd; do
+            case $name in train) n=40 seed=1 ;; valid) n=20 seed=2 ;; *) n=20 seed=3 ;; esac
+            strace_text $n $seed "$([ $name != odd ] || echo odd)" >$name.txt
+            # shellcheck disable=SC2046,SC2086 # words
+            "$strange" -q prepare $preset --cut accept --scope thread --order time $([ $name = train ] || echo --vocab train.data) -o $name.data $name.txt
+        done
+        for kind in lstm transformer longformer; do
+            # shellcheck disable=SC2086
+            "$strange" -q train --model $kind $preset --updates 3 --valid valid.data -o net.model train.data
+            "$strange" -q export --to onnx -o net.onnx net.model
+            "$strange" -q export --to csv -o events.csv net.model odd.data
+            node "$here/../onnx_events.js" "$runtime" net.onnx events.csv || no "$kind $preset"
+        done
+    done
 }
 
 case_eval_and_report() {
