@@ -67,6 +67,15 @@ trained() {
     "$strange" -q train -o web.model --valid valid.data train.data
 }
 
+# small_net: data sets, net.model, a small Transformer, and the logs of two trainings of one.
+small_net() {
+    data_sets
+    for log in a b; do
+        "$strange" -q train --model transformer --hidden 16 --ff 24 --layers 2 --heads 2 --rate 0.01 --batch-tokens 512 --eval-every 5 --threads 1 \
+            --updates 120 --valid valid.data --log $log.log -o net.model train.data
+    done
+}
+
 # Waits until the process $1 is the program and handles SIGINT (before that it ends like any other), or is gone.
 listens() {
     tries=0
