@@ -250,7 +250,7 @@ def main():
                     browser.value("new Promise(done => setTimeout(done, 300))")
                     browser.picture(os.path.join(sys.argv[2], scheme + ".png"))
                     for name in "data", "lengths", "delays", "attention", "embedding", "training", "extremes":
-                        if browser.value(f"document.getElementById('{name}')?.scrollIntoView() === undefined && document.getElementById('{name}') !== null"):
+                        if browser.value(f"(e => {{ e?.scrollIntoView(); return e !== null; }})(document.getElementById('{name}'))"):
                             browser.value("new Promise(done => setTimeout(done, 100))")
                             browser.picture(os.path.join(sys.argv[2], f"{scheme}-{name}.png"))
             browser.call("Emulation.setEmulatedMedia", media="print")

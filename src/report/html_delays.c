@@ -67,7 +67,7 @@ static void put_picture(struct writer *w, const struct stg_delay_range range[STG
     for (size_t d = 0; d < STG_DELAYS; d++) {
         writer_printf(w, "%c%.1f %.1f", d == 0 ? 'M' : 'L', x_of(&f, (double)d), y_of(&f, range[d].median));
     }
-    writer_put(w, "\"/><g class=\"kd\">");
+    writer_put(w, "\"/><g class=\"pt\">");
     for (size_t d = 0; d < STG_DELAYS; d++) {
         writer_printf(w, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\"/>", x_of(&f, (double)d), y_of(&f, range[d].median));
     }

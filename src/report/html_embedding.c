@@ -100,8 +100,8 @@ static void put_picture(struct writer *w, struct map *m)
 {
     writer_printf(w,
                   "<svg viewBox=\"0 0 %d %d\" width=\"%d\" role=\"img\"><title>Embeddings of the calls</title><desc>%zu calls as points of the plane of the "
-                  "two main components; the table below has them all.</desc><g class=\"kd\">",
-                  WIDTH, HEIGHT, WIDTH, m->e->n);
+                  "two main components; the table below has them all.</desc><path class=\"gridline\" d=\"M%.1f 0V%dM0 %.1fH%d\"/><g class=\"pt\">",
+                  WIDTH, HEIGHT, WIDTH, m->e->n, x_of(&m->frame, 0), HEIGHT, y_of(&m->frame, 0), WIDTH);
     for (size_t i = 0; i < m->e->n; i++) {
         writer_printf(w, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"/>", x_of(&m->frame, m->e->calls[i].x), y_of(&m->frame, m->e->calls[i].y), DOT);
     }

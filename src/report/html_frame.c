@@ -44,7 +44,7 @@ size_t html_linear_ticks(double low, double high, double *ticks, size_t max)
     const double step = even_step((high - low) / 4);
     size_t n = 0;
     for (double k = ceil(low / step); k * step <= high && n < max; k++) {
-        ticks[n++] = k * step;
+        ticks[n++] = k * step + 0; /* not −0 */
     }
     return n;
 }
@@ -88,6 +88,21 @@ void html_tick_percent(double value, char out[32])
     snprintf(out, 32, "%.3g %%", value * 100);
 }
 
+/* Words under ticks, from left to right: none lies over another, and the last one stays in the picture. */
+static void put_tick_words(struct writer *w, const struct frame *f, const double *ticks, size_t n, html_tick *words)
+{
+    double end = -INFINITY;
+    for (size_t i = 0; i < n; i++) {
+        char text[32];
+        words(ticks[i], text);
+        const double half = 3.2 * (double)text_width(text), x = fmin(x_of(f, ticks[i]), f->right + 8 - half);
+        if (x - half > end + 4) {
+            writer_printf(w, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>", x, f->bottom + 16, text);
+            end = x + half;
+        }
+    }
+}
+
 void html_x_axis(struct writer *w, const struct frame *f, const double *ticks, size_t n, html_tick *words, const char *label)
 {
     writer_printf(w, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f", f->left, f->bottom, f->right);
@@ -95,11 +110,7 @@ void html_x_axis(struct writer *w, const struct frame *f, const double *ticks, s
         writer_printf(w, "M%.1f %.1fv4", x_of(f, ticks[i]), f->bottom);
     }
     writer_put(w, "\"/>");
-    for (size_t i = 0; i < n; i++) {
-        char text[32];
-        words(ticks[i], text);
-        writer_printf(w, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>", x_of(f, ticks[i]), f->bottom + 16, text);
-    }
+    put_tick_words(w, f, ticks, n, words);
     writer_printf(w, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>", (f->left + f->right) / 2, f->bottom + 32, label);
 }
 

@@ -7,11 +7,12 @@
 #include "report/words.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define N_BINS     32
 #define N_BARS     10
 #define BAR_HEIGHT 17
-#define NAME_MOST  15 /* columns beside a bar */
+#define NAME_MOST  14 /* columns beside a bar */
 
 /* A pair of sets; novel NULL: the known one alone. */
 struct pair {
@@ -45,7 +46,7 @@ static double bins_of(const struct stg_scored_set *set, double (*of)(const struc
 
 static void begin_picture(struct writer *w, double height, const char *what, const struct pair *p)
 {
-    writer_printf(w, "<svg viewBox=\"0 0 300 %.0f\" width=\"300\" role=\"img\"><title>%s: known", height, what);
+    writer_printf(w, "<svg viewBox=\"0 0 264 %.0f\" width=\"264\" role=\"img\"><title>%s: known", height, what);
     if (p->novel != NULL) {
         writer_put(w, " and ");
         writer_html(w, p->novel->name);
@@ -55,7 +56,7 @@ static void begin_picture(struct writer *w, double height, const char *what, con
 
 static void put_lengths(struct writer *w, const struct pair *p, const char *what, double (*of)(const struct stg_score *), html_tick *words)
 {
-    struct frame f = {.left = 40, .right = 290, .top = 10, .bottom = 130, .x_low = INFINITY, .x_high = -INFINITY};
+    struct frame f = {.left = 36, .right = 252, .top = 10, .bottom = 130, .x_low = INFINITY, .x_high = -INFINITY};
     double known[N_BINS], novel[N_BINS], ticks[HTML_MOST_TICKS];
     widen(p->known, of, &f);
     widen(p->novel, of, &f);
@@ -90,6 +91,12 @@ static size_t top_of(const struct pair *p, bool procs, const char *names[N_BARS]
                          p->novel_profile == NULL ? 0 : p->novel_profile->n_calls, names, N_BARS);
 }
 
+/* What the source gave no name. */
+static const char *shown(const char *name)
+{
+    return name[0] == '\0' || strcmp(name, "[UNKNOWN]") == 0 ? "(no name)" : name;
+}
+
 static void put_bar(struct writer *w, const struct frame *f, double y, double height, double share, const char *class)
 {
     if (share > 0) {
@@ -99,7 +106,7 @@ static void put_bar(struct writer *w, const struct frame *f, double y, double he
 
 static void put_bars(struct writer *w, const struct pair *p, bool procs, const char *what)
 {
-    struct frame f = {.left = 112, .right = 290, .top = 6};
+    struct frame f = {.left = 104, .right = 252, .top = 6};
     const char *names[N_BARS];
     double ticks[HTML_MOST_TICKS];
     const size_t n = top_of(p, procs, names);
@@ -112,7 +119,7 @@ static void put_bars(struct writer *w, const struct pair *p, bool procs, const c
     for (size_t i = 0; i < n; i++) {
         const double y = f.top + BAR_HEIGHT * (double)i;
         writer_printf(w, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">", f.left - 5, y + 11.5);
-        html_short_name(w, names[i], NAME_MOST);
+        html_short_name(w, shown(names[i]), NAME_MOST);
         writer_put(w, "</text>");
         put_bar(w, &f, y + 1, BAR_HEIGHT - 4, share_of(p->known_profile, procs, names[i]), "kf");
         put_bar(w, &f, y + 3, BAR_HEIGHT - 8, share_of(p->novel_profile, procs, names[i]), "nf");
@@ -178,7 +185,7 @@ static void put_shares(struct writer *w, const struct pair *p, bool procs, const
     const size_t n = top_of(p, procs, names);
     for (size_t i = 0; i < n; i++) {
         writer_printf(w, "<tr><th scope=\"row\" class=\"name\">%s <span class=\"call\">", what);
-        writer_html(w, names[i][0] == '\0' ? "(no name)" : names[i]);
+        writer_html(w, shown(names[i]));
         writer_put(w, "</span></th>");
         put_share(w, p->known_profile, procs, names[i]);
         put_share(w, p->novel_profile, procs, names[i]);

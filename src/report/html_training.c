@@ -147,11 +147,11 @@ static void put_row(struct writer *w, const struct stg_training_log *log)
 
 static void put_table(struct writer *w, const struct stg_report *r)
 {
-    writer_put(w, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Trainings\"><table>\n<caption>How each training ended. Losses in nats "
-                  "per token; the best is the evaluation with the lowest validation loss.</caption>\n<thead><tr><th scope=\"col\">Log</th><th "
-                  "scope=\"col\">Updates</th><th scope=\"col\">Tokens</th><th scope=\"col\">Evaluations drawn</th><th scope=\"col\">Loss, last</th><th "
-                  "scope=\"col\">Validation, last</th><th scope=\"col\">Validation, best</th><th scope=\"col\">Accuracy at the best</th><th "
-                  "scope=\"col\">Gradient norm, last</th></tr></thead>\n<tbody>\n");
+    writer_put(w, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Trainings\"><table>\n<caption>How each training ended: losses in nats "
+                  "per token and the gradient's norm of the last evaluation; the best is the lowest validation loss. Drawn: evaluations of the log.</caption>\n<thead><tr><th scope=\"col\">Log</th><th "
+                  "scope=\"col\">Updates</th><th scope=\"col\">Tokens</th><th scope=\"col\">Drawn</th><th scope=\"col\">Loss</th><th "
+                  "scope=\"col\">Validation</th><th scope=\"col\">Best</th><th scope=\"col\">Its accuracy</th><th "
+                  "scope=\"col\">Gradient norm</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < r->n_trainings; i++) {
         put_row(w, &r->trainings[i]);
     }
