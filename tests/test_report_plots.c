@@ -327,7 +327,7 @@ static void test_attention(void **state)
     struct stg_report r = f->report;
     write_page(&b, &r);
     const char *text = section(&b, "attention");
-    assert_non_null(strstr(text, "mean over 1,234 events of 16 of 10000 known sequences"));
+    assert_non_null(strstr(text, "mean over 1,234 events of 16 of 10000 known sequences, evenly sampled, of at most 4096 events each"));
     assert_non_null(strstr(text, "layer 2, head 1</th><td class=\"h0\">0.0</td><td class=\"h0\">0.0</td><td class=\"h4\">62.5</td>"));
     assert_int_equal(count(text, "<td class=\"h3\">37.5</td>"), N_HEADS);
     assert_int_equal(count(text, "(1 back) 75 %, <span class=\"call\">the beginning</span> 25 %"), N_X);
@@ -411,6 +411,10 @@ static void test_ticks(void **state)
         html_tick_duration(log(durations[i].ns), text);
         assert_string_equal(text, durations[i].words);
     }
+    html_tick_exp(log(12345), text);
+    assert_string_equal(text, "12345");
+    html_tick_exp(log(1.5), text);
+    assert_string_equal(text, "1.5");
     html_tick_count(120000, text);
     assert_string_equal(text, "120 k");
     html_tick_count(2500000, text);

@@ -6,7 +6,6 @@
 
 #define N_EXTREMES          10 /* lowest and highest, each */
 #define ATTENTION_SEQUENCES 16
-#define ATTENTION_EVENTS    4096 /* longer sequences are not watched: each of their events takes a step of the net */
 #define MOST_TRAININGS      32
 #define DELAY_SEED          1
 
@@ -81,7 +80,7 @@ static enum stg_status watch_one(void *context, size_t i, size_t i_thread)
     struct stg_seq seq;
     (void)i_thread;
     stg_group_sequence(w->group, i * w->group->n / w->n, &seq);
-    return seq.n > ATTENTION_EVENTS ? STG_OK : stg_attention_of(&w->maps[i], w->model, &seq, NULL, 0);
+    return seq.n > STG_ATTENTION_EVENTS ? STG_OK : stg_attention_of(&w->maps[i], w->model, &seq, NULL, 0);
 }
 
 static enum stg_status make_attention(struct stg_report_parts *p, struct stg_report *r, const struct stg_group *known, struct stg_pool *pool)

@@ -122,11 +122,25 @@ static void sample_fini(struct sample *s)
     stg_mem_free(s->sorted);
 }
 
+/* How many to sample, by their mean length. */
+static size_t sample_size(const struct stg_corpus *known)
+{
+    size_t n_events = 1;
+    for (size_t i = 0; i < known->n; i++) {
+        struct stg_seq seq;
+        stg_corpus_get(known, i, &seq);
+        n_events += seq.n;
+    }
+    const double fit = (double)known->n * (STG_DELAY_EVENTS / 2.0) / (double)n_events;
+    const size_t most = known->n < STG_DELAY_SEQUENCES ? known->n : STG_DELAY_SEQUENCES;
+    return fit < (double)most ? (size_t)ceil(fit) : most;
+}
+
 static enum stg_status sample_init(struct sample *s, const struct stg_corpus *known, uint64_t seed)
 {
     struct stg_rng rng;
     size_t n_events = 0;
-    const size_t most = known->n < STG_DELAY_SEQUENCES ? known->n : STG_DELAY_SEQUENCES;
+    const size_t most = sample_size(known);
     stg_rng_seed(&rng, seed);
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&s->seqs, most, sizeof *s->seqs));
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&s->rows, most, sizeof *s->rows));

@@ -24,8 +24,8 @@ void stg_delayed_fini(struct stg_delayed *d);
 size_t stg_delay_place(const struct stg_seq *seq, struct stg_rng *rng);
 
 #define STG_DELAYS 6
-#define STG_DELAY_SEQUENCES 200    /* that are sampled at most */
-#define STG_DELAY_EVENTS    200000 /* of all of them together at most */
+#define STG_DELAY_SEQUENCES 200    /* that are sampled at most; fewer where they would have half of these events together */
+#define STG_DELAY_EVENTS    200000 /* of all of them together; one that does not fit any more is left out */
 extern const int64_t stg_delay_ns[STG_DELAYS]; /* none, then 1 µs … 10 ms */
 
 /* Of the scores of the sampled sequences, nats: .05, .5 and .95 quantile (nearest rank). */

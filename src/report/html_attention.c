@@ -38,9 +38,9 @@ static void put_map(struct writer *w, const struct stg_report *r)
     words_count(a->n_pattern, events);
     writer_printf(w,
                   "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Attention by distance\"><table class=\"heat\">\n<caption>Attention in "
-                  "%%, by how many events back it goes: mean over %s events of %zu of %zu known sequences, evenly sampled. The darker, the "
-                  "more.</caption>\n<thead><tr><th scope=\"col\">Head</th>",
-                  events, r->n_attention, r->known->n);
+                  "%%, by how many events back it goes: mean over %s events of %zu of %zu known sequences, evenly sampled, of at most %d events each. The stronger "
+                  "the colour, the more.</caption>\n<thead><tr><th scope=\"col\">Head</th>",
+                  events, r->n_attention, r->known->n, STG_ATTENTION_EVENTS);
     for (size_t d = 0; d < STG_ATTENTION_DISTANCES; d++) {
         writer_put(w, "<th scope=\"col\">");
         writer_html(w, stg_report_attention_distance(d));

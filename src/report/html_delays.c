@@ -123,7 +123,7 @@ void html_delays(struct writer *w, const struct stg_report *r)
     words_count(e->n_all, all);
     writer_printf(w,
                   "<p>The same known sequences with a delay before one call, chosen at random: look from which delay on the scores leave those without "
-                  "one, and whether they come to the threshold. %s of %s known sequences, evenly sampled.</p>\n<div class=\"grid\">\n",
+                  "one, and whether they come to the threshold. %s of %s known sequences, evenly sampled from those with a call to delay.</p>\n<div class=\"grid\">\n",
                   n, all);
     put_figure(w, r, r->aggregate);
     if (r->aggregate != STG_AGGREGATE_MEAN) {

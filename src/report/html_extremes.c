@@ -106,10 +106,10 @@ static void put_set(struct writer *w, const struct stg_report *r, size_t k, size
     writer_html(w, set->name);
     writer_printf(w,
                   "\"><table class=\"extremes\">\n<caption>%s, and the event that is most to blame. A number that is a link leads to the sequence's strip. "
-                  "Times are UTC, or the trace's own clock.</caption>\n<thead><tr><th scope=\"col\">Sequence</th><th scope=\"col\">Begins</th><th "
+                  "Times are UTC, or the trace's own clock. No event is named for sequences of more than %d events.</caption>\n<thead><tr><th scope=\"col\">Sequence</th><th scope=\"col\">Begins</th><th "
                   "scope=\"col\">Events</th><th scope=\"col\">Lasts</th><th scope=\"col\">%s</th><th scope=\"col\">p-value</th><th scope=\"col\" "
                   "class=\"l\">Verdict</th><th scope=\"col\" class=\"l\">Most to blame</th><th scope=\"col\" class=\"l\">Trace</th></tr></thead>\n",
-                  words_scale_title(r->aggregate), words_scale_title(r->aggregate));
+                  words_scale_title(r->aggregate), STG_EXTREME_EVENTS, words_scale_title(r->aggregate));
     put_rows(w, r, k, e->n_low, e->n_high, "Highest", n_shown);
     put_rows(w, r, k, 0, e->n_low, "Lowest", n_shown);
     writer_put(w, "</table></div></details>\n");

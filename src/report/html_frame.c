@@ -51,7 +51,7 @@ size_t html_linear_ticks(double low, double high, double *ticks, size_t max)
 
 void html_tick_exp(double value, char out[32])
 {
-    snprintf(out, 32, "%.4g", exp(value));
+    snprintf(out, 32, exp(value) >= 1e4 && exp(value) < 1e7 ? "%.0f" : "%.4g", exp(value));
 }
 
 void html_tick_duration(double value, char out[32])

@@ -69,7 +69,7 @@ const char *const html_style =
     ".thirds{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(21rem,100%),1fr));gap:1rem;margin:1rem 0}"
     ".stack>*,.thirds>*,.quarters>*{min-width:0}figure details{margin:.6rem 0 0}\n"
     ".heat td{border:1px solid var(--bg)}.h1{background:var(--h1)}.h2{background:var(--h2)}.h3{background:var(--h3)}.h4{background:var(--h4)}\n"
-    ".extremes td,.extremes th{padding:.25rem .6rem}.extremes td.wrap{min-width:11rem}\n"
+    ".extremes td,.extremes th{padding:.25rem .6rem}.extremes td.wrap{min-width:13rem}\n"
     ".legend{display:flex;flex-wrap:wrap;gap:.25rem 1.5rem;font-size:.9rem;color:var(--muted);margin:.5rem 0}\n"
     ".legend svg{display:inline-block;vertical-align:-2px;margin-right:.4rem}\n"
     "details{border:1px solid var(--line);border-radius:8px;margin:.75rem 0;background:var(--panel)}\n"

@@ -74,7 +74,7 @@ static void put_line(struct writer *w, const struct frame *f, const struct stg_t
         writer_printf(w, "%c%.1f %.1f", on ? 'L' : 'M', x_of(f, (double)p->tokens), y_of(f, y));
         on = true;
     }
-    writer_put(w, "\"/>");
+    writer_put(w, n == 1 && on ? "h4\"/>" : "\"/>"); /* a single evaluation is a dash, to be seen at all */
 }
 
 static void put_plot(struct writer *w, const struct stg_report *r, const struct plot *plot)

@@ -131,7 +131,7 @@ case_report_of_a_net() {
     grep -q 'layer 2, head 2' page.html || no 'no map of the attention'
     grep -q 'What the event most to blame was predicted from' page.html || no 'no event that was looked at'
     grep -q '<code>b.log</code>' page.html || no 'no second log'
-    grep -q 'of 200 known sequences, evenly sampled' page.html || no 'nothing is delayed'
+    grep -q 'of 200 known sequences, evenly sampled from' page.html || no 'nothing is delayed'
     "$strange" -q train -o web.model --valid valid.data train.data
     "$strange" -q report -o plain.html --known test.data --novel odd=odd.data -- web.model
     ! grep -Eq '<section id="(attention|embedding|training)"' plain.html || no 'an n-gram attends'
