@@ -3,7 +3,7 @@
 
 Wanted: no message on the console, nothing fetched, every control of a strip reached with the Tab key and working by keys, the pointer says
 what it is over, text that stands out from its ground 4.5 : 1 in light and dark, and without scripts the still picture. PICTURES is a folder for
-screenshots. The browser is driven through --remote-debugging-pipe: JSON messages that end in a zero byte."""
+screenshots. How long the page took to load and to paint for the first time is printed; the bound is wide, as tests are not timed. The browser is driven through --remote-debugging-pipe: JSON messages that end in a zero byte."""
 import base64
 import json
 import os
@@ -187,6 +187,41 @@ def pointer(browser):
     want(after != before and "surprisal" in after, f"the pointer says what it is over: {after}")
 
 
+MOST_MS = 10000
+
+
+def timing(browser):
+    """Milliseconds from the navigation to the end of the load event and to the first paint."""
+    times = browser.value("""new Promise(done => setTimeout(() => {
+      const load = performance.getEntriesByType('navigation')[0].loadEventEnd, paint = performance.getEntriesByName('first-paint')[0]?.startTime;
+      done([load, paint ?? null]);
+    }, 300))""")
+    print("browser: %.0f bytes, loaded after %.0f ms, first paint after %s ms" %
+          (os.path.getsize(sys.argv[1]), times[0], "?" if times[1] is None else "%.0f" % times[1]))
+    want(0 < times[0] < MOST_MS, f"loaded within {MOST_MS} ms: {times}")
+    want(times[1] is None or times[1] < MOST_MS, f"painted within {MOST_MS} ms: {times}")
+
+
+def links(browser):
+    """A number among the lowest and highest leads to its strip and opens what it is in."""
+    if not browser.value("document.querySelector('#extremes a') !== null"):
+        want(False, "a link to a strip")
+        return
+    browser.value("document.querySelectorAll('#explanations details').forEach(d => d.open = false)")
+    browser.value("(a => { a.closest('details').open = true; a.focus(); })(document.querySelector('#extremes a'))")
+    want(browser.value("document.activeElement.closest('#extremes') !== null"), "the link takes the focus")
+    browser.press("Enter", 13, "\r")
+    browser.value("new Promise(done => setTimeout(done, 100))")
+    want(browser.value("document.querySelector(':target')?.closest('details')?.open"), "a link opens the explanation")
+    browser.value("document.querySelectorAll('#explanations details').forEach((d, i) => d.open = i == 0)")
+
+
+def scrollers(browser):
+    """What is wider than the page scrolls by keys; the page itself does not scroll sideways."""
+    want(browser.value("document.documentElement.scrollWidth <= innerWidth"), "no wider than the window")
+    want(not browser.value("[...document.querySelectorAll('.scroll')].filter(e => e.tabIndex < 0).length"), "what scrolls takes the focus")
+
+
 def main():
     page = "file://" + os.path.abspath(sys.argv[1])
     program = next((p for p in map(shutil.which, ["chromium", "chromium-browser", "google-chrome"]) if p), None)
@@ -198,9 +233,12 @@ def main():
         browser = Browser(program, folder)
         try:
             browser.open(page)
+            timing(browser)
             want(browser.value("document.querySelectorAll('figure.live').length") >= 1, "a strip is alive")
+            scrollers(browser)
             keys(browser)
             pointer(browser)
+            links(browser)
             for scheme in "light", "dark":
                 browser.scheme(scheme)
                 browser.value("document.querySelectorAll('details').forEach(d => d.open = true)")
@@ -211,6 +249,10 @@ def main():
                     browser.value("document.querySelector('#explanations .lanes').scrollIntoView({block: 'center'})")
                     browser.value("new Promise(done => setTimeout(done, 300))")
                     browser.picture(os.path.join(sys.argv[2], scheme + ".png"))
+                    for name in "data", "lengths", "delays", "attention", "embedding", "training", "extremes":
+                        if browser.value(f"(e => {{ e?.scrollIntoView(); return e !== null; }})(document.getElementById('{name}'))"):
+                            browser.value("new Promise(done => setTimeout(done, 100))")
+                            browser.picture(os.path.join(sys.argv[2], f"{scheme}-{name}.png"))
             browser.call("Emulation.setEmulatedMedia", media="print")
             want(not browser.value("[...document.querySelectorAll('.tools, .said')].some(e => e.checkVisibility())"), "no controls in print")
             want(browser.value(TRACK + ".checkVisibility()"), "the strip in print")

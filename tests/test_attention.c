@@ -134,6 +134,26 @@ static void test_longformer(void **state)
     check_maps(*state, "longformer", WINDOW);
 }
 
+/* The mean of two sequences is over the events of both. */
+static void test_add(void **state)
+{
+    (void)state;
+    float first[2][STG_ATTENTION_DISTANCES] = {{1}, {0, 1}}, second[2][STG_ATTENTION_DISTANCES] = {{0, 1}, {0, 1}};
+    const struct stg_attention_maps a = {.n_layers = 1, .n_heads = 2, .pattern = first, .n_pattern = 30};
+    const struct stg_attention_maps b = {.n_layers = 1, .n_heads = 2, .pattern = second, .n_pattern = 10};
+    const struct stg_attention_maps none = {.n_layers = 1, .n_heads = 2, .pattern = second};
+    struct stg_attention_maps sum = {0};
+    must(stg_attention_add(&sum, &none));
+    must(stg_attention_add(&sum, &a));
+    must(stg_attention_add(&sum, &b));
+    assert_int_equal(sum.n_layers, 1);
+    assert_int_equal(sum.n_heads, 2);
+    assert_int_equal(sum.n_pattern, 40);
+    assert_true(fabs((double)sum.pattern[0][0] - 0.75) < 1e-6 && fabs((double)sum.pattern[0][1] - 0.25) < 1e-6);
+    assert_true(fabs((double)sum.pattern[1][1] - 1) < 1e-6);
+    stg_attention_fini(&sum);
+}
+
 static void test_without_heads(void **state)
 {
     static const char *const kinds[] = {"ngram", "lstm"};
@@ -153,6 +173,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_transformer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_longformer, setup, teardown),
+        cmocka_unit_test(test_add),
         cmocka_unit_test_setup_teardown(test_without_heads, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include "cli/common_options.h"
 #include "cli/groups.h"
 #include "cli/output.h"
+#include "cli/report_parts.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -19,13 +20,14 @@ struct settings {
     const char *out, *title, *aggregate;
     double alpha;
     uint32_t explain; /* sequences of each set */
-    struct stg_list known, novel, valid_known, valid_novel;
+    struct stg_list known, novel, valid_known, valid_novel, training;
 };
 
 /* What is explained, with where it comes from; parallel arrays as the report takes them. */
 struct explained {
     struct stg_explanation *items; /* owned, as are the arrays */
     const char **sets, **traces;
+    struct stg_attention_maps *attention; /* of the event most to blame, where the model attends */
     size_t n;
 };
 
@@ -33,8 +35,10 @@ static void explained_fini(struct explained *x)
 {
     for (size_t i = 0; i < x->n; i++) {
         stg_explanation_fini(&x->items[i]);
+        stg_attention_fini(&x->attention[i]);
     }
     stg_mem_free(x->items);
+    stg_mem_free(x->attention);
     stg_mem_free((void *)x->sets);
     stg_mem_free((void *)x->traces);
 }
@@ -53,6 +57,7 @@ static enum stg_status explain_group(struct explained *x, const struct stg_group
         x->sets[x->n] = group->name;
         x->traces[x->n] = stg_input_trace(in, seq.trace);
         x->n++;
+        STG_TRY(stg_report_parts_worst(&x->attention[x->n - 1], m, &x->items[x->n - 1], &seq));
     }
 out:
     stg_mem_free(worst);
@@ -67,6 +72,7 @@ static enum stg_status explain_all(struct explained *x, const struct stg_groups 
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&x->items, from->n * k, sizeof *x->items));
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&x->sets, from->n * k, sizeof *x->sets));
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&x->traces, from->n * k, sizeof *x->traces));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&x->attention, from->n * k, sizeof *x->attention));
     for (size_t i = 0; i < from->n; i++) {
         STG_RETURN_IF_FAILED(explain_group(x, &from->groups[i], m, aggregate, k));
     }
@@ -107,7 +113,7 @@ static enum stg_status evaluate(struct stg_evaluation *out, const struct stg_mod
 }
 
 static enum stg_status write_report(const struct settings *s, const char *model_path, const struct stg_model *m,
-                                    const struct stg_groups g[4], struct stg_pool *pool)
+                                    const struct stg_groups g[4], struct stg_report_parts *parts, struct stg_pool *pool)
 {
     enum stg_status status = STG_OK;
     struct stg_evaluation evaluation = {0};
@@ -139,6 +145,8 @@ static enum stg_status write_report(const struct settings *s, const char *model_
     r.explanation_sets = x.sets;
     r.explanation_traces = x.traces;
     r.n_explanations = x.n;
+    r.attention_worst = x.attention;
+    STG_TRY(stg_report_parts_make(parts, &r, &g[0], &g[1], pool));
     count_lost(&r, &g[0]);
     count_lost(&r, &g[1]);
     STG_TRY(stg_report_html(&html, &r));
@@ -172,8 +180,10 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     struct stg_model *model = NULL;
     struct stg_pool *pool = NULL;
     struct stg_groups groups[4] = {0};
+    struct stg_report_parts parts = {0};
     (void)exit_code;
     STG_TRY(check_usage(s));
+    STG_TRY(stg_report_parts_trainings(&parts, &s->training));
     STG_TRY(stg_input_model(&model, cli->operands[0]));
     STG_TRY(stg_pool_new(&pool, cli->threads));
     STG_TRY(stg_groups_open_one(&groups[0], "known", &s->known, model, pool, cli));
@@ -183,11 +193,12 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     for (size_t i = 0; i < 4; i++) {
         STG_TRY(stg_groups_score(&groups[i], model, pool, cli));
     }
-    STG_TRY(write_report(s, cli->operands[0], model, groups, pool));
+    STG_TRY(write_report(s, cli->operands[0], model, groups, &parts, pool));
     if (strcmp(s->out, "-") != 0) {
         stg_log(STG_LOG_INFO, "wrote %s", s->out);
     }
 out:
+    stg_report_parts_fini(&parts);
     for (size_t i = 0; i < 4; i++) {
         stg_groups_fini(&groups[i]);
     }
@@ -230,18 +241,29 @@ static const struct stg_option options[] = {
      .max = 100,
      .fallback = "3",
      .help = "sequences to explain of each behaviour"},
+    {.name = "training",
+     .arg = "LOG…",
+     .type = STG_OPTION_LIST,
+     .offset = offsetof(struct settings, training),
+     .help = "logs of trainings (`strange train --log`), at most 32, whose learning curves are drawn"},
 };
 
 static const char *const description[] = {
     "Writes one HTML file that needs nothing else, no network either: the distributions of perplexity, the ROC curves "
     "and the table "
-    "of `strange eval`, the most novel sequences explained, what was lost, and what the model was trained on.",
+    "of `strange eval`, what each data set is made of, the most novel sequences explained, the lowest and the highest of "
+    "each set, what was lost, and what the model was trained on.",
+    "Where the model sees elapsed times, known sequences are scored again with a delay in front of one call. Of a net it "
+    "shows how it sees the calls (its embeddings in two dimensions), and of an attention net what it looks at. Every "
+    "picture has its figures as text.",
     NULL,
 };
 
 static const struct stg_example examples[] = {
     {"strange report -o report.html web.model --known known.data --novel io=io.data",
      "one page about one novel behaviour"},
+    {"strange report -o report.html --known known.data --training first.log second.log -- lstm.model",
+     "with the learning curves of two trainings"},
     {NULL, NULL},
 };
 

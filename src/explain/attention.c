@@ -172,6 +172,23 @@ out:
     return status;
 }
 
+enum stg_status stg_attention_add(struct stg_attention_maps *sum, const struct stg_attention_maps *one)
+{
+    if (sum->pattern == NULL) {
+        STG_RETURN_IF_FAILED(stg_mem_zeroed(&sum->pattern, one->n_heads, sizeof *sum->pattern));
+        sum->n_layers = one->n_layers;
+        sum->n_heads = one->n_heads;
+    }
+    sum->n_pattern += one->n_pattern;
+    const float share = sum->n_pattern == 0 ? 0 : (float)one->n_pattern / (float)sum->n_pattern;
+    for (size_t h = 0; h < sum->n_heads; h++) {
+        for (size_t d = 0; d < STG_ATTENTION_DISTANCES; d++) {
+            sum->pattern[h][d] += share * (one->pattern[h][d] - sum->pattern[h][d]);
+        }
+    }
+    return STG_OK;
+}
+
 void stg_attention_fini(struct stg_attention_maps *a)
 {
     for (size_t i = 0; i < a->n_events; i++) {

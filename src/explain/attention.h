@@ -40,6 +40,10 @@ bool stg_attention_has(const struct stg_model *m);
  * heads. Memory: one walk through the sequence. */
 enum stg_status stg_attention_of(struct stg_attention_maps *out, const struct stg_model *m, const struct stg_seq *seq, const uint32_t *indices,
                                  size_t n) STG_MUST_USE;
+/* What is watched for a mean over sequences has at most so many events: each of them takes a step of the net. */
+#define STG_ATTENTION_EVENTS 4096
+/* sum (zeroed at first) += one: the pattern becomes the mean over the events of both; events are left out. */
+enum stg_status stg_attention_add(struct stg_attention_maps *sum, const struct stg_attention_maps *one) STG_MUST_USE;
 void stg_attention_fini(struct stg_attention_maps *a);
 
 #endif

@@ -399,6 +399,12 @@ static json_t *describe(const struct stg_model *m)
     return facts;
 }
 
+static const float *embedding(const struct stg_model *m, size_t *n, size_t *dim, bool *of_symbols)
+{
+    const struct stg_model *first = ensemble_of(m)->member[0];
+    return first->ops->embedding(first, n, dim, of_symbols);
+}
+
 const struct stg_model_ops stg_model_ensemble = {
     .kind = "ensemble",
     .columns = STG_WALK_THREAD | STG_WALK_ELAPSED, /* as its members */
@@ -415,6 +421,7 @@ const struct stg_model_ops stg_model_ensemble = {
     .members = said,
     .predict = predict,
     .distributions = distributions,
+    .embedding = embedding,
     .set_precision = set_precision,
     .save = save,
     .load = load,

@@ -155,6 +155,10 @@ struct stg_model_ops {
     enum stg_status (*attention)(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *w, const bool *wanted,
                                  stg_attention_visit *visit, void *context) STG_MUST_USE;
 
+    /* Nets: what stands for a call in the input, a table (*n, *dim), borrowed: a row for each symbol where *of_symbols, else for each call of
+     * the vocabulary. An ensemble's: its first member's. NULL for the others. */
+    const float *(*embedding)(const struct stg_model *m, size_t *n, size_t *dim, bool *of_symbols);
+
     /* stg_model_set_precision(); NULL for kinds that multiply nothing. */
     enum stg_status (*set_precision)(struct stg_model *m, enum stg_precision precision) STG_MUST_USE;
 

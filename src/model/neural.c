@@ -365,6 +365,16 @@ out:
     return status;
 }
 
+/* The first field of a row is what the token is, for every input. */
+static const float *embedding(const struct stg_model *m, size_t *n, size_t *dim, bool *of_symbols)
+{
+    const struct stg_neural *l = neural_of(m);
+    *n = l->shape.table_rows[0];
+    *dim = l->shape.table_dim[0];
+    *of_symbols = l->input == STG_INPUT_SYMBOL;
+    return stg_params_value(stg_net_params(l->net), 0);
+}
+
 static enum stg_status set_precision(struct stg_model *m, enum stg_precision precision)
 {
     enum stg_status status = STG_OK;
@@ -459,7 +469,8 @@ static const struct stg_model_gradient_ops gradient = {.params = params, .pass =
         .predict = predict,                                                                                                               \
         .distributions = distributions,                                                                                                   \
         .heads = heads,                                                                                                                   \
-        .attention = attention,                                                                                                   \
+        .attention = attention,                                                                                                           \
+        .embedding = embedding,                                                                                                           \
         .set_precision = set_precision,                                                                                                   \
         .save = save,                                                                                                                     \
         .load = load,                                                                                                                     \

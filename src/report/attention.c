@@ -7,8 +7,13 @@
 
 static const char *const distances[STG_ATTENTION_DISTANCES] = {"begin", "1", "2", "3-4", "5-8", "9-16", "17-32", "more"};
 
-/* The event of that row of the sequence; NULL where no walk came to it. Events are in order of their rows. */
-static const struct stg_explained_event *event_at(const struct stg_explanation *x, uint32_t index)
+const char *stg_report_attention_distance(size_t d)
+{
+    return distances[d];
+}
+
+/* Events are in order of their rows. */
+const struct stg_explained_event *stg_report_attention_event(const struct stg_explanation *x, uint32_t index)
 {
     size_t low = 0, high = x->n;
     while (low < high) {
@@ -22,9 +27,9 @@ static const struct stg_explained_event *event_at(const struct stg_explanation *
     return low < x->n && x->events[low].index == index ? &x->events[low] : NULL;
 }
 
-static void name(const struct stg_explanation *x, const struct stg_attended *a, char out[WORDS_CALL])
+void stg_report_attended_words(const struct stg_explanation *x, const struct stg_attended *a, char out[WORDS_CALL])
 {
-    const struct stg_explained_event *e = a->index < STG_ATTENTION_CONTEXT ? event_at(x, a->index) : NULL;
+    const struct stg_explained_event *e = a->index < STG_ATTENTION_CONTEXT ? stg_report_attention_event(x, a->index) : NULL;
     if (e != NULL) {
         words_event(x, e, out, WORDS_CALL);
     } else {
@@ -50,7 +55,7 @@ static void put_pattern(struct writer *w, const struct stg_attention_maps *a)
 
 static void put_event(struct writer *w, const struct stg_explanation *x, const struct stg_attention_event *e)
 {
-    const struct stg_explained_event *what = event_at(x, e->index);
+    const struct stg_explained_event *what = stg_report_attention_event(x, e->index);
     char time[40], call[WORDS_CALL], share[32];
     if (what == NULL) {
         return;
@@ -61,7 +66,7 @@ static void put_event(struct writer *w, const struct stg_explanation *x, const s
     writer_plain(w, call, 0);
     writer_put(w, " was predicted from");
     for (size_t i = 0; i < STG_ATTENDED && e->most[i].weight > 0; i++) {
-        name(x, &e->most[i], call);
+        stg_report_attended_words(x, &e->most[i], call);
         words_percent((double)e->most[i].weight, share);
         writer_printf(w, "%s ", i == 0 ? "" : ",");
         writer_plain(w, call, 0);

@@ -7,10 +7,18 @@
 
 extern const char *const html_style; /* the style sheet */
 
-/* Figures as inline SVG; each has a title, a description and a caption. */
+/* Whether the page has the size from which on what there is more of is left out, and said to be: it stays below 5 MB. */
+bool html_is_full(const struct writer *w);
+
+/* Figures as inline SVG; each has a title, a description and a caption. Those of more than a few numbers have them as a table, too. */
 enum stg_status html_distributions(struct writer *w, const struct stg_report *r) STG_MUST_USE;
-enum stg_status html_lengths(struct writer *w, const struct stg_report *r) STG_MUST_USE;
 enum stg_status html_timelines(struct writer *w, const struct stg_report *r) STG_MUST_USE;
+void html_scatter(struct writer *w, const struct stg_report *r);
+enum stg_status html_profiles(struct writer *w, const struct stg_report *r) STG_MUST_USE;
+void html_delays(struct writer *w, const struct stg_report *r);
+void html_trainings(struct writer *w, const struct stg_report *r);
+void html_attention(struct writer *w, const struct stg_report *r);
+void html_embedding(struct writer *w, const struct stg_report *r);
 
 void html_verdict(struct writer *w, const struct stg_report *r);
 void html_evaluation(struct writer *w, const struct stg_report *r);
@@ -18,7 +26,10 @@ void html_known_only(struct writer *w, const struct stg_report *r);
 void html_lost(struct writer *w, const struct stg_report *r);
 void html_provenance(struct writer *w, const struct stg_report *r);
 
-enum stg_status html_explanations(struct writer *w, const struct stg_report *r) STG_MUST_USE;
+/* The first *n_shown have a place: explanation i that of id x<i>. */
+enum stg_status html_explanations(struct writer *w, const struct stg_report *r, size_t *n_shown) STG_MUST_USE;
+/* The lowest and the highest of each set, with links to explanations that are shown. */
+void html_extremes(struct writer *w, const struct stg_report *r, size_t n_shown);
 /* The few behaviours that the novel sequences fall into. */
 void html_behaviours(struct writer *w, const struct stg_report *r);
 void html_glossary(struct writer *w);

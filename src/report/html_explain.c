@@ -8,8 +8,6 @@
 #include <math.h>
 
 #define N_TOP 12
-/* What the page may be before the rest of the sequences is left out. */
-#define PAGE_MOST 4500000
 
 static void put_alternatives(struct writer *w, const struct stg_model *m, const struct stg_explained_event *e,
                              uint32_t times)
@@ -132,7 +130,7 @@ static void put_summary(struct writer *w, const struct stg_report *r, size_t i, 
     if (stg_calibrated(r->model)) {
         writer_printf(w, " · p-value %.3g · %s", p, p <= r->alpha ? "novel" : "not novel");
     }
-    writer_put(w, "</span></summary><div class=\"in\">\n");
+    writer_printf(w, "</span></summary><div class=\"in\" id=\"x%zu\">\n", i); /* a link to what is inside opens it */
 }
 
 static void put_segments(struct writer *w, const struct stg_explanation *x)
@@ -218,8 +216,9 @@ static size_t most_novel(const struct stg_report *r)
     return worst;
 }
 
-enum stg_status html_explanations(struct writer *w, const struct stg_report *r)
+enum stg_status html_explanations(struct writer *w, const struct stg_report *r, size_t *n_shown)
 {
+    *n_shown = 0;
     if (r->n_explanations == 0) {
         return STG_OK;
     }
@@ -232,7 +231,7 @@ enum stg_status html_explanations(struct writer *w, const struct stg_report *r)
                   "and the pointer or the "
                   "arrow keys say what happened and what was expected.</p>\n");
     for (size_t i = 0; i < r->n_explanations; i++) {
-        if (w->out->len > PAGE_MOST) {
+        if (html_is_full(w)) {
             writer_printf(w,
                           "<p>%zu more sequences would be explained; they are left out to keep the page small. "
                           "<code>strange explain</code> "
@@ -245,6 +244,7 @@ enum stg_status html_explanations(struct writer *w, const struct stg_report *r)
         STG_RETURN_IF_FAILED(html_strip(w, r->model, &r->explanations[i], html_strip_events(r->n_explanations)));
         STG_RETURN_IF_FAILED(put_events(w, r->model, &r->explanations[i]));
         writer_put(w, "</div></details>\n");
+        ++*n_shown;
     }
     writer_put(w, "</section>\n");
     return STG_OK;

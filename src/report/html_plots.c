@@ -10,7 +10,6 @@
 
 #define N_BINS     56
 #define ROC_POINTS 200
-#define MAX_DOTS   400 /* of each kind in the scatter plot */
 
 static double value_of(const struct stg_scored_set *set, size_t i, enum stg_aggregate a)
 {
@@ -51,55 +50,6 @@ static void span(const struct stg_scored_set *known, const struct stg_scored_set
     *high += margin;
 }
 
-/* Ticks of a log axis of perplexities between exp(low) and exp(high): 1-2-5 steps per decade, or even steps where that
- * gives fewer than three. At most max. */
-static size_t log_ticks(double low, double high, double *ticks, size_t max)
-{
-    static const double steps[] = {1, 1.5, 2, 3, 5, 7};
-    size_t n = 0;
-    const double first = floor(low / log(10));
-    for (double decade = first; decade <= high / log(10) && decade < first + 16; decade++) {
-        for (size_t k = 0; k < sizeof steps / sizeof steps[0]; k++) {
-            const double at = decade * log(10) + log(steps[k]);
-            const bool fine = high - low < log(10) * 1.2;
-            const bool wanted = fine || steps[k] < 1.2 || (high - low < log(10) * 3 && (k == 2 || k == 4));
-            if (at >= low && at <= high && wanted && n < max) {
-                ticks[n++] = at;
-            }
-        }
-    }
-    if (n >= 3) {
-        return n;
-    }
-    const double from = exp(low), to = exp(high), raw = (to - from) / 4;
-    const double power = pow(10, floor(log10(raw)));
-    const double step = power * (raw / power < 1.5 ? 1 : raw / power < 3.5 ? 2 : raw / power < 7.5 ? 5 : 10);
-    n = 0;
-    for (double at = ceil(from / step) * step; at <= to && n < max; at += step) {
-        if (at > 0) {
-            ticks[n++] = log(at);
-        }
-    }
-    return n;
-}
-
-static void put_x_axis(struct writer *w, const struct frame *f, const char *label)
-{
-    double ticks[12];
-    const size_t n = log_ticks(f->x_low, f->x_high, ticks, 12);
-    writer_printf(w, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f", f->left, f->bottom, f->right);
-    for (size_t i = 0; i < n; i++) {
-        writer_printf(w, "M%.1f %.1fv4", x_of(f, ticks[i]), f->bottom);
-    }
-    writer_put(w, "\"/>");
-    for (size_t i = 0; i < n; i++) {
-        writer_printf(w, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.4g</text>", x_of(f, ticks[i]),
-                      f->bottom + 16, exp(ticks[i]));
-    }
-    writer_printf(w, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>", (f->left + f->right) / 2,
-                  f->bottom + 32, label);
-}
-
 static void put_limit(struct writer *w, const struct frame *f, double threshold)
 {
     if (isfinite(threshold)) {
@@ -130,17 +80,6 @@ static double histogram(const struct stg_scored_set *set, enum stg_aggregate a, 
         top = fmax(top, share[i]);
     }
     return top;
-}
-
-/* One outline over all bins. */
-static void put_histogram(struct writer *w, const struct frame *f, const double share[N_BINS], const char *class)
-{
-    const double width = (f->right - f->left) / N_BINS;
-    writer_printf(w, "<path class=\"%s\" d=\"M%.1f %.1f", class, f->left, f->bottom);
-    for (size_t i = 0; i < N_BINS; i++) {
-        writer_printf(w, "V%.1fH%.1f", y_of(f, share[i]), f->left + width * (double)(i + 1));
-    }
-    writer_printf(w, "V%.1f\"/>", f->bottom);
 }
 
 static double beyond(const struct stg_scored_set *set, enum stg_aggregate a, double threshold)
@@ -183,12 +122,12 @@ static void put_distribution(struct writer *w, const struct stg_report *r, const
                   f.left, y_of(&f, half / 2), f.right);
     writer_printf(w, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%.0f %%</text>", f.left - 4, y_of(&f, half) + 4,
                   half * 100);
-    put_histogram(w, &f, known_share, "kf");
+    html_histogram(w, &f, known_share, N_BINS, "kf");
     if (novel != NULL) {
-        put_histogram(w, &f, novel_share, "nf");
+        html_histogram(w, &f, novel_share, N_BINS, "nf");
     }
     put_limit(w, &f, threshold);
-    put_x_axis(w, &f, words_scale(r->aggregate));
+    html_log_x_axis(w, &f, html_tick_exp, words_scale(r->aggregate));
     writer_put(w, "</svg>\n");
 }
 
@@ -285,88 +224,5 @@ enum stg_status html_distributions(struct writer *w, const struct stg_report *r)
             r->known->n, r->novel[i].n, row->auroc.value);
     }
     writer_put(w, "</div>\n</section>\n");
-    return STG_OK;
-}
-
-/* Evenly spaced sequences of a set, never more than `most`; how many were drawn. */
-static size_t put_dots(struct writer *w, const struct frame *f, const struct stg_scored_set *set, enum stg_aggregate a,
-                       size_t most, const char *class)
-{
-    const size_t n = set->n < most ? set->n : most;
-    writer_printf(w, "<g class=\"%s\">", class);
-    for (size_t k = 0; k < n; k++) {
-        const size_t i = k * set->n / n;
-        const double v = value_of(set, i, a);
-        writer_printf(w, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.4\"/>", x_of(f, log(fmax(1, set->scores[i].n_events))),
-                      y_of(f, isfinite(v) ? v : f->y_high));
-    }
-    writer_put(w, "</g>");
-    return n;
-}
-
-void html_y_axis(struct writer *w, const struct frame *f)
-{
-    double ticks[12];
-    const size_t n = log_ticks(f->y_low, f->y_high, ticks, 12);
-    for (size_t i = 0; i < n; i++) {
-        const double y = y_of(f, ticks[i]);
-        writer_printf(w,
-                      "<path class=\"gridline\" d=\"M%.1f %.1fH%.1f\"/><text x=\"%.1f\" y=\"%.1f\" "
-                      "text-anchor=\"end\">%.4g</text>",
-                      f->left, y, f->right, f->left - 5, y + 4, exp(ticks[i]));
-    }
-}
-
-static void widen_lengths(const struct stg_scored_set *set, double *low, double *high)
-{
-    for (size_t i = 0; i < set->n; i++) {
-        const double length = log(fmax(1, set->scores[i].n_events));
-        *low = fmin(*low, length);
-        *high = fmax(*high, length);
-    }
-}
-
-enum stg_status html_lengths(struct writer *w, const struct stg_report *r)
-{
-    struct frame f = {.left = 48, .right = 708, .top = 10, .bottom = 250, .x_low = INFINITY, .x_high = -INFINITY};
-    size_t n_known = 0, n_novel = 0, all_novel = 0;
-    const double threshold = stg_threshold(r->model, r->aggregate, r->alpha);
-    span(r->known, NULL, r->aggregate, threshold, &f.y_low, &f.y_high);
-    widen_lengths(r->known, &f.x_low, &f.x_high);
-    for (size_t i = 0; i < r->n_novel; i++) {
-        widen(&r->novel[i], r->aggregate, &f.y_low, &f.y_high);
-        widen_lengths(&r->novel[i], &f.x_low, &f.x_high);
-    }
-    f.x_low = fmin(f.x_low, f.x_high) - 0.05;
-    f.x_high += 0.05;
-    if (!(f.x_low < f.x_high)) {
-        f.x_low = 0;
-        f.x_high = 1;
-    }
-    writer_put(
-        w, "<section id=\"lengths\" aria-labelledby=\"h-lengths\">\n<h2 id=\"h-lengths\">Score against length</h2>\n"
-           "<p>Where a score depends on how long a sequence is, long and short ones should not share a "
-           "threshold.</p>\n<figure>"
-           "<svg viewBox=\"0 0 716 290\" width=\"716\" role=\"img\"><title>Score against the number of "
-           "events</title><desc>Dots are "
-           "sequences: filled known, open novel.</desc>");
-    html_y_axis(w, &f);
-    for (size_t i = 0; i < r->n_novel; i++) {
-        n_novel += put_dots(w, &f, &r->novel[i], r->aggregate, MAX_DOTS / r->n_novel + 1, "nd");
-        all_novel += r->novel[i].n;
-    }
-    n_known = put_dots(w, &f, r->known, r->aggregate, MAX_DOTS, "kd");
-    if (isfinite(threshold)) {
-        writer_printf(w, "<path class=\"limit\" d=\"M%.1f %.1fH%.1f\"/>", f.left, y_of(&f, threshold), f.right);
-    }
-    put_x_axis(w, &f, "events of the sequence");
-    writer_printf(
-        w,
-        "</svg><figcaption>%s upward, both axes logarithmic; dashed: the threshold. Filled: %zu of %zu known sequences",
-        words_scale_title(r->aggregate), n_known, r->known->n);
-    if (r->n_novel > 0) {
-        writer_printf(w, "; open: %zu of %zu novel ones", n_novel, all_novel);
-    }
-    writer_put(w, ", evenly sampled.</figcaption></figure>\n</section>\n");
     return STG_OK;
 }

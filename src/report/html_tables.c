@@ -225,7 +225,8 @@ static void put_paper_table(struct writer *w, const struct stg_evaluation *e)
 static void put_aggregates(struct writer *w, const struct stg_evaluation *e)
 {
     writer_put(
-        w, "<details><summary>AUROC by other ways to sum up a sequence</summary><div class=\"in scroll\">\n<table>\n"
+        w, "<details><summary>AUROC by other ways to sum up a sequence</summary><div class=\"in scroll\" tabindex=\"0\" role=\"region\" "
+           "aria-label=\"AUROC by other scores\">\n<table>\n"
            "<caption>Each column makes one score of a sequence's surprisals: their mean, their median, the highest "
            "mean of 16 "
            "neighbours, the 0.95 quantile; and, where the model judges them, the elapsed times, the descriptors, and all "

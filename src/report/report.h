@@ -8,8 +8,13 @@
 #include "explain/attention.h"
 #include "explain/behaviours.h"
 #include "explain/counterfactual.h"
+#include "explain/delay.h"
 #include "explain/diff.h"
+#include "explain/embedding.h"
 #include "explain/explain.h"
+#include "explain/extremes.h"
+#include "explain/profile.h"
+#include "report/training.h"
 
 /* Everything a report shows; all borrowed. */
 struct stg_report {
@@ -25,6 +30,16 @@ struct stg_report {
     size_t n_explanations;
     const struct stg_behaviours *behaviours;     /* of all novel sets, or of the known one; NULL: none were looked for */
     const struct stg_behaviour_origin *origins;  /* (inputs of behaviours) */
+    /* Any of these may be NULL: it is left out of the page. Of the sets, the known one is first. */
+    const struct stg_profile *profiles;       /* (1 + n_novel) what the sets are made of */
+    const struct stg_extremes *extremes;      /* (1 + n_novel) their lowest and highest sequences */
+    const struct stg_training_log *trainings; /* (n_trainings) */
+    size_t n_trainings;
+    const struct stg_attention_maps *attention;       /* over known sequences; n_events 0 */
+    size_t n_attention;                               /* how many of them */
+    const struct stg_attention_maps *attention_worst; /* (n_explanations) of the event most to blame; n_events 0: of none */
+    const struct stg_embedding *embedding;
+    const struct stg_delay_effect *delays;
     enum stg_aggregate aggregate;
     double alpha;
     uint64_t n_lost, n_gaps; /* over all inputs */

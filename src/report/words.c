@@ -227,6 +227,19 @@ void words_begin(const struct stg_score *s, char out[160])
     }
 }
 
+void words_moment(int64_t ns, char out[48])
+{
+    const time_t seconds = (time_t)(ns / 1000000000);
+    char date[32];
+    struct tm tm;
+    if (ns >= WALL_CLOCK && gmtime_r(&seconds, &tm) != NULL) {
+        strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", &tm);
+        snprintf(out, 48, "%s.%03d", date, (int)(ns % 1000000000 / 1000000));
+    } else {
+        snprintf(out, 48, "%.3f s", (double)ns / 1e9);
+    }
+}
+
 void words_thread(const struct stg_score *s, char out[64])
 {
     if (s->pid != 0) {

@@ -43,6 +43,8 @@ bool words_has_process(const struct stg_explanation *x, const struct fold *f);
 void words_time(const struct stg_explanation *x, const struct stg_explained_event *e, char out[40]);
 /* "2026-01-31 12:00:00.123456789 UTC (… s); lasts 1.8 ms", or seconds of the trace's own clock. */
 void words_begin(const struct stg_score *s, char out[160]);
+/* "2026-01-31 12:00:00.123", or "12.345 s" on the trace's own clock. */
+void words_moment(int64_t ns, char out[48]);
 /* "12 of process 7", or "12" where the process is not known. */
 void words_thread(const struct stg_score *s, char out[64]);
 /* "" or why nothing like it could be expected: "never seen in training". */

@@ -83,6 +83,15 @@ data_sets() { once "data-${1:-400}" make_data_sets "${1:-400}"; }
 # trained: data sets and web.model, an n-gram.
 trained() { once trained make_trained; }
 
+# small_net: data sets, net.model, a small Transformer, and the logs of two trainings of one.
+small_net() {
+    data_sets
+    for log in a b; do # two seeds
+        "$strange" -q train --model transformer --hidden 16 --ff 24 --layers 2 --heads 2 --rate 0.01 --batch-tokens 512 --eval-every 5 --threads 1 \
+            --updates 120 --seed $((0x$log)) --valid valid.data --log $log.log -o net.model train.data
+    done
+}
+
 # Waits until the process $1 is the program and handles SIGINT (before that it ends like any other), or is gone.
 listens() {
     tries=0

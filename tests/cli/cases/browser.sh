@@ -6,3 +6,23 @@ case_report_in_a_browser() {
     "$strange" -q report -o report.html web.model --known test.data --novel odd=odd.data
     python3 "$here/../browser.py" report.html
 }
+
+# A report of everything that there is to show, of a net that attends.
+case_report_of_a_net_in_a_browser() {
+    command -v python3 >/dev/null || exit 77
+    small_net
+    "$strange" -q report -o report.html --known test.data --novel odd=odd.data --training a.log b.log -- net.model
+    python3 "$here/../browser.py" report.html
+}
+
+# Ten thousand sequences: the page stays below 5 MB, and the browser says how long it takes.
+case_large_report_in_a_browser() {
+    command -v python3 >/dev/null || exit 77
+    trained
+    strace_text 8000 7 >many.txt
+    strace_text 2000 8 odd >more.txt
+    "$strange" -q report -o report.html --known many.txt --novel odd=more.txt -- web.model
+    [ "$(wc -c <report.html)" -lt 5000000 ] || no 'the page is too large'
+    grep -q '400 of [78][0-9]* known sequences' report.html || no 'it does not say how many are drawn'
+    python3 "$here/../browser.py" report.html
+}

@@ -120,6 +120,40 @@ case_attention_nets_train() {
     refused '5 heads do not divide' "$strange" train --model transformer --hidden 16 --heads 5 --valid valid.data -o a.model train.data
 }
 
+# What the report of a net has beside that of an n-gram: what it looks at, how it sees the calls, how it learnt.
+case_report_of_a_net() {
+    small_net
+    "$strange" -q report -o page.html --known test.data --novel odd=odd.data --training a.log b.log -- net.model
+    for section in data lengths delays attention embedding training extremes explanations; do
+        grep -q "<section id=\"$section\"" page.html || no "no section $section"
+        grep -q "href=\"#$section\"" page.html || no "no link to $section"
+    done
+    grep -q 'layer 2, head 2' page.html || no 'no map of the attention'
+    grep -q 'What the event most to blame was predicted from' page.html || no 'no event that was looked at'
+    grep -q '<code>b.log</code>' page.html || no 'no second log'
+    grep -q 'of 200 known sequences, evenly sampled from' page.html || no 'nothing is delayed'
+    "$strange" -q train -o web.model --valid valid.data train.data
+    "$strange" -q report -o plain.html --known test.data --novel odd=odd.data -- web.model
+    ! grep -Eq '<section id="(attention|embedding|training)"' plain.html || no 'an n-gram attends'
+    grep -q 'Most to blame' plain.html
+    # An n-gram of interleaved threads has no model of times beside it.
+    "$strange" -q prepare --cut accept --scope thread --order time -o time.data train.txt
+    "$strange" -q train -o time.model time.data
+    "$strange" -q report -o time.html --known time.data -- time.model
+    grep -q 'does not see elapsed times' time.html || no 'a model of calls alone sees times'
+    rm -f page.html
+    sed 2q a.log >bad.log
+    echo '{"update": 10}' >>bad.log
+    refused 'bad.log: line 3: no evaluation of a training' "$strange" report -o page.html --known test.data --training bad.log -- net.model
+    refused 'train.data: line 1: ' "$strange" report -o page.html --known test.data --training train.data -- net.model
+    : >empty.log
+    refused 'empty.log: no line' "$strange" report -o page.html --known test.data --training empty.log -- net.model
+    refused 'missing.log' "$strange" report -o page.html --known test.data --training missing.log -- net.model
+    # shellcheck disable=SC2046 # a list
+    refused 'at most 32' "$strange" report -o page.html --known test.data --training $(yes a.log | head -n 33) -- net.model
+    absent page.html
+}
+
 # An ensemble goes on with the member that was interrupted, keeps those that are done, and leaves one file.
 case_ensemble_trains() {
     data_sets
