@@ -1,11 +1,13 @@
 #include "model/pace.h"
 
 #include "base/memory.h"
+#include "base/octave.h"
 
 #include <math.h>
 
 enum {
-    STEPS = 8, /* bins of an octave */
+    STEP_BITS = 3,
+    STEPS = 1 << STEP_BITS, /* bins of an octave */
     BINS = 64 * STEPS,
     CHUNK = 256, /* sequences of a task */
 };
@@ -20,12 +22,7 @@ struct job {
 /* The bin of a time: eighths of an octave; what is not above zero is in the first. */
 static size_t bin_of(int64_t ns)
 {
-    if (ns <= 0) {
-        return 0;
-    }
-    const unsigned highest = 63 - (unsigned)__builtin_clzll((uint64_t)ns);
-    const uint64_t bits = highest >= 3 ? (uint64_t)ns >> (highest - 3) : (uint64_t)ns << (3 - highest);
-    return (size_t)highest * STEPS + (size_t)(bits % STEPS);
+    return ns <= 0 ? 0 : (size_t)stg_octave_step((uint64_t)ns, STEP_BITS);
 }
 
 /* The least time of a bin, ns. */

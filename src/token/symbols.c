@@ -1,6 +1,7 @@
 #include "token/vocab.h"
 
 #include "base/memory.h"
+#include "base/octave.h"
 #include "event/syscalls.h"
 
 #include <math.h>
@@ -60,9 +61,7 @@ static uint64_t descriptor_class(int64_t descriptor)
  * encryption adds to a small response (docs/measurements.md). */
 static uint64_t size_step(int64_t size)
 {
-    const unsigned highest = size > 0 ? 63 - (unsigned)__builtin_clzll((uint64_t)size) : 0;
-    const uint64_t bits = highest >= SIZE_BITS ? (uint64_t)size >> (highest - SIZE_BITS) : (uint64_t)size << (SIZE_BITS - highest);
-    return size <= 0 ? 1 : 2 + (uint64_t)SIZE_STEPS * highest + bits % SIZE_STEPS;
+    return size <= 0 ? 1 : 2 + stg_octave_step((uint64_t)size, SIZE_BITS);
 }
 
 /* The least size of a class above 1; the class above the last gives 2^63. */
