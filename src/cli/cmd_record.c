@@ -328,15 +328,17 @@ static enum stg_status finish(struct session *x, enum stg_status status, uint64_
     return last != STG_OK ? last : closed;
 }
 
-static enum stg_status run_session(struct session *x, const struct plan *p, const struct stg_cli *cli)
+static enum stg_status run_session(struct session *x, const struct stg_cli *cli)
 {
     const uint64_t cpu_ns = own_cpu_ns();
     x->start_ns = x->ticked_ns = stg_clock_ns();
-    (void)p;
     stg_progress_start(&x->progress, "record", "events", 0);
     x->progress.enabled = x->progress.enabled && !cli->no_progress;
     enum stg_status status = stg_record_start(x->record);
-    status = status == STG_OK ? record_all(x) : status;
+    if (status == STG_OK) {
+        stg_log(STG_LOG_INFO, "recording to %s; Ctrl-C ends it", x->settings->out);
+        status = record_all(x);
+    }
     stg_progress_finish(&x->progress);
     status = finish(x, status, cpu_ns);
     if (status != STG_OK) {
@@ -367,7 +369,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     STG_TRY(stg_record_open(&x.record, &p.record));
     STG_TRY(stg_record_drop_privileges(x.record));
     STG_TRY(open_trace(&x, &p, cli));
-    STG_TRY(run_session(&x, &p, cli));
+    STG_TRY(run_session(&x, cli));
 out:
     if (x.trace != NULL && stg_sink_close(stg_ctf_writer_sink(x.trace), 0) != STG_OK) {
         status = status == STG_OK ? STG_ERR_IO : status;

@@ -129,3 +129,10 @@ kill_when() {
     got=0
     wait "$1" || got=$?
 }
+
+# Ends what a case has left running in the background, a recorder say: when it ends, whether it passes or not.
+end_background() {
+    jobs -p >"$TMPDIR/jobs"
+    while read -r job; do kill "$job" 2>/dev/null || true; done <"$TMPDIR/jobs"
+    rm -f "$TMPDIR/jobs"
+}

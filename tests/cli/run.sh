@@ -29,6 +29,7 @@ for name in $names; do
         export TMPDIR
         . "$here/lib.sh"
         for file in "$here"/cases/*.sh; do . "$file"; done
+        trap end_background EXIT
         set -e
         "$name"
     ) >"$work/$name.log" 2>&1

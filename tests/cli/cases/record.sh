@@ -11,6 +11,11 @@ may_record() {
 root_only() { [ "$(id -u)" = 0 ] || exit 77; }
 no_sanitizer() { ! grep -qaE '__(asan|tsan)_init' "$strange" || exit 77; } # what they need at the end is more than a recorder may
 
+begun() { # waits until the recorder whose standard error is ./err says that it records
+    n=0
+    until grep -q 'recording to' err || [ $n = 400 ]; do sleep 0.05; n=$((n + 1)); done
+}
+
 # number KEY: an integer of the JSON in ./out
 number() { sed -n "s/.*\"$1\": \\([0-9]*\\).*/\\1/p" out | head -n 1; }
 # per_call TRACE KIND NAME: events of babeltrace2's text
@@ -78,15 +83,13 @@ case_record_refused_output() {
 # A signal is a clean end: all that was read is in the trace.
 case_record_stop() {
     may_record
+    ln -s "$STRANGE_WORKLOAD" ./asked # another test may run the workload, too
     for signal in INT TERM; do
         rm -rf trace
         "$strange" record --json -o trace >out 2>err &
         pid=$!
-        n=0
-        until [ -d trace ] || [ $n = 100 ]; do sleep 0.1; n=$((n + 1)); done
-        sleep 0.5 # the directory is there a moment before recording begins
-        "$STRANGE_WORKLOAD" calls 500
-        sleep 0.3
+        begun
+        ./asked calls 500
         kill -s $signal $pid
         got=0
         wait $pid || got=$?
@@ -94,8 +97,10 @@ case_record_stop() {
         grep -q '"end": "stopped"' out
         opens trace "$(number events)"
         command -v babeltrace2 >/dev/null || continue
-        # Between attaching and the signal nothing is missing.
-        [ "$(babeltrace2 trace | grep 'procname = "record_workload"' | grep -c 'syscall_entry_getppid')" = 500 ] || no "calls are missing after $signal"
+        # Between attaching and the signal nothing is missing, but what was lost on a machine where another test floods the rings.
+        calls=$(babeltrace2 trace | grep 'procname = "asked"' | grep -c 'syscall_entry_getppid')
+        lost=$(number lost)
+        [ "$calls" -le 500 ] && [ "$calls" -ge $((500 - lost)) ] || no "$calls of 500 calls after $signal, $lost lost"
     done
 }
 
@@ -187,8 +192,10 @@ case_record_unwritable() {
 
 case_record_target_ends() {
     may_record
-    sleep 1 &
-    refused 'what was to be recorded has ended' "$strange" -q record --pid $! -o trace
+    sleep 60 &
+    target=$!
+    (kill_when $target TERM trace) &
+    refused 'what was to be recorded has ended' "$strange" -q record --pid $target -o trace
     status 0 "$strange" info trace
     refused 'there is no process' "$strange" record --pid 4194303 -o other
     absent other
@@ -196,7 +203,8 @@ case_record_target_ends() {
     for mount in /sys/fs/cgroup /sys/fs/cgroup/unified; do
         [ -f $mount/cgroup.procs ] || continue
         mkdir $mount/strange-test-$$ || continue
-        (sleep 1; rmdir $mount/strange-test-$$) &
+        sleep 60 &
+        (kill_when $! TERM gone; rmdir $mount/strange-test-$$) &
         refused 'what was to be recorded has ended' "$strange" -q record --cgroup $mount/strange-test-$$ -o gone
         refused 'cannot open it' "$strange" -q record --cgroup $mount/strange-test-$$ -o never
         absent never
@@ -228,10 +236,9 @@ case_record_gives_up_privileges() {
         SUDO_UID=$caller
         export SUDO_UID
         [ -n "$caller" ] || unset SUDO_UID
-        "$strange" -q record -o trace -- sleep 1.5 2>err &
+        "$strange" record -o trace -- sleep 1.5 2>err &
         pid=$!
-        n=0
-        until [ -d trace ] || [ $n = 100 ]; do sleep 0.05; n=$((n + 1)); done
+        begun
         cat /proc/$pid/status >status
         child=$(pgrep -P $pid sleep || true)
         cat "/proc/$child/status" >child
@@ -266,17 +273,16 @@ case_record_rotation() {
 
 case_record_flight() {
     may_record
+    ln -s "$STRANGE_WORKLOAD" ./asked
     "$strange" record --json --flight 10s -o flight >out 2>err &
     pid=$!
-    n=0
-    until [ -d flight ] || [ $n = 100 ]; do sleep 0.1; n=$((n + 1)); done
-    sleep 0.3
-    "$STRANGE_WORKLOAD" calls 100
+    begun
+    ./asked calls 100
     sleep 0.3
     kill -USR1 $pid
     n=0
     until [ -f flight/000001/metadata ] || [ $n = 100 ]; do sleep 0.1; n=$((n + 1)); done
-    "$STRANGE_WORKLOAD" calls 200
+    ./asked calls 200
     sleep 0.3
     kill -INT $pid
     wait $pid || { cat err; no "exit status after SIGINT"; }
@@ -284,8 +290,8 @@ case_record_flight() {
     status 0 "$strange" info flight/000001
     status 0 "$strange" info flight/000002
     command -v babeltrace2 >/dev/null || return 0
-    [ "$(babeltrace2 flight/000001 | grep 'procname = "record_workload"' | grep -c syscall_entry_getppid)" = 100 ]
-    [ "$(babeltrace2 flight/000002 | grep 'procname = "record_workload"' | grep -c syscall_entry_getppid)" = 300 ]
+    [ "$(babeltrace2 flight/000001 | grep 'procname = "asked"' | grep -c syscall_entry_getppid)" = 100 ]
+    [ "$(babeltrace2 flight/000002 | grep 'procname = "asked"' | grep -c syscall_entry_getppid)" = 300 ]
 }
 
 case_record_trigger() {
