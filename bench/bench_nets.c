@@ -64,6 +64,7 @@ static enum stg_status all(struct bench *b, const struct options *o)
     printf("train %.0f tokens/s (%.0f for each processor second; %.0f MiB so far)\n", train.rows_s, train.rows_cpu, bench_memory_mib());
     STG_RETURN_IF_FAILED(bench_stream(b, 1, &clock_us, &fastest_us));
     printf("stream %.1f us/event (fastest %.1f of a processor)\n", clock_us, fastest_us);
+    printf("memory %.0f KiB\n", bench_memory_mib() * 1024); /* of what other programs are asked for, too: without the streams */
     if (b->rows >= STREAMS) {
         STG_RETURN_IF_FAILED(bench_stream(b, STREAMS, &clock_us, &together_us));
         printf("streams %.1f us/event (fastest %.1f of a processor)\n", clock_us, together_us);

@@ -341,6 +341,37 @@ static void check_sums(const struct stg_kernels *plain, const struct stg_kernels
     }
 }
 
+/* Of times near and far, at the ends of a quarter of the circle, and of what is no time. */
+static void sinusoids(void **state)
+{
+    (void)state;
+    static const double ends[] = {0, -0.0, 5e-324, 1e-300, 1e-8, 0x1.921fb54442d18p-1, 0x1.921fb54442d18p0, 0x1.2d97c7f3321d2p1, 0x1p49, 0x1p50, 0x1p51, 1e300};
+    enum { MOST = 24 };
+    double scale[MOST];
+    for (size_t i = 0; i < MOST; i++) {
+        scale[i] = pow(10000, -(double)i / MOST);
+    }
+    const struct stg_kernels *const *all = stg_kernels_all();
+    for (size_t i = 1; all[i] != NULL; i++) {
+        for (size_t n = 1; n <= MOST; n++) {
+            for (size_t at = 0; at < 400; at++) {
+                const size_t n_ends = sizeof ends / sizeof ends[0];
+                const double near = at < n_ends ? ends[at] : pow(2, (double)(at % 55) - 5) * (1 + (double)at / 400);
+                const double v = at % 2 == 0 ? near : -near;
+                both(0, a, 2 * n);
+                all[0]->waves(x[0], v, scale, n);
+                all[i]->waves(y[0], v, scale, n);
+                same(all[i], "waves", 0, 2 * n, 0, 1.2e-7);
+            }
+        }
+        y[0][0] = y[0][1] = 0;
+        all[i]->waves(y[0], NAN, scale, 1);
+        uint32_t bits;
+        memcpy(&bits, &y[0][0], sizeof bits);
+        assert_true((bits & 0x7fffffffu) > 0x7f800000u);
+    }
+}
+
 static void sums(void **state)
 {
     (void)state;
@@ -387,6 +418,7 @@ int main(void)
         cmocka_unit_test(soft_targets_have_their_gradient),
         cmocka_unit_test(one_output_takes_all),
         cmocka_unit_test(dropout_masks_are_identical),
+        cmocka_unit_test(sinusoids),
         cmocka_unit_test(sums),
         cmocka_unit_test(adam_steps),
     };

@@ -111,6 +111,9 @@ struct stg_kernels {
      * backward needs none stored. In place when y = x. */
     void (*dropout)(float *y, const float *x, size_t n, uint64_t key, float p);
 
+    /* x (2n): pairs sin, cos of v × scale[i]; in double, as times in nanoseconds leave no digits in float. */
+    void (*waves)(float *x, double v, const double *scale, size_t n);
+
     void (*add)(float *y, const float *x, size_t n);                                    /* y += x */
     void (*add_rows)(float *y, const float *x, size_t N, size_t C);                     /* each row of y (N,C) += x (C): a bias */
     void (*column_sums)(float *sums, const float *x, size_t ldx, size_t rows, size_t n); /* sums (n) += Σ rows */

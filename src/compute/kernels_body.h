@@ -8,6 +8,7 @@
 #include "compute/attention_step_body.h"
 #include "compute/products_body.h"
 #include "compute/rows_body.h"
+#include "compute/waves_body.h"
 
 #include <math.h>
 #include <string.h>
@@ -428,6 +429,7 @@ const struct stg_kernels VARIANT = {
     .soft_cross_entropy = soft_cross_entropy,
     .log_softmax = log_softmax,
     .dropout = dropout,
+    .waves = waves,
     .add = add,
     .column_sums = column_sums,
     .square_sum = square_sum,

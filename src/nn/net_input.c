@@ -1,20 +1,7 @@
 /* The input row: embeddings side by side, then sinusoids. */
 #include "nn/net_internal.h"
 
-#include <math.h>
 #include <string.h>
-
-/* Pairs (sin, cos) of v / base^(2i/dim), in double: times in nanoseconds leave no digits in float. */
-static void waves(const struct stg_net *m, float *x, double v)
-{
-    for (size_t i = 0; i < m->shape.wave_dim / 2; i++) {
-        double s;
-        double c;
-        sincos(v * m->wave_scale[i], &s, &c);
-        x[2 * i] = (float)s;
-        x[2 * i + 1] = (float)c;
-    }
-}
 
 void stg_net_input_row(const struct stg_net *m, float *x, const uint32_t *ids, const double *scalars)
 {
@@ -24,7 +11,7 @@ void stg_net_input_row(const struct stg_net *m, float *x, const uint32_t *ids, c
         x += dim;
     }
     for (size_t f = 0; f < m->shape.n_waves; f++) {
-        waves(m, x, scalars[f]);
+        stg_kernels()->waves(x, scalars[f], m->wave_scale, m->shape.wave_dim / 2);
         x += m->shape.wave_dim;
     }
 }
