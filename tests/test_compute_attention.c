@@ -314,6 +314,25 @@ static void one_key_takes_all(void **state)
     }
 }
 
+/* A cache in bf16 gives what the same numbers in float give. */
+static void check_half_step(const struct stg_kernels *k, const struct stg_attention *one, const float *q, const float *cache, size_t n,
+                            size_t ring, float *scratch)
+{
+    const size_t width = one->heads * one->dim;
+    struct tail tail[3];
+    uint16_t *half = tail_new(&tail[0], n * sizeof *half);
+    float *rounded = tail_new(&tail[1], n * sizeof *rounded);
+    float *out = tail_new(&tail[2], 2 * width * sizeof *out);
+    k->to_bf16(half, cache, n);
+    k->from_bf16(rounded, half, n);
+    k->attention_step(out, q, rounded, rounded + width, one, ring, scratch);
+    k->bf16_attention_step(out + width, q, half, half + width, one, ring, scratch);
+    assert_near(k->name, "bf16_attention_step", out + width, out, width, 2e-6, 2e-6);
+    for (size_t i = 0; i < 3; i++) {
+        tail_free(&tail[i]);
+    }
+}
+
 /* Rows one by one, from a cache of all rows and from a ring, give what forward gives. */
 static void check_steps(const struct stg_kernels *k, const struct stg_attention *a)
 {
@@ -325,6 +344,7 @@ static void check_steps(const struct stg_kernels *k, const struct stg_attention 
     const size_t ring = a->window == 0 ? a->T : (a->window - 1) * a->dilation + 1 + a->T % 3;
     float *cache = tail_new(&tail[0], (n_global + ring) * 2 * p.width * sizeof(float));
     float *out = tail_new(&tail[1], p.width * sizeof(float));
+    memset(cache, 0, (n_global + ring) * 2 * p.width * sizeof(float));
     forward(k, &p);
     for (size_t t = 0; t < a->T; t++) {
         struct stg_attention one = p.a;
@@ -336,6 +356,7 @@ static void check_steps(const struct stg_kernels *k, const struct stg_attention 
         one.ld_kv = 2 * p.width;
         k->attention_step(out, p.qkv + t * p.a.ld_q, cache, cache + p.width, &one, ring, p.scratch);
         assert_near(k->name, "attention_step from a ring", out, p.out + t * p.width, p.width, 2e-6, 2e-6);
+        check_half_step(k, &one, p.qkv + t * p.a.ld_q, cache, (n_global + ring) * 2 * p.width, ring, p.scratch);
     }
     tail_free(&tail[0]);
     tail_free(&tail[1]);

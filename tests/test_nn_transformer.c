@@ -177,7 +177,7 @@ static void streams_in_bf16(void **state)
 {
     (void)state;
     for (size_t i = 0; i < N_VARIANTS; i++) {
-        check_bf16_streams(&stg_net_transformer, &variants[i].shape, 300, 0.02);
+        check_bf16_streams(&stg_net_transformer, &variants[i].shape, 300, 0.05);
     }
 }
 

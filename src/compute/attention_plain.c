@@ -2,6 +2,7 @@
 #include "compute/kernels_internal.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* The first row from s on that row t sees; beyond t if there is none. */
@@ -18,6 +19,12 @@ static size_t seen_from(const struct stg_attention *a, size_t t, size_t s)
 size_t stg_plain_attention_scratch(const struct stg_attention *a)
 {
     return a->T;
+}
+
+/* Element i of rows in float or, half, in bf16. */
+static float element(bool half, const void *rows, size_t i)
+{
+    return half ? stg_from_bf16(((const uint16_t *)rows)[i]) : ((const float *)rows)[i];
 }
 
 static float dot(const float *x, const float *y, size_t n)
@@ -43,22 +50,29 @@ static size_t cached(const struct stg_attention *a, size_t ring, size_t s)
     return ring == 0 || s < n_global ? s : n_global + (s - n_global) % ring;
 }
 
-/* One head of one row: out (dim) from q (dim) of row t; returns ln Σ exp of the scores. scores: (T) scratch. */
-static float attend(float *out, const float *q, const float *k, const float *v, const struct stg_attention *a, size_t ring, size_t t,
-                    float *scores)
+/* One head of one row: out (dim) from q (dim) of row t and from element `at` of the rows k, v on; returns ln Σ exp of the scores.
+ * scores: (T) scratch. */
+static float attend(bool half, float *out, const float *q, const void *k, const void *v, size_t at, const struct stg_attention *a,
+                    size_t ring, size_t t, float *scores)
 {
     const float scale = 1.0f / sqrtf((float)a->dim);
     float max = -HUGE_VALF;
     float sum = 0.0f;
     for (size_t s = seen_from(a, t, 0); s <= t; s = seen_from(a, t, s + 1)) {
-        scores[s] = scale * dot(q, k + cached(a, ring, s) * a->ld_kv, a->dim);
+        scores[s] = 0.0f;
+        for (size_t i = 0; i < a->dim; i++) {
+            scores[s] += q[i] * element(half, k, at + cached(a, ring, s) * a->ld_kv + i);
+        }
+        scores[s] *= scale;
         max = fmaxf(max, scores[s]);
     }
     memset(out, 0, a->dim * sizeof(float));
     for (size_t s = seen_from(a, t, 0); s <= t; s = seen_from(a, t, s + 1)) {
         const float p = expf(scores[s] - max);
         sum += p;
-        add_scaled(out, p, v + cached(a, ring, s) * a->ld_kv, a->dim);
+        for (size_t i = 0; i < a->dim; i++) {
+            out[i] += p * element(half, v, at + cached(a, ring, s) * a->ld_kv + i);
+        }
     }
     for (size_t i = 0; i < a->dim; i++) {
         out[i] /= sum;
@@ -73,7 +87,7 @@ void stg_plain_attention_forward(float *out, float *lse, const float *q, const f
     for (size_t i = 0; i < n; i++) {
         for (size_t h = 0; h < a->heads; h++) {
             const size_t at = h * a->dim;
-            lse[h * n + i] = attend(out + i * a->ld_out + at, q + i * a->ld_q + at, k + at, v + at, a, 0, a->first_query + i, scratch);
+            lse[h * n + i] = attend(false, out + i * a->ld_out + at, q + i * a->ld_q + at, k, v, at, a, 0, a->first_query + i, scratch);
         }
     }
 }
@@ -117,6 +131,14 @@ void stg_plain_attention_step(float *out, const float *q, const float *k, const 
                               float *scratch)
 {
     for (size_t at = 0; at < a->heads * a->dim; at += a->dim) {
-        (void)attend(out + at, q + at, k + at, v + at, a, ring, a->T - 1, scratch);
+        (void)attend(false, out + at, q + at, k, v, at, a, ring, a->T - 1, scratch);
+    }
+}
+
+void stg_plain_bf16_attention_step(float *out, const float *q, const uint16_t *k, const uint16_t *v, const struct stg_attention *a,
+                                   size_t ring, float *scratch)
+{
+    for (size_t at = 0; at < a->heads * a->dim; at += a->dim) {
+        (void)attend(true, out + at, q + at, k, v, at, a, ring, a->T - 1, scratch);
     }
 }

@@ -76,6 +76,9 @@ struct stg_kernels {
      * then row s at n_global + (s − n_global) % ring; ring >= (window − 1)·dilation + 1. */
     void (*attention_step)(float *out, const float *q, const float *k, const float *v, const struct stg_attention *a, size_t ring,
                            float *scratch);
+    /* The same against a cache in bf16: half the memory, and half of what a step reads; q and sums are in float. */
+    void (*bf16_attention_step)(float *out, const float *q, const uint16_t *k, const uint16_t *v, const struct stg_attention *a,
+                                size_t ring, float *scratch);
 
     /* Layer normalisation (Ba et al. 2016): y (N,C) = (x − mean)·rstd·gamma + beta with mean and rstd = 1/√(variance + epsilon) of each
      * row, kept in mean (N), rstd (N) for backward. y may be x if no backward follows. */

@@ -416,6 +416,7 @@ const struct stg_kernels VARIANT = {
     .attention_forward = attention_forward,
     .attention_backward = attention_backward,
     .attention_step = attention_step,
+    .bf16_attention_step = bf16_attention_step,
     .layer_norm_forward = layer_norm_forward,
     .layer_norm_backward = layer_norm_backward,
     .swiglu_forward = swiglu_forward,

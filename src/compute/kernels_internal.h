@@ -27,6 +27,8 @@ void stg_plain_attention_backward(float *dq, float *dk, float *dv, const float *
                                   const float *out, const float *lse, const struct stg_attention *a, float *scratch);
 void stg_plain_attention_step(float *out, const float *q, const float *k, const float *v, const struct stg_attention *a, size_t ring,
                               float *scratch);
+void stg_plain_bf16_attention_step(float *out, const float *q, const uint16_t *k, const uint16_t *v, const struct stg_attention *a,
+                                   size_t ring, float *scratch);
 void stg_plain_layer_norm_forward(float *y, float *mean, float *rstd, const float *x, const float *gamma, const float *beta, size_t N,
                                   size_t C, float epsilon);
 void stg_plain_layer_norm_backward(float *dx, float *dgamma, float *dbeta, const float *dy, const float *x, const float *mean,

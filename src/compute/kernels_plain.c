@@ -231,6 +231,7 @@ const struct stg_kernels stg_kernels_plain = {
     .attention_forward = stg_plain_attention_forward,
     .attention_backward = stg_plain_attention_backward,
     .attention_step = stg_plain_attention_step,
+    .bf16_attention_step = stg_plain_bf16_attention_step,
     .layer_norm_forward = stg_plain_layer_norm_forward,
     .layer_norm_backward = stg_plain_layer_norm_backward,
     .swiglu_forward = stg_plain_swiglu_forward,

@@ -109,6 +109,16 @@ INLINE vec vexp(vec x)
 /* Two bf16 in each 32-bit element; the low half is the even neighbour. */
 typedef uint32_t pairs __attribute__((vector_size(VL * 4), aligned(4), may_alias));
 
+/* VL floats from bf16. */
+INLINE vec widened(const uint16_t *x)
+{
+#if VL == 16
+    return (vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)x)), 16);
+#else
+    return (vec)_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)x)), 16);
+#endif
+}
+
 /* acc += x.even·w.even + x.odd·w.odd */
 INLINE vec add_pairs(vec acc, pairs x, pairs w)
 {

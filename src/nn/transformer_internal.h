@@ -32,7 +32,8 @@ struct stg_transformer {
 };
 
 /* A stream: 16 floats that hold the number of rows so far, then what the head reads (d), then for each layer the cache of keys and
- * values (n_global + ring, 2d) and that of the global rows' own ones (n_global, 2d). All zero before the first row. */
+ * values (n_global + ring, 2d) and that of the global rows' own ones (n_global, 2d), in bf16 where products are. All zero before the
+ * first row. */
 enum { STG_STREAM_HEADER = 16 };
 static inline float *stg_stream_top(float *state)
 {
@@ -78,7 +79,7 @@ struct stg_transformer_work {
     float *d_wide;                                                 /* (N,max(3d,f)) */
     float *d_global, *d_global_qkv, *d_global_in;                  /* (G,d) (G,3d) (G,d) */
     float *d_input;                                                /* (N,I) if it projects */
-    float *keys;                                                   /* (n_global + ring − 1 + N, 2d) past and present of a piece */
+    float *keys;                                                   /* (n_global + ring − 1 + N, 2d) of a piece, past too, or (1, 2d) */
     float *scratch;                                                /* of the attention kernels */
     bool rounded; /* attention in bf16: in training only, so that a stream's surprisals equal those of a batch */
     struct stg_net_goal *goals;                                            /* (cap_goals) owned */

@@ -22,10 +22,22 @@ void stg_transformer_advance(const struct stg_transformer_work *w)
     }
 }
 
-/* Floats of layer l's caches. */
+/* Where a stream's keys and values stand: rows of 2d elements, in bf16 where products are. */
+static bool is_half(const struct stg_transformer *m)
+{
+    return m->net.shape.precision == STG_PRECISION_BF16;
+}
+
+/* Floats that n rows take. */
+static size_t room_of(const struct stg_transformer *m, size_t n)
+{
+    const size_t elements = n * 2 * m->net.shape.hidden;
+    return is_half(m) ? elements / 2 : elements;
+}
+
 static size_t cache_size(const struct stg_transformer *m, size_t l)
 {
-    return (2 * m->net.shape.n_global + m->layer[l].ring) * 2 * m->net.shape.hidden;
+    return room_of(m, 2 * m->net.shape.n_global + m->layer[l].ring);
 }
 
 /* Keys and values of the global rows, then the ring: (n_global + ring, 2d). */
@@ -40,7 +52,41 @@ static float *cache_of(const struct stg_transformer *m, float *state, size_t l)
 
 static float *global_cache_of(const struct stg_transformer *m, float *state, size_t l)
 {
-    return cache_of(m, state, l) + (m->net.shape.n_global + m->layer[l].ring) * 2 * m->net.shape.hidden;
+    return cache_of(m, state, l) + room_of(m, m->net.shape.n_global + m->layer[l].ring);
+}
+
+/* kv (2d) becomes the row. */
+static void put_row(const struct stg_transformer *m, float *cache, size_t row, const float *kv)
+{
+    float *to = cache + room_of(m, row);
+    if (is_half(m)) {
+        stg_kernels()->to_bf16((void *)to, kv, 2 * m->net.shape.hidden);
+    } else {
+        memcpy(to, kv, 2 * m->net.shape.hidden * sizeof(float));
+    }
+}
+
+/* n rows into kv (n, 2d). */
+static void get_rows(const struct stg_transformer *m, float *kv, const float *cache, size_t row, size_t n)
+{
+    const float *from = cache + room_of(m, row);
+    if (is_half(m)) {
+        stg_kernels()->from_bf16(kv, (const void *)from, n * 2 * m->net.shape.hidden);
+    } else {
+        memcpy(kv, from, n * 2 * m->net.shape.hidden * sizeof(float));
+    }
+}
+
+static void step_against(const struct stg_transformer *m, float *out, const float *q, const float *cache, const struct stg_attention *view,
+                         size_t ring, float *scratch)
+{
+    const size_t d = m->net.shape.hidden;
+    if (is_half(m)) {
+        const uint16_t *half = (const void *)cache;
+        stg_kernels()->bf16_attention_step(out, q, half, half + d, view, ring, scratch);
+    } else {
+        stg_kernels()->attention_step(out, q, cache, cache + d, view, ring, scratch);
+    }
 }
 
 size_t stg_transformer_state_size(const struct stg_net *net)
@@ -81,7 +127,7 @@ static void keep(const struct stg_transformer *m, size_t l, float *cache, const 
     for (size_t i = 0; i < span->n; i++) {
         const size_t t = span->past + i;
         if (t < m->net.shape.n_global || span->n - i <= m->layer[l].ring) {
-            memcpy(cache + slot(m, l, t) * 2 * d, qkv + i * 3 * d + d, 2 * d * sizeof(float));
+            put_row(m, cache, slot(m, l, t), qkv + i * 3 * d + d);
         }
     }
 }
@@ -92,33 +138,43 @@ static bool sees(const struct stg_net_shape *shape, size_t l, size_t t, size_t s
     return s < shape->n_global || ((t - s) % shape->dilation[l] == 0 && (t - s) / shape->dilation[l] < shape->window[l]);
 }
 
+static void softmax(float *x, size_t n)
+{
+    float sum = 0, most = -HUGE_VALF;
+    for (size_t i = 0; i < n; i++) {
+        most = fmaxf(most, x[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        x[i] = expf(x[i] - most);
+        sum += x[i];
+    }
+    for (size_t i = 0; i < n; i++) {
+        x[i] /= sum;
+    }
+}
+
 /* weights (heads, t + 1): the softmax of row t's scores, 0 for rows that it does not see. global: t is one of the leading rows, which have
- * projections and a cache of their own. */
-static void watch_row(const struct stg_transformer *m, size_t l, float *weights, const float *q, const float *cache, size_t t, bool global)
+ * projections and a cache of their own. kv (2d) is scratch. */
+static void watch_row(const struct stg_transformer *m, size_t l, float *weights, const float *q, const float *cache, size_t t, bool global,
+                      float *kv)
 {
     const struct stg_net_shape *shape = &m->net.shape;
-    const size_t d = shape->hidden, dim = d / shape->heads;
-    for (size_t h = 0; h < shape->heads; h++, weights += t + 1) {
-        float sum = 0, most = -HUGE_VALF;
-        for (size_t s = 0; s <= t; s++) {
-            const float *k = cache + (global ? s : slot(m, l, s)) * 2 * d + h * dim;
-            weights[s] = -HUGE_VALF;
-            if (global || sees(shape, l, t, s)) {
-                float score = 0;
-                for (size_t i = 0; i < dim; i++) {
-                    score += q[h * dim + i] * k[i];
-                }
-                weights[s] = score / sqrtf((float)dim);
-                most = fmaxf(most, weights[s]);
+    const size_t dim = shape->hidden / shape->heads;
+    for (size_t s = 0; s <= t; s++) {
+        const bool seen = global || sees(shape, l, t, s);
+        if (seen) {
+            get_rows(m, kv, cache, global ? s : slot(m, l, s), 1);
+        }
+        for (size_t h = 0; h < shape->heads; h++) {
+            float score = 0;
+            for (size_t i = h * dim; i < (h + 1) * dim && seen; i++) {
+                score += q[i] * kv[i];
             }
+            weights[h * (t + 1) + s] = seen ? score / sqrtf((float)dim) : -HUGE_VALF;
         }
-        for (size_t s = 0; s <= t; s++) {
-            weights[s] = expf(weights[s] - most);
-            sum += weights[s];
-        }
-        for (size_t s = 0; s <= t; s++) {
-            weights[s] /= sum;
-        }
+    }
+    for (size_t h = 0; h < shape->heads; h++) {
+        softmax(weights + h * (t + 1), t + 1);
     }
 }
 
@@ -135,7 +191,7 @@ static void attend_row(const struct stg_transformer *m, size_t l, float *out, co
     }
     struct stg_attention view = stg_transformer_view(m, l, t + 1, 0);
     view.ld_kv = 2 * d;
-    stg_kernels()->attention_step(out, q, cache, cache + d, &view, ring, scratch);
+    step_against(m, out, q, cache, &view, ring, scratch);
 }
 
 /* Several rows: past and present side by side, for the kernel that does many rows at once. */
@@ -149,9 +205,9 @@ static void attend_piece(const struct stg_transformer *m, size_t l, struct stg_t
     const size_t others = span->past - globals;
     const size_t kept = others < m->layer[l].ring - 1 ? others : m->layer[l].ring - 1;
     const float *qkv = a->qkv + span->at * 3 * d;
-    memcpy(w->keys, cache, globals * 2 * d * sizeof(float));
+    get_rows(m, w->keys, cache, 0, globals);
     for (size_t i = 0; i < kept; i++) {
-        memcpy(w->keys + (globals + i) * 2 * d, cache + slot(m, l, span->past - kept + i) * 2 * d, 2 * d * sizeof(float));
+        get_rows(m, w->keys + (globals + i) * 2 * d, cache, slot(m, l, span->past - kept + i), 1);
     }
     for (size_t i = 0; i < span->n; i++) {
         memcpy(w->keys + (globals + kept + i) * 2 * d, qkv + i * 3 * d + d, 2 * d * sizeof(float));
@@ -172,11 +228,11 @@ static void attend_globals(const struct stg_transformer *m, size_t l, struct stg
     for (size_t i = 0; i < span->n_global; i++) {
         const float *q = a->global_qkv + (span->global_at + i) * 3 * d;
         const size_t t = span->past + i;
-        memcpy(cache + t * 2 * d, q + d, 2 * d * sizeof(float));
+        put_row(m, cache, t, q + d);
         struct stg_attention view = stg_transformer_view(m, l, t + 1, 0);
         view.ld_kv = 2 * d;
         view.window = view.n_global = 0;
-        stg_kernels()->attention_step(a->attended + (span->at + i) * d, q, cache, cache + d, &view, 0, w->scratch);
+        step_against(m, a->attended + (span->at + i) * d, q, cache, &view, 0, w->scratch);
     }
 }
 
@@ -200,7 +256,8 @@ void stg_transformer_attend_stream(const struct stg_transformer *m, size_t l, st
     if (w->watched != NULL) {
         float *weights = w->watched + l * m->net.shape.heads * (span->past + 1);
         const bool global = span->n_global > 0;
-        watch_row(m, l, weights, global ? a->global_qkv : qkv, global ? global_cache_of(m, span->state, l) : cache, span->past, global);
+        watch_row(m, l, weights, global ? a->global_qkv : qkv, global ? global_cache_of(m, span->state, l) : cache, span->past, global,
+                  w->keys);
     }
 }
 
@@ -210,7 +267,7 @@ void stg_transformer_fetch_stream(const struct stg_transformer *m, size_t l, con
     const size_t rows = m->net.shape.n_global + m->layer[l].ring;
     const size_t there = span->past < rows ? span->past : rows;
     const float *cache = cache_of(m, span->state, l);
-    size_t lines = there * 2 * m->net.shape.hidden / LINE;
+    size_t lines = room_of(m, there) / LINE;
     lines = lines < MOST_LINES ? lines : MOST_LINES;
     for (size_t i = 0; i < lines; i++) {
         __builtin_prefetch(cache + i * LINE, 0, 2);

@@ -78,14 +78,14 @@ static size_t scratch_size(const struct stg_transformer *m, const struct stg_tra
     return most;
 }
 
-/* Rows of keys that a piece of more than one row puts together; 0 for steps and whole sequences. */
+/* Rows of keys that a piece of more than one row puts together; one, of what a step watches, otherwise. */
 static size_t key_rows(const struct stg_transformer *m, const struct stg_transformer_work *w, bool pieces)
 {
     size_t longest = 0;
     for (size_t l = 0; l < m->net.shape.layers; l++) {
         longest = m->layer[l].ring > longest ? m->layer[l].ring : longest;
     }
-    return pieces && w->n_spans == 1 && w->spans[0].n > 1 ? m->net.shape.n_global + longest + w->spans[0].n : 0;
+    return pieces && w->n_spans == 1 && w->spans[0].n > 1 ? m->net.shape.n_global + longest + w->spans[0].n : 1;
 }
 
 static void place_all(const struct stg_transformer *m, struct stg_transformer_work *w, bool backward, bool pieces, struct layout *to)
