@@ -213,7 +213,8 @@ static const char *const description[] = {
     "Kneser-Ney of such expected counts (Zhang and Chiang 2014). It is far smaller and faster than a net; `strange train --model ngram` "
     "with a higher order may know the data better than any teacher tells it, which the table shows.",
     "The table at the end shows what was lost and gained: size, speed of scoring (both in turns, on the threads given), mean surprisal "
-    "of the validation data, and with --known and --novel the area under the ROC curve for each behaviour.",
+    "of the validation data, and with --known and --novel the area under the ROC curve for each behaviour, by the score that the model "
+    "judges by.",
     NULL,
 };
 

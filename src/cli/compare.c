@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "dataset/dataset.h"
 #include "report/writer.h"
+#include "score/score.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -129,6 +130,7 @@ static enum stg_status evaluate(json_t *to, const struct stg_comparison *c, cons
     struct stg_evaluation e = {0};
     struct stg_evaluate_settings s;
     stg_evaluate_settings_default(&s);
+    s.aggregate = stg_aggregate_default(m);
     s.n_resamples = 10; /* intervals are not shown */
     STG_TRY(stg_groups_score(c->known, m, pool, cli));
     STG_TRY(stg_groups_score(c->novel, m, pool, cli));
