@@ -64,6 +64,12 @@ static void *run_thread(void *n)
     return NULL;
 }
 
+/* As _exit(), which a build that counts its lines redirects to what this program does not have. */
+static void leave(void)
+{
+    syscall(SYS_exit_group, 0);
+}
+
 static int family(long n)
 {
     pthread_t thread;
@@ -72,12 +78,12 @@ static int family(long n)
         if (child == 0) {
             if (i == 0 && fork() == 0) {
                 ask(n);
-                _exit(0);
+                leave();
             }
             ask(n);
             while (wait(NULL) > 0) {
             }
-            _exit(0);
+            leave();
         }
     }
     if (pthread_create(&thread, NULL, run_thread, &n) != 0 || pthread_join(thread, NULL) != 0) {
