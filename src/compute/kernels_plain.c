@@ -164,17 +164,6 @@ static void dropout(float *y, const float *x, size_t n, uint64_t key, float p)
     }
 }
 
-static void waves(float *x, double v, const double *scale, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        double s;
-        double c;
-        sincos(v * scale[i], &s, &c);
-        x[2 * i] = (float)s;
-        x[2 * i + 1] = (float)c;
-    }
-}
-
 static void add(float *y, const float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -245,7 +234,7 @@ const struct stg_kernels stg_kernels_plain = {
     .soft_cross_entropy = soft_cross_entropy,
     .log_softmax = log_softmax,
     .dropout = dropout,
-    .waves = waves,
+    .waves = stg_plain_waves,
     .add = add,
     .column_sums = column_sums,
     .square_sum = square_sum,

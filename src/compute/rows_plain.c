@@ -116,3 +116,14 @@ void stg_plain_add_rows(float *y, const float *x, size_t N, size_t C)
         }
     }
 }
+
+void stg_plain_waves(float *x, double v, const double *scale, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        double s;
+        double c;
+        sincos(v * scale[i], &s, &c);
+        x[2 * i] = (float)s;
+        x[2 * i + 1] = (float)c;
+    }
+}

@@ -1,8 +1,9 @@
 /* Fast sinusoids: the argument less a multiple of π/2, in parts as in Cody and Waite (1980), then polynomials, all in double.
- * Products and sums of the reduction are fused and spelt out, so that none is reordered. Checked against kernels_plain.c. */
+ * Products and sums of the reduction are fused and spelt out, so that none is reordered. Checked against rows_plain.c. */
 #ifndef STG_COMPUTE_WAVES_BODY_H
 #define STG_COMPUTE_WAVES_BODY_H
 
+#include "compute/kernels_internal.h"
 #include "compute/vector_body.h"
 
 #include <stdbool.h>
@@ -106,18 +107,6 @@ INLINE dvec cosine(dvec r2)
     return p * r2 + 1.0;
 }
 
-/* What the reduction cannot take: far numbers, and those that are none. */
-static __attribute__((noinline)) void far_waves(float *x, double v, const double *scale, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        double s;
-        double c;
-        sincos(v * scale[i], &s, &c);
-        x[2 * i] = (float)s;
-        x[2 * i + 1] = (float)c;
-    }
-}
-
 static void waves(float *x, double v, const double *scale, size_t n)
 {
     for (; n > 0; x += 2 * WAVES) {
@@ -125,7 +114,7 @@ static void waves(float *x, double v, const double *scale, size_t n)
         const dvec y = first_of(scale, now) * v;
         const lvec near = (y < WAVES_LIMIT) & (y > -WAVES_LIMIT);
         if (!all_of(near)) {
-            far_waves(x, v, scale, now);
+            stg_plain_waves(x, v, scale, now); /* far numbers, and those that are none */
         } else {
             const dvec k = nearest(y * 0x1.45f306dc9c883p-1); /* 2/π */
             dvec r = minus_product(y, k, 0x1.921fb54442d18p0); /* π/2 in two doubles, each the nearest to what is left */
