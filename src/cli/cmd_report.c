@@ -5,6 +5,7 @@
 #include "cli/groups.h"
 #include "cli/output.h"
 #include "cli/report_parts.h"
+#include "cli/verdict.h"
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -112,6 +113,18 @@ static enum stg_status evaluate(struct stg_evaluation *out, const struct stg_mod
     return stg_evaluate(out, m, g[0].sets, g[1].sets, g[1].n, g[2].n > 0 ? g[2].sets : &none, g[3].sets, g[3].n, &e);
 }
 
+/* How many novel sequences chance explains of each set that the report has, the known one first; (1 + novel->n), the caller's. */
+static enum stg_status find_chance(uint64_t **out, const struct stg_model *m, const struct stg_groups *known, const struct stg_groups *novel,
+                                   double alpha)
+{
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(out, 1 + novel->n, sizeof **out));
+    for (size_t i = 0; i < 1 + novel->n; i++) {
+        const struct stg_group *g = i == 0 ? &known->groups[0] : &novel->groups[i - 1];
+        (*out)[i] = stg_verdict_bound(g->n, m->n_calibration, alpha, STG_VERDICT_LEVEL);
+    }
+    return STG_OK;
+}
+
 static enum stg_status write_report(const struct settings *s, const char *model_path, const struct stg_model *m,
                                     const struct stg_groups g[4], struct stg_report_parts *parts, struct stg_pool *pool)
 {
@@ -120,6 +133,7 @@ static enum stg_status write_report(const struct settings *s, const char *model_
     struct explained x = {0};
     struct stg_found_behaviours found = {0};
     struct stg_buffer html = STG_BUFFER_INIT;
+    uint64_t *chance = NULL;
     char date[21];
     struct stg_report r = {.title = s->title,
                            .model_path = model_path,
@@ -140,6 +154,8 @@ static enum stg_status write_report(const struct settings *s, const char *model_
         STG_TRY(stg_found_behaviours_init(&found, &g[g[1].n > 0 ? 1 : 0], m, r.aggregate, s->alpha, pool));
         r.behaviours = &found.behaviours;
         r.origins = found.origins;
+        STG_TRY(find_chance(&chance, m, &g[0], &g[1], s->alpha));
+        r.chance = chance;
     }
     r.explanations = x.items;
     r.explanation_sets = x.sets;
@@ -153,6 +169,7 @@ static enum stg_status write_report(const struct settings *s, const char *model_
     STG_TRY(strcmp(s->out, "-") == 0 ? stg_output_write(&html) : write_file(s->out, &html));
 out:
     stg_buffer_fini(&html);
+    stg_mem_free(chance);
     explained_fini(&x);
     stg_found_behaviours_fini(&found);
     stg_evaluation_fini(&evaluation);

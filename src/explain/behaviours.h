@@ -6,7 +6,8 @@
  * begins one (leader clustering; Hartigan, Clustering Algorithms, 1975, chapter 3), then the nearest groups are merged
  * while their means are near (centroid linkage). The order is that of the data, so the result is always the same.
  *
- * What a group has more or less of is told from the medians of its counts against those of known sequences. Sequences
+ * What a group has more or less of is told from the medians of its counts against those of known sequences; a call that no known
+ * sequence makes is told when one in ten of the group has it. What was expected instead is told from the representative. Sequences
  * that take in what other threads do have more of everything when they last longer: counts are compared after division
  * by `scale`, the median ratio of what every known sequence has.
  *
@@ -35,7 +36,7 @@ struct stg_behaviours_settings {
 };
 void stg_behaviours_settings_default(struct stg_behaviours_settings *s, const struct stg_model *m);
 
-/* A kind of call of which there are more or fewer than usual. */
+/* A kind of call of which there are more or fewer than usual, or that is new: then `now` may be 0, as not every sequence has it. */
 struct stg_behaviour_change {
     struct stg_kind_of_call kind; /* ids in stg_behaviours.names */
     float now, share;             /* median count; share of the sequences that have one */
@@ -49,6 +50,9 @@ struct stg_behaviour_surprise {
     struct stg_kind_of_call kind;
     float weight;    /* share of the behaviour's surprisal */
     uint16_t before; /* the call that most often comes before it on its thread; STG_TOKEN_START: none */
+    int64_t ret;     /* of the most surprising such event of the representative; STG_RET_ABSENT: it has none */
+    uint32_t expected;    /* the symbol of the model that was likeliest there; STG_TOKEN_MASK: not known */
+    float expected_share; /* its probability */
 };
 
 /* The calls around what is new, on its thread (STG_TOKEN_START, STG_TOKEN_END: none). */
@@ -84,9 +88,13 @@ struct stg_behaviour {
     struct {
         uint16_t proc;
         int64_t number;
-        float weight; /* share of the behaviour's surprisal by descriptors */
+        float weight;  /* share of the behaviour's surprisal by descriptors */
+        uint16_t call; /* that most often uses it */
     } descriptors[STG_BEHAVIOUR_DESCRIPTORS];
     size_t n_descriptors;
+    int64_t highest;       /* descriptor of the sequences that were looked at; -1: they have none */
+    int64_t highest_known; /* … of the training data; -1: the model does not judge them */
+    float weight_beyond;   /* share of the behaviour's surprisal by descriptors that lies beyond highest_known */
     float weight_descriptors, weight_time; /* shares of the behaviour's surprisal */
 };
 

@@ -123,11 +123,17 @@ static enum stg_status find_scale(const struct stg_model *m, const struct counts
 
 /* --- Changes --- */
 
+/* A call that no known sequence makes. Not every sequence of a group has to: what happens to a few of them tells as much. */
+static bool is_new_call(const struct stg_behaviour_change *c)
+{
+    return c->kind.phase == 0 && !(c->usual.share > 0) && c->share >= 0.1f;
+}
+
 /* What has surprised and what has become many times as much; neither alone would do, as a call may be more without a
  * surprise. */
 static float rank_of(const struct stg_behaviour_change *c)
 {
-    return c->weight + 0.1f * fabsf(log2f((c->now + 1) / (c->usual.median + 1)));
+    return c->weight + 0.1f * fabsf(log2f((c->now + 1) / (c->usual.median + 1))) + (is_new_call(c) ? 0.3f * c->share : 0);
 }
 
 static bool is_heavier(const struct stg_behaviour_change *a, const struct stg_behaviour_change *b)
@@ -173,7 +179,7 @@ static void keep(struct stg_behaviour_change *list, size_t *n, const struct stg_
 
 static bool is_more(const struct stg_behaviour_change *c)
 {
-    return c->now > c->usual.high + 0.5f;
+    return c->now > c->usual.high + 0.5f || is_new_call(c);
 }
 
 static bool is_fewer(const struct stg_behaviour_change *c)
@@ -258,7 +264,8 @@ static void find_changes(struct stg_behaviour *out, const struct behaviour_searc
 static void find_surprises(struct stg_behaviour *out, const struct behaviour_search *s, const struct shares *shares)
 {
     for (size_t f = 0; f < s->features.n; f++) {
-        struct stg_behaviour_surprise x = {.weight = shares->share[f], .before = shares->before[f]};
+        struct stg_behaviour_surprise x = {
+            .weight = shares->share[f], .before = shares->before[f], .ret = STG_RET_ABSENT, .expected = STG_TOKEN_MASK};
         stg_usual_unpack(s->features.key[f], &x.kind);
         if (x.kind.call == STG_TOKEN_MASK) {
             out->weight_descriptors += x.kind.phase == FEATURE_DESCRIPTOR ? x.weight : 0;
@@ -284,8 +291,10 @@ static void find_surprises(struct stg_behaviour *out, const struct behaviour_sea
 /* Pairs of calls around what is new, and descriptors, with how often and how surprising. */
 struct places {
     struct stg_keys around, descriptors;
-    float n_around[MAX_PLACES], weight[MAX_PLACES];
-    float all_around, all_weight;
+    float n_around[MAX_PLACES], weight[MAX_PLACES], lead[MAX_PLACES];
+    uint16_t user[MAX_PLACES]; /* of a descriptor: the call that leads (Boyer and Moore) */
+    int64_t highest, highest_known;
+    float all_around, all_weight, beyond_weight;
     uint16_t *last, *before; /* (threads) */
     bool *inside;            /* (threads) */
     size_t cap_last, cap_before, cap_inside, cap_surprisal;
@@ -362,6 +371,8 @@ static enum stg_status place_descriptors(struct places *p, const struct behaviou
     STG_RETURN_IF_FAILED(stg_score_events(s->model->side[STG_SIDE_STATE], seq, p->surprisal, &end));
     for (size_t i = 0; i < seq->n; i++) {
         uint32_t k;
+        const bool judged = p->surprisal[i] > 0 && seq->phase[i] == STG_PHASE_ENTRY;
+        p->highest = judged && seq->ret[i] > p->highest && seq->ret[i] <= INT32_MAX ? seq->ret[i] : p->highest;
         if (!(p->surprisal[i] > BEHAVIOUR_HINGE) || seq->ret[i] < 0 || seq->ret[i] > INT32_MAX) {
             continue;
         }
@@ -369,9 +380,14 @@ static enum stg_status place_descriptors(struct places *p, const struct behaviou
             (uint64_t)s->proc_of[input][seq->thread_proc[seq->thread[i]]] << 32 | (uint64_t)seq->ret[i];
         STG_RETURN_IF_FAILED(stg_keys_put(&p->descriptors, key, MAX_PLACES, &k));
         if (k != STG_KEYS_NONE) {
+            const uint16_t call = s->call_of[input][seq->call[i]];
             p->weight[k] += p->surprisal[i];
+            p->lead[k] += p->user[k] == call ? 1 : -1;
+            p->user[k] = p->lead[k] < 0 ? call : p->user[k];
+            p->lead[k] = fabsf(p->lead[k]);
         }
         p->all_weight += p->surprisal[i];
+        p->beyond_weight += seq->ret[i] > p->highest_known ? p->surprisal[i] : 0;
     }
     return STG_OK;
 }
@@ -393,6 +409,9 @@ static void take_places(struct stg_behaviour *out, const struct places *p)
             out->n_places = kept + 1;
         }
     }
+    out->highest = p->highest;
+    out->highest_known = p->highest_known;
+    out->weight_beyond = p->all_weight > 0 ? p->beyond_weight / p->all_weight : 0;
     for (size_t i = 0; i < p->descriptors.n; i++) {
         const float weight = p->weight[i] / p->all_weight;
         size_t at = out->n_descriptors;
@@ -406,6 +425,7 @@ static void take_places(struct stg_behaviour *out, const struct places *p)
             out->descriptors[at].proc = (uint16_t)(p->descriptors.key[i] >> 32);
             out->descriptors[at].number = (int64_t)(p->descriptors.key[i] & UINT32_MAX);
             out->descriptors[at].weight = weight;
+            out->descriptors[at].call = p->user[i];
             out->n_descriptors = kept + 1;
         }
     }
@@ -416,7 +436,10 @@ static enum stg_status find_places(struct stg_behaviour *out, const struct behav
     enum stg_status status = STG_OK;
     struct places *p = NULL;
     size_t seen = 0, taken = 0;
+    const struct stg_model *side = s->model->side[STG_SIDE_STATE];
     STG_TRY(stg_mem_zeroed(&p, 1, sizeof *p));
+    p->highest = -1;
+    p->highest_known = side == NULL ? -1 : stg_symbols_highest_descriptor(side->symbols);
     for (size_t i = 0; i < s->n; i++) {
         if (s->group[i] == group && is_chosen(seen++, out->n, taken, MAX_PLACED)) {
             const struct behaviour_member *m = &s->members[i];
@@ -507,6 +530,7 @@ enum stg_status behaviour_describe(struct behaviour_search *s, uint32_t group, s
         find_changes(out, s, &counts, &shares);
     }
     STG_TRY(find_places(out, s, group));
+    STG_TRY(behaviour_find_expected(s, out));
 out:
     shares_fini(&shares);
     stg_usual_counts_fini(&counts.now);

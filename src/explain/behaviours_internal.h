@@ -40,6 +40,9 @@ static inline uint16_t behaviour_call_before(const struct stg_seq *seq, const ui
     return known ? call_of[seq->context_call[seq->context_offset[thread + 1] - 1]] : (uint16_t)STG_TOKEN_START;
 }
 
+/* What surprised in the representative, and what was expected instead. */
+enum stg_status behaviour_find_expected(struct behaviour_search *s, struct stg_behaviour *out) STG_MUST_USE;
+
 /* out: the group as people shall see it. */
 enum stg_status behaviour_describe(struct behaviour_search *s, uint32_t group, struct stg_behaviour *out) STG_MUST_USE;
 

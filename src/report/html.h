@@ -30,6 +30,10 @@ void html_provenance(struct writer *w, const struct stg_report *r);
 enum stg_status html_explanations(struct writer *w, const struct stg_report *r, size_t *n_shown) STG_MUST_USE;
 /* The lowest and the highest of each set, with links to explanations that are shown. */
 void html_extremes(struct writer *w, const struct stg_report *r, size_t n_shown);
+/* What is different, for people who know the system and nothing of models: a part of the verdict. */
+void html_findings(struct writer *w, const struct stg_report *r);
+/* How many sequences of a set are novel at the report's alpha. */
+size_t html_novel(const struct stg_report *r, const struct stg_scored_set *set);
 /* The few behaviours that the novel sequences fall into. */
 void html_behaviours(struct writer *w, const struct stg_report *r);
 void html_glossary(struct writer *w);

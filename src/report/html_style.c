@@ -34,6 +34,7 @@ const char *const html_style =
     "1rem;z-index:9}\n"
     "nav ul{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;list-style:none;margin:.75rem 0 "
     "0;padding:0;font-size:.95rem}\n"
+    "#verdict ul{max-width:60rem;margin:.25rem 0 .5rem;padding-left:1.25rem}#verdict h3{margin:1rem 0 0}\n"
     ".headline{font-size:1.35rem;line-height:1.4;font-weight:600;margin:.75rem 0}\n"
     ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(13rem,1fr));gap:.75rem;margin:1rem 0;padding:0}\n"
     ".tile{background:var(--panel);border:1px solid var(--line);border-radius:8px;padding:.75rem 1rem}\n"

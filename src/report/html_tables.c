@@ -36,11 +36,48 @@ static size_t put_names(struct writer *w, const struct stg_evaluation *e, enum s
     return n;
 }
 
+/* The behaviours by how well they are told apart. */
+static void put_lists(struct writer *w, const struct stg_evaluation *e)
+{
+    static const char *const words[] = {"Not told apart sequence by sequence: ", "Partly: ", "Told apart: "};
+    writer_put(w, "<p>");
+    for (int s = SEPARATION_CLEAR; s >= SEPARATION_NONE; s--) {
+        if (put_names(w, e, (enum separation)s, false) > 0) {
+            writer_put(w, words[s]);
+            put_names(w, e, (enum separation)s, true);
+            writer_put(w, ". ");
+        }
+    }
+    writer_put(w, "</p>\n");
+}
+
+static void put_caught(struct writer *w, const struct stg_evaluation *e, double caught)
+{
+    char share[32], alpha[32];
+    words_percent(caught, share);
+    words_percent(e->alpha, alpha);
+    if (!isfinite(e->threshold)) {
+        writer_put(w, "<p>No single sequence can be judged: the calibration sequences are too few for a false-alarm rate of ");
+        writer_html(w, alpha);
+        writer_put(w, ".</p>\n");
+        return;
+    }
+    writer_put(w, "<p>Judged one by one at a false-alarm rate of ");
+    writer_html(w, alpha);
+    writer_put(w, ", ");
+    writer_html(w, share);
+    writer_put(w, e->n_rows > 1 ? " of the novel sequences are caught, on average over the behaviours.</p>\n"
+                                : " of the novel sequences are caught.</p>\n");
+}
+
 static void put_headline(struct writer *w, const struct stg_evaluation *e)
 {
     const size_t clear = put_names(w, e, SEPARATION_CLEAR, false);
     writer_put(w, "<p class=\"headline\">");
-    if (clear == e->n_rows) {
+    if (e->n_rows == 1 && clear == 0) {
+        writer_printf(w, "The novel behaviour is %s%s from the known one.", separation_words(separation_of(&e->rows[0].auroc)),
+                      separation_of(&e->rows[0].auroc) == SEPARATION_PARTLY ? " told apart" : "");
+    } else if (clear == e->n_rows) {
         writer_printf(w,
                       e->n_rows == 1 ? "The novel behaviour is told apart from the known one."
                                      : "All %zu novel behaviours are told apart from the known one.",
@@ -50,42 +87,20 @@ static void put_headline(struct writer *w, const struct stg_evaluation *e)
                       clear == 1 ? "is" : "are");
     }
     double caught = 0;
-    char share[32], alpha[32];
     for (size_t i = 0; i < e->n_rows; i++) {
         caught += e->rows[i].calibrated.tpr / (double)e->n_rows;
     }
-    words_percent(caught, share);
-    words_percent(e->alpha, alpha);
-    writer_put(w, "</p>\n<p>");
-    static const char *const words[] = {"Not told apart sequence by sequence: ", "Partly: ", "Told apart: "};
-    for (int s = SEPARATION_CLEAR; s >= SEPARATION_NONE; s--) {
-        if (put_names(w, e, (enum separation)s, false) > 0) {
-            writer_put(w, words[s]);
-            put_names(w, e, (enum separation)s, true);
-            writer_put(w, ". ");
-        }
+    writer_put(w, "</p>\n");
+    if (e->n_rows > 1) {
+        put_lists(w, e);
     }
-    if (!isfinite(e->threshold)) {
-        writer_put(w, "</p>\n<p>No single sequence can be judged: the calibration sequences are too few for a "
-                      "false-alarm rate of ");
-        writer_html(w, alpha);
-        writer_put(w, ".</p>\n");
-        return;
-    }
-    writer_put(w, "</p>\n<p>Judged one by one at a false-alarm rate of ");
-    writer_html(w, alpha);
-    writer_put(w, ", ");
-    writer_html(w, share);
-    writer_put(w, " of the novel sequences are caught, on average over the behaviours.</p>\n");
+    put_caught(w, e, caught);
 }
 
 /* Known data alone: the share that is called novel. */
 static double novel_share(const struct stg_report *r, size_t *n_novel)
 {
-    *n_novel = 0;
-    for (size_t i = 0; i < r->known->n; i++) {
-        *n_novel += stg_p_value(r->model, r->aggregate, (double)r->known->scores[i].value[r->aggregate]) <= r->alpha;
-    }
+    *n_novel = html_novel(r, r->known);
     return r->known->n == 0 ? 0 : (double)*n_novel / (double)r->known->n;
 }
 
@@ -102,19 +117,21 @@ static void put_alarm_tile(struct writer *w, const struct stg_report *r)
     const double share = novel_share(r, &n_novel);
     words_percent(share, value);
     words_percent(r->alpha, alpha);
+    const char *label = r->n_novel > 0 ? "False alarms on known data" : "Novel sequences";
     if (!stg_calibrated(r->model)) {
-        put_tile(w, "False alarms on known data", "–", "the model is not calibrated");
+        put_tile(w, label, "–", "the model is not calibrated");
         return;
     }
     if (!reachable(r)) {
-        put_tile(w, "False alarms on known data", "–", "too few calibration sequences to tell");
+        put_tile(w, label, "–", "too few calibration sequences to tell");
         return;
     }
     char n[32], all[32];
     words_count(n_novel, n);
     words_count(r->known->n, all);
-    snprintf(below, sizeof below, "%s of %s known sequences; asked for: %s", n, all, alpha);
-    put_tile(w, "False alarms on known data", value, below);
+    snprintf(below, sizeof below, r->n_novel > 0 ? "%s of %s known sequences; asked for: %s" : "%s of %s; of known ones about %s would be", n, all,
+             alpha);
+    put_tile(w, label, value, below);
 }
 
 /* Without novel data: how many of the sequences are novel, where that can be told. */
@@ -135,8 +152,11 @@ static void put_known_headline(struct writer *w, const struct stg_report *r)
                       "%s.</p>\n",
                       r->model->n_calibration, r->model->n_calibration == 1 ? " is" : "s are", alpha);
     } else {
-        writer_printf(w, "<p class=\"headline\">%s of %s sequences %s novel at a false-alarm rate of %s.</p>\n",
-                      n_novel, n, novel == 1 ? "is" : "are", alpha);
+        writer_printf(w, "<p class=\"headline\">%s of %s sequences %s novel at a false-alarm rate of %s%s.</p>\n", n_novel, n,
+                      novel == 1 ? "is" : "are", alpha,
+                      r->chance == NULL         ? ""
+                      : novel <= r->chance[0] ? ": no more than chance explains"
+                                                : ": more than chance explains");
     }
 }
 
@@ -149,11 +169,13 @@ void html_verdict(struct writer *w, const struct stg_report *r)
     } else {
         put_known_headline(w, r);
     }
+    html_findings(w, r);
     writer_put(w, "<dl class=\"tiles\">\n");
     if (r->evaluation != NULL && r->evaluation->n_rows > 0) {
         words_share(r->evaluation->macro_auroc, value);
         snprintf(below, sizeof below, "over %zu behaviours; 0.5 is chance, 1 is perfect", r->evaluation->n_rows);
-        put_tile(w, "Mean AUROC", value, below);
+        put_tile(w, r->evaluation->n_rows > 1 ? "Mean AUROC" : "AUROC", value,
+                 r->evaluation->n_rows > 1 ? below : "how often a novel one scores higher than a known one; 0.5 is chance");
     }
     put_alarm_tile(w, r);
     words_perplexity(stg_threshold(r->model, r->aggregate, r->alpha), value);

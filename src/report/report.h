@@ -30,6 +30,7 @@ struct stg_report {
     size_t n_explanations;
     const struct stg_behaviours *behaviours;     /* of all novel sets, or of the known one; NULL: none were looked for */
     const struct stg_behaviour_origin *origins;  /* (inputs of behaviours) */
+    const uint64_t *chance; /* (1 + n_novel) how many novel sequences of each set chance explains, the known one first; NULL: not computed */
     /* Any of these may be NULL: it is left out of the page. Of the sets, the known one is first. */
     const struct stg_profile *profiles;       /* (1 + n_novel) what the sets are made of */
     const struct stg_extremes *extremes;      /* (1 + n_novel) their lowest and highest sequences */

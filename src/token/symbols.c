@@ -407,6 +407,16 @@ void stg_symbols_describe(const struct stg_symbols *s, const struct stg_vocab *v
     snprintf(out, cap, "%s%s%s", name, phases[phase], failure);
 }
 
+int64_t stg_symbols_highest_descriptor(const struct stg_symbols *s)
+{
+    int64_t highest = -1;
+    for (size_t i = STG_TOKEN_SPECIALS; i < s->n && s->fields == STG_FIELD_DESCRIPTOR; i++) {
+        const int64_t number = (int64_t)(s->key[i] >> KEY_DESCRIPTOR_SHIFT) - 2;
+        highest = number > highest ? number : highest;
+    }
+    return highest;
+}
+
 struct stg_symbol_parts stg_symbols_parts(const struct stg_symbols *s, uint32_t id)
 {
     struct stg_symbol_parts out = {0};

@@ -76,6 +76,8 @@ struct stg_symbol_parts {
     uint8_t phase;
     int64_t elapsed_ns;         /* the least that the class of an elapsed time holds */
 };
+/* The highest descriptor that the data of stg_symbols_fit() had; -1 when it had none, or symbols are not of descriptors. */
+int64_t stg_symbols_highest_descriptor(const struct stg_symbols *s);
 struct stg_symbol_parts stg_symbols_parts(const struct stg_symbols *s, uint32_t id);
 enum stg_status stg_symbols_save(const struct stg_symbols *s, struct stg_tensors_writer *w) STG_MUST_USE;
 enum stg_status stg_symbols_load(struct stg_symbols **out, const struct stg_tensors *t) STG_MUST_USE;

@@ -1,0 +1,29 @@
+/* Findings: what a behaviour is, in words for people who know the system and nothing of models. Private to report/.
+ *
+ * Each finding has two parts: what is different, with its figures, and what that usually is a sign of. The second is a rule of thumb by
+ * the kind of call (findings.c has the table); it names no cause that the trace does not show. */
+#ifndef STG_REPORT_FINDINGS_H
+#define STG_REPORT_FINDINGS_H
+
+#include "report/behaviour_words.h"
+
+#define FINDINGS      4 /* of one behaviour, the heaviest first */
+#define FINDING_MEANS 320
+
+struct finding {
+    float weight;              /* what it is ordered by: about the share of the behaviour's surprisal */
+    char what[WORDS_SENTENCE]; /* "apache2 makes calls that known sequences never make: getpid (34 in each)" */
+    char means[FINDING_MEANS]; /* "it asks for its own number, as for a line of a log"; "" when nothing can be said */
+};
+
+/* How many there are; always one at least. x is one of b's, which were found with m. */
+size_t findings_make(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x, struct finding out[FINDINGS]);
+
+/* "222 of 329 novel sequences" */
+void findings_share(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[96]);
+
+/* What many sequences are like together, channel by channel, and how long they last: for sequences none of which needs to be novel. "" where
+ * the model knows nothing of the kind. */
+void findings_of_set(const struct stg_model *m, const struct stg_score *scores, size_t n, char out[WORDS_SENTENCE]);
+
+#endif
