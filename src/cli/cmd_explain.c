@@ -4,9 +4,11 @@
 #include "cli/common_options.h"
 #include "cli/groups.h"
 #include "cli/output.h"
+#include "cli/verdict.h"
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "detect/calibrate.h"
 #include "explain/explain.h"
 #include "report/report.h"
 
@@ -79,14 +81,33 @@ static enum stg_status explain_id(struct stg_buffer *out, const struct settings 
     return explain_one(out, s, m, in, &seq);
 }
 
-static enum stg_status explain_worst(struct stg_buffer *out, const struct settings *s, const struct stg_model *m,
-                                     const struct stg_group *group)
+/* Above the sequences: what all novel ones have in common, as the worst need not be like the others. */
+static enum stg_status put_findings(struct stg_buffer *out, const struct settings *s, const struct stg_model *m,
+                                    const struct stg_groups *groups, enum stg_aggregate aggregate, struct stg_pool *pool)
 {
+    enum stg_status status = STG_OK;
+    struct stg_found_behaviours found = {0};
+    const struct stg_group *group = &groups->groups[0];
+    STG_TRY(stg_found_behaviours_init(&found, groups, m, aggregate, s->alpha, pool));
+    STG_TRY(stg_report_findings_text(out, m, &found.behaviours, group->scores,
+                                     stg_verdict_bound(group->n, m->n_calibration, s->alpha, STG_VERDICT_LEVEL)));
+out:
+    stg_found_behaviours_fini(&found);
+    return status;
+}
+
+static enum stg_status explain_worst(struct stg_buffer *out, const struct settings *s, const struct stg_model *m,
+                                     const struct stg_groups *groups, struct stg_pool *pool)
+{
+    const struct stg_group *group = &groups->groups[0];
     enum stg_status status = STG_OK;
     enum stg_aggregate aggregate;
     size_t *worst = NULL, n = 0;
     STG_TRY(stg_aggregate_parse(s->aggregate, m, &aggregate));
     STG_TRY(stg_group_worst(group, aggregate, s->worst, &worst, &n));
+    if (!s->json && group->n > 1 && stg_calibrated(m)) {
+        STG_TRY(put_findings(out, s, m, groups, aggregate, pool));
+    }
     for (size_t i = 0; i < n; i++) {
         struct stg_seq seq;
         const struct stg_input *in = stg_group_sequence(group, worst[i], &seq);
@@ -149,7 +170,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
         STG_TRY(explain_id(&out, s, model, &groups.groups[0]));
     } else {
         STG_TRY(stg_groups_score(&groups, model, pool, cli));
-        STG_TRY(explain_worst(&out, s, model, &groups.groups[0]));
+        STG_TRY(explain_worst(&out, s, model, &groups, pool));
     }
 out:
     stg_buffer_fini(&out);
@@ -188,7 +209,8 @@ static const struct stg_option options[] = {
      .offset = offsetof(struct settings, behaviours),
      .help = "instead of single sequences: group the novel ones into a few behaviours and say what each has more or less of than known "
              "sequences, where, and when"},
-    STG_OPTION_ALPHA(struct settings, "--behaviours: sequences of a p-value up to this are novel"),
+    STG_OPTION_ALPHA(struct settings, "sequences of a p-value up to this are novel: those of --behaviours, and those of which is said above single ones what they have in "
+                               "common"),
     {.name = "alternatives",
      .arg = "N",
      .type = STG_OPTION_U32,
@@ -219,7 +241,8 @@ static const struct stg_option options[] = {
 static const char *const description[] = {
     "Prints the events of a sequence that the model found most surprising, what it expected instead and with which "
     "probability, and "
-    "where they are: trace, time, thread. With --behaviours, what many novel sequences have in common.",
+    "where they are: trace, time, thread. Above the most novel ones (not with --sequence) stands in plain words what the novel sequences have in "
+    "common, and what that often is a sign of. With --behaviours, all that many novel sequences have in common.",
     NULL,
 };
 

@@ -195,6 +195,23 @@ static enum stg_status run_onnx(const struct settings *s, struct stg_cli *cli)
     return status;
 }
 
+/* Clocks, threads and sequences of several traces have nothing to do with each other, and a CTF trace or a time line has one of each. */
+static enum stg_status refuse_several(const char *format, const char *first, const char *second)
+{
+    return stg_fail(STG_ERR_USAGE, "--to %s: '%s' and '%s': one trace or data set at a time: export each into a place of its own", format, first,
+                    second);
+}
+
+/* Of the operands of a format that takes a model and data: whether they are none, but all data. */
+static enum stg_status check_model_first(const struct stg_cli *cli, const char *format)
+{
+    enum stg_kind first, second;
+    STG_RETURN_IF_FAILED(stg_kind_of(cli->operands[0], &first));
+    STG_RETURN_IF_FAILED(stg_kind_of(cli->operands[1], &second));
+    const bool data = (first == STG_KIND_TRACE || first == STG_KIND_DATASET) && (second == STG_KIND_TRACE || second == STG_KIND_DATASET);
+    return data ? refuse_several(format, cli->operands[0], cli->operands[1]) : STG_OK;
+}
+
 /* A name with several lines is told by the number of operands. */
 static const struct {
     const char *name, *operands;
@@ -221,9 +238,13 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
             continue;
         }
         if (cli->n_operands == formats[i].n_operands) {
+            STG_RETURN_IF_FAILED(cli->n_operands == 2 ? check_model_first(cli, s->to) : STG_OK);
             return formats[i].run(s, cli);
         }
         operands = formats[i].operands;
+    }
+    if (cli->n_operands > 2 && strcmp(s->to, "onnx") != 0) {
+        return refuse_several(s->to, cli->operands[cli->n_operands - 2], cli->operands[cli->n_operands - 1]);
     }
     return operands == NULL ? stg_fail(STG_ERR_INTERNAL, "--to %s: nothing writes it", s->to)
                             : stg_fail(STG_ERR_USAGE, "--to %s takes %s: %zu operand%s given", s->to, operands, cli->n_operands,
@@ -275,6 +296,7 @@ static const char *const description[] = {
     "a process as its counter and novel sequences as slices of their own; as CSV, a row for each event or for each sequence; as CTF, the events "
     "of the sequences in the order of time, each with its surprisal (and those of its time and descriptor, where the model judges them), the "
     "number of its sequence and that one's p-value and verdict.",
+    "One trace or data set is written at a time: clocks, threads and sequences of several have nothing to do with each other.",
     "Or writes a neural model's net as ONNX: what the net reads of each event in, the logarithms of the probabilities of every next symbol "
     "out. docs/formats/onnx.md says how an event becomes input.",
     NULL,
@@ -294,7 +316,7 @@ const struct stg_command stg_command_export = {
     .summary = "write a trace, its scores or a net in another format",
     .operands = "[MODEL] [DATA|TRACE]",
     .n_min = 1,
-    .n_max = 2,
+    .n_max = SIZE_MAX, /* more than two are refused in words of their own */
     .description = description,
     .options = options,
     .n_options = sizeof options / sizeof options[0],

@@ -83,6 +83,7 @@ static const struct {
      "give the output of perf script -i FILE, or perf data convert --to-ctf DIR"},
     {0, 10, "\x17\x08\x44tracing", "trace-cmd's binary recording", "record with perf, LTTng or strace instead"},
     {0, 4, "\x0A\x0D\x0D\x0A", "a binary capture", "give the text that sysdig -r FILE prints"},
+    {2, 9, "\x12\x07strange", "an ONNX net that `strange export` wrote", "`strange info MODEL` describes the model that it was written from"},
     {0, 4, "\xC1\x1F\xFC\xC1", "a stream of a CTF trace", "give the directory that it is in, with its file `metadata`"},
 };
 

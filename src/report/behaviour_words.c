@@ -72,6 +72,11 @@ static void change_words(const struct stg_behaviours *b, const struct stg_behavi
     char kind[160], now[32], usual[32], size[48], most[96] = "";
     behaviour_kind(&b->names, &c->kind, kind, sizeof kind);
     count_words(c->now, now);
+    if (c->now < 0.5f && !(c->usual.share > 0)) { /* new, and not in every sequence */
+        words_percent((double)c->share, now);
+        append(out, "%s in %s of them (never in known)", kind, now);
+        return;
+    }
     count_words(c->usual.median, usual);
     if (c->size > 0) {
         size_words(c->size, size);

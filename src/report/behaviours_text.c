@@ -1,4 +1,5 @@
 #include "report/behaviour_words.h"
+#include "report/findings.h"
 #include "report/report.h"
 #include "report/words.h"
 #include "report/writer.h"
@@ -32,6 +33,15 @@ static void put_seen(struct writer *w, const struct stg_behaviour *x, const stru
     writer_printf(w, "; %s [%s]\n", behaviour_trend(x), line);
 }
 
+static void put_finding(struct writer *w, const char *before, const struct finding *f)
+{
+    writer_put(w, before);
+    writer_plain(w, f->what, 0);
+    writer_put(w, f->means[0] != '\0' ? ": " : "");
+    writer_plain(w, f->means, 0);
+    writer_put(w, "\n");
+}
+
 static void put_behaviour(struct writer *w, const struct stg_model *m, const struct stg_behaviours *b, size_t i,
                           const struct stg_behaviour_origin *origins, bool colour)
 {
@@ -42,11 +52,46 @@ static void put_behaviour(struct writer *w, const struct stg_model *m, const str
                   x->n == 1 ? "" : "s", origins[x->input].input->scores[x->index].id);
     writer_plain(w, origins[x->input].path, 0);
     writer_put(w, colour ? "\033[0m\n" : "\n");
+    struct finding f[FINDINGS];
+    const size_t n_findings = findings_make(m, b, x, f);
+    for (size_t k = 0; k < n_findings; k++) {
+        put_finding(w, k == 0 ? "   in short     " : "                ", &f[k]);
+    }
     unsigned at = 0;
     for (const char *label; (label = behaviour_next_fact(m, b, x, &at, text)) != NULL;) {
         put_line(w, label, text);
     }
     put_seen(w, x, origins);
+}
+
+enum stg_status stg_report_findings_text(struct stg_buffer *out, const struct stg_model *m, const struct stg_behaviours *b,
+                                         const struct stg_score *scores, uint64_t chance)
+{
+    enum { SHOWN = 2, OF_EACH = 3 };
+    struct writer w = {out, STG_OK};
+    char n[32], all[32], text[WORDS_SENTENCE];
+    words_count(b->n_novel, n);
+    words_count(b->n_sequences, all);
+    writer_printf(&w, "%s of %s sequences %s novel, and chance makes up to %" PRIu64 " of known ones so\n", n, all, b->n_novel == 1 ? "is" : "are",
+                  chance);
+    for (size_t i = 0; i < b->n && i < SHOWN && b->n_novel > chance; i++) {
+        struct finding f[FINDINGS];
+        const size_t n_findings = findings_make(m, b, &b->items[i], f);
+        findings_share(b, &b->items[i], text);
+        writer_printf(&w, "in %s:\n", text);
+        for (size_t k = 0; k < n_findings && k < OF_EACH; k++) {
+            put_finding(&w, "  - ", &f[k]);
+        }
+    }
+    if (b->n_novel <= chance) {
+        findings_of_set(m, scores, b->n_sequences, text);
+        writer_plain(&w, text, 0);
+        writer_put(&w, text[0] != '\0' ? "\n" : "");
+    } else if (b->n_groups > SHOWN) {
+        writer_printf(&w, "and %zu more behaviours: see `strange explain --behaviours`\n", b->n_groups - SHOWN);
+    }
+    writer_put(&w, "\n");
+    return w.status;
 }
 
 enum stg_status stg_report_behaviours_brief(struct stg_buffer *out, const struct stg_behaviours *b,

@@ -405,8 +405,8 @@ void findings_of_set(const struct stg_model *m, const struct stg_score *scores, 
         words_duration((int64_t)duration.median, usual);
         append(out, WORDS_SENTENCE, "%s%s of them last longer than %s, as half of the known ones do%s.", out[0] != '\0' ? " " : "", share, usual,
                odd[0] != '\0'   ? ""
-               : longer >= 0.6 ? ": if the program is the same, the machine is busier"
-               : longer <= 0.4 ? ": if the program is the same, the machine is idler"
+               : longer >= 0.6 ? ": a busier machine would do that, and runs differ"
+               : longer <= 0.4 ? ": an idler machine would do that, and runs differ"
                                : "");
     }
 }

@@ -86,6 +86,10 @@ enum stg_status stg_report_behaviours_text(struct stg_buffer *out, const struct 
 /* One line for each of the first three. */
 enum stg_status stg_report_behaviours_brief(struct stg_buffer *out, const struct stg_behaviours *b,
                                             const struct stg_behaviour_origin *origins) STG_MUST_USE;
+/* What is different, in plain words, of the largest two; where no more is novel than chance explains, what the sequences are like together.
+ * scores (b->n_sequences): of all sequences. A paragraph and an empty line. */
+enum stg_status stg_report_findings_text(struct stg_buffer *out, const struct stg_model *m, const struct stg_behaviours *b,
+                                         const struct stg_score *scores, uint64_t chance) STG_MUST_USE;
 /* One JSON object (docs/formats/behaviours.md). */
 enum stg_status stg_report_behaviours_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_behaviours *b,
                                            const struct stg_behaviour_origin *origins) STG_MUST_USE;

@@ -119,6 +119,19 @@ case_export_scored() {
     absent x
 }
 
+# One trace at a time: several are refused in a line that says what to do, and nothing is written.
+case_export_several() {
+    trained
+    for format in ctf perfetto csv; do
+        refused "'odd.data' and 'test.data': one trace or data set at a time" "$strange" export --to $format -o x web.model odd.data test.data
+        refused "'odd.txt' and 'valid.txt': one trace or data set at a time" "$strange" export --to $format -o x web.model odd.txt odd.txt valid.txt
+        refused "'odd.txt' and 'test.data': one trace or data set at a time" "$strange" export --to $format -o x odd.txt test.data
+    done
+    refused "'odd.txt' and 'valid.txt': one trace or data set at a time: export each into a place of its own" "$strange" export -o x odd.txt valid.txt
+    refused 'takes MODEL: 3 operands were given' "$strange" export --to onnx -o x web.model odd.data test.data
+    absent x
+}
+
 # A trace of the scored events: those of the table, in the order of time, in the words of babeltrace2.
 case_export_scored_ctf() {
     command -v babeltrace2 >/dev/null || exit 77
@@ -172,6 +185,7 @@ case_export_onnx() {
         grep -qa '"fstat"' $kind.onnx || no "$kind: no vocabulary"
         grep -qa "export --to onnx -o $kind.onnx $kind.model" $kind.onnx || no "$kind: no provenance"
         [ "$(wc -c <out)" -gt 5000 ] || no "$kind: hardly anything on standard output"
+        refused 'an ONNX net that `strange export` wrote: `strange info MODEL` describes the model' "$strange" info $kind.onnx
     done
     status 0 "$strange" export --to onnx -o again.onnx lstm.model
     grep -q 'is no net, and not in the graph' err || no 'what is not in the graph is not said'
