@@ -36,6 +36,13 @@ struct stg_behaviours_settings {
 };
 void stg_behaviours_settings_default(struct stg_behaviours_settings *s, const struct stg_model *m);
 
+/* What a call was about, as the trace tells (cli/behaviour_objects.h): sequences do not have it. */
+#define STG_BEHAVIOUR_PATH 96
+struct stg_behaviour_object {
+    uint8_t fd_kind;               /* enum stg_fd_kind of its descriptor; STG_FD_OTHER: not known, or none of the kinds */
+    char path[STG_BEHAVIOUR_PATH]; /* the commonest file name that it was given, its end where it is longer; "": not known */
+};
+
 /* A kind of call of which there are more or fewer than usual, or that is new: then `now` may be 0, as not every sequence has it. */
 struct stg_behaviour_change {
     struct stg_kind_of_call kind; /* ids in stg_behaviours.names */
@@ -43,6 +50,7 @@ struct stg_behaviour_change {
     struct stg_usual usual;       /* of known sequences, times scale; share 0: never seen */
     float weight; /* share of the behaviour's surprisal that this call has, entry and results together */
     uint8_t size; /* of a call: the usual size class of what more of it return; 0: none */
+    struct stg_behaviour_object object;
 };
 
 /* A kind of event that is surprising in itself. */
@@ -53,6 +61,7 @@ struct stg_behaviour_surprise {
     int64_t ret;     /* of the most surprising such event of the representative; STG_RET_ABSENT: it has none */
     uint32_t expected;    /* the symbol of the model that was likeliest there; STG_TOKEN_MASK: not known */
     float expected_share; /* its probability */
+    struct stg_behaviour_object object;
 };
 
 /* The calls around what is new, on its thread (STG_TOKEN_START, STG_TOKEN_END: none). */
@@ -90,6 +99,7 @@ struct stg_behaviour {
         int64_t number;
         float weight;  /* share of the behaviour's surprisal by descriptors */
         uint16_t call; /* that most often uses it */
+        struct stg_behaviour_object object;
     } descriptors[STG_BEHAVIOUR_DESCRIPTORS];
     size_t n_descriptors;
     int64_t highest;       /* descriptor of the sequences that were looked at; -1: they have none */

@@ -1,7 +1,10 @@
 #include "report/behaviour_words.h"
+#include "report/findings.h"
 #include "report/json_parts.h"
 #include "report/report.h"
+#include "report/words.h"
 
+#include "event/syscalls.h"
 #include "score/channels.h"
 
 #include <math.h>
@@ -27,6 +30,13 @@ static json_t *kind(const struct stg_behaviours *b, const struct stg_kind_of_cal
                      json_of_text(behaviour_call(&b->names, k->call)), "kind", json_of_text(text));
 }
 
+/* Adds what a call was about to one, where the trace says it; false when memory was out. */
+static bool put_object(json_t *one, const struct stg_behaviour_object *o)
+{
+    return (o->fd_kind == STG_FD_OTHER || json_object_set_new(one, "on", json_of_text(stg_fd_kind_name(o->fd_kind))) == 0) &&
+           (o->path[0] == '\0' || json_object_set_new(one, "path", json_of_text(o->path)) == 0);
+}
+
 static json_t *changes(const struct stg_behaviours *b, const struct stg_behaviour_change *list, size_t n)
 {
     json_t *out = json_array();
@@ -35,7 +45,8 @@ static json_t *changes(const struct stg_behaviours *b, const struct stg_behaviou
         json_t *rest = json_pack("{s:o, s:o, s:o, s:o}", "median", json_of_number((double)list[i].now), "share",
                                  json_of_number((double)list[i].share), "usual", usual(&list[i].usual), "weight",
                                  json_of_number((double)list[i].weight));
-        const bool failed = one == NULL || rest == NULL || json_object_update(one, rest) != 0;
+        const bool failed = one == NULL || rest == NULL || json_object_update(one, rest) != 0 ||
+                            !put_object(one, &list[i].object);
         json_decref(rest);
         if (!append(out, one) || failed) {
             json_decref(out);
@@ -45,15 +56,26 @@ static json_t *changes(const struct stg_behaviours *b, const struct stg_behaviou
     return out;
 }
 
-static json_t *surprises(const struct stg_behaviours *b, const struct stg_behaviour *x)
+/* What the representative has there, and what was expected: null where it is not known. */
+static bool put_expected(json_t *one, const struct stg_model *m, const struct stg_behaviour_surprise *s)
+{
+    char text[WORDS_CALL];
+    const bool known = s->expected != STG_TOKEN_MASK;
+    words_symbol(m, known ? s->expected : (uint32_t)STG_TOKEN_UNKNOWN, text, sizeof text);
+    return json_object_set_new(one, "returned", s->ret == STG_RET_ABSENT ? json_null() : json_integer((json_int_t)s->ret)) == 0 &&
+           json_object_set_new(one, "expected", known ? json_of_text(text) : json_null()) == 0 &&
+           json_object_set_new(one, "expected_probability", known ? json_of_number((double)s->expected_share) : json_null()) == 0;
+}
+
+static json_t *surprises(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x)
 {
     json_t *out = json_array();
     for (size_t i = 0; i < x->n_surprises; i++) {
-        json_t *one = kind(b, &x->surprises[i].kind);
-        const bool failed =
-            one == NULL ||
-            json_object_set_new(one, "after", json_of_text(behaviour_call(&b->names, x->surprises[i].before))) != 0 ||
-            json_object_set_new(one, "weight", json_of_number((double)x->surprises[i].weight)) != 0;
+        const struct stg_behaviour_surprise *s = &x->surprises[i];
+        json_t *one = kind(b, &s->kind);
+        const bool failed = one == NULL || json_object_set_new(one, "after", json_of_text(behaviour_call(&b->names, s->before))) != 0 ||
+                            json_object_set_new(one, "weight", json_of_number((double)s->weight)) != 0 || !put_expected(one, m, s) ||
+                            !put_object(one, &s->object);
         if (!append(out, one) || failed) {
             json_decref(out);
             return NULL;
@@ -66,10 +88,25 @@ static json_t *descriptors(const struct stg_behaviours *b, const struct stg_beha
 {
     json_t *out = json_array();
     for (size_t i = 0; i < x->n_descriptors && out != NULL; i++) {
-        if (!append(out, json_pack("{s:o, s:I, s:o}", "process",
-                                   json_of_text(behaviour_process(&b->names, x->descriptors[i].proc)), "number",
-                                   (json_int_t)x->descriptors[i].number, "weight",
-                                   json_of_number((double)x->descriptors[i].weight)))) {
+        json_t *one = json_pack("{s:o, s:I, s:o, s:o}", "process", json_of_text(behaviour_process(&b->names, x->descriptors[i].proc)), "number",
+                                (json_int_t)x->descriptors[i].number, "weight", json_of_number((double)x->descriptors[i].weight), "call",
+                                json_of_text(behaviour_call(&b->names, x->descriptors[i].call)));
+        const bool failed = one == NULL || !put_object(one, &x->descriptors[i].object);
+        if (!append(out, one) || failed) {
+            json_decref(out);
+            return NULL;
+        }
+    }
+    return out;
+}
+
+static json_t *findings(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x)
+{
+    struct finding f[FINDINGS];
+    const size_t n = findings_make(m, b, x, f);
+    json_t *out = json_array();
+    for (size_t i = 0; i < n && out != NULL; i++) {
+        if (!append(out, json_pack("{s:o, s:o}", "what", json_of_text(f[i].what), "means", json_of_text(f[i].means)))) {
             json_decref(out);
             return NULL;
         }
@@ -119,6 +156,11 @@ static json_t *sentence(const struct stg_behaviours *b, const struct stg_behavio
     return json_of_text(text);
 }
 
+static json_t *descriptor_or_null(int64_t number)
+{
+    return number < 0 ? json_null() : json_integer((json_int_t)number);
+}
+
 static json_t *behaviour(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x,
                          const struct stg_behaviour_origin *origins)
 {
@@ -130,13 +172,14 @@ static json_t *behaviour(const struct stg_model *m, const struct stg_behaviours 
         }
     }
     return json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "sequences",
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "sequences",
         json_of_number(round(x->n_estimated)), "like", place(origins, x->input, x->index), "words", sentence(b, x),
         "first", place(origins, x->first_input, x->first), "last", place(origins, x->last_input, x->last), "tenths",
         slices, "trend", behaviour_trend(x), "channels", channels(m, x), "events", json_of_number((double)x->events),
         "duration_ns", json_of_number((double)x->duration_ns), "scale", json_of_number((double)x->scale), "more",
         changes(b, x->more, x->n_more), "fewer", changes(b, x->fewer, x->n_fewer), "between", places(b, x), "surprises",
-        surprises(b, x), "descriptors", descriptors(b, x), "weight_descriptors",
+        surprises(m, b, x), "findings", findings(m, b, x), "highest_descriptor", descriptor_or_null(x->highest), "highest_known_descriptor",
+        descriptor_or_null(x->highest_known), "descriptors", descriptors(b, x), "weight_descriptors",
         json_of_number((double)x->weight_descriptors), "weight_time", json_of_number((double)x->weight_time));
 }
 

@@ -1,8 +1,10 @@
 #include "report/findings.h"
 
+#include "event/event.h"
 #include "report/words.h"
 #include "score/channels.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -20,6 +22,8 @@ static const struct {
      "asks who it is, as programs do for each line of a log and for each new secure connection"},
     {" write pwrite64 pwritev pwritev2 fsync fdatasync ", "writes more, as to a log or a file"},
     {" clone clone3 fork vfork execve execveat wait4 waitid ", "starts processes or threads"},
+    {" ptrace process_vm_readv process_vm_writev ", "looks into other processes"},
+    {" setuid setgid setresuid setresgid capset chroot pivot_root unshare setns mount umount2 ", "changes its rights or its surroundings"},
     {" getrandom ", "draws random numbers, as for keys"},
     {" nanosleep clock_nanosleep pause ", "waits on purpose"},
     {" unlink unlinkat rename renameat renameat2 mkdir mkdirat rmdir ", "changes names of files"},
@@ -28,7 +32,7 @@ static const struct {
 enum { PURPOSES = sizeof purposes / sizeof purposes[0] };
 
 /* Findings are as long as people read. */
-enum { MOST_CALLS = 4, MOST_SIZES = 3, MOST_ORDER = 3, LEAST_PERCENT = 3 };
+enum { MOST_CALLS = 4, MOST_SIZES = 3, MOST_ORDER = 3, MOST_NUMBERS = 3, LEAST_PERCENT = 3 };
 
 static void append(char *out, size_t cap, const char *fmt, ...) STG_PRINTF(3, 4);
 static void append(char *out, size_t cap, const char *fmt, ...)
@@ -42,7 +46,30 @@ static void append(char *out, size_t cap, const char *fmt, ...)
 
 static void say(struct finding *f, const char *process)
 {
-    snprintf(f->what, sizeof f->what, "%.64s", process[0] != '\0' ? process : "It");
+    snprintf(f->what, sizeof f->what, "%.64s", process[0] != '\0' ? process : "the program");
+}
+
+/* "a TCP socket"; NULL: not known. */
+static const char *kind_of_descriptor(const struct stg_behaviour_object *o)
+{
+    static const char *const kinds[STG_N_FD_KINDS] = {
+        [STG_FD_FILE] = "a file",           [STG_FD_DIRECTORY] = "a directory",  [STG_FD_CHAR] = "a terminal or device",
+        [STG_FD_BLOCK] = "a disk",          [STG_FD_PIPE] = "a pipe",            [STG_FD_SOCKET] = "a socket",
+        [STG_FD_INET] = "a TCP socket",     [STG_FD_DGRAM] = "a UDP socket",     [STG_FD_UNIX] = "a Unix socket",
+        [STG_FD_NETLINK] = "netlink",       [STG_FD_EPOLL] = "an epoll set",     [STG_FD_EVENTFD] = "an eventfd",
+        [STG_FD_TIMERFD] = "a timer",       [STG_FD_SIGNALFD] = "a signalfd",    [STG_FD_INOTIFY] = "inotify",
+        [STG_FD_PIDFD] = "a process",       [STG_FD_MEMFD] = "shared memory",    [STG_FD_IO_URING] = "an io_uring",
+        [STG_FD_BPF] = "a BPF object",      [STG_FD_PERF] = "a perf event",      [STG_FD_PROC] = "a file of /proc",
+    };
+    return o->fd_kind < STG_N_FD_KINDS ? kinds[o->fd_kind] : NULL;
+}
+
+/* ", on a TCP socket", ", as of /etc/passwd": where the trace says it. */
+static void put_object(struct finding *f, const struct stg_behaviour_object *o, const char *before)
+{
+    const char *kind = kind_of_descriptor(o);
+    append(f->what, sizeof f->what, kind != NULL ? "%s on %s" : "", before, kind);
+    append(f->what, sizeof f->what, o->path[0] != '\0' ? "%s as of %s" : "", before, o->path);
 }
 
 /* --- Calls --- */
@@ -52,21 +79,23 @@ static bool is_new(const struct stg_behaviour_change *c)
     return c->kind.phase == 0 && !(c->usual.share > 0);
 }
 
-/* " (9 in each)", " (in 36 % of them)" */
-static void put_count(char *out, size_t cap, const struct stg_behaviour_change *c)
+/* " (9 in each)", " (in 36 % of them)", " (35 in each, usually 0, on a file)" */
+static void put_count(struct finding *f, const struct stg_behaviour_change *c)
 {
     char text[32];
-    if (c->now < 0.5f) {
+    if (c->now < 0.5f && !(c->usual.share > 0)) {
         words_percent((double)c->share, text);
-        append(out, cap, " (in %s of them)", text);
-        return;
+        append(f->what, sizeof f->what, " (in %s of them", text);
+    } else {
+        words_count((uint64_t)llroundf(c->now), text);
+        append(f->what, sizeof f->what, " (%s in each", text);
     }
-    words_count((uint64_t)llroundf(c->now), text);
-    append(out, cap, c->usual.share > 0 ? " (%s in each, " : " (%s in each)", text);
     if (c->usual.share > 0) {
         words_count((uint64_t)llroundf(c->usual.median), text);
-        append(out, cap, "usually %s)", text);
+        append(f->what, sizeof f->what, ", usually %s", text);
     }
+    put_object(f, &c->object, ",");
+    append(f->what, sizeof f->what, ")");
 }
 
 static void add_purpose(unsigned *found, const char *call)
@@ -105,7 +134,7 @@ static void put_calls(struct finding *f, const struct stg_behaviours *b, const s
             append(f->what, sizeof f->what, ", ");
         }
         append(f->what, sizeof f->what, "%.64s", call);
-        put_count(f->what, sizeof f->what, c);
+        put_count(f, c);
         add_purpose(found, call);
         f->weight += c->weight + (new ? c->share : 0); /* what is new comes first where every sequence has it */
     }
@@ -179,11 +208,36 @@ static void add_sizes(struct finding *f, const struct stg_model *m, const struct
         }
         append(f->what, sizeof f->what, "%s%.64s%s%.64s %" PRId64, n++ == 0 ? "the same calls return other amounts: " : ", ", process,
                process[0] != '\0' ? " " : "", behaviour_call(&b->names, s->kind.call), s->ret);
+        put_object(f, &s->object, "");
         append(f->what, sizeof f->what, least == most ? " (usually %" PRIu64 ")" : " (usually %" PRIu64 "-%" PRIu64 ")", least, most);
         found |= amount_of((uint64_t)s->ret, least, most);
         f->weight += s->weight;
     }
     put_amounts(f, found);
+}
+
+/* What an error is a sign of; NULL: of many things. */
+static const char *meaning_of(unsigned error)
+{
+    switch (error) {
+    case EPERM:
+    case EACCES:       return "rights are missing";
+    case ENOENT:
+    case ENOTDIR:      return "a file is not where it is looked for";
+    case EMFILE:
+    case ENFILE:       return "too many files are open";
+    case ENOSPC:
+    case EDQUOT:       return "a disk is full";
+    case ENOMEM:       return "memory is short";
+    case EIO:          return "a device does not work";
+    case ECONNREFUSED:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ETIMEDOUT:    return "the other side does not answer";
+    case ECONNRESET:
+    case EPIPE:        return "the other side has closed the connection";
+    default:           return NULL;
+    }
 }
 
 /* "apache2 read EAGAIN (5 in each, usually 0)" */
@@ -199,19 +253,35 @@ static void add_failures(struct finding *f, const struct stg_behaviours *b, cons
         const char *process = behaviour_process(&b->names, c->kind.proc);
         behaviour_kind(&b->names, &c->kind, kind, sizeof kind);
         append(f->what, sizeof f->what, "%s%.64s%s%s", n++ == 0 ? "calls fail: " : ", ", process, process[0] != '\0' ? " " : "", kind);
-        put_count(f->what, sizeof f->what, c);
+        put_count(f, c);
         f->weight += c->weight;
+        const char *meaning = meaning_of(c->kind.class - 2U);
+        if (meaning != NULL && strstr(f->means, meaning) == NULL) {
+            append(f->means, sizeof f->means, "%s%s", f->means[0] != '\0' ? "; " : "", meaning);
+        }
     }
 }
 
 /* --- Descriptors, times, order --- */
 
-static void put_number(struct finding *f, int64_t number)
+/* "2 (standard error, a file)" */
+static void put_number(struct finding *f, const struct stg_behaviour *x, size_t i)
 {
     static const char *const standard[] = {"standard input", "standard output", "standard error"};
+    const int64_t number = x->descriptors[i].number;
+    const char *kind = kind_of_descriptor(&x->descriptors[i].object), *name = number >= 0 && number < 3 ? standard[number] : NULL;
     append(f->what, sizeof f->what, "%" PRId64, number);
-    if (number >= 0 && number < 3) {
-        append(f->what, sizeof f->what, " (%s)", standard[number]);
+    if (name != NULL || kind != NULL) {
+        append(f->what, sizeof f->what, " (%s%s%s)", name != NULL ? name : "", name != NULL && kind != NULL ? ", " : "", kind != NULL ? kind : "");
+    }
+}
+
+/* "14 (a TCP socket), 13 (a Unix socket)": of the process of the first. */
+static void put_numbers(struct finding *f, const struct stg_behaviour *x)
+{
+    for (size_t i = 0; i < x->n_descriptors && i < MOST_NUMBERS && x->descriptors[i].proc == x->descriptors[0].proc; i++) {
+        append(f->what, sizeof f->what, "%s", i > 0 ? ", " : "");
+        put_number(f, x, i);
     }
 }
 
@@ -220,28 +290,23 @@ static void add_descriptors(struct finding *f, const struct stg_behaviours *b, c
     if (x->n_descriptors == 0 || x->weight_descriptors < 0.1f) {
         return;
     }
-    const uint16_t proc = x->descriptors[0].proc;
+    const int64_t first = x->descriptors[0].number;
     f->weight = x->weight_descriptors;
-    say(f, behaviour_process(&b->names, proc));
-    if (x->highest_known >= 0 && x->highest > x->highest_known && x->weight_beyond > 0.5f && x->descriptors[0].number > x->highest_known) {
-        append(f->what, sizeof f->what, " uses descriptor numbers up to %" PRId64 ", higher than any in training (%" PRId64 ")", x->highest,
-               x->highest_known);
+    say(f, behaviour_process(&b->names, x->descriptors[0].proc));
+    if (x->highest_known >= 0 && x->weight_beyond > 0.5f && first > x->highest_known) {
+        append(f->what, sizeof f->what, " uses descriptor numbers up to %" PRId64 ", in training up to %" PRId64 ": ", x->highest, x->highest_known);
+        put_numbers(f, x);
         snprintf(f->means, sizeof f->means, "more connections or files are open at a time than ever in training");
-        return;
-    }
-    if (x->descriptors[0].number < 3 && x->descriptors[0].weight > 0.3f) {
+    } else if (first < 3 && x->descriptors[0].weight > 0.3f) {
         append(f->what, sizeof f->what, " does %.64s on descriptor ", behaviour_call(&b->names, x->descriptors[0].call));
-        put_number(f, x->descriptors[0].number);
+        put_number(f, x, 0);
         append(f->what, sizeof f->what, ", which known sequences hardly use");
-        snprintf(f->means, sizeof f->means, "%s", x->descriptors[0].number == 0 ? "" : "that is where programs log");
-        return;
+        snprintf(f->means, sizeof f->means, "%s", first == 0 ? "" : "that is where programs log");
+    } else {
+        append(f->what, sizeof f->what, " uses descriptor numbers that known sequences hardly use: ");
+        put_numbers(f, x);
+        snprintf(f->means, sizeof f->means, "another number of connections or files is open at a time");
     }
-    append(f->what, sizeof f->what, " uses descriptors that known sequences hardly use: ");
-    for (size_t i = 0; i < x->n_descriptors && i < 3 && x->descriptors[i].proc == proc; i++) {
-        append(f->what, sizeof f->what, i > 0 ? ", " : "");
-        put_number(f, x->descriptors[i].number);
-    }
-    snprintf(f->means, sizeof f->means, "another number of connections or files is open at a time");
 }
 
 static void add_times(struct finding *f, const struct stg_behaviours *b, const struct stg_behaviour *x)
@@ -279,7 +344,7 @@ static void add_fewer(struct finding *f, const struct stg_behaviours *b, const s
         const char *process = behaviour_process(&b->names, c->kind.proc);
         append(f->what, sizeof f->what, "%s%.64s%s%.64s", n++ == 0 ? "fewer calls: " : ", ", process, process[0] != '\0' ? " " : "",
                behaviour_call(&b->names, c->kind.call));
-        put_count(f->what, sizeof f->what, c);
+        put_count(f, c);
         f->weight = fmaxf(f->weight, c->weight / 2);
     }
     f->weight = n > 0 ? fmaxf(f->weight, 0.005f) : 0;

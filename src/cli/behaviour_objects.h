@@ -1,0 +1,14 @@
+/* Objects: what the calls of behaviours were about, file names and kinds of descriptors. Sequences have neither, traces may. */
+#ifndef STG_CLI_BEHAVIOUR_OBJECTS_H
+#define STG_CLI_BEHAVIOUR_OBJECTS_H
+
+#include "cli/groups.h"
+
+#include "explain/behaviours.h"
+
+/* Fills the objects of b, which was found over the groups' inputs in their order. Each input that is a trace is read once more, its first
+ * 100,000 events at most: so it costs little beside the first reading, and what comes later than that stays unknown. A data set may have
+ * outlived its trace, or the trace's path have become another's: its trace is left alone. So is what is no file or directory (a pipe). */
+enum stg_status stg_behaviour_objects(struct stg_behaviours *b, const struct stg_groups *groups) STG_MUST_USE;
+
+#endif

@@ -1,0 +1,323 @@
+/* report/findings: what a behaviour is, in words. The behaviours are made by hand, so that each rule is asked by itself. */
+#include "report/findings.h"
+
+#include "fake_model.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+struct fixture {
+    struct stg_model model;
+    struct stg_behaviours b;
+    struct stg_behaviour x;
+    struct finding f[FINDINGS];
+    size_t n;
+};
+
+static uint16_t call_of(struct fixture *t, const char *name)
+{
+    uint16_t id;
+    assert_int_equal(stg_vocab_call(&t->b.names, name, &id), STG_OK);
+    return id;
+}
+
+/* A model that knows reads that return 104 to 111, and 8. */
+static int setup(void **state)
+{
+    static struct fixture t;
+    static struct fake_seq seq;
+    struct stg_corpus corpus = fake_corpus_of(&seq, 1);
+    uint16_t id;
+    memset(&t, 0, sizeof t);
+    memset(&seq, 0, sizeof seq);
+    assert_int_equal(stg_vocab_init(&t.model.vocab), STG_OK);
+    assert_int_equal(stg_vocab_call(&t.model.vocab, "read", &id), STG_OK);
+    assert_int_equal(stg_vocab_proc(&t.model.vocab, "apache2", &id), STG_OK);
+    assert_int_equal(stg_symbols_new(&t.model.symbols, STG_FIELD_CALL | STG_FIELD_PHASE | STG_FIELD_RET | STG_FIELD_SIZE), STG_OK);
+    assert_int_equal(stg_symbols_bind(t.model.symbols, &t.model.vocab), STG_OK);
+    fake_put(&seq, 1, FAKE_APACHE, FAKE_READ, STG_PHASE_EXIT, 108, 1);
+    fake_put(&seq, 1, FAKE_APACHE, FAKE_READ, STG_PHASE_EXIT, 8, 1);
+    fake_put(&seq, 1, FAKE_APACHE, FAKE_READ, STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
+    assert_int_equal(stg_symbols_fit(t.model.symbols, &corpus), STG_OK);
+    assert_int_equal(stg_vocab_copy(&t.b.names, &t.model.vocab), STG_OK);
+    t.b.n_novel = t.b.n_examined = 10;
+    t.b.n_sequences = 20;
+    t.b.n_groups = 1;
+    *state = &t;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *t = *state;
+    stg_vocab_fini(&t->model.vocab);
+    stg_vocab_fini(&t->b.names);
+    stg_symbols_free(t->model.symbols);
+    return 0;
+}
+
+static void begin(struct fixture *t)
+{
+    t->x = (struct stg_behaviour){.n = 10, .n_estimated = 10, .scale = 1, .highest = -1, .highest_known = -1};
+    t->b.duration = (struct stg_usual){0};
+}
+
+static void make(struct fixture *t)
+{
+    memset(t->f, 0, sizeof t->f);
+    t->n = findings_make(&t->model, &t->b, &t->x, t->f);
+    assert_in_range(t->n, 1, FINDINGS);
+}
+
+static struct stg_behaviour_change *more(struct fixture *t, const char *call, float now, float share, float usual)
+{
+    struct stg_behaviour_change *c = &t->x.more[t->x.n_more++];
+    *c = (struct stg_behaviour_change){.kind = {.call = call_of(t, call), .proc = FAKE_APACHE}, .now = now, .share = share, .weight = 0.1f};
+    c->usual = (struct stg_usual){usual, usual, usual, usual > 0 ? 1 : 0};
+    return c;
+}
+
+static struct stg_behaviour_surprise *surprise(struct fixture *t, const char *call, uint8_t phase, int64_t ret, int64_t expected)
+{
+    struct stg_behaviour_surprise *s = &t->x.surprises[t->x.n_surprises++];
+    *s = (struct stg_behaviour_surprise){.kind = {.call = call_of(t, call), .proc = FAKE_APACHE, .phase = phase, .size = ret >= 0 ? 8 : 0},
+                                         .weight = 0.4f,
+                                         .before = FAKE_READ,
+                                         .ret = ret,
+                                         .expected = stg_symbols_find(t->model.symbols, FAKE_READ, STG_PHASE_EXIT, expected),
+                                         .expected_share = 0.9f};
+    return s;
+}
+
+static void assert_says(const struct finding *f, const char *what, const char *means)
+{
+    assert_string_equal(f->what, what);
+    assert_string_equal(f->means, means);
+}
+
+static void test_calls(void **state)
+{
+    struct fixture *t = *state;
+    begin(t);
+    more(t, "accept4", 0, 0.36f, 0)->object.fd_kind = STG_FD_INET;
+    more(t, "getpid", 1234, 1, 0);
+    more(t, "mprotect", 1, 1, 0); /* others say more than memory */
+    snprintf(more(t, "openat", 35, 1, 2)->object.path, STG_BEHAVIOUR_PATH, "/etc/x");
+    make(t);
+    assert_int_equal(t->n, 1);
+    assert_says(&t->f[0],
+                "apache2 makes calls that no known sequence makes: accept4 (in 36 % of them, on a TCP socket), getpid (1,234 in each), "
+                "mprotect (1 in each), and more of openat (35 in each, usually 2, as of /etc/x)",
+                "it opens or ends connections; it looks up or opens files that it otherwise does not need to; it asks who it is, as programs do for "
+                "each line of a log and for each new secure connection");
+    begin(t);
+    more(t, "mprotect", 3, 1, 1);
+    make(t);
+    assert_says(&t->f[0], "apache2 makes more of mprotect (3 in each, usually 1)", "it takes and returns memory");
+    begin(t);
+    more(t, "no_such_call", 1, 1, 0);
+    make(t);
+    assert_says(&t->f[0], "apache2 makes calls that no known sequence makes: no_such_call (1 in each)", "");
+}
+
+static void test_amounts(void **state)
+{
+    struct fixture *t = *state;
+    static const struct {
+        int64_t ret;
+        const char *what, *means;
+    } cases[] = {
+        {88, "read 88", "messages are shorter: other headers, less framing, no encryption, or compression"},
+        {130, "read 130", "messages are longer: other headers, more framing, encryption, or no compression"},
+        {51, "read 51", "something else is read or written there"},
+        {500, "read 500", "something else is read or written there"},
+        {0, "read 0", "a return of 0 is the end of a file or of a connection that the other side closed"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char wanted[128];
+        begin(t);
+        surprise(t, "read", STG_PHASE_EXIT, cases[i].ret, 108)->object.fd_kind = STG_FD_UNIX;
+        make(t);
+        snprintf(wanted, sizeof wanted, "the same calls return other amounts: apache2 %s on a Unix socket (usually 104-111)", cases[i].what);
+        assert_int_equal(t->n, 1);
+        assert_says(&t->f[0], wanted, cases[i].means);
+    }
+    begin(t);
+    surprise(t, "read", STG_PHASE_EXIT, 88, 108);
+    surprise(t, "read", STG_PHASE_EXIT, 9, 8);
+    make(t);
+    assert_says(&t->f[0], "the same calls return other amounts: apache2 read 88 (usually 104-111), apache2 read 9 (usually 8)",
+                "messages have other lengths: other contents, headers or encoding");
+    /* What another call was expected to return says nothing of this one's amount; nor does what was hardly expected. */
+    begin(t);
+    surprise(t, "write", STG_PHASE_EXIT, 88, 108);
+    surprise(t, "read", STG_PHASE_EXIT, 88, 108)->expected_share = 0.1f;
+    make(t);
+    assert_says(&t->f[0], "no call stands out by itself: many are a little unlikely", "");
+}
+
+static void put_descriptor(struct fixture *t, int64_t number, float weight, enum stg_fd_kind kind)
+{
+    const size_t i = t->x.n_descriptors++;
+    t->x.descriptors[i].proc = FAKE_APACHE;
+    t->x.descriptors[i].number = number;
+    t->x.descriptors[i].weight = weight;
+    t->x.descriptors[i].call = call_of(t, "write");
+    t->x.descriptors[i].object.fd_kind = (uint8_t)kind;
+}
+
+static void test_descriptors(void **state)
+{
+    struct fixture *t = *state;
+    begin(t);
+    t->x.weight_descriptors = 0.5f;
+    t->x.weight_beyond = 0.8f;
+    t->x.highest = 90;
+    t->x.highest_known = 63;
+    put_descriptor(t, 77, 0.5f, STG_FD_INET);
+    put_descriptor(t, 80, 0.3f, STG_FD_OTHER);
+    make(t);
+    assert_says(&t->f[0], "apache2 uses descriptor numbers up to 90, in training up to 63: 77 (a TCP socket), 80",
+                "more connections or files are open at a time than ever in training");
+    t->x.weight_beyond = 0.4f; /* most of what is odd is not beyond */
+    make(t);
+    assert_says(&t->f[0], "apache2 uses descriptor numbers that known sequences hardly use: 77 (a TCP socket), 80",
+                "another number of connections or files is open at a time");
+    t->x.highest_known = -1; /* none in training: then none is higher */
+    t->x.weight_beyond = 1;
+    make(t);
+    assert_non_null(strstr(t->f[0].what, "hardly use"));
+    begin(t);
+    t->x.weight_descriptors = 0.5f;
+    put_descriptor(t, 2, 0.5f, STG_FD_FILE);
+    make(t);
+    assert_says(&t->f[0], "apache2 does write on descriptor 2 (standard error, a file), which known sequences hardly use",
+                "that is where programs log");
+    t->x.weight_descriptors = 0.05f;
+    make(t);
+    assert_null(strstr(t->f[0].what, "descriptor"));
+}
+
+static void test_times_and_fewer(void **state)
+{
+    struct fixture *t = *state;
+    begin(t);
+    t->x.z[STG_CHANNEL_PACE] = 4;
+    make(t);
+    assert_says(&t->f[0], "calls come sooner after one another than in known sequences", "short calls in a row, or a machine that is idler or faster");
+    begin(t);
+    t->b.duration = (struct stg_usual){1e6f, 2e6f, 3e6f, 1};
+    t->x.duration_ns = 4e6f;
+    make(t);
+    assert_says(&t->f[0], "sequences last longer: half of them last more than 4.000 ms (known ones: 2.000 ms)",
+                "they wait for something: a busier machine, or something slow that they ask for");
+    begin(t);
+    t->x.fewer[0] = (struct stg_behaviour_change){.kind = {.call = call_of(t, "fcntl"), .proc = FAKE_APACHE}, .now = 3, .usual = {5, 5, 5, 1}};
+    t->x.fewer[1] = (struct stg_behaviour_change){.kind = {.call = FAKE_READ, .proc = FAKE_APACHE}, .now = 18, .usual = {20, 20, 20, 1}};
+    t->x.n_fewer = 2; /* a tenth fewer is nothing to tell first */
+    make(t);
+    assert_says(&t->f[0], "fewer calls: apache2 fcntl (3 in each, usually 5)", "");
+}
+
+/* Errors by their meaning; calls in another order; the heaviest first, and what every sequence newly does before all. */
+static void test_order(void **state)
+{
+    struct fixture *t = *state;
+    begin(t);
+    struct stg_behaviour_change *c = more(t, "openat", 1, 1, 0);
+    c->kind.phase = STG_PHASE_EXIT;
+    c->kind.class = 2 + ENOENT;
+    c->weight = 0.2f;
+    surprise(t, "futex", STG_PHASE_ENTRY, STG_RET_ABSENT, 8)->weight = 0.3f;
+    make(t);
+    assert_int_equal(t->n, 2);
+    assert_says(&t->f[0], "calls fail: apache2 openat ENOENT (1 in each)", "a file is not where it is looked for");
+    assert_says(&t->f[1], "calls come in another order: apache2 futex after read (usually ← read 8)", "");
+    t->x.surprises[0].weight = 0.5f;
+    make(t);
+    assert_non_null(strstr(t->f[0].what, "order"));
+    more(t, "getpid", 1, 1, 0);
+    t->x.weight_descriptors = 0.9f;
+    put_descriptor(t, 9, 1, STG_FD_OTHER);
+    make(t);
+    assert_int_equal(t->n, 4);
+    assert_non_null(strstr(t->f[0].what, "getpid"));
+    assert_non_null(strstr(t->f[1].what, "descriptor"));
+    assert_true(t->f[0].weight >= t->f[1].weight && t->f[1].weight >= t->f[2].weight && t->f[2].weight >= t->f[3].weight);
+}
+
+static void test_share(void **state)
+{
+    struct fixture *t = *state;
+    char text[96];
+    begin(t);
+    findings_share(&t->b, &t->x, text);
+    assert_string_equal(text, "all 10 novel sequences");
+    t->b.n_groups = 2;
+    t->x.n_estimated = 7;
+    findings_share(&t->b, &t->x, text);
+    assert_string_equal(text, "7 of 10 novel sequences");
+    t->b.n_groups = 1;
+    t->b.n_novel = 1;
+    findings_share(&t->b, &t->x, text);
+    assert_string_equal(text, "the one novel sequence");
+    t->b.n_novel = 10;
+}
+
+/* Names as long as a trace may have them are cut; nothing is written beyond a sentence. */
+static void test_long_names(void **state)
+{
+    struct fixture *t = *state;
+    char name[4001];
+    uint16_t proc;
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    begin(t);
+    assert_int_equal(stg_vocab_proc(&t->b.names, name, &proc), STG_OK);
+    for (int i = 0; i < STG_BEHAVIOUR_CHANGES; i++) {
+        name[i] = 'm';
+        more(t, name, 1, 1, 0)->kind.proc = proc;
+        memset(t->x.more[i].object.path, 'p', STG_BEHAVIOUR_PATH - 1);
+    }
+    make(t);
+    assert_true(strlen(t->f[0].what) > 500 && strlen(t->f[0].what) < sizeof t->f[0].what);
+}
+
+static void test_set(void **state)
+{
+    struct fixture *t = *state;
+    enum { N = 10 };
+    struct stg_score s[N] = {0};
+    char text[WORDS_SENTENCE];
+    uint64_t keys[] = {STG_USUAL_DURATION};
+    float usual[] = {1e6f, 2e6f, 3e6f, 1};
+    struct stg_model m = t->model;
+    findings_of_set(&m, s, N, text);
+    assert_string_equal(text, ""); /* nothing is known of times */
+    m.n_usual = 1;
+    m.usual_key = keys;
+    m.usual = usual;
+    for (int i = 0; i < N; i++) {
+        s[i].end_ns = i < 7 ? 3000000 : 1000000;
+    }
+    findings_of_set(&m, s, N, text);
+    assert_string_equal(text, "70 % of them last longer than 2.000 ms, as half of the known ones do: a busier machine would do that, and runs differ.");
+    findings_of_set(&m, s + 2, 8, text);
+    assert_non_null(strstr(text, "62 % of them"));
+    findings_of_set(&m, s + 5, 5, text);
+    assert_string_equal(text, "40 % of them last longer than 2.000 ms, as half of the known ones do: an idler machine would do that, and runs differ.");
+    findings_of_set(&m, s + 4, 6, text);
+    assert_string_equal(text, "50 % of them last longer than 2.000 ms, as half of the known ones do.");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_calls), cmocka_unit_test(test_amounts),    cmocka_unit_test(test_descriptors), cmocka_unit_test(test_times_and_fewer),
+        cmocka_unit_test(test_order), cmocka_unit_test(test_long_names), cmocka_unit_test(test_share),       cmocka_unit_test(test_set),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,130 @@
+/* cli/behaviour_objects: file names and kinds of descriptors, from a trace that was written for it. */
+#include "trace_support.h"
+
+#include "cli/behaviour_objects.h"
+
+enum { READ, OPENAT, GETPID, N_CALLS };
+enum { APACHE, OTHER };
+
+/* One call of a thread: its entry and what it returned. */
+static size_t put_call(struct stg_event *e, uint32_t name, uint32_t comm, int32_t tid, uint64_t fd, uint8_t fd_kind, uint32_t path, int64_t ret)
+{
+    static uint64_t now = 1700000000000000000;
+    const uint16_t has = STG_HAS_TIME | STG_HAS_CPU | STG_HAS_PID | STG_HAS_TID | STG_HAS_COMM;
+    e[0] = (struct stg_event){.ts_ns = now, .kind = STG_EVENT_ENTRY, .name = name, .comm = comm, .pid = tid, .tid = tid, .has = has, .n_args = 1,
+                              .args = {fd}};
+    if (fd_kind != STG_FD_OTHER) {
+        e[0].has |= STG_HAS_FD;
+        e[0].fd_kind = fd_kind;
+    }
+    if (path != STG_NAME_NONE) {
+        e[0].has |= STG_HAS_PATH;
+        e[0].path = path;
+    }
+    e[1] = (struct stg_event){.ts_ns = now + 1, .kind = STG_EVENT_EXIT, .name = name, .comm = comm, .pid = tid, .tid = tid,
+                              .has = (uint16_t)(has | STG_HAS_RET), .ret = ret};
+    now += 10;
+    return 2;
+}
+
+static void tables_of(struct tables *t)
+{
+    static const char *const calls[] = {"read", "openat", "getpid"}, *const comms[] = {"apache2", "other"};
+    static const char *const paths[] = {"/www/actor.php", "/www/other.php",
+                                        "/a/very/long/path/of/many/components/that/has/no/room/in/what/is/kept/of/it/and/loses/its/first/ones/index.php"};
+    assert_int_equal(stg_strings_new(&t->names), STG_OK);
+    assert_int_equal(stg_strings_new(&t->comms), STG_OK);
+    assert_int_equal(stg_strings_new(&t->paths), STG_OK);
+    put_names(t->names, calls, N_OF(calls));
+    put_names(t->comms, comms, N_OF(comms));
+    put_names(t->paths, paths, N_OF(paths));
+}
+
+static size_t put_events(struct stg_event *e, uint32_t path)
+{
+    size_t n = 0;
+    for (int i = 0; i < 5; i++) { /* reads of 88 on TCP among more of 108 on a Unix socket; two of other threads */
+        n += put_call(e + n, READ, APACHE, 7, 13, STG_FD_INET, STG_NAME_NONE, 88);
+        n += put_call(e + n, READ, APACHE, 7, 14, STG_FD_UNIX, STG_NAME_NONE, 108);
+        n += put_call(e + n, READ, APACHE, 7, 14, STG_FD_UNIX, STG_NAME_NONE, 108);
+        n += put_call(e + n, READ, OTHER, 8, 13, STG_FD_PIPE, STG_NAME_NONE, 88);
+        n += put_call(e + n, READ, OTHER, 8, 13, STG_FD_PIPE, STG_NAME_NONE, 88);
+        n += put_call(e + n, OPENAT, APACHE, 7, 0, STG_FD_OTHER, i == 2 ? 1 : path, 9);
+        n += put_call(e + n, OPENAT, OTHER, 8, 0, STG_FD_OTHER, 1, 9);
+        n += put_call(e + n, GETPID, APACHE, 7, 0, STG_FD_OTHER, STG_NAME_NONE, 7);
+    }
+    return n;
+}
+
+/* A behaviour of apache2 whose calls are more, whose read of 88 surprises, with descriptors 13 and 14. */
+static void behaviour_of(struct stg_behaviours *b, struct stg_behaviour *x)
+{
+    uint16_t read, openat, getpid, apache;
+    *b = (struct stg_behaviours){.items = x, .n = 1};
+    assert_int_equal(stg_vocab_init(&b->names), STG_OK);
+    assert_int_equal(stg_vocab_call(&b->names, "read", &read), STG_OK);
+    assert_int_equal(stg_vocab_call(&b->names, "openat", &openat), STG_OK);
+    assert_int_equal(stg_vocab_call(&b->names, "getpid", &getpid), STG_OK);
+    assert_int_equal(stg_vocab_proc(&b->names, "apache2", &apache), STG_OK);
+    *x = (struct stg_behaviour){.n_more = 2, .n_surprises = 1, .n_descriptors = 2};
+    x->more[0].kind = (struct stg_kind_of_call){.call = openat, .proc = apache};
+    x->more[1].kind = (struct stg_kind_of_call){.call = getpid, .proc = apache};
+    (void)stg_usual_kind(&x->surprises[0].kind, read, apache, STG_PHASE_EXIT, 88, true);
+    x->surprises[0].ret = 88;
+    x->descriptors[0].proc = x->descriptors[1].proc = apache;
+    x->descriptors[0].number = 14;
+    x->descriptors[1].number = 13;
+}
+
+static void check(uint32_t path, const char *wanted)
+{
+    static struct stg_event events[256];
+    struct tables t;
+    struct stg_ctf_settings settings;
+    struct stg_ctf_stats stats;
+    struct stg_behaviours b;
+    struct stg_behaviour x;
+    struct stg_input input = {.path = in_work("objects"), .is_trace = true};
+    struct stg_group group = {.inputs = &input, .n_inputs = 1};
+    const struct stg_groups groups = {.groups = &group, .n = 1};
+    tables_of(&t);
+    settings_init(&settings, &t, input.path);
+    write_events(&settings, events, put_events(events, path), &stats);
+    behaviour_of(&b, &x);
+    assert_int_equal(stg_behaviour_objects(&b, &groups), STG_OK);
+    assert_string_equal(x.more[0].object.path, wanted);
+    assert_string_equal(x.more[1].object.path, "");
+    assert_int_equal(x.more[1].object.fd_kind, STG_FD_OTHER);
+    assert_int_equal(x.surprises[0].object.fd_kind, STG_FD_INET); /* of what returned 88, not of most reads of its size */
+    assert_int_equal(x.descriptors[0].object.fd_kind, STG_FD_UNIX);
+    assert_int_equal(x.descriptors[1].object.fd_kind, STG_FD_INET); /* the other process's 13 is another one */
+    /* A data set, and a trace that is not there any more, are left alone. */
+    memset(&x.more[0].object, 0, sizeof x.more[0].object);
+    input.is_trace = false;
+    assert_int_equal(stg_behaviour_objects(&b, &groups), STG_OK);
+    assert_string_equal(x.more[0].object.path, "");
+    ctf_remove_directory(input.path);
+    input.is_trace = true;
+    assert_int_equal(stg_behaviour_objects(&b, &groups), STG_OK);
+    assert_string_equal(x.more[0].object.path, "");
+    stg_vocab_fini(&b.names);
+    tables_fini(&t);
+}
+
+static void test_objects(void **state)
+{
+    (void)state;
+    check(0, "/www/actor.php");
+}
+
+static void test_long_path(void **state)
+{
+    (void)state;
+    check(2, "…/components/that/has/no/room/in/what/is/kept/of/it/and/loses/its/first/ones/index.php");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_objects), cmocka_unit_test(test_long_path)};
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
