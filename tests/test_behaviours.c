@@ -149,7 +149,7 @@ static void test_many_groups(void **state)
 }
 
 /* Of requests in which every read fails, in the second half of the data: what there is less of, what surprises, where it stands, and when. */
-static void check_parts(const struct stg_behaviours *b, const struct stg_behaviour *x)
+static void check_parts(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x)
 {
     size_t in_slices = 0, early = 0, in_items = b->n_rest;
     bool fewer = false, surprising = false;
@@ -160,7 +160,12 @@ static void check_parts(const struct stg_behaviours *b, const struct stg_behavio
     for (size_t i = 0; i < x->n_surprises; i++) {
         const struct stg_behaviour_surprise *s = &x->surprises[i];
         assert_true(s->weight > 0 && (i == 0 || s->weight <= x->surprises[i - 1].weight));
-        surprising |= s->kind.call == FAKE_READ && s->kind.class == 2 + 5 && s->before == FAKE_READ;
+        if (s->kind.call == FAKE_READ && s->kind.class == 2 + 5) { /* an error where a success was expected */
+            surprising |= s->before == FAKE_READ;
+            assert_int_equal(s->ret, -5);
+            assert_int_equal(s->expected, stg_symbols_find(m->symbols, FAKE_READ, STG_PHASE_EXIT, 4096));
+            assert_true(s->expected_share > 0.5f && s->expected_share <= 1);
+        }
     }
     for (size_t i = 0; i < STG_BEHAVIOUR_SLICES; i++) {
         in_slices += x->slices[i];
@@ -170,6 +175,7 @@ static void check_parts(const struct stg_behaviours *b, const struct stg_behavio
         in_items += b->items[i].n;
     }
     assert_true(fewer && surprising);
+    assert_true(x->highest == -1 && x->highest_known == -1); /* the model does not judge descriptors */
     assert_int_equal(in_slices, x->n);
     assert_true(early * 10 < x->n);
     assert_int_equal(in_items, b->n_examined);
@@ -215,7 +221,7 @@ static void test_found(void **state)
                 x->more[i].usual.median < 1;
     }
     assert_true(told);
-    check_parts(&b, x);
+    check_parts(&f->model.base, &b, x);
     /* On several threads, and again: the same. */
     assert_int_equal(stg_behaviours_find(&again, &f->model.base, &input, 1, &s, pool), STG_OK);
     assert_int_equal(again.n_groups, b.n_groups);
@@ -227,6 +233,35 @@ static void test_found(void **state)
     stg_behaviours_fini(&b);
     stg_behaviours_fini(&again);
     stg_pool_free(pool);
+}
+
+/* A call that known sequences never make is told when some of a group make it, however few; one in ten, that is. */
+static void test_new_in_some(void **state)
+{
+    struct fixture *f = *state;
+    static struct fake_seq seqs[N];
+    static struct stg_score scores[N];
+    const struct stg_corpus corpus = fake_corpus_of(seqs, N);
+    const struct stg_behaviour_input input = {&corpus, &f->model.base.vocab, scores};
+    struct stg_behaviours_settings s;
+    stg_behaviours_settings_default(&s, &f->model.base);
+    for (size_t every = 5; every <= 20; every += 15) {
+        struct stg_behaviours b = {0};
+        bool told = false;
+        memcpy(seqs, f->odd + N, sizeof seqs); /* those whose reads fail */
+        for (size_t i = 0; i < N; i += every) {
+            fake_put(&seqs[i], 101, FAKE_APACHE, FAKE_EPOLL, STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
+        }
+        assert_int_equal(stg_score_corpus(&f->model.base, &corpus, NULL, NULL, scores), STG_OK);
+        assert_int_equal(stg_behaviours_find(&b, &f->model.base, &input, 1, &s, NULL), STG_OK);
+        assert_true(b.n > 0 && b.items[0].n > N / 2);
+        for (size_t i = 0; i < b.items[0].n_more; i++) {
+            const struct stg_behaviour_change *c = &b.items[0].more[i];
+            told |= c->kind.call == FAKE_EPOLL && c->now < 0.5f && c->share > 0.1f && c->share < 0.3f && !(c->usual.share > 0);
+        }
+        assert_int_equal(told, every == 5);
+        stg_behaviours_fini(&b);
+    }
 }
 
 static int setup(void **state)
@@ -259,6 +294,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keys),     cmocka_unit_test(test_kinds),       cmocka_unit_test(test_usual),
         cmocka_unit_test(test_grouping), cmocka_unit_test(test_many_groups), cmocka_unit_test(test_found),
+        cmocka_unit_test(test_new_in_some), /* after test_found, which calibrates the model */
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -279,6 +279,32 @@ static void test_symbols_are_tuples(void **state)
     stg_vocab_fini(&v);
 }
 
+/* The highest descriptor is that of the data; of other symbols there is none. */
+static void test_highest_descriptor(void **state)
+{
+    static const uint16_t own_calls[] = {5, 5, 5, 5, 5}, own_threads[5] = {0};
+    static const uint8_t own_phases[] = {STG_PHASE_ENTRY, STG_PHASE_ENTRY, STG_PHASE_ENTRY, STG_PHASE_EXIT, STG_PHASE_ENTRY};
+    static const int64_t own_rets[] = {3, 41, -100, 99, STG_RET_ABSENT}; /* an exit's is no descriptor; −100 is AT_FDCWD */
+    struct stg_seq own = seq;
+    const struct stg_corpus corpus = {.n = 1, .context = &own, .get = get_one};
+    struct stg_symbols *s = NULL;
+    (void)state;
+    own.n = sizeof own_calls / sizeof own_calls[0];
+    own.call = own_calls;
+    own.phase = own_phases;
+    own.ret = own_rets;
+    own.thread = own_threads;
+    must(stg_symbols_new(&s, STG_FIELD_DESCRIPTOR));
+    assert_int_equal(stg_symbols_highest_descriptor(s), -1);
+    must(stg_symbols_fit(s, &corpus));
+    assert_int_equal(stg_symbols_highest_descriptor(s), 41);
+    stg_symbols_free(s);
+    must(stg_symbols_new(&s, STG_FIELD_CALL | STG_FIELD_PHASE));
+    must(stg_symbols_fit(s, &corpus));
+    assert_int_equal(stg_symbols_highest_descriptor(s), -1);
+    stg_symbols_free(s);
+}
+
 static void test_symbols_of_extended_data(void **state)
 {
     (void)state;
@@ -374,6 +400,7 @@ int main(void)
         cmocka_unit_test(test_bad_bases_are_refused),
         cmocka_unit_test(test_symbols_of_extended_data),
         cmocka_unit_test(test_symbols_are_tuples),
+        cmocka_unit_test(test_highest_descriptor),
         cmocka_unit_test(test_symbols_of_a_vocabulary_have_its_ids),
         cmocka_unit_test(test_bad_symbols_are_refused),
     };

@@ -440,7 +440,7 @@ void findings_of_set(const struct stg_model *m, const struct stg_score *scores, 
 {
     static const char *const words[STG_CHANNELS] = {
         [STG_CHANNEL_CONTENT] = "calls and what they return", [STG_CHANNEL_TIME] = "the times between them", [STG_CHANNEL_STATE] = "descriptors",
-        [STG_CHANNEL_PACE] = "pace"};
+        [STG_CHANNEL_PACE] = "speed"};
     char share[32], usual[32], odd[256] = "", even[256] = "";
     size_t n_longer = 0;
     struct stg_usual duration;

@@ -86,7 +86,7 @@ void html_findings(struct writer *w, const struct stg_report *r)
         }
     }
     if (any) {
-        writer_put(w, "<p class=\"note\">What follows a colon is a rule of thumb. <a href=\"#behaviours\">All behaviours, with their "
-                      "figures</a>; <a href=\"#explanations\">single sequences, call by call</a>.</p>\n");
+        writer_put(w, "<p class=\"note\">What is not bold is a rule of thumb. <a href=\"#behaviours\">All behaviours, with their figures</a>");
+        writer_put(w, r->n_explanations > 0 ? "; <a href=\"#explanations\">single sequences, call by call</a>.</p>\n" : ".</p>\n");
     }
 }

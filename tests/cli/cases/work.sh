@@ -61,6 +61,33 @@ case_behaviours() {
     grep -q 'id="behaviours"' page.html
 }
 
+# What is different, in plain words: above what explain shows of single sequences, and on a report's first screen.
+case_findings() {
+    trained
+    status 0 "$strange" explain web.model odd.txt
+    sed -n 1p out | grep -q '^[0-9]* of 60 sequences are novel, and chance makes up to [0-9]* of known ones so$' || { cat out; no 'no count'; }
+    sed -n 1,6p out | grep -q '  - the program makes calls that no known sequence makes: socket (1 in each), execve .*: it opens or ends connections; it starts' ||
+        { cat out; no 'what is new is not told first'; }
+    grep -q 'calls fail: execve EACCES (1 in each): rights are missing' out || { cat out; no 'nor what fails'; }
+    status 0 "$strange" explain --sequence 3 web.model odd.txt
+    sed -n 1p out | grep -q '^Sequence 3$' || no 'one sequence has nothing in common'
+    sed 's/(7,/(77,/; s/= 7 </= 77 </; s/("7")/("77")/; s/close(7)/close(77)/' odd.txt >high.txt
+    status 0 "$strange" explain web.model high.txt
+    grep -q 'uses descriptor numbers up to 77, in training up to [0-9]: 77: more connections or files' out || { cat out; no 'no descriptors'; }
+    status 0 "$strange" explain web.model test.data
+    sed -n 2p out | grep -q '^Like known sequences in calls and what they return, .* of them last longer than' || { cat out; no 'nothing of the whole'; }
+    status 0 "$strange" explain --behaviours --json web.model odd.txt
+    grep -q '"findings": \[{"what": "the program makes calls .*", "means": "it opens' out || { cat out; no 'no findings in JSON'; }
+    for known in odd.txt 'test.data --novel odd=odd.data'; do
+        # shellcheck disable=SC2086 # an option and its argument
+        "$strange" -q report -o page.html --known $known -- web.model
+        sed '/class="tiles"/q' page.html | grep -q '<strong>the program makes calls that no known sequence makes: socket' || no "the first screen says nothing: $known"
+    done
+    "$strange" -q report -o page.html --known test.data -- web.model
+    sed '/class="tiles"/q' page.html | grep -q 'no more than chance explains\.</p>' || no 'chance is not in the headline'
+    sed '/class="tiles"/q' page.html | grep -q '<strong>Nothing that shows in single sequences.</strong> .* Like known sequences in' || no 'nothing is said of the whole'
+}
+
 # Two runs of the same program: nothing changed. With calls that the other never makes: which, where, and how they end; exit status 1.
 case_diff() {
     data_sets
