@@ -13,6 +13,7 @@
 #include "explain/explain.h"
 #include "report/report.h"
 
+#include <math.h>
 #include <unistd.h>
 
 #define ALPHA 0.01 /* of --counterfactual, and of the verdict in words */
@@ -107,7 +108,7 @@ static enum stg_status explain_worst(struct stg_buffer *out, const struct settin
     size_t *worst = NULL, n = 0;
     STG_TRY(stg_aggregate_parse(s->aggregate, m, &aggregate));
     STG_TRY(stg_group_worst(group, aggregate, s->worst, &worst, &n));
-    if (!s->json && group->n > 1 && stg_calibrated(m)) {
+    if (!s->json && group->n > 1 && stg_threshold(m, aggregate, s->alpha) < (double)INFINITY) { /* else none can be novel, which says nothing */
         STG_TRY(put_findings(out, s, m, groups, aggregate, pool));
     }
     for (size_t i = 0; i < n; i++) {

@@ -4,6 +4,7 @@
 #include "report/words.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 /* Behaviours of the first screen: with all their findings, or with the heaviest one where there are many sets. */
 enum { SHOWN = 3, SHOWN_OF_SETS = 8 };
@@ -66,8 +67,8 @@ void html_findings(struct writer *w, const struct stg_report *r)
 {
     const struct stg_behaviours *b = r->behaviours;
     bool any = false;
-    if (b == NULL || r->chance == NULL) {
-        return;
+    if (b == NULL || r->chance == NULL || !(stg_threshold(r->model, r->aggregate, r->alpha) < (double)INFINITY)) {
+        return; /* no sequence can be novel: that none is says nothing */
     }
     const struct stg_scored_set *sets = r->n_novel > 0 ? r->novel : r->known;
     const uint64_t *chance = r->chance + (r->n_novel > 0 ? 1 : 0);

@@ -395,6 +395,9 @@ case_small_calibration() {
     [ "$(grep -c '"novel": null' out)" = 200 ] || no 'sequences are judged'
     status 0 "$strange" report -o r.html small.model --known test.data
     grep -q 'No verdict: 20 calibration sequences are too few' r.html || no 'the report has a verdict'
+    ! grep -q 'What is different' r.html || no 'that nothing is novel is said where nothing can be'
+    status 0 "$strange" explain small.model test.data
+    sed -n 1p out | grep -q '^Sequence ' || no 'nor is it for explain to say'
     status 0 "$strange" report -o r.html small.model --known test.data --novel odd=odd.data
     grep -q 'No single sequence can be judged' r.html || no 'the report does not say so'
     status 0 "$strange" score --alpha 0.05 small.model test.data
