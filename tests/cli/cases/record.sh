@@ -60,6 +60,7 @@ case_record_usage() {
 }
 
 case_record_unprivileged() {
+    no_coverage
     root_only
     command -v setpriv >/dev/null || exit 77
     may_record
@@ -180,6 +181,7 @@ case_record_read_only() {
 case_record_unwritable() {
     may_record
     no_sanitizer
+    no_coverage
     root_only
     mkdir closed
     chmod 777 .
@@ -215,6 +217,7 @@ case_record_target_ends() {
 # A kernel without what recording needs, as far as files tell.
 case_record_poor_kernel() {
     may_record
+    no_coverage
     root_only
     unshare -m true 2>/dev/null || exit 77
     refused 'CONFIG_DEBUG_INFO_BTF' unshare -m sh -c 'mount -t tmpfs none /sys/kernel/btf && exec "$strange" record -o t -- true'
