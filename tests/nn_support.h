@@ -5,6 +5,7 @@
 #include "nn/net_internal.h"
 
 #include "base/memory.h"
+#include "must.h"
 #include "nn/optim.h"
 #include "effort.h"
 
@@ -23,13 +24,6 @@ enum { SEQUENCES = 4, FIELDS = 2, OUTPUTS = 11, MAX_ROWS = 24 };
 /* The fields of every test: two tables, one scalar. */
 #define TEST_FIELDS                                                                                                                       \
     .n_tables = FIELDS, .table_rows = {OUTPUTS, 3}, .table_dim = {5, 3}, .n_waves = 1, .wave_dim = 4, .outputs = OUTPUTS
-
-static inline void must(enum stg_status status)
-{
-    if (status != STG_OK) {
-        fail_msg("%s", stg_status_message());
-    }
-}
 
 static inline void assert_near(double a, double b, double tolerance, const char *what, size_t i)
 {
@@ -575,6 +569,25 @@ static inline void check_pytorch_training(const char *name, const struct stg_net
     compare_trained(fixture, p, adam.rate);
     stg_net_free(m);
     free(fixture);
+}
+
+/* Sequences so long that scoring, or the backward pass, takes them in pieces: training sees what scoring does, and gradients stay finite. */
+static inline void check_long(const struct stg_net_ops *ops, const struct stg_net_shape *shape, const size_t lengths[SEQUENCES])
+{
+    struct stg_net_loss trained;
+    struct stg_net_loss scored;
+    struct batch b;
+    batch_make(&b, shape, lengths);
+    struct stg_net *m = model_make(ops, shape, true);
+    must(stg_net_pass(m, b.sequences, SEQUENCES, 0, 0, true, NULL, &trained));
+    must(stg_net_pass(m, b.sequences, SEQUENCES, 0, 0, false, NULL, &scored));
+    assert_int_equal(trained.n, scored.n);
+    assert_near(trained.loss, scored.loss, 1e-5 * scored.loss, "loss", 0);
+    for (size_t i = 0; i < stg_net_params(m)->size; i++) {
+        assert_true(isfinite(stg_net_params(m)->gradient[i]));
+    }
+    stg_net_free(m);
+    batch_free(&b);
 }
 
 #endif

@@ -1,6 +1,7 @@
 #include "explain/attention.h"
 
 #include "fake_model.h"
+#include "must.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,13 +17,6 @@ struct fixture {
     struct stg_model *model;
     struct fake_seq seq;
 };
-
-static void must(enum stg_status status)
-{
-    if (status != STG_OK) {
-        fail_msg("%s", stg_status_message());
-    }
-}
 
 static void make_model(struct fixture *f, const char *kind)
 {

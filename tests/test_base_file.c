@@ -1,5 +1,6 @@
 /* Files: atomic writing, spills, full disks, lines forwards and backwards. */
 #include "base/file.h"
+#include "must.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,13 +12,6 @@
 #include <unistd.h>
 
 static char path[64];
-
-static void must(enum stg_status status)
-{
-    if (status != STG_OK) {
-        fail_msg("%s", stg_status_message());
-    }
-}
 
 static void write_text(const char *text, size_t n)
 {

@@ -4,6 +4,7 @@
 #include "base/tensors.h"
 
 #include "base/memory.h"
+#include "must.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,13 +20,6 @@ static char path[64], damaged[64];
 static uint8_t bytes[4096];
 static size_t n_bytes;
 static const float weights[6] = {1, 2, 3, -4, 0.5f, 0};
-
-static void must(enum stg_status status)
-{
-    if (status != STG_OK) {
-        fail_msg("%s", stg_status_message());
-    }
-}
 
 static enum stg_status write_file(void)
 {

@@ -4,6 +4,7 @@
 #include "detect/calibrate.h"
 #include "explain/explain.h"
 #include "fake_model.h"
+#include "must.h"
 #include "report/words.h"
 
 #include <errno.h>
@@ -28,13 +29,6 @@ struct fixture {
     struct stg_corpus corpus;
     struct stg_model *model;
 };
-
-static void must(enum stg_status status)
-{
-    if (status != STG_OK) {
-        fail_msg("%s", stg_status_message());
-    }
-}
 
 /* Two threads that read by turns, each 1 to 2 us after its event before; the first, which the cut followed, from descriptors 3 to 6. */
 static void fill(struct fake_seq *s, uint64_t id, struct stg_rng *rng)

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "dataset/columns.h"
 #include "dataset/prepare.h"
+#include "must.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,13 +20,6 @@
 #include <unistd.h>
 
 static char path[64], other[64];
-
-static void must(enum stg_status status)
-{
-    if (status != STG_OK) {
-        fail_msg("%s", stg_status_message());
-    }
-}
 
 /* --- A source of two requests of two threads, with a gap --- */
 

@@ -2,6 +2,7 @@
 
 #include "base/rng.h"
 #include "event/syscalls.h"
+#include "must.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -26,12 +27,12 @@ static void made_init(struct made *m)
     static const char *const names[N_CALLS] = {"read", "write", "close", "futex", "execve"};
     uint32_t id;
     memset(m, 0, sizeof *m);
-    assert_int_equal(stg_strings_new(&m->source.names), STG_OK);
-    assert_int_equal(stg_strings_new(&m->source.comms), STG_OK);
+    must(stg_strings_new(&m->source.names));
+    must(stg_strings_new(&m->source.comms));
     for (uint32_t i = 0; i < N_CALLS; i++) {
-        assert_int_equal(stg_strings_put(m->source.names, names[i], strlen(names[i]), &id), STG_OK);
+        must(stg_strings_put(m->source.names, names[i], strlen(names[i]), &id));
     }
-    assert_int_equal(stg_strings_put(m->source.comms, "web", 3, &id), STG_OK);
+    must(stg_strings_put(m->source.comms, "web", 3, &id));
     m->events = calloc(MAX_EVENTS, sizeof *m->events);
 }
 
@@ -88,23 +89,77 @@ static void fill(struct made *m, size_t n, uint64_t seed, const struct odd *odd)
     }
 }
 
-/* A of n events as they are, B of n_b events that are odd. */
-static void compare(struct stg_diff **d, struct stg_diff_result *r, size_t n, size_t n_b, const struct odd *odd,
-                    bool waits)
+/* Two sides made one after the other, and what differs. */
+struct comparison {
+    struct made made;
+    struct stg_diff *diff;
+    struct stg_diff_result result;
+};
+
+static void comparison_init(struct comparison *c)
 {
-    static const struct odd none;
+    made_init(&c->made);
+    must(stg_diff_new(&c->diff));
+}
+
+static void comparison_fini(struct comparison *c)
+{
+    stg_diff_result_fini(&c->result);
+    stg_diff_free(c->diff);
+    made_fini(&c->made);
+}
+
+/* Events first to n of those made. */
+static void give(struct comparison *c, int side, size_t first, size_t n)
+{
+    must(stg_diff_add_events(c->diff, side, &c->made.source, c->made.events + first, n - first));
+}
+
+/* Borrowed from c. */
+static const struct stg_diff_result *result_of(struct comparison *c, bool waits)
+{
     struct stg_diff_settings s;
-    struct made m;
-    made_init(&m);
-    assert_int_equal(stg_diff_new(d), STG_OK);
-    fill(&m, n, 1, &none);
-    assert_int_equal(stg_diff_add_events(*d, STG_DIFF_A, &m.source, m.events, m.n), STG_OK);
-    fill(&m, n_b, 2, odd);
-    assert_int_equal(stg_diff_add_events(*d, STG_DIFF_B, &m.source, m.events, m.n), STG_OK);
     stg_diff_settings_default(&s);
     s.waits = waits;
-    assert_int_equal(stg_diff_compare(r, *d, &s), STG_OK);
-    made_fini(&m);
+    must(stg_diff_compare(&c->result, c->diff, &s));
+    return &c->result;
+}
+
+/* A of n events as they are, B of n_b events that are odd; c is the caller's to end. */
+static const struct stg_diff_result *compare(struct comparison *c, size_t n, size_t n_b, const struct odd *odd, bool waits)
+{
+    static const struct odd none;
+    comparison_init(c);
+    fill(&c->made, n, 1, &none);
+    give(c, STG_DIFF_A, 0, c->made.n);
+    fill(&c->made, n_b, 2, odd);
+    give(c, STG_DIFF_B, 0, c->made.n);
+    return result_of(c, waits);
+}
+
+/* After how many of 3,000 reads each comes (0: never). */
+struct rhythm {
+    int write, execve;
+};
+
+static const struct stg_diff_result *compare_rhythms(struct comparison *c, const struct rhythm sides[STG_DIFF_SIDES])
+{
+    comparison_init(c);
+    for (int side = 0; side < STG_DIFF_SIDES; side++) {
+        c->made.n = 0;
+        c->made.now_ns = 0;
+        for (int i = 0; i < 3000; i++) {
+            put(&c->made, 1, READ, 0, 100);
+            if (i % sides[side].write == 0) {
+                put(&c->made, 1, WRITE, 8, 100);
+            }
+            if (sides[side].execve > 0 && i % sides[side].execve == 0) {
+                put(&c->made, 1, EXECVE, -13, 100);
+            }
+        }
+        give(c, side, 0, c->made.n);
+    }
+    return result_of(c, false);
 }
 
 static const char *call_of(const struct stg_diff_result *r, const struct stg_diff_row *row)
@@ -127,58 +182,52 @@ static void test_same(void **state)
 {
     (void)state;
     static const struct odd none;
-    struct stg_diff *d;
-    struct stg_diff_result r;
-    compare(&d, &r, 16000, 8000, &none, true);
-    assert_int_equal(r.n, 0);
-    assert_false(r.too_short);
-    assert_true(r.scale > 0.45 && r.scale < 0.55);
-    stg_diff_result_fini(&r);
-    stg_diff_free(d);
+    struct comparison c;
+    const struct stg_diff_result *r = compare(&c, 16000, 8000, &none, true);
+    assert_int_equal(r->n, 0);
+    assert_false(r->too_short);
+    assert_true(r->scale > 0.45 && r->scale < 0.55);
+    comparison_fini(&c);
 }
 
 static void test_calls_and_transitions(void **state)
 {
     (void)state;
     const struct odd odd = {.more_writes = 1, .execs = 0.05};
-    struct stg_diff *d;
-    struct stg_diff_result r;
-    compare(&d, &r, 16000, 8000, &odd, false);
-    const struct stg_diff_row *write = find(&r, STG_DIFF_CALLS, "write"), *exec = find(&r, STG_DIFF_CALLS, "execve");
+    struct comparison c;
+    const struct stg_diff_result *r = compare(&c, 16000, 8000, &odd, false);
+    const struct stg_diff_row *write = find(r, STG_DIFF_CALLS, "write"), *exec = find(r, STG_DIFF_CALLS, "execve");
     assert_non_null(write);
     assert_true(write->ratio > 1.8 && write->ratio < 2.2);
     assert_true(write->z > 5);
     assert_non_null(exec);
     assert_true(exec->ratio > 1e300); /* new */
     assert_true(exec->rate[STG_DIFF_A] < 1e-9 && exec->rate[STG_DIFF_B] > 0);
-    assert_null(find(&r, STG_DIFF_CALLS, "read"));
-    assert_null(find(&r, STG_DIFF_CALLS, "close"));
-    assert_non_null(find(&r, STG_DIFF_TRANSITIONS, "execve"));
-    const struct stg_diff_row *refused = find(&r, STG_DIFF_RESULTS, "execve");
+    assert_null(find(r, STG_DIFF_CALLS, "read"));
+    assert_null(find(r, STG_DIFF_CALLS, "close"));
+    assert_non_null(find(r, STG_DIFF_TRANSITIONS, "execve"));
+    const struct stg_diff_row *refused = find(r, STG_DIFF_RESULTS, "execve");
     assert_non_null(refused);
     assert_int_equal(refused->other, 2 + 13);
-    for (size_t i = 1; i < r.n; i++) { /* in order */
-        assert_true(r.rows[i - 1].facet < r.rows[i].facet ||
-                    (r.rows[i - 1].facet == r.rows[i].facet && r.rows[i - 1].contribution >= r.rows[i].contribution));
+    for (size_t i = 1; i < r->n; i++) { /* in order */
+        assert_true(r->rows[i - 1].facet < r->rows[i].facet ||
+                    (r->rows[i - 1].facet == r->rows[i].facet && r->rows[i - 1].contribution >= r->rows[i].contribution));
     }
-    stg_diff_result_fini(&r);
-    stg_diff_free(d);
+    comparison_fini(&c);
 }
 
 static void test_results(void **state)
 {
     (void)state;
     const struct odd odd = {.errors = 0.1};
-    struct stg_diff *d;
-    struct stg_diff_result r;
-    compare(&d, &r, 12000, 12000, &odd, false);
-    assert_int_equal(r.n, 1);
-    assert_int_equal(r.rows[0].facet, STG_DIFF_RESULTS);
-    assert_string_equal(call_of(&r, &r.rows[0]), "read");
-    assert_int_equal(r.rows[0].other, 2 + 5);
-    assert_int_equal(r.rows[0].size, 0);
-    stg_diff_result_fini(&r);
-    stg_diff_free(d);
+    struct comparison c;
+    const struct stg_diff_result *r = compare(&c, 12000, 12000, &odd, false);
+    assert_int_equal(r->n, 1);
+    assert_int_equal(r->rows[0].facet, STG_DIFF_RESULTS);
+    assert_string_equal(call_of(r, &r->rows[0]), "read");
+    assert_int_equal(r->rows[0].other, 2 + 5);
+    assert_int_equal(r->rows[0].size, 0);
+    comparison_fini(&c);
 }
 
 /* Three times as long; a call that waits is told only when it is asked for. */
@@ -187,18 +236,16 @@ static void test_latencies(void **state)
     (void)state;
     const struct odd odd = {.times = 3};
     for (int waits = 0; waits < 2; waits++) {
-        struct stg_diff *d;
-        struct stg_diff_result r;
-        compare(&d, &r, 12000, 12000, &odd, waits != 0);
-        const struct stg_diff_row *read = find(&r, STG_DIFF_LATENCIES, "read");
+        struct comparison c;
+        const struct stg_diff_result *r = compare(&c, 12000, 12000, &odd, waits != 0);
+        const struct stg_diff_row *read = find(r, STG_DIFF_LATENCIES, "read");
         assert_non_null(read);
         assert_true(read->ratio > 2.1 &&
                     read->ratio < 3.6); /* to a quarter of an octave, and the lesser of two quantiles */
         assert_true(read->median_ns[STG_DIFF_A] > 900 && read->median_ns[STG_DIFF_A] < 1400);
-        assert_null(find(&r, STG_DIFF_LATENCIES, "write"));
-        assert_int_equal(find(&r, STG_DIFF_LATENCIES, "futex") != NULL, waits);
-        stg_diff_result_fini(&r);
-        stg_diff_free(d);
+        assert_null(find(r, STG_DIFF_LATENCIES, "write"));
+        assert_int_equal(find(r, STG_DIFF_LATENCIES, "futex") != NULL, waits);
+        comparison_fini(&c);
     }
 }
 
@@ -206,76 +253,37 @@ static void test_latencies(void **state)
 static void test_by_hand(void **state)
 {
     (void)state;
-    struct made m;
-    struct stg_diff *d;
-    struct stg_diff_result r;
-    struct stg_diff_settings s;
-    made_init(&m);
-    assert_int_equal(stg_diff_new(&d), STG_OK);
-    for (int side = 0; side < STG_DIFF_SIDES; side++) {
-        m.n = 0;
-        m.now_ns = 0;
-        for (int i = 0; i < 3000; i++) { /* side B writes after every second read, side A after every fourth */
-            put(&m, 1, READ, 0, 100);
-            if (i % (side == STG_DIFF_A ? 4 : 2) == 0) {
-                put(&m, 1, WRITE, 8, 100);
-            }
-        }
-        assert_int_equal(stg_diff_add_events(d, side, &m.source, m.events, m.n), STG_OK);
-    }
-    stg_diff_settings_default(&s);
-    assert_int_equal(stg_diff_compare(&r, d, &s), STG_OK);
-    const struct stg_diff_row *write = find(&r, STG_DIFF_CALLS, "write");
+    const struct rhythm sides[] = {{4, 0}, {2, 0}}; /* B writes after every second read, A after every fourth */
+    struct comparison c;
+    const struct stg_diff_result *r = compare_rhythms(&c, sides);
+    const struct stg_diff_row *write = find(r, STG_DIFF_CALLS, "write");
     assert_non_null(write);
     const double a = 750. / 3750, b = 1500. / 3750,
                  middle = (a + b) / 2; /* read is the commonest call, and as often on both sides */
-    assert_true(fabs(r.scale - 1) < 1e-12);
+    assert_true(fabs(r->scale - 1) < 1e-12);
     assert_true(fabs(write->contribution - (a * log2(a / middle) + b * log2(b / middle)) / 2) < 1e-12);
     assert_true(fabs(write->ratio - 2) < 1e-12);
-    assert_true(fabs(write->rate[STG_DIFF_B] * r.n_units[STG_DIFF_B] - 1500) < 1e-6);
-    assert_int_equal(r.n_calls[STG_DIFF_A], 3750);
-    stg_diff_result_fini(&r);
-    stg_diff_free(d);
-    made_fini(&m);
+    assert_true(fabs(write->rate[STG_DIFF_B] * r->n_units[STG_DIFF_B] - 1500) < 1e-6);
+    assert_int_equal(r->n_calls[STG_DIFF_A], 3750);
+    comparison_fini(&c);
 }
 
 /* What becomes less is a change as what becomes more is, and what is not there any more is gone. */
 static void test_less(void **state)
 {
     (void)state;
-    struct made m;
-    struct stg_diff *d;
-    struct stg_diff_result r;
-    struct stg_diff_settings s;
-    made_init(&m);
-    assert_int_equal(stg_diff_new(&d), STG_OK);
-    for (int side = 0; side < STG_DIFF_SIDES; side++) {
-        m.n = 0;
-        m.now_ns = 0;
-        for (int i = 0; i < 3000; i++) { /* half the writes, and no execve */
-            put(&m, 1, READ, 0, 100);
-            if (i % (side == STG_DIFF_A ? 2 : 4) == 0) {
-                put(&m, 1, WRITE, 8, 100);
-            }
-            if (side == STG_DIFF_A && i % 30 == 0) {
-                put(&m, 1, EXECVE, -13, 100);
-            }
-        }
-        assert_int_equal(stg_diff_add_events(d, side, &m.source, m.events, m.n), STG_OK);
-    }
-    stg_diff_settings_default(&s);
-    assert_int_equal(stg_diff_compare(&r, d, &s), STG_OK);
-    const struct stg_diff_row *write = find(&r, STG_DIFF_CALLS, "write"), *gone = find(&r, STG_DIFF_CALLS, "execve");
+    const struct rhythm sides[] = {{2, 30}, {4, 0}}; /* half the writes, and no execve */
+    struct comparison c;
+    const struct stg_diff_result *r = compare_rhythms(&c, sides);
+    const struct stg_diff_row *write = find(r, STG_DIFF_CALLS, "write"), *gone = find(r, STG_DIFF_CALLS, "execve");
     assert_non_null(write);
     assert_true(fabs(write->ratio - 0.5) < 1e-12 && write->z < -5);
     assert_non_null(gone);
     assert_true(gone->ratio <= 0 && gone->rate[STG_DIFF_A] > 0 && gone->rate[STG_DIFF_B] <= 0);
-    assert_null(find(&r, STG_DIFF_CALLS, "read"));
-    assert_non_null(find(&r, STG_DIFF_RESULTS, "execve"));
-    assert_true(r.divergence[STG_DIFF_CALLS] >= write->contribution + gone->contribution - 1e-12);
-    stg_diff_result_fini(&r);
-    stg_diff_free(d);
-    made_fini(&m);
+    assert_null(find(r, STG_DIFF_CALLS, "read"));
+    assert_non_null(find(r, STG_DIFF_RESULTS, "execve"));
+    assert_true(r->divergence[STG_DIFF_CALLS] >= write->contribution + gone->contribution - 1e-12);
+    comparison_fini(&c);
 }
 
 /* A burst in one place of B is no change: it is what the blocks are for. */
@@ -283,43 +291,33 @@ static void test_burst(void **state)
 {
     (void)state;
     static const struct odd none;
-    struct made m;
-    struct stg_diff *d;
-    struct stg_diff_result r;
-    struct stg_diff_settings s;
-    made_init(&m);
-    assert_int_equal(stg_diff_new(&d), STG_OK);
-    fill(&m, 8000, 1, &none);
-    assert_int_equal(stg_diff_add_events(d, STG_DIFF_A, &m.source, m.events, m.n), STG_OK);
-    fill(&m, 8000, 2, &none);
-    assert_int_equal(stg_diff_add_events(d, STG_DIFF_B, &m.source, m.events, m.n / 16 * 8), STG_OK);
-    for (size_t i = 0, n = m.n; i < 50; i++) {
-        m.n = n;
-        put(&m, 100, EXECVE, 0, 1000);
-        assert_int_equal(stg_diff_add_events(d, STG_DIFF_B, &m.source, m.events + n, 2), STG_OK);
-        m.n = n;
+    struct comparison c;
+    comparison_init(&c);
+    fill(&c.made, 8000, 1, &none);
+    give(&c, STG_DIFF_A, 0, c.made.n);
+    fill(&c.made, 8000, 2, &none);
+    const size_t n = c.made.n, middle = n / 16 * 8;
+    give(&c, STG_DIFF_B, 0, middle);
+    for (size_t i = 0; i < 50; i++) {
+        c.made.n = n;
+        put(&c.made, 100, EXECVE, 0, 1000);
+        give(&c, STG_DIFF_B, n, n + 2);
     }
-    assert_int_equal(stg_diff_add_events(d, STG_DIFF_B, &m.source, m.events + m.n / 16 * 8, m.n - m.n / 16 * 8),
-                     STG_OK);
-    stg_diff_settings_default(&s);
-    assert_int_equal(stg_diff_compare(&r, d, &s), STG_OK);
-    assert_null(find(&r, STG_DIFF_CALLS, "execve"));
-    stg_diff_result_fini(&r);
-    stg_diff_free(d);
-    made_fini(&m);
+    give(&c, STG_DIFF_B, middle, n);
+    const struct stg_diff_result *r = result_of(&c, false);
+    assert_null(find(r, STG_DIFF_CALLS, "execve"));
+    comparison_fini(&c);
 }
 
 static void test_too_short(void **state)
 {
     (void)state;
     static const struct odd none;
-    struct stg_diff *d;
-    struct stg_diff_result r;
-    compare(&d, &r, 16000, 200, &none, false);
-    assert_true(r.too_short);
-    assert_int_equal(r.n, 0);
-    stg_diff_result_fini(&r);
-    stg_diff_free(d);
+    struct comparison c;
+    const struct stg_diff_result *r = compare(&c, 16000, 200, &none, false);
+    assert_true(r->too_short);
+    assert_int_equal(r->n, 0);
+    comparison_fini(&c);
 }
 
 static void test_waiting_calls(void **state)

@@ -5,6 +5,7 @@
 #include "explain/counterfactual.h"
 #include "explain/explain.h"
 #include "fake_model.h"
+#include "must.h"
 #include "score/channels.h"
 
 #include <math.h>
@@ -23,13 +24,6 @@ struct fixture {
     struct fake_seq *seqs;
     struct stg_model *model;
 };
-
-static void must(enum stg_status status)
-{
-    if (status != STG_OK) {
-        fail_msg("%s", stg_status_message());
-    }
-}
 
 /* Requests whose descriptors are small and whose times vary by half. */
 static void fill(struct fake_seq *s, uint64_t id, struct stg_rng *rng)

@@ -12,6 +12,7 @@
 #include "lab/scenario.h"
 #include "lab/template.h"
 #include "lab/text.h"
+#include "must.h"
 #include "scratch.h"
 
 #include <setjmp.h>
@@ -22,13 +23,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static void must(enum stg_status status)
-{
-    if (status != STG_OK) {
-        fail_msg("%s", stg_status_message());
-    }
-}
 
 /* Fails with that code and a message that has the text in it. */
 static void refused(enum stg_status status, enum stg_status code, const char *text)

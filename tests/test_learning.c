@@ -1,6 +1,7 @@
 #include "detect/learning.h"
 
 #include "fake_model.h"
+#include "must.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,13 +18,6 @@ struct fixture {
     struct stg_pool *pool;
     struct fake_seq train[N], held[N];
 };
-
-static void must(enum stg_status status)
-{
-    if (status != STG_OK) {
-        fail_msg("%s", stg_status_message());
-    }
-}
 
 /* A sequence of the same call again and again. */
 static void same(struct fake_seq *s, uint64_t id, uint16_t call)

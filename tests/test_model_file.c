@@ -5,6 +5,7 @@
 
 #include "base/rng.h"
 #include "model/ensemble.h"
+#include "must.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -54,13 +55,6 @@ static void get(void *context, size_t i, struct stg_seq *out)
                             .thread_proc = &d->proc,
                             .end_ns = LENGTH,
                             .tid = 1};
-}
-
-static void must(enum stg_status status)
-{
-    if (status != STG_OK) {
-        fail_msg("%s", stg_status_message());
-    }
 }
 
 static struct stg_model *fitted_as(const char *kind, const char *smoothing, const char *preset)

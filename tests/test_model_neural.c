@@ -1,10 +1,10 @@
 /* Neural models of every kind, with both inputs: a stream gives the surprisals of a batch, nothing is seen of the future, a saved
  * model is the same one, settings that cannot be are refused. */
 #include "base/memory.h"
-#include "base/rng.h"
 #include "explain/explain.h"
 #include "model/ensemble.h"
 #include "nn/net.h"
+#include "one_walk.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -17,8 +17,6 @@
 
 #include <cmocka.h>
 
-enum { LENGTH = 60, CONTEXT = 4, CALLS = 7 };
-
 static const struct {
     const char *kind, *preset, *window, *dilation, *norm;
 } kinds[] = {
@@ -29,93 +27,14 @@ static const struct {
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
-/* One walk: CONTEXT events that only condition, then LENGTH − CONTEXT and the end. */
-struct data {
-    uint16_t call[LENGTH], proc[LENGTH];
-    uint8_t phase[LENGTH];
-    int64_t ret[LENGTH], elapsed_ns[LENGTH + 1];
-    int32_t pid[LENGTH], tid[LENGTH];
-    uint32_t index[LENGTH];
-    uint16_t one_thread[LENGTH];
-    int64_t time_ns[LENGTH];
-    struct stg_vocab vocab;
-};
-
-static void must(enum stg_status status)
-{
-    if (status != STG_OK) {
-        fail_msg("%s", stg_status_message());
-    }
-}
-
-/* The same events as a sequence, for fit(). */
-static void get(void *context, size_t i, struct stg_seq *out)
-{
-    static const int32_t id = 7;
-    const struct data *d = context;
-    *out = (struct stg_seq){.id = i,
-                            .n = LENGTH,
-                            .call = d->call,
-                            .phase = d->phase,
-                            .ret = d->ret,
-                            .time_ns = d->time_ns,
-                            .thread = d->one_thread,
-                            .n_threads = 1,
-                            .thread_tid = &id,
-                            .thread_pid = &id,
-                            .thread_proc = d->proc,
-                            .end_ns = LENGTH,
-                            .tid = id};
-}
-
 static int setup(void **state)
 {
-    static struct data d;
+    static struct one_walk d;
     struct stg_rng rng;
-    uint16_t proc;
     stg_rng_seed(&rng, 4);
-    must(stg_vocab_init(&d.vocab));
-    must(stg_vocab_proc(&d.vocab, "p", &proc));
-    for (int i = 0; i < CALLS; i++) {
-        char name[8];
-        uint16_t id;
-        snprintf(name, sizeof name, "call%d", i);
-        must(stg_vocab_call(&d.vocab, name, &id));
-    }
-    for (size_t i = 0; i < LENGTH; i++) {
-        d.call[i] = (uint16_t)(STG_TOKEN_SPECIALS + stg_rng_below(&rng, CALLS));
-        d.proc[i] = proc;
-        d.phase[i] = i % 2 == 0 ? STG_PHASE_ENTRY : STG_PHASE_EXIT;
-        d.ret[i] = i % 2 == 0 ? STG_RET_ABSENT : (int64_t)stg_rng_below(&rng, 3) - 1;
-        d.elapsed_ns[i] = (int64_t)stg_rng_below(&rng, 1000000);
-        d.pid[i] = d.tid[i] = 7;
-        d.index[i] = i < CONTEXT ? UINT32_MAX : (uint32_t)i - CONTEXT;
-    }
+    one_walk_init(&d, 1, &rng);
     *state = &d;
     return 0;
-}
-
-static int teardown(void **state)
-{
-    struct data *d = *state;
-    stg_vocab_fini(&d->vocab);
-    return 0;
-}
-
-static struct stg_walk walk_of(const struct data *d)
-{
-    return (struct stg_walk){.n = LENGTH,
-                             .n_context = CONTEXT,
-                             .start = true,
-                             .end = true,
-                             .call = d->call,
-                             .phase = d->phase,
-                             .ret = d->ret,
-                             .proc = d->proc,
-                             .pid = d->pid,
-                             .tid = d->tid,
-                             .elapsed_ns = d->elapsed_ns,
-                             .index = d->index};
 }
 
 static struct stg_model_settings settings_of(size_t k)
@@ -131,9 +50,9 @@ static struct stg_model_settings settings_of(size_t k)
     return s;
 }
 
-static struct stg_model *fitted(struct data *d, size_t k, uint64_t seed)
+static struct stg_model *fitted(struct one_walk *d, size_t k, uint64_t seed)
 {
-    const struct stg_corpus corpus = {1, d, get};
+    const struct stg_corpus corpus = one_walk_corpus(d);
     struct stg_model_settings s = settings_of(k);
     struct stg_recipe recipe;
     struct stg_model *m = NULL;
@@ -144,19 +63,17 @@ static struct stg_model *fitted(struct data *d, size_t k, uint64_t seed)
     return m;
 }
 
-enum { SCORED = LENGTH - CONTEXT + 1 };
-
-static void score(const struct stg_model *m, const struct data *d, float out[SCORED])
+static void score(const struct stg_model *m, const struct one_walk *d, float out[SCORED])
 {
     struct stg_model_run *run = NULL;
-    const struct stg_walk walk = walk_of(d);
+    const struct stg_walk walk = one_walk_of(d);
     must(m->ops->run_new(m, &run));
     must(m->ops->score(m, run, &walk, 1, &out));
     m->ops->run_free(run);
 }
 
 /* An ensemble of three, with seeds 1, 2, 3. */
-static struct stg_model *ensemble_of(struct data *d, size_t k)
+static struct stg_model *ensemble_of(struct one_walk *d, size_t k)
 {
     struct stg_model *members[3];
     struct stg_model *m = NULL;
@@ -168,9 +85,9 @@ static struct stg_model *ensemble_of(struct data *d, size_t k)
     return m;
 }
 
-static void check_stream(const struct stg_model *m, const struct data *d)
+static void check_stream(const struct stg_model *m, const struct one_walk *d)
 {
-    const struct stg_walk walk = walk_of(d);
+    const struct stg_walk walk = one_walk_of(d);
     const size_t V = stg_symbols_count(m->symbols);
     struct stg_model_run *run = NULL;
     struct stg_model_state *stream = NULL;
@@ -205,7 +122,7 @@ static void check_stream(const struct stg_model *m, const struct data *d)
 
 static void streams_and_batches_agree(void **state)
 {
-    struct data *d = *state;
+    struct one_walk *d = *state;
     for (size_t k = 0; k < N_KINDS; k++) {
         struct stg_model *m = fitted(d, k, 1);
         check_stream(m, d);
@@ -217,10 +134,10 @@ static void streams_and_batches_agree(void **state)
 }
 
 /* The same model, asked for its distributions in batch and step by step. */
-static void check_distributions(struct stg_model *m, const struct data *d)
+static void check_distributions(struct stg_model *m, const struct one_walk *d)
 {
     enum { LEAST_SYMBOLS = STG_TOKEN_SPECIALS + CALLS };
-    const struct stg_walk walk = walk_of(d);
+    const struct stg_walk walk = one_walk_of(d);
     const struct stg_model_ops *ops = m->ops;
     struct stg_model_ops plain = *ops;
     struct stg_model_run *run = NULL;
@@ -261,8 +178,8 @@ static void check_distributions(struct stg_model *m, const struct data *d)
 
 static void distributions_are_those_of_the_stream(void **state)
 {
-    struct data *d = *state;
-    const struct stg_corpus corpus = {1, d, get};
+    struct one_walk *d = *state;
+    const struct stg_corpus corpus = one_walk_corpus(d);
     struct stg_recipe recipe;
     struct stg_model_settings s;
     struct stg_model *m = NULL;
@@ -285,8 +202,8 @@ static void distributions_are_those_of_the_stream(void **state)
 /* Taught by itself, a model has nothing to learn: the distributions stand beside the tokens that they are of, after a context too. */
 static void a_model_agrees_with_itself(void **state)
 {
-    struct data *d = *state;
-    const struct stg_walk walk = walk_of(d);
+    struct one_walk *d = *state;
+    const struct stg_walk walk = one_walk_of(d);
     for (size_t k = 0; k < N_KINDS; k++) {
         struct stg_model *m = fitted(d, k, 1);
         struct stg_model_run *run = NULL;
@@ -310,8 +227,8 @@ static void a_model_agrees_with_itself(void **state)
 /* A model that is given symbols predicts those, whatever the data it is fitted on. */
 static void given_symbols_are_kept(void **state)
 {
-    struct data *d = *state;
-    const struct stg_corpus none = {0, d, get};
+    struct one_walk *d = *state;
+    const struct stg_corpus none = {0, d, one_walk_get};
     struct stg_model *first = fitted(d, 0, 1);
     struct stg_model_settings s = settings_of(2);
     struct stg_model *m = NULL;
@@ -331,7 +248,7 @@ static void given_symbols_are_kept(void **state)
 /* What an ensemble says is the mean of what its members say, and they differ. */
 static void an_ensemble_is_the_mean_of_its_members(void **state)
 {
-    struct data *d = *state;
+    struct one_walk *d = *state;
     for (size_t k = 0; k < N_KINDS; k++) {
         float mean[SCORED] = {0};
         float one[SCORED];
@@ -356,8 +273,8 @@ static void an_ensemble_is_the_mean_of_its_members(void **state)
 /* … and what it predicts is the mean of what they predict, more by the same for every symbol. */
 static void an_ensemble_predicts_the_mean_of_its_members(void **state)
 {
-    struct data *d = *state;
-    const struct stg_walk walk = walk_of(d);
+    struct one_walk *d = *state;
+    const struct stg_walk walk = one_walk_of(d);
     struct stg_model *m[4] = {fitted(d, 0, 1), fitted(d, 0, 2), fitted(d, 0, 3), ensemble_of(d, 0)};
     const size_t V = stg_symbols_count(m[0]->symbols);
     float *log_p[4] = {NULL};
@@ -392,10 +309,10 @@ static double deviation_of_three(double a, double b, double c)
 /* The same in batch and step by step, and what the members say by themselves. */
 static void members_disagree(void **state)
 {
-    struct data *d = *state;
-    const struct stg_corpus corpus = {1, d, get};
+    struct one_walk *d = *state;
+    const struct stg_corpus corpus = one_walk_corpus(d);
     struct stg_seq seq;
-    get(d, 0, &seq);
+    one_walk_get(d, 0, &seq);
     for (size_t k = 0; k < N_KINDS; k++) {
         struct stg_model *m = ensemble_of(d, k);
         struct stg_explanation x;
@@ -430,8 +347,8 @@ static void members_disagree(void **state)
 
 static void equal_members_agree(void **state)
 {
-    struct data *d = *state;
-    const struct stg_corpus corpus = {1, d, get};
+    struct one_walk *d = *state;
+    const struct stg_corpus corpus = one_walk_corpus(d);
     struct stg_model *members[2] = {fitted(d, 0, 5), fitted(d, 0, 5)};
     struct stg_model *m = NULL;
     struct stg_score score;
@@ -443,10 +360,10 @@ static void equal_members_agree(void **state)
 
 static void the_future_changes_nothing_before_it(void **state)
 {
-    struct data *d = *state;
+    struct one_walk *d = *state;
     enum { CUT = 30 };
     for (size_t k = 0; k < N_KINDS; k++) {
-        struct data changed = *d;
+        struct one_walk changed = *d;
         struct stg_model *m = fitted(d, k, 1);
         float before[SCORED];
         float after[SCORED];
@@ -465,7 +382,7 @@ static void the_future_changes_nothing_before_it(void **state)
 /* In bf16 and back; scores move, by less than the nets' tolerance, and come back to the bit. */
 static void precision_can_be_chosen(void **state)
 {
-    struct data *d = *state;
+    struct one_walk *d = *state;
     for (size_t k = 0; k < 2 * N_KINDS; k++) {
         struct stg_model *m = k < N_KINDS ? fitted(d, k, 1) : ensemble_of(d, k - N_KINDS);
         float before[SCORED];
@@ -488,7 +405,7 @@ static void precision_can_be_chosen(void **state)
 
 static void a_saved_model_is_the_same(void **state)
 {
-    struct data *d = *state;
+    struct one_walk *d = *state;
     char path[64];
     snprintf(path, sizeof path, "/tmp/strange-neural-%ld", (long)getpid());
     for (size_t k = 0; k < 2 * N_KINDS; k++) { /* each alone, then as an ensemble */
@@ -516,7 +433,7 @@ static void a_saved_model_is_the_same(void **state)
 
 static void impossible_settings_are_refused(void **state)
 {
-    struct data *d = *state;
+    struct one_walk *d = *state;
     struct stg_recipe recipe;
     stg_recipe_default(&recipe);
     for (int i = 0; i < 6; i++) {
@@ -547,5 +464,5 @@ int main(void)
         cmocka_unit_test(a_saved_model_is_the_same),
         cmocka_unit_test(impossible_settings_are_refused),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, one_walk_teardown);
 }

@@ -77,20 +77,7 @@ static void impossible_shapes_are_refused(void **state)
 static void long_sequences_run_in_segments(void **state)
 {
     (void)state;
-    struct stg_net_loss trained;
-    struct stg_net_loss scored;
-    struct batch b;
-    batch_make(&b, &small, (const size_t[]){STG_LSTM_BPTT + 700, 1, STG_LSTM_BPTT, 2 * STG_LSTM_BPTT + 1});
-    struct stg_net *m = model_make(&stg_net_lstm, &small, true);
-    must(stg_net_pass(m, b.sequences, SEQUENCES, 0, 0, true, NULL, &trained));
-    must(stg_net_pass(m, b.sequences, SEQUENCES, 0, 0, false, NULL, &scored));
-    assert_int_equal(trained.n, scored.n);
-    assert_near(trained.loss, scored.loss, 1e-5 * scored.loss, "loss", 0);
-    for (size_t i = 0; i < stg_net_params(m)->size; i++) {
-        assert_true(isfinite(stg_net_params(m)->gradient[i]));
-    }
-    stg_net_free(m);
-    batch_free(&b);
+    check_long(&stg_net_lstm, &small, (const size_t[]){STG_LSTM_BPTT + 700, 1, STG_LSTM_BPTT, 2 * STG_LSTM_BPTT + 1});
 }
 
 static void streams_and_batches_agree(void **state)

@@ -194,20 +194,7 @@ static void long_sequences_train_whole(void **state)
 {
     (void)state;
     for (size_t i = 0; i < N_VARIANTS; i++) {
-        struct stg_net_loss trained;
-        struct stg_net_loss scored;
-        struct batch b;
-        batch_make(&b, &variants[i].shape, (const size_t[]){3000, 1, 1025, 1024});
-        struct stg_net *m = model_make(&stg_net_transformer, &variants[i].shape, true);
-        must(stg_net_pass(m, b.sequences, SEQUENCES, 0, 0, true, NULL, &trained));
-        must(stg_net_pass(m, b.sequences, SEQUENCES, 0, 0, false, NULL, &scored));
-        assert_int_equal(trained.n, scored.n);
-        assert_near(trained.loss, scored.loss, 1e-5 * scored.loss, "loss", 0);
-        for (size_t k = 0; k < stg_net_params(m)->size; k++) {
-            assert_true(isfinite(stg_net_params(m)->gradient[k]));
-        }
-        stg_net_free(m);
-        batch_free(&b);
+        check_long(&stg_net_transformer, &variants[i].shape, (const size_t[]){3000, 1, 1025, 1024});
     }
 }
 

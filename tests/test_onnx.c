@@ -3,9 +3,9 @@
 #include "onnx/onnx.h"
 
 #include "base/memory.h"
-#include "base/rng.h"
 #include "model/ensemble.h"
 #include "model/neural.h"
+#include "one_walk.h"
 #include "onnx/graph.h"
 #include "scratch.h"
 
@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-enum { LENGTH = 60, CONTEXT = 4, CALLS = 7, PROCS = 3 };
+enum { PROCS = 3 };
 #define TOLERANCE "1e-4" /* nats */
 
 static const struct {
@@ -39,44 +39,6 @@ static const struct {
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
-/* One walk: START, CONTEXT events that only condition, then LENGTH − CONTEXT and the end. */
-struct data {
-    uint16_t call[LENGTH], proc[LENGTH];
-    uint8_t phase[LENGTH];
-    int64_t ret[LENGTH], elapsed_ns[LENGTH + 1];
-    int32_t pid[LENGTH], tid[LENGTH];
-    uint32_t index[LENGTH];
-    uint16_t thread[LENGTH];
-    int64_t time_ns[LENGTH];
-    struct stg_vocab vocab;
-};
-
-static void must(enum stg_status status)
-{
-    if (status != STG_OK) {
-        fail_msg("%s", stg_status_message());
-    }
-}
-
-static void get(void *context, size_t i, struct stg_seq *out)
-{
-    static const int32_t id = 7;
-    const struct data *d = context;
-    *out = (struct stg_seq){.id = i,
-                            .n = LENGTH,
-                            .call = d->call,
-                            .phase = d->phase,
-                            .ret = d->ret,
-                            .time_ns = d->time_ns,
-                            .thread = d->thread,
-                            .n_threads = 1,
-                            .thread_tid = &id,
-                            .thread_pid = &id,
-                            .thread_proc = d->proc,
-                            .end_ns = LENGTH,
-                            .tid = id};
-}
-
 /* Elapsed times of every size, as sinusoids of large ones show what is not reckoned in double. */
 static int64_t some_time(struct stg_rng *rng)
 {
@@ -85,45 +47,23 @@ static int64_t some_time(struct stg_rng *rng)
 
 static int setup(void **state)
 {
-    static struct data d;
+    static struct one_walk d;
     struct stg_rng rng;
-    uint16_t id;
-    char name[16];
     stg_rng_seed(&rng, 4);
-    must(stg_vocab_init(&d.vocab));
-    for (int i = 0; i < PROCS; i++) {
-        snprintf(name, sizeof name, "proc%d", i);
-        must(stg_vocab_proc(&d.vocab, name, &id));
-    }
-    for (int i = 0; i < CALLS; i++) {
-        snprintf(name, sizeof name, "call%d", i);
-        must(stg_vocab_call(&d.vocab, name, &id));
-    }
+    one_walk_init(&d, PROCS, &rng);
     for (size_t i = 0; i < LENGTH; i++) {
-        d.call[i] = (uint16_t)(STG_TOKEN_SPECIALS + stg_rng_below(&rng, CALLS));
-        d.proc[i] = (uint16_t)(STG_TOKEN_SPECIALS + stg_rng_below(&rng, PROCS));
-        d.phase[i] = i % 2 == 0 ? STG_PHASE_ENTRY : STG_PHASE_EXIT;
-        d.ret[i] = i % 2 == 0 ? STG_RET_ABSENT : (int64_t)stg_rng_below(&rng, 3) - 1;
         d.elapsed_ns[i] = some_time(&rng);
         d.pid[i] = 7 + (int32_t)stg_rng_below(&rng, 4000000);
         d.tid[i] = d.pid[i] + (int32_t)stg_rng_below(&rng, 100);
-        d.index[i] = i < CONTEXT ? UINT32_MAX : (uint32_t)i - CONTEXT;
     }
     *state = &d;
     return 0;
 }
 
-static int teardown(void **state)
-{
-    struct data *d = *state;
-    stg_vocab_fini(&d->vocab);
-    return 0;
-}
-
 /* A net of random parameters, none at a value where a mistake would not show (biases of zero, gains of one). */
-static struct stg_model *fitted(struct data *d, size_t k)
+static struct stg_model *fitted(struct one_walk *d, size_t k)
 {
-    const struct stg_corpus corpus = {1, d, get};
+    const struct stg_corpus corpus = one_walk_corpus(d);
     struct stg_model_settings s;
     struct stg_recipe recipe;
     struct stg_model *m = NULL;
@@ -576,7 +516,7 @@ static void add(json_t *inputs, const char *name, int64_t value)
 }
 
 /* Row i of the walk as docs/formats/onnx.md says, START for −1. */
-static void add_row(json_t *inputs, const struct stg_neural *n, const struct data *d, ptrdiff_t i)
+static void add_row(json_t *inputs, const struct stg_neural *n, const struct one_walk *d, ptrdiff_t i)
 {
     const bool start = i < 0;
     add(inputs, "process", start ? STG_TOKEN_START : d->proc[i]);
@@ -596,11 +536,9 @@ static void add_row(json_t *inputs, const struct stg_neural *n, const struct dat
 }
 
 /* What the model itself says: the last rows of the graph's. */
-static json_t *expected(const struct stg_model *m, const struct data *d)
+static json_t *expected(const struct stg_model *m, const struct one_walk *d)
 {
-    enum { SCORED = LENGTH - CONTEXT + 1 };
-    const struct stg_walk walk = {.n = LENGTH, .n_context = CONTEXT, .start = true, .end = true, .call = d->call, .phase = d->phase,
-                                  .ret = d->ret, .proc = d->proc, .pid = d->pid, .tid = d->tid, .elapsed_ns = d->elapsed_ns, .index = d->index};
+    const struct stg_walk walk = one_walk_of(d);
     const size_t V = stg_symbols_count(m->symbols);
     struct stg_model_run *run = NULL;
     float *log_p = NULL;
@@ -625,7 +563,7 @@ static void put_file(const char *path, const struct stg_buffer *bytes)
 }
 
 /* A file of kind k, and an entry of the list of what to compare. */
-static void add_case(json_t *cases, const char *directory, struct data *d, size_t k)
+static void add_case(json_t *cases, const char *directory, struct one_walk *d, size_t k)
 {
     char path[512], name[64];
     struct stg_buffer file = STG_BUFFER_INIT;
@@ -695,8 +633,8 @@ static void onnx_runtime(void **state)
 
 static void refused(void **state)
 {
-    struct data *d = *state;
-    const struct stg_corpus corpus = {1, d, get};
+    struct one_walk *d = *state;
+    const struct stg_corpus corpus = one_walk_corpus(d);
     struct stg_buffer out = STG_BUFFER_INIT;
     struct stg_model *members[2] = {fitted(d, 0), fitted(d, 0)}, *m = NULL;
     struct stg_model_settings s;
@@ -743,5 +681,5 @@ int main(void)
         cmocka_unit_test(wire),    cmocka_unit_test(structure), cmocka_unit_test(onnx_runtime),
         cmocka_unit_test(refused), cmocka_unit_test(no_memory),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, one_walk_teardown);
 }

@@ -2,6 +2,7 @@
 #include "model/pace.h"
 
 #include "fake_model.h"
+#include "must.h"
 #include "score/channels.h"
 
 #include <setjmp.h>
@@ -18,13 +19,6 @@ enum { N_SEQUENCES = 400, N_EVENTS = 40, READ = STG_TOKEN_SPECIALS, WRITE, RARE,
 
 static struct fake_seq seqs[N_SEQUENCES];
 static const struct stg_corpus corpus = {.n = N_SEQUENCES, .context = seqs, .get = fake_corpus_get};
-
-static void must(enum stg_status status)
-{
-    if (status != STG_OK) {
-        fail_msg("%s", stg_status_message());
-    }
-}
 
 /* One thread: entries of read 1,000 to 2,000 ns after the event before, exits 10,000 to 20,000; the last event is one of write. */
 static void fill(struct fake_seq *s, uint64_t id, struct stg_rng *rng)

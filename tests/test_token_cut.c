@@ -1,5 +1,6 @@
 /* Cutter: rules, scopes, contexts, and what traces do that they should not. Synthetic events. */
 #include "base/memory.h"
+#include "must.h"
 #include "token/cut.h"
 
 #include <setjmp.h>
@@ -23,13 +24,6 @@ struct bench {
     int64_t time_ns[256];
     char contexts[1024]; /* of the last sequence, per thread: "tid:call call|" */
 };
-
-static void must(enum stg_status status)
-{
-    if (status != STG_OK) {
-        fail_msg("%s", stg_status_message());
-    }
-}
 
 static int set_up(void **state)
 {

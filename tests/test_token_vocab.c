@@ -1,5 +1,6 @@
 /* Vocabulary and symbols: ids, freezing, odd names, files. */
 #include "base/memory.h"
+#include "must.h"
 #include "token/vocab.h"
 
 #include <setjmp.h>
@@ -11,13 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-static void must(enum stg_status status)
-{
-    if (status != STG_OK) {
-        fail_msg("%s", stg_status_message());
-    }
-}
 
 static void path_of(char out[64], const char *what)
 {

@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "dataset/prepare.h"
 #include "import/import.h"
+#include "must.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,13 +31,6 @@ static const struct {
 
 static const char *data_root;
 static char work[] = "/tmp/strange-web-XXXXXX";
-
-static void must(enum stg_status status)
-{
-    if (status != STG_OK) {
-        fail_msg("%s", stg_status_message());
-    }
-}
 
 static void shell(const char *command)
 {

@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/rng.h"
+#include "must.h"
 #include "trace/ctf_writer.h"
 
 #define N_TEST_CPUS 5
@@ -231,13 +232,6 @@ static inline void settings_init(struct stg_ctf_settings *s, const struct tables
     s->comms = t->comms;
     s->paths = t->paths;
     s->packet_size = 8192;
-}
-
-static inline void must(enum stg_status status)
-{
-    if (status != STG_OK) {
-        fail_msg("%s", stg_status_message());
-    }
 }
 
 static inline void write_events(const struct stg_ctf_settings *s, const struct stg_event *events, size_t n,
