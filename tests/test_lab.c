@@ -253,6 +253,58 @@ static void test_effects_are_checked(void **state)
     stg_scenario_fini(&s);
 }
 
+/* Two repeats: three attempts. Effect or not, disturbed or not. */
+static void test_attempts(void **state)
+{
+    struct stg_campaign_settings settings;
+    struct stg_scenario s;
+    struct stg_judgement is;
+    double odd[STG_MEASURES] = {0};
+    (void)state;
+    stg_campaign_settings_default(&settings);
+    assert_int_equal(settings.repeats, 2);
+    must(parse(&s, "check.rate = >= 5\n", NULL));
+    double good[STG_MEASURES] = {[STG_MEASURE_RATE] = 5, [STG_MEASURE_ANSWERED_SHARE] = 0.8, [STG_MEASURE_FOREIGN_CPU_SHARE] = 0.06,
+                                 [STG_MEASURE_STEAL_CPU_SHARE] = 0.03};
+    must(stg_campaign_judge(&is, &settings, &s, good, 1));
+    assert_false(is.again);
+    assert_null(is.disturbed);
+    memcpy(odd, good, sizeof odd);
+    odd[STG_MEASURE_RATE] = 4;
+    for (uint32_t attempt = 1; attempt <= 3; attempt++) {
+        refused(stg_campaign_judge(&is, &settings, &s, odd, attempt), STG_ERR_INPUT, "did not have its effect: rate is 4, and not >= 5");
+        assert_int_equal(is.again, attempt < 3);
+        assert_null(is.disturbed);
+    }
+    static const struct {
+        enum stg_measure measure;
+        double value;
+        const char *why;
+    } disturbances[] = {
+        {STG_MEASURE_FOREIGN_CPU_SHARE, 0.08, "other programs took too much"}, /* with 0.03 stolen */
+        {STG_MEASURE_STEAL_CPU_SHARE, 0.05, "other programs took too much"},
+        {STG_MEASURE_NEW_PROCESSES, 1, "a process of the servers was born"},
+        {STG_MEASURE_ANSWERED_SHARE, 0.79, "did not keep up"},
+    };
+    for (size_t i = 0; i < sizeof disturbances / sizeof disturbances[0]; i++) {
+        for (uint32_t attempt = 1; attempt <= 3; attempt++) {
+            memcpy(odd, good, sizeof odd);
+            odd[disturbances[i].measure] = disturbances[i].value;
+            must(stg_campaign_judge(&is, &settings, &s, odd, attempt)); /* the last one is kept and marked */
+            assert_int_equal(is.again, attempt < 3);
+            assert_non_null(strstr(is.disturbed, disturbances[i].why));
+            odd[STG_MEASURE_RATE] = 4;
+            refused(stg_campaign_judge(&is, &settings, &s, odd, attempt), STG_ERR_INPUT, attempt < 3 ? "did not have" : disturbances[i].why);
+            assert_int_equal(is.again, attempt < 3);
+        }
+    }
+    settings.repeats = 0;
+    must(stg_campaign_judge(&is, &settings, &s, good, 1));
+    refused(stg_campaign_judge(&is, &settings, &s, odd, 1), STG_ERR_INPUT, "did not have its effect");
+    assert_false(is.again);
+    stg_scenario_fini(&s);
+}
+
 static void test_cpu_accounts(void **state)
 {
     static const char before_text[] = "cpu  100 0 50 1000 10 5 5 0 0 0\ncpu0 1 2\ncpu1 1 2\nintr 5\n";
@@ -489,6 +541,7 @@ int main(void)
         cmocka_unit_test(test_templates),
         cmocka_unit_test(test_plans_follow_from_the_seed),
         cmocka_unit_test(test_effects_are_checked),
+        cmocka_unit_test(test_attempts),
         cmocka_unit_test(test_cpu_accounts),
         cmocka_unit_test(test_cgroup_mounts_and_tasks),
         cmocka_unit_test(test_replies_in_pieces),

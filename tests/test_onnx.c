@@ -6,7 +6,7 @@
 #include "model/ensemble.h"
 #include "model/neural.h"
 #include "one_walk.h"
-#include "onnx/graph.h"
+#include "onnx/net.h"
 #include "scratch.h"
 
 #include <math.h>
@@ -34,6 +34,7 @@ static const struct {
     {"longformer", NULL, NULL, NULL, NULL, NULL, -1, 0},
     {"longformer", "paper", NULL, NULL, NULL, NULL, -1, 0},
     {"longformer", NULL, "8,4", "1,3", "post", "gelu", 3, 32},
+    {"longformer", NULL, "8,8", "2,3", "post", "relu", 1, 32}, /* layers that see different rows through windows of one length */
     {"transformer", NULL, "16", NULL, "none", "relu", -1, 32},
     {"transformer", "paper", "5", NULL, "pre", "gelu", -1, 64}, /* rows are projected */
 };
@@ -254,8 +255,9 @@ static void read_value(struct value *v, struct message m)
     struct message shape = within(tensor, 2);
     size_t n = 0;
     memset(v, 0, sizeof *v);
-    const struct message name = within(m, 1);
+    const struct message name = within(m, 1), says = within(m, 3);
     copy_text(&name, v->name, sizeof v->name);
+    assert_true(size_of(&says) > 0); /* what it is, for people */
     assert_true(find(tensor, 1, &f));
     v->type = f.value;
     for (struct field dim; next(&shape, &dim); n++) {
@@ -275,6 +277,9 @@ static void read_node(struct graph *g, struct message m)
     struct field f;
     char name[64];
     struct message outputs = m;
+    const struct message own = within(m, 3), first = within(m, 2);
+    copy_text(&first, name, sizeof name);
+    assert_true(is_text(&own, name)); /* its name is that of the first that it gives */
     while (next(&m, &f)) {
         if (f.number == 1) {
             copy_text(&f.content, name, sizeof name);
@@ -421,26 +426,54 @@ static void metadata(struct message model, const char *key, char *out, size_t si
     fail_msg("no metadata %s", key);
 }
 
+static void has_fact(struct message model, const char *key, const char *value)
+{
+    char text[64];
+    metadata(model, key, text, sizeof text);
+    assert_string_equal(text, value);
+}
+
+/* A list of so many texts, of which this is one. */
+static void has_list(struct message model, const char *key, size_t n, size_t at, const char *text)
+{
+    static char all[1 << 16];
+    metadata(model, key, all, sizeof all);
+    json_t *list = json_loads(all, 0, NULL);
+    assert_int_equal(json_array_size(list), n);
+    assert_string_equal(json_string_value(json_array_get(list, at)), text);
+    json_decref(list);
+}
+
+static void has_object(struct message model, const char *key, const char *member, const json_t *value)
+{
+    static char all[1 << 16];
+    metadata(model, key, all, sizeof all);
+    json_t *object = json_loads(all, 0, NULL);
+    assert_true(json_equal(member == NULL ? object : json_object_get(object, member), value));
+    json_decref(object);
+}
+
 static void check_metadata(struct message model, const struct stg_model *m)
 {
-    static char text[1 << 16];
-    metadata(model, "strange.format", text, sizeof text);
-    assert_string_equal(text, "onnx");
-    metadata(model, "model.kind", text, sizeof text);
-    assert_string_equal(text, m->ops->kind);
-    metadata(model, "export.model", text, sizeof text);
-    assert_string_equal(text, "a.model");
-    metadata(model, "export.date", text, sizeof text);
-    assert_string_equal(text, "today");
-    metadata(model, "vocab.calls", text, sizeof text);
-    json_t *list = json_loads(text, 0, NULL);
-    assert_int_equal(json_array_size(list), STG_TOKEN_SPECIALS + CALLS);
-    assert_string_equal(json_string_value(json_array_get(list, STG_TOKEN_SPECIALS + 2)), "call2");
-    json_decref(list);
-    metadata(model, "symbols", text, sizeof text);
-    list = json_loads(text, 0, NULL);
-    assert_int_equal(json_array_size(list), stg_symbols_count(m->symbols));
-    json_decref(list);
+    const struct stg_neural *n = (const struct stg_neural *)m;
+    char text[320];
+    has_fact(model, "strange.format", "onnx");
+    has_fact(model, "strange.version", "1");
+    has_fact(model, "model.kind", m->ops->kind);
+    has_fact(model, "model.input", n->input == STG_INPUT_PAPER ? "paper" : "symbol");
+    has_fact(model, "model.precision", "f32");
+    has_fact(model, "export.model", "a.model");
+    has_fact(model, "export.date", "today");
+    snprintf(text, sizeof text, "%zu", m->max_walk);
+    has_fact(model, "model.max_walk", text);
+    has_list(model, "vocab.calls", STG_TOKEN_SPECIALS + CALLS, STG_TOKEN_SPECIALS + 2, "call2");
+    has_list(model, "vocab.procs", STG_TOKEN_SPECIALS + PROCS, STG_TOKEN_SPECIALS + 1, "proc1");
+    stg_symbols_describe(m->symbols, &m->vocab, STG_TOKEN_SPECIALS + 1, text, sizeof text);
+    has_list(model, "symbols", stg_symbols_count(m->symbols), STG_TOKEN_SPECIALS + 1, text);
+    has_object(model, "record", NULL, m->record);
+    json_t *order = json_string(stg_order_name(m->recipe.order));
+    has_object(model, "recipe", "order", order);
+    json_decref(order);
 }
 
 static void make_file(struct stg_buffer *out, const struct stg_model *m)
@@ -461,6 +494,8 @@ static void structure(void **state)
         const struct message model = {(const uint8_t *)file.data, (const uint8_t *)file.data + file.len};
         assert_true(find(model, 1, &f));
         assert_int_equal(f.value, 8);
+        assert_true(find(model, 2, &f) && is_text(&f.content, "strange"));
+        assert_true(find(model, 3, &f) && is_text(&f.content, STG_VERSION));
         assert_true(find(within(model, 8), 2, &f));
         assert_int_equal(f.value, 17);
         read_graph(&g, within(model, 7));
@@ -497,6 +532,38 @@ static void wire(void **state)
     assert_int_equal(onnx_wire_size(20, 3), 6);
     assert_int_equal(onnx_wire_size(1, 128), 1 + 2 + 128);
     onnx_wire_fini(&w);
+}
+
+/* One too large by itself, and one that is too large beside what is there, of which nothing but the length need be. */
+static void too_large(void **state)
+{
+    const size_t most = (size_t)INT32_MAX - ((size_t)64 << 20);
+    const float row[100] = {0};
+    const size_t huge[] = {most / 4 + 1}, small[] = {100};
+    (void)state;
+    for (int beside = 0; beside < 2; beside++) {
+        struct onnx_graph g = {0};
+        g.tensors.bytes.len = beside ? most - sizeof row + 1 : 0;
+        (void)onnx_tensor(&g, onnx_name("t"), ONNX_FLOAT, beside ? small : huge, 1, row);
+        assert_int_equal(onnx_graph_status(&g), STG_ERR_UNSUPPORTED);
+        assert_non_null(strstr(stg_status_message(), "2 GiB"));
+        g.tensors.bytes.len = 0;
+        onnx_graph_fini(&g);
+    }
+}
+
+/* A net that is not what its kind's graph reads is a mistake of the project, and told. */
+static void no_parameter(void **state)
+{
+    struct onnx_graph g = {0};
+    struct stg_model *m = fitted(*state, 0);
+    const struct stg_neural *neural = (const struct stg_neural *)m;
+    const struct onnx_net n = {.graph = &g, .shape = stg_net_shape(neural->net), .params = stg_net_params(neural->net)};
+    (void)onnx_linear(&n, onnx_name("nothing"), onnx_name("x"));
+    assert_int_equal(onnx_graph_status(&g), STG_ERR_INTERNAL);
+    assert_non_null(strstr(stg_status_message(), "no parameter nothing.weight")); /* the first */
+    onnx_graph_fini(&g);
+    stg_model_free(m);
 }
 
 /* --- ONNX Runtime --- */
@@ -678,7 +745,7 @@ static void no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wire),    cmocka_unit_test(structure), cmocka_unit_test(onnx_runtime),
+        cmocka_unit_test(wire),    cmocka_unit_test(structure), cmocka_unit_test(too_large), cmocka_unit_test(no_parameter), cmocka_unit_test(onnx_runtime),
         cmocka_unit_test(refused), cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests(tests, setup, one_walk_teardown);

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-enum { N_SEQUENCES = 400, N_EVENTS = 40, READ = STG_TOKEN_SPECIALS, WRITE, RARE, N_CALLS };
+enum { N_SEQUENCES = 400, N_EVENTS = 40, READ = STG_TOKEN_SPECIALS, WRITE, RARE, ENOUGH, N_CALLS };
 
 static struct fake_seq seqs[N_SEQUENCES];
 static const struct stg_corpus corpus = {.n = N_SEQUENCES, .context = seqs, .get = fake_corpus_get};
@@ -33,7 +33,8 @@ static void fill(struct fake_seq *s, uint64_t id, struct stg_rng *rng)
         s->phase[i] = i % 2 == 0 ? STG_PHASE_ENTRY : STG_PHASE_EXIT;
         s->ret[i] = i % 2 == 0 ? STG_RET_ABSENT : 1;
     }
-    s->call[1] = id < STG_PACE_LEAST - 1 ? RARE : READ; /* one too few */
+    s->call[1] = id < STG_PACE_LEAST - 1 ? RARE : READ;                 /* one too few */
+    s->call[3] = id >= N_SEQUENCES - STG_PACE_LEAST ? ENOUGH : s->call[3]; /* just as many as it takes */
 }
 
 static int setup(void **state)
@@ -64,6 +65,7 @@ static void test_quantiles(void **state)
     assert_in_range(fast(&p, WRITE, STG_PHASE_EXIT), 10200, 10800);
     assert_int_equal(fast(&p, WRITE, STG_PHASE_ENTRY), 0);
     assert_int_equal(fast(&p, RARE, STG_PHASE_EXIT), 0);
+    assert_true(fast(&p, ENOUGH, STG_PHASE_EXIT) > 0);
     assert_true(stg_pace_is_fast(&p, READ, STG_PHASE_ENTRY, fast(&p, READ, STG_PHASE_ENTRY) - 1));
     assert_false(stg_pace_is_fast(&p, READ, STG_PHASE_ENTRY, fast(&p, READ, STG_PHASE_ENTRY)));
     assert_false(stg_pace_is_fast(&p, N_CALLS, STG_PHASE_ENTRY, 0)); /* a call that came later */
@@ -74,6 +76,39 @@ static void test_quantiles(void **state)
     stg_pool_free(pool);
     stg_pace_fini(&p);
     stg_pace_fini(&threads);
+}
+
+/* n pairs of events, `pause` apart, fitted with the calls up to n_calls. */
+static void fit_pairs(struct stg_pace *p, const int64_t *pause, size_t n, size_t n_calls)
+{
+    static struct fake_seq pairs[STG_PACE_LEAST];
+    const struct stg_corpus c = {.n = n, .context = pairs, .get = fake_corpus_get};
+    for (size_t i = 0; i < n; i++) {
+        pairs[i] = (struct fake_seq){.n = 2, .n_threads = 1, .call = {WRITE, READ}, .time_ns = {0, pause[i]}};
+    }
+    must(stg_pace_fit(p, &c, n_calls, NULL));
+}
+
+/* Eighths of an octave, events spread evenly over each. */
+static void test_bins(void **state)
+{
+    struct stg_pace p = {0};
+    int64_t pause[STG_PACE_LEAST];
+    (void)state;
+    for (size_t i = 0; i < STG_PACE_LEAST; i++) {
+        pause[i] = 1500;
+    }
+    fit_pairs(&p, pause, STG_PACE_LEAST, N_CALLS);
+    assert_int_equal(fast(&p, READ, 0), 1408 + 128 / 20); /* between 1408 and 1536 */
+    assert_int_equal(fast(&p, WRITE, 0), 0);              /* nothing is known of the time before the first event */
+    for (size_t i = 0; i < STG_PACE_LEAST; i++) {
+        pause[i] = i < STG_PACE_LEAST / 20 ? 1100 : 8300;
+    }
+    fit_pairs(&p, pause, STG_PACE_LEAST, N_CALLS);
+    assert_int_equal(fast(&p, READ, 0), 8192); /* a twentieth is below: the quantile is at the edge of the next that came */
+    fit_pairs(&p, pause, STG_PACE_LEAST, READ); /* calls that came later are not counted */
+    assert_int_equal(p.n_calls, READ);
+    stg_pace_fini(&p);
 }
 
 static void test_extremes(void **state)
@@ -208,7 +243,7 @@ static void test_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_quantiles), cmocka_unit_test(test_extremes), cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_quantiles), cmocka_unit_test(test_bins), cmocka_unit_test(test_extremes), cmocka_unit_test(test_counts),
         cmocka_unit_test(test_channel),   cmocka_unit_test(test_file),
     };
     return cmocka_run_group_tests(tests, setup, NULL);

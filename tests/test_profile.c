@@ -32,13 +32,14 @@ static void test_tallies(void **state)
     assert_int_equal(stg_vocab_call(&other, "call1", &id), STG_OK); /* 6, as in the first; "another" is 5, which is call0 there */
     assert_int_equal(stg_vocab_proc(&first, "php", &id), STG_OK);
     assert_int_equal(stg_vocab_proc(&other, "web", &id), STG_OK);
+    assert_int_equal(stg_vocab_proc(&other, "db", &id), STG_OK);
     for (int i = 0; i < 3; i++) {
         fake_put(&f[0], 1, 5, 5, STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
         fake_put(&f[0], 1, 5, 5, STG_PHASE_EXIT, 0, 1);
     }
     fake_put(&f[0], 1, 5, 6, STG_PHASE_NONE, STG_RET_ABSENT, 1);
     fake_put(&f[1], 1, 5, 5, STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
-    fake_put(&f[1], 1, 5, 6, STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
+    fake_put(&f[1], 2, 6, 6, STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
     const struct stg_corpus a = fake_corpus_of(f, 1);
     struct stg_corpus b = fake_corpus_of(f + 1, 1);
     b.get = get_timeless;
@@ -54,7 +55,8 @@ static void test_tallies(void **state)
     assert_int_equal(stg_tally_of(&p.calls, "another"), 1);
     assert_int_equal(stg_tally_of(&p.calls, "call2"), 0);
     assert_int_equal(stg_tally_of(&p.procs, "php"), 4);
-    assert_int_equal(stg_tally_of(&p.procs, "web"), 2);
+    assert_int_equal(stg_tally_of(&p.procs, "web"), 1);
+    assert_int_equal(stg_tally_of(&p.procs, "db"), 1);
     const char *top[3];
     assert_int_equal(stg_tally_top(&p.calls, p.n_calls, NULL, 0, top, 2), 2);
     assert_string_equal(top[0], "call0");
@@ -62,6 +64,8 @@ static void test_tallies(void **state)
     assert_int_equal(stg_profile_init(&none), STG_OK);
     assert_int_equal(stg_tally_top(&none.calls, 0, &p.calls, p.n_calls, top, 3), 3);
     assert_string_equal(top[2], "another");
+    assert_int_equal(stg_tally_top(&p.calls, p.n_calls, &none.calls, 0, top, 3), 3); /* the other way round */
+    assert_string_equal(top[0], "call0");
     stg_profile_fini(&p);
     stg_profile_fini(&none);
     stg_vocab_fini(&first);
@@ -72,28 +76,59 @@ static void test_tallies(void **state)
 static void test_top_by_shares(void **state)
 {
     (void)state;
-    static struct fake_seq f[2];
+    static struct fake_seq f[3];
     struct stg_vocab v;
-    struct stg_profile p[2];
+    struct stg_profile p[3];
     const char *top[CALLS];
     assert_int_equal(fake_vocab(&v, CALLS), STG_OK);
     for (int i = 0; i < 100; i++) {
         fake_put(&f[0], 1, STG_TOKEN_UNKNOWN, (uint16_t)(i < 40 ? 5 : i < 75 ? 6 : 7), STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
     }
     fake_put(&f[1], 1, STG_TOKEN_UNKNOWN, 8, STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
-    for (size_t k = 0; k < 2; k++) {
+    fake_put(&f[1], 1, STG_TOKEN_UNKNOWN, 7, STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
+    for (uint16_t c = 5; c < 8; c++) {
+        fake_put(&f[2], 1, STG_TOKEN_UNKNOWN, c, STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
+    }
+    for (size_t k = 0; k < 3; k++) {
         const struct stg_corpus c = fake_corpus_of(&f[k], 1);
         assert_int_equal(stg_profile_init(&p[k]), STG_OK);
         assert_int_equal(stg_profile_add(&p[k], &c, &v), STG_OK);
     }
     assert_int_equal(stg_tally_top(&p[0].calls, p[0].n_calls, &p[1].calls, p[1].n_calls, top, CALLS), CALLS);
-    assert_string_equal(top[0], "call3");
-    assert_string_equal(top[1], "call0");
-    assert_string_equal(top[3], "call2");
+    assert_string_equal(top[0], "call2"); /* ¼ and ½ */
+    assert_string_equal(top[1], "call3"); /* ½ */
+    assert_string_equal(top[2], "call0");
+    assert_string_equal(top[3], "call1");
     assert_int_equal(stg_tally_top(&p[0].calls, p[0].n_calls, &p[1].calls, p[1].n_calls, top, 1), 1);
-    assert_string_equal(top[0], "call3");
-    stg_profile_fini(&p[0]);
-    stg_profile_fini(&p[1]);
+    assert_string_equal(top[0], "call2");
+    assert_int_equal(stg_tally_top(&p[2].calls, p[2].n_calls, NULL, 0, top, CALLS), 3);
+    assert_string_equal(top[0], "call0"); /* as often, each: by name */
+    assert_string_equal(top[2], "call2");
+    for (size_t k = 0; k < 3; k++) {
+        stg_profile_fini(&p[k]);
+    }
+    stg_vocab_fini(&v);
+}
+
+static void test_top_of_many(void **state)
+{
+    enum { MANY = STG_TALLY_TOP + 20 };
+    static struct fake_seq f;
+    struct stg_vocab v;
+    struct stg_profile p;
+    const char *top[MANY];
+    (void)state;
+    assert_int_equal(fake_vocab(&v, MANY), STG_OK);
+    for (uint16_t c = 0; c < MANY; c++) {
+        fake_put(&f, 1, STG_TOKEN_UNKNOWN, (uint16_t)(STG_TOKEN_SPECIALS + c), STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
+    }
+    const struct stg_corpus c = fake_corpus_of(&f, 1);
+    assert_int_equal(stg_profile_init(&p), STG_OK);
+    assert_int_equal(stg_profile_add(&p, &c, &v), STG_OK);
+    assert_int_equal(stg_tally_top(&p.calls, p.n_calls, NULL, 0, top, MANY), STG_TALLY_TOP);
+    assert_string_equal(top[0], "call0");
+    assert_int_equal(stg_tally_top(&p.calls, p.n_calls, NULL, 0, top, 0), 0);
+    stg_profile_fini(&p);
     stg_vocab_fini(&v);
 }
 
@@ -165,6 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tallies),
         cmocka_unit_test(test_top_by_shares),
+        cmocka_unit_test(test_top_of_many),
         cmocka_unit_test(test_pick),
         cmocka_unit_test(test_blame),
     };

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/user.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -169,6 +170,7 @@ static void test_arguments(void **state)
         {"8@%rdi 8@counter(%rip) 8@%rsi", 1, {.where = R, .word = 14}},
         {"8@%rdi 8@(%rax,%rbx,8) 8@%rsi", 1, {.where = R, .word = 14}},
         {"8@%rdi 8@8(%rax 8@%rsi", 1, {.where = R, .word = 14}},
+        {"8@%rdi 8@8(%rax] 8@%rsi", 1, {.where = R, .word = 14}},
         {"3@%rdi", 0, {0}},
         {"-9223372036854775808@%rdi", 0, {0}},
         {"8%rdi", 0, {0}},
@@ -185,6 +187,35 @@ static void test_arguments(void **state)
         stg_usdt_args(&site, all[i].text);
         if (site.n_args != all[i].n || (all[i].n > 0 && memcmp(&site.args[all[i].n - 1], &all[i].last, sizeof all[i].last) != 0)) {
             fail_msg("'%s': %u arguments", all[i].text, site.n_args);
+        }
+    }
+}
+
+/* By the place that the C library knows, which has the kernel's order. */
+static void test_registers(void **state)
+{
+#define PLACE(name) (offsetof(struct user_regs_struct, name) / 8)
+    static const struct {
+        const char *names[4];
+        size_t word;
+    } all[] = {
+        {{"rax", "eax", "ax", "al"}, PLACE(rax)},       {{"rbx", "ebx", "bx", "bl"}, PLACE(rbx)},       {{"rcx", "ecx", "cx", "cl"}, PLACE(rcx)},
+        {{"rdx", "edx", "dx", "dl"}, PLACE(rdx)},       {{"rsi", "esi", "si", "sil"}, PLACE(rsi)},      {{"rdi", "edi", "di", "dil"}, PLACE(rdi)},
+        {{"rbp", "ebp", "bp", "bpl"}, PLACE(rbp)},      {{"rsp", "esp", "sp", "spl"}, PLACE(rsp)},      {{"r8", "r8d", "r8w", "r8b"}, PLACE(r8)},
+        {{"r9", "r9d", "r9w", "r9b"}, PLACE(r9)},       {{"r10", "r10d", "r10w", "r10b"}, PLACE(r10)},  {{"r11", "r11d", "r11w", "r11b"}, PLACE(r11)},
+        {{"r12", "r12d", "r12w", "r12b"}, PLACE(r12)},  {{"r13", "r13d", "r13w", "r13b"}, PLACE(r13)},  {{"r14", "r14d", "r14w", "r14b"}, PLACE(r14)},
+        {{"r15", "r15d", "r15w", "r15b"}, PLACE(r15)},
+    };
+#undef PLACE
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        for (size_t k = 0; k < 4; k++) {
+            struct stg_abi_site site = {0};
+            char text[16];
+            snprintf(text, sizeof text, "8@%%%s", all[i].names[k]);
+            stg_usdt_args(&site, text);
+            assert_int_equal(site.n_args, 1);
+            assert_int_equal(site.args[0].word, all[i].word);
         }
     }
 }
@@ -229,6 +260,7 @@ int main(void)
         cmocka_unit_test(test_probes),
         cmocka_unit_test(test_notes),
         cmocka_unit_test(test_arguments),
+        cmocka_unit_test(test_registers),
         cmocka_unit_test(test_damaged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

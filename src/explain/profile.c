@@ -107,13 +107,11 @@ static size_t keep(const char **out, double *share, size_t n, size_t most, const
     return kept + 1;
 }
 
-enum { MOST_TOP = 256 };
-
 size_t stg_tally_top(const struct stg_tally *a, uint64_t n_a, const struct stg_tally *b, uint64_t n_b, const char **out, size_t most)
 {
-    double share[MOST_TOP];
+    double share[STG_TALLY_TOP];
     size_t n = 0;
-    most = most < MOST_TOP ? most : MOST_TOP;
+    most = most < STG_TALLY_TOP ? most : STG_TALLY_TOP;
     for (uint32_t id = 0; most > 0 && id < stg_strings_count(a->names); id++) {
         const char *name = stg_strings_get(a->names, id);
         n = keep(out, share, n, most, name, share_of(a, n_a, name) + share_of(b, n_b, name));

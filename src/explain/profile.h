@@ -27,8 +27,10 @@ void stg_profile_fini(struct stg_profile *p);
 
 /* 0 for a name that does not occur. */
 uint64_t stg_tally_of(const struct stg_tally *t, const char *name);
+#define STG_TALLY_TOP 256
 /* The most frequent names of two tallies together (b NULL: of a alone), by their shares of n_a and of n_b; ties in the order of the
- * names. out (most) is borrowed from them; how many there are. */
+ * names. out (most) is borrowed from them; how many there are,
+ * STG_TALLY_TOP at most. */
 size_t stg_tally_top(const struct stg_tally *a, uint64_t n_a, const struct stg_tally *b, uint64_t n_b, const char **out, size_t most);
 
 #endif

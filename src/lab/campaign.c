@@ -294,13 +294,22 @@ static json_t *run_json(const struct stg_campaign *c, const struct stg_run *run,
 }
 
 /* Why a run is not to be learned from, NULL when nothing speaks against it. */
-static const char *disturbance(const struct stg_campaign *c, const double v[STG_MEASURES])
+static const char *disturbance(const struct stg_campaign_settings *s, const double v[STG_MEASURES])
 {
-    return v[STG_MEASURE_FOREIGN_CPU_SHARE] + v[STG_MEASURE_STEAL_CPU_SHARE] > c->settings.foreign
+    return v[STG_MEASURE_FOREIGN_CPU_SHARE] + v[STG_MEASURE_STEAL_CPU_SHARE] > s->foreign
                ? "other programs took too much of the processors"
            : v[STG_MEASURE_NEW_PROCESSES] > 0        ? "a process of the servers was born"
            : v[STG_MEASURE_ANSWERED_SHARE] < KEPT_UP ? "the servers did not keep up with the load"
                                                      : NULL;
+}
+
+enum stg_status stg_campaign_judge(struct stg_judgement *out, const struct stg_campaign_settings *s, const struct stg_scenario *scenario,
+                                   const double values[STG_MEASURES], uint32_t attempt)
+{
+    const enum stg_status status = stg_measure_check(scenario, values);
+    out->disturbed = disturbance(s, values);
+    out->again = (out->disturbed != NULL || status != STG_OK) && attempt <= s->repeats;
+    return status == STG_OK || out->disturbed == NULL || out->again ? status : stg_context(status, "%s", out->disturbed);
 }
 
 static void say_run(const struct stg_run *run, const double v[STG_MEASURES], size_t i, size_t n)
@@ -362,18 +371,17 @@ static enum stg_status do_run(struct stg_campaign *c, size_t i, const struct stg
             return fail_run(c, run, status, trace);
         }
         say_run(run, values, i, c->plan.n);
-        const char *disturbed = disturbance(c, values);
-        /* Overload hides effects, and a known run may have one by chance: both are worth another try. */
-        status = stg_measure_check(scenario, values);
-        if ((disturbed != NULL || status != STG_OK) && attempt <= c->settings.repeats) {
-            stg_log(STG_LOG_WARN, "%s: %s: again, %u of %u", run->name,
-                    disturbed != NULL ? disturbed : stg_status_message(), attempt, c->settings.repeats);
+        struct stg_judgement is;
+        status = stg_campaign_judge(&is, &c->settings, scenario, values, attempt);
+        if (is.again) {
+            stg_log(STG_LOG_WARN, "%s: %s: again, %u of %u", run->name, is.disturbed != NULL ? is.disturbed : stg_status_message(), attempt,
+                    c->settings.repeats);
             continue;
         }
         if (status != STG_OK) {
-            return fail_run(c, run, disturbed == NULL ? status : stg_context(status, "%s", disturbed), trace);
+            return fail_run(c, run, status, trace);
         }
-        json_t *facts = run_json(c, run, values, attempt, disturbed != NULL);
+        json_t *facts = run_json(c, run, values, attempt, is.disturbed != NULL);
         const enum stg_status written = write_json(done, facts);
         json_decref(facts);
         return written;
