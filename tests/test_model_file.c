@@ -68,7 +68,7 @@ static struct stg_model *fitted_as(const char *kind, const char *smoothing, cons
     stg_rng_seed(&rng, 5);
     must(stg_vocab_init(&vocab));
     for (int i = 0; i < CALLS; i++) {
-        char name[8];
+        char name[16];
         uint16_t id;
         snprintf(name, sizeof name, "call%d", i);
         must(stg_vocab_call(&vocab, name, &id));

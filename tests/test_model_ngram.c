@@ -67,7 +67,7 @@ static int setup(void **state)
     assert_non_null(d);
     assert_int_equal(stg_vocab_init(&d->vocab), STG_OK);
     for (int i = 0; i < CALLS; i++) {
-        char name[8];
+        char name[16];
         uint16_t id;
         snprintf(name, sizeof name, "call%d", i);
         assert_int_equal(stg_vocab_call(&d->vocab, name, &id), STG_OK);
@@ -427,7 +427,7 @@ static void test_many_symbols(void **state)
     struct data *d = *state;
     struct stg_model *narrow = fitted(d, "stide", 8, NULL, NULL); /* its scores do not depend on the number of symbols */
     for (int i = CALLS; i < 300; i++) {
-        char name[8];
+        char name[16];
         uint16_t id;
         snprintf(name, sizeof name, "call%d", i);
         assert_int_equal(stg_vocab_call(&d->vocab, name, &id), STG_OK);

@@ -195,6 +195,37 @@ static void test_blame(void **state)
     fake_model_close(&model);
 }
 
+/* What is too long is not searched, and told by names that are not there. */
+static void test_blame_long(void **state)
+{
+    enum { N = STG_EXTREME_EVENTS + 1 };
+    static uint16_t call[N], thread[N];
+    static uint8_t phase[N];
+    static int64_t ret[N], time_ns[N];
+    static const int32_t tid = 1;
+    static const uint16_t proc = FAKE_PHP;
+    static struct fake_seq f;
+    struct fake_model model;
+    struct stg_extreme e = {.i = 0};
+    struct stg_seq seq = {.n = N, .call = call, .phase = phase, .ret = ret, .time_ns = time_ns, .thread = thread, .n_threads = 1,
+                          .thread_tid = &tid, .thread_pid = &tid, .thread_proc = &proc, .end_ns = N};
+    (void)state;
+    for (size_t i = 0; i < N; i++) {
+        call[i] = FAKE_READ;
+        phase[i] = STG_PHASE_ENTRY;
+        ret[i] = STG_RET_ABSENT;
+        time_ns[i] = (int64_t)i;
+    }
+    fake_put(&f, 1, FAKE_PHP, FAKE_READ, STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
+    assert_int_equal(fake_model_open(&model, &f, 1, STG_ORDER_THREAD), STG_OK);
+    assert_int_equal(stg_extreme_blame(&e, &model.base, &seq, &model.base.vocab), STG_OK);
+    assert_null(e.names);
+    seq.n = STG_EXTREME_EVENTS;
+    assert_int_equal(stg_extreme_blame(&e, &model.base, &seq, &model.base.vocab), STG_OK);
+    assert_ptr_equal(e.names, &model.base.vocab);
+    fake_model_close(&model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +234,7 @@ int main(void)
         cmocka_unit_test(test_top_of_many),
         cmocka_unit_test(test_pick),
         cmocka_unit_test(test_blame),
+        cmocka_unit_test(test_blame_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
