@@ -159,10 +159,12 @@ INLINE float exp_fast(float x)
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r + 1.0f;
-    const union {
-        int32_t i;
+    /* 2^f: f stands in the last bits of the sum; a number that is none is not converted, which would have no meaning. */
+    union {
         float f;
-    } power = {.i = ((int32_t)f + 127) << 23};
+        uint32_t bits;
+    } power = {.f = f + 12582912.0f};
+    power.bits = (power.bits + 127) << 23;
     return p * power.f;
 }
 
