@@ -68,8 +68,12 @@ static const char *kind_of_descriptor(const struct stg_behaviour_object *o)
 static void put_object(struct finding *f, const struct stg_behaviour_object *o, const char *before)
 {
     const char *kind = kind_of_descriptor(o);
-    append(f->what, sizeof f->what, kind != NULL ? "%s on %s" : "", before, kind);
-    append(f->what, sizeof f->what, o->path[0] != '\0' ? "%s as of %s" : "", before, o->path);
+    if (kind != NULL) {
+        append(f->what, sizeof f->what, "%s on %s", before, kind);
+    }
+    if (o->path[0] != '\0') {
+        append(f->what, sizeof f->what, "%s as of %s", before, o->path);
+    }
 }
 
 /* --- Calls --- */
