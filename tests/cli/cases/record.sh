@@ -11,6 +11,7 @@ may_record() {
 root_only() { [ "$(id -u)" = 0 ] || exit 77; }
 no_sanitizer() { ! grep -qaE '__(asan|tsan)_init' "$strange" || exit 77; } # what they need at the end is more than a recorder may
 
+children() { sed 's/ *$//' "/proc/$1/task/$1/children" 2>/dev/null || true; } # of a process, by number
 begun() { # waits until the recorder whose standard error is ./err says that it records
     n=0
     until grep -q 'recording to' err || [ $n = 400 ]; do sleep 0.05; n=$((n + 1)); done
@@ -126,10 +127,11 @@ case_record_killed() {
         n=0
         until [ -d trace ] || [ $n = 100 ]; do sleep 0.05; n=$((n + 1)); done
         sleep "0.$(awk -v seed="$i$$" 'BEGIN { srand(seed); printf "%03d", rand() * 300 }')" # reading takes longer than writing
+        workload=$(children $pid)
         kill -9 $pid
         wait $pid || true
         # The command is not the recorder's business any more.
-        for workload in $(pgrep -f "$STRANGE_WORKLOAD flood 3" || true); do kill -9 "$workload" 2>/dev/null || true; done
+        [ -z "$workload" ] || kill -9 "$workload" 2>/dev/null || true
         i=$((i + 1))
         [ -n "$(find trace -name 'channel*' 2>/dev/null)" ] || continue # killed before there was a packet
         n_opened=$((${n_opened:-0} + 1))
@@ -243,7 +245,7 @@ case_record_gives_up_privileges() {
         pid=$!
         begun
         cat /proc/$pid/status >status
-        child=$(pgrep -P $pid sleep || true)
+        child=$(children $pid)
         cat "/proc/$child/status" >child
         wait $pid
         grep -q '^CapEff:[[:space:]]*0*$' status || no "capabilities are left: $(grep Cap status)"
