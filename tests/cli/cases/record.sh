@@ -327,8 +327,9 @@ case_record_and_perf() {
     may_record
     command -v perf >/dev/null || exit 77
     command -v babeltrace2 >/dev/null || exit 77
-    "$strange" -q record -o trace -- perf record -q -e raw_syscalls:sys_enter -e raw_syscalls:sys_exit -o perf.data \
-        "$STRANGE_WORKLOAD" calls 2000 >log 2>&1 || { cat log; exit 77; }
+    "$strange" -q record --json -o trace -- perf record -q -m 16M -e raw_syscalls:sys_enter -e raw_syscalls:sys_exit -o perf.data \
+        "$STRANGE_WORKLOAD" calls 2000 >out 2>log || { cat log; exit 77; }
+    lost=$(number lost)
     perf script -i perf.data -F comm,pid,tid,cpu,time,event,trace >perf.txt 2>log || { cat log; exit 77; }
     for kind in entry exit; do
         babeltrace2 trace | grep 'procname = "record_workload"' | sed -n "s/.* syscall_${kind}_\\([a-z0-9_]*\\): .*/\\1/p" | sort | uniq -c |
@@ -336,9 +337,9 @@ case_record_and_perf() {
         event=$([ $kind = entry ] && echo enter || echo exit)
         grep '^ *record_workload' perf.txt | sed -n "s/.*raw_syscalls:sys_$event: NR \\([0-9]*\\) .*/\\1/p" | sort | uniq -c |
             awk '{ print $1 }' | sort -n >theirs.$kind
-        # perf begins a little earlier and ends a little later.
+        # perf begins a little earlier and ends a little later; what we lost on a busy machine, we say.
         [ "$(wc -l <ours.$kind)" = "$(wc -l <theirs.$kind)" ] || { diff ours.$kind theirs.$kind; no "perf sees other calls ($kind)"; }
-        paste ours.$kind theirs.$kind | awk '{ d = $1 - $2 } d > 8 || d < -8 { exit 1 }' || { diff ours.$kind theirs.$kind; no "perf counts others ($kind)"; }
+        paste ours.$kind theirs.$kind | awk -v lost="$lost" '{ d = $1 - $2 } d > 8 || d < -8 - lost { exit 1 }' || { diff ours.$kind theirs.$kind; no "perf counts others ($kind)"; }
         [ "$(wc -l <ours.$kind)" -gt 10 ]
     done
 }
