@@ -1,5 +1,6 @@
 #include "cli/behaviour_objects.h"
 
+#include "base/majority.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "event/syscalls.h"
@@ -11,21 +12,8 @@
 
 enum { MOST_EVENTS = 100000, MOST_PENDING = 4096 };
 
-/* What is voted for, the majority's by the rule of Boyer and Moore (1981). */
-struct vote {
-    uint32_t candidate, lead;
-};
-
-static void cast(struct vote *v, uint32_t candidate)
-{
-    if (v->lead == 0) {
-        v->candidate = candidate;
-    }
-    v->lead += v->candidate == candidate ? 1 : (uint32_t)-1;
-}
-
 struct object_votes {
-    struct vote fd_kind, path;
+    struct stg_majority fd_kind, path;
 };
 
 struct behaviour_votes {
@@ -58,10 +46,10 @@ static uint16_t id_of(const struct stg_strings *names, const struct stg_strings 
 static void vote(struct object_votes *v, const struct stg_event *e)
 {
     if ((e->has & STG_HAS_FD) != 0 && e->fd_kind != STG_FD_OTHER && e->fd_kind != STG_FD_BAD) {
-        cast(&v->fd_kind, e->fd_kind);
+        stg_majority_vote(&v->fd_kind, e->fd_kind, 1);
     }
     if ((e->has & STG_HAS_PATH) != 0) {
-        cast(&v->path, e->path);
+        stg_majority_vote(&v->path, e->path, 1);
     }
 }
 

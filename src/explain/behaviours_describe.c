@@ -1,4 +1,5 @@
 /* A group of novel sequences, described: what is more and what is less than usual, what surprises, where and when. */
+#include "base/majority.h"
 #include "base/memory.h"
 #include "explain/behaviours_internal.h"
 
@@ -15,7 +16,7 @@ enum {
 /* Shares of the behaviour's surprisal by feature: the squares of the components, whose sum is 1 in every sequence. */
 struct shares {
     float *share;     /* (features) */
-    uint16_t *before; /* (features) the commonest call before, by weight */
+    struct stg_majority *before; /* (features) the commonest call before, by weight */
 };
 
 static void shares_fini(struct shares *s)
@@ -24,31 +25,20 @@ static void shares_fini(struct shares *s)
     stg_mem_free(s->before);
 }
 
-/* Majority by the rule of Boyer and Moore (1981), weighted: one candidate for each feature. */
 static enum stg_status share_out(struct shares *out, const struct behaviour_search *s, uint32_t group, size_t n)
 {
-    enum stg_status status = STG_OK;
-    float *lead = NULL;
-    STG_TRY(stg_mem_zeroed(&lead, s->features.n, sizeof *lead));
-    STG_TRY(stg_mem_zeroed(&out->share, s->features.n, sizeof *out->share));
-    STG_TRY(stg_mem_zeroed(&out->before, s->features.n, sizeof *out->before));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&out->share, s->features.n, sizeof *out->share));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&out->before, s->features.n, sizeof *out->before));
     for (size_t i = 0; i < s->n; i++) {
         const struct grouping_vector *v = &s->vectors[i];
         for (uint32_t k = 0; k < v->n && s->group[i] == group; k++) {
             const uint32_t f = v->feature[k];
             const float weight = v->weight[k] * v->weight[k];
             out->share[f] += weight / (float)n;
-            const bool same = out->before[f] == v->before[k];
-            lead[f] += same ? weight : -weight;
-            if (lead[f] < 0) {
-                out->before[f] = v->before[k];
-                lead[f] = -lead[f];
-            }
+            stg_majority_vote(&out->before[f], v->before[k], weight);
         }
     }
-out:
-    stg_mem_free(lead);
-    return status;
+    return STG_OK;
 }
 
 /* --- Counts --- */
@@ -265,7 +255,7 @@ static void find_surprises(struct stg_behaviour *out, const struct behaviour_sea
 {
     for (size_t f = 0; f < s->features.n; f++) {
         struct stg_behaviour_surprise x = {
-            .weight = shares->share[f], .before = shares->before[f], .ret = STG_RET_ABSENT, .expected = STG_TOKEN_MASK};
+            .weight = shares->share[f], .before = (uint16_t)shares->before[f].candidate, .ret = STG_RET_ABSENT, .expected = STG_TOKEN_MASK};
         stg_usual_unpack(s->features.key[f], &x.kind);
         if (x.kind.call == STG_TOKEN_MASK) {
             out->weight_descriptors += x.kind.phase == FEATURE_DESCRIPTOR ? x.weight : 0;
@@ -291,8 +281,8 @@ static void find_surprises(struct stg_behaviour *out, const struct behaviour_sea
 /* Pairs of calls around what is new, and descriptors, with how often and how surprising. */
 struct places {
     struct stg_keys around, descriptors;
-    float n_around[MAX_PLACES], weight[MAX_PLACES], lead[MAX_PLACES];
-    uint16_t user[MAX_PLACES]; /* of a descriptor: the call that leads (Boyer and Moore) */
+    float n_around[MAX_PLACES], weight[MAX_PLACES];
+    struct stg_majority user[MAX_PLACES]; /* of a descriptor: the call that uses it most */
     int64_t highest, highest_known;
     float all_around, all_weight, beyond_weight;
     uint16_t *last, *before; /* (threads) */
@@ -380,11 +370,8 @@ static enum stg_status place_descriptors(struct places *p, const struct behaviou
             (uint64_t)s->proc_of[input][seq->thread_proc[seq->thread[i]]] << 32 | (uint64_t)seq->ret[i];
         STG_RETURN_IF_FAILED(stg_keys_put(&p->descriptors, key, MAX_PLACES, &k));
         if (k != STG_KEYS_NONE) {
-            const uint16_t call = s->call_of[input][seq->call[i]];
             p->weight[k] += p->surprisal[i];
-            p->lead[k] += p->user[k] == call ? 1 : -1;
-            p->user[k] = p->lead[k] < 0 ? call : p->user[k];
-            p->lead[k] = fabsf(p->lead[k]);
+            stg_majority_vote(&p->user[k], s->call_of[input][seq->call[i]], 1);
         }
         p->all_weight += p->surprisal[i];
         p->beyond_weight += seq->ret[i] > p->highest_known ? p->surprisal[i] : 0;
@@ -425,7 +412,7 @@ static void take_places(struct stg_behaviour *out, const struct places *p)
             out->descriptors[at].proc = (uint16_t)(p->descriptors.key[i] >> 32);
             out->descriptors[at].number = (int64_t)(p->descriptors.key[i] & UINT32_MAX);
             out->descriptors[at].weight = weight;
-            out->descriptors[at].call = p->user[i];
+            out->descriptors[at].call = (uint16_t)p->user[i].candidate;
             out->n_descriptors = kept + 1;
         }
     }

@@ -5,19 +5,8 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-static void append(char out[WORDS_SENTENCE], const char *fmt, ...) STG_PRINTF(2, 3);
-static void append(char out[WORDS_SENTENCE], const char *fmt, ...)
-{
-    const size_t len = strlen(out);
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(out + len, WORDS_SENTENCE - len, fmt, args);
-    va_end(args);
-}
 
 const char *behaviour_call(const struct stg_vocab *names, uint16_t call)
 {
@@ -74,7 +63,7 @@ static void change_words(const struct stg_behaviours *b, const struct stg_behavi
     count_words(c->now, now);
     if (c->now < 0.5f && !(c->usual.share > 0)) { /* new, and not in every sequence */
         words_percent((double)c->share, now);
-        append(out, "%s in %s of them (never in known)", kind, now);
+        words_append(out, WORDS_SENTENCE, "%s in %s of them (never in known)", kind, now);
         return;
     }
     count_words(c->usual.median, usual);
@@ -83,9 +72,9 @@ static void change_words(const struct stg_behaviours *b, const struct stg_behavi
         snprintf(most, sizeof most, "; most return %s", size);
     }
     if (c->usual.share > 0) {
-        append(out, "%s %s (usually %s%s)", now, kind, usual, most);
+        words_append(out, WORDS_SENTENCE, "%s %s (usually %s%s)", now, kind, usual, most);
     } else {
-        append(out, "%s %s (never in known%s)", now, kind, most);
+        words_append(out, WORDS_SENTENCE, "%s %s (never in known%s)", now, kind, most);
     }
 }
 
@@ -100,9 +89,9 @@ static void changes_words(const struct stg_behaviours *b, const struct stg_behav
             }
             const char *process = behaviour_process(&b->names, list[k].kind.proc);
             if (k == i && process[0] != '\0') {
-                append(out, "%s%.64s: ", i > 0 ? "; " : "", process);
+                words_append(out, WORDS_SENTENCE, "%s%.64s: ", i > 0 ? "; " : "", process);
             } else if (k > 0) {
-                append(out, ", ");
+                words_append(out, WORDS_SENTENCE, ", ");
             }
             change_words(b, &list[k], out);
             done[k] = k != i;
@@ -118,7 +107,7 @@ static bool behaviour_more(const struct stg_behaviours *b, const struct stg_beha
     for (size_t i = 0; i < x->n_places && x->n_more > 0; i++) {
         char share[32];
         words_percent((double)x->places[i].share, share);
-        append(out, "%s %.64s and %.64s (%s)", i == 0 ? "; what is new comes between" : ",",
+        words_append(out, WORDS_SENTENCE, "%s %.64s and %.64s (%s)", i == 0 ? "; what is new comes between" : ",",
                behaviour_call(&b->names, x->places[i].before), behaviour_call(&b->names, x->places[i].after), share);
     }
     return x->n_more > 0;
@@ -143,19 +132,19 @@ static bool behaviour_surprises(const struct stg_behaviours *b, const struct stg
         const char *process = behaviour_process(&b->names, s->kind.proc);
         behaviour_kind(&b->names, &s->kind, kind, sizeof kind);
         words_percent((double)s->weight, share);
-        append(out, "%s%.64s%s%s", i > 0 ? ", " : "", process, process[0] != '\0' ? " " : "", kind);
+        words_append(out, WORDS_SENTENCE, "%s%.64s%s%s", i > 0 ? ", " : "", process, process[0] != '\0' ? " " : "", kind);
         if (s->before != s->kind.call) {
-            append(out, " after %.64s", behaviour_call(&b->names, s->before));
+            words_append(out, WORDS_SENTENCE, " after %.64s", behaviour_call(&b->names, s->before));
         }
-        append(out, " %s", share);
+        words_append(out, WORDS_SENTENCE, " %s", share);
     }
     if (x->weight_descriptors >= 0.02f) {
         words_percent((double)x->weight_descriptors, share);
-        append(out, "%sdescriptors %s", out[0] != '\0' ? "; " : "", share);
+        words_append(out, WORDS_SENTENCE, "%sdescriptors %s", out[0] != '\0' ? "; " : "", share);
     }
     if (x->weight_time >= 0.02f) {
         words_percent((double)x->weight_time, share);
-        append(out, "%spauses %s", out[0] != '\0' ? "; " : "", share);
+        words_append(out, WORDS_SENTENCE, "%spauses %s", out[0] != '\0' ? "; " : "", share);
     }
     return out[0] != '\0';
 }
@@ -168,7 +157,7 @@ static bool behaviour_descriptors(const struct stg_behaviours *b, const struct s
         const uint16_t proc = x->descriptors[i].proc;
         const bool other = i == 0 || x->descriptors[i - 1].proc != proc;
         const char *process = behaviour_process(&b->names, proc);
-        append(out, "%s%s%.64s%s%" PRId64, i > 0 ? other ? "; " : ", " : "", "", other ? process : "",
+        words_append(out, WORDS_SENTENCE, "%s%s%.64s%s%" PRId64, i > 0 ? other ? "; " : ", " : "", "", other ? process : "",
                other && process[0] != '\0' ? ": " : "", x->descriptors[i].number);
     }
     return out[0] != '\0';
@@ -193,10 +182,10 @@ static bool behaviour_length(const struct stg_behaviours *b, const struct stg_be
     if (b->duration.median > 0 && (x->duration_ns > b->duration.high || x->duration_ns < b->duration.low)) {
         words_duration((int64_t)x->duration_ns, now);
         words_duration((int64_t)b->duration.median, usual);
-        append(out, "%s (usually %s)", now, usual);
+        words_append(out, WORDS_SENTENCE, "%s (usually %s)", now, usual);
     }
     if (x->scale < 1 || x->scale > 1) {
-        append(out, "%severy sort of call %.2g times as often, which is taken into account", out[0] != '\0' ? "; " : "",
+        words_append(out, WORDS_SENTENCE, "%severy sort of call %.2g times as often, which is taken into account", out[0] != '\0' ? "; " : "",
                (double)x->scale);
     }
     return out[0] != '\0';
@@ -227,7 +216,7 @@ void behaviour_sentence(const struct stg_behaviours *b, const struct stg_behavio
     if (x->weight_descriptors > 0.5f && behaviour_descriptors(b, x, rest)) {
         snprintf(out, WORDS_SENTENCE, "unusual descriptors of %.500s", rest);
         if (behaviour_more(b, x, rest)) {
-            append(out, "; more %s", rest);
+            words_append(out, WORDS_SENTENCE, "; more %s", rest);
         }
     } else if (behaviour_more(b, x, rest)) {
         snprintf(out, WORDS_SENTENCE, "more %.1000s", rest);

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,16 +33,6 @@ enum { PURPOSES = sizeof purposes / sizeof purposes[0] };
 /* Findings are as long as people read. */
 enum { MOST_CALLS = 4, MOST_SIZES = 3, MOST_ORDER = 3, MOST_NUMBERS = 3, LEAST_PERCENT = 3 };
 
-static void append(char *out, size_t cap, const char *fmt, ...) STG_PRINTF(3, 4);
-static void append(char *out, size_t cap, const char *fmt, ...)
-{
-    const size_t len = strlen(out);
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(out + len, cap - len, fmt, args);
-    va_end(args);
-}
-
 static void say(struct finding *f, const char *process)
 {
     snprintf(f->what, sizeof f->what, "%.64s", process[0] != '\0' ? process : "the program");
@@ -69,10 +58,10 @@ static void put_object(struct finding *f, const struct stg_behaviour_object *o, 
 {
     const char *kind = kind_of_descriptor(o);
     if (kind != NULL) {
-        append(f->what, sizeof f->what, "%s on %s", before, kind);
+        words_append(f->what, sizeof f->what, "%s on %s", before, kind);
     }
     if (o->path[0] != '\0') {
-        append(f->what, sizeof f->what, "%s as of %s", before, o->path);
+        words_append(f->what, sizeof f->what, "%s as of %s", before, o->path);
     }
 }
 
@@ -89,17 +78,17 @@ static void put_count(struct finding *f, const struct stg_behaviour_change *c)
     char text[32];
     if (c->now < 0.5f && !(c->usual.share > 0)) {
         words_percent((double)c->share, text);
-        append(f->what, sizeof f->what, " (in %s of them", text);
+        words_append(f->what, sizeof f->what, " (in %s of them", text);
     } else {
         words_count((uint64_t)llroundf(c->now), text);
-        append(f->what, sizeof f->what, " (%s in each", text);
+        words_append(f->what, sizeof f->what, " (%s in each", text);
     }
     if (c->usual.share > 0) {
         words_count((uint64_t)llroundf(c->usual.median), text);
-        append(f->what, sizeof f->what, ", usually %s", text);
+        words_append(f->what, sizeof f->what, ", usually %s", text);
     }
     put_object(f, &c->object, ",");
-    append(f->what, sizeof f->what, ")");
+    words_append(f->what, sizeof f->what, ")");
 }
 
 static void add_purpose(unsigned *found, const char *call)
@@ -116,7 +105,7 @@ static void put_purposes(struct finding *f, unsigned found)
     bool first = true;
     for (unsigned i = 0; i < PURPOSES; i++) {
         if (found & 1U << i && (first || i + 1 < PURPOSES)) {
-            append(f->means, sizeof f->means, "%s%s", first ? "it " : "; it ", purposes[i].means);
+            words_append(f->means, sizeof f->means, "%s%s", first ? "it " : "; it ", purposes[i].means);
             first = false;
         }
     }
@@ -133,11 +122,11 @@ static void put_calls(struct finding *f, const struct stg_behaviours *b, const s
         }
         const char *call = behaviour_call(&b->names, c->kind.call);
         if (n++ == 0) {
-            append(f->what, sizeof f->what, new ? " makes calls that no known sequence makes: " : f->weight > 0 ? ", and more of " : " makes more of ");
+            words_append(f->what, sizeof f->what, new ? " makes calls that no known sequence makes: " : f->weight > 0 ? ", and more of " : " makes more of ");
         } else {
-            append(f->what, sizeof f->what, ", ");
+            words_append(f->what, sizeof f->what, ", ");
         }
-        append(f->what, sizeof f->what, "%.64s", call);
+        words_append(f->what, sizeof f->what, "%.64s", call);
         put_count(f, c);
         add_purpose(found, call);
         f->weight += c->weight + (new ? c->share : 0); /* what is new comes first where every sequence has it */
@@ -193,7 +182,7 @@ static void put_amounts(struct finding *f, unsigned found)
     for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
         const unsigned same = found & (AMOUNT_SHORTER | AMOUNT_LONGER);
         if (meanings[i].all != 0 ? same == meanings[i].all : (found & meanings[i].any) != 0) {
-            append(f->means, sizeof f->means, "%s%s", f->means[0] != '\0' ? "; " : "", meanings[i].means);
+            words_append(f->means, sizeof f->means, "%s%s", f->means[0] != '\0' ? "; " : "", meanings[i].means);
         }
     }
 }
@@ -210,10 +199,10 @@ static void add_sizes(struct finding *f, const struct stg_model *m, const struct
             stg_symbols_parts(m->symbols, s->expected).call != s->kind.call || !range_of(m, s->expected, &least, &most)) {
             continue;
         }
-        append(f->what, sizeof f->what, "%s%.64s%s%.64s %" PRId64, n++ == 0 ? "the same calls return other amounts: " : ", ", process,
+        words_append(f->what, sizeof f->what, "%s%.64s%s%.64s %" PRId64, n++ == 0 ? "the same calls return other amounts: " : ", ", process,
                process[0] != '\0' ? " " : "", behaviour_call(&b->names, s->kind.call), s->ret);
         put_object(f, &s->object, "");
-        append(f->what, sizeof f->what, least == most ? " (usually %" PRIu64 ")" : " (usually %" PRIu64 "-%" PRIu64 ")", least, most);
+        words_append(f->what, sizeof f->what, least == most ? " (usually %" PRIu64 ")" : " (usually %" PRIu64 "-%" PRIu64 ")", least, most);
         found |= amount_of((uint64_t)s->ret, least, most);
         f->weight += s->weight;
     }
@@ -245,8 +234,9 @@ static const char *meaning_of(unsigned error)
 }
 
 /* "apache2 read EAGAIN (5 in each, usually 0)" */
-static void add_failures(struct finding *f, const struct stg_behaviours *b, const struct stg_behaviour *x)
+static void add_failures(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x)
 {
+    (void)m;
     int n = 0;
     for (size_t i = 0; i < x->n_more && n < MOST_CALLS; i++) {
         const struct stg_behaviour_change *c = &x->more[i];
@@ -256,12 +246,12 @@ static void add_failures(struct finding *f, const struct stg_behaviours *b, cons
         }
         const char *process = behaviour_process(&b->names, c->kind.proc);
         behaviour_kind(&b->names, &c->kind, kind, sizeof kind);
-        append(f->what, sizeof f->what, "%s%.64s%s%s", n++ == 0 ? "calls fail: " : ", ", process, process[0] != '\0' ? " " : "", kind);
+        words_append(f->what, sizeof f->what, "%s%.64s%s%s", n++ == 0 ? "calls fail: " : ", ", process, process[0] != '\0' ? " " : "", kind);
         put_count(f, c);
         f->weight += c->weight;
         const char *meaning = meaning_of(c->kind.class - 2U);
         if (meaning != NULL && strstr(f->means, meaning) == NULL) {
-            append(f->means, sizeof f->means, "%s%s", f->means[0] != '\0' ? "; " : "", meaning);
+            words_append(f->means, sizeof f->means, "%s%s", f->means[0] != '\0' ? "; " : "", meaning);
         }
     }
 }
@@ -274,9 +264,9 @@ static void put_number(struct finding *f, const struct stg_behaviour *x, size_t 
     static const char *const standard[] = {"standard input", "standard output", "standard error"};
     const int64_t number = x->descriptors[i].number;
     const char *kind = kind_of_descriptor(&x->descriptors[i].object), *name = number >= 0 && number < 3 ? standard[number] : NULL;
-    append(f->what, sizeof f->what, "%" PRId64, number);
+    words_append(f->what, sizeof f->what, "%" PRId64, number);
     if (name != NULL || kind != NULL) {
-        append(f->what, sizeof f->what, " (%s%s%s)", name != NULL ? name : "", name != NULL && kind != NULL ? ", " : "", kind != NULL ? kind : "");
+        words_append(f->what, sizeof f->what, " (%s%s%s)", name != NULL ? name : "", name != NULL && kind != NULL ? ", " : "", kind != NULL ? kind : "");
     }
 }
 
@@ -284,13 +274,14 @@ static void put_number(struct finding *f, const struct stg_behaviour *x, size_t 
 static void put_numbers(struct finding *f, const struct stg_behaviour *x)
 {
     for (size_t i = 0; i < x->n_descriptors && i < MOST_NUMBERS && x->descriptors[i].proc == x->descriptors[0].proc; i++) {
-        append(f->what, sizeof f->what, "%s", i > 0 ? ", " : "");
+        words_append(f->what, sizeof f->what, "%s", i > 0 ? ", " : "");
         put_number(f, x, i);
     }
 }
 
-static void add_descriptors(struct finding *f, const struct stg_behaviours *b, const struct stg_behaviour *x)
+static void add_descriptors(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x)
 {
+    (void)m;
     if (x->n_descriptors == 0 || x->weight_descriptors < 0.1f) {
         return;
     }
@@ -298,23 +289,24 @@ static void add_descriptors(struct finding *f, const struct stg_behaviours *b, c
     f->weight = x->weight_descriptors;
     say(f, behaviour_process(&b->names, x->descriptors[0].proc));
     if (x->highest_known >= 0 && x->weight_beyond > 0.5f && first > x->highest_known) {
-        append(f->what, sizeof f->what, " uses descriptor numbers up to %" PRId64 ", in training up to %" PRId64 ": ", x->highest, x->highest_known);
+        words_append(f->what, sizeof f->what, " uses descriptor numbers up to %" PRId64 ", in training up to %" PRId64 ": ", x->highest, x->highest_known);
         put_numbers(f, x);
         snprintf(f->means, sizeof f->means, "more connections or files are open at a time than ever in training");
     } else if (first < 3 && x->descriptors[0].weight > 0.3f) {
-        append(f->what, sizeof f->what, " does %.64s on descriptor ", behaviour_call(&b->names, x->descriptors[0].call));
+        words_append(f->what, sizeof f->what, " does %.64s on descriptor ", behaviour_call(&b->names, x->descriptors[0].call));
         put_number(f, x, 0);
-        append(f->what, sizeof f->what, ", which known sequences hardly use");
+        words_append(f->what, sizeof f->what, ", which known sequences hardly use");
         snprintf(f->means, sizeof f->means, "%s", first == 0 ? "" : "that is where programs log");
     } else {
-        append(f->what, sizeof f->what, " uses descriptor numbers that known sequences hardly use: ");
+        words_append(f->what, sizeof f->what, " uses descriptor numbers that known sequences hardly use: ");
         put_numbers(f, x);
         snprintf(f->means, sizeof f->means, "another number of connections or files is open at a time");
     }
 }
 
-static void add_times(struct finding *f, const struct stg_behaviours *b, const struct stg_behaviour *x)
+static void add_times(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x)
 {
+    (void)m;
     char now[32], usual[32];
     const bool fast = x->z[STG_CHANNEL_PACE] >= 3, odd = x->z[STG_CHANNEL_TIME] >= 3;
     const bool longer = b->duration.median > 0 && x->duration_ns > b->duration.high;
@@ -322,14 +314,14 @@ static void add_times(struct finding *f, const struct stg_behaviours *b, const s
         return;
     }
     f->weight = fmaxf(x->weight_time, 0.01f);
-    append(f->what, sizeof f->what, "%s",
+    words_append(f->what, sizeof f->what, "%s",
            fast  ? "calls come sooner after one another than in known sequences"
            : odd ? "the times between calls are unlike those of known sequences"
                  : "sequences last longer");
     if (longer) {
         words_duration((int64_t)x->duration_ns, now);
         words_duration((int64_t)b->duration.median, usual);
-        append(f->what, sizeof f->what, ": half of them last more than %s (known ones: %s)", now, usual);
+        words_append(f->what, sizeof f->what, ": half of them last more than %s (known ones: %s)", now, usual);
     }
     snprintf(f->means, sizeof f->means, "%s",
              longer ? "they wait for something: a busier machine, or something slow that they ask for"
@@ -337,8 +329,9 @@ static void add_times(struct finding *f, const struct stg_behaviours *b, const s
                     : "a machine that is busier or idler, or something they ask for that answers at another speed");
 }
 
-static void add_fewer(struct finding *f, const struct stg_behaviours *b, const struct stg_behaviour *x)
+static void add_fewer(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x)
 {
+    (void)m;
     int n = 0;
     for (size_t i = 0; i < x->n_fewer && n < MOST_CALLS; i++) {
         const struct stg_behaviour_change *c = &x->fewer[i];
@@ -346,7 +339,7 @@ static void add_fewer(struct finding *f, const struct stg_behaviours *b, const s
             continue;
         }
         const char *process = behaviour_process(&b->names, c->kind.proc);
-        append(f->what, sizeof f->what, "%s%.64s%s%.64s", n++ == 0 ? "fewer calls: " : ", ", process, process[0] != '\0' ? " " : "",
+        words_append(f->what, sizeof f->what, "%s%.64s%s%.64s", n++ == 0 ? "fewer calls: " : ", ", process, process[0] != '\0' ? " " : "",
                behaviour_call(&b->names, c->kind.call));
         put_count(f, c);
         f->weight = fmaxf(f->weight, c->weight / 2);
@@ -365,11 +358,11 @@ static void add_order(struct finding *f, const struct stg_model *m, const struct
             continue;
         }
         const char *process = behaviour_process(&b->names, s->kind.proc);
-        append(f->what, sizeof f->what, "%s%.64s%s%.64s after %.64s", n++ == 0 ? "calls come in another order: " : ", ", process,
+        words_append(f->what, sizeof f->what, "%s%.64s%s%.64s after %.64s", n++ == 0 ? "calls come in another order: " : ", ", process,
                process[0] != '\0' ? " " : "", behaviour_call(&b->names, s->kind.call), behaviour_call(&b->names, s->before));
         if (s->expected >= STG_TOKEN_SPECIALS && s->expected_share >= 0.2f) {
             words_symbol(m, s->expected, expected, sizeof expected);
-            append(f->what, sizeof f->what, " (usually %s)", expected);
+            words_append(f->what, sizeof f->what, " (usually %s)", expected);
         }
         f->weight += s->weight;
     }
@@ -397,6 +390,8 @@ static void keep(struct finding out[FINDINGS], size_t *n, const struct finding *
 
 size_t findings_make(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x, struct finding out[FINDINGS])
 {
+    static void (*const kinds[])(struct finding *, const struct stg_model *, const struct stg_behaviours *, const struct stg_behaviour *) = {
+        add_sizes, add_failures, add_descriptors, add_times, add_fewer, add_order};
     size_t n = 0;
     struct finding f;
     for (size_t i = 0; i < x->n_more; i++) { /* each process once */
@@ -410,16 +405,9 @@ size_t findings_make(const struct stg_model *m, const struct stg_behaviours *b, 
         }
         keep(out, &n, &f);
     }
-    for (int i = 0; i < 6; i++) {
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         f = (struct finding){0};
-        switch (i) {
-        case 0: add_sizes(&f, m, b, x); break;
-        case 1: add_failures(&f, b, x); break;
-        case 2: add_descriptors(&f, b, x); break;
-        case 3: add_times(&f, b, x); break;
-        case 4: add_fewer(&f, b, x); break;
-        default: add_order(&f, m, b, x); break;
-        }
+        kinds[i](&f, m, b, x);
         keep(out, &n, &f);
     }
     if (n == 0) {
@@ -456,14 +444,14 @@ void findings_of_set(const struct stg_model *m, const struct stg_score *scores, 
         }
         if (stg_channel_has(m, (enum stg_channel)c)) { /* the median is a deviation above the usual, or is not */
             char *list = n_above * 2 > n ? odd : even;
-            append(list, sizeof odd, "%s%s", list[0] != '\0' ? ", " : "", words[c]);
+            words_append(list, sizeof odd, "%s%s", list[0] != '\0' ? ", " : "", words[c]);
         }
     }
     if (even[0] != '\0') {
-        append(out, WORDS_SENTENCE, "Like known sequences in %s.", even);
+        words_append(out, WORDS_SENTENCE, "Like known sequences in %s.", even);
     }
     if (odd[0] != '\0') {
-        append(out, WORDS_SENTENCE, "%sA little unlike them, in half of the sequences, in %s.", out[0] != '\0' ? " " : "", odd);
+        words_append(out, WORDS_SENTENCE, "%sA little unlike them, in half of the sequences, in %s.", out[0] != '\0' ? " " : "", odd);
     }
     for (size_t i = 0; i < n; i++) {
         n_longer += stg_usual_find(m, STG_USUAL_DURATION, &duration) && (float)(scores[i].end_ns - scores[i].begin_ns) > duration.median;
@@ -472,7 +460,7 @@ void findings_of_set(const struct stg_model *m, const struct stg_score *scores, 
         const double longer = (double)n_longer / (double)n;
         words_percent(longer, share);
         words_duration((int64_t)duration.median, usual);
-        append(out, WORDS_SENTENCE, "%s%s of them last longer than %s, as half of the known ones do%s.", out[0] != '\0' ? " " : "", share, usual,
+        words_append(out, WORDS_SENTENCE, "%s%s of them last longer than %s, as half of the known ones do%s.", out[0] != '\0' ? " " : "", share, usual,
                odd[0] != '\0'   ? ""
                : longer >= 0.6 ? ": a busier machine would do that, and runs differ"
                : longer <= 0.4 ? ": an idler machine would do that, and runs differ"

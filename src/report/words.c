@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,15 @@
 
 /* Events of a repeated block that are named. */
 #define MAX_BLOCK 4
+
+void words_append(char *out, size_t cap, const char *fmt, ...)
+{
+    const size_t len = strlen(out);
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(out + len, cap - len, fmt, args);
+    va_end(args);
+}
 
 enum separation separation_of(const struct stg_interval *auroc)
 {

@@ -12,6 +12,9 @@
 
 #define WORDS_CALL 160 /* bytes that the name of an event or symbol gets */
 
+/* Adds to the text in out, whose size is cap; what is too long is cut. */
+void words_append(char *out, size_t cap, const char *fmt, ...) STG_PRINTF(3, 4);
+
 enum separation { SEPARATION_NONE, SEPARATION_PARTLY, SEPARATION_CLEAR };
 
 /* From the lower end of the 95 % interval of AUROC: above .9 told apart, above .6 partly, else not. */
