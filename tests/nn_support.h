@@ -571,8 +571,9 @@ static inline void check_pytorch_training(const char *name, const struct stg_net
     free(fixture);
 }
 
-/* Sequences so long that scoring, or the backward pass, takes them in pieces: training sees what scoring does, and gradients stay finite. */
-static inline void check_long(const struct stg_net_ops *ops, const struct stg_net_shape *shape, const size_t lengths[SEQUENCES])
+/* Sequences so long that scoring, or the backward pass, takes them in pieces: training sees what scoring does, within a part of the loss, and
+ * gradients stay finite. */
+static inline void check_long(const struct stg_net_ops *ops, const struct stg_net_shape *shape, const size_t lengths[SEQUENCES], double part)
 {
     struct stg_net_loss trained;
     struct stg_net_loss scored;
@@ -582,7 +583,7 @@ static inline void check_long(const struct stg_net_ops *ops, const struct stg_ne
     must(stg_net_pass(m, b.sequences, SEQUENCES, 0, 0, true, NULL, &trained));
     must(stg_net_pass(m, b.sequences, SEQUENCES, 0, 0, false, NULL, &scored));
     assert_int_equal(trained.n, scored.n);
-    assert_near(trained.loss, scored.loss, 1e-5 * scored.loss, "loss", 0);
+    assert_near(trained.loss, scored.loss, part * scored.loss, "loss", 0);
     for (size_t i = 0; i < stg_net_params(m)->size; i++) {
         assert_true(isfinite(stg_net_params(m)->gradient[i]));
     }

@@ -105,14 +105,17 @@ static void streams_and_batches_agree(void **state)
 }
 
 /* What a watched step tells makes of the values what the step made of them: of each row's own, and of the global rows' own ones. */
-static void check_watched(const struct variant *v)
+/* tolerance: of what is attended to, as keys and values may be kept rounded. */
+static void check_watched(const struct variant *v, enum stg_precision precision, double tolerance)
 {
     enum { ROWS = 40 };
     struct batch b;
     struct stg_net_work *work = NULL;
     float *state = NULL, *weights = NULL, *values[2] = {NULL, NULL}, watched[256], plain[256];
+    struct stg_net_shape asked = v->shape;
+    asked.precision = precision;
     batch_make(&b, &v->shape, (const size_t[]){ROWS, 1, 1, 1});
-    struct stg_net *m = model_make(&stg_net_transformer, &v->shape, false);
+    struct stg_net *m = model_make(&stg_net_transformer, &asked, false);
     const struct stg_net_shape *shape = stg_net_shape(m);
     const size_t d = shape->hidden, last = shape->layers - 1, dim = d / shape->heads;
     const struct stg_net_sequence *s = &b.sequences[0];
@@ -145,7 +148,7 @@ static void check_watched(const struct variant *v)
             for (size_t k = 0; k <= t; k++) {
                 sum += (double)(weights[(last * shape->heads + i / dim) * (t + 1) + k] * values[global][k * d + i]);
             }
-            assert_near((double)a->attended[i], sum, 1e-4, v->name, t);
+            assert_near((double)a->attended[i], sum, tolerance, v->name, t);
         }
     }
     /* Watching changes nothing. */
@@ -169,7 +172,8 @@ static void watched_steps_tell_what_was_attended_to(void **state)
 {
     (void)state;
     for (size_t i = 0; i < N_VARIANTS; i++) {
-        check_watched(&variants[i]);
+        check_watched(&variants[i], STG_PRECISION_F32, 1e-4);
+        check_watched(&variants[i], STG_PRECISION_BF16, 0.02);
     }
 }
 
@@ -194,7 +198,10 @@ static void long_sequences_train_whole(void **state)
 {
     (void)state;
     for (size_t i = 0; i < N_VARIANTS; i++) {
-        check_long(&stg_net_transformer, &variants[i].shape, (const size_t[]){3000, 1, 1025, 1024});
+        struct stg_net_shape shape = variants[i].shape;
+        check_long(&stg_net_transformer, &shape, (const size_t[]){3000, 1, 1025, 1024}, 1e-5);
+        shape.precision = STG_PRECISION_BF16; /* the past is kept in it, too */
+        check_long(&stg_net_transformer, &shape, (const size_t[]){3000, 1, 1025, 1024}, 1e-4);
     }
 }
 
