@@ -1,10 +1,13 @@
 # A report in a real browser; skipped where there is none.
 
+# What the browser makes of a page does not depend on the build that wrote it: looked at once, in the plain build.
+in_browser() { [ -n "${STRANGE_THIN:-}" ] || python3 "$here/../browser.py" "$1"; }
+
 case_report_in_a_browser() {
     command -v python3 >/dev/null || exit 77
     trained
     "$strange" -q report -o report.html web.model --known test.data --novel odd=odd.data
-    python3 "$here/../browser.py" report.html
+    in_browser report.html
 }
 
 # A report of everything that there is to show, of a net that attends.
@@ -12,7 +15,7 @@ case_report_of_a_net_in_a_browser() {
     command -v python3 >/dev/null || exit 77
     small_net
     "$strange" -q report -o report.html --known test.data --novel odd=odd.data --training a.log b.log -- net.model
-    python3 "$here/../browser.py" report.html
+    in_browser report.html
 }
 
 # Ten thousand sequences: the page stays below 5 MB, and the browser says how long it takes.
@@ -24,5 +27,5 @@ case_large_report_in_a_browser() {
     "$strange" -q report -o report.html --known many.txt --novel odd=more.txt -- web.model
     [ "$(wc -c <report.html)" -lt 5000000 ] || no 'the page is too large'
     grep -q '400 of [78][0-9]* known sequences' report.html || no 'it does not say how many are drawn'
-    python3 "$here/../browser.py" report.html
+    in_browser report.html
 }
