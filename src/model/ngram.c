@@ -24,7 +24,8 @@ struct answer {
     uint32_t next;
     float surprisal;
 };
-enum { ANSWERS = 1 << 15, WAYS = 2 }; /* two places for each hash */
+enum { ANSWERS = 1 << 16, WAYS = 2 }; /* two places for each hash */
+enum { AHEAD = 8 };                   /* tokens from asking for an answer to having it in the cache */
 
 struct stg_model_run {
     struct answer *answers; /* (ANSWERS) by hash of the key; NULL when the symbols do not fit into one */
@@ -200,63 +201,67 @@ out:
     return status;
 }
 
+static inline struct answer *answer_at(const struct stg_model_run *r, uint64_t key)
+{
+    return &r->answers[stg_counts_hash(key, ANSWERS / WAYS) * WAYS];
+}
+
 static float advance(const struct ngram *g, uint32_t *state, uint32_t symbol)
 {
     return -stg_ngram_advance(g->kind, &g->table, g->order, g->n_symbols, state, symbol);
 }
 
-/* As advance(), with *key the symbols so far. */
-static inline float advance_packed(const struct ngram *g, struct stg_model_run *r, uint64_t *key, uint32_t *state, uint32_t symbol)
+/* As advance(), with the symbols so far as a key. */
+static inline float advance_packed(const struct ngram *g, struct stg_model_run *r, uint64_t key, uint32_t *state, uint32_t symbol)
 {
-    *key = stg_ngram_pack(r->packing, *key, symbol);
-    struct answer *a = &r->answers[stg_counts_hash(*key, ANSWERS / WAYS) * WAYS];
-    if (__builtin_expect(a->key != *key, 0)) {
-        if (a[1].key == *key) {
+    struct answer *a = answer_at(r, key);
+    if (__builtin_expect(a->key != key, 0)) {
+        if (a[1].key == key) {
             a++;
         } else { /* the newest comes first, the oldest goes */
             a[1] = a[0];
             a->surprisal = advance(g, state, symbol);
             a->next = *state;
-            a->key = *key;
+            a->key = key;
         }
     }
     *state = a->next;
     return a->surprisal;
 }
 
-/* The surprisals of a walk whose symbols stand in r->symbols: the definition, and the fast way. */
-static void score_plain(const struct ngram *g, const struct stg_model_run *r, const struct stg_walk *w, float *out)
+/* The surprisals of r->symbols[0 … n), those from row `from` on into out: the definition, and the fast way. */
+static void score_plain(const struct ngram *g, const struct stg_model_run *r, size_t n, size_t from, float *out)
 {
     uint32_t state = 0;
-    if (w->start || w->n_context == 0) {
-        (void)advance(g, &state, STG_TOKEN_START);
-    }
-    for (size_t i = 0; i < w->n; i++) {
+    for (size_t i = 0; i < n; i++) {
         const float s = r->symbols[i] == STG_TOKEN_MASK ? 0 : advance(g, &state, r->symbols[i]);
-        if (i >= w->n_context) {
-            out[i - w->n_context] = s;
+        if (i >= from) {
+            out[i - from] = s;
         }
-    }
-    if (w->end) {
-        out[w->n - w->n_context] = advance(g, &state, STG_TOKEN_END);
     }
 }
 
-static void score_packed(const struct ngram *g, struct stg_model_run *r, const struct stg_walk *w, float *out)
+static void score_packed(const struct ngram *g, struct stg_model_run *r, size_t n, size_t from, float *out)
 {
     uint32_t state = 0;
-    uint64_t key = 0;
-    if (w->start || w->n_context == 0) {
-        (void)advance_packed(g, r, &key, &state, STG_TOKEN_START);
-    }
-    for (size_t i = 0; i < w->n; i++) {
-        const float s = r->symbols[i] == STG_TOKEN_MASK ? 0 : advance_packed(g, r, &key, &state, r->symbols[i]);
-        if (i >= w->n_context) {
-            out[i - w->n_context] = s;
+    uint64_t key = 0, key_ahead = 0;
+    for (size_t i = 0; i < n + AHEAD; i++) {
+        if (i < n && r->symbols[i] != STG_TOKEN_MASK) {
+            key_ahead = stg_ngram_pack(r->packing, key_ahead, r->symbols[i]);
+            __builtin_prefetch(answer_at(r, key_ahead));
         }
-    }
-    if (w->end) {
-        out[w->n - w->n_context] = advance_packed(g, r, &key, &state, STG_TOKEN_END);
+        if (i < AHEAD) {
+            continue;
+        }
+        const uint32_t symbol = r->symbols[i - AHEAD];
+        float s = 0;
+        if (symbol != STG_TOKEN_MASK) {
+            key = stg_ngram_pack(r->packing, key, symbol);
+            s = advance_packed(g, r, key, &state, symbol);
+        }
+        if (i - AHEAD >= from) {
+            out[i - AHEAD - from] = s;
+        }
     }
 }
 
@@ -265,12 +270,22 @@ static enum stg_status score(const struct stg_model *m, struct stg_model_run *r,
 {
     const struct ngram *g = ngram_of(m);
     for (size_t k = 0; k < n; k++) {
-        STG_RETURN_IF_FAILED(stg_mem_grow(&r->symbols, &r->cap_symbols, walks[k].n, sizeof *r->symbols));
-        stg_symbols_map(m->symbols, &walks[k], r->symbols);
+        const struct stg_walk *w = &walks[k];
+        size_t n_symbols = 0;
+        STG_RETURN_IF_FAILED(stg_mem_grow(&r->symbols, &r->cap_symbols, w->n + 2, sizeof *r->symbols));
+        if (w->start || w->n_context == 0) {
+            r->symbols[n_symbols++] = STG_TOKEN_START;
+        }
+        const size_t from = n_symbols + w->n_context;
+        stg_symbols_map(m->symbols, w, r->symbols + n_symbols);
+        n_symbols += w->n;
+        if (w->end) {
+            r->symbols[n_symbols++] = STG_TOKEN_END;
+        }
         if (r->answers != NULL) {
-            score_packed(g, r, &walks[k], surprisal[k]);
+            score_packed(g, r, n_symbols, from, surprisal[k]);
         } else {
-            score_plain(g, r, &walks[k], surprisal[k]);
+            score_plain(g, r, n_symbols, from, surprisal[k]);
         }
     }
     return STG_OK;
