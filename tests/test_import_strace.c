@@ -1,6 +1,8 @@
 /* strace import: fixtures are output of strace 6.1 for a program of three threads. */
 #include "import_support.h"
 
+#include "import/strace_line.h"
+
 static size_t count_tid(const struct reading *r, int32_t tid)
 {
     size_t n = 0;
@@ -218,7 +220,22 @@ static void expect_names(const char *text, const char *names)
     reading_fini(&r);
 }
 
-/* strace tells no names, but it shows the calls that give and hand them on. */
+/* With -Y it tells them. */
+static void names_come_from_the_prefix(void **state)
+{
+    static const char attached[] = "[pid 7<sh>] 1700000001.000010 clone(child_stack=NULLstrace: Process 8<sh> attached\n";
+    (void)state;
+    expect_names("7<strace> 1700000001.000001 execve(\"/bin/sh\", [\"sh\"], 0x7) = 0 <0.000001>\n"
+                 "7<sh> 1700000001.000010 wait4(8<ls>,  <unfinished ...>\n"
+                 "8<l\\76s> 1700000001.000012 getpid() = 8<l\\76s> <0.000001>\n"
+                 "8<l\\76s> 1700000001.000015 +++ exited with 0 +++\n"
+                 "7<sh> 1700000001.000020 <... wait4 resumed>NULL, 0, NULL) = 8 <0.000010>\n",
+                 "7>execve strace, 7<execve sh, 7>wait4 sh, 8>getpid l\\76s, 8<getpid l\\76s, 7<wait4 sh");
+    expect_names("[pid     7<sh>] 1700000001.000001 brk(NULL) = 0x5 <0.000001>\n", "7>brk sh, 7<brk sh");
+    assert_int_equal(strace_line_attached(attached, sizeof attached - 1), 8);
+}
+
+/* Without, it shows the calls that give and hand them on. */
 static void names_come_from_the_calls_that_give_them(void **state)
 {
     (void)state;
@@ -323,6 +340,7 @@ int main(void)
         cmocka_unit_test(exits_stand_behind_the_entries_they_overlap),
         cmocka_unit_test(many_threads_are_kept_apart),
         cmocka_unit_test(the_heap_is_bounded),
+        cmocka_unit_test(names_come_from_the_prefix),
         cmocka_unit_test(names_come_from_the_calls_that_give_them),
         cmocka_unit_test(exits_without_duration_have_no_time),
         cmocka_unit_test(times_of_day_pass_midnight),

@@ -87,7 +87,7 @@ static enum stg_status grow_threads(struct strace *s)
     return STG_OK;
 }
 
-/* --- Names: strace tells none, but it shows the calls that give and hand them on --- */
+/* --- Names: strace tells them with -Y only, but it shows the calls that give and hand them on --- */
 
 static bool makes_threads(const struct strace_line *l)
 {
@@ -330,6 +330,9 @@ static enum stg_status take_call(struct strace *s, const struct strace_line *l)
     }
     STG_RETURN_IF_FAILED(thread_of(s, tid, &t));
     t->comm = t->gone ? inherited(s) : t->comm; /* its id has come round again */
+    if (l->comm != NULL) {
+        STG_RETURN_IF_FAILED(stg_text_comm(&s->text, l->comm, l->comm_len, &t->comm));
+    }
     if (l->what != STRACE_RESUMED) {
         t->name = name;
         t->entry_timed = false;

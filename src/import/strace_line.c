@@ -12,6 +12,24 @@
 
 /* --- Prefix --- */
 
+/* "12", or "12<sh>" with -Y; strace writes a '>' of a name as "\76". */
+static bool read_id(struct stg_cursor *c, struct strace_line *l)
+{
+    if (!stg_cursor_id(c, &l->tid)) {
+        return false;
+    }
+    if (stg_cursor_text(c, "<")) {
+        const char *close = memchr(c->at, '>', stg_cursor_left(c));
+        if (close == NULL) {
+            return false;
+        }
+        l->comm = c->at;
+        l->comm_len = (size_t)(close - c->at);
+        c->at = close + 1;
+    }
+    return true;
+}
+
 /* "[pid 12] " or "12 " or nothing. */
 static void read_thread(struct stg_cursor *c, struct strace_line *l)
 {
@@ -19,11 +37,11 @@ static void read_thread(struct stg_cursor *c, struct strace_line *l)
     if (stg_cursor_text(&at, "[pid ")) {
         stg_cursor_spaces(&at);
         l->bracketed = true;
-        if (!stg_cursor_id(&at, &l->tid) || !stg_cursor_text(&at, "]")) {
+        if (!read_id(&at, l) || !stg_cursor_text(&at, "]")) {
             l->tid = 0;
             return;
         }
-    } else if (!stg_cursor_id(&at, &l->tid) || at.at == at.end || *at.at != ' ') {
+    } else if (!read_id(&at, l) || at.at == at.end || *at.at != ' ') {
         l->tid = 0;
         return;
     }
@@ -344,13 +362,13 @@ const char *strace_line_comm(const struct strace_line *l, size_t *len)
 
 int32_t strace_line_attached(const char *line, size_t len)
 {
-    int32_t tid = 0;
     const char *at = memmem(line, len, MESSAGE, strlen(MESSAGE));
     if (at == NULL) {
         return 0;
     }
     struct stg_cursor c = {at + strlen(MESSAGE), line + len};
-    return stg_cursor_id(&c, &tid) && stg_cursor_begins(&c, " attached") ? tid : 0;
+    struct strace_line l = {0};
+    return read_id(&c, &l) && stg_cursor_begins(&c, " attached") ? l.tid : 0;
 }
 
 int32_t strace_line_bracketed(const char *line, size_t len)
