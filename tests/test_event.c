@@ -114,6 +114,10 @@ static void test_descriptor_index(void **state)
     assert_int_equal(stg_syscall_descriptor_index("newfstat"), 0);
     assert_int_equal(stg_syscall_descriptor_index("mmap"), 4);
     assert_int_equal(stg_syscall_descriptor_index("sendfile64"), 1); /* in_fd */
+    assert_int_equal(stg_syscall_descriptor_index("dup"), 0);
+    assert_int_equal(stg_syscall_descriptor_index("pidfd_getfd"), 0);
+    assert_int_equal(stg_syscall_descriptor_index("pipe"), STG_SYSCALL_ARG_NONE); /* an address */
+    assert_int_equal(stg_syscall_descriptor_index("pipe2"), STG_SYSCALL_ARG_NONE);
     assert_int_equal(stg_syscall_descriptor_index("brk"), STG_SYSCALL_ARG_NONE);
     assert_int_equal(stg_syscall_descriptor_index("no such call"), STG_SYSCALL_ARG_UNKNOWN_CALL);
 }

@@ -188,6 +188,9 @@ int stg_syscall_descriptor_index(const char *call)
             return STG_SYSCALL_ARG_UNKNOWN_CALL;
         }
     }
+    if (strncmp(call, "pipe", 4) == 0) {
+        return STG_SYSCALL_ARG_NONE; /* its "fildes" is where to put two */
+    }
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const int at = stg_syscall_arg_index(call, names[i]);
         found = at >= 0 && (found < 0 || at < found) ? at : found;

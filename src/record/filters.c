@@ -71,7 +71,6 @@ static enum stg_status set_calls(struct stg_abi_config *c, const char *list)
 /* What the names of the arguments say: how many there are, which is a descriptor, which a path. */
 static void set_args(struct stg_abi_config *c, bool fd_kinds, bool paths)
 {
-    static const char *const fds[] = {"fd", "dfd", "epfd", "fildes", "oldfd", "fd_in", "out_fd", "fdin", "olddfd", "ufd"};
     static const char *const makers[] = {"open",      "openat",         "openat2",        "creat",         "socket",       "accept",
                                          "accept4",   "dup",            "dup2",           "dup3",          "epoll_create", "epoll_create1",
                                          "eventfd",   "eventfd2",       "timerfd_create", "signalfd",      "signalfd4",    "inotify_init",
@@ -88,12 +87,10 @@ static void set_args(struct stg_abi_config *c, bool fd_kinds, bool paths)
         for (size_t f = 0; fd_kinds && name != NULL && f < sizeof makers / sizeof makers[0]; f++) {
             call->returns_fd |= strcmp(name, makers[f]) == 0;
         }
-        const bool has_fd = fd_kinds && name != NULL && strncmp(name, "pipe", 4) != 0; /* theirs is where to put two */
+        const int fd_at = fd_kinds && name != NULL ? stg_syscall_descriptor_index(name) : STG_SYSCALL_ARG_NONE;
+        call->fd_arg = fd_at >= 0 ? (uint8_t)(fd_at + 1) : 0;
         for (uint8_t k = 0; args != NULL && k < 6 && args[k] != NULL; k++) {
             call->n_args = (uint8_t)(k + 1);
-            for (size_t f = 0; has_fd && f < sizeof fds / sizeof fds[0] && call->fd_arg == 0; f++) {
-                call->fd_arg = strcmp(args[k], fds[f]) == 0 ? (uint8_t)(k + 1) : 0;
-            }
             for (size_t f = 0; paths && f < sizeof names / sizeof names[0] && call->path_arg == 0; f++) {
                 call->path_arg = strcmp(args[k], names[f]) == 0 ? (uint8_t)(k + 1) : 0;
             }
