@@ -26,7 +26,7 @@ static void check(const struct stg_decoder *d, const struct stg_event *e, uint64
     last_ns[e->cpu] = e->ts_ns;
 }
 
-/* Moves the next bytes of the input into a ring, as far as there is room; both mappings show them. */
+/* Moves the next bytes of the input into a ring, as far as there is room; a record that runs on behind the end finds there what wraps. */
 static void feed(uint64_t *ring, uint64_t consumer, uint64_t *producer, const uint8_t **data, size_t *size)
 {
     uint8_t *bytes = (uint8_t *)ring;
@@ -71,7 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     for (int i = 0; i < 2; i++) {
         m.lanes[i].cpu = i;
-        m.lanes[i].ring = (struct stg_ring){.data = (const uint8_t *)memory[i], .size = SIZE, .consumer = &consumers[i], .producer = &producers[i]};
+        m.lanes[i].ring = (struct stg_ring){.data = (const uint8_t *)memory[i], .size = SIZE, .consumer = &consumers[i],
+                                            .reserved = &producers[i], .committed = &producers[i]};
     }
     bool good = true;
     for (int round = 0; good && round < 64 && size >= 8; round++) {

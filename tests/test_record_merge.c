@@ -12,20 +12,27 @@
 #include "base/rng.h"
 #include "record/merge.h"
 
-#define BUSY      (1u << 31)
-#define DISCARDED (1u << 30)
-#define SIZE      4096u /* of a ring here */
+#define SIZE 4096u /* of a ring here */
 
-/* A ring as the kernel would map it, without a kernel. */
+/* A ring as the programs write it, without a kernel. */
 struct fake {
-    uint64_t data[2 * SIZE / 8];
-    uint64_t consumer, producer;
+    struct stg_abi_block blocks[2];
+    struct stg_abi_cpu cpu;
 };
 
 static struct fake fakes[4];
 static struct stg_merge merge;
 static struct stg_decoder decoder;
 static const char *const marker_names[] = {"a:begin", "a:end"};
+
+static void point(struct stg_ring *ring, struct fake *f, uint64_t size)
+{
+    *ring = (struct stg_ring){.data = f->blocks[0].data,
+                              .size = size,
+                              .reserved = (const uint64_t *)&f->cpu.reserved,
+                              .committed = (const uint64_t *)&f->cpu.committed,
+                              .consumer = (uint64_t *)&f->cpu.consumed};
+}
 
 static int set_up(void **state)
 {
@@ -36,8 +43,7 @@ static int set_up(void **state)
     }
     for (int i = 0; i < 4; i++) {
         merge.lanes[i].cpu = i;
-        merge.lanes[i].ring = (struct stg_ring){
-            .data = (const uint8_t *)fakes[i].data, .size = SIZE, .consumer = &fakes[i].consumer, .producer = &fakes[i].producer};
+        point(&merge.lanes[i].ring, &fakes[i], SIZE);
     }
     return 0;
 }
@@ -50,23 +56,30 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* Puts len bytes with a header as the kernel does; the second mapping is a copy here. False when there is no room. */
-static bool put_raw(struct fake *f, const void *bytes, uint32_t len, uint32_t word)
+static uint64_t place_of(uint64_t len)
 {
-    const uint64_t whole = (len + 8 + 7) / 8 * 8;
-    if (f->producer - f->consumer + whole > SIZE) {
+    return (len + 8 + 7) / 8 * 8;
+}
+
+/* Puts len bytes behind a word as the programs do: in one piece, whatever ends there. False when there is no room. */
+static bool write_record(struct fake *f, uint64_t size, const void *bytes, uint64_t len, uint64_t word)
+{
+    if (f->cpu.reserved - f->cpu.consumed + place_of(len) > size) {
         return false;
     }
-    uint8_t *data = (uint8_t *)f->data;
-    uint8_t record[512] = {0};
-    memcpy(record, &word, sizeof word);
-    memcpy(record + 8, bytes, len);
-    for (uint64_t i = 0; i < whole; i++) {
-        const uint64_t at = (f->producer + i) & (SIZE - 1);
-        data[at] = data[at + SIZE] = record[i];
-    }
-    f->producer += whole;
+    const uint64_t in_ring = f->cpu.reserved & (size - 1);
+    uint8_t *at = f->blocks[in_ring / STG_ABI_BLOCK_SIZE].data + in_ring % STG_ABI_BLOCK_SIZE;
+    memcpy(at, &word, sizeof word);
+    memcpy(at + 8, bytes, len);
+    f->cpu.reserved += place_of(len);
     return true;
+}
+
+static bool put_raw(struct fake *f, const void *bytes, uint64_t len, uint64_t word)
+{
+    const bool fits = write_record(f, SIZE, bytes, len, word);
+    f->cpu.committed = f->cpu.reserved;
+    return fits;
 }
 
 static bool put_exit(struct fake *f, uint64_t ts_ns, uint64_t ret)
@@ -118,8 +131,8 @@ static void test_order(void **state)
     assert_true(merge.n_inverted > N / 10);
     assert_int_equal(merge.n_late, 0);
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(fakes[i].consumer, fakes[i].producer);
-        assert_true(fakes[i].producer > 10 * SIZE);
+        assert_int_equal(fakes[i].cpu.consumed, fakes[i].cpu.reserved);
+        assert_true(fakes[i].cpu.reserved > 10 * SIZE);
     }
     stg_mem_free(events);
 }
@@ -136,46 +149,74 @@ static void test_late(void **state)
     assert_int_equal(merge.n_late, 1);
 }
 
+/* Two programs of a CPU, the second of which interrupts the first in the middle of its record. */
 static void test_unfinished(void **state)
 {
     struct stg_event events[8];
-    (void)state;
-    assert_true(put_exit(&fakes[1], 10, 1));
-    const uint64_t at = fakes[1].producer;
     struct stg_abi_head head = {.ts_ns = 20, .pid = 1, .tid = 1, .kind = STG_ABI_MARKER, .id = 1};
-    assert_true(put_raw(&fakes[1], &head, sizeof head, sizeof head | BUSY));
-    assert_true(put_exit(&fakes[1], 30, 2));
+    struct fake *f = &fakes[1];
+    (void)state;
+    assert_true(put_exit(f, 10, 1));
     assert_int_equal(take(events, 8, UINT64_MAX), 1);
-    assert_int_equal(fakes[1].consumer, at); /* nothing is given back that is still being written */
-    *(uint32_t *)(void *)((uint8_t *)fakes[1].data + at) &= ~BUSY;
+    const uint64_t at = f->cpu.reserved;
+    assert_true(write_record(f, SIZE, "", 0, 0xffff)); /* not written yet: what was there before */
+    f->cpu.reserved += sizeof head;
+    assert_true(write_record(f, SIZE, &head, sizeof head, sizeof head));
+    f->cpu.committed += place_of(sizeof head); /* the second one's */
+    assert_true(stg_ring_is_behind(&merge.lanes[1].ring, at));
+    assert_int_equal(take(events, 8, UINT64_MAX), 0);
+    assert_int_equal(f->cpu.consumed, at); /* nothing is given back that is still being written */
+    const uint64_t len = sizeof head;
+    memcpy(f->blocks[0].data + at, &len, sizeof len);
+    memcpy(f->blocks[0].data + at + 8, &head, sizeof head);
+    f->cpu.committed += place_of(sizeof head);
     assert_int_equal(take(events, 8, UINT64_MAX), 2);
     assert_int_equal(events[0].kind, STG_EVENT_MARKER);
     assert_string_equal(stg_strings_get(decoder.names, events[0].name), "a:end");
-    assert_int_equal(events[1].ret, 2);
+    assert_int_equal(f->cpu.consumed, f->cpu.reserved);
+    assert_false(stg_ring_is_behind(&merge.lanes[1].ring, f->cpu.consumed));
 }
 
-static void test_discarded(void **state)
+/* A ring of more than one block, round several times: records of all lengths run on behind each block's end. */
+static void test_blocks(void **state)
 {
+    const uint64_t size = 2 * (uint64_t)STG_ABI_BLOCK_SIZE;
+    struct stg_abi_record r = {.head = {.pid = 1, .tid = 1, .kind = STG_ABI_ENTRY, .n_args = 6, .flags = STG_ABI_HAS_PATH}};
     struct stg_event events[8];
-    struct stg_abi_head head = {.ts_ns = 20, .pid = 1, .tid = 1, .kind = STG_ABI_MARKER, .id = 0};
+    struct fake *f = &fakes[2];
+    uint64_t n_over = 0;
     (void)state;
-    assert_true(put_raw(&fakes[2], &head, sizeof head, sizeof head | DISCARDED));
-    assert_int_equal(take(events, 8, UINT64_MAX), 0);
-    assert_int_equal(fakes[2].consumer, fakes[2].producer);
+    assert_int_equal(stg_ring_blocks(size), 2);
+    assert_int_equal(stg_ring_blocks(SIZE), 1);
+    point(&merge.lanes[2].ring, f, size);
+    for (uint64_t i = 0; f->cpu.reserved < 5 * size; i++) {
+        const size_t len_path = 1 + i % (STG_ABI_MAX_PATH - 1), in_block = f->cpu.reserved % STG_ABI_BLOCK_SIZE;
+        const size_t len = offsetof(struct stg_abi_record, path) + len_path + 1;
+        memset(r.path, 'a' + (int)(i % 26), len_path);
+        r.path[len_path] = '\0';
+        r.head.ts_ns = r.args[5] = i;
+        n_over += in_block + place_of(len) > STG_ABI_BLOCK_SIZE;
+        assert_true(write_record(f, size, &r, len, len));
+        f->cpu.committed = f->cpu.reserved;
+        assert_int_equal(take(events, 8, UINT64_MAX), 1);
+        assert_int_equal(events[0].args[5], i);
+        assert_string_equal(stg_strings_get(decoder.paths, events[0].path), r.path);
+    }
+    assert_in_range(n_over, 5, 10);
 }
 
 static void test_damaged_length(void **state)
 {
-    static const uint32_t words[] = {SIZE, SIZE - 7, 0x3fffffff, 200};
+    static const uint64_t words[] = {SIZE, UINT64_MAX, UINT64_MAX - 7, sizeof(struct stg_abi_record) + 1, 49, 1ull << 32};
     struct stg_abi_head head = {.ts_ns = 20, .pid = 1, .tid = 1, .kind = STG_ABI_MARKER};
     double used;
     (void)state;
-    for (size_t i = 0; i < 4; i++) {
-        const uint64_t before = fakes[0].producer;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        const uint64_t before = fakes[0].cpu.reserved;
         assert_true(put_raw(&fakes[0], &head, sizeof head, words[i]));
         assert_int_equal(stg_merge_scan(&merge, &used), STG_ERR_INTERNAL);
         assert_non_null(strstr(stg_status_message(), "impossible length"));
-        fakes[0].producer = before;
+        fakes[0].cpu.reserved = fakes[0].cpu.committed = before;
     }
 }
 
@@ -299,7 +340,7 @@ static void test_marker_out_of_range(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_order),   TEST(test_late), TEST(test_unfinished), TEST(test_discarded), TEST(test_damaged_length),
+        TEST(test_order),   TEST(test_late), TEST(test_unfinished), TEST(test_blocks), TEST(test_damaged_length),
         TEST(test_entry),   TEST(test_numbers), TEST(test_gap),     TEST(test_lies),      TEST(test_marker_out_of_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

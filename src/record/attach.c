@@ -65,23 +65,27 @@ static size_t power_of_2(size_t size)
     return p;
 }
 
-static enum stg_status make_rings(struct stg_record *r, size_t ring_size)
+/* How many and how large: fixed before the programs are loaded. */
+static enum stg_status plan_rings(struct stg_record *r, size_t ring_size, size_t *size)
 {
     const size_t n = count_cpus();
-    const size_t size = power_of_2(ring_size > 0 ? ring_size : stg_record_ring_size(n));
-    STG_RETURN_IF_FAILED(stg_merge_init(&r->merge, n));
-    for (uint32_t i = 0; i < n; i++) {
-        const int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "stg_ring", 0, 0, (uint32_t)size, NULL);
-        if (fd < 0) {
-            return stg_fail_errno("record: cannot make a ring of %zu bytes for CPU %u: give a smaller --ring", size, i);
-        }
+    *size = power_of_2(ring_size > 0 ? ring_size : stg_record_ring_size(n));
+    r->bpf->rodata->config.ring_size = (uint32_t)*size;
+    r->bpf->rodata->config.n_blocks = (uint32_t)stg_ring_blocks(*size);
+    const int error = bpf_map__set_max_entries(r->bpf->maps.rings, (uint32_t)(n * stg_ring_blocks(*size)));
+    return error == 0 ? stg_merge_init(&r->merge, n) : refused("cannot set the size of the rings", error);
+}
+
+static enum stg_status map_rings(struct stg_record *r, size_t size)
+{
+    for (size_t i = 0; i < r->merge.n_lanes; i++) {
+        struct stg_abi_cpu *cpu = &r->bpf->bss->cpus[i];
+        struct stg_ring *ring = &r->merge.lanes[i].ring;
+        STG_RETURN_IF_FAILED(stg_ring_map(ring, bpf_map__fd(r->bpf->maps.rings), i, size));
+        ring->reserved = (const uint64_t *)&cpu->reserved;
+        ring->committed = (const uint64_t *)&cpu->committed;
+        ring->consumer = (uint64_t *)&cpu->consumed;
         r->merge.lanes[i].cpu = (int32_t)i;
-        enum stg_status status = stg_ring_map(&r->merge.lanes[i].ring, fd, size);
-        if (status == STG_OK && bpf_map_update_elem(bpf_map__fd(r->bpf->maps.rings), &i, &fd, BPF_ANY) != 0) {
-            status = stg_fail_errno("record: the kernel does not take the ring of CPU %u", i);
-        }
-        close(fd); /* the map of rings and the mapping keep it */
-        STG_RETURN_IF_FAILED(status);
     }
     return STG_OK;
 }
@@ -98,6 +102,7 @@ static bool needs(const struct stg_record_options *o, enum stg_marker_kind kind)
 
 enum stg_status stg_record_load(struct stg_record *r, const struct stg_record_options *o)
 {
+    size_t ring_size = 0;
     last_warning[0] = '\0';
     libbpf_set_print(keep_warning);
     if (access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
@@ -109,6 +114,7 @@ enum stg_status stg_record_load(struct stg_record *r, const struct stg_record_op
         return refused("cannot read the programs", -errno);
     }
     STG_RETURN_IF_FAILED(stg_record_configure((struct stg_abi_config *)&r->bpf->rodata->config, o));
+    STG_RETURN_IF_FAILED(plan_rings(r, o->ring_size, &ring_size));
     bpf_program__set_autoload(r->bpf->progs.stg_uprobe, needs(o, STG_MARKER_UPROBE));
     bpf_program__set_autoload(r->bpf->progs.stg_uretprobe, needs(o, STG_MARKER_URETPROBE));
     bpf_program__set_autoload(r->bpf->progs.stg_usdt, needs(o, STG_MARKER_USDT));
@@ -121,7 +127,7 @@ enum stg_status stg_record_load(struct stg_record *r, const struct stg_record_op
     if (error != 0) {
         return refused("the kernel does not take the programs", error);
     }
-    return make_rings(r, o->ring_size);
+    return map_rings(r, ring_size);
 }
 
 static enum stg_status add_link(struct stg_record *r, struct bpf_link *link, const char *what)

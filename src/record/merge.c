@@ -54,20 +54,16 @@ static void note(struct stg_merge *m, struct stg_lane *l, uint64_t ts_ns, uint64
 
 static enum stg_status scan_lane(struct stg_merge *m, struct stg_lane *l, double *used)
 {
-    const uint64_t producer = stg_ring_producer(&l->ring);
-    *used = (double)(producer - *l->ring.consumer) / (double)l->ring.size;
+    const uint64_t ready = stg_ring_ready(&l->ring);
+    *used = (double)(ready - *l->ring.consumer) / (double)l->ring.size;
     for (;;) {
         const uint8_t *record;
-        uint32_t len;
-        uint64_t next, ts_ns;
-        switch (stg_ring_peek(&l->ring, l->scanned, producer, &record, &len, &next)) {
+        uint64_t len, next, ts_ns;
+        switch (stg_ring_peek(&l->ring, l->scanned, ready, &record, &len, &next)) {
         case STG_RING_EMPTY:
             return STG_OK;
         case STG_RING_DAMAGED:
             return stg_fail(STG_ERR_INTERNAL, "record: the ring of CPU %d holds a record of impossible length", l->cpu);
-        case STG_RING_DISCARDED:
-            l->scanned = next;
-            continue;
         case STG_RING_RECORD:
             break;
         }
@@ -150,10 +146,10 @@ static enum stg_status take_one(struct stg_merge *m, struct stg_lane *l, struct 
                                 bool *good)
 {
     const struct stg_merge_ref ref = l->refs[l->head++];
-    const uint8_t *record = l->ring.data + (ref.at & (l->ring.size - 1));
-    uint32_t len;
-    memcpy(&len, record, sizeof len);
-    STG_RETURN_IF_FAILED(stg_decode(d, record + STG_RING_HEADER, len, l->cpu, out, good));
+    const uint8_t *word = stg_ring_at(&l->ring, ref.at);
+    uint64_t len;
+    memcpy(&len, word, sizeof len);
+    STG_RETURN_IF_FAILED(stg_decode(d, word + STG_ABI_WORD_SIZE, len, l->cpu, out, good));
     if (*good && out->ts_ns < l->last_ns) {
         out->ts_ns = l->last_ns;
         m->n_late++;

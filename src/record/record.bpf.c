@@ -24,17 +24,14 @@ const volatile struct stg_abi_config config;
 struct stg_abi_control control;
 struct stg_abi_cpu cpus[STG_ABI_MAX_CPUS] __attribute__((aligned(128)));
 
-struct ring {
-    __uint(type, BPF_MAP_TYPE_RINGBUF);
-    __uint(max_entries, 4096);
-};
-
-/* One ring a CPU: no lock is contended, and each is nearly in order of time. */
+/* A ring for each CPU, config.n_blocks blocks of each, mapped by the recorder. Only programs of that CPU write into it, and they need no
+ * lock for it: the kernel's own ring buffer takes ten times as long for its lock and its copy. The recorder sets the number of blocks. */
 struct {
-    __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-    __uint(max_entries, STG_ABI_MAX_CPUS);
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __uint(map_flags, BPF_F_MMAPABLE);
     __type(key, __u32);
-    __array(values, struct ring);
+    __type(value, struct stg_abi_block);
 } rings SEC(".maps");
 
 /* The processes that are followed, by number. */
@@ -153,10 +150,10 @@ static __always_inline bool wants_call(struct stg_abi_cpu *cpu, __u32 number, bo
     return true;
 }
 
-static __always_inline void fill(struct stg_abi_head *head, const struct task_struct *task, __s32 id, __u8 kind,
+static __always_inline void fill(struct stg_abi_head *head, const struct task_struct *task, __u64 ts_ns, __s32 id, __u8 kind,
                                  __u8 n_args)
 {
-    head->ts_ns = bpf_ktime_get_ns();
+    head->ts_ns = ts_ns;
     head->cgroup_id = bpf_get_current_cgroup_id();
     head->pid = (__u32)task->tgid;
     head->tid = (__u32)task->pid;
@@ -169,47 +166,72 @@ static __always_inline void fill(struct stg_abi_head *head, const struct task_st
     head->fd_kind = 0;
 }
 
-/* Tells of what was lost where it was lost: in front of the first record that fits again. */
-static __always_inline void put_gap(struct stg_abi_cpu *cpu, void *ring, const struct stg_abi_head *next)
+static __always_inline __u64 place_of(__u64 size)
 {
-    struct {
-        struct stg_abi_head head;
-        __u64 args[2];
-    } *lost = bpf_ringbuf_reserve(ring, sizeof *lost, 0);
-    if (lost == NULL) {
-        return;
-    }
-    lost->head = *next;
-    lost->head.kind = STG_ABI_LOST;
-    lost->head.n_args = 2;
-    lost->args[1] = cpu->gap_ns;
-    lost->args[0] = __sync_lock_test_and_set(&cpu->gap, 0);
-    if (lost->args[0] > 0) {
-        bpf_ringbuf_submit(lost, BPF_RB_NO_WAKEUP);
-    } else {
-        bpf_ringbuf_discard(lost, BPF_RB_NO_WAKEUP);
-    }
+    return (size + STG_ABI_WORD_SIZE + 7) & ~7ull;
 }
 
-static __always_inline void put(struct stg_abi_cpu *cpu, struct stg_abi_head *record, __u64 size)
+/* Place for a record in the ring of this CPU. Whoever interrupts this program on its CPU may take one too: then the next one is tried.
+ * NULL: there is no room. */
+static __always_inline struct stg_abi_record *take_place(struct stg_abi_cpu *cpu, __u64 size)
 {
-    __u32 at = bpf_get_smp_processor_id();
-    void *ring = bpf_map_lookup_elem(&rings, &at);
-    if (ring == NULL) {
-        __sync_fetch_and_add(&cpu->n_lost, 1);
+    const __u64 whole = place_of(size);
+    for (int i = 0; i < 4; i++) {
+        const __u64 at = *(volatile __u64 *)&cpu->reserved, in_ring = at & (config.ring_size - 1);
+        __u32 i_block = bpf_get_smp_processor_id() * config.n_blocks + (__u32)(in_ring / STG_ABI_BLOCK_SIZE);
+        struct stg_abi_block *block = bpf_map_lookup_elem(&rings, &i_block);
+        if (block == NULL || at + whole - *(volatile __u64 *)&cpu->consumed > config.ring_size) {
+            return NULL;
+        }
+        if (__sync_val_compare_and_swap(&cpu->reserved, at, at + whole) == at) {
+            __u8 *word = block->data + (in_ring & (STG_ABI_BLOCK_SIZE - 1));
+            *(__u64 *)word = size;
+            return (struct stg_abi_record *)(word + STG_ABI_WORD_SIZE);
+        }
+    }
+    return NULL;
+}
+
+/* The record of this size is written. */
+static __always_inline void commit(struct stg_abi_cpu *cpu, __u64 size)
+{
+    __sync_fetch_and_add(&cpu->committed, place_of(size));
+}
+
+/* Tells of what was lost where it was lost: in front of the first record that fits again. */
+static __always_inline void put_gap(struct stg_abi_cpu *cpu, const struct task_struct *task, __u64 ts_ns)
+{
+    const __u64 since_ns = cpu->gap_ns, size = sizeof(struct stg_abi_head) + 16;
+    const __u64 n = __sync_lock_test_and_set(&cpu->gap, 0);
+    struct stg_abi_record *lost = n > 0 ? take_place(cpu, size) : NULL;
+    if (lost == NULL) {
+        if (n > 0 && __sync_fetch_and_add(&cpu->gap, n) == 0) {
+            cpu->gap_ns = since_ns;
+        }
         return;
     }
+    fill(&lost->head, task, ts_ns, 0, STG_ABI_LOST, 2);
+    lost->args[0] = n;
+    lost->args[1] = since_ns;
+    commit(cpu, size);
+}
+
+/* Place for an event, counted whether there is any or not. commit() when it is filled. */
+static __always_inline struct stg_abi_record *reserve(struct stg_abi_cpu *cpu, const struct task_struct *task, __u64 ts_ns, __u64 size)
+{
     if (cpu->gap > 0) {
-        put_gap(cpu, ring, record);
+        put_gap(cpu, task, ts_ns);
     }
-    if (cpu->gap == 0 && bpf_ringbuf_output(ring, record, size, BPF_RB_NO_WAKEUP) == 0) {
+    struct stg_abi_record *record = cpu->gap == 0 ? take_place(cpu, size) : NULL;
+    if (record != NULL) {
         cpu->n_put++;
-        return;
+        return record;
     }
     if (__sync_fetch_and_add(&cpu->gap, 1) == 0) {
-        cpu->gap_ns = record->ts_ns;
+        cpu->gap_ns = ts_ns;
     }
     __sync_fetch_and_add(&cpu->n_lost, 1);
+    return NULL;
 }
 
 static __always_inline bool is_compat(const struct task_struct *task)
@@ -243,27 +265,45 @@ static __always_inline __u64 arg_at(const __u64 args[6], __u8 place)
     return place == 1 ? args[0] : place == 2 ? args[1] : place == 3 ? args[2] : place == 4 ? args[3] : args[4];
 }
 
-/* Copies a file name behind six registers; a page that is not in memory is not waited for. */
-static __always_inline bool put_path(struct stg_abi_cpu *cpu, struct stg_abi_record *record, const void *from)
+/* The first n of the arguments. */
+static __always_inline void put_args(struct stg_abi_record *record, const __u64 args[6], __u64 n)
 {
-    const long len = bpf_probe_read_user_str(record->path, sizeof record->path, from);
-    if (len <= 1 || len > (long)sizeof record->path) {
-        return false;
+    for (__u32 i = 0; i < 6; i++) {
+        if (i < n) {
+            record->args[i] = args[i];
+        }
     }
-    record->head.flags |= STG_ABI_HAS_PATH;
-    if (len == sizeof record->path) {
-        record->head.flags |= STG_ABI_CUT_PATH;
+}
+
+struct file_name {
+    __u64 words[STG_ABI_MAX_PATH / 8];
+};
+
+/* Bytes of a file name with its NUL, 0 when there is none; a page that is not in memory is not waited for. */
+static __always_inline __u64 read_path(struct file_name *out, const void *from)
+{
+    const long len = bpf_probe_read_user_str(out->words, sizeof out->words, from);
+    return len <= 1 || len > (long)sizeof out->words ? 0 : (__u64)len;
+}
+
+/* Puts it behind six arguments, in words: what is beyond the NUL in the last one is not read. */
+static __always_inline void put_path(struct stg_abi_record *record, const struct file_name *name, __u64 len)
+{
+    record->head.flags |= len == sizeof record->path ? STG_ABI_HAS_PATH | STG_ABI_CUT_PATH : STG_ABI_HAS_PATH;
+    for (__u32 i = 0; i < STG_ABI_MAX_PATH / 8; i++) {
+        if (8 * i < len) {
+            ((__u64 *)record->path)[i] = name->words[i];
+        }
     }
-    put(cpu, &record->head, sizeof record->head + sizeof record->args + (__u64)len);
-    return true;
 }
 
 static __always_inline void put_entry(struct stg_abi_cpu *cpu, const struct task_struct *task, const struct pt_regs *regs,
                                       __u32 number, bool compat)
 {
-    struct stg_abi_record record;
-    __u64 n_args = 6;
-    __u8 fd_arg = 0, path_arg = 0;
+    const __u64 ts_ns = bpf_ktime_get_ns();
+    struct file_name name;
+    __u64 args[6], n_args = 6, path_len = 0;
+    __u8 fd_arg = 0, path_arg = 0, fd_kind = 0;
     if (!compat && number < STG_ABI_MAX_CALLS) {
         const volatile struct stg_abi_call *call = &config.by_number[number & (STG_ABI_MAX_CALLS - 1)];
         n_args = call->n_args;
@@ -271,16 +311,26 @@ static __always_inline void put_entry(struct stg_abi_cpu *cpu, const struct task
         path_arg = call->path_arg;
     }
     n_args = n_args > 6 ? 6 : n_args;
-    copy_args(record.args, regs, compat);
-    fill(&record.head, task, (__s32)number, STG_ABI_ENTRY, (__u8)n_args);
-    record.head.flags = compat ? STG_ABI_COMPAT : 0;
+    copy_args(args, regs, compat);
     if (config.fd_kinds && fd_arg > 0) {
-        record.head.fd_kind = fd_kind_of(task, (__s32)arg_at(record.args, fd_arg));
+        fd_kind = fd_kind_of(task, (__s32)arg_at(args, fd_arg));
     }
-    if (config.paths && path_arg > 0 && put_path(cpu, &record, (const void *)arg_at(record.args, path_arg))) {
+    if (config.paths && path_arg > 0) {
+        path_len = read_path(&name, (const void *)arg_at(args, path_arg));
+    }
+    const __u64 size = sizeof(struct stg_abi_head) + (path_len > 0 ? 48 + path_len : 8 * n_args);
+    struct stg_abi_record *record = reserve(cpu, task, ts_ns, size);
+    if (record == NULL) {
         return;
     }
-    put(cpu, &record.head, sizeof record.head + 8 * n_args);
+    fill(&record->head, task, ts_ns, (__s32)number, STG_ABI_ENTRY, (__u8)n_args);
+    record->head.flags = compat ? STG_ABI_COMPAT : 0;
+    record->head.fd_kind = fd_kind;
+    put_args(record, args, path_len > 0 ? 6 : n_args);
+    if (path_len > 0) {
+        put_path(record, &name, path_len);
+    }
+    commit(cpu, size);
 }
 
 SEC("tp_btf/sys_enter")
@@ -327,10 +377,8 @@ int BPF_PROG(stg_sys_exit, const struct pt_regs *regs, long ret)
 {
     struct stg_abi_cpu *cpu = this_cpu();
     const struct task_struct *task = bpf_get_current_task_btf();
-    struct {
-        struct stg_abi_head head;
-        __u64 ret;
-    } record;
+    const __u64 size = sizeof(struct stg_abi_head) + 8;
+    __u8 fd_kind = 0;
     if (!wanted(cpu, task, false)) {
         return 0;
     }
@@ -343,27 +391,34 @@ int BPF_PROG(stg_sys_exit, const struct pt_regs *regs, long ret)
     if (config.by_call && !wants_call(cpu, (__u32)number, compat)) {
         return 0;
     }
-    fill(&record.head, task, number, STG_ABI_EXIT, 1);
-    record.head.flags = compat ? STG_ABI_COMPAT : 0;
-    record.ret = compat ? (__u64)(__s64)(__s32)ret : (__u64)ret;
+    const __u64 ts_ns = bpf_ktime_get_ns();
     if (config.fd_kinds && !compat && ret >= 0 && config.by_number[(__u32)number & (STG_ABI_MAX_CALLS - 1)].returns_fd) {
-        record.head.fd_kind = fd_kind_of(task, (__s32)ret);
+        fd_kind = fd_kind_of(task, (__s32)ret);
     }
-    put(cpu, &record.head, sizeof record);
+    struct stg_abi_record *record = reserve(cpu, task, ts_ns, size);
+    if (record == NULL) {
+        return 0;
+    }
+    fill(&record->head, task, ts_ns, number, STG_ABI_EXIT, 1);
+    record->head.flags = compat ? STG_ABI_COMPAT : 0;
+    record->head.fd_kind = fd_kind;
+    record->args[0] = compat ? (__u64)(__s64)(__s32)ret : (__u64)ret;
+    commit(cpu, size);
     return 0;
 }
 
 static __always_inline void put_pair(struct stg_abi_cpu *cpu, const struct task_struct *task, __s32 id, __u8 kind,
                                      __u64 first, __u64 second)
 {
-    struct {
-        struct stg_abi_head head;
-        __u64 args[2];
-    } record;
-    fill(&record.head, task, id, kind, 2);
-    record.args[0] = first;
-    record.args[1] = second;
-    put(cpu, &record.head, sizeof record);
+    const __u64 ts_ns = bpf_ktime_get_ns(), size = sizeof(struct stg_abi_head) + 16;
+    struct stg_abi_record *record = reserve(cpu, task, ts_ns, size);
+    if (record == NULL) {
+        return;
+    }
+    fill(&record->head, task, ts_ns, id, kind, 2);
+    record->args[0] = first;
+    record->args[1] = second;
+    commit(cpu, size);
 }
 
 /* A new process of a followed one is followed before it runs; a child of the recorder is armed. */
@@ -428,33 +483,40 @@ int BPF_PROG(stg_task_exit, const struct task_struct *task)
     return 0;
 }
 
-/* The thread passes a marker; value is its one argument, when n_args is 1. */
-static __always_inline void put_mark(__u64 cookie, __u8 n_args, __u64 value)
+/* The thread passes a marker, with the first n arguments. */
+static __always_inline void put_mark(struct stg_abi_cpu *cpu, const struct task_struct *task, __s32 marker, const __u64 args[6], __u64 n)
 {
-    struct stg_abi_cpu *cpu = this_cpu();
-    const struct task_struct *task = bpf_get_current_task_btf();
-    struct {
-        struct stg_abi_head head;
-        __u64 value;
-    } record;
-    if (wanted(cpu, task, false)) {
-        fill(&record.head, task, (__s32)cookie, STG_ABI_MARKER, n_args);
-        record.value = value;
-        put(cpu, &record.head, sizeof record.head + sizeof value * n_args);
+    const __u64 ts_ns = bpf_ktime_get_ns(), size = sizeof(struct stg_abi_head) + 8 * n;
+    struct stg_abi_record *record = reserve(cpu, task, ts_ns, size);
+    if (record == NULL) {
+        return;
     }
+    fill(&record->head, task, ts_ns, marker, STG_ABI_MARKER, (__u8)n);
+    put_args(record, args, n);
+    commit(cpu, size);
 }
 
 SEC("uprobe")
 int stg_uprobe(struct pt_regs *regs)
 {
-    put_mark(bpf_get_attach_cookie(regs), 0, 0);
+    struct stg_abi_cpu *cpu = this_cpu();
+    const struct task_struct *task = bpf_get_current_task_btf();
+    const __u64 none[6] = {0};
+    if (wanted(cpu, task, false)) {
+        put_mark(cpu, task, (__s32)bpf_get_attach_cookie(regs), none, 0);
+    }
     return 0;
 }
 
-SEC("uretprobe")
+SEC("uprobe")
 int stg_uretprobe(struct pt_regs *regs)
 {
-    put_mark(bpf_get_attach_cookie(regs), 1, regs->ax);
+    struct stg_abi_cpu *cpu = this_cpu();
+    const struct task_struct *task = bpf_get_current_task_btf();
+    const __u64 args[6] = {regs->ax};
+    if (wanted(cpu, task, false)) {
+        put_mark(cpu, task, (__s32)bpf_get_attach_cookie(regs), args, 1);
+    }
     return 0;
 }
 
@@ -482,7 +544,7 @@ int stg_usdt(struct pt_regs *regs)
 {
     struct stg_abi_cpu *cpu = this_cpu();
     const struct task_struct *task = bpf_get_current_task_btf();
-    struct stg_abi_record record;
+    __u64 args[6] = {0};
     if (!wanted(cpu, task, false)) {
         return 0;
     }
@@ -493,12 +555,11 @@ int stg_usdt(struct pt_regs *regs)
     }
     __u64 n = 0;
     for (; n < STG_ABI_SITE_ARGS && n < site->n_args; n++) {
-        if (!get_arg(regs, &site->args[n], &record.args[n])) {
+        if (!get_arg(regs, &site->args[n], &args[n])) {
             break;
         }
     }
-    fill(&record.head, task, site->marker, STG_ABI_MARKER, (__u8)n);
-    put(cpu, &record.head, sizeof record.head + 8 * (n & 7));
+    put_mark(cpu, task, site->marker, args, n);
     return 0;
 }
 

@@ -179,7 +179,7 @@ static enum stg_status look(struct stg_record *r, uint64_t now_ns)
 static bool rings_are_read(const struct stg_record *r)
 {
     for (size_t i = 0; i < r->merge.n_lanes; i++) {
-        if (r->merge.lanes[i].scanned < stg_ring_producer(&r->merge.lanes[i].ring)) {
+        if (stg_ring_is_behind(&r->merge.lanes[i].ring, r->merge.lanes[i].scanned)) {
             return false;
         }
     }

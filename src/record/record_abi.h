@@ -1,5 +1,6 @@
 /* What passes between the BPF programs (record.bpf.c) and the recorder: fixed widths, sizes asserted on both sides. A record of the
- * ring is a head, then n_args registers of 8 bytes; with STG_ABI_HAS_PATH six registers and a path. Whoever reads a ring trusts no length. */
+ * ring is its length in a word of 8 bytes, a head, then n_args registers of 8 bytes; with STG_ABI_HAS_PATH six registers and a path. It
+ * begins at a multiple of 8. Whoever reads a ring trusts no length. */
 #ifndef STG_RECORD_RECORD_ABI_H
 #define STG_RECORD_RECORD_ABI_H
 
@@ -15,6 +16,8 @@
 #define STG_ABI_MAX_SITES   256  /* places of static probes, of all markers together */
 #define STG_ABI_SITE_ARGS   6    /* arguments of a static probe that are recorded */
 #define STG_ABI_PT_REGS     21   /* words of the kernel's struct pt_regs */
+#define STG_ABI_BLOCK_SIZE  262144 /* bytes of a ring that lie together; power of 2 */
+#define STG_ABI_WORD_SIZE   8      /* of the length in front of a record */
 
 enum stg_abi_kind {
     STG_ABI_ENTRY = 1,
@@ -50,6 +53,13 @@ struct stg_abi_record { /* the longest */
 };
 _Static_assert(sizeof(struct stg_abi_record) == 224, "the longest record has 224 bytes");
 
+/* A piece of a ring. A record that begins in it and does not fit runs on behind it, never into the next one, so that it lies in one
+ * piece; whole pages, so that each ring can be mapped by itself. */
+struct stg_abi_block {
+    __u8 data[STG_ABI_BLOCK_SIZE + 4096];
+};
+_Static_assert(STG_ABI_WORD_SIZE + sizeof(struct stg_abi_record) <= 4096, "the longest record runs on by a page at most");
+
 enum stg_abi_filter { /* why an event was not recorded */
     STG_ABI_BY_OWN,     /* the recorder's own */
     STG_ABI_BY_PROCESS, /* not a process that is followed */
@@ -61,15 +71,18 @@ enum stg_abi_filter { /* why an event was not recorded */
     STG_ABI_N_FILTERS,
 };
 
-/* Counts of one CPU, on cache lines of their own. */
+/* Counts of one CPU, on cache lines of their own. Positions are bytes since the start, of which the ring holds the last: a record has
+ * its place when it is reserved, and all before position p is written when both are p. */
 struct stg_abi_cpu {
+    __u64 reserved, committed;
+    __u64 consumed; /* the recorder's: what is before may be overwritten */
     __u64 n_put;  /* records that went into the ring, gaps not counted */
     __u64 n_lost; /* records that did not */
     __u64 gap;    /* of n_lost, those that no LOST record tells of yet */
     __u64 gap_ns; /* when the first of these was */
     __u64 n_filtered[STG_ABI_N_FILTERS];
     __u64 n_untracked; /* children of followed processes for which there was no room */
-    __u64 reserved[4];
+    __u64 unused[1];
 };
 _Static_assert(sizeof(struct stg_abi_cpu) == 128, "two cache lines");
 
@@ -108,6 +121,7 @@ struct stg_abi_config {
     __u32 n_comms, n_cgroups;
     __u32 sample_below;   /* a process is recorded when the hash of its number is below; 0 = all */
     __u32 fd_kinds, paths;
+    __u32 ring_size, n_blocks; /* of a CPU: bytes, a power of 2, and the blocks that they take */
     __u64 comms[STG_ABI_MAX_COMMS][2]; /* names, padded with NULs */
     __u64 calls[STG_ABI_MAX_CALLS / 64]; /* bit set: recorded */
     __u64 compat_calls[STG_ABI_MAX_CALLS / 64];

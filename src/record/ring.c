@@ -1,69 +1,81 @@
 #include "record/ring.h"
 
-#include <linux/bpf.h>
+#include "record/record_abi.h"
+
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
-enum stg_status stg_ring_map(struct stg_ring *out, int fd, size_t size)
+/* How often a CPU is looked at that is in the middle of a record: a program takes some 50 ns for one. */
+#define LOOKS 1000
+
+size_t stg_ring_blocks(size_t size)
 {
-    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    return size <= STG_ABI_BLOCK_SIZE ? 1 : size / STG_ABI_BLOCK_SIZE;
+}
+
+enum stg_status stg_ring_map(struct stg_ring *out, int fd, size_t cpu, size_t size)
+{
     memset(out, 0, sizeof *out);
-    /* The first page holds the consumer's position and is ours to write; then come the producer's position and the data. */
-    void *consumer = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (consumer == MAP_FAILED) {
-        return stg_fail_errno("record: cannot map a ring");
-    }
-    void *producer = mmap(NULL, page + 2 * size, PROT_READ, MAP_SHARED, fd, (off_t)page);
-    if (producer == MAP_FAILED) {
-        munmap(consumer, page);
+    const size_t map_size = stg_ring_blocks(size) * sizeof(struct stg_abi_block);
+    void *map = mmap(NULL, map_size, PROT_READ, MAP_SHARED, fd, (off_t)(cpu * map_size));
+    if (map == MAP_FAILED) {
         return stg_fail_errno("record: cannot map a ring of %zu bytes: give a smaller --ring", size);
     }
-    out->maps[0] = consumer;
-    out->maps[1] = producer;
-    out->map_sizes[0] = page;
-    out->map_sizes[1] = page + 2 * size;
-    out->consumer = consumer;
-    out->producer = producer;
-    out->data = (const uint8_t *)producer + page;
+    out->map = map;
+    out->map_size = map_size;
+    out->data = map;
     out->size = size;
     return STG_OK;
 }
 
 void stg_ring_unmap(struct stg_ring *ring)
 {
-    for (size_t i = 0; i < 2; i++) {
-        if (ring->maps[i] != NULL) {
-            munmap(ring->maps[i], ring->map_sizes[i]);
-        }
+    if (ring->map != NULL) {
+        munmap(ring->map, ring->map_size);
     }
     memset(ring, 0, sizeof *ring);
 }
 
-enum stg_ring_peek stg_ring_peek(const struct stg_ring *ring, uint64_t at, uint64_t producer, const uint8_t **record,
-                                 uint32_t *len, uint64_t *next)
+const uint8_t *stg_ring_at(const struct stg_ring *ring, uint64_t at)
 {
-    if (at >= producer) {
-        return STG_RING_EMPTY;
-    }
-    const uint8_t *header = ring->data + (at & (ring->size - 1));
-    const uint32_t word = __atomic_load_n((const uint32_t *)(const void *)header, __ATOMIC_ACQUIRE);
-    if ((word & BPF_RINGBUF_BUSY_BIT) != 0) {
-        return STG_RING_EMPTY;
-    }
-    *len = word & ~(uint32_t)BPF_RINGBUF_DISCARD_BIT;
-    const uint64_t whole = ((uint64_t)*len + STG_RING_HEADER + 7) / 8 * 8;
-    if (whole > producer - at || whole > ring->size) {
-        return STG_RING_DAMAGED;
-    }
-    *record = header + STG_RING_HEADER;
-    *next = at + whole;
-    return (word & BPF_RINGBUF_DISCARD_BIT) != 0 ? STG_RING_DISCARDED : STG_RING_RECORD;
+    const uint64_t in_ring = at & (ring->size - 1);
+    return ring->data + in_ring / STG_ABI_BLOCK_SIZE * sizeof(struct stg_abi_block) + in_ring % STG_ABI_BLOCK_SIZE;
 }
 
-uint64_t stg_ring_producer(const struct stg_ring *ring)
+enum stg_ring_peek stg_ring_peek(const struct stg_ring *ring, uint64_t at, uint64_t end, const uint8_t **record, uint64_t *len,
+                                 uint64_t *next)
 {
-    return __atomic_load_n(ring->producer, __ATOMIC_ACQUIRE);
+    if (at >= end) {
+        return STG_RING_EMPTY;
+    }
+    const uint8_t *word = stg_ring_at(ring, at);
+    memcpy(len, word, sizeof *len);
+    const uint64_t whole = (*len + STG_ABI_WORD_SIZE + 7) & ~UINT64_C(7);
+    if (*len > sizeof(struct stg_abi_record) || whole > end - at) {
+        return STG_RING_DAMAGED;
+    }
+    *record = word + STG_ABI_WORD_SIZE;
+    *next = at + whole;
+    return STG_RING_RECORD;
+}
+
+/* What is committed never passes what is reserved: if what was reserved later is no more than what was committed before, then at the moment
+ * of the first look no program was in the middle of a record. */
+uint64_t stg_ring_ready(struct stg_ring *ring)
+{
+    for (int i = 0; i < LOOKS; i++) {
+        const uint64_t committed = __atomic_load_n(ring->committed, __ATOMIC_ACQUIRE);
+        if (__atomic_load_n(ring->reserved, __ATOMIC_ACQUIRE) == committed) {
+            ring->ready = committed;
+            break;
+        }
+    }
+    return ring->ready;
+}
+
+bool stg_ring_is_behind(const struct stg_ring *ring, uint64_t at)
+{
+    return at < __atomic_load_n(ring->reserved, __ATOMIC_ACQUIRE);
 }
 
 void stg_ring_release(struct stg_ring *ring, uint64_t at)

@@ -1,34 +1,41 @@
-/* Ring: one BPF ring buffer, read in place. Records stay where the kernel put them until they are released. */
+/* Ring: what the programs of one CPU wrote, read in place. Records stay where they are until they are released. */
 #ifndef STG_RECORD_RING_H
 #define STG_RECORD_RING_H
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct stg_ring {
-    const uint8_t *data;      /* size bytes, mapped twice in a row, so that no record is cut in two */
-    uint64_t size;            /* power of 2 */
-    uint64_t *consumer;       /* position up to which the kernel may overwrite */
-    const uint64_t *producer; /* position up to which there is data */
-    void *maps[2];
-    size_t map_sizes[2];
+    const uint8_t *data;                   /* blocks of record_abi.h, as many as size takes; borrowed unless mapped here */
+    uint64_t size;                         /* power of 2 */
+    const uint64_t *reserved, *committed;  /* the programs' positions, see struct stg_abi_cpu; borrowed, like the next */
+    uint64_t *consumer;                    /* position up to which the programs may overwrite */
+    uint64_t ready;                        /* position up to which all is known to be written */
+    void *map;                             /* NULL: not mapped */
+    size_t map_size;
 };
 
-/* Bytes in front of each record: its length and two flags. */
-#define STG_RING_HEADER 8
+enum stg_ring_peek { STG_RING_RECORD, STG_RING_EMPTY, STG_RING_DAMAGED };
 
-enum stg_ring_peek { STG_RING_RECORD, STG_RING_EMPTY, STG_RING_DISCARDED, STG_RING_DAMAGED };
-
-enum stg_status stg_ring_map(struct stg_ring *out, int fd, size_t size) STG_MUST_USE;
+/* Maps the data of the CPU's ring: fd is the map of all rings. */
+enum stg_status stg_ring_map(struct stg_ring *out, int fd, size_t cpu, size_t size) STG_MUST_USE;
 void stg_ring_unmap(struct stg_ring *ring);
+/* How many blocks a ring of this size takes. */
+size_t stg_ring_blocks(size_t size);
 
-/* What stands at position at: EMPTY at the producer's position or where a record is not finished; DAMAGED when the length cannot be.
- * *record and *len are set for RECORD, *next (the position behind it) for RECORD and DISCARDED. */
-enum stg_ring_peek stg_ring_peek(const struct stg_ring *ring, uint64_t at, uint64_t producer, const uint8_t **record,
-                                 uint32_t *len, uint64_t *next);
-uint64_t stg_ring_producer(const struct stg_ring *ring);
+/* What stands at position at: EMPTY at position end or behind it; DAMAGED when the length cannot be. *record, *len and *next (the position
+ * behind it) are set for RECORD. */
+enum stg_ring_peek stg_ring_peek(const struct stg_ring *ring, uint64_t at, uint64_t end, const uint8_t **record, uint64_t *len,
+                                 uint64_t *next);
+/* Where the record at this position lies, from its length on. */
+const uint8_t *stg_ring_at(const struct stg_ring *ring, uint64_t at);
+/* The position up to which all is written. While a program is in the middle of a record, what it and those after it wrote waits. */
+uint64_t stg_ring_ready(struct stg_ring *ring);
+/* Whether a record is not written yet, or not known to be. */
+bool stg_ring_is_behind(const struct stg_ring *ring, uint64_t at);
 /* All before position at may be overwritten. */
 void stg_ring_release(struct stg_ring *ring, uint64_t at);
 
