@@ -29,9 +29,9 @@ static void point(struct stg_ring *ring, struct fake *f, uint64_t size)
 {
     *ring = (struct stg_ring){.data = f->blocks[0].data,
                               .size = size,
-                              .reserved = (const uint64_t *)&f->cpu.reserved,
-                              .committed = (const uint64_t *)&f->cpu.committed,
-                              .consumer = (uint64_t *)&f->cpu.consumed};
+                              .reserved = (const uint64_t *)&f->cpu.far.reserved,
+                              .committed = (const uint64_t *)&f->cpu.far.committed,
+                              .consumer = (uint64_t *)&f->cpu.far.consumed};
 }
 
 static int set_up(void **state)
@@ -64,21 +64,21 @@ static uint64_t place_of(uint64_t len)
 /* Puts len bytes behind a word as the programs do: in one piece, whatever ends there. False when there is no room. */
 static bool write_record(struct fake *f, uint64_t size, const void *bytes, uint64_t len, uint64_t word)
 {
-    if (f->cpu.reserved - f->cpu.consumed + place_of(len) > size) {
+    if (f->cpu.far.reserved - f->cpu.far.consumed + place_of(len) > size) {
         return false;
     }
-    const uint64_t in_ring = f->cpu.reserved & (size - 1);
+    const uint64_t in_ring = f->cpu.far.reserved & (size - 1);
     uint8_t *at = f->blocks[in_ring / STG_ABI_BLOCK_SIZE].data + in_ring % STG_ABI_BLOCK_SIZE;
     memcpy(at, &word, sizeof word);
     memcpy(at + 8, bytes, len);
-    f->cpu.reserved += place_of(len);
+    f->cpu.far.reserved += place_of(len);
     return true;
 }
 
 static bool put_raw(struct fake *f, const void *bytes, uint64_t len, uint64_t word)
 {
     const bool fits = write_record(f, SIZE, bytes, len, word);
-    f->cpu.committed = f->cpu.reserved;
+    f->cpu.far.committed = f->cpu.far.reserved;
     return fits;
 }
 
@@ -131,8 +131,8 @@ static void test_order(void **state)
     assert_true(merge.n_inverted > N / 10);
     assert_int_equal(merge.n_late, 0);
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(fakes[i].cpu.consumed, fakes[i].cpu.reserved);
-        assert_true(fakes[i].cpu.reserved > 10 * SIZE);
+        assert_int_equal(fakes[i].cpu.far.consumed, fakes[i].cpu.far.reserved);
+        assert_true(fakes[i].cpu.far.reserved > 10 * SIZE);
     }
     stg_mem_free(events);
 }
@@ -149,6 +149,35 @@ static void test_late(void **state)
     assert_int_equal(merge.n_late, 1);
 }
 
+/* Two rings of a CPU: what one has no room for is in the other. The CPU's time goes forward whichever they come from. */
+static void test_two_rings(void **state)
+{
+    struct stg_event events[8];
+    double used;
+    (void)state;
+    merge.lanes[1].i_first = 0;
+    merge.lanes[1].cpu = 0;
+    merge.lanes[2].ring = (struct stg_ring){0}; /* another CPU has one only */
+    merge.lanes[3].i_first = 2;
+    for (uint64_t i = 0; i < 8; i++) {
+        assert_true(put_exit(&fakes[i % 3 == 0], 10 + i, i));
+    }
+    assert_int_equal(stg_merge_scan(&merge, &used), STG_OK);
+    assert_true(used == 8 * 64.0 / (2 * SIZE));
+    assert_int_equal(take(events, 8, UINT64_MAX), 8);
+    for (uint64_t i = 0; i < 8; i++) {
+        assert_int_equal(events[i].ret, i);
+        assert_int_equal(events[i].cpu, 0);
+    }
+    assert_int_equal(merge.n_late, 0);
+    assert_true(put_exit(&fakes[1], 12, 1));
+    assert_true(put_exit(&fakes[3], 5, 2));
+    assert_int_equal(take(events, 8, UINT64_MAX), 2);
+    assert_int_equal(events[1].ts_ns, 17); /* the last of the other ring */
+    assert_int_equal(events[0].ts_ns, 5);
+    assert_int_equal(merge.n_late, 1);
+}
+
 /* Two programs of a CPU, the second of which interrupts the first in the middle of its record. */
 static void test_unfinished(void **state)
 {
@@ -158,23 +187,23 @@ static void test_unfinished(void **state)
     (void)state;
     assert_true(put_exit(f, 10, 1));
     assert_int_equal(take(events, 8, UINT64_MAX), 1);
-    const uint64_t at = f->cpu.reserved;
+    const uint64_t at = f->cpu.far.reserved;
     assert_true(write_record(f, SIZE, "", 0, 0xffff)); /* not written yet: what was there before */
-    f->cpu.reserved += sizeof head;
+    f->cpu.far.reserved += sizeof head;
     assert_true(write_record(f, SIZE, &head, sizeof head, sizeof head));
-    f->cpu.committed += place_of(sizeof head); /* the second one's */
+    f->cpu.far.committed += place_of(sizeof head); /* the second one's */
     assert_true(stg_ring_is_behind(&merge.lanes[1].ring, at));
     assert_int_equal(take(events, 8, UINT64_MAX), 0);
-    assert_int_equal(f->cpu.consumed, at); /* nothing is given back that is still being written */
+    assert_int_equal(f->cpu.far.consumed, at); /* nothing is given back that is still being written */
     const uint64_t len = sizeof head;
     memcpy(f->blocks[0].data + at, &len, sizeof len);
     memcpy(f->blocks[0].data + at + 8, &head, sizeof head);
-    f->cpu.committed += place_of(sizeof head);
+    f->cpu.far.committed += place_of(sizeof head);
     assert_int_equal(take(events, 8, UINT64_MAX), 2);
     assert_int_equal(events[0].kind, STG_EVENT_MARKER);
     assert_string_equal(stg_strings_get(decoder.names, events[0].name), "a:end");
-    assert_int_equal(f->cpu.consumed, f->cpu.reserved);
-    assert_false(stg_ring_is_behind(&merge.lanes[1].ring, f->cpu.consumed));
+    assert_int_equal(f->cpu.far.consumed, f->cpu.far.reserved);
+    assert_false(stg_ring_is_behind(&merge.lanes[1].ring, f->cpu.far.consumed));
 }
 
 /* A ring of more than one block, round several times: records of all lengths run on behind each block's end. */
@@ -189,15 +218,15 @@ static void test_blocks(void **state)
     assert_int_equal(stg_ring_blocks(size), 2);
     assert_int_equal(stg_ring_blocks(SIZE), 1);
     point(&merge.lanes[2].ring, f, size);
-    for (uint64_t i = 0; f->cpu.reserved < 5 * size; i++) {
-        const size_t len_path = 1 + i % (STG_ABI_MAX_PATH - 1), in_block = f->cpu.reserved % STG_ABI_BLOCK_SIZE;
+    for (uint64_t i = 0; f->cpu.far.reserved < 5 * size; i++) {
+        const size_t len_path = 1 + i % (STG_ABI_MAX_PATH - 1), in_block = f->cpu.far.reserved % STG_ABI_BLOCK_SIZE;
         const size_t len = offsetof(struct stg_abi_record, path) + len_path + 1;
         memset(r.path, 'a' + (int)(i % 26), len_path);
         r.path[len_path] = '\0';
         r.head.ts_ns = r.args[5] = i;
         n_over += in_block + place_of(len) > STG_ABI_BLOCK_SIZE;
         assert_true(write_record(f, size, &r, len, len));
-        f->cpu.committed = f->cpu.reserved;
+        f->cpu.far.committed = f->cpu.far.reserved;
         assert_int_equal(take(events, 8, UINT64_MAX), 1);
         assert_int_equal(events[0].args[5], i);
         assert_string_equal(stg_strings_get(decoder.paths, events[0].path), r.path);
@@ -212,11 +241,11 @@ static void test_damaged_length(void **state)
     double used;
     (void)state;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        const uint64_t before = fakes[0].cpu.reserved;
+        const uint64_t before = fakes[0].cpu.far.reserved;
         assert_true(put_raw(&fakes[0], &head, sizeof head, words[i]));
         assert_int_equal(stg_merge_scan(&merge, &used), STG_ERR_INTERNAL);
         assert_non_null(strstr(stg_status_message(), "impossible length"));
-        fakes[0].cpu.reserved = fakes[0].cpu.committed = before;
+        fakes[0].cpu.far.reserved = fakes[0].cpu.far.committed = before;
     }
 }
 
@@ -340,7 +369,8 @@ static void test_marker_out_of_range(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_order),   TEST(test_late), TEST(test_unfinished), TEST(test_blocks), TEST(test_damaged_length),
+        TEST(test_order),   TEST(test_late), TEST(test_unfinished), TEST(test_blocks),
+        TEST(test_two_rings), TEST(test_damaged_length),
         TEST(test_entry),   TEST(test_numbers), TEST(test_gap),     TEST(test_lies),      TEST(test_marker_out_of_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

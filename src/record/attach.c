@@ -65,27 +65,45 @@ static size_t power_of_2(size_t size)
     return p;
 }
 
-/* How many and how large: fixed before the programs are loaded. */
-static enum stg_status plan_rings(struct stg_record *r, size_t ring_size, size_t *size)
+/* How many and how large: fixed before the programs are loaded. A ring that is small itself has no smaller one before it. */
+static enum stg_status plan_rings(struct stg_record *r, size_t ring_size)
 {
-    const size_t n = count_cpus();
-    *size = power_of_2(ring_size > 0 ? ring_size : stg_record_ring_size(n));
-    r->bpf->rodata->config.ring_size = (uint32_t)*size;
-    r->bpf->rodata->config.n_blocks = (uint32_t)stg_ring_blocks(*size);
-    const int error = bpf_map__set_max_entries(r->bpf->maps.rings, (uint32_t)(n * stg_ring_blocks(*size)));
-    return error == 0 ? stg_merge_init(&r->merge, n) : refused("cannot set the size of the rings", error);
+    r->n_cpus = count_cpus();
+    r->ring_size = power_of_2(ring_size > 0 ? ring_size : stg_record_ring_size(r->n_cpus));
+    const size_t near_size = r->ring_size > STG_ABI_NEAR_SIZE ? STG_ABI_NEAR_SIZE : 0;
+    r->bpf->rodata->config.near_size = (uint32_t)near_size;
+    r->bpf->rodata->config.near_blocks = (uint32_t)stg_ring_blocks(near_size);
+    r->bpf->rodata->config.far_size = (uint32_t)r->ring_size;
+    r->bpf->rodata->config.far_blocks = (uint32_t)stg_ring_blocks(r->ring_size);
+    const size_t n_blocks = r->n_cpus * (stg_ring_blocks(near_size) + stg_ring_blocks(r->ring_size));
+    const int error = bpf_map__set_max_entries(r->bpf->maps.rings, (uint32_t)n_blocks);
+    return error == 0 ? stg_merge_init(&r->merge, 2 * r->n_cpus) : refused("cannot set the size of the rings", error);
 }
 
-static enum stg_status map_rings(struct stg_record *r, size_t size)
+static enum stg_status map_ring(struct stg_record *r, size_t i_lane, size_t size, size_t *i_block)
 {
-    for (size_t i = 0; i < r->merge.n_lanes; i++) {
-        struct stg_abi_cpu *cpu = &r->bpf->bss->cpus[i];
-        struct stg_ring *ring = &r->merge.lanes[i].ring;
-        STG_RETURN_IF_FAILED(stg_ring_map(ring, bpf_map__fd(r->bpf->maps.rings), i, size));
-        ring->reserved = (const uint64_t *)&cpu->reserved;
-        ring->committed = (const uint64_t *)&cpu->committed;
-        ring->consumer = (uint64_t *)&cpu->consumed;
-        r->merge.lanes[i].cpu = (int32_t)i;
+    struct stg_lane *l = &r->merge.lanes[i_lane];
+    struct stg_abi_cpu *cpu = &r->bpf->bss->cpus[i_lane / 2];
+    struct stg_abi_positions *positions = i_lane % 2 == 0 ? &cpu->near : &cpu->far;
+    l->cpu = (int32_t)(i_lane / 2);
+    l->i_first = i_lane / 2 * 2;
+    if (size == 0) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(stg_ring_map(&l->ring, bpf_map__fd(r->bpf->maps.rings), *i_block, size));
+    l->ring.reserved = (const uint64_t *)&positions->reserved;
+    l->ring.committed = (const uint64_t *)&positions->committed;
+    l->ring.consumer = (uint64_t *)&positions->consumed;
+    *i_block += stg_ring_blocks(size);
+    return STG_OK;
+}
+
+static enum stg_status map_rings(struct stg_record *r)
+{
+    size_t i_block = 0;
+    for (size_t i = 0; i < r->n_cpus; i++) {
+        STG_RETURN_IF_FAILED(map_ring(r, 2 * i, r->bpf->rodata->config.near_size, &i_block));
+        STG_RETURN_IF_FAILED(map_ring(r, 2 * i + 1, r->ring_size, &i_block));
     }
     return STG_OK;
 }
@@ -102,7 +120,6 @@ static bool needs(const struct stg_record_options *o, enum stg_marker_kind kind)
 
 enum stg_status stg_record_load(struct stg_record *r, const struct stg_record_options *o)
 {
-    size_t ring_size = 0;
     last_warning[0] = '\0';
     libbpf_set_print(keep_warning);
     if (access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
@@ -114,7 +131,7 @@ enum stg_status stg_record_load(struct stg_record *r, const struct stg_record_op
         return refused("cannot read the programs", -errno);
     }
     STG_RETURN_IF_FAILED(stg_record_configure((struct stg_abi_config *)&r->bpf->rodata->config, o));
-    STG_RETURN_IF_FAILED(plan_rings(r, o->ring_size, &ring_size));
+    STG_RETURN_IF_FAILED(plan_rings(r, o->ring_size));
     bpf_program__set_autoload(r->bpf->progs.stg_uprobe, needs(o, STG_MARKER_UPROBE));
     bpf_program__set_autoload(r->bpf->progs.stg_uretprobe, needs(o, STG_MARKER_URETPROBE));
     bpf_program__set_autoload(r->bpf->progs.stg_usdt, needs(o, STG_MARKER_USDT));
@@ -127,7 +144,7 @@ enum stg_status stg_record_load(struct stg_record *r, const struct stg_record_op
     if (error != 0) {
         return refused("the kernel does not take the programs", error);
     }
-    return map_rings(r, ring_size);
+    return map_rings(r);
 }
 
 static enum stg_status add_link(struct stg_record *r, struct bpf_link *link, const char *what)

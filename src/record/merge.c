@@ -13,6 +13,9 @@ enum stg_status stg_merge_init(struct stg_merge *m, size_t n)
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&m->lanes, n, sizeof *m->lanes));
     const enum stg_status status = stg_mem_zeroed(&m->heap, n, sizeof *m->heap);
     m->n_lanes = status == STG_OK ? n : 0;
+    for (size_t i = 0; i < m->n_lanes; i++) {
+        m->lanes[i].i_first = i;
+    }
     return status;
 }
 
@@ -52,10 +55,9 @@ static void note(struct stg_merge *m, struct stg_lane *l, uint64_t ts_ns, uint64
     l->refs[i] = (struct stg_merge_ref){ts_ns, at};
 }
 
-static enum stg_status scan_lane(struct stg_merge *m, struct stg_lane *l, double *used)
+static enum stg_status scan_lane(struct stg_merge *m, struct stg_lane *l)
 {
     const uint64_t ready = stg_ring_ready(&l->ring);
-    *used = (double)(ready - *l->ring.consumer) / (double)l->ring.size;
     for (;;) {
         const uint8_t *record;
         uint64_t len, next, ts_ns;
@@ -79,11 +81,20 @@ static enum stg_status scan_lane(struct stg_merge *m, struct stg_lane *l, double
 
 enum stg_status stg_merge_scan(struct stg_merge *m, double *most)
 {
+    uint64_t used = 0, size = 0;
     *most = 0;
     for (size_t i = 0; i < m->n_lanes; i++) {
-        double used;
-        STG_RETURN_IF_FAILED(scan_lane(m, &m->lanes[i], &used));
-        *most = used > *most ? used : *most;
+        struct stg_lane *l = &m->lanes[i];
+        if (l->i_first == i) {
+            used = size = 0;
+        }
+        if (l->ring.size == 0) {
+            continue;
+        }
+        STG_RETURN_IF_FAILED(scan_lane(m, l));
+        used += l->scanned - *l->ring.consumer;
+        size += l->ring.size;
+        *most = (double)used > *most * (double)size ? (double)used / (double)size : *most;
     }
     return STG_OK;
 }
@@ -150,11 +161,12 @@ static enum stg_status take_one(struct stg_merge *m, struct stg_lane *l, struct 
     uint64_t len;
     memcpy(&len, word, sizeof len);
     STG_RETURN_IF_FAILED(stg_decode(d, word + STG_ABI_WORD_SIZE, len, l->cpu, out, good));
-    if (*good && out->ts_ns < l->last_ns) {
-        out->ts_ns = l->last_ns;
+    uint64_t *last_ns = &m->lanes[l->i_first].last_ns;
+    if (*good && out->ts_ns < *last_ns) {
+        out->ts_ns = *last_ns;
         m->n_late++;
     }
-    l->last_ns = *good ? out->ts_ns : l->last_ns;
+    *last_ns = *good ? out->ts_ns : *last_ns;
     return STG_OK;
 }
 
@@ -176,7 +188,9 @@ enum stg_status stg_merge_take(struct stg_merge *m, struct stg_decoder *d, uint6
         }
     }
     for (size_t i = 0; i < m->n_lanes; i++) {
-        release(&m->lanes[i]);
+        if (m->lanes[i].ring.size > 0) {
+            release(&m->lanes[i]);
+        }
     }
     return STG_OK;
 }

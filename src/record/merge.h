@@ -22,6 +22,7 @@ struct stg_lane {
     struct stg_merge_ref *refs; /* (cap) noted and not handed out: head … tail − 1, sorted by time */
     size_t head, tail, cap;
     uint64_t last_ns;           /* of the event last handed out */
+    size_t i_first;             /* the first lane of the same CPU, this one or one before: its last_ns is that of the CPU */
     bool shifted;               /* refs may be in another order than the ring */
 };
 
@@ -34,11 +35,11 @@ struct stg_merge {
     uint64_t n_late;        /* events that came too late for their place */
 };
 
-/* n empty lanes; the caller maps their rings and names their CPUs. */
+/* n empty lanes, each of a CPU of its own; the caller maps their rings and names their CPUs. A ring may be missing (size 0). */
 enum stg_status stg_merge_init(struct stg_merge *m, size_t n) STG_MUST_USE;
 void stg_merge_fini(struct stg_merge *m); /* unmaps the rings */
 
-/* Notes what came into the rings since. *most = the largest part of a ring that is in use, 0 … 1. */
+/* Notes what came into the rings since. *most = the largest part of a CPU's rings that is in use, 0 … 1. */
 enum stg_status stg_merge_scan(struct stg_merge *m, double *most) STG_MUST_USE;
 
 /* events[0 … *n − 1] = the next at most cap events that are not newer than limit_ns, in order of time. *n = 0: there are none. */

@@ -22,10 +22,10 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 const volatile struct stg_abi_config config;
 struct stg_abi_control control;
-struct stg_abi_cpu cpus[STG_ABI_MAX_CPUS] __attribute__((aligned(128)));
+struct stg_abi_cpu cpus[STG_ABI_MAX_CPUS] __attribute__((aligned(64)));
 
-/* A ring for each CPU, config.n_blocks blocks of each, mapped by the recorder. Only programs of that CPU write into it, and they need no
- * lock for it: the kernel's own ring buffer takes ten times as long for its lock and its copy. The recorder sets the number of blocks. */
+/* The rings of all CPUs, mapped by the recorder, which sets how many blocks there are. Only programs of its CPU write into a ring, and
+ * they need no lock for that, as the kernel's own ring buffer does. */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
@@ -171,19 +171,19 @@ static __always_inline __u64 place_of(__u64 size)
     return (size + STG_ABI_WORD_SIZE + 7) & ~7ull;
 }
 
-/* Place for a record in the ring of this CPU. Whoever interrupts this program on its CPU may take one too: then the next one is tried.
- * NULL: there is no room. */
-static __always_inline struct stg_abi_record *take_place(struct stg_abi_cpu *cpu, __u64 size)
+/* Place for a record in one of this CPU's rings, whose blocks begin at i_first. Whoever interrupts this program on its CPU may take one
+ * too: then the next one is tried. NULL: there is no room. */
+static __always_inline struct stg_abi_record *take_place(struct stg_abi_positions *ring, __u32 ring_size, __u32 i_first, __u64 size)
 {
     const __u64 whole = place_of(size);
-    for (int i = 0; i < 4; i++) {
-        const __u64 at = *(volatile __u64 *)&cpu->reserved, in_ring = at & (config.ring_size - 1);
-        __u32 i_block = bpf_get_smp_processor_id() * config.n_blocks + (__u32)(in_ring / STG_ABI_BLOCK_SIZE);
+    for (int i = 0; i < 2; i++) {
+        const __u64 at = *(volatile __u64 *)&ring->reserved, in_ring = at & (ring_size - 1);
+        __u32 i_block = i_first + (__u32)(in_ring / STG_ABI_BLOCK_SIZE);
         struct stg_abi_block *block = bpf_map_lookup_elem(&rings, &i_block);
-        if (block == NULL || at + whole - *(volatile __u64 *)&cpu->consumed > config.ring_size) {
+        if (block == NULL || at + whole - *(volatile __u64 *)&ring->consumed > ring_size) {
             return NULL;
         }
-        if (__sync_val_compare_and_swap(&cpu->reserved, at, at + whole) == at) {
+        if (__sync_val_compare_and_swap(&ring->reserved, at, at + whole) == at) {
             __u8 *word = block->data + (in_ring & (STG_ABI_BLOCK_SIZE - 1));
             *(__u64 *)word = size;
             return (struct stg_abi_record *)(word + STG_ABI_WORD_SIZE);
@@ -192,46 +192,62 @@ static __always_inline struct stg_abi_record *take_place(struct stg_abi_cpu *cpu
     return NULL;
 }
 
-/* The record of this size is written. */
-static __always_inline void commit(struct stg_abi_cpu *cpu, __u64 size)
+struct place {
+    struct stg_abi_record *record;
+    struct stg_abi_positions *ring;
+    __u64 size;
+};
+
+static __always_inline bool find_place(struct place *out, struct stg_abi_cpu *cpu, __u64 size)
 {
-    __sync_fetch_and_add(&cpu->committed, place_of(size));
+    const __u32 i_first = bpf_get_smp_processor_id() * (config.near_blocks + config.far_blocks);
+    out->size = size;
+    out->ring = &cpu->near;
+    out->record = config.near_size > 0 ? take_place(&cpu->near, config.near_size, i_first, size) : NULL;
+    if (out->record == NULL) {
+        out->ring = &cpu->far;
+        out->record = take_place(&cpu->far, config.far_size, i_first + config.near_blocks, size);
+    }
+    return out->record != NULL;
+}
+
+/* The record is written. */
+static __always_inline void commit(const struct place *place)
+{
+    __sync_fetch_and_add(&place->ring->committed, place_of(place->size));
 }
 
 /* Tells of what was lost where it was lost: in front of the first record that fits again. */
-static __always_inline void put_gap(struct stg_abi_cpu *cpu, const struct task_struct *task, __u64 ts_ns)
+static __noinline void put_gap(struct stg_abi_cpu *cpu, const struct task_struct *task, __u64 ts_ns)
 {
-    const __u64 since_ns = cpu->gap_ns, size = sizeof(struct stg_abi_head) + 16;
+    struct place place;
+    const __u64 since_ns = cpu->gap_ns;
     const __u64 n = __sync_lock_test_and_set(&cpu->gap, 0);
-    struct stg_abi_record *lost = n > 0 ? take_place(cpu, size) : NULL;
-    if (lost == NULL) {
-        if (n > 0 && __sync_fetch_and_add(&cpu->gap, n) == 0) {
-            cpu->gap_ns = since_ns;
-        }
-        return;
+    if (n > 0 && find_place(&place, cpu, sizeof(struct stg_abi_head) + 16)) {
+        fill(&place.record->head, task, ts_ns, 0, STG_ABI_LOST, 2);
+        place.record->args[0] = n;
+        place.record->args[1] = since_ns;
+        commit(&place);
+    } else if (n > 0 && __sync_fetch_and_add(&cpu->gap, n) == 0) {
+        cpu->gap_ns = since_ns;
     }
-    fill(&lost->head, task, ts_ns, 0, STG_ABI_LOST, 2);
-    lost->args[0] = n;
-    lost->args[1] = since_ns;
-    commit(cpu, size);
 }
 
 /* Place for an event, counted whether there is any or not. commit() when it is filled. */
-static __always_inline struct stg_abi_record *reserve(struct stg_abi_cpu *cpu, const struct task_struct *task, __u64 ts_ns, __u64 size)
+static __always_inline bool reserve(struct place *out, struct stg_abi_cpu *cpu, const struct task_struct *task, __u64 ts_ns, __u64 size)
 {
     if (cpu->gap > 0) {
         put_gap(cpu, task, ts_ns);
     }
-    struct stg_abi_record *record = cpu->gap == 0 ? take_place(cpu, size) : NULL;
-    if (record != NULL) {
+    if (cpu->gap == 0 && find_place(out, cpu, size)) {
         cpu->n_put++;
-        return record;
+        return true;
     }
     if (__sync_fetch_and_add(&cpu->gap, 1) == 0) {
         cpu->gap_ns = ts_ns;
     }
     __sync_fetch_and_add(&cpu->n_lost, 1);
-    return NULL;
+    return false;
 }
 
 static __always_inline bool is_compat(const struct task_struct *task)
@@ -319,18 +335,18 @@ static __always_inline void put_entry(struct stg_abi_cpu *cpu, const struct task
         path_len = read_path(&name, (const void *)arg_at(args, path_arg));
     }
     const __u64 size = sizeof(struct stg_abi_head) + (path_len > 0 ? 48 + path_len : 8 * n_args);
-    struct stg_abi_record *record = reserve(cpu, task, ts_ns, size);
-    if (record == NULL) {
+    struct place place;
+    if (!reserve(&place, cpu, task, ts_ns, size)) {
         return;
     }
-    fill(&record->head, task, ts_ns, (__s32)number, STG_ABI_ENTRY, (__u8)n_args);
-    record->head.flags = compat ? STG_ABI_COMPAT : 0;
-    record->head.fd_kind = fd_kind;
-    put_args(record, args, path_len > 0 ? 6 : n_args);
+    fill(&place.record->head, task, ts_ns, (__s32)number, STG_ABI_ENTRY, (__u8)n_args);
+    place.record->head.flags = compat ? STG_ABI_COMPAT : 0;
+    place.record->head.fd_kind = fd_kind;
+    put_args(place.record, args, path_len > 0 ? 6 : n_args);
     if (path_len > 0) {
-        put_path(record, &name, path_len);
+        put_path(place.record, &name, path_len);
     }
-    commit(cpu, size);
+    commit(&place);
 }
 
 SEC("tp_btf/sys_enter")
@@ -395,15 +411,15 @@ int BPF_PROG(stg_sys_exit, const struct pt_regs *regs, long ret)
     if (config.fd_kinds && !compat && ret >= 0 && config.by_number[(__u32)number & (STG_ABI_MAX_CALLS - 1)].returns_fd) {
         fd_kind = fd_kind_of(task, (__s32)ret);
     }
-    struct stg_abi_record *record = reserve(cpu, task, ts_ns, size);
-    if (record == NULL) {
+    struct place place;
+    if (!reserve(&place, cpu, task, ts_ns, size)) {
         return 0;
     }
-    fill(&record->head, task, ts_ns, number, STG_ABI_EXIT, 1);
-    record->head.flags = compat ? STG_ABI_COMPAT : 0;
-    record->head.fd_kind = fd_kind;
-    record->args[0] = compat ? (__u64)(__s64)(__s32)ret : (__u64)ret;
-    commit(cpu, size);
+    fill(&place.record->head, task, ts_ns, number, STG_ABI_EXIT, 1);
+    place.record->head.flags = compat ? STG_ABI_COMPAT : 0;
+    place.record->head.fd_kind = fd_kind;
+    place.record->args[0] = compat ? (__u64)(__s64)(__s32)ret : (__u64)ret;
+    commit(&place);
     return 0;
 }
 
@@ -411,14 +427,14 @@ static __always_inline void put_pair(struct stg_abi_cpu *cpu, const struct task_
                                      __u64 first, __u64 second)
 {
     const __u64 ts_ns = bpf_ktime_get_ns(), size = sizeof(struct stg_abi_head) + 16;
-    struct stg_abi_record *record = reserve(cpu, task, ts_ns, size);
-    if (record == NULL) {
+    struct place place;
+    if (!reserve(&place, cpu, task, ts_ns, size)) {
         return;
     }
-    fill(&record->head, task, ts_ns, id, kind, 2);
-    record->args[0] = first;
-    record->args[1] = second;
-    commit(cpu, size);
+    fill(&place.record->head, task, ts_ns, id, kind, 2);
+    place.record->args[0] = first;
+    place.record->args[1] = second;
+    commit(&place);
 }
 
 /* A new process of a followed one is followed before it runs; a child of the recorder is armed. */
@@ -487,13 +503,13 @@ int BPF_PROG(stg_task_exit, const struct task_struct *task)
 static __always_inline void put_mark(struct stg_abi_cpu *cpu, const struct task_struct *task, __s32 marker, const __u64 args[6], __u64 n)
 {
     const __u64 ts_ns = bpf_ktime_get_ns(), size = sizeof(struct stg_abi_head) + 8 * n;
-    struct stg_abi_record *record = reserve(cpu, task, ts_ns, size);
-    if (record == NULL) {
+    struct place place;
+    if (!reserve(&place, cpu, task, ts_ns, size)) {
         return;
     }
-    fill(&record->head, task, ts_ns, marker, STG_ABI_MARKER, (__u8)n);
-    put_args(record, args, n);
-    commit(cpu, size);
+    fill(&place.record->head, task, ts_ns, marker, STG_ABI_MARKER, (__u8)n);
+    put_args(place.record, args, n);
+    commit(&place);
 }
 
 SEC("uprobe")

@@ -85,7 +85,7 @@ enum stg_status stg_record_open(struct stg_record **out, const struct stg_record
         stg_record_close(r);
         return status;
     }
-    r->pause_ns = pause_for(r->merge.lanes[0].ring.size);
+    r->pause_ns = pause_for(r->ring_size);
     *out = r;
     return STG_OK;
 }
@@ -179,7 +179,8 @@ static enum stg_status look(struct stg_record *r, uint64_t now_ns)
 static bool rings_are_read(const struct stg_record *r)
 {
     for (size_t i = 0; i < r->merge.n_lanes; i++) {
-        if (stg_ring_is_behind(&r->merge.lanes[i].ring, r->merge.lanes[i].scanned)) {
+        const struct stg_lane *l = &r->merge.lanes[i];
+        if (l->ring.size > 0 && stg_ring_is_behind(&l->ring, l->scanned)) {
             return false;
         }
     }
@@ -284,7 +285,7 @@ int stg_record_command_status(const struct stg_record *r)
 void stg_record_stats(const struct stg_record *r, struct stg_record_stats *out)
 {
     *out = r->stats;
-    out->n_cpus = r->merge.n_lanes;
+    out->n_cpus = r->n_cpus;
     out->recorded_ns = r->start_ns == 0 ? 0 : (r->end_ns == 0 ? stg_clock_ns() : r->end_ns) - r->start_ns;
     out->n_inverted = r->merge.n_inverted;
     out->n_late = r->merge.n_late;

@@ -18,6 +18,7 @@
 #define STG_ABI_PT_REGS     21   /* words of the kernel's struct pt_regs */
 #define STG_ABI_BLOCK_SIZE  262144 /* bytes of a ring that lie together; power of 2 */
 #define STG_ABI_WORD_SIZE   8      /* of the length in front of a record */
+#define STG_ABI_NEAR_SIZE   1048576 /* bytes of a CPU's first ring, where it has two; power of 2 */
 
 enum stg_abi_kind {
     STG_ABI_ENTRY = 1,
@@ -71,20 +72,26 @@ enum stg_abi_filter { /* why an event was not recorded */
     STG_ABI_N_FILTERS,
 };
 
-/* Counts of one CPU, on cache lines of their own. Positions are bytes since the start, of which the ring holds the last: a record has
- * its place when it is reserved, and all before position p is written when both are p. */
-struct stg_abi_cpu {
+/* Of a ring, in bytes since the start, of which the ring holds the last. A record has its place when it is reserved; when both are p, all
+ * before position p is written. */
+struct stg_abi_positions {
     __u64 reserved, committed;
     __u64 consumed; /* the recorder's: what is before may be overwritten */
+};
+
+/* A CPU has two rings: the near one is so small that it stays in the processor's cache, and the far one holds what does not fit while the
+ * recorder is late. Counts are on cache lines of their own. */
+struct stg_abi_cpu {
+    struct stg_abi_positions near, far;
     __u64 n_put;  /* records that went into the ring, gaps not counted */
     __u64 n_lost; /* records that did not */
     __u64 gap;    /* of n_lost, those that no LOST record tells of yet */
     __u64 gap_ns; /* when the first of these was */
     __u64 n_filtered[STG_ABI_N_FILTERS];
     __u64 n_untracked; /* children of followed processes for which there was no room */
-    __u64 unused[1];
+    __u64 unused[6];
 };
-_Static_assert(sizeof(struct stg_abi_cpu) == 128, "two cache lines");
+_Static_assert(sizeof(struct stg_abi_cpu) == 192, "three cache lines");
 
 /* What is known of a call: together, as they are read together. */
 struct stg_abi_call {
@@ -121,7 +128,8 @@ struct stg_abi_config {
     __u32 n_comms, n_cgroups;
     __u32 sample_below;   /* a process is recorded when the hash of its number is below; 0 = all */
     __u32 fd_kinds, paths;
-    __u32 ring_size, n_blocks; /* of a CPU: bytes, a power of 2, and the blocks that they take */
+    __u32 near_size, far_size; /* bytes of a CPU's rings, powers of 2; near_size 0: it has the far one only */
+    __u32 near_blocks, far_blocks; /* that they take: those of a CPU follow each other */
     __u64 comms[STG_ABI_MAX_COMMS][2]; /* names, padded with NULs */
     __u64 calls[STG_ABI_MAX_CALLS / 64]; /* bit set: recorded */
     __u64 compat_calls[STG_ABI_MAX_CALLS / 64];

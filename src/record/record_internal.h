@@ -26,7 +26,8 @@ struct stg_record {
     struct bpf_link **links;  /* (n_links), owned */
     size_t n_links;
     size_t n_sites;           /* of STG_ABI_MAX_SITES */
-    struct stg_merge merge;
+    size_t n_cpus, ring_size; /* bytes of a CPU's far ring */
+    struct stg_merge merge;   /* two lanes a CPU: its near ring, which may be missing, and its far one */
     struct stg_decoder decoder;
     struct stg_record_launch launch;
     int *pid_fds;             /* (n_pids) pidfds of the options' pids, owned */

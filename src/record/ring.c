@@ -10,14 +10,14 @@
 
 size_t stg_ring_blocks(size_t size)
 {
-    return size <= STG_ABI_BLOCK_SIZE ? 1 : size / STG_ABI_BLOCK_SIZE;
+    return (size + STG_ABI_BLOCK_SIZE - 1) / STG_ABI_BLOCK_SIZE;
 }
 
-enum stg_status stg_ring_map(struct stg_ring *out, int fd, size_t cpu, size_t size)
+enum stg_status stg_ring_map(struct stg_ring *out, int fd, size_t i_first, size_t size)
 {
     memset(out, 0, sizeof *out);
     const size_t map_size = stg_ring_blocks(size) * sizeof(struct stg_abi_block);
-    void *map = mmap(NULL, map_size, PROT_READ, MAP_SHARED, fd, (off_t)(cpu * map_size));
+    void *map = mmap(NULL, map_size, PROT_READ, MAP_SHARED, fd, (off_t)(i_first * sizeof(struct stg_abi_block)));
     if (map == MAP_FAILED) {
         return stg_fail_errno("record: cannot map a ring of %zu bytes: give a smaller --ring", size);
     }

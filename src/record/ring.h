@@ -11,7 +11,7 @@
 struct stg_ring {
     const uint8_t *data;                   /* blocks of record_abi.h, as many as size takes; borrowed unless mapped here */
     uint64_t size;                         /* power of 2 */
-    const uint64_t *reserved, *committed;  /* the programs' positions, see struct stg_abi_cpu; borrowed, like the next */
+    const uint64_t *reserved, *committed;  /* see struct stg_abi_positions; borrowed, like the next */
     uint64_t *consumer;                    /* position up to which the programs may overwrite */
     uint64_t ready;                        /* position up to which all is known to be written */
     void *map;                             /* NULL: not mapped */
@@ -20,10 +20,10 @@ struct stg_ring {
 
 enum stg_ring_peek { STG_RING_RECORD, STG_RING_EMPTY, STG_RING_DAMAGED };
 
-/* Maps the data of the CPU's ring: fd is the map of all rings. */
-enum stg_status stg_ring_map(struct stg_ring *out, int fd, size_t cpu, size_t size) STG_MUST_USE;
+/* Maps the data of a ring: fd is the map of all rings, in which it begins with block i_first. */
+enum stg_status stg_ring_map(struct stg_ring *out, int fd, size_t i_first, size_t size) STG_MUST_USE;
 void stg_ring_unmap(struct stg_ring *ring);
-/* How many blocks a ring of this size takes. */
+/* How many blocks a ring of this size takes; 0 has none. */
 size_t stg_ring_blocks(size_t size);
 
 /* What stands at position at: EMPTY at position end or behind it; DAMAGED when the length cannot be. *record, *len and *next (the position
