@@ -159,6 +159,7 @@ static void test_two_rings(void **state)
     merge.lanes[1].cpu = 0;
     merge.lanes[2].ring = (struct stg_ring){0}; /* another CPU has one only */
     merge.lanes[3].i_first = 2;
+    merge.lanes[3].cpu = 2;
     for (uint64_t i = 0; i < 8; i++) {
         assert_true(put_exit(&fakes[i % 3 == 0], 10 + i, i));
     }

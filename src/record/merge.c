@@ -89,12 +89,14 @@ enum stg_status stg_merge_scan(struct stg_merge *m, double *most)
             used = size = 0;
         }
         if (l->ring.size == 0) {
-            continue;
+            continue; /* a near one: the last of a CPU is there */
         }
         STG_RETURN_IF_FAILED(scan_lane(m, l));
         used += l->scanned - *l->ring.consumer;
         size += l->ring.size;
-        *most = (double)used > *most * (double)size ? (double)used / (double)size : *most;
+        if ((i + 1 == m->n_lanes || m->lanes[i + 1].i_first == i + 1) && (double)used > *most * (double)size) {
+            *most = (double)used / (double)size;
+        }
     }
     return STG_OK;
 }

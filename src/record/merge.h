@@ -35,7 +35,8 @@ struct stg_merge {
     uint64_t n_late;        /* events that came too late for their place */
 };
 
-/* n empty lanes, each of a CPU of its own; the caller maps their rings and names their CPUs. A ring may be missing (size 0). */
+/* n empty lanes, each of a CPU of its own; the caller maps their rings and names their CPUs. The ring of one that is not its CPU's last may be missing
+ * (size 0). */
 enum stg_status stg_merge_init(struct stg_merge *m, size_t n) STG_MUST_USE;
 void stg_merge_fini(struct stg_merge *m); /* unmaps the rings */
 
