@@ -1,7 +1,5 @@
 #include "record/ring.h"
 
-#include "record/record_abi.h"
-
 #include <string.h>
 #include <sys/mman.h>
 
@@ -34,29 +32,6 @@ void stg_ring_unmap(struct stg_ring *ring)
         munmap(ring->map, ring->map_size);
     }
     memset(ring, 0, sizeof *ring);
-}
-
-const uint8_t *stg_ring_at(const struct stg_ring *ring, uint64_t at)
-{
-    const uint64_t in_ring = at & (ring->size - 1);
-    return ring->data + in_ring / STG_ABI_BLOCK_SIZE * sizeof(struct stg_abi_block) + in_ring % STG_ABI_BLOCK_SIZE;
-}
-
-enum stg_ring_peek stg_ring_peek(const struct stg_ring *ring, uint64_t at, uint64_t end, const uint8_t **record, uint64_t *len,
-                                 uint64_t *next)
-{
-    if (at >= end) {
-        return STG_RING_EMPTY;
-    }
-    const uint8_t *word = stg_ring_at(ring, at);
-    memcpy(len, word, sizeof *len);
-    const uint64_t whole = (*len + STG_ABI_WORD_SIZE + 7) & ~UINT64_C(7);
-    if (*len > sizeof(struct stg_abi_record) || whole > end - at) {
-        return STG_RING_DAMAGED;
-    }
-    *record = word + STG_ABI_WORD_SIZE;
-    *next = at + whole;
-    return STG_RING_RECORD;
 }
 
 /* What is committed never passes what is reserved: if what was reserved later is no more than what was committed before, then at the moment

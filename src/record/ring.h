@@ -3,10 +3,12 @@
 #define STG_RECORD_RING_H
 
 #include "base/status.h"
+#include "record/record_abi.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct stg_ring {
     const uint8_t *data;                   /* blocks of record_abi.h, as many as size takes; borrowed unless mapped here */
@@ -26,12 +28,32 @@ void stg_ring_unmap(struct stg_ring *ring);
 /* How many blocks a ring of this size takes; 0 has none. */
 size_t stg_ring_blocks(size_t size);
 
+/* Where the record at this position lies, from its length on. */
+static inline const uint8_t *stg_ring_at(const struct stg_ring *ring, uint64_t at)
+{
+    const uint64_t in_ring = at & (ring->size - 1);
+    return ring->data + in_ring / STG_ABI_BLOCK_SIZE * sizeof(struct stg_abi_block) + in_ring % STG_ABI_BLOCK_SIZE;
+}
+
 /* What stands at position at: EMPTY at position end or behind it; DAMAGED when the length cannot be. *record, *len and *next (the position
  * behind it) are set for RECORD. */
-enum stg_ring_peek stg_ring_peek(const struct stg_ring *ring, uint64_t at, uint64_t end, const uint8_t **record, uint64_t *len,
-                                 uint64_t *next);
-/* Where the record at this position lies, from its length on. */
-const uint8_t *stg_ring_at(const struct stg_ring *ring, uint64_t at);
+static inline enum stg_ring_peek stg_ring_peek(const struct stg_ring *ring, uint64_t at, uint64_t end, const uint8_t **record,
+                                               uint64_t *len, uint64_t *next)
+{
+    if (at >= end) {
+        return STG_RING_EMPTY;
+    }
+    const uint8_t *word = stg_ring_at(ring, at);
+    memcpy(len, word, sizeof *len);
+    const uint64_t whole = (*len + STG_ABI_WORD_SIZE + 7) & ~UINT64_C(7);
+    if (*len > sizeof(struct stg_abi_record) || whole > end - at) {
+        return STG_RING_DAMAGED;
+    }
+    *record = word + STG_ABI_WORD_SIZE;
+    *next = at + whole;
+    return STG_RING_RECORD;
+}
+
 /* The position up to which all is written. While a program is in the middle of a record, what it and those after it wrote waits. */
 uint64_t stg_ring_ready(struct stg_ring *ring);
 /* Whether a record is not written yet, or not known to be. */
