@@ -141,6 +141,10 @@ enum stg_status stg_record_load(struct stg_record *r, const struct stg_record_op
                         "record: no permission to load BPF programs: run it as root (sudo strange record …), or give it CAP_BPF and "
                         "CAP_PERFMON; `strange doctor` says what is missing");
     }
+    if (error == -ENOMEM || error == -E2BIG) {
+        return stg_fail(STG_ERR_MEMORY, "record: the kernel has no memory for %zu rings of %zu bytes: give a smaller --ring", r->n_cpus,
+                        r->ring_size);
+    }
     if (error != 0) {
         return refused("the kernel does not take the programs", error);
     }

@@ -55,7 +55,7 @@ struct stg_record_stats {
     uint64_t n_damaged;   /* records that could not be read: none, or a defect */
     uint64_t n_untracked; /* children for which the table of processes had no room */
     uint64_t n_filtered[STG_RECORD_N_FILTERS]; /* events that were left out, by stg_record_filter_name() */
-    double most_used;     /* the fullest that a ring was seen, 0 … 1 */
+    double most_used;     /* the fullest that a CPU's rings were seen, 0 … 1 */
     uint64_t recorded_ns; /* from start() to the end of recording, or until now */
     size_t n_cpus;
     uint64_t lost_by_cpu[STG_RECORD_MAX_CPUS];
@@ -64,7 +64,7 @@ struct stg_record_stats {
 struct stg_record;
 
 /* Bytes of a CPU's ring by default: 16 MiB, less on machines with many CPUs so that all together take 256 MiB at most, but at
- * least 1 MiB each. */
+ * least 1 MiB each. One that is larger has a ring of 1 MiB before it, which comes on top. */
 size_t stg_record_ring_size(size_t n_cpus);
 const char *stg_record_filter_name(size_t i); /* i < STG_RECORD_N_FILTERS */
 /* Whether this build can record at all. */

@@ -322,6 +322,31 @@ case_record_loss() {
     grep -q "$lost events were lost" err
 }
 
+# While the recorder is away, events go into the far rings when the near ones are full: none is lost, all are in order.
+case_record_late() {
+    may_record
+    ln -s "$STRANGE_WORKLOAD" ./asked
+    "$strange" record --json --comm asked -o trace >out 2>err &
+    pid=$!
+    begun
+    ./asked calls 10
+    kill -STOP $pid
+    ./asked calls 8000
+    kill -CONT $pid
+    ./asked calls 10
+    kill -INT $pid
+    wait $pid || { cat err; no "exit status after SIGINT"; }
+    [ "$(number lost)" = 0 ] || no "$(number lost) events were lost"
+    [ "$(number late)" = 0 ] || no "$(number late) events were late"
+    sed -n 's/.*"fullest_ring": \([0-9.]*\).*/\1/p' out | awk '{ exit !($1 > 0.1) }' || { cat out; no "the far rings were not needed"; }
+    opens trace "$(number events)"
+    command -v babeltrace2 >/dev/null || return 0
+    babeltrace2 trace | sed -n 's/.* syscall_entry_\(getppid\|close\|write\): .*/\1/p' >calls
+    # Whatever else the program closes and writes, its rounds follow each other.
+    awk '$1 == "getppid" { n++; at = NR } n > 0 && $1 == "close" && NR == at + 1 { n_close++ } $1 == "write" && NR == at + 2 { n_write++ }
+         END { exit !(n == 8020 && n_close == n && n_write == n) }' calls || { sort calls | uniq -c; no "calls are missing or in another order"; }
+}
+
 # Another tracer that watches the same program at the same time counts the same calls, but for its edges.
 case_record_and_perf() {
     may_record
