@@ -1,6 +1,7 @@
 #include "record/probe.h"
 
 #include "record/record.h"
+#include "record/record_abi.h"
 
 #include <inttypes.h>
 #include <linux/capability.h>
@@ -126,7 +127,7 @@ static void probe_memory(struct probe *p)
     struct rlimit limit;
     unsigned major = 0, minor = 0;
     const long n_cpus = sysconf(_SC_NPROCESSORS_CONF);
-    const uint64_t rings = stg_record_ring_size((size_t)n_cpus) * (uint64_t)n_cpus;
+    const uint64_t rings = (stg_record_ring_size((size_t)n_cpus) + STG_ABI_NEAR_SIZE) * (uint64_t)n_cpus;
     const bool old = uname(&system) == 0 && sscanf(system.release, "%u.%u", &major, &minor) == 2 &&
                      (major < 5 || (major == 5 && minor < 11));
     const bool fits = !old || has(own_capabilities(), CAP_SYS_RESOURCE) || getrlimit(RLIMIT_MEMLOCK, &limit) != 0 ||
