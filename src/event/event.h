@@ -28,6 +28,7 @@ enum {
     STG_HAS_COUNT = 1 << 8,  /* n_lost is a count; without it a gap of unknown size (n_lost = 1) */
     STG_HAS_FD = 1 << 9,     /* fd_kind says what the call's descriptor is: of an entry its argument, of an exit what it returned */
     STG_HAS_PATH = 1 << 10,  /* path is the file name that the call was given */
+    STG_HAS_RUNNABLE = 1 << 11, /* runnable is known */
 };
 
 /* What a file descriptor refers to. The numbers are in traces: new kinds go to the end. */
@@ -76,6 +77,7 @@ struct stg_event {
     uint8_t kind;       /* enum stg_event_kind */
     uint8_t n_args;     /* valid entries of args */
     uint8_t fd_kind;    /* enum stg_fd_kind, with STG_HAS_FD */
+    uint8_t runnable;   /* threads that could run on the event's CPU then, its own included (1 … 31, more count as 31), with STG_HAS_RUNNABLE */
 };
 
 /* −4095 ≤ ret < 0: Linux returns −errno (include/linux/err.h, MAX_ERRNO). */

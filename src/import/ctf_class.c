@@ -92,8 +92,10 @@ static void find_contexts(struct ctf_class *out, const bt_event_class *class, en
         return;
     }
     if (domain == CTF_DOMAIN_STRANGE) {
-        static const char *const cgroup[] = {"cgroup_id", NULL}, *const fd[] = {"fd_kind", NULL}, *const path[] = {"path", NULL};
+        static const char *const cgroup[] = {"cgroup_id", NULL}, *const fd[] = {"fd_kind", NULL}, *const path[] = {"path", NULL},
+                                 *const runnable[] = {"runnable", NULL};
         find_context(&out->cgroup, class, cgroup, false);
+        find_context(&out->runnable, class, runnable, false);
         find_context(&out->fd_kind, class, fd, false);
         find_context(&out->path, class, path, true);
         return;

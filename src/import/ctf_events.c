@@ -220,6 +220,10 @@ static enum stg_status fill_extras(struct ctf_reader *r, const struct ctf_class 
     int64_t value = 0;
     const char *text = NULL;
     size_t len = 0;
+    if (ctf_where_integer(&c->runnable, event, &value) && value > 0 && value <= UINT8_MAX) {
+        e->runnable = (uint8_t)value;
+        e->has |= STG_HAS_RUNNABLE;
+    }
     if (ctf_where_integer(&c->fd_kind, event, &value)) {
         e->fd_kind = value < STG_N_FD_KINDS ? (uint8_t)value : STG_FD_OTHER; /* a kind of a later version */
         e->has |= STG_HAS_FD;
@@ -349,7 +353,7 @@ static enum stg_status take_event(struct ctf_reader *r, const bt_message *messag
     STG_RETURN_IF_FAILED(
         take_time(r, s->has_time ? bt_message_event_borrow_default_clock_snapshot_const(message) : NULL, &e));
     STG_RETURN_IF_FAILED(fill_thread(r, c, s, event, &e));
-    if (c->fd_kind.scope != CTF_NOWHERE || c->path.scope != CTF_NOWHERE) {
+    if (c->runnable.scope != CTF_NOWHERE || c->fd_kind.scope != CTF_NOWHERE || c->path.scope != CTF_NOWHERE) {
         STG_RETURN_IF_FAILED(fill_extras(r, c, event, &e));
     }
     if (c->kind == CTF_BEGIN || c->kind == CTF_END) {

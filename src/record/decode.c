@@ -127,6 +127,8 @@ static enum stg_status fill_call(struct stg_decoder *d, const struct stg_abi_hea
         out->fd_kind = (uint8_t)(head->fd_kind - 1);
         out->has |= STG_HAS_FD;
     }
+    out->runnable = head->flags >> STG_ABI_RUNNABLE_SHIFT;
+    out->has |= out->runnable > 0 ? STG_HAS_RUNNABLE : 0;
     if (head->kind == STG_ABI_ENTRY) {
         out->kind = STG_EVENT_ENTRY;
         out->n_args = head->n_args;
@@ -201,6 +203,7 @@ enum stg_status stg_decode(struct stg_decoder *d, const uint8_t *record, size_t 
     out->cpu = cpu;
     out->n_args = 0;
     out->fd_kind = 0;
+    out->runnable = 0;
     out->path = STG_NAME_NONE;
     out->has = STG_HAS_TIME | STG_HAS_CPU | STG_HAS_PID | STG_HAS_TID | STG_HAS_CGROUP;
     if (head->kind == STG_ABI_LOST) {

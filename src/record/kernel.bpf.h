@@ -71,8 +71,21 @@ struct files_struct {
     struct fdtable *fdt;
 };
 
+struct rq {
+    unsigned int nr_running;
+};
+
+struct cfs_rq {
+    struct rq *rq;
+};
+
+struct sched_entity {
+    struct cfs_rq *cfs_rq;
+};
+
 struct task_struct {
     struct thread_info thread_info;
+    struct sched_entity se;
     int pid, tgid;
     char comm[16];
     struct task_struct *group_leader;

@@ -255,6 +255,18 @@ static __always_inline bool is_compat(const struct task_struct *task)
     return bpf_core_field_exists(task->thread_info.status) && (task->thread_info.status & TS_COMPAT) != 0;
 }
 
+/* The flags of a call: whose table its number is of, and how many threads its CPU has to run, where the kernel groups threads
+ * (CONFIG_FAIR_GROUP_SCHED), so that each knows the CPU's queue. */
+static __always_inline __u8 call_flags(const struct task_struct *task, bool compat)
+{
+    __u32 n = 0;
+    if (bpf_core_field_exists(task->se.cfs_rq->rq)) {
+        n = task->se.cfs_rq->rq->nr_running;
+        n = n > STG_ABI_RUNNABLE_MOST ? STG_ABI_RUNNABLE_MOST : n;
+    }
+    return (__u8)(n << STG_ABI_RUNNABLE_SHIFT | (compat ? STG_ABI_COMPAT : 0));
+}
+
 /* 32-bit calls have theirs in other registers, of 32 bits. */
 static __always_inline void copy_args(__u64 args[6], const struct pt_regs *regs, bool compat)
 {
@@ -340,7 +352,7 @@ static __always_inline void put_entry(struct stg_abi_cpu *cpu, const struct task
         return;
     }
     fill(&place.record->head, task, ts_ns, (__s32)number, STG_ABI_ENTRY, (__u8)n_args);
-    place.record->head.flags = compat ? STG_ABI_COMPAT : 0;
+    place.record->head.flags = call_flags(task, compat);
     place.record->head.fd_kind = fd_kind;
     put_args(place.record, args, path_len > 0 ? 6 : n_args);
     if (path_len > 0) {
@@ -416,7 +428,7 @@ int BPF_PROG(stg_sys_exit, const struct pt_regs *regs, long ret)
         return 0;
     }
     fill(&place.record->head, task, ts_ns, number, STG_ABI_EXIT, 1);
-    place.record->head.flags = compat ? STG_ABI_COMPAT : 0;
+    place.record->head.flags = call_flags(task, compat);
     place.record->head.fd_kind = fd_kind;
     place.record->args[0] = compat ? (__u64)(__s64)(__s32)ret : (__u64)ret;
     commit(&place);

@@ -36,6 +36,9 @@ enum { /* flags of a record */
     STG_ABI_CUT_PATH = 4, /* the path was longer */
 };
 
+/* The five bits above: threads that could run on this CPU, the recorded one included, 0 = not known. */
+enum { STG_ABI_RUNNABLE_SHIFT = 3, STG_ABI_RUNNABLE_MOST = 31 };
+
 struct stg_abi_head {
     __u64 ts_ns;     /* CLOCK_MONOTONIC */
     __u64 cgroup_id; /* cgroup v2 of the thread */

@@ -81,8 +81,9 @@ static enum stg_status put_class(struct stg_buffer *b, const struct stg_event *e
     STG_RETURN_IF_FAILED(stg_buffer_printf(b, "event {\n\tname = "));
     STG_RETURN_IF_FAILED(put_name(b, e, name));
     STG_RETURN_IF_FAILED(stg_buffer_printf(b, ";\n\tid = %u;\n\tstream_id = 0;\n", id));
-    if (e->kind <= STG_EVENT_MARKER && (e->has & (STG_HAS_FD | STG_HAS_PATH)) != 0) {
-        STG_RETURN_IF_FAILED(stg_buffer_printf(b, "\tcontext := struct {\n%s%s\t};\n",
+    if (e->kind <= STG_EVENT_MARKER && (e->has & (STG_HAS_FD | STG_HAS_PATH | STG_HAS_RUNNABLE)) != 0) {
+        STG_RETURN_IF_FAILED(stg_buffer_printf(b, "\tcontext := struct {\n%s%s%s\t};\n",
+                                               (e->has & STG_HAS_RUNNABLE) != 0 ? "\t\tuint8_t _runnable;\n" : "",
                                                (e->has & STG_HAS_FD) != 0 ? "\t\tfd_kind_t _fd_kind;\n" : "",
                                                (e->has & STG_HAS_PATH) != 0 ? "\t\tstring _path;\n" : ""));
     }

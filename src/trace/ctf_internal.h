@@ -35,17 +35,17 @@ enum {
 #define TRACE_COMM_SIZE  16
 #define TRACE_MAX_PATH   4095
 /* Extended header, contexts, descriptor kind, path, six arguments; settings.fields come on top. */
-#define TRACE_MAX_EVENT (14 + TRACE_COMM_SIZE + 16 + 1 + TRACE_MAX_PATH + 1 + 8 * STG_EVENT_MAX_ARGS)
+#define TRACE_MAX_EVENT (14 + TRACE_COMM_SIZE + 16 + 2 + TRACE_MAX_PATH + 1 + 8 * STG_EVENT_MAX_ARGS)
 
 /* --- Event classes (classes.c) --- */
 
-/* A class is a name, a kind and a shape: how many arguments, which return value, with or without descriptor kind and
- * path. */
+/* A class is a name, a kind and a shape: how many arguments, which return value, with or without descriptor kind,
+ * path and number of runnable threads. */
 enum {
     TRACE_SHAPE_ENTRY = 0,
-    TRACE_SHAPE_EXIT = 28,
-    TRACE_SHAPE_MARKER = 40,
-    TRACE_SHAPE_BEGIN = 68,
+    TRACE_SHAPE_EXIT = 56,
+    TRACE_SHAPE_MARKER = 80,
+    TRACE_SHAPE_BEGIN = 136,
     TRACE_SHAPE_END,
     TRACE_N_SHAPES
 };
@@ -70,19 +70,20 @@ static inline unsigned trace_shape_of_return(const struct stg_event *e)
 
 static inline unsigned trace_shape(const struct stg_event *e)
 {
-    const unsigned extras = ((e->has & STG_HAS_FD) != 0 ? 1u : 0u) | ((e->has & STG_HAS_PATH) != 0 ? 2u : 0u);
+    const unsigned extras = ((e->has & STG_HAS_FD) != 0 ? 1u : 0u) | ((e->has & STG_HAS_PATH) != 0 ? 2u : 0u) |
+                            ((e->has & STG_HAS_RUNNABLE) != 0 ? 4u : 0u);
     const unsigned n_args = e->n_args < STG_EVENT_MAX_ARGS ? e->n_args : STG_EVENT_MAX_ARGS;
     switch (e->kind) {
     case STG_EVENT_ENTRY:
-        return TRACE_SHAPE_ENTRY + n_args * 4 + extras;
+        return TRACE_SHAPE_ENTRY + n_args * 8 + extras;
     case STG_EVENT_EXIT:
-        return TRACE_SHAPE_EXIT + 4 * trace_shape_of_return(e) + extras;
+        return TRACE_SHAPE_EXIT + 8 * trace_shape_of_return(e) + extras;
     case STG_EVENT_BEGIN:
         return TRACE_SHAPE_BEGIN;
     case STG_EVENT_END:
         return TRACE_SHAPE_END;
     default:
-        return TRACE_SHAPE_MARKER + n_args * 4 + extras;
+        return TRACE_SHAPE_MARKER + n_args * 8 + extras;
     }
 }
 

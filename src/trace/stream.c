@@ -244,6 +244,9 @@ static uint8_t *put_payload(struct stg_ctf_writer *w, const struct stg_event *e,
     if (e->kind == STG_EVENT_BEGIN || e->kind == STG_EVENT_END) {
         return to;
     }
+    if ((e->has & STG_HAS_RUNNABLE) != 0) {
+        *to++ = e->runnable;
+    }
     if ((e->has & STG_HAS_FD) != 0) {
         *to++ = e->fd_kind;
     }
