@@ -65,7 +65,8 @@ static void script(struct scripted *s, uint64_t ts, int tid, enum stg_event_kind
                             .kind = (uint8_t)kind,
                             .ret = -11,
                             .n_lost = 3,
-                            .has = STG_HAS_TIME | STG_HAS_TID | STG_HAS_PID | STG_HAS_COMM | STG_HAS_RET};
+                            .runnable = (uint8_t)(ts % 10),
+                            .has = STG_HAS_TIME | STG_HAS_TID | STG_HAS_PID | STG_HAS_COMM | STG_HAS_RET | STG_HAS_RUNNABLE};
     must(stg_strings_put(s->source.names, name, strlen(name), &e->name));
     must(stg_strings_put(s->source.comms, "httpd", 5, &e->comm));
 }
@@ -159,6 +160,7 @@ static void test_what_is_written_comes_back(void **state)
     assert_int_equal(s.end_ns, 25);
     assert_int_equal(s.tid, 11);
     assert_int_equal(s.pid, 10);
+    assert_true(s.runnable == 2); /* the mean of 1, 2 and 3 */
     assert_int_equal(s.ret[0], STG_RET_ABSENT);
     assert_int_equal(s.ret[1], -11);
     assert_int_equal(s.time_ns[2], 3);
@@ -272,12 +274,11 @@ static void test_recipe_words(void **state)
 
 /* --- Damage --- */
 
-/* Copies the data set to `other` with one element of one column changed, checksum in order. */
-static enum stg_status open_changed(const char *column, size_t row, int64_t value, struct stg_pool *pool)
+/* Copies the data set to `other`, checksum in order, with one element of one column changed; of the column `without` nothing. */
+static void copy_changed(const char *column, size_t row, int64_t value, const char *without)
 {
     struct stg_tensors *t = NULL;
     struct stg_tensors_writer *w = NULL;
-    struct stg_dataset *d = NULL;
     void *copy = NULL;
     static const char *const keys[] = {"recipe", "vocab.calls", "vocab.procs", "traces"};
     must(stg_tensors_open(&t, path, STG_DATASET_FORMAT, STG_DATASET_VERSION));
@@ -288,6 +289,9 @@ static enum stg_status open_changed(const char *column, size_t row, int64_t valu
     for (size_t i = 0; i < stg_tensors_count(t); i++) {
         const struct stg_tensor *tensor = stg_tensors_at(t, i);
         const void *data = tensor->data;
+        if (strcmp(tensor->name, without) == 0) {
+            continue;
+        }
         if (strcmp(tensor->name, column) == 0) {
             const size_t size = stg_dtype_size(tensor->dtype);
             must(stg_mem_dup(&copy, tensor->data, tensor->n * size));
@@ -302,6 +306,12 @@ static enum stg_status open_changed(const char *column, size_t row, int64_t valu
     stg_tensors_writer_free(w);
     stg_tensors_free(t);
     stg_mem_free(copy);
+}
+
+static enum stg_status open_changed(const char *column, size_t row, int64_t value, struct stg_pool *pool)
+{
+    struct stg_dataset *d = NULL;
+    copy_changed(column, row, value, "");
     const enum stg_status status = stg_dataset_open(&d, other, pool);
     stg_dataset_free(d);
     return status;
@@ -333,6 +343,9 @@ static void test_every_index_is_checked(void **state)
         {"begin_ns", 1, INT64_MIN},
         {"begin_ns", 1, INT64_MAX},
         {"trace", 3, 2},
+        {"runnable", 0, 0x43800000}, /* 256 */
+        {"runnable", 1, 0xbf800000}, /* −1 */
+        {"runnable", 2, 0x7fc00000}, /* not a number */
         {"thread_offsets", 1, 5},
         {"thread_offsets", 4, 9},
         {"thread_offsets", 0, 1},
@@ -351,6 +364,22 @@ static void test_every_index_is_checked(void **state)
         }
         assert_non_null(strstr(stg_status_message(), other));
     }
+}
+
+/* Data sets of before did not say how many threads could run. */
+static void test_older_files_are_read(void **state)
+{
+    (void)state;
+    const struct stg_recipe recipe = request_recipe();
+    struct stg_dataset *d = NULL;
+    struct stg_seq s;
+    write_two(path, &recipe);
+    copy_changed("call", 0, 6, "runnable");
+    must(stg_dataset_open(&d, other, NULL));
+    stg_dataset_get(d, 3, &s);
+    assert_true(s.runnable == 0);
+    assert_int_equal(s.tid, 11);
+    stg_dataset_free(d);
 }
 
 /* So many events that threads share the checks: a fault is found wherever it is, in the first stretch, the last, or between. */
@@ -512,6 +541,7 @@ int main(void)
         cmocka_unit_test(test_auto_cut),
         cmocka_unit_test(test_recipe_words),
         cmocka_unit_test(test_every_index_is_checked),
+        cmocka_unit_test(test_older_files_are_read),
         cmocka_unit_test(test_threads_share_the_checks),
         cmocka_unit_test(test_damaged_bytes_are_refused),
         cmocka_unit_test(test_failing_allocations),

@@ -1,4 +1,4 @@
-/* Pace: what is fast in the training data, what is counted of a sequence, and how a model keeps it. */
+/* Pace: what is fast in the training data, what is counted of a sequence, and how a model keeps it; load beside it. */
 #include "model/pace.h"
 
 #include "fake_model.h"
@@ -205,6 +205,64 @@ static void test_channel(void **state)
     stg_model_free(m);
 }
 
+/* Other work on the same processors is a channel of its own, where the calibration's data and the sequence's tell of it. */
+static void test_load(void **state)
+{
+    struct stg_model *m = fitted();
+    static struct stg_score scores[N_SEQUENCES];
+    struct fake_seq crowded = seqs[0];
+    struct stg_seq seq;
+    struct stg_score score;
+    (void)state;
+    for (size_t i = 0; i < N_SEQUENCES; i++) {
+        seqs[i].runnable = 1.1f + 0.1f * (float)(i % 10);
+    }
+    must(stg_score_corpus(m, &corpus, NULL, NULL, scores));
+    assert_false(stg_channel_has(m, STG_CHANNEL_LOAD));
+    must(stg_channels_fit(m, scores, N_SEQUENCES));
+    assert_true(stg_channel_has(m, STG_CHANNEL_LOAD) && stg_aggregate_has(m, STG_AGGREGATE_LOAD));
+    crowded.runnable = 4;
+    fake_seq_get(&crowded, &seq);
+    must(stg_score_sequence(m, &seq, &score));
+    assert_true(score.value[STG_AGGREGATE_LOAD] == 4);
+    assert_string_equal(stg_channel_loudest(m, &score), "load");
+    assert_true(score.z[STG_CHANNEL_LOAD] > 5 && score.z[STG_CHANNEL_CONTENT] < 2);
+    assert_true(fabs((double)stg_channels_usual_load(m, &score) - 1.6) < 0.11);
+    seq.runnable = 0; /* not known */
+    must(stg_score_sequence(m, &seq, &score));
+    assert_true(score.z[STG_CHANNEL_LOAD] == 0);
+    for (size_t i = 0; i < N_SEQUENCES; i++) {
+        seqs[i].runnable = 0;
+    }
+    must(stg_score_corpus(m, &corpus, NULL, NULL, scores));
+    must(stg_channels_fit(m, scores, N_SEQUENCES));
+    assert_false(stg_channel_has(m, STG_CHANNEL_LOAD));
+    seq.runnable = 4;
+    must(stg_score_sequence(m, &seq, &score));
+    assert_true(score.z[STG_CHANNEL_LOAD] == 0);
+    stg_model_free(m);
+}
+
+/* On an idle machine a little work of others is not novel: what is a tenth of a thread from the usual is one deviation at most. */
+static void test_little_load(void **state)
+{
+    struct stg_model *m = fitted();
+    static struct stg_score scores[N_SEQUENCES];
+    struct stg_score score;
+    struct stg_seq seq;
+    (void)state;
+    for (size_t i = 0; i < N_SEQUENCES; i++) {
+        seqs[i].runnable = 1;
+    }
+    must(stg_score_corpus(m, &corpus, NULL, NULL, scores));
+    must(stg_channels_fit(m, scores, N_SEQUENCES));
+    fake_seq_get(&seqs[0], &seq);
+    seq.runnable = 1.1f;
+    must(stg_score_sequence(m, &seq, &score));
+    assert_true(fabs((double)score.z[STG_CHANNEL_LOAD] - 1) < 1e-3);
+    stg_model_free(m);
+}
+
 static void refused(const struct stg_model *m, const char *path)
 {
     struct stg_model *again = NULL;
@@ -244,7 +302,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_quantiles), cmocka_unit_test(test_bins), cmocka_unit_test(test_extremes), cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_channel),   cmocka_unit_test(test_file),
+        cmocka_unit_test(test_channel), cmocka_unit_test(test_load), cmocka_unit_test(test_little_load),   cmocka_unit_test(test_file),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

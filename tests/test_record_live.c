@@ -5,7 +5,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 static void test_calls(void **state)
@@ -524,6 +526,49 @@ static void test_descriptors(void **state)
     recording_fini(&r);
 }
 
+/* A thread that computes on the CPU of the recorded one could run whenever that does. */
+static void test_runnable(void **state)
+{
+    (void)state;
+    need_recorder();
+    struct stg_record_options o = {0};
+    struct recording r;
+    cpu_set_t before, one;
+    size_t n_known = 0, n_crowded = 0, n_calls = 0;
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    int cpu = 0;
+    while (!CPU_ISSET(cpu, &before)) {
+        cpu++;
+    }
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0); /* handed on to children */
+    const pid_t busy = fork();
+    if (busy == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        for (volatile unsigned n = 0;; n++) {
+        }
+    }
+    record_workload(&r, &o, "calls", "1000");
+    kill(busy, SIGKILL);
+    waitpid(busy, NULL, 0);
+    assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+    for (size_t i = 0; i < r.n; i++) {
+        const struct stg_event *e = &r.events[i];
+        if (strcmp(event_name(&r, e), "getppid") == 0) {
+            n_calls++;
+            n_known += (e->has & STG_HAS_RUNNABLE) != 0;
+            n_crowded += e->runnable >= 2;
+        }
+    }
+    recording_fini(&r);
+    if (n_known == 0) {
+        skip(); /* a kernel without groups of threads does not tell */
+    }
+    assert_int_equal(n_known, n_calls);
+    assert_true(n_crowded * 10 > n_calls * 9);
+}
+
 /* The whole machine: everything but this process. */
 static void test_not_oneself(void **state)
 {
@@ -638,7 +683,7 @@ int main(void)
         cmocka_unit_test(test_comm),          cmocka_unit_test(test_cgroup),              cmocka_unit_test(test_cgroup_that_is_none),
         cmocka_unit_test(test_call_filter),   cmocka_unit_test(test_sample),              cmocka_unit_test(test_tiny_ring),
         cmocka_unit_test(test_uprobes),       cmocka_unit_test(test_usdt),                cmocka_unit_test(test_marker_that_is_none),
-        cmocka_unit_test(test_descriptors),   cmocka_unit_test(test_not_oneself),         cmocka_unit_test(test_command_that_is_none),
+        cmocka_unit_test(test_descriptors),   cmocka_unit_test(test_runnable),   cmocka_unit_test(test_not_oneself),         cmocka_unit_test(test_command_that_is_none),
         cmocka_unit_test(test_sigreturn),     cmocka_unit_test(test_compat),              cmocka_unit_test(test_unprivileged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

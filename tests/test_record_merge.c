@@ -265,7 +265,8 @@ static void test_entry(void **state)
 {
     struct stg_event e;
     struct stg_abi_record r = {.head = {.ts_ns = 5, .cgroup_id = 9, .pid = 10, .tid = 11, .comm = "exactly16bytes!!", .id = 257,
-                                        .kind = STG_ABI_ENTRY, .n_args = 4, .flags = STG_ABI_HAS_PATH, .fd_kind = 1 + STG_FD_DIRECTORY},
+                                        .kind = STG_ABI_ENTRY, .n_args = 4, .flags = STG_ABI_HAS_PATH | 9 << STG_ABI_RUNNABLE_SHIFT,
+                                        .fd_kind = 1 + STG_FD_DIRECTORY},
                                .args = {1, 2, 3, 4, 5, 6},
                                .path = "/etc/passwd"};
     (void)state;
@@ -277,13 +278,16 @@ static void test_entry(void **state)
     assert_int_equal(e.n_args, 4);
     assert_int_equal(e.args[3], 4);
     assert_int_equal(e.fd_kind, STG_FD_DIRECTORY);
+    assert_int_equal(e.runnable, 9);
     assert_int_equal(e.has, STG_HAS_TIME | STG_HAS_CPU | STG_HAS_PID | STG_HAS_TID | STG_HAS_COMM | STG_HAS_CGROUP | STG_HAS_FD |
-                                STG_HAS_PATH);
+                                STG_HAS_PATH | STG_HAS_RUNNABLE);
     assert_int_equal(e.cpu, 3);
     assert_int_equal(e.cgroup_id, 9);
     r.head.flags = STG_ABI_COMPAT; /* the same number is another call there */
     assert_true(decode(&r, sizeof r.head + 32, &e));
     assert_string_equal(stg_strings_get(decoder.names, e.name), "remap_file_pages");
+    assert_int_equal(e.runnable, 0);
+    assert_int_equal(e.has & STG_HAS_RUNNABLE, 0);
 }
 
 static void test_numbers(void **state)

@@ -20,7 +20,11 @@ static void test_names(void **state)
 {
     enum stg_aggregate a;
     int64_t fast = 0;
-    struct stg_model bare = {0}, side = {0}, full = {.side = {&side, &side}, .pace = {.fast = &fast}, .n_channel_bins = 1};
+    float usual[STG_MODEL_CHANNEL_COLUMNS];
+    for (int i = 0; i < STG_MODEL_CHANNEL_COLUMNS; i++) {
+        usual[i] = 1;
+    }
+    struct stg_model bare = {0}, side = {0}, full = {.side = {&side, &side}, .pace = {.fast = &fast}, .n_channel_bins = 1, .channels = usual};
     (void)state;
     for (int i = 0; i < STG_AGGREGATES; i++) {
         const char *name = stg_aggregate_name((enum stg_aggregate)i);

@@ -370,6 +370,30 @@ static void test_accept_to_close(void **state)
     assert_string_equal(cut(b), "11:accept4',read,accept4',accept4',close|11:accept4',close,shutdown");
 }
 
+/* How many threads could run, on average over the events that say so. */
+static void test_threads_that_could_run(void **state)
+{
+    static const uint8_t runnable[] = {0, 2, 0, 3, 40, 1};
+    struct bench *b = *state;
+    b->recipe.cut = STG_CUT_WINDOW;
+    b->recipe.window = 4;
+    for (uint64_t i = 0; i < 8; i++) {
+        entry(b, i, 11, "read");
+        struct stg_event *e = &b->events[b->n - 1];
+        e->runnable = i < 6 ? runnable[i] : 7;
+        e->has |= i < 6 && runnable[i] > 0 ? STG_HAS_RUNNABLE : 0;
+    }
+    cut(b);
+    assert_int_equal(b->counts.n_sequences, 2);
+    assert_true(b->last.runnable == 16); /* 31 at the most, and 1; of the others nothing is known */
+    b->n = 4;
+    cut(b);
+    assert_true(b->last.runnable == 2.5f);
+    b->events[1].has = b->events[3].has = STG_HAS_TIME | STG_HAS_TID;
+    cut(b);
+    assert_true(b->last.runnable == 0);
+}
+
 static void test_given_sequences(void **state)
 {
     struct bench *b = *state;
@@ -601,7 +625,7 @@ int main(void)
         TEST(test_thread_cut_follows_lives),
         TEST(test_windows_per_scope),
         TEST(test_accept_to_close),
-        TEST(test_given_sequences),
+        TEST(test_threads_that_could_run), TEST(test_given_sequences),
         TEST(test_long_sequences_are_cut_off),
         TEST(test_frozen_vocabulary),
         TEST(test_extended_vocabulary),

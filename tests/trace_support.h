@@ -100,6 +100,10 @@ static inline void random_call(struct stg_event *e, struct stg_rng *rng)
                  : form == 1 ? -(int64_t)stg_rng_below(rng, 2)
                              : (int64_t)stg_rng_next(rng) >> stg_rng_below(rng, 64);
     }
+    if (stg_rng_below(rng, 2) == 0) {
+        e->has |= STG_HAS_RUNNABLE;
+        e->runnable = (uint8_t)(1 + stg_rng_below(rng, 31));
+    }
     if (stg_rng_below(rng, 3) == 0) {
         e->has |= STG_HAS_FD;
         e->fd_kind = (uint8_t)stg_rng_below(rng, STG_N_FD_KINDS);
@@ -179,10 +183,10 @@ static inline void describe(struct stg_buffer *b, const struct stg_event *e, con
                             const struct stg_strings *comms, const struct stg_strings *paths)
 {
     enum stg_status status = stg_buffer_printf(
-        b, "%llu k%d cpu%d has%x '%s' '%s' p%d t%d g%llu r%lld l%llu fd%d '%s'", (unsigned long long)e->ts_ns, e->kind,
+        b, "%llu k%d cpu%d has%x '%s' '%s' p%d t%d g%llu r%lld l%llu fd%d run%d '%s'", (unsigned long long)e->ts_ns, e->kind,
         (e->has & STG_HAS_CPU) ? e->cpu : -1, e->has, e->name == STG_NAME_NONE ? "-" : stg_strings_get(names, e->name),
         (e->has & STG_HAS_COMM) ? stg_strings_get(comms, e->comm) : "-", e->pid, e->tid,
-        (unsigned long long)e->cgroup_id, (long long)e->ret, (unsigned long long)e->n_lost, e->fd_kind,
+        (unsigned long long)e->cgroup_id, (long long)e->ret, (unsigned long long)e->n_lost, e->fd_kind, e->runnable,
         (e->has & STG_HAS_PATH) ? stg_strings_get(paths, e->path) : "-");
     for (int i = 0; status == STG_OK && i < e->n_args; i++) {
         status = stg_buffer_printf(b, " %llx", (unsigned long long)e->args[i]);

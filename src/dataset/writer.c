@@ -124,6 +124,7 @@ enum stg_status stg_dataset_writer_put(struct stg_dataset_writer *w, const struc
     STG_RETURN_IF_FAILED(append(w, DATASET_LOST, &seq->n_lost, 1));
     STG_RETURN_IF_FAILED(append(w, DATASET_TRACE, &seq->trace, 1));
     STG_RETURN_IF_FAILED(append(w, DATASET_FLAGS, &seq->flags, 1));
+    STG_RETURN_IF_FAILED(append(w, DATASET_RUNNABLE, &seq->runnable, 1));
     return w->has_context ? put_context(w, seq) : STG_OK;
 }
 

@@ -81,6 +81,9 @@ static void put_header(struct writer *w, const struct stg_model *m, const struct
     if (words_pace(m, s, text)) {
         writer_printf(w, "  pace        %s\n", text);
     }
+    if (words_load(m, s, text)) {
+        writer_printf(w, "  load        %s\n", text);
+    }
     if (words_side(m, x, STG_SIDE_STATE, side)) {
         writer_put(w, "  descriptors ");
         writer_plain(w, side, 0);

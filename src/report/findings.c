@@ -308,14 +308,15 @@ static void add_times(struct finding *f, const struct stg_model *m, const struct
 {
     (void)m;
     char now[32], usual[32];
-    const bool fast = x->z[STG_CHANNEL_PACE] >= 3, odd = x->z[STG_CHANNEL_TIME] >= 3;
+    const bool fast = x->z[STG_CHANNEL_PACE] >= 3, odd = x->z[STG_CHANNEL_TIME] >= 3, crowded = x->z[STG_CHANNEL_LOAD] >= 3;
     const bool longer = b->duration.median > 0 && x->duration_ns > b->duration.high;
-    if (!fast && !odd && !longer) {
+    if (!fast && !odd && !longer && !crowded) {
         return;
     }
     f->weight = fmaxf(x->weight_time, 0.01f);
     words_append(f->what, sizeof f->what, "%s",
-           fast  ? "calls come sooner after one another than in known sequences"
+           crowded ? "more threads want the same processors than in known sequences"
+           : fast  ? "calls come sooner after one another than in known sequences"
            : odd ? "the times between calls are unlike those of known sequences"
                  : "sequences last longer");
     if (longer) {
@@ -324,7 +325,8 @@ static void add_times(struct finding *f, const struct stg_model *m, const struct
         words_append(f->what, sizeof f->what, ": half of them last more than %s (known ones: %s)", now, usual);
     }
     snprintf(f->means, sizeof f->means, "%s",
-             longer ? "they wait for something: a busier machine, or something slow that they ask for"
+             crowded  ? "something else on this machine computes meanwhile"
+             : longer ? "they wait for something: a busier machine, or something slow that they ask for"
              : fast ? "short calls in a row, or a machine that is idler or faster"
                     : "a machine that is busier or idler, or something they ask for that answers at another speed");
 }
@@ -432,7 +434,7 @@ void findings_of_set(const struct stg_model *m, const struct stg_score *scores, 
 {
     static const char *const words[STG_CHANNELS] = {
         [STG_CHANNEL_CONTENT] = "calls and what they return", [STG_CHANNEL_TIME] = "the times between them", [STG_CHANNEL_STATE] = "descriptors",
-        [STG_CHANNEL_PACE] = "speed"};
+        [STG_CHANNEL_PACE] = "speed", [STG_CHANNEL_LOAD] = "what else wants to run"};
     char share[32], usual[32], odd[256] = "", even[256] = "";
     size_t n_longer = 0;
     struct stg_usual duration;

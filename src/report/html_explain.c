@@ -188,6 +188,9 @@ static void put_facts(struct writer *w, const struct stg_report *r, size_t i)
     if (words_pace(r->model, s, text)) {
         writer_printf(w, "<dt>Pace</dt><dd>%s</dd>", text);
     }
+    if (words_load(r->model, s, text)) {
+        writer_printf(w, "<dt>Load</dt><dd>%s</dd>", text);
+    }
     if (words_side(r->model, &r->explanations[i], STG_SIDE_STATE, side)) {
         writer_put(w, "<dt>Descriptors</dt><dd>");
         writer_html(w, side);

@@ -314,7 +314,7 @@ const char *stg_report_score_words(enum stg_aggregate a)
 {
     static const char *const words[STG_AGGREGATES] = {
         "mean surprisal", "median surprisal", "surprisal of the worst window", "0.95 quantile of the surprisals", "surprisal of the times",
-        "surprisal of the descriptors", "fast events for each that is expected", "novelty",
+        "surprisal of the descriptors", "fast events for each that is expected", "threads that want to run", "novelty",
     };
     return words[a];
 }
@@ -336,7 +336,7 @@ bool words_channels(const struct stg_model *m, const struct stg_score *s, char o
             order[k] = c;
         }
     }
-    for (int k = 0; k < n; k++) { /* 4 × (7 letters and a float of at most 10 characters): they fit */
+    for (int k = 0; k < n; k++) { /* 5 × (7 letters and a float of at most 10 characters): they fit */
         len += (size_t)snprintf(out + len, 160 - len, "%s%s %.3g", k > 0 ? ", " : "", stg_channel_name((enum stg_channel)order[k]),
                                 (double)s->z[order[k]]);
     }
@@ -354,6 +354,17 @@ bool words_pace(const struct stg_model *m, const struct stg_score *s, char out[1
     words_percent(STG_PACE_SHARE * (double)s->value[STG_AGGREGATE_PACE], share);
     words_percent(STG_PACE_SHARE, usual);
     snprintf(out, 160, "%s of its events come as soon as %s of the known ones of their calls", share, usual);
+    return true;
+}
+
+bool words_load(const struct stg_model *m, const struct stg_score *s, char out[160])
+{
+    out[0] = '\0';
+    if (!stg_channel_has(m, STG_CHANNEL_LOAD) || !(s->z[STG_CHANNEL_LOAD] >= 2)) {
+        return false;
+    }
+    snprintf(out, 160, "%.2f threads want the processor it runs on, on average; usually %.2f", (double)s->value[STG_AGGREGATE_LOAD],
+             (double)stg_channels_usual_load(m, s));
     return true;
 }
 

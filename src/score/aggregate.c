@@ -1,4 +1,4 @@
-#include "score/score.h"
+#include "score/channels.h"
 
 #include "base/memory.h"
 
@@ -7,7 +7,7 @@
 
 #define WINDOW 16
 
-static const char *const names[STG_AGGREGATES] = {"mean", "median", "window", "upper", "time", "state", "pace", "novelty"};
+static const char *const names[STG_AGGREGATES] = {"mean", "median", "window", "upper", "time", "state", "pace", "load", "novelty"};
 
 const char *stg_aggregate_name(enum stg_aggregate a)
 {
@@ -19,6 +19,7 @@ bool stg_aggregate_has(const struct stg_model *m, enum stg_aggregate a)
     return a == STG_AGGREGATE_TIME      ? m->side[STG_SIDE_TIME] != NULL
            : a == STG_AGGREGATE_STATE   ? m->side[STG_SIDE_STATE] != NULL
            : a == STG_AGGREGATE_PACE    ? m->pace.fast != NULL
+           : a == STG_AGGREGATE_LOAD    ? stg_channel_has(m, STG_CHANNEL_LOAD)
            : a == STG_AGGREGATE_NOVELTY ? m->n_channel_bins > 0
                                         : true;
 }
@@ -43,7 +44,7 @@ enum stg_status stg_aggregate_parse(const char *name, const struct stg_model *m,
             return stg_fail(STG_ERR_USAGE, "--aggregate %s: the model has no such channel: choose mean, median, window or upper", name);
         }
     }
-    return stg_fail(STG_ERR_USAGE, "%s: no such aggregate: choose mean, median, window, upper, time, state, pace or novelty", name);
+    return stg_fail(STG_ERR_USAGE, "%s: no such aggregate: choose mean, median, window, upper, time, state, pace, load or novelty", name);
 }
 
 static void sift(float *v, size_t i, size_t n)

@@ -10,11 +10,13 @@ enum {
     BIN_LEAST = 100, /* sequences in a bin: fewer do not tell a 0.9 quantile */
     BINS = 4,
     EDGE = 0, /* columns of m->channels: the longest sequence of the bin, then median and spread of each measure */
-    MEASURES = 5,
+    MEASURES = 6,
+    LOAD_COLUMN = 1 + 2 * (MEASURES - 1), /* 0 where the calibration's traces did not tell */
 };
 _Static_assert(STG_MODEL_CHANNEL_COLUMNS == 1 + 2 * MEASURES, "the model file stores these columns");
 
 #define SPREAD_MIN 0.01 /* nats: what is always the same would make any difference infinite */
+#define SPREAD_MIN_LOAD 0.1 /* threads: an idle machine's would make a little work of others as novel */
 
 /* Quantiles and where the standard normal distribution has them. */
 static const struct {
@@ -31,16 +33,22 @@ static const struct {
     {STG_AGGREGATE_TIME, STG_CHANNEL_TIME},
     {STG_AGGREGATE_STATE, STG_CHANNEL_STATE},
     {STG_AGGREGATE_PACE, STG_CHANNEL_PACE},
+    {STG_AGGREGATE_LOAD, STG_CHANNEL_LOAD}, /* the last: LOAD_COLUMN */
 };
 
 const char *stg_channel_name(enum stg_channel c)
 {
-    return c == STG_CHANNEL_CONTENT ? "content" : c == STG_CHANNEL_PACE ? "pace" : stg_side_name((enum stg_side)(c - 1));
+    return c == STG_CHANNEL_CONTENT ? "content"
+           : c == STG_CHANNEL_PACE  ? "pace"
+           : c == STG_CHANNEL_LOAD  ? "load"
+                                    : stg_side_name((enum stg_side)(c - 1));
 }
 
 bool stg_channel_has(const struct stg_model *m, enum stg_channel c)
 {
-    return c == STG_CHANNEL_CONTENT || (c == STG_CHANNEL_PACE ? m->pace.fast != NULL : m->side[c - 1] != NULL);
+    return c == STG_CHANNEL_CONTENT || (c == STG_CHANNEL_PACE   ? m->pace.fast != NULL
+                                        : c == STG_CHANNEL_LOAD ? m->n_channel_bins > 0 && m->channels[LOAD_COLUMN] > 0
+                                                                : m->side[c - 1] != NULL);
 }
 
 const char *stg_channel_loudest(const struct stg_model *m, const struct stg_score *s)
@@ -71,7 +79,7 @@ static void usual(const struct stg_score *const *scores, size_t n, enum stg_aggr
         sorted[i] = scores[i]->value[a];
     }
     qsort(sorted, n, sizeof *sorted, by_value);
-    double spread = SPREAD_MIN;
+    double spread = a == STG_AGGREGATE_LOAD ? SPREAD_MIN_LOAD : SPREAD_MIN;
     out[0] = sorted[n / 2];
     for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
         const double above = (double)sorted[(size_t)(quantiles[i].share * (double)(n - 1) + 0.5)] - (double)out[0];
@@ -149,6 +157,21 @@ out:
     return status;
 }
 
+/* What is usual for a sequence of that length; the model knows it. */
+static const float *row_of(const struct stg_model *m, const struct stg_score *s)
+{
+    size_t bin = 0;
+    while (bin + 1 < m->n_channel_bins && (float)s->n_events > m->channels[bin * STG_MODEL_CHANNEL_COLUMNS + EDGE]) {
+        bin++;
+    }
+    return m->channels + bin * STG_MODEL_CHANNEL_COLUMNS;
+}
+
+float stg_channels_usual_load(const struct stg_model *m, const struct stg_score *s)
+{
+    return m->n_channel_bins == 0 ? 0 : row_of(m, s)[LOAD_COLUMN];
+}
+
 void stg_channels_judge(const struct stg_model *m, struct stg_score *s)
 {
     double sum = 0;
@@ -157,16 +180,13 @@ void stg_channels_judge(const struct stg_model *m, struct stg_score *s)
         s->value[STG_AGGREGATE_NOVELTY] = s->value[STG_AGGREGATE_MEAN];
         return;
     }
-    size_t bin = 0;
-    while (bin + 1 < m->n_channel_bins && (float)s->n_events > m->channels[bin * STG_MODEL_CHANNEL_COLUMNS + EDGE]) {
-        bin++;
-    }
-    const float *row = m->channels + bin * STG_MODEL_CHANNEL_COLUMNS;
+    const float *row = row_of(m, s);
     bool measured[STG_CHANNELS] = {false};
     for (int i = 0; i < MEASURES; i++) {
         const enum stg_channel c = measures[i].channel;
         const float z = (s->value[measures[i].value] - row[1 + 2 * i]) / row[2 + 2 * i];
-        if (stg_channel_has(m, c) && s->n_tokens > 0 && (!measured[c] || z > s->z[c])) {
+        const bool told = c != STG_CHANNEL_LOAD || (s->value[STG_AGGREGATE_LOAD] > 0 && row[LOAD_COLUMN] > 0);
+        if (stg_channel_has(m, c) && told && s->n_tokens > 0 && (!measured[c] || z > s->z[c])) {
             s->z[c] = z;
             measured[c] = true;
         }

@@ -1,7 +1,8 @@
 /* Channels: what is judged of a sequence, each by itself, and together.
  *
  * A model's surprisal says how unusual the calls are (content), its side models how unusual the rhythm and the descriptors are (time,
- * state; model/model.h), and how many events come sooner than usual (pace; model/pace.h). Content is measured twice, over the whole sequence (mean) and at its most surprising stretch (window), as a few
+ * state; model/model.h), how many events come sooner than usual (pace; model/pace.h), and, where the trace tells, how many threads want to
+ * run on the same CPUs (load): the requests of a server hardly feel a program that computes beside them, whose calls nobody sees. Content is measured twice, over the whole sequence (mean) and at its most surprising stretch (window), as a few
  * strange calls in a long sequence hardly move its mean; the larger z is the channel's. How large each of them usually is depends on the length of the sequence, so held-out known sequences are
  * divided by length into bins of equal number, and a value is measured in its bin:
  *
@@ -17,12 +18,15 @@
 
 #include "score/score.h"
 
-const char *stg_channel_name(enum stg_channel c); /* "content", "time", "state", "pace" */
+const char *stg_channel_name(enum stg_channel c); /* "content", "time", "state", "pace", "load" */
 /* Whether the model judges it. Content always. */
 bool stg_channel_has(const struct stg_model *m, enum stg_channel c);
 
 /* The name of the channel that is furthest above the usual; NULL where the model judges the calls alone. */
 const char *stg_channel_loudest(const struct stg_model *m, const struct stg_score *s);
+
+/* The median number of threads that could run on the CPUs of a known sequence of that length; 0: not known. */
+float stg_channels_usual_load(const struct stg_model *m, const struct stg_score *s);
 
 /* What is usual, from held-out known sequences; goes into m. Fewer than STG_CHANNELS_LEAST leave the model without, and so does a model
  * of names alone or of interleaved threads, which is the paper's and keeps its score. */

@@ -184,6 +184,7 @@ static enum stg_status finish_scores(struct job *job, struct worker *w, size_t f
         if (status != STG_OK) {
             return stg_context(status, "sequence %llu", (unsigned long long)seq.id);
         }
+        out->value[STG_AGGREGATE_LOAD] = seq.runnable;
         stg_disagreement_add(&members, job->model, w->run, token, n_tokens, NULL);
         out->disagreement = stg_disagreement_of(&members);
         walk += n_walks;

@@ -18,13 +18,14 @@ enum stg_aggregate {
     STG_AGGREGATE_TIME,    /* mean surprisal of the elapsed times, nats */
     STG_AGGREGATE_STATE,   /* sum of the surprisals of the descriptors, nats */
     STG_AGGREGATE_PACE,    /* fast events for each that is expected (model/pace.h) */
+    STG_AGGREGATE_LOAD,    /* threads that could run on the CPUs of its events (stg_seq.runnable), 0 where the trace does not tell */
     STG_AGGREGATE_NOVELTY, /* of all channels together (score/channels.h) */
     STG_AGGREGATES,
 };
 _Static_assert(STG_AGGREGATES == STG_MODEL_AGGREGATES, "the model file stores one calibration column per aggregate");
 
-const char *stg_aggregate_name(enum stg_aggregate a); /* "mean", "median", "window", "upper", "time", "state", "novelty" */
-/* Whether the model gives it: time and state need side models, novelty a model that knows what is usual. */
+const char *stg_aggregate_name(enum stg_aggregate a); /* "mean", "median", "window", "upper", "time", "state", "pace", "load", "novelty" */
+/* Whether the model gives it: time and state need side models, load and novelty a model that knows what is usual. */
 bool stg_aggregate_has(const struct stg_model *m, enum stg_aggregate a);
 /* Novelty, where m gives it, else mean. */
 enum stg_aggregate stg_aggregate_default(const struct stg_model *m);
@@ -36,6 +37,7 @@ enum stg_channel {
     STG_CHANNEL_TIME,    /* STG_SIDE_TIME */
     STG_CHANNEL_STATE,   /* STG_SIDE_STATE */
     STG_CHANNEL_PACE,    /* model/pace.h */
+    STG_CHANNEL_LOAD,    /* other work on the same CPUs */
     STG_CHANNELS,
 };
 

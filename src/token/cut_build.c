@@ -127,6 +127,7 @@ static enum stg_status build_events(struct stg_cutter *c, const struct cut_open 
 {
     struct cut_columns *k = &c->columns;
     STG_RETURN_IF_FAILED(reserve_events(k, seq->n));
+    uint64_t runnable = 0, n_runnable = 0;
     c->serial++;
     for (size_t i = 0; i < seq->n; i++) {
         const struct cut_row *row = &rows[i];
@@ -148,7 +149,10 @@ static enum stg_status build_events(struct stg_cutter *c, const struct cut_open 
         k->ret[i] = row->ret;
         k->time_ns[i] = row->ts_ns > open->begin_ns ? row->ts_ns - open->begin_ns : 0;
         k->thread[i] = c->threads[row->thread].local;
+        runnable += row->runnable;
+        n_runnable += row->runnable > 0;
     }
+    seq->runnable = n_runnable > 0 ? (float)((double)runnable / (double)n_runnable) : 0;
     return STG_OK;
 }
 

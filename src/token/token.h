@@ -77,6 +77,7 @@ struct stg_seq {
     int64_t begin_ns, end_ns; /* on the trace's clock */
     int32_t tid, pid;         /* the thread that the cut rule followed; 0 when none */
     uint64_t n_lost;          /* lost events that touch it */
+    float runnable;           /* threads that could run on the CPUs of its events, on average, an event's own included; 0: not known */
     uint32_t trace;           /* index into the data set's traces */
     uint32_t flags;           /* STG_SEQ_* */
 };
