@@ -20,7 +20,7 @@ struct fake_seq {
     uint16_t thread[FAKE_MAX_EVENTS];
     int32_t tid[FAKE_MAX_THREADS], pid[FAKE_MAX_THREADS];
     uint16_t proc[FAKE_MAX_THREADS];
-    float runnable;
+    float runnable, alone;
 };
 
 struct fake_corpus {
@@ -59,6 +59,7 @@ static inline void fake_seq_get(const struct fake_seq *f, struct stg_seq *out)
         .begin_ns = 12345678901 + (int64_t)f->id * 1000000000,
         .n_lost = f->n_lost,
         .runnable = f->runnable,
+        .alone = f->alone,
         .tid = f->n_threads > 0 ? f->tid[0] : 0,
         .pid = f->n_threads > 0 ? f->pid[0] : 0,
     };

@@ -9,6 +9,7 @@
 #include "dataset/prepare.h"
 #include "must.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -160,7 +161,8 @@ static void test_what_is_written_comes_back(void **state)
     assert_int_equal(s.end_ns, 25);
     assert_int_equal(s.tid, 11);
     assert_int_equal(s.pid, 10);
-    assert_true(s.runnable == 2); /* the mean of 1, 2 and 3 */
+    assert_true(fabs((double)s.runnable - cbrt(6)) < 1e-5); /* of 1, 2 and 3 */
+    assert_true(fabs((double)s.alone - 1.0 / 3) < 1e-5);
     assert_int_equal(s.ret[0], STG_RET_ABSENT);
     assert_int_equal(s.ret[1], -11);
     assert_int_equal(s.time_ns[2], 3);
@@ -346,6 +348,9 @@ static void test_every_index_is_checked(void **state)
         {"runnable", 0, 0x43800000}, /* 256 */
         {"runnable", 1, 0xbf800000}, /* −1 */
         {"runnable", 2, 0x7fc00000}, /* not a number */
+        {"runnable", 3, 0x3f000000}, /* ½ */
+        {"alone", 0, 0x3f800001},    /* above 1 */
+        {"alone", 3, 0x7fc00000},
         {"thread_offsets", 1, 5},
         {"thread_offsets", 4, 9},
         {"thread_offsets", 0, 1},
@@ -374,7 +379,7 @@ static void test_older_files_are_read(void **state)
     struct stg_dataset *d = NULL;
     struct stg_seq s;
     write_two(path, &recipe);
-    copy_changed("call", 0, 6, "runnable");
+    copy_changed("call", 0, 6, "runnable"); /* then alone is not looked for */
     must(stg_dataset_open(&d, other, NULL));
     stg_dataset_get(d, 3, &s);
     assert_true(s.runnable == 0);

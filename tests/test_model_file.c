@@ -403,8 +403,8 @@ static void test_sizes_beyond_the_file(void **state)
         {0, "\"shape\":[2,9]", "\"shape\":[18]", "calibration: has another shape"},
         {0, "\"shape\":[2,9]", "\"shape\":[2,9,1]", "calibration: has another shape"},
         {0, "\"shape\":[2,9]", "\"shape\":[4611686018427387904,9]", "calibration"},
-        {0, "\"shape\":[3,9]", "\"shape\":[9,3]", "stream: has another shape"},
-        {0, "\"shape\":[3,9]", "\"shape\":[27]", "stream: has another shape"},
+        {0, "\"shape\":[3,10]", "\"shape\":[10,3]", "stream: has another shape"},
+        {0, "\"shape\":[3,10]", "\"shape\":[30]", "stream: has another shape"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {

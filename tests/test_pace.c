@@ -5,6 +5,7 @@
 #include "must.h"
 #include "score/channels.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -205,45 +206,64 @@ static void test_channel(void **state)
     stg_model_free(m);
 }
 
+static double load_of(float runnable, float alone)
+{
+    const struct stg_seq seq = {.runnable = runnable, .alone = alone};
+    return (double)stg_channels_load(&seq);
+}
+
+static void test_load_of_a_sequence(void **state)
+{
+    (void)state;
+    assert_true(load_of(0, 0) == 0 && load_of(0, 1) == 0);
+    assert_true(fabs(load_of(1, 1) - log(961 / 1.005)) < 1e-5);
+    assert_true(fabs(load_of(2, 0) - log(961 / (4 * 0.005))) < 1e-5);
+    assert_true(load_of(31, 1) > 0); /* the least there can be, and not the 0 of what is not known */
+    assert_true(load_of(2, 0) > load_of(12, 0) + 3); /* somebody who always computes, and a queue */
+    assert_true(load_of(2, 0) > load_of(1.7f, 0.3f) + 3);
+}
+
+static void fill_loads(struct stg_model *m, struct stg_score *scores, bool known)
+{
+    for (size_t i = 0; i < N_SEQUENCES; i++) {
+        seqs[i].alone = known ? 0.2f + 0.04f * (float)(i % 10) : 0;
+        seqs[i].runnable = known ? 1.5f : 0;
+    }
+    must(stg_score_corpus(m, &corpus, NULL, NULL, scores));
+    must(stg_channels_fit(m, scores, N_SEQUENCES));
+}
+
 /* Other work on the same processors is a channel of its own, where the calibration's data and the sequence's tell of it. */
 static void test_load(void **state)
 {
     struct stg_model *m = fitted();
     static struct stg_score scores[N_SEQUENCES];
-    struct fake_seq crowded = seqs[0];
     struct stg_seq seq;
     struct stg_score score;
     (void)state;
-    for (size_t i = 0; i < N_SEQUENCES; i++) {
-        seqs[i].runnable = 1.1f + 0.1f * (float)(i % 10);
-    }
-    must(stg_score_corpus(m, &corpus, NULL, NULL, scores));
     assert_false(stg_channel_has(m, STG_CHANNEL_LOAD));
-    must(stg_channels_fit(m, scores, N_SEQUENCES));
+    fill_loads(m, scores, true);
     assert_true(stg_channel_has(m, STG_CHANNEL_LOAD) && stg_aggregate_has(m, STG_AGGREGATE_LOAD));
-    crowded.runnable = 4;
-    fake_seq_get(&crowded, &seq);
+    fake_seq_get(&seqs[0], &seq);
+    seq.runnable = 2;
+    seq.alone = 0;
     must(stg_score_sequence(m, &seq, &score));
-    assert_true(score.value[STG_AGGREGATE_LOAD] == 4);
+    assert_true(score.value[STG_AGGREGATE_LOAD] == stg_channels_load(&seq));
+    assert_true(score.runnable == 2 && score.alone == 0);
     assert_string_equal(stg_channel_loudest(m, &score), "load");
     assert_true(score.z[STG_CHANNEL_LOAD] > 5 && score.z[STG_CHANNEL_CONTENT] < 2);
-    assert_true(fabs((double)stg_channels_usual_load(m, &score) - 1.6) < 0.11);
     seq.runnable = 0; /* not known */
     must(stg_score_sequence(m, &seq, &score));
     assert_true(score.z[STG_CHANNEL_LOAD] == 0);
-    for (size_t i = 0; i < N_SEQUENCES; i++) {
-        seqs[i].runnable = 0;
-    }
-    must(stg_score_corpus(m, &corpus, NULL, NULL, scores));
-    must(stg_channels_fit(m, scores, N_SEQUENCES));
+    fill_loads(m, scores, false);
     assert_false(stg_channel_has(m, STG_CHANNEL_LOAD));
-    seq.runnable = 4;
+    seq.runnable = 2;
     must(stg_score_sequence(m, &seq, &score));
     assert_true(score.z[STG_CHANNEL_LOAD] == 0);
     stg_model_free(m);
 }
 
-/* On an idle machine a little work of others is not novel: what is a tenth of a thread from the usual is one deviation at most. */
+/* Where known sequences are all alike, a little more is not much more. */
 static void test_little_load(void **state)
 {
     struct stg_model *m = fitted();
@@ -251,13 +271,15 @@ static void test_little_load(void **state)
     struct stg_score score;
     struct stg_seq seq;
     (void)state;
+    fill_loads(m, scores, true);
     for (size_t i = 0; i < N_SEQUENCES; i++) {
+        seqs[i].alone = 1;
         seqs[i].runnable = 1;
     }
     must(stg_score_corpus(m, &corpus, NULL, NULL, scores));
     must(stg_channels_fit(m, scores, N_SEQUENCES));
     fake_seq_get(&seqs[0], &seq);
-    seq.runnable = 1.1f;
+    seq.alone = (float)(1.005 * exp(-0.2) - 0.005);
     must(stg_score_sequence(m, &seq, &score));
     assert_true(fabs((double)score.z[STG_CHANNEL_LOAD] - 1) < 1e-3);
     stg_model_free(m);
@@ -302,7 +324,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_quantiles), cmocka_unit_test(test_bins), cmocka_unit_test(test_extremes), cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_channel), cmocka_unit_test(test_load), cmocka_unit_test(test_little_load),   cmocka_unit_test(test_file),
+        cmocka_unit_test(test_channel), cmocka_unit_test(test_load), cmocka_unit_test(test_load_of_a_sequence), cmocka_unit_test(test_little_load),   cmocka_unit_test(test_file),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

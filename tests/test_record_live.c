@@ -536,7 +536,7 @@ static void test_runnable(void **state)
     cpu_set_t before, one;
     size_t n_known = 0, n_crowded = 0, n_calls = 0;
     assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
-    int cpu = 0;
+    size_t cpu = 0;
     while (!CPU_ISSET(cpu, &before)) {
         cpu++;
     }

@@ -99,7 +99,7 @@ static enum stg_status find_columns(struct stg_dataset *d)
     STG_RETURN_IF_FAILED(need_all(d, DATASET_PHASE, DATASET_THREAD, n_events));
     STG_RETURN_IF_FAILED(need_all(d, DATASET_BEGIN, DATASET_FLAGS, d->n));
     if (stg_tensors_find(d->tensors, dataset_columns[DATASET_RUNNABLE].name) != NULL) {
-        STG_RETURN_IF_FAILED(need(d, DATASET_RUNNABLE, d->n));
+        STG_RETURN_IF_FAILED(need_all(d, DATASET_RUNNABLE, DATASET_ALONE, d->n));
     }
     STG_RETURN_IF_FAILED(need(d, DATASET_THREAD_OFFSETS, d->n + 1));
     STG_RETURN_IF_FAILED(check_offsets(d, DATASET_THREAD_OFFSETS, n_threads));
@@ -204,8 +204,8 @@ static enum stg_status check_sequences(const struct stg_dataset *d, size_t first
         if (s.trace >= d->n_traces) {
             return bad(d, "trace", i, "not a trace of this data set");
         }
-        if (!(s.runnable >= 0 && s.runnable <= UINT8_MAX)) {
-            return bad(d, "runnable", i, "not a number of threads");
+        if (!((s.runnable == 0 || s.runnable >= 1) && s.runnable <= UINT8_MAX && s.alone >= 0 && s.alone <= 1)) {
+            return bad(d, "runnable", i, "not a number of threads, or not a part of the events in alone");
         }
         STG_RETURN_IF_FAILED(check_threads(d, &s));
         STG_RETURN_IF_FAILED(check_events(d, &s, (size_t)((const uint64_t *)d->column[DATASET_OFFSETS])[i]));
@@ -344,8 +344,11 @@ void stg_dataset_get(const struct stg_dataset *d, size_t i, struct stg_seq *out)
         .n_lost = *AT(d, DATASET_LOST, uint64_t, i),
         .trace = *AT(d, DATASET_TRACE, uint32_t, i),
         .flags = *AT(d, DATASET_FLAGS, uint32_t, i),
-        .runnable = d->column[DATASET_RUNNABLE] != NULL ? *AT(d, DATASET_RUNNABLE, float, i) : 0,
     };
+    if (d->column[DATASET_RUNNABLE] != NULL) {
+        out->runnable = *AT(d, DATASET_RUNNABLE, float, i);
+        out->alone = *AT(d, DATASET_ALONE, float, i);
+    }
     if (d->has_context) {
         out->context_offset = AT(d, DATASET_CONTEXT_OFFSET, uint64_t, threads[0]);
         out->context_call = d->column[DATASET_CONTEXT_CALL];

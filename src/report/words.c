@@ -359,12 +359,13 @@ bool words_pace(const struct stg_model *m, const struct stg_score *s, char out[1
 
 bool words_load(const struct stg_model *m, const struct stg_score *s, char out[160])
 {
+    char share[32];
     out[0] = '\0';
     if (!stg_channel_has(m, STG_CHANNEL_LOAD) || !(s->z[STG_CHANNEL_LOAD] >= 2)) {
         return false;
     }
-    snprintf(out, 160, "%.2f threads want the processor it runs on, on average; usually %.2f", (double)s->value[STG_AGGREGATE_LOAD],
-             (double)stg_channels_usual_load(m, s));
+    words_percent(1 - (double)s->alone, share);
+    snprintf(out, 160, "at %s of its events another thread wanted the same processor; %.1f threads did, on average", share, (double)s->runnable);
     return true;
 }
 

@@ -77,7 +77,7 @@ bool words_channels(const struct stg_model *m, const struct stg_score *s, char o
 /* "21 % of its events come as soon as 5 % of the known ones of their calls"; false, and "", where the pace is less than two deviations above
  * the usual. */
 bool words_pace(const struct stg_model *m, const struct stg_score *s, char out[160]);
-/* "2.10 threads want the processor it runs on, on average; usually 1.20"; false, and "", as above. */
+/* "at 98 % of its events another thread wanted the same processor; 2.6 threads did, on average"; false, and "", as above. */
 bool words_load(const struct stg_model *m, const struct stg_score *s, char out[160]);
 /* What is unusual in a side channel, at most three events: "3.4 ms before → read at +1.2 ms (surprisal 6.2)", "descriptor 23 in → read …".
  * False, and "", where the channel is less than two deviations above the usual. */

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@ enum {
 _Static_assert(STG_MODEL_CHANNEL_COLUMNS == 1 + 2 * MEASURES, "the model file stores these columns");
 
 #define SPREAD_MIN 0.01 /* nats: what is always the same would make any difference infinite */
-#define SPREAD_MIN_LOAD 0.1 /* threads: an idle machine's would make a little work of others as novel */
+#define SPREAD_MIN_LOAD 0.2 /* an idle machine's would make a little work of others as novel */
 
 /* Quantiles and where the standard normal distribution has them. */
 static const struct {
@@ -58,6 +59,12 @@ const char *stg_channel_loudest(const struct stg_model *m, const struct stg_scor
         loudest = stg_channel_has(m, (enum stg_channel)c) && s->z[c] > s->z[loudest] ? c : loudest;
     }
     return stg_aggregate_has(m, STG_AGGREGATE_NOVELTY) ? stg_channel_name((enum stg_channel)loudest) : NULL;
+}
+
+float stg_channels_load(const struct stg_seq *seq)
+{
+    const double most = STG_CHANNELS_MOST_RUNNABLE, r = (double)seq->runnable;
+    return r > 0 ? (float)fmax(log(most * most / (r * r * ((double)seq->alone + STG_CHANNELS_ALONE_LEAST))), FLT_MIN) : 0;
 }
 
 static int by_value(const void *a, const void *b)
@@ -157,21 +164,6 @@ out:
     return status;
 }
 
-/* What is usual for a sequence of that length; the model knows it. */
-static const float *row_of(const struct stg_model *m, const struct stg_score *s)
-{
-    size_t bin = 0;
-    while (bin + 1 < m->n_channel_bins && (float)s->n_events > m->channels[bin * STG_MODEL_CHANNEL_COLUMNS + EDGE]) {
-        bin++;
-    }
-    return m->channels + bin * STG_MODEL_CHANNEL_COLUMNS;
-}
-
-float stg_channels_usual_load(const struct stg_model *m, const struct stg_score *s)
-{
-    return m->n_channel_bins == 0 ? 0 : row_of(m, s)[LOAD_COLUMN];
-}
-
 void stg_channels_judge(const struct stg_model *m, struct stg_score *s)
 {
     double sum = 0;
@@ -180,7 +172,11 @@ void stg_channels_judge(const struct stg_model *m, struct stg_score *s)
         s->value[STG_AGGREGATE_NOVELTY] = s->value[STG_AGGREGATE_MEAN];
         return;
     }
-    const float *row = row_of(m, s);
+    size_t bin = 0;
+    while (bin + 1 < m->n_channel_bins && (float)s->n_events > m->channels[bin * STG_MODEL_CHANNEL_COLUMNS + EDGE]) {
+        bin++;
+    }
+    const float *row = m->channels + bin * STG_MODEL_CHANNEL_COLUMNS;
     bool measured[STG_CHANNELS] = {false};
     for (int i = 0; i < MEASURES; i++) {
         const enum stg_channel c = measures[i].channel;

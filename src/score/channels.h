@@ -9,6 +9,13 @@
  *     z = (value − median) / spread,   spread = max over q of (quantile q − median) / (its deviations, if it were normal), q = .9, .98, .995
  *     novelty = ln(1 + Σ max(0, z) over the channels)
  *
+ *     load = ln(31² / (runnable² (alone + .005))),   alone = part of the events at which no other thread could run on the CPU,
+ *                                                    runnable = geometric mean of how many could
+ *
+ * A queue that forms when requests come together makes a thread rarely alone, too, but by being long: one that computes all the time leaves nobody
+ * alone while few wait. In an M/M/1 queue the share of events that are alone is one over the mean length, so load counts how much rarer that is (the
+ * square was chosen on validation runs, measurements.md).
+ *
  * The upper tail alone gives the spread, and of what is mostly constant the rare values do.
  * One-sided, because known behaviour that is even more usual is not novel; a sum, because what shows in several channels should count in
  * all, and the logarithm keeps a printed exp(novelty) readable: 1 is as usual as can be. The sum's own calibration makes it a p-value
@@ -25,8 +32,10 @@ bool stg_channel_has(const struct stg_model *m, enum stg_channel c);
 /* The name of the channel that is furthest above the usual; NULL where the model judges the calls alone. */
 const char *stg_channel_loudest(const struct stg_model *m, const struct stg_score *s);
 
-/* The median number of threads that could run on the CPUs of a known sequence of that length; 0: not known. */
-float stg_channels_usual_load(const struct stg_model *m, const struct stg_score *s);
+/* The load of a sequence, above 0; 0 where it is not known. */
+#define STG_CHANNELS_MOST_RUNNABLE 31.0
+#define STG_CHANNELS_ALONE_LEAST   0.005 /* what is less is the same */
+float stg_channels_load(const struct stg_seq *seq);
 
 /* What is usual, from held-out known sequences; goes into m. Fewer than STG_CHANNELS_LEAST leave the model without, and so does a model
  * of names alone or of interleaved threads, which is the paper's and keeps its score. */

@@ -49,6 +49,8 @@ void stg_score_describe(struct stg_score *out, const struct stg_seq *seq)
         .trace = seq->trace,
         .tid = seq->tid,
         .pid = seq->pid,
+        .runnable = seq->runnable,
+        .alone = seq->alone,
         .disagreement = (double)NAN,
     };
 }
@@ -184,7 +186,7 @@ static enum stg_status finish_scores(struct job *job, struct worker *w, size_t f
         if (status != STG_OK) {
             return stg_context(status, "sequence %llu", (unsigned long long)seq.id);
         }
-        out->value[STG_AGGREGATE_LOAD] = seq.runnable;
+        out->value[STG_AGGREGATE_LOAD] = stg_channels_load(&seq);
         stg_disagreement_add(&members, job->model, w->run, token, n_tokens, NULL);
         out->disagreement = stg_disagreement_of(&members);
         walk += n_walks;

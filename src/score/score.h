@@ -18,7 +18,7 @@ enum stg_aggregate {
     STG_AGGREGATE_TIME,    /* mean surprisal of the elapsed times, nats */
     STG_AGGREGATE_STATE,   /* sum of the surprisals of the descriptors, nats */
     STG_AGGREGATE_PACE,    /* fast events for each that is expected (model/pace.h) */
-    STG_AGGREGATE_LOAD,    /* threads that could run on the CPUs of its events (stg_seq.runnable), 0 where the trace does not tell */
+    STG_AGGREGATE_LOAD,    /* other work on the CPUs of its events (score/channels.h), 0 where the trace does not tell */
     STG_AGGREGATE_NOVELTY, /* of all channels together (score/channels.h) */
     STG_AGGREGATES,
 };
@@ -51,6 +51,7 @@ struct stg_score {
     int64_t begin_ns, end_ns;
     uint32_t n_events, trace;
     int32_t tid, pid;
+    float runnable, alone;          /* of the sequence (token/token.h) */
     double disagreement;            /* of an ensemble's members, nats (disagreement.h); NAN: the model is no ensemble */
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 
+#include <math.h>
 #include <string.h>
 
 #define MAX_THREADS_OF_SEQUENCE 65535
@@ -122,12 +123,24 @@ static enum stg_status add_thread(struct stg_cutter *c, const struct cut_row *ro
     return STG_OK;
 }
 
+/* From how many events had how many threads that could run. */
+static void describe_load(const uint32_t n_runnable[1 << CUT_RUNNABLE_BITS], struct stg_seq *seq)
+{
+    double n = 0, sum = 0;
+    for (int i = 1; i < 1 << CUT_RUNNABLE_BITS; i++) {
+        n += n_runnable[i];
+        sum += n_runnable[i] * log(i);
+    }
+    seq->alone = n > 0 ? (float)(n_runnable[1] / n) : 0;
+    seq->runnable = n > 0 ? (float)exp(sum / n) : 0;
+}
+
 static enum stg_status build_events(struct stg_cutter *c, const struct cut_open *open, const struct cut_row *rows,
                                     struct stg_seq *seq)
 {
     struct cut_columns *k = &c->columns;
     STG_RETURN_IF_FAILED(reserve_events(k, seq->n));
-    uint64_t runnable = 0, n_runnable = 0;
+    uint32_t n_runnable[1 << CUT_RUNNABLE_BITS] = {0};
     c->serial++;
     for (size_t i = 0; i < seq->n; i++) {
         const struct cut_row *row = &rows[i];
@@ -149,10 +162,9 @@ static enum stg_status build_events(struct stg_cutter *c, const struct cut_open 
         k->ret[i] = row->ret;
         k->time_ns[i] = row->ts_ns > open->begin_ns ? row->ts_ns - open->begin_ns : 0;
         k->thread[i] = c->threads[row->thread].local;
-        runnable += row->runnable;
-        n_runnable += row->runnable > 0;
+        n_runnable[row->runnable]++;
     }
-    seq->runnable = n_runnable > 0 ? (float)((double)runnable / (double)n_runnable) : 0;
+    describe_load(n_runnable, seq);
     return STG_OK;
 }
 

@@ -9,6 +9,9 @@
 #define CUT_NAME_NONE                                                                                                  \
     UINT32_C(0xFFFFFF) /* interning tables hold at most 2^24 names; ids fit 24 bits, this one is free */
 
+#define CUT_RUNNABLE_BITS 5
+#define CUT_RUNNABLE_MOST ((1u << CUT_RUNNABLE_BITS) - 1)
+
 /* One system-call event as it is kept: 32 bytes. */
 struct cut_row {
     int64_t ts_ns;      /* never before the row before it in its log */
@@ -16,7 +19,7 @@ struct cut_row {
     uint32_t thread;    /* index into the cutter's threads */
     uint32_t name : 24; /* id in the source's names */
     uint32_t phase : 3;
-    uint32_t runnable : 5;  /* as of the event; 0 = not known */
+    uint32_t runnable : CUT_RUNNABLE_BITS; /* as of the event, what is more counts as the most; 0 = not known */
     uint32_t comm : 24;     /* id in the source's comms */
     uint32_t n_context : 8; /* rows of context saved before this event, from cut_log.context[context - context_base] */
     uint32_t context;       /* position modulo 2^32 */

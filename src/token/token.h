@@ -77,7 +77,8 @@ struct stg_seq {
     int64_t begin_ns, end_ns; /* on the trace's clock */
     int32_t tid, pid;         /* the thread that the cut rule followed; 0 when none */
     uint64_t n_lost;          /* lost events that touch it */
-    float runnable;           /* threads that could run on the CPUs of its events, on average, an event's own included; 0: not known */
+    float runnable;           /* threads that could run on the CPU of an event, its own included: geometric mean over its events; 0: not known */
+    float alone;              /* part of its events, of those for which that is known, at which no other thread could */
     uint32_t trace;           /* index into the data set's traces */
     uint32_t flags;           /* STG_SEQ_* */
 };
