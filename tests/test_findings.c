@@ -208,6 +208,9 @@ static void test_times_and_fewer(void **state)
     t->x.z[STG_CHANNEL_PACE] = 4;
     make(t);
     assert_says(&t->f[0], "calls come sooner after one another than in known sequences", "short calls in a row, or a machine that is idler or faster");
+    t->x.z[STG_CHANNEL_LOAD] = 4; /* of both, what explains the other */
+    make(t);
+    assert_says(&t->f[0], "more threads want the same processors than in known sequences", "something else on this machine computes meanwhile");
     begin(t);
     t->b.duration = (struct stg_usual){1e6f, 2e6f, 3e6f, 1};
     t->x.duration_ns = 4e6f;

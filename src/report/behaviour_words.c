@@ -121,7 +121,7 @@ static bool behaviour_fewer(const struct stg_behaviours *b, const struct stg_beh
     return x->n_fewer > 0;
 }
 
-/* "apache2 → gettid after getpid 32 %, …; descriptors 40 %; times 1 %": what the surprisal is made of. */
+/* "apache2 → gettid after getpid 32 %, …; descriptors 40 %; pauses 1 %" (or "load 1 %"): what the surprisal is made of. */
 static bool behaviour_surprises(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
 {
     char share[32];
@@ -144,7 +144,8 @@ static bool behaviour_surprises(const struct stg_behaviours *b, const struct stg
     }
     if (x->weight_time >= 0.02f) {
         words_percent((double)x->weight_time, share);
-        words_append(out, WORDS_SENTENCE, "%spauses %s", out[0] != '\0' ? "; " : "", share);
+        const bool load = x->z[STG_CHANNEL_LOAD] > fmaxf(x->z[STG_CHANNEL_TIME], x->z[STG_CHANNEL_PACE]);
+        words_append(out, WORDS_SENTENCE, "%s%s %s", out[0] != '\0' ? "; " : "", load ? "load" : "pauses", share);
     }
     return out[0] != '\0';
 }
