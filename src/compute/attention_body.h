@@ -1,28 +1,32 @@
 /* Fast attention: scores are made, used and forgotten in tiles that stay in the first cache, as in FlashAttention (Dao et al. 2022; Dao
  * 2023). Checked against attention_plain.c.
  *
+ * Queries are the lanes of vectors, LANES of them at a time, and keys the rows of a tile: what a softmax does of one query, it does of a
+ * vector of them, and nothing is summed across a vector. Keys and values are read element by element, so that neither scores nor outputs
+ * (which stand transposed until the end) have lanes without use, whatever dim is; only the gradients of keys and values have.
+ *
  * A dilated window is a plain one over every dilation-th row, so rows are worked on class by class, each the rows of one residue
  * ("step" apart), and within a class every row sees
  *   span BAND     the class's keys from i − window + 1 (or 0) to i itself,
  *   span OWN      the class's global keys that lie before the band,
  *   span FOREIGN  the global keys of the other classes, packed apart.
- * Both ends of each span only grow with i, so that what a group of rows sees goes from the begin of its first to the end of its last.
+ * Both ends of each span only grow with i, so that what a block of rows sees goes from the begin of its first to the end of its last.
  *
  * Operands are packed once a head and class:
- *   left    (n, wide)           to be read element by element; wide is dim rounded up to whole vectors, zeros behind
- *   right   (n, wide)           of products over the rows
- *   panels  (n/VL, dim, VL)     VL rows transposed: of products over dim
- * In bf16 two neighbours along what is summed over are one unit of 32 bits: left (n, wide/2), right (n/2, wide), panels (n/VL, dim/2, VL). */
+ *   rows     (n, wide)          wide is dim rounded up to whole vectors, zeros behind
+ *   panels   (n/VL, dim, VL)    VL rows transposed
+ * In bf16 two neighbours along what is summed over are one unit of 32 bits: of rows, along dim (n, wide/2) or across rows (n/2, wide);
+ * panels are (n/VL, dim/2, VL). In float a unit is one number, and both kinds of rows are the same. */
 #ifndef STG_COMPUTE_ATTENTION_BODY_H
 #define STG_COMPUTE_ATTENTION_BODY_H
 
+#include "compute/attention_pack_body.h"
 #include "compute/kernels.h"
-#include "compute/vector_body.h"
 
 #include <float.h>
 #include <string.h>
 
-enum { GROUP = ROWS, QUERIES = 4 * GROUP, KEYS = 6 * VL }; /* rows of a tile: for registers, of a block; keys of a block */
+enum { VECS = 3, LANES = VECS * VL, KEYS = 6 * VL }; /* vectors and queries of a block; keys of a block */
 
 enum span { BAND, OWN, FOREIGN, N_SPANS };
 
@@ -30,11 +34,11 @@ struct range {
     size_t from, to;
 };
 
-/* One head's rows of one class. Pointers go to the packed operands; those of FOREIGN keys are in `foreign`. */
+/* Keys and values of one head's rows of one class, or of the foreign ones. */
 struct keys {
     size_t n;
-    float *panels, *v_panels; /* k and v transposed */
-    float *right, *v_right;
+    float *k_along, *k_across; /* rows: for what is summed over dim, over keys */
+    float *v_along, *v_across;
 };
 
 struct head {
@@ -46,18 +50,9 @@ struct head {
     size_t at;                  /* element of the head in a row */
     struct keys own, foreign;
     size_t unit;                /* elements of a unit: 2 in bf16, else 1 */
-    float *q_left, *q_right, *dout_left, *dout_right, *dq; /* queries, whole groups; q is scaled by 1/√dim */
+    float *q_panels, *q_across, *dout_panels, *dout_across; /* queries; q is scaled by 1/√dim */
+    float *dq;                  /* (blocks, dim, LANES) */
 };
-
-INLINE size_t up(size_t n, size_t to)
-{
-    return (n + to - 1) / to * to;
-}
-
-INLINE size_t least(size_t x, size_t y)
-{
-    return x < y ? x : y;
-}
 
 /* What row i of the class sees of the span. */
 static struct range seen(const struct head *h, enum span span, size_t i)
@@ -73,40 +68,89 @@ static struct range seen(const struct head *h, enum span span, size_t i)
     }
 }
 
+/* Row of the sequence of the g-th global row that is not of the class. */
+static size_t foreign_row(const struct head *h, size_t g)
+{
+    const size_t row = g / (h->step - 1) * h->step + g % (h->step - 1);
+    return row + (g % (h->step - 1) >= h->residue);
+}
+
+/* Rows of the class that see key j of the span: the other way round. */
+static struct range seen_by(const struct head *h, enum span span, size_t j)
+{
+    const size_t all = h->own.n;
+    if (span == BAND) {
+        return (struct range){j, least(j + h->window, all)};
+    }
+    if (span == OWN) {
+        return (struct range){least(j + h->window, all), all};
+    }
+    const size_t row = foreign_row(h, j);
+    return (struct range){row > h->residue ? least(up(row - h->residue, h->step) / h->step, all) : 0, all};
+}
+
 static const struct keys *keys_of(const struct head *h, enum span span)
 {
     return span == FOREIGN ? &h->foreign : &h->own;
 }
 
-/* What rows i … i + n − 1 see of the block of keys that begins at block. */
-static struct range seen_of_block(const struct head *h, enum span span, size_t i, size_t n, size_t block)
+/* Of a block of n queries from i on, the lanes that see any of the keys. */
+static struct range lanes_of(const struct head *h, enum span span, size_t i, size_t n, struct range keys)
 {
-    const size_t from = seen(h, span, i).from;
-    const size_t to = seen(h, span, i + n - 1).to;
-    const struct range r = {from > block ? from - block : 0, to > block ? least(to - block, KEYS) : 0};
+    const size_t from = seen_by(h, span, keys.from).from;
+    const size_t to = seen_by(h, span, keys.to - 1).to;
+    const struct range r = {from > i ? from - i : 0, to > i ? least(to - i, n) : 0};
     return r.from < r.to ? r : (struct range){0, 0};
 }
 
-/* c (GROUP, vecs·VL) = [c +] a·b over n units: unit (r,k) of a is a[r·row + k·column], vector j of row k of b at b + k·ldb + j·next. */
-INLINE void tile_of(const int bf16, const size_t vecs, float *c, size_t ldc, const float *a, const size_t row, const size_t column, const float *b,
-                    size_t ldb, size_t next, size_t n, int accumulate)
+/* Keys that the same vectors of lanes see. */
+struct piece {
+    struct range keys, vectors;
+};
+
+static struct range vectors_of(const struct head *h, enum span span, size_t i, size_t n, struct range keys)
 {
-    vec acc[GROUP][3];
+    const struct range lanes = lanes_of(h, span, i, n, keys);
+    return (struct range){lanes.from / VL, up(lanes.to, VL) / VL};
+}
+
+/* The piece that begins with key k, for the block of n queries from i on; it ends before `end`, and has KEYS at most. */
+static struct piece next_piece(const struct head *h, enum span span, size_t i, size_t n, size_t k, size_t end)
+{
+    struct piece p = {.keys = {k, least(k + VL, end)}};
+    p.vectors = vectors_of(h, span, i, n, p.keys);
+    while (p.keys.to < end && p.keys.to + VL <= k + KEYS) {
+        const struct range more = {p.keys.to, least(p.keys.to + VL, end)};
+        const struct range vectors = vectors_of(h, span, i, n, more);
+        if (vectors.from != p.vectors.from || vectors.to != p.vectors.to) {
+            break;
+        }
+        p.keys.to = more.to;
+    }
+    return p;
+}
+
+/* c (rows, vecs·VL; ldc apart) = [c +] a·b over n units: unit (r,k) of a is a[r·row + k·column], vector j of row k of b at
+ * b + k·ldb + j·next. */
+INLINE void tile_of(const int bf16, const size_t rows, const size_t vecs, float *c, size_t ldc, const float *a, const size_t row,
+                    const size_t column, const float *b, const size_t ldb, const size_t next, size_t n, const int accumulate)
+{
+    vec acc[ROWS][VECS];
     UNROLL
-    for (size_t r = 0; r < GROUP; r++) {
+    for (size_t r = 0; r < rows; r++) {
         UNROLL
         for (size_t j = 0; j < vecs; j++) {
             acc[r][j] = accumulate ? *(const vec *)(c + r * ldc + j * VL) : (vec){0};
         }
     }
     for (size_t k = 0; k < n; k++, a += column, b += ldb) {
-        vec w[3];
+        vec w[VECS];
         UNROLL
         for (size_t j = 0; j < vecs; j++) {
             w[j] = *(const vec *)(b + j * next);
         }
         UNROLL
-        for (size_t r = 0; r < GROUP; r++) {
+        for (size_t r = 0; r < rows; r++) {
             const vec v = spread(a[r * row]);
             UNROLL
             for (size_t j = 0; j < vecs; j++) {
@@ -119,7 +163,7 @@ INLINE void tile_of(const int bf16, const size_t vecs, float *c, size_t ldc, con
         }
     }
     UNROLL
-    for (size_t r = 0; r < GROUP; r++) {
+    for (size_t r = 0; r < rows; r++) {
         UNROLL
         for (size_t j = 0; j < vecs; j++) {
             *(vec *)(c + r * ldc + j * VL) = acc[r][j];
@@ -127,22 +171,16 @@ INLINE void tile_of(const int bf16, const size_t vecs, float *c, size_t ldc, con
     }
 }
 
-/* The same for any number of vectors, at most three at a time. */
-INLINE void tiles_of(const int bf16, size_t vecs, float *c, size_t ldc, const float *a, const size_t row, const size_t column, const float *b, size_t ldb,
-                     size_t next, size_t n, int accumulate)
+/* The same for one to three vectors. */
+INLINE void tile_any(const int bf16, const size_t rows, size_t vecs, float *c, size_t ldc, const float *a, const size_t row, const size_t column,
+                     const float *b, const size_t ldb, const size_t next, size_t n, const int accumulate)
 {
-    while (vecs > 0) {
-        const size_t width = vecs == 4 ? 2 : least(vecs, 3);
-        if (width == 3) {
-            tile_of(bf16, 3, c, ldc, a, row, column, b, ldb, next, n, accumulate);
-        } else if (width == 2) {
-            tile_of(bf16, 2, c, ldc, a, row, column, b, ldb, next, n, accumulate);
-        } else {
-            tile_of(bf16, 1, c, ldc, a, row, column, b, ldb, next, n, accumulate);
-        }
-        c += width * VL;
-        b += width * next;
-        vecs -= width;
+    if (vecs == 3) {
+        tile_of(bf16, rows, 3, c, ldc, a, row, column, b, ldb, next, n, accumulate);
+    } else if (vecs == 2) {
+        tile_of(bf16, rows, 2, c, ldc, a, row, column, b, ldb, next, n, accumulate);
+    } else {
+        tile_of(bf16, rows, 1, c, ldc, a, row, column, b, ldb, next, n, accumulate);
     }
 }
 
@@ -152,163 +190,74 @@ INLINE int in_bf16(const struct head *h)
     return HAS_BF16 && h->unit == 2;
 }
 
-/* c (GROUP, vecs·VL; KEYS apart) = a·bᵀ over dim: a left, b in panels. */
-static __attribute__((noinline)) void scores_tile(const struct head *h, float *c, const float *a, const float *panels, size_t vecs)
+/* c (n up to whole ROWS, vecs·VL; LANES apart) = a·b over dim: a rows, b panels. */
+static __attribute__((noinline)) void products_of_rows(const struct head *h, float *c, size_t n, size_t vecs, const float *a, const float *panels)
 {
     const size_t depth = up(h->a->dim, h->unit) / h->unit;
-    if (in_bf16(h)) {
-        tiles_of(1, vecs, c, KEYS, a, h->wide / 2, 1, panels, VL, depth * VL, depth, 0);
-    } else {
-        tiles_of(0, vecs, c, KEYS, a, h->wide, 1, panels, VL, depth * VL, depth, 0);
+    for (size_t k = 0; k < n; k += ROWS, c += ROWS * LANES) {
+        if (in_bf16(h)) {
+            tile_any(1, ROWS, vecs, c, LANES, a + k * h->wide / 2, h->wide / 2, 1, panels, VL, depth * VL, depth, 0);
+        } else {
+            tile_any(0, ROWS, vecs, c, LANES, a + k * h->wide, h->wide, 1, panels, VL, depth * VL, depth, 0);
+        }
     }
 }
 
-/* c (GROUP, wide) += a (GROUP, n units; KEYS apart) · b right */
-static __attribute__((noinline)) void values_tile(const struct head *h, float *c, const float *a, const float *right, size_t n)
+/* c (dim, vecs·VL; LANES apart) += aᵀ·b over n units of keys: a rows, b LANES apart. */
+INLINE void sums_of(const int bf16, const struct head *h, float *c, size_t vecs, const float *a, const float *b, size_t n)
+{
+    size_t dim = h->a->dim;
+    for (; dim >= ROWS; dim -= ROWS, c += ROWS * LANES, a += ROWS) {
+        tile_any(bf16, ROWS, vecs, c, LANES, a, 1, h->wide, b, LANES, VL, n, 1);
+    }
+    if (ROWS > 4 && dim >= 4) {
+        tile_any(bf16, 4, vecs, c, LANES, a, 1, h->wide, b, LANES, VL, n, 1);
+        dim -= 4, c += 4 * LANES, a += 4;
+    }
+    if (dim >= 2) {
+        tile_any(bf16, 2, vecs, c, LANES, a, 1, h->wide, b, LANES, VL, n, 1);
+        dim -= 2, c += 2 * LANES, a += 2;
+    }
+    if (dim > 0) {
+        tile_any(bf16, 1, vecs, c, LANES, a, 1, h->wide, b, LANES, VL, n, 1);
+    }
+}
+
+static __attribute__((noinline)) void sums_over_keys(const struct head *h, float *c, size_t vecs, const float *a, const float *b, size_t n)
 {
     if (in_bf16(h)) {
-        tiles_of(1, h->wide / VL, c, h->wide, a, KEYS, 1, right, h->wide, VL, n, 1);
+        sums_of(1, h, c, vecs, a, b, n);
     } else {
-        tiles_of(0, h->wide / VL, c, h->wide, a, KEYS, 1, right, h->wide, VL, n, 1);
+        sums_of(0, h, c, vecs, a, b, n);
     }
 }
 
-/* c (GROUP, wide) += aᵀ·b with a (n units, GROUP; KEYS apart), b right */
-static __attribute__((noinline)) void transposed_tile(const struct head *h, float *c, const float *a, const float *right, size_t n)
+/* c (ROWS, wide) += a·b over n units of queries: a (ROWS, units; LANES/unit apart), b rows. */
+static __attribute__((noinline)) void sums_over_queries(const struct head *h, float *c, const float *a, const float *b, size_t n)
 {
-    if (in_bf16(h)) {
-        tiles_of(1, h->wide / VL, c, h->wide, a, 1, KEYS, right, h->wide, VL, n, 1);
-    } else {
-        tiles_of(0, h->wide / VL, c, h->wide, a, 1, KEYS, right, h->wide, VL, n, 1);
+    size_t left = h->wide / VL;
+    while (left > 0) {
+        const size_t vecs = left == 4 ? 2 : least(left, VECS);
+        if (in_bf16(h)) {
+            tile_any(1, ROWS, vecs, c, h->wide, a, LANES / 2, 1, b, h->wide, VL, n, 1);
+        } else {
+            tile_any(0, ROWS, vecs, c, h->wide, a, LANES, 1, b, h->wide, VL, n, 1);
+        }
+        c += vecs * VL;
+        b += vecs * VL;
+        left -= vecs;
     }
-}
-
-/* n rows of `width` (whole vectors), two and two into pairs; to may be x. An odd last row gets zeros. */
-INLINE void pair_up(float *to, const float *x, size_t n, size_t width)
-{
-#if HAS_BF16
-    for (size_t i = 0; i < n; i += 2, to += width, x += 2 * width) {
-        for (size_t j = 0; j < width; j += VL) {
-            *(pairs *)(to + j) = pair(*(const vec *)(x + j), i + 1 < n ? *(const vec *)(x + width + j) : (vec){0});
-        }
-    }
-#else
-    (void)to, (void)x, (void)n, (void)width;
-#endif
-}
-
-/* n elements (whole vectors), neighbours into pairs; to may be x. */
-INLINE void halve(float *to, const float *x, size_t n)
-{
-#if HAS_BF16
-    for (; n >= 2 * VL; n -= 2 * VL, to += VL, x += 2 * VL) {
-        *(pairs *)to = neighbours(*(const vec *)x, *(const vec *)(x + VL));
-    }
-    if (n > 0) {
-        _mm256_storeu_si256((__m256i *)(void *)to, (__m256i)_mm512_cvtneps_pbh(*(const vec *)x));
-    }
-#else
-    (void)to, (void)x, (void)n;
-#endif
-}
-
-#if VL == 16
-/* x (VL,VL) transposed: at each distance d, blocks of d by d change places. */
-INLINE void transpose(vec x[VL])
-{
-    UNROLL
-    for (int d = VL / 2; d > 0; d /= 2) {
-        const ivec j = IOTA;
-        const ivec odd = (j & d) != 0;
-        const ivec low = (odd & (j - d + VL)) | (~odd & j);
-        const ivec high = (odd & (j + VL)) | (~odd & (j + d));
-        UNROLL
-        for (int i = 0; i < VL; i++) {
-            if ((i & d) == 0) {
-                const vec a = x[i];
-                x[i] = _mm512_permutex2var_ps(a, (__m512i)low, x[i + d]);
-                x[i + d] = _mm512_permutex2var_ps(a, (__m512i)high, x[i + d]);
-            }
-        }
-    }
-}
-
-/* A panel of at most VL rows with dim >= VL: whole squares, the last one overlapping the one before. */
-static void pack_panel(float *to, const float *from, size_t stride, size_t rows, size_t dim)
-{
-    for (size_t begin = 0; begin < dim; begin += VL) {
-        const size_t j = least(begin, dim - VL);
-        vec x[VL];
-        UNROLL
-        for (size_t r = 0; r < VL; r++) {
-            x[r] = r < rows ? *(const vec *)(from + r * stride + j) : (vec){0};
-        }
-        transpose(x);
-        UNROLL
-        for (size_t r = 0; r < VL; r++) {
-            *(vec *)(to + (j + r) * VL) = x[r];
-        }
-    }
-}
-#endif
-
-/* n rows of dim elements, stride apart, into panels. */
-static void pack_panels(float *to, const float *from, size_t stride, size_t n, size_t dim)
-{
-    for (size_t i = 0; i < n; i += VL, to += dim * VL, from += VL * stride) {
-        const size_t rows = least(n - i, VL);
-#if VL == 16
-        if (dim >= VL) {
-            pack_panel(to, from, stride, rows, dim);
-            continue;
-        }
-#endif
-        for (size_t r = 0; r < rows; r++) {
-            for (size_t j = 0; j < dim; j++) {
-                to[j * VL + r] = from[r * stride + j];
-            }
-        }
-        for (size_t j = 0; j < dim && rows < VL; j++) {
-            memset(to + j * VL + rows, 0, (VL - rows) * sizeof(float));
-        }
-    }
-}
-
-/* The same into rows of `wide` times scale, up to a whole number of groups. */
-static void pack_rows(float *to, const float *from, size_t stride, size_t n, size_t dim, size_t wide, float scale)
-{
-    for (size_t i = 0; i < n; i++, to += wide, from += stride) {
-        *(vec *)(to + wide - VL) = (vec){0};
-        if (dim < VL) {
-            for (size_t j = 0; j < dim; j++) {
-                to[j] = from[j] * scale;
-            }
-            continue;
-        }
-        for (size_t j = 0; j + VL <= dim; j += VL) {
-            *(vec *)(to + j) = *(const vec *)(from + j) * scale;
-        }
-        *(vec *)(to + dim - VL) = *(const vec *)(from + dim - VL) * scale; /* overlaps the last one */
-    }
-    memset(to, 0, (up(n, GROUP) - n) * wide * sizeof(float));
-}
-
-static float *take(float **scratch, size_t n)
-{
-    float *taken = *scratch;
-    *scratch += up(n, 16);
-    return taken;
 }
 
 static size_t attention_scratch(const struct stg_attention *a)
 {
     const size_t step = a->window == 0 ? 1 : a->dilation;
     const size_t wide = up(a->dim, VL);
-    const size_t own = up(up(a->T, step) / step, VL); /* rows of the largest class */
+    const size_t own = up(up(a->T, step) / step, LANES); /* rows of the largest class */
     const size_t foreign = step > 1 ? up(a->n_global, VL) : 0;
-    /* Backward needs most: three packs of keys (six of foreign ones, because they are gathered first) and five of queries; a block's dk
-     * and dv; lse and dout·out; two tiles of scores and of a group's; what rounding adds. attention_step needs the scores of one row. */
-    const size_t packs = (8 * own + 6 * foreign + 2 * KEYS) * wide + 2 * own + 2 * (QUERIES + GROUP) * KEYS + 20 * 16;
+    /* Backward needs most: four packs of keys (six of foreign ones, because they are gathered first), five of queries; a block's dk and dv; lse
+     * and dout·out; four tiles. attention_step needs the scores of one row. */
+    const size_t packs = (9 * own + 6 * foreign + 2 * KEYS) * wide + 2 * own + 4 * KEYS * LANES + 24 * 16;
     const size_t scores = a->heads * (up(a->T, VL) + VL);
     return packs > scores ? packs : scores;
 }
@@ -336,64 +285,60 @@ INLINE size_t query_row(const struct head *h, size_t i)
 /* The global rows of other classes as rows of `dim`, gathered, before they are packed. */
 static void gather_foreign(const struct head *h, float *to, const float *from)
 {
-    for (size_t g = 0; h->foreign.n > 0 && g < least(h->a->n_global, h->a->T); g++) {
-        if (g % h->step != h->residue) {
-            memcpy(to, from + g * h->a->ld_kv + h->at, h->a->dim * sizeof(float));
-            to += h->a->dim;
-        }
+    for (size_t g = 0; g < h->foreign.n; g++, to += h->a->dim) {
+        memcpy(to, from + foreign_row(h, g) * h->a->ld_kv + h->at, h->a->dim * sizeof(float));
     }
 }
 
-/* Both forms of an operand by rows; in float they are the same. */
-static float *pack_left(const struct head *h, float *packed, size_t n)
+/* Rows for what is summed along them and, unless across is NULL, across them; in float they are the same. */
+static void pack_operand(const struct head *h, float **along, float **across, const float *from, size_t stride, size_t n, float scale,
+                         float **scratch)
 {
-    if (in_bf16(h)) {
-        halve(packed, packed, up(n, GROUP) * h->wide);
-    }
-    return packed;
-}
-
-static float *pack_right(const struct head *h, const float *from, size_t stride, size_t n, float scale, float **scratch)
-{
-    float *packed = take(scratch, up(n, GROUP) * h->wide);
+    const size_t rows = up(n, ROWS);
+    float *packed = take(scratch, rows * h->wide);
     pack_rows(packed, from, stride, n, h->a->dim, h->wide, scale);
+    *along = packed;
+    if (across != NULL) {
+        *across = packed;
+    }
     if (in_bf16(h)) {
-        pair_up(packed, packed, up(n, GROUP), h->wide);
+        if (across != NULL) {
+            *across = take(scratch, rows * h->wide);
+            pair_up(*across, packed, rows, h->wide);
+        }
+        halve(packed, packed, rows * h->wide);
     }
-    return packed;
-}
-
-static void pack_both(const struct head *h, float **left, float **right, const float *from, size_t stride, size_t n, float scale,
-                      float **scratch)
-{
-    *left = *right = take(scratch, up(n, GROUP) * h->wide);
-    pack_rows(*left, from, stride, n, h->a->dim, h->wide, scale);
-    if (in_bf16(h)) {
-        *right = take(scratch, up(n, GROUP) * h->wide);
-        pair_up(*right, *left, up(n, GROUP), h->wide);
-        *left = pack_left(h, *left, n);
-    }
-}
-
-static float *pack_across(const struct head *h, const float *from, size_t stride, size_t n, float **scratch)
-{
-    const size_t dim = h->a->dim;
-    float *packed = take(scratch, up(n, VL) * dim);
-    pack_panels(packed, from, stride, n, dim);
-    for (size_t i = 0; in_bf16(h) && i < up(n, VL) / VL; i++) {
-        pair_up(packed + i * up(dim, 2) / 2 * VL, packed + i * dim * VL, dim, VL);
-    }
-    return packed;
 }
 
 static void pack_keys(const struct head *h, struct keys *keys, const float *k, const float *v, size_t stride, int backward, float **scratch)
 {
-    keys->panels = pack_across(h, k, stride, keys->n, scratch);
     if (backward) {
-        keys->v_panels = pack_across(h, v, stride, keys->n, scratch);
-        keys->right = pack_right(h, k, stride, keys->n, 1.0f, scratch);
+        pack_operand(h, &keys->k_along, &keys->k_across, k, stride, keys->n, 1.0f, scratch);
+        pack_operand(h, &keys->v_along, NULL, v, stride, keys->n, 1.0f, scratch);
     } else {
-        keys->v_right = pack_right(h, v, stride, keys->n, 1.0f, scratch);
+        pack_operand(h, &keys->k_along, NULL, k, stride, keys->n, 1.0f, scratch);
+        keys->v_across = take(scratch, up(keys->n, ROWS) * h->wide);
+        pack_rows(keys->v_across, v, stride, keys->n, h->a->dim, h->wide, 1.0f);
+        if (in_bf16(h)) {
+            pair_up(keys->v_across, keys->v_across, up(keys->n, ROWS), h->wide);
+        }
+    }
+}
+
+/* The class's queries, or the gradients of their outputs: panels, and rows for what is summed across them (in forward not read). */
+static void pack_queries(const struct head *h, float **panels, float **across, const float *from, size_t stride, float scale, float **scratch)
+{
+    const size_t dim = h->a->dim;
+    const size_t n = h->n_queries;
+    *panels = take(scratch, up(n, VL) * dim);
+    *across = take(scratch, up(n, ROWS) * h->wide);
+    pack_rows(*across, from, stride, n, dim, h->wide, scale);
+    pack_panels(*panels, *across, h->wide, n, dim);
+    if (in_bf16(h)) {
+        for (size_t i = 0; i < up(n, VL) / VL; i++) {
+            pair_up(*panels + i * up(dim, 2) / 2 * VL, *panels + i * dim * VL, dim, VL);
+        }
+        pair_up(*across, *across, up(n, ROWS), h->wide);
     }
 }
 
@@ -401,10 +346,9 @@ static void head_pack(struct head *h, const float *q, const float *k, const floa
 {
     const struct stg_attention *a = h->a;
     const size_t begin = h->residue * a->ld_kv + h->at;
-    const float scale = 1.0f / sqrtf((float)a->dim);
     const float *from = q + query_row(h, 0) * a->ld_q + h->at;
     pack_keys(h, &h->own, k + begin, v + begin, h->step * a->ld_kv, backward, scratch);
-    pack_both(h, &h->q_left, &h->q_right, from, h->step * a->ld_q, h->n_queries, scale, scratch);
+    pack_queries(h, &h->q_panels, &h->q_across, from, h->step * a->ld_q, 1.0f / sqrtf((float)a->dim), scratch);
     if (h->foreign.n > 0) { /* gathered behind where they are packed to; that part of scratch is free until later */
         float *gathered = *scratch + 4 * up(h->foreign.n, VL) * h->wide;
         gather_foreign(h, gathered, k);
@@ -413,116 +357,159 @@ static void head_pack(struct head *h, const float *q, const float *k, const floa
     }
 }
 
-/* The running softmax of a group of rows: o = Σ e^(s − max) v, sum = Σ e^(s − max), whose vectors are summed up at the end. */
-struct running {
-    float max[GROUP];
-    vec sum[GROUP];
-    float *o; /* (GROUP, wide) */
+/* Units of panels before query `at` (from 0), a multiple of VL. */
+INLINE size_t panel_at(const struct head *h, size_t at)
+{
+    return at * (up(h->a->dim, h->unit) / h->unit);
+}
+
+#define LOWEST (-1e30f) /* a score that is none */
+
+/* A block of queries and its running softmax: o = Σ e^(s − max) v transposed, sum = Σ e^(s − max). */
+struct block {
+    size_t i, n; /* the first one's index in the class; LANES at most */
+    vec max[VECS], sum[VECS];
+    float *o; /* (dim, LANES) */
 };
 
-static void running_begin(struct running *s, float *o, size_t wide)
+/* Scores x of a piece (its keys, LANES) become so low where a lane does not see the key that their weight is 0. */
+INLINE void hide(const struct head *h, enum span span, const struct block *b, const struct piece *p, float *x)
 {
-    s->o = o;
-    memset(o, 0, GROUP * wide * sizeof(float));
-    for (size_t r = 0; r < GROUP; r++) {
-        s->max[r] = -FLT_MAX;
-        s->sum[r] = (vec){0};
-    }
-}
-
-/* Scores outside r, within whole vectors, become so low that their weight is 0. */
-INLINE void hide(float *s, struct range r, struct range vectors)
-{
-    const vec lowest = (vec){0} - FLT_MAX;
-    for (size_t j = vectors.from; j < r.from; j += VL) {
-        *(vec *)(s + j) = choose(within(j, r.from, r.to), *(vec *)(s + j), lowest);
-    }
-    for (size_t j = r.to / VL * VL; j < vectors.to; j += VL) {
-        *(vec *)(s + j) = choose(within(j, r.from, r.to), *(vec *)(s + j), lowest);
-    }
-}
-
-/* Scores s of one row become weights; only r of the whole vectors is seen, the rest becomes 0. */
-INLINE void softmax_row(struct running *g, size_t i, float *s, struct range r, struct range vectors, size_t wide)
-{
-    if (r.from >= r.to) {
-        for (size_t j = vectors.from; j < vectors.to; j += VL) {
-            *(vec *)(s + j) = (vec){0};
-        }
+    const struct range lanes = {p->vectors.from * VL, least(p->vectors.to * VL, b->n)};
+    const struct range first = seen_by(h, span, p->keys.from);
+    const struct range last = seen_by(h, span, p->keys.to - 1);
+    if (last.from <= b->i + lanes.from && first.to >= b->i + lanes.to) {
         return;
     }
-    hide(s, r, vectors);
-    vec top = *(const vec *)(s + vectors.from);
-    for (size_t j = vectors.from + VL; j < vectors.to; j += VL) {
-        top = vmax(top, *(const vec *)(s + j));
-    }
-    const float max = vmax_of(top);
-    if (max > g->max[i]) {
-        const vec shrink = vexp((vec){0} + (g->max[i] - max));
-        g->sum[i] *= shrink;
-        for (size_t j = 0; j < wide; j += VL) {
-            *(vec *)(g->o + i * wide + j) *= shrink;
-        }
-        g->max[i] = max;
-    }
-    vec sum = g->sum[i];
-    for (size_t j = vectors.from; j < vectors.to; j += VL) {
-        const vec p = vexp(*(const vec *)(s + j) - g->max[i]);
-        *(vec *)(s + j) = p;
-        sum += p;
-    }
-    g->sum[i] = sum;
-}
-
-/* A group of queries, i the first's index in its class, against what it sees of a block of keys. s: (GROUP, KEYS) */
-static void attend_group(const struct head *h, enum span span, size_t i, size_t block, struct running *g, float *s)
-{
-    const struct keys *keys = keys_of(h, span);
-    const size_t depth = up(h->a->dim, h->unit) / h->unit;
-    const size_t rows = least(h->first + h->n_queries - i, GROUP);
-    const struct range r = seen_of_block(h, span, i, rows, block);
-    if (r.from == r.to) {
-        return;
-    }
-    const struct range vectors = {r.from / VL * VL, up(r.to, VL)};
-    scores_tile(h, s + vectors.from, h->q_left + (i - h->first) * h->wide / h->unit, keys->panels + (block + vectors.from) * depth,
-                (vectors.to - vectors.from) / VL);
-    for (size_t j = 0; j < rows; j++) {
-        float *row = s + j * KEYS;
-        softmax_row(g, j, row, seen_of_block(h, span, i + j, 1, block), vectors, h->wide);
-        if (in_bf16(h)) {
-            halve(row + vectors.from / 2, row + vectors.from, vectors.to - vectors.from);
-        }
-    }
-    const struct range units = {r.from / h->unit, up(r.to, h->unit) / h->unit};
-    values_tile(h, g->o, s + units.from, keys->v_right + (block / h->unit + units.from) * h->wide, units.to - units.from);
-}
-
-static void forward_queries(const struct head *h, float *out, float *lse, size_t begin, size_t n, float *o, float *s)
-{
-    const struct stg_attention *a = h->a;
-    struct running groups[QUERIES / GROUP];
-    for (size_t g = 0; g < n; g += GROUP) {
-        running_begin(&groups[g / GROUP], o + g * h->wide, h->wide);
-    }
-    for (int span = 0; span < N_SPANS; span++) {
-        const size_t to = seen(h, (enum span)span, begin + n - 1).to;
-        for (size_t block = seen(h, (enum span)span, begin).from / VL * VL; block < to; block += KEYS) {
-            for (size_t g = 0; g < n; g += GROUP) {
-                attend_group(h, (enum span)span, begin + g, block, &groups[g / GROUP], s);
+    for (size_t k = p->keys.from; k < p->keys.to; k++, x += LANES) {
+        const struct range r = lanes_of(h, span, b->i, b->n, (struct range){k, k + 1});
+        for (size_t j = p->vectors.from * VL; j < p->vectors.to * VL; j += VL) {
+            if (r.from > j || r.to < j + VL) {
+                *(vec *)(x + j) = choose(within(j, r.from, r.to), *(const vec *)(x + j), (vec){0} + LOWEST);
             }
         }
     }
-    for (size_t i = 0; i < n; i++) {
-        const struct running *g = &groups[i / GROUP];
-        const size_t row = query_row(h, begin - h->first + i);
-        const float sum = vsum(g->sum[i % GROUP]);
-        float *to = out + row * a->ld_out + h->at;
-        for (size_t j = 0; j < a->dim; j++) {
-            to[j] = g->o[i % GROUP * h->wide + j] / sum;
-        }
-        lse[h->at / a->dim * (a->T - a->first_query) + row] = g->max[i % GROUP] + logf(sum);
+}
+
+/* The running maximum of `vecs` vectors grows to what n rows of scores need: where it is too low by more than SLACK, as the rows before were
+ * weighted by it. Less does not overflow. */
+#define SLACK 8.0f
+INLINE void raise(struct block *b, const size_t v, const size_t vecs, const float *s, size_t n, size_t dim)
+{
+    vec top[VECS];
+    ivec low = {0};
+    UNROLL
+    for (size_t j = 0; j < vecs; j++) {
+        top[j] = *(const vec *)(s + j * VL);
     }
+    for (size_t k = 1; k < n; k++) {
+        UNROLL
+        for (size_t j = 0; j < vecs; j++) {
+            top[j] = vmax(top[j], *(const vec *)(s + k * LANES + j * VL));
+        }
+    }
+    UNROLL
+    for (size_t j = 0; j < vecs; j++) {
+        low |= top[j] > b->max[v + j] + SLACK;
+    }
+    if (!any_of(low)) {
+        return;
+    }
+    for (size_t j = 0; j < vecs; j++) {
+        const vec max = vmax(b->max[v + j], top[j]);
+        const vec shrink = vexp(b->max[v + j] - max);
+        b->max[v + j] = max;
+        b->sum[v + j] *= shrink;
+        for (size_t d = 0; d < dim; d++) {
+            *(vec *)(b->o + d * LANES + (v + j) * VL) *= shrink;
+        }
+    }
+}
+
+/* n rows of scores of `vecs` vectors become weights. */
+INLINE void soften(struct block *b, const size_t v, const size_t vecs, float *s, size_t n, size_t dim)
+{
+    vec max[VECS];
+    vec sum[VECS];
+    raise(b, v, vecs, s, n, dim);
+    UNROLL
+    for (size_t j = 0; j < vecs; j++) {
+        max[j] = vmax(b->max[v + j], (vec){0} + LOWEST * 0.5f); /* of a lane that saw nothing yet: its weights are 0 */
+        sum[j] = b->sum[v + j];
+    }
+    for (size_t k = 0; k < n; k++) {
+        UNROLL
+        for (size_t j = 0; j < vecs; j++) {
+            float *at = s + k * LANES + j * VL;
+            const vec p = vexp(*(const vec *)at - max[j]);
+            *(vec *)at = p;
+            sum[j] += p;
+        }
+    }
+    UNROLL
+    for (size_t j = 0; j < vecs; j++) {
+        b->sum[v + j] = sum[j];
+    }
+}
+
+/* A block of queries against a piece of the keys. s: (KEYS, LANES) */
+static void attend(const struct head *h, enum span span, struct block *b, const struct piece *p, float *s)
+{
+    const struct keys *keys = keys_of(h, span);
+    const size_t v = p->vectors.from;
+    const size_t vecs = p->vectors.to - v;
+    const size_t n = p->keys.to - p->keys.from;
+    const size_t dim = h->a->dim;
+    products_of_rows(h, s + v * VL, n, vecs, keys->k_along + p->keys.from * h->wide / h->unit,
+                     h->q_panels + panel_at(h, b->i - h->first + v * VL));
+    hide(h, span, b, p, s);
+    if (vecs == 3) {
+        soften(b, v, 3, s + v * VL, n, dim);
+    } else if (vecs == 2) {
+        soften(b, v, 2, s + v * VL, n, dim);
+    } else {
+        soften(b, v, 1, s + v * VL, n, dim);
+    }
+    if (in_bf16(h)) {
+        pair_up(s, s, n, LANES);
+    }
+    sums_over_keys(h, b->o + v * VL, vecs, keys->v_across + p->keys.from / h->unit * h->wide, s + v * VL, up(n, h->unit) / h->unit);
+}
+
+/* What the block's rows have become goes out. */
+static void put_block(const struct head *h, float *out, float *lse, const struct block *b)
+{
+    const struct stg_attention *a = h->a;
+    for (size_t i = 0; i < b->n; i += VL) {
+        const size_t n = least(b->n - i, VL);
+        const vec sum = b->sum[i / VL];
+        const vec max = b->max[i / VL];
+        const size_t row = query_row(h, b->i - h->first + i);
+        unpack_rows(out + row * a->ld_out + h->at, h->step * a->ld_out, b->o + i, LANES, 1.0f / sum, n, a->dim);
+        for (size_t r = 0; r < n; r++) {
+            lse[h->at / a->dim * (a->T - a->first_query) + row + r * h->step] = max[r] + logf(sum[r]);
+        }
+    }
+}
+
+static void forward_block(const struct head *h, float *out, float *lse, struct block *b, float *s)
+{
+    memset(b->o, 0, h->a->dim * LANES * sizeof(float));
+    for (size_t j = 0; j < VECS; j++) {
+        b->max[j] = (vec){0} + LOWEST;
+        b->sum[j] = (vec){0};
+    }
+    for (int span = 0; span < N_SPANS; span++) {
+        const size_t end = seen(h, (enum span)span, b->i + b->n - 1).to;
+        for (size_t k = seen(h, (enum span)span, b->i).from / VL * VL; k < end;) {
+            const struct piece p = next_piece(h, (enum span)span, b->i, b->n, k, end);
+            if (p.vectors.from < p.vectors.to) {
+                attend(h, (enum span)span, b, &p, s);
+            }
+            k = p.keys.to;
+        }
+    }
+    put_block(h, out, lse, b);
 }
 
 static void attention_forward(float *out, float *lse, const float *q, const float *k, const float *v, const struct stg_attention *a,
@@ -536,116 +523,107 @@ static void attention_forward(float *out, float *lse, const float *q, const floa
         if (h.n_queries == 0) {
             continue;
         }
-        float *o = take(&free, QUERIES * h.wide);
-        float *s = take(&free, GROUP * KEYS);
+        float *s = take(&free, KEYS * LANES);
+        struct block b = {.o = take(&free, LANES * a->dim)};
         head_pack(&h, q, k, v, 0, &free);
-        for (size_t begin = 0; begin < h.n_queries; begin += QUERIES) {
-            forward_queries(&h, out, lse, h.first + begin, least(h.n_queries - begin, QUERIES), o, s);
+        for (size_t begin = 0; begin < h.n_queries; begin += LANES) {
+            b.i = h.first + begin;
+            b.n = least(h.n_queries - begin, LANES);
+            forward_block(&h, out, lse, &b, s);
         }
     }
 }
 
-/* Tiles of backward over a block of queries and a block of keys: p the weights, ds the gradients of the scores. */
+/* What backward makes of a block of keys and a block of queries: p the weights, ds the gradients of the scores. */
 struct tiles {
-    float *p, *ds;                  /* (QUERIES, KEYS), in bf16 (QUERIES/2, KEYS) */
-    float *p_group, *ds_group;      /* (GROUP, KEYS) of bf16, before they are rounded */
-    float *dk, *dv;                 /* (KEYS, wide) of the block of keys */
-    const float *lse, *mean;        /* (n_queries) of the class; mean = dout·out */
+    float *p, *ds;           /* (KEYS, LANES/unit) */
+    float *p_wide, *ds_wide; /* (KEYS, LANES) before they are rounded; in float the same */
+    float *dk, *dv;          /* (KEYS, wide) of the block of keys */
+    float *lse, *mean;       /* (n_queries, up to whole vectors) of the class; mean = dout·out */
 };
 
-/* One row's scores become weights, its products dout·v gradients; what r does not hold becomes 0. */
-INLINE void weights_of(float *p, float *ds, struct range r, struct range vectors, float lse, float mean)
+/* n rows of scores of `vecs` vectors become weights, of products dout·v gradients. */
+INLINE void weigh(float *p, float *ds, const size_t vecs, const float *lse, const float *mean, size_t n)
 {
-    const vec zero = {0};
-    for (size_t j = 0; j < KEYS; j += VL) {
-        if (j < vectors.from || j >= vectors.to) {
-            *(vec *)(p + j) = *(vec *)(ds + j) = zero;
-            continue;
+    vec low[VECS];
+    vec middle[VECS];
+    UNROLL
+    for (size_t j = 0; j < vecs; j++) {
+        low[j] = *(const vec *)(lse + j * VL);
+        middle[j] = *(const vec *)(mean + j * VL);
+    }
+    for (size_t k = 0; k < n; k++, p += LANES, ds += LANES) {
+        UNROLL
+        for (size_t j = 0; j < vecs; j++) {
+            const vec weight = vexp(*(const vec *)(p + j * VL) - low[j]);
+            *(vec *)(p + j * VL) = weight;
+            *(vec *)(ds + j * VL) = weight * (*(const vec *)(ds + j * VL) - middle[j]);
         }
-        vec weight = vexp(*(const vec *)(p + j) - lse);
-        vec gradient = weight * (*(const vec *)(ds + j) - mean);
-        if (j < r.from || j + VL > r.to) {
-            const ivec mask = within(j, r.from, r.to);
-            weight = choose(mask, weight, zero);
-            gradient = choose(mask, gradient, zero);
-        }
-        *(vec *)(p + j) = weight;
-        *(vec *)(ds + j) = gradient;
     }
 }
 
-/* A group of queries: its rows of the tiles p and ds, and its dq. Returns whether it sees anything of the block. */
-static int backward_group(const struct head *h, enum span span, size_t i, size_t block, const struct tiles *t, float *p, float *ds)
+/* A block of queries against a piece of the block of keys that begins at `begin`: its rows of p and ds, and what it adds to dq. */
+static void backward_piece(const struct head *h, enum span span, const struct block *b, const struct piece *piece, size_t begin,
+                           const struct tiles *t)
 {
     const struct keys *keys = keys_of(h, span);
-    const size_t depth = up(h->a->dim, h->unit) / h->unit;
-    const size_t at = i - h->first;
-    const size_t rows = least(h->n_queries - at, GROUP);
-    const struct range r = seen_of_block(h, span, i, rows, block);
-    if (r.from == r.to) {
-        memset(p, 0, GROUP / h->unit * KEYS * sizeof(float));
-        memset(ds, 0, GROUP / h->unit * KEYS * sizeof(float));
-        return 0;
+    const size_t v = piece->vectors.from * VL;
+    const size_t vecs = piece->vectors.to - piece->vectors.from;
+    const size_t n = piece->keys.to - piece->keys.from;
+    const size_t at = b->i - h->first;
+    const size_t row = piece->keys.from - begin;
+    float *p = t->p_wide + row * LANES;
+    float *ds = t->ds_wide + row * LANES;
+    products_of_rows(h, p + v, n, vecs, keys->k_along + piece->keys.from * h->wide / h->unit, h->q_panels + panel_at(h, at + v));
+    products_of_rows(h, ds + v, n, vecs, keys->v_along + piece->keys.from * h->wide / h->unit, h->dout_panels + panel_at(h, at + v));
+    hide(h, span, b, piece, p);
+    if (vecs == 3) {
+        weigh(p + v, ds + v, 3, t->lse + at + v, t->mean + at + v, n);
+    } else if (vecs == 2) {
+        weigh(p + v, ds + v, 2, t->lse + at + v, t->mean + at + v, n);
+    } else {
+        weigh(p + v, ds + v, 1, t->lse + at + v, t->mean + at + v, n);
     }
-    float *s = in_bf16(h) ? t->p_group : p;
-    float *d = in_bf16(h) ? t->ds_group : ds;
-    const struct range vectors = {r.from / VL * VL, up(r.to, VL)};
-    const size_t n = (vectors.to - vectors.from) / VL;
-    scores_tile(h, s + vectors.from, h->q_left + at * h->wide / h->unit, keys->panels + (block + vectors.from) * depth, n);
-    scores_tile(h, d + vectors.from, h->dout_left + at * h->wide / h->unit, keys->v_panels + (block + vectors.from) * depth, n);
-    for (size_t j = 0; j < GROUP; j++) {
-        const struct range row = j < rows ? seen_of_block(h, span, i + j, 1, block) : (struct range){0, 0};
-        weights_of(s + j * KEYS, d + j * KEYS, row, vectors, j < rows ? t->lse[at + j] : 0.0f, j < rows ? t->mean[at + j] : 0.0f);
-    }
-    if (in_bf16(h)) { /* two queries are a unit of the tiles, two keys one of what dq is made from */
-        pair_up(p, s, GROUP, KEYS);
-        pair_up(ds, d, GROUP, KEYS);
-        for (size_t j = 0; j < GROUP; j++) {
-            halve(d + j * KEYS + vectors.from / 2, d + j * KEYS + vectors.from, vectors.to - vectors.from);
+    if (in_bf16(h)) { /* two queries are a unit of p and ds, two keys one of what dq is made from */
+        for (size_t k = 0; k < n; k++) {
+            halve(t->p + (row + k) * LANES / 2 + v / 2, p + k * LANES + v, vecs * VL);
+            halve(t->ds + (row + k) * LANES / 2 + v / 2, ds + k * LANES + v, vecs * VL);
         }
+        pair_up(ds, ds, n, LANES);
     }
-    const struct range units = {r.from / h->unit, up(r.to, h->unit) / h->unit};
-    values_tile(h, h->dq + at * h->wide, d + units.from, keys->right + (block / h->unit + units.from) * h->wide, units.to - units.from);
-    return 1;
+    sums_over_keys(h, h->dq + at * h->a->dim + v, vecs, keys->k_across + piece->keys.from / h->unit * h->wide, ds + v, up(n, h->unit) / h->unit);
 }
 
-/* The queries begin … begin + n − 1 (at most QUERIES, indices in the class) against a block of n_keys keys. */
-static void backward_queries(const struct head *h, enum span span, size_t begin, size_t n, size_t block, size_t n_keys,
-                             const struct tiles *t)
+/* A block of queries against a block of keys. */
+static void backward_block(const struct head *h, enum span span, const struct block *b, struct range keys, const struct tiles *t)
 {
-    int any = 0;
-    for (size_t g = 0; g < n; g += GROUP) {
-        any |= backward_group(h, span, begin + g, block, t, t->p + g / h->unit * KEYS, t->ds + g / h->unit * KEYS);
-    }
-    const size_t at = begin - h->first;
-    for (size_t k = 0; any && k < n_keys; k += GROUP) {
-        size_t from = 0;
-        size_t to = n;
-        if (span == BAND) { /* only the queries from the group's first key to window − 1 behind its last see any of it */
-            const size_t end = block + k + GROUP - 1 + h->window;
-            from = block + k > begin ? block + k - begin : 0;
-            to = end > begin ? least(n, end - begin) : 0;
+    const size_t at = b->i - h->first;
+    for (size_t k = keys.from; k < keys.to;) {
+        const struct piece p = next_piece(h, span, b->i, b->n, k, keys.to);
+        if (p.vectors.from < p.vectors.to) {
+            backward_piece(h, span, b, &p, keys.from, t);
         }
-        if (from < to) {
-            const struct range units = {from / h->unit, up(to, h->unit) / h->unit};
+        k = p.keys.to;
+    }
+    for (size_t k = keys.from; k < keys.to; k += ROWS) { /* only by the lanes that see any of the rows */
+        const struct range lanes = lanes_of(h, span, b->i, b->n, (struct range){k, least(k + ROWS, keys.to)});
+        if (lanes.from < lanes.to) {
+            const struct range units = {lanes.from / h->unit, up(lanes.to, h->unit) / h->unit};
+            const size_t to = (k - keys.from) * h->wide;
+            const size_t from = (k - keys.from) * (LANES / h->unit) + units.from;
             const size_t row = (at / h->unit + units.from) * h->wide;
-            transposed_tile(h, t->dv + k * h->wide, t->p + units.from * KEYS + k, h->dout_right + row, units.to - units.from);
-            transposed_tile(h, t->dk + k * h->wide, t->ds + units.from * KEYS + k, h->q_right + row, units.to - units.from);
+            sums_over_queries(h, t->dv + to, t->p + from, h->dout_across + row, units.to - units.from);
+            sums_over_queries(h, t->dk + to, t->ds + from, h->q_across + row, units.to - units.from);
         }
     }
 }
 
 /* dk and dv of a block of keys go to the rows of the sequence; several classes add to a global row. */
-static void add_keys(const struct head *h, enum span span, float *dk, float *dv, const struct tiles *t, size_t block, size_t n)
+static void add_keys(const struct head *h, enum span span, float *dk, float *dv, const struct tiles *t, struct range keys)
 {
     const struct stg_attention *a = h->a;
-    for (size_t i = 0; i < n; i++) {
-        size_t row = h->residue + (block + i) * h->step;
-        if (span == FOREIGN) { /* the (block + i)-th number that is not of the class */
-            const size_t g = block + i;
-            row = g / (h->step - 1) * h->step + g % (h->step - 1);
-            row += g % (h->step - 1) >= h->residue;
-        }
+    for (size_t i = 0; i < keys.to - keys.from; i++) {
+        const size_t row = span == FOREIGN ? foreign_row(h, keys.from + i) : h->residue + (keys.from + i) * h->step;
         float *to_k = dk + row * a->ld_kv + h->at;
         float *to_v = dv + row * a->ld_kv + h->at;
         for (size_t j = 0; j < a->dim; j++) {
@@ -659,41 +637,48 @@ static void backward_keys(const struct head *h, enum span span, float *dk, float
 {
     const size_t end = h->first + h->n_queries;
     const size_t n = span == BAND ? h->own.n : span == OWN ? h->n_own : h->foreign.n;
-    for (size_t block = 0; block < n; block += KEYS) {
-        const size_t n_keys = least(n - block, KEYS);
-        size_t from = h->first;
-        size_t to = end;
-        if (span == BAND) { /* the queries that see any of these keys */
-            from += block > from ? (block - from) / GROUP * GROUP : 0;
-            to = least(end, block + n_keys - 1 + h->window);
-        }
+    for (size_t begin = 0; begin < n; begin += KEYS) {
+        const struct range keys = {begin, least(begin + KEYS, n)};
+        const size_t from = seen_by(h, span, keys.from).from;
+        const size_t to = least(end, seen_by(h, span, keys.to - 1).to);
         memset(t->dk, 0, KEYS * h->wide * sizeof(float));
         memset(t->dv, 0, KEYS * h->wide * sizeof(float));
-        for (size_t i = from; i < to; i += QUERIES) {
-            backward_queries(h, span, i, least(to - i, QUERIES), block, n_keys, t);
+        for (size_t i = h->first + (from > h->first ? (from - h->first) / LANES * LANES : 0); i < to; i += LANES) {
+            backward_block(h, span, &(struct block){.i = i, .n = least(end - i, LANES)}, keys, t);
         }
-        add_keys(h, span, dk, dv, t, block, n_keys);
+        add_keys(h, span, dk, dv, t, keys);
     }
 }
 
-/* dout packed, and lse and dout·out of the class's queries in order. */
-static void backward_pack(struct head *h, float *lse_to, float *mean, const float *dout, const float *out, const float *lse,
-                          float **scratch)
+/* dout packed, and lse and dout·out of the class's queries in order; those behind the last one get no weight. */
+static void backward_pack(struct head *h, const struct tiles *t, const float *dout, const float *out, const float *lse, float **scratch)
 {
     const struct stg_attention *a = h->a;
     const size_t n = h->n_queries;
-    const float *from = dout + query_row(h, 0) * a->ld_out + h->at;
-    h->dq = take(scratch, up(n, GROUP) * h->wide);
-    pack_both(h, &h->dout_left, &h->dout_right, from, h->step * a->ld_out, n, 1.0f, scratch);
-    memset(h->dq, 0, up(n, GROUP) * h->wide * sizeof(float));
-    for (size_t i = 0; i < n; i++) {
+    h->dq = take(scratch, up(n, LANES) * a->dim);
+    memset(h->dq, 0, up(n, LANES) * a->dim * sizeof(float));
+    pack_queries(h, &h->dout_panels, &h->dout_across, dout + query_row(h, 0) * a->ld_out + h->at, h->step * a->ld_out, 1.0f, scratch);
+    for (size_t i = 0; i < up(n, VL); i++) {
         const size_t row = query_row(h, i);
         float sum = 0.0f;
-        for (size_t j = 0; j < a->dim; j++) {
+        for (size_t j = 0; j < a->dim && i < n; j++) {
             sum += dout[row * a->ld_out + h->at + j] * out[row * a->ld_out + h->at + j];
         }
-        mean[i] = sum;
-        lse_to[i] = lse[h->at / a->dim * (a->T - a->first_query) + row];
+        t->mean[i] = sum;
+        t->lse[i] = i < n ? lse[h->at / a->dim * (a->T - a->first_query) + row] : -LOWEST;
+    }
+}
+
+static void backward_head(struct head *h, float *dq, float *dk, float *dv, const struct tiles *t)
+{
+    const struct stg_attention *a = h->a;
+    const vec scale = (vec){0} + 1.0f / sqrtf((float)a->dim);
+    for (int span = 0; span < N_SPANS; span++) {
+        backward_keys(h, (enum span)span, dk, dv, t);
+    }
+    for (size_t i = 0; i < h->n_queries; i += VL) {
+        const float *from = h->dq + i / LANES * LANES * a->dim + i % LANES;
+        unpack_rows(dq + query_row(h, i) * a->ld_q + h->at, h->step * a->ld_q, from, LANES, scale, least(h->n_queries - i, VL), a->dim);
     }
 }
 
@@ -707,31 +692,25 @@ static void attention_backward(float *dq, float *dk, float *dv, const float *dou
     }
     for (size_t i = 0; i < a->heads * least(step, a->T); i++) {
         struct head h;
+        struct tiles t;
         float *free = scratch;
         head_init(&h, a, i % a->heads, i / a->heads);
         if (h.n_queries == 0) {
             continue;
         }
-        float *of_row = take(&free, 2 * up(h.n_queries, 16));
-        struct tiles t = {.lse = of_row, .mean = of_row + h.n_queries};
-        t.p = take(&free, QUERIES * KEYS);
-        t.ds = take(&free, QUERIES * KEYS);
-        t.p_group = take(&free, GROUP * KEYS);
-        t.ds_group = take(&free, GROUP * KEYS);
+        t.lse = take(&free, up(h.n_queries, VL));
+        t.mean = take(&free, up(h.n_queries, VL));
+        t.p = t.p_wide = take(&free, KEYS * LANES);
+        t.ds = t.ds_wide = take(&free, KEYS * LANES);
+        if (in_bf16(&h)) {
+            t.p_wide = take(&free, KEYS * LANES);
+            t.ds_wide = take(&free, KEYS * LANES);
+        }
         t.dk = take(&free, KEYS * h.wide);
         t.dv = take(&free, KEYS * h.wide);
         head_pack(&h, q, k, v, 1, &free);
-        backward_pack(&h, of_row, of_row + h.n_queries, dout, out, lse, &free);
-        for (int span = 0; span < N_SPANS; span++) {
-            backward_keys(&h, (enum span)span, dk, dv, &t);
-        }
-        const float scale = 1.0f / sqrtf((float)a->dim);
-        for (size_t j = 0; j < h.n_queries; j++) {
-            float *to = dq + query_row(&h, j) * a->ld_q + h.at;
-            for (size_t c = 0; c < a->dim; c++) {
-                to[c] = h.dq[j * h.wide + c] * scale;
-            }
-        }
+        backward_pack(&h, &t, dout, out, lse, &free);
+        backward_head(&h, dq, dk, dv, &t);
     }
 }
 

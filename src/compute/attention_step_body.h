@@ -148,16 +148,17 @@ INLINE void step_values(const int half, float *out, const float *p, const void *
 /* Scores (n, up to whole vectors) become e^(scale·(score − max)); returns their sum. */
 static float step_softmax(float *scores, size_t n, float scale)
 {
-    const struct range r = {0, n};
-    const struct range vectors = {0, up(n, VL)};
+    const size_t whole = n / VL * VL;
     vec top = (vec){0} - FLT_MAX;
     vec sum = {0};
-    hide(scores, r, vectors);
-    for (size_t j = 0; j < vectors.to; j += VL) {
+    if (whole < n) {
+        *(vec *)(scores + whole) = choose(within(whole, 0, n), *(const vec *)(scores + whole), top);
+    }
+    for (size_t j = 0; j < n; j += VL) {
         top = vmax(top, *(const vec *)(scores + j));
     }
     const float max = vmax_of(top);
-    for (size_t j = 0; j < vectors.to; j += VL) {
+    for (size_t j = 0; j < n; j += VL) {
         const vec p = vexp((*(const vec *)(scores + j) - max) * scale);
         *(vec *)(scores + j) = p;
         sum += p;

@@ -25,11 +25,20 @@ INLINE vec vmax(vec x, vec y)
 {
     return _mm512_max_ps(x, y);
 }
+/* Whether any element has all bits set. */
+INLINE int any_of(ivec mask)
+{
+    return _mm512_movepi32_mask((__m512i)mask) != 0;
+}
 #else
 #define IOTA {0, 1, 2, 3, 4, 5, 6, 7}
 INLINE vec vmax(vec x, vec y)
 {
     return _mm256_max_ps(x, y);
+}
+INLINE int any_of(ivec mask)
+{
+    return _mm256_movemask_ps((__m256)mask) != 0;
 }
 #endif
 
@@ -80,26 +89,26 @@ INLINE vec choose(ivec mask, vec x, vec y)
     return (vec)(((ivec)x & mask) | ((ivec)y & ~mask));
 }
 
-/* exp for x <= 88, exactly 0 below −104 (−87 with 8 elements), relative error below 3e-7: 2^n × polynomial on [−ln 2 / 2, ln 2 / 2]. */
+/* exp for x <= 88, exactly 0 far below (−104 at most), relative error below 2e-7 + 1e-7·|x|: 2^(whole part) × a polynomial on [0, 1) of relative
+ * error 9e-8 (Remez 1934). */
 INLINE vec vexp(vec x)
 {
+    vec y = x * 1.44269504f;
 #if VL == 16
-    x = vmax(x, (vec){0} - 104.0f);
-    const vec n = _mm512_roundscale_ps(x * 1.44269504f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const vec r = _mm512_reduce_ps(y, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
 #else
-    const ivec kept = x > -87.0f;
-    x = vmax(x, (vec){0} - 87.0f);
-    const vec n = _mm256_round_ps(x * 1.44269504f, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const ivec kept = y > -126.0f;
+    y = vmax(y, (vec){0} - 126.0f);
+    const vec n = _mm256_round_ps(y, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    const vec r = y - n;
 #endif
-    const vec r = x - n * 0.693147182f;
-    vec p = r * 1.3981999507e-3f + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r + 1.0f;
-    p = p * r + 1.0f;
+    vec p = r * 1.8775766948e-3f + 8.9893396944e-3f;
+    p = p * r + 5.5826317519e-2f;
+    p = p * r + 2.4015361071e-1f;
+    p = p * r + 6.9315308332e-1f;
+    p = p * r + 9.9999994040e-1f;
 #if VL == 16
-    return _mm512_scalef_ps(p, n);
+    return _mm512_scalef_ps(p, y);
 #else
     const ivec power = (__builtin_convertvector(n, ivec) + 127) << 23;
     return (vec)((ivec)(p * (vec)power) & kept);
