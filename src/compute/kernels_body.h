@@ -13,91 +13,134 @@
 #include <math.h>
 #include <string.h>
 
-enum { PANEL = 2 * VL };
+/* Weights in panels: PANEL_VECS vectors of columns, and at the end what is left of them. */
+enum {
+    PANEL_VECS = 3,
+    PANEL = PANEL_VECS * VL,
+    PANEL_DEPTH = 192 /* rows of a panel that stay in the first cache while rows of x pass by */
+};
+
+/* Vectors of the next panel where `columns` are left; four make two and two, as one would wait for its sums. */
+INLINE size_t panel_vecs(size_t columns)
+{
+    const size_t left = (columns + VL - 1) / VL;
+    return left == 4 ? 2 : left < PANEL_VECS ? left : PANEL_VECS;
+}
 
 static size_t packed_size(size_t K, size_t N)
 {
-    return (N + PANEL - 1) / PANEL * PANEL * K;
+    return (N + VL - 1) / VL * VL * K;
 }
 
 static void pack(float *packed, const float *w, size_t ldw, size_t K, size_t N)
 {
-    for (size_t n0 = 0; n0 < N; n0 += PANEL) {
-        const size_t width = N - n0 < PANEL ? N - n0 : PANEL;
-        for (size_t k = 0; k < K; k++, packed += PANEL) {
+    for (size_t n0 = 0, wide = 0; n0 < N; n0 += wide) {
+        wide = panel_vecs(N - n0) * VL;
+        const size_t width = N - n0 < wide ? N - n0 : wide;
+        for (size_t k = 0; k < K; k++, packed += wide) {
             memcpy(packed, w + k * ldw + n0, width * sizeof(float));
-            memset(packed + width, 0, (PANEL - width) * sizeof(float));
+            memset(packed + width, 0, (wide - width) * sizeof(float));
         }
     }
 }
 
 static void pack_transposed(float *packed, const float *w, size_t ldw, size_t K, size_t N)
 {
-    for (size_t n0 = 0; n0 < N; n0 += PANEL) {
-        const size_t width = N - n0 < PANEL ? N - n0 : PANEL;
-        for (size_t k = 0; k < K; k++, packed += PANEL) {
-            for (size_t n = 0; n < PANEL; n++) {
+    for (size_t n0 = 0, wide = 0; n0 < N; n0 += wide) {
+        wide = panel_vecs(N - n0) * VL;
+        const size_t width = N - n0 < wide ? N - n0 : wide;
+        for (size_t k = 0; k < K; k++, packed += wide) {
+            for (size_t n = 0; n < wide; n++) {
                 packed[n] = n < width ? w[(n0 + n) * ldw + k] : 0.0f;
             }
         }
     }
 }
 
-/* One block of a panel: rows is a constant at each call, so that the accumulators stay in registers. */
-static inline __attribute__((always_inline)) void block(const size_t rows, float *out, size_t ld_out, const float *x, size_t ldx,
-                                                        const float *panel, size_t K, int accumulate)
+/* Of vectors j of a row with `width` elements: the part that exists. */
+INLINE vec load_columns(const float *x, size_t j, size_t width)
 {
-    vec acc[ROWS][2];
-    for (size_t r = 0; r < rows; r++) {
-        if (accumulate) {
-            acc[r][0] = *(const vec *)(out + r * ld_out);
-            acc[r][1] = *(const vec *)(out + r * ld_out + VL);
-        } else {
-            acc[r][0] = acc[r][1] = (vec){0};
-        }
-    }
-    for (size_t k = 0; k < K; k++, panel += PANEL) {
-        const vec w0 = *(const vec *)panel;
-        const vec w1 = *(const vec *)(panel + VL);
-        for (size_t r = 0; r < rows; r++) {
-            const float v = x[r * ldx + k];
-            acc[r][0] += v * w0;
-            acc[r][1] += v * w1;
-        }
-    }
-    for (size_t r = 0; r < rows; r++) {
-        *(vec *)(out + r * ld_out) = acc[r][0];
-        *(vec *)(out + r * ld_out + VL) = acc[r][1];
+    return width >= (j + 1) * VL ? *(const vec *)(x + j * VL) : load_first(x + j * VL, width - j * VL);
+}
+
+INLINE void store_columns(float *x, size_t j, size_t width, vec v)
+{
+    if (width >= (j + 1) * VL) {
+        *(vec *)(x + j * VL) = v;
+    } else {
+        store_first(x + j * VL, width - j * VL, v);
     }
 }
 
-static void block_of(size_t rows, float *out, size_t ld_out, const float *x, size_t ldx, const float *panel, size_t K, int accumulate)
+/* out (rows, width) = [out +] x·panel over K; width ends in the last of the panel's vectors. rows and vecs are constants at each call, so that
+ * the accumulators stay in registers. */
+INLINE void block(const size_t rows, const size_t vecs, float *out, size_t ld_out, const float *x, size_t ldx, const float *panel, size_t K,
+                  size_t width, int accumulate)
+{
+    vec acc[ROWS][PANEL_VECS];
+    UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        UNROLL
+        for (size_t j = 0; j < vecs; j++) {
+            acc[r][j] = !accumulate ? (vec){0} : j + 1 < vecs ? *(const vec *)(out + r * ld_out + j * VL) : load_columns(out + r * ld_out, j, width);
+        }
+    }
+    for (size_t k = 0; k < K; k++, panel += vecs * VL) {
+        vec w[PANEL_VECS];
+        UNROLL
+        for (size_t j = 0; j < vecs; j++) {
+            w[j] = *(const vec *)(panel + j * VL);
+        }
+        UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            const vec v = spread(x[r * ldx + k]);
+            UNROLL
+            for (size_t j = 0; j < vecs; j++) {
+                acc[r][j] += v * w[j];
+            }
+        }
+    }
+    UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        UNROLL
+        for (size_t j = 0; j < vecs; j++) {
+            if (j + 1 < vecs) {
+                *(vec *)(out + r * ld_out + j * VL) = acc[r][j];
+            } else {
+                store_columns(out + r * ld_out, j, width, acc[r][j]);
+            }
+        }
+    }
+}
+
+INLINE void block_of(const size_t vecs, size_t rows, float *out, size_t ld_out, const float *x, size_t ldx, const float *panel, size_t K,
+                     size_t width, int accumulate)
 {
     switch (rows) {
     case 1:
-        block(1, out, ld_out, x, ldx, panel, K, accumulate);
+        block(1, vecs, out, ld_out, x, ldx, panel, K, width, accumulate);
         break;
     case 2:
-        block(2, out, ld_out, x, ldx, panel, K, accumulate);
+        block(2, vecs, out, ld_out, x, ldx, panel, K, width, accumulate);
         break;
     case 3:
-        block(3, out, ld_out, x, ldx, panel, K, accumulate);
+        block(3, vecs, out, ld_out, x, ldx, panel, K, width, accumulate);
         break;
     case 4:
-        block(4, out, ld_out, x, ldx, panel, K, accumulate);
+        block(4, vecs, out, ld_out, x, ldx, panel, K, width, accumulate);
         break;
 #if ROWS >= 8
     case 5:
-        block(5, out, ld_out, x, ldx, panel, K, accumulate);
+        block(5, vecs, out, ld_out, x, ldx, panel, K, width, accumulate);
         break;
     case 6:
-        block(6, out, ld_out, x, ldx, panel, K, accumulate);
+        block(6, vecs, out, ld_out, x, ldx, panel, K, width, accumulate);
         break;
     case 7:
-        block(7, out, ld_out, x, ldx, panel, K, accumulate);
+        block(7, vecs, out, ld_out, x, ldx, panel, K, width, accumulate);
         break;
     case 8:
-        block(8, out, ld_out, x, ldx, panel, K, accumulate);
+        block(8, vecs, out, ld_out, x, ldx, panel, K, width, accumulate);
         break;
 #endif
     default:
@@ -105,43 +148,52 @@ static void block_of(size_t rows, float *out, size_t ld_out, const float *x, siz
     }
 }
 
-/* The last panel may be narrower than the vectors: through a small buffer. */
-static void block_narrow(size_t rows, float *out, size_t ld_out, const float *x, size_t ldx, const float *panel, size_t K,
-                         size_t width, int accumulate)
+/* out (B, width) = [out +] x·panel for K rows of a panel. */
+static __attribute__((noinline)) void blocks_of(size_t vecs, float *out, size_t ld_out, const float *x, size_t ldx, const float *panel, size_t B,
+                                                size_t K, size_t width, int accumulate)
 {
-    float wide[ROWS * PANEL] = {0};
-    for (size_t r = 0; r < rows && accumulate; r++) {
-        memcpy(wide + r * PANEL, out + r * ld_out, width * sizeof(float));
-    }
-    block_of(rows, wide, PANEL, x, ldx, panel, K, accumulate);
-    for (size_t r = 0; r < rows; r++) {
-        memcpy(out + r * ld_out, wide + r * PANEL, width * sizeof(float));
+    for (size_t b = 0; b < B; b += ROWS, out += ROWS * ld_out, x += ROWS * ldx) {
+        const size_t rows = B - b < ROWS ? B - b : ROWS;
+        if (vecs == 3) {
+            block_of(3, rows, out, ld_out, x, ldx, panel, K, width, accumulate);
+        } else if (vecs == 2) {
+            block_of(2, rows, out, ld_out, x, ldx, panel, K, width, accumulate);
+        } else {
+            block_of(1, rows, out, ld_out, x, ldx, panel, K, width, accumulate);
+        }
     }
 }
 
-/* One row by four panels: a single one would wait for its two sums, and memory answers four at once. The order of each sum is that of
+enum { PANELS_AT_ONCE = 4 };
+
+/* One row by some whole panels: a single one would wait for its sums, and memory answers several at once. The order of each sum is that of
  * block(), so a row's result does not depend on how many rows there are. */
 static void block_of_one_row(float *out, const float *x, const float *panels, size_t K, int accumulate)
 {
-    vec acc[4][2];
+    vec acc[PANELS_AT_ONCE][PANEL_VECS];
     UNROLL
-    for (size_t p = 0; p < 4; p++) {
-        acc[p][0] = accumulate ? *(const vec *)(out + p * PANEL) : (vec){0};
-        acc[p][1] = accumulate ? *(const vec *)(out + p * PANEL + VL) : (vec){0};
+    for (size_t p = 0; p < PANELS_AT_ONCE; p++) {
+        UNROLL
+        for (size_t j = 0; j < PANEL_VECS; j++) {
+            acc[p][j] = accumulate ? *(const vec *)(out + p * PANEL + j * VL) : (vec){0};
+        }
     }
     for (size_t k = 0; k < K; k++) {
         const vec v = spread(x[k]);
         UNROLL
-        for (size_t p = 0; p < 4; p++) {
-            const float *w = panels + (p * K + k) * PANEL;
-            acc[p][0] += v * *(const vec *)w;
-            acc[p][1] += v * *(const vec *)(w + VL);
+        for (size_t p = 0; p < PANELS_AT_ONCE; p++) {
+            UNROLL
+            for (size_t j = 0; j < PANEL_VECS; j++) {
+                acc[p][j] += v * *(const vec *)(panels + (p * K + k) * PANEL + j * VL);
+            }
         }
     }
     UNROLL
-    for (size_t p = 0; p < 4; p++) {
-        *(vec *)(out + p * PANEL) = acc[p][0];
-        *(vec *)(out + p * PANEL + VL) = acc[p][1];
+    for (size_t p = 0; p < PANELS_AT_ONCE; p++) {
+        UNROLL
+        for (size_t j = 0; j < PANEL_VECS; j++) {
+            *(vec *)(out + p * PANEL + j * VL) = acc[p][j];
+        }
     }
 }
 
@@ -149,20 +201,17 @@ static void rows_product(float *out, size_t ld_out, const float *x, size_t ldx, 
                          int accumulate)
 {
     size_t n0 = 0;
-    for (; B == 1 && n0 + 4 * PANEL <= N; n0 += 4 * PANEL, packed += 4 * PANEL * K) {
+    for (; B == 1 && n0 + (PANELS_AT_ONCE * PANEL_VECS + 1) * VL < N; n0 += PANELS_AT_ONCE * PANEL, packed += PANELS_AT_ONCE * PANEL * K) {
         block_of_one_row(out + n0, x, packed, K, accumulate);
     }
-    for (; n0 < N; n0 += PANEL, packed += PANEL * K) {
-        const size_t width = N - n0;
-        for (size_t b = 0; b < B; b += ROWS) {
-            const size_t rows = B - b < ROWS ? B - b : ROWS;
-            float *to = out + b * ld_out + n0;
-            const float *from = x + b * ldx;
-            if (width < PANEL) {
-                block_narrow(rows, to, ld_out, from, ldx, packed, K, width, accumulate);
-            } else {
-                block_of(rows, to, ld_out, from, ldx, packed, K, accumulate);
-            }
+    const size_t parts = B > ROWS && K > PANEL_DEPTH ? (K + PANEL_DEPTH - 1) / PANEL_DEPTH : 1;
+    for (size_t wide = 0; n0 < N; n0 += wide, packed += wide * K) {
+        const size_t vecs = panel_vecs(N - n0);
+        wide = vecs * VL;
+        for (size_t part = 0; part < parts; part++) {
+            const size_t k = K * part / parts;
+            blocks_of(vecs, out + n0, ld_out, x + k, ldx, packed + k * wide, B, K * (part + 1) / parts - k, N - n0 < wide ? N - n0 : wide,
+                      accumulate || part > 0);
         }
     }
 }

@@ -30,6 +30,15 @@ INLINE int any_of(ivec mask)
 {
     return _mm512_movepi32_mask((__m512i)mask) != 0;
 }
+/* The first n elements, n < VL, and no others; of what is loaded the others are 0. */
+INLINE vec load_first(const float *x, size_t n)
+{
+    return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), x);
+}
+INLINE void store_first(float *x, size_t n, vec v)
+{
+    _mm512_mask_storeu_ps(x, (__mmask16)((1u << n) - 1), v);
+}
 #else
 #define IOTA {0, 1, 2, 3, 4, 5, 6, 7}
 INLINE vec vmax(vec x, vec y)
@@ -39,6 +48,14 @@ INLINE vec vmax(vec x, vec y)
 INLINE int any_of(ivec mask)
 {
     return _mm256_movemask_ps((__m256)mask) != 0;
+}
+INLINE vec load_first(const float *x, size_t n)
+{
+    return _mm256_maskload_ps(x, (__m256i)((ivec)IOTA < (int32_t)n));
+}
+INLINE void store_first(float *x, size_t n, vec v)
+{
+    _mm256_maskstore_ps(x, (__m256i)((ivec)IOTA < (int32_t)n), v);
 }
 #endif
 
