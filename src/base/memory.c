@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static atomic_uint_fast64_t n_allocations;
 static atomic_uint_fast64_t fail_at;
@@ -44,15 +45,33 @@ enum stg_status stg_mem_zeroed(void *out, size_t n, size_t size)
     return p == NULL ? out_of_memory(n, size) : STG_OK;
 }
 
+enum { LINE = 64, LARGE_PAGE = 2 << 20 };
+
+/* Whole large pages for at least half a page, a last one included that is at least half full; lines otherwise. The kernel may decline. */
+static void *allocate_aligned(size_t total)
+{
+    const size_t pages = (total + LARGE_PAGE / 2) / LARGE_PAGE * LARGE_PAGE;
+    if (pages == 0) {
+        return aligned_alloc(LINE, total);
+    }
+    void *p = aligned_alloc(LARGE_PAGE, pages > total ? pages : total);
+#ifdef MADV_HUGEPAGE
+    if (p != NULL) {
+        (void)madvise(p, pages, MADV_HUGEPAGE);
+    }
+#endif
+    return p;
+}
+
 enum stg_status stg_mem_aligned(void *out, size_t n, size_t size)
 {
     size_t total;
     void *p = NULL;
-    if (!must_fail() && stg_mem_product(n, size, &total) && total <= PTRDIFF_MAX - 64) {
-        total = (total + 64) / 64 * 64;
-        p = aligned_alloc(64, total);
+    if (!must_fail() && stg_mem_product(n, size, &total) && total <= PTRDIFF_MAX - 2 * LARGE_PAGE) {
+        total = (total + LINE) / LINE * LINE;
+        p = allocate_aligned(total);
         if (p != NULL) {
-            memset(p, 0, total);
+            memset(p, 0, total); /* all of it is touched here, so that asking for large pages makes no memory of what nobody uses */
         }
     }
     memcpy(out, &p, sizeof p);

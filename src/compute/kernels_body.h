@@ -13,20 +13,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Weights in panels: PANEL_VECS vectors of columns, and at the end what is left of them. */
-enum {
-    PANEL_VECS = 3,
-    PANEL = PANEL_VECS * VL,
-    PANEL_DEPTH = 192 /* rows of a panel that stay in the first cache while rows of x pass by */
-};
-
-/* Vectors of the next panel where `columns` are left; four make two and two, as one would wait for its sums. */
-INLINE size_t panel_vecs(size_t columns)
-{
-    const size_t left = (columns + VL - 1) / VL;
-    return left == 4 ? 2 : left < PANEL_VECS ? left : PANEL_VECS;
-}
-
 static size_t packed_size(size_t K, size_t N)
 {
     return (N + VL - 1) / VL * VL * K;
@@ -54,21 +40,6 @@ static void pack_transposed(float *packed, const float *w, size_t ldw, size_t K,
                 packed[n] = n < width ? w[(n0 + n) * ldw + k] : 0.0f;
             }
         }
-    }
-}
-
-/* Of vectors j of a row with `width` elements: the part that exists. */
-INLINE vec load_columns(const float *x, size_t j, size_t width)
-{
-    return width >= (j + 1) * VL ? *(const vec *)(x + j * VL) : load_first(x + j * VL, width - j * VL);
-}
-
-INLINE void store_columns(float *x, size_t j, size_t width, vec v)
-{
-    if (width >= (j + 1) * VL) {
-        *(vec *)(x + j * VL) = v;
-    } else {
-        store_first(x + j * VL, width - j * VL, v);
     }
 }
 

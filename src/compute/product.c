@@ -6,32 +6,28 @@
 /* Rows done at once: those of x stay in the second cache while the panels of weights pass by. */
 enum { ROWS_AT_ONCE = 128 };
 
-static enum stg_status allocate(void **packed, size_t K, size_t N, enum stg_precision precision)
+/* Bytes of one of a product's two packs, in whole cache lines. */
+static size_t pack_size(size_t K, size_t N, enum stg_precision precision)
 {
     const struct stg_kernels *k = stg_kernels();
-    return precision == STG_PRECISION_BF16 ? stg_mem_aligned(packed, k->bf16_packed_size(K, N), sizeof(uint16_t))
-                                 : stg_mem_aligned(packed, k->packed_size(K, N), sizeof(float));
+    const size_t size =
+        precision == STG_PRECISION_BF16 ? k->bf16_packed_size(K, N) * sizeof(uint16_t) : k->packed_size(K, N) * sizeof(float);
+    return (size + 63) / 64 * 64;
 }
 
+/* Both packs are one allocation: large enough for large pages the sooner. */
 enum stg_status stg_product_init(struct stg_product *p, size_t K, size_t N, enum stg_precision precision, bool backward)
 {
-    enum stg_status status = STG_OK;
+    const size_t forward_size = pack_size(K, N, precision);
     *p = (struct stg_product){.K = K, .N = N, .precision = precision};
-    STG_TRY(allocate(&p->packed, K, N, precision));
-    if (backward) {
-        STG_TRY(allocate(&p->packed_transposed, N, K, precision));
-    }
-out:
-    if (status != STG_OK) {
-        stg_product_fini(p);
-    }
-    return status;
+    STG_RETURN_IF_FAILED(stg_mem_aligned(&p->packed, forward_size + (backward ? pack_size(N, K, precision) : 0), 1));
+    p->packed_transposed = backward ? (char *)p->packed + forward_size : NULL;
+    return STG_OK;
 }
 
 void stg_product_fini(struct stg_product *p)
 {
     stg_mem_free(p->packed);
-    stg_mem_free(p->packed_transposed);
     p->packed = p->packed_transposed = NULL;
 }
 

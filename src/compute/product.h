@@ -14,7 +14,7 @@ enum stg_precision { STG_PRECISION_F32, STG_PRECISION_BF16 };
 struct stg_product {
     size_t K, N;
     enum stg_precision precision;
-    void *packed, *packed_transposed; /* for forward and for backward; owned; the latter NULL if there is no backward */
+    void *packed, *packed_transposed; /* for forward and for backward; the former owned, the latter behind it, or NULL if there is no backward */
 };
 
 /* On failure there is nothing to free. */

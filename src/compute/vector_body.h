@@ -106,6 +106,21 @@ INLINE vec choose(ivec mask, vec x, vec y)
     return (vec)(((ivec)x & mask) | ((ivec)y & ~mask));
 }
 
+/* Vector j of a row with `width` elements: what exists of it. */
+INLINE vec load_columns(const float *x, size_t j, size_t width)
+{
+    return width >= (j + 1) * VL ? *(const vec *)(x + j * VL) : load_first(x + j * VL, width - j * VL);
+}
+
+INLINE void store_columns(float *x, size_t j, size_t width, vec v)
+{
+    if (width >= (j + 1) * VL) {
+        *(vec *)(x + j * VL) = v;
+    } else {
+        store_first(x + j * VL, width - j * VL, v);
+    }
+}
+
 /* exp for x <= 88, exactly 0 far below (−104 at most), relative error below 2e-7 + 1e-7·|x|: 2^(whole part) × a polynomial on [0, 1) of relative
  * error 9e-8 (Remez 1934). */
 INLINE vec vexp(vec x)
