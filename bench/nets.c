@@ -201,20 +201,20 @@ enum stg_status bench_stream(struct bench *b, size_t n, double *clock_us, double
 {
     enum stg_status status = STG_OK;
     struct stg_net_work *run = NULL;
-    const size_t size = stg_net_state_size(b->model);
     const size_t slice = n >= 100 ? 1 : 100 / n; /* steps: long enough for the clock, short enough to be left alone once */
+    size_t stride = 0;
     float *memory = NULL;
     float **states = NULL;
     float *log_p = NULL;
     struct measured m;
     size_t i = 0;
     *fastest_us = 1e30;
-    STG_TRY(stg_mem_zeroed(&memory, n * size, sizeof *memory));
+    STG_TRY(stg_net_states_new(b->model, n, &memory, &stride));
     STG_TRY(stg_mem_zeroed(&states, n, sizeof *states));
     STG_TRY(stg_mem_zeroed(&log_p, n * BENCH_CALLS, sizeof *log_p));
     STG_TRY(stg_net_work_new(b->model, &run));
     for (size_t k = 0; k < n; k++) {
-        states[k] = memory + k * size;
+        states[k] = memory + k * stride;
     }
     start(&m);
     do {

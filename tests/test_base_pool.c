@@ -118,6 +118,23 @@ static void allocations_fail_when_told_and_when_impossible(void **state)
     stg_mem_free(p);
 }
 
+/* Around the sizes from which on memory comes in large pages: zeroed up to its end and the caller's, though it was another's before. */
+static void large_memory_is_zeroed_and_aligned(void **state)
+{
+    static const size_t sizes[] = {(1 << 20) - 65, 1 << 20, (2 << 20) - 1, 2 << 20, (2 << 20) + 1, 3 << 20, (5 << 20) + 64};
+    (void)state;
+    for (size_t round = 0; round < 2; round++) {
+        for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+            unsigned char *p = NULL;
+            assert_int_equal(stg_mem_aligned(&p, sizes[i], 1), STG_OK);
+            assert_int_equal((uintptr_t)p % (sizes[i] < 1 << 20 ? 64 : 2 << 20), 0);
+            assert_true(p[0] == 0 && memcmp(p, p + 1, sizes[i] - 1) == 0);
+            memset(p, 0xa5, sizes[i]);
+            stg_mem_free(p);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +143,7 @@ int main(void)
         cmocka_unit_test(buffers_grow),
         cmocka_unit_test(random_numbers_repeat_and_stay_in_range),
         cmocka_unit_test(allocations_fail_when_told_and_when_impossible),
+        cmocka_unit_test(large_memory_is_zeroed_and_aligned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -169,6 +169,13 @@ void stg_net_state_reset(const struct stg_net *m, float *state)
     m->ops->state_reset(m, state);
 }
 
+enum stg_status stg_net_states_new(const struct stg_net *m, size_t n, float **memory, size_t *stride)
+{
+    *stride = (stg_net_state_size(m) + 15) / 16 * 16; /* whole cache lines */
+    const size_t size = *stride * sizeof(float);
+    return size < STG_NET_LARGE_STATE ? stg_mem_aligned(memory, n, size) : stg_mem_zeroed(memory, n, size);
+}
+
 enum stg_status stg_net_step(const struct stg_net *m, struct stg_net_work *w, float *const *states, size_t n, const uint32_t *ids,
                              const double *scalars)
 {

@@ -104,6 +104,12 @@ enum stg_status stg_net_distributions(const struct stg_net *m, struct stg_net_wo
  * state before the first row; reset brings a used one back to it. */
 size_t stg_net_state_size(const struct stg_net *m); /* floats */
 void stg_net_state_reset(const struct stg_net *m, float *state);
+/* Memory for the states of n streams before their first rows: state i begins at *memory + i · *stride floats. The caller frees *memory with
+ * stg_mem_free(). Small states stand side by side in large pages (stg_mem_aligned), as those of many streams are in no cache and a step would
+ * wait for translations of addresses; one of STG_NET_LARGE_STATE bytes or more, a Transformer's of thousands of rows, takes memory as far as it
+ * is used. */
+#define STG_NET_LARGE_STATE (1 << 20)
+enum stg_status stg_net_states_new(const struct stg_net *m, size_t n, float **memory, size_t *stride) STG_MUST_USE;
 /* A stream gives the surprisals of a batch (stg_net_score): an LSTM's to the bit, in float and in bf16; an attention net's within 1e-4 nats
  * in float, as its sums are made in another order, and 0.05 in bf16, where a stream keeps its keys and values rounded: half the memory, and
  * half of what a step reads. Those in bf16 differ from those in float, of the same weights, by less than this (nats, any one row of the
