@@ -7,7 +7,7 @@
 #include <float.h>
 #include <string.h>
 
-enum { MAX = 8192, GUARD = 12345 };
+enum { MAX = 1 << 17, GUARD = 12345 };
 
 static struct stg_rng rng;
 static float *a, *b, *c, *d; /* (MAX) inputs */
@@ -109,10 +109,44 @@ static void check_products(const struct stg_kernels *plain, const struct stg_ker
     }
 }
 
+/* Several panels, and more rows of them than are done at once: each row is to the bit what it is alone. */
+static void check_row_alone(const struct stg_kernels *k, size_t K, size_t N)
+{
+    enum { B = 11 };
+    float *packed = NULL;
+    assert_int_equal(stg_mem_aligned(&packed, k->packed_size(K, N), sizeof(float)), STG_OK);
+    fill_normal(&rng, a, K * N, 1);
+    fill_normal(&rng, b, B * K, 1);
+    fill_normal(&rng, c, B * N, 1);
+    k->pack(packed, a, N, K, N);
+    both(0, c, B * N);
+    k->rows_product(x[0], N, b, K, packed, B, K, N, 1);
+    for (size_t r = 0; r < B; r++) {
+        k->rows_product(y[0] + r * N, N, b + r * K, K, packed, 1, K, N, 1);
+    }
+    assert_memory_equal(x[0], y[0], B * N * sizeof(float));
+    stg_mem_free(packed);
+}
+
+static void check_large_products(const struct stg_kernels *plain, const struct stg_kernels *k)
+{
+    static const size_t depths[] = {192, 193, 400};
+    static const size_t widths[] = {49, 100, 129, 160, 209, 224};
+    for (size_t i = 0; i < sizeof depths / sizeof depths[0]; i++) {
+        for (size_t j = 0; j < sizeof widths / sizeof widths[0]; j++) {
+            check_product(plain, k, 1, depths[i], widths[j], 0);
+            check_product(plain, k, 9, depths[i], widths[j], 0);
+            check_product(plain, k, 17, depths[i], widths[j], 1);
+            check_row_alone(k, depths[i], widths[j]);
+        }
+    }
+}
+
 static void products(void **state)
 {
     (void)state;
     each_variant(check_products);
+    each_variant(check_large_products);
 }
 
 static void check_gates_of(const struct stg_kernels *plain, const struct stg_kernels *k, size_t B, size_t H, double scale)
