@@ -47,19 +47,29 @@ enum stg_status stg_mem_zeroed(void *out, size_t n, size_t size)
 
 enum { LINE = 64, LARGE_PAGE = 2 << 20 };
 
+/* AddressSanitizer sees what runs over the end of an allocation, but not into the rest of its page. */
+#if defined(__SANITIZE_ADDRESS__)
+#define EXACT 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define EXACT 1
+#endif
+#endif
+#ifndef EXACT
+#define EXACT 0
+#endif
+
 /* Whole large pages for at least half a page, a last one included that is at least half full; lines otherwise. The kernel may decline. */
 static void *allocate_aligned(size_t total)
 {
     const size_t pages = (total + LARGE_PAGE / 2) / LARGE_PAGE * LARGE_PAGE;
-    if (pages == 0) {
+    if (EXACT || pages == 0) {
         return aligned_alloc(LINE, total);
     }
-    void *p = aligned_alloc(LARGE_PAGE, pages > total ? pages : total);
-#ifdef MADV_HUGEPAGE
+    void *p = aligned_alloc(LARGE_PAGE, (total + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE); /* what is not touched is no memory */
     if (p != NULL) {
         (void)madvise(p, pages, MADV_HUGEPAGE);
     }
-#endif
     return p;
 }
 
