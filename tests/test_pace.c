@@ -247,6 +247,10 @@ static void test_load(void **state)
     fake_seq_get(&seqs[0], &seq);
     seq.runnable = 2;
     seq.alone = 0;
+    struct stg_model *times = m->side[STG_SIDE_TIME];
+    m->side[STG_SIDE_TIME] = NULL; /* a model of calls alone */
+    assert_false(stg_channel_has(m, STG_CHANNEL_LOAD));
+    m->side[STG_SIDE_TIME] = times;
     must(stg_score_sequence(m, &seq, &score));
     assert_true(score.value[STG_AGGREGATE_LOAD] == stg_channels_load(&seq));
     assert_true(score.runnable == 2 && score.alone == 0);

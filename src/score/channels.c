@@ -47,9 +47,16 @@ const char *stg_channel_name(enum stg_channel c)
 
 bool stg_channel_has(const struct stg_model *m, enum stg_channel c)
 {
-    return c == STG_CHANNEL_CONTENT || (c == STG_CHANNEL_PACE   ? m->pace.fast != NULL
-                                        : c == STG_CHANNEL_LOAD ? m->n_channel_bins > 0 && m->channels[LOAD_COLUMN] > 0
-                                                                : m->side[c - 1] != NULL);
+    switch (c) {
+    case STG_CHANNEL_CONTENT:
+        return true;
+    case STG_CHANNEL_PACE:
+        return m->pace.fast != NULL;
+    case STG_CHANNEL_LOAD: /* not of a model that is to judge calls alone */
+        return m->side[STG_SIDE_TIME] != NULL && m->n_channel_bins > 0 && m->channels[LOAD_COLUMN] > 0;
+    default:
+        return m->side[c - 1] != NULL;
+    }
 }
 
 const char *stg_channel_loudest(const struct stg_model *m, const struct stg_score *s)
