@@ -390,7 +390,7 @@ static void test_csv(void **state)
     char *head = strtok(b.data, "\r\n"), *line = strtok(NULL, "\r\n");
     assert_int_equal(count(head, ','), count(line, ','));
     char want[300];
-    snprintf(want, sizeof want, "5,17345678901,%lld,1000,101,%u,0,%u,%.6g,,0.001,1,,,,", (long long)seq.end_ns, (unsigned)seq.n,
+    snprintf(want, sizeof want, "5,17345678901,%lld,1000,101,%u,0,%u,%.6g,,0.001,1,,,,,", (long long)seq.end_ns, (unsigned)seq.n,
              score.n_unknown, exp((double)score.value[STG_AGGREGATE_MEAN]));
     assert_string_equal(line, want);
     stg_buffer_fini(&b);
