@@ -223,11 +223,13 @@ static void test_load_of_a_sequence(void **state)
     assert_true(load_of(2, 0) > load_of(1.7f, 0.3f) + 3);
 }
 
-static void fill_loads(struct stg_model *m, struct stg_score *scores, bool known)
+/* Calibrates with sequences of alone, alone + step, … alone + 9 step in turn. */
+static void fit_loads(struct stg_model *m, float runnable, float alone, float step)
 {
+    static struct stg_score scores[N_SEQUENCES];
     for (size_t i = 0; i < N_SEQUENCES; i++) {
-        seqs[i].alone = known ? 0.2f + 0.04f * (float)(i % 10) : 0;
-        seqs[i].runnable = known ? 1.5f : 0;
+        seqs[i].runnable = runnable;
+        seqs[i].alone = alone + step * (float)(i % 10);
     }
     must(stg_score_corpus(m, &corpus, NULL, NULL, scores));
     must(stg_channels_fit(m, scores, N_SEQUENCES));
@@ -237,12 +239,11 @@ static void fill_loads(struct stg_model *m, struct stg_score *scores, bool known
 static void test_load(void **state)
 {
     struct stg_model *m = fitted();
-    static struct stg_score scores[N_SEQUENCES];
     struct stg_seq seq;
     struct stg_score score;
     (void)state;
     assert_false(stg_channel_has(m, STG_CHANNEL_LOAD));
-    fill_loads(m, scores, true);
+    fit_loads(m, 1.5f, 0.2f, 0.04f);
     assert_true(stg_channel_has(m, STG_CHANNEL_LOAD) && stg_aggregate_has(m, STG_AGGREGATE_LOAD));
     fake_seq_get(&seqs[0], &seq);
     seq.runnable = 2;
@@ -259,7 +260,7 @@ static void test_load(void **state)
     seq.runnable = 0; /* not known */
     must(stg_score_sequence(m, &seq, &score));
     assert_true(score.z[STG_CHANNEL_LOAD] == 0);
-    fill_loads(m, scores, false);
+    fit_loads(m, 0, 0, 0);
     assert_false(stg_channel_has(m, STG_CHANNEL_LOAD));
     seq.runnable = 2;
     must(stg_score_sequence(m, &seq, &score));
@@ -271,17 +272,10 @@ static void test_load(void **state)
 static void test_little_load(void **state)
 {
     struct stg_model *m = fitted();
-    static struct stg_score scores[N_SEQUENCES];
     struct stg_score score;
     struct stg_seq seq;
     (void)state;
-    fill_loads(m, scores, true);
-    for (size_t i = 0; i < N_SEQUENCES; i++) {
-        seqs[i].alone = 1;
-        seqs[i].runnable = 1;
-    }
-    must(stg_score_corpus(m, &corpus, NULL, NULL, scores));
-    must(stg_channels_fit(m, scores, N_SEQUENCES));
+    fit_loads(m, 1, 1, 0);
     fake_seq_get(&seqs[0], &seq);
     seq.alone = (float)(1.005 * exp(-0.2) - 0.005);
     must(stg_score_sequence(m, &seq, &score));

@@ -60,6 +60,7 @@ enum stg_fd_kind {
 };
 
 #define STG_EVENT_MAX_ARGS 6
+#define STG_EVENT_MOST_RUNNABLE 31
 #define STG_NAME_NONE UINT32_MAX
 
 struct stg_event {
@@ -77,7 +78,7 @@ struct stg_event {
     uint8_t kind;       /* enum stg_event_kind */
     uint8_t n_args;     /* valid entries of args */
     uint8_t fd_kind;    /* enum stg_fd_kind, with STG_HAS_FD */
-    uint8_t runnable;   /* threads that could run on the event's CPU then, its own included (1 … 31, more count as 31), with STG_HAS_RUNNABLE */
+    uint8_t runnable;   /* threads that could run on the event's CPU then, its own included, with STG_HAS_RUNNABLE: 1 … STG_EVENT_MOST_RUNNABLE, more count as that */
 };
 
 /* −4095 ≤ ret < 0: Linux returns −errno (include/linux/err.h, MAX_ERRNO). */

@@ -119,6 +119,8 @@ static enum stg_status fill_path(struct stg_decoder *d, const uint8_t *record, s
     return STG_OK;
 }
 
+_Static_assert(STG_ABI_RUNNABLE_MOST == STG_EVENT_MOST_RUNNABLE, "the programs count as far as events do");
+
 static enum stg_status fill_call(struct stg_decoder *d, const struct stg_abi_head *head, const uint64_t *args,
                                  struct stg_event *out)
 {

@@ -70,7 +70,7 @@ const char *stg_channel_loudest(const struct stg_model *m, const struct stg_scor
 
 float stg_channels_load(const struct stg_seq *seq)
 {
-    const double most = STG_CHANNELS_MOST_RUNNABLE, r = (double)seq->runnable;
+    const double most = STG_EVENT_MOST_RUNNABLE, r = (double)seq->runnable;
     return r > 0 ? (float)fmax(log(most * most / (r * r * ((double)seq->alone + STG_CHANNELS_ALONE_LEAST))), FLT_MIN) : 0;
 }
 

@@ -33,7 +33,6 @@ bool stg_channel_has(const struct stg_model *m, enum stg_channel c);
 const char *stg_channel_loudest(const struct stg_model *m, const struct stg_score *s);
 
 /* The load of a sequence, above 0; 0 where it is not known. */
-#define STG_CHANNELS_MOST_RUNNABLE 31.0
 #define STG_CHANNELS_ALONE_LEAST   0.005 /* what is less is the same */
 float stg_channels_load(const struct stg_seq *seq);
 

@@ -367,9 +367,9 @@ static int64_t stored_ret(const struct stg_event *e, struct cut_name name)
 }
 
 /* What fits into a row: 0 when it is not known. */
-static uint32_t runnable_of(const struct stg_event *e)
+static unsigned runnable_of(const struct stg_event *e)
 {
-    return (e->has & STG_HAS_RUNNABLE) == 0 ? 0 : e->runnable < CUT_RUNNABLE_MOST ? e->runnable : CUT_RUNNABLE_MOST;
+    return (e->has & STG_HAS_RUNNABLE) == 0 ? 0 : e->runnable < STG_EVENT_MOST_RUNNABLE ? e->runnable : STG_EVENT_MOST_RUNNABLE;
 }
 
 /* A successful accept opens, before the exit is taken in; closing the descriptor closes, after the entry has been. */
@@ -439,7 +439,7 @@ static enum stg_status put_call(struct stg_cutter *c, const struct stg_event *e,
         .thread = thread,
         .name = e->name < CUT_NAME_NONE ? e->name & 0xFFFFFF : CUT_NAME_NONE,
         .phase = e->kind == STG_EVENT_ENTRY ? STG_PHASE_ENTRY : STG_PHASE_EXIT,
-        .runnable = runnable_of(e) & CUT_RUNNABLE_MOST,
+        .runnable = runnable_of(e) & ((1u << CUT_RUNNABLE_BITS) - 1),
         .comm = (e->has & STG_HAS_COMM) && e->comm < CUT_NAME_NONE ? e->comm & 0xFFFFFF : CUT_NAME_NONE,
     };
     STG_RETURN_IF_FAILED(cut_log_push(c, log, &row));

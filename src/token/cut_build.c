@@ -124,10 +124,10 @@ static enum stg_status add_thread(struct stg_cutter *c, const struct cut_row *ro
 }
 
 /* From how many events had how many threads that could run. */
-static void describe_load(const uint32_t n_runnable[1 << CUT_RUNNABLE_BITS], struct stg_seq *seq)
+static void describe_load(const uint32_t n_runnable[STG_EVENT_MOST_RUNNABLE + 1], struct stg_seq *seq)
 {
     double n = 0, sum = 0;
-    for (int i = 1; i < 1 << CUT_RUNNABLE_BITS; i++) {
+    for (int i = 1; i <= STG_EVENT_MOST_RUNNABLE; i++) {
         n += n_runnable[i];
         sum += n_runnable[i] * log(i);
     }
@@ -140,7 +140,7 @@ static enum stg_status build_events(struct stg_cutter *c, const struct cut_open 
 {
     struct cut_columns *k = &c->columns;
     STG_RETURN_IF_FAILED(reserve_events(k, seq->n));
-    uint32_t n_runnable[1 << CUT_RUNNABLE_BITS] = {0};
+    uint32_t n_runnable[STG_EVENT_MOST_RUNNABLE + 1] = {0};
     c->serial++;
     for (size_t i = 0; i < seq->n; i++) {
         const struct cut_row *row = &rows[i];

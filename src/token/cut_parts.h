@@ -10,7 +10,7 @@
     UINT32_C(0xFFFFFF) /* interning tables hold at most 2^24 names; ids fit 24 bits, this one is free */
 
 #define CUT_RUNNABLE_BITS 5
-#define CUT_RUNNABLE_MOST ((1u << CUT_RUNNABLE_BITS) - 1)
+_Static_assert(STG_EVENT_MOST_RUNNABLE < 1 << CUT_RUNNABLE_BITS, "a row holds every number of threads");
 
 /* One system-call event as it is kept: 32 bytes. */
 struct cut_row {

@@ -12,6 +12,7 @@
 #define STG_TOKEN_TOKEN_H
 
 #include "base/status.h"
+#include "event/event.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -77,7 +78,7 @@ struct stg_seq {
     int64_t begin_ns, end_ns; /* on the trace's clock */
     int32_t tid, pid;         /* the thread that the cut rule followed; 0 when none */
     uint64_t n_lost;          /* lost events that touch it */
-    float runnable;           /* threads that could run on the CPU of an event, its own included: geometric mean over its events; 0: not known */
+    float runnable;           /* threads that could run on the CPU of an event, its own included (STG_EVENT_MOST_RUNNABLE at most): geometric mean over its events; 0: not known */
     float alone;              /* part of its events, of those for which that is known, at which no other thread could */
     uint32_t trace;           /* index into the data set's traces */
     uint32_t flags;           /* STG_SEQ_* */
