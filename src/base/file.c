@@ -312,11 +312,28 @@ struct stg_file_spill {
     uint8_t buffer[WRITE_BUFFER];
 };
 
+/* A file in the directory that has no name, so that nothing is left of it whenever the program ends. Where a file system has no such
+ * files, one that has a name for a moment. */
+static int open_unnamed(const char *directory)
+{
+    char name[PATH_MAX + 32];
+    int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT)) {
+        return fd;
+    }
+    snprintf(name, sizeof name, "%s/.strange-XXXXXX", directory);
+    fd = mkostemp(name, O_CLOEXEC);
+    if (fd >= 0) {
+        unlink(name);
+    }
+    return fd;
+}
+
 enum stg_status stg_file_spill_open(struct stg_file_spill **out, const char *path)
 {
     enum stg_status status = STG_OK;
     struct stg_file_spill *s = NULL;
-    char name[PATH_MAX + 32];
+    char directory[PATH_MAX];
     *out = NULL;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&s, 1, sizeof *s));
     s->fd = -1;
@@ -327,13 +344,11 @@ enum stg_status stg_file_spill_open(struct stg_file_spill **out, const char *pat
         status = stg_fail(STG_ERR_USAGE, "the output path is too long: give a shorter one");
         goto out;
     }
-    snprintf(name, sizeof name, "%.*s.strange-XXXXXX", n, path);
-    s->fd = mkostemp(name, O_CLOEXEC);
+    snprintf(directory, sizeof directory, "%.*s", n > 0 ? n : 1, n > 0 ? path : ".");
+    s->fd = open_unnamed(directory);
     if (s->fd < 0) {
         status = stg_fail_errno("%s: cannot create a temporary file beside it", path);
-        goto out;
     }
-    unlink(name);
 out:
     if (status != STG_OK) {
         stg_file_spill_free(s);

@@ -36,7 +36,7 @@ uint64_t stg_file_writer_size(const struct stg_file_writer *w); /* bytes put so 
 void stg_file_writer_free(struct stg_file_writer *w);
 void stg_file_abandon_all(void);
 
-/* Spill: an unlinked temporary file in the directory of path, for columns that are longer than memory should hold. */
+/* Spill: a temporary file without a name in the directory of path, for columns that are longer than memory should hold. */
 struct stg_file_spill;
 
 enum stg_status stg_file_spill_open(struct stg_file_spill **out, const char *path) STG_MUST_USE;
