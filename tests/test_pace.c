@@ -3,6 +3,7 @@
 
 #include "fake_model.h"
 #include "must.h"
+#include "report/words.h"
 #include "score/channels.h"
 
 #include <math.h>
@@ -216,20 +217,36 @@ static void test_load_of_a_sequence(void **state)
 {
     (void)state;
     assert_true(load_of(0, 0) == 0 && load_of(0, 1) == 0);
-    assert_true(fabs(load_of(1, 1) - log(961 / 1.005)) < 1e-5);
-    assert_true(fabs(load_of(2, 0) - log(961 / (4 * 0.005))) < 1e-5);
+    assert_true(fabs(load_of(1, 1) - log(31 / 1.005)) < 1e-5);
+    assert_true(fabs(load_of(2, 0) - log(31 / (2 * 0.005))) < 1e-5);
     assert_true(load_of(31, 1) > 0); /* the least there can be, and not the 0 of what is not known */
-    assert_true(load_of(2, 0) > load_of(12, 0) + 3); /* somebody who always computes, and a queue */
+    assert_true(load_of(2, 0) > load_of(12, 0) + 1.5); /* somebody who always computes, and a queue */
     assert_true(load_of(2, 0) > load_of(1.7f, 0.3f) + 3);
 }
 
+static double migration_of(float stayed)
+{
+    const struct stg_seq seq = {.stayed = stayed};
+    return (double)stg_channels_migration(&seq);
+}
+
+static void test_migration_of_a_sequence(void **state)
+{
+    (void)state;
+    assert_true(migration_of(0) == 0); /* not known */
+    assert_true(fabs(migration_of(1) - log(1000)) < 1e-4);
+    assert_true(fabs(migration_of(0.99f) + log(0.011)) < 1e-4);
+    assert_true(migration_of(1e-30f) > 0); /* all of them change */
+}
+
 /* Calibrates with sequences of alone, alone + step, … alone + 9 step in turn. */
-static void fit_loads(struct stg_model *m, float runnable, float alone, float step)
+static void fit_loads(struct stg_model *m, float runnable, float alone, float step, float stayed)
 {
     static struct stg_score scores[N_SEQUENCES];
     for (size_t i = 0; i < N_SEQUENCES; i++) {
         seqs[i].runnable = runnable;
         seqs[i].alone = alone + step * (float)(i % 10);
+        seqs[i].stayed = stayed;
     }
     must(stg_score_corpus(m, &corpus, NULL, NULL, scores));
     must(stg_channels_fit(m, scores, N_SEQUENCES));
@@ -243,7 +260,7 @@ static void test_load(void **state)
     struct stg_score score;
     (void)state;
     assert_false(stg_channel_has(m, STG_CHANNEL_LOAD));
-    fit_loads(m, 1.5f, 0.2f, 0.04f);
+    fit_loads(m, 1.5f, 0.2f, 0.04f, 0);
     assert_true(stg_channel_has(m, STG_CHANNEL_LOAD) && stg_aggregate_has(m, STG_AGGREGATE_LOAD));
     fake_seq_get(&seqs[0], &seq);
     seq.runnable = 2;
@@ -260,7 +277,7 @@ static void test_load(void **state)
     seq.runnable = 0; /* not known */
     must(stg_score_sequence(m, &seq, &score));
     assert_true(score.z[STG_CHANNEL_LOAD] == 0);
-    fit_loads(m, 0, 0, 0);
+    fit_loads(m, 0, 0, 0, 0);
     assert_false(stg_channel_has(m, STG_CHANNEL_LOAD));
     seq.runnable = 2;
     must(stg_score_sequence(m, &seq, &score));
@@ -275,11 +292,50 @@ static void test_little_load(void **state)
     struct stg_score score;
     struct stg_seq seq;
     (void)state;
-    fit_loads(m, 1, 1, 0);
+    fit_loads(m, 1, 1, 0, 0);
     fake_seq_get(&seqs[0], &seq);
-    seq.alone = (float)(1.005 * exp(-0.2) - 0.005);
+    seq.alone = (float)(1.005 * exp(-0.5) - 0.005);
     must(stg_score_sequence(m, &seq, &score));
     assert_true(fabs((double)score.z[STG_CHANNEL_LOAD] - 1) < 1e-3);
+    stg_model_free(m);
+}
+
+/* Migrations count where either side does not tell how many threads could run. */
+static void test_migration(void **state)
+{
+    char text[160];
+    struct stg_model *m = fitted();
+    struct stg_score score;
+    struct stg_seq seq;
+    (void)state;
+    fit_loads(m, 0, 0, 0, 0.985f);
+    assert_true(stg_channel_has(m, STG_CHANNEL_LOAD) && stg_aggregate_has(m, STG_AGGREGATE_MIGRATION));
+    assert_false(stg_aggregate_has(m, STG_AGGREGATE_LOAD));
+    fake_seq_get(&seqs[0], &seq);
+    seq.stayed = 1;
+    seq.runnable = 2;
+    seq.alone = 0;
+    must(stg_score_sequence(m, &seq, &score));
+    assert_int_equal(stg_channels_load_by(m, &score), STG_AGGREGATE_MIGRATION);
+    assert_true(fabs((double)score.z[STG_CHANNEL_LOAD] - log(16) / 0.5) < 0.01); /* half a nat is a deviation, where none differs */
+    assert_true(score.stayed == 1 && score.value[STG_AGGREGATE_MIGRATION] == stg_channels_migration(&seq));
+    assert_true(words_load(m, &score, text));
+    assert_non_null(strstr(text, "only at 0 % of the events around it a thread had changed the processor"));
+    assert_string_equal(stg_channel_loudest(m, &score), "load");
+    fit_loads(m, 1, 1, 0, 0.985f);
+    must(stg_score_sequence(m, &seq, &score));
+    assert_int_equal(stg_channels_load_by(m, &score), STG_AGGREGATE_LOAD);
+    assert_true(words_load(m, &score, text));
+    assert_non_null(strstr(text, "at 100 % of the events around it another thread wanted the same processor; 2.0 threads did"));
+    seq.runnable = 0;
+    must(stg_score_sequence(m, &seq, &score));
+    assert_int_equal(stg_channels_load_by(m, &score), STG_AGGREGATE_MIGRATION);
+    assert_true(score.z[STG_CHANNEL_LOAD] > 5);
+    seq.stayed = 0;
+    must(stg_score_sequence(m, &seq, &score));
+    assert_int_equal(stg_channels_load_by(m, &score), STG_AGGREGATES);
+    assert_true(score.z[STG_CHANNEL_LOAD] == 0);
+    assert_false(words_load(m, &score, text));
     stg_model_free(m);
 }
 
@@ -322,7 +378,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_quantiles), cmocka_unit_test(test_bins), cmocka_unit_test(test_extremes), cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_channel), cmocka_unit_test(test_load), cmocka_unit_test(test_load_of_a_sequence), cmocka_unit_test(test_little_load),   cmocka_unit_test(test_file),
+        cmocka_unit_test(test_channel), cmocka_unit_test(test_load), cmocka_unit_test(test_load_of_a_sequence), cmocka_unit_test(test_little_load),
+        cmocka_unit_test(test_migration_of_a_sequence), cmocka_unit_test(test_migration), cmocka_unit_test(test_file),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

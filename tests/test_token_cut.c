@@ -1,5 +1,6 @@
 /* Cutter: rules, scopes, contexts, and what traces do that they should not. Synthetic events. */
 #include "base/memory.h"
+#include "base/rng.h"
 #include "must.h"
 #include "token/cut.h"
 
@@ -18,11 +19,11 @@ struct bench {
     struct stg_vocab vocab;
     struct stg_recipe recipe;
     struct stg_cut_counts counts;
-    struct stg_event events[256];
+    struct stg_event events[4096];
     size_t n;
     char out[8192];
     struct stg_seq last; /* scalars of the last sequence */
-    int64_t time_ns[256];
+    int64_t time_ns[4096];
     char contexts[1024]; /* of the last sequence, per thread: "tid:call call|" */
 };
 
@@ -371,30 +372,100 @@ static void test_accept_to_close(void **state)
     assert_string_equal(cut(b), "11:accept4',read,accept4',accept4',close|11:accept4',close,shutdown");
 }
 
-/* How many threads could run, on average over the events that say so. */
-static void test_threads_that_could_run(void **state)
+/* What a sequence of the last n_in calls says of the machine's load, by its definition. NAN: nothing. */
+static void load_by_definition(const struct bench *b, size_t n_calls, size_t n_in, double out[3])
 {
-    static const uint8_t runnable[] = {0, 2, 0, 3, 40, 1};
+    double n = 0, ln_runnable = 0, alone = 0, n_placed = 0, stayed = 0, weight = 1;
+    for (size_t seen = 0, k = b->n; k-- > 0;) { /* from the last */
+        const struct stg_event *e = &b->events[k];
+        if (e->kind == STG_EVENT_MARKER) {
+            continue;
+        }
+        weight = seen++ <= n_in ? 1 : weight * (1 - 1.0 / STG_SEQ_LOAD_EVENTS);
+        if ((e->has & STG_HAS_RUNNABLE) != 0) {
+            n += weight;
+            ln_runnable += weight * log(e->runnable > STG_EVENT_MOST_RUNNABLE ? STG_EVENT_MOST_RUNNABLE : e->runnable);
+            alone += e->runnable == 1 ? weight : 0;
+        }
+        const struct stg_event *before = NULL;
+        for (size_t i = k; i-- > 0 && before == NULL;) {
+            const struct stg_event *x = &b->events[i];
+            before = x->tid == e->tid && x->kind != STG_EVENT_MARKER && (x->has & STG_HAS_CPU) != 0 ? x : NULL;
+        }
+        if ((e->has & STG_HAS_CPU) != 0 && before != NULL) {
+            n_placed += weight;
+            stayed += before->cpu == e->cpu ? weight : 0;
+        }
+    }
+    assert_true(n_calls > n_in);
+    out[0] = n >= STG_SEQ_LOAD_LEAST ? exp(ln_runnable / n) : 0;
+    out[1] = n >= STG_SEQ_LOAD_LEAST ? alone / n : 0;
+    out[2] = n_placed >= STG_SEQ_LOAD_LEAST ? stayed / n_placed : 0;
+}
+
+/* How many threads could run and how often they changed the CPU, in the whole trace around a sequence. */
+static void test_load_around(void **state)
+{
+    static const struct {
+        size_t n_before, n_in;
+        bool queue, place; /* the trace tells */
+    } cases[] = {{900, 20, true, true},  {1100, 20, true, true}, {3000, 20, true, true},  {3000, 0, true, true},
+                 {20, 3000, true, true}, {3000, 5, false, true}, {3000, 5, true, false}, {3000, 5, false, false}};
     struct bench *b = *state;
-    b->recipe.cut = STG_CUT_WINDOW;
-    b->recipe.window = 4;
-    for (uint64_t i = 0; i < 8; i++) {
-        entry(b, i, 11, "read");
-        struct stg_event *e = &b->events[b->n - 1];
-        e->runnable = i < 6 ? runnable[i] : 7;
-        e->has |= i < 6 && runnable[i] > 0 ? STG_HAS_RUNNABLE : 0;
+    struct stg_rng rng;
+    stg_rng_seed(&rng, 3);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const size_t n_calls = cases[i].n_before + cases[i].n_in;
+        double expected[3];
+        b->n = 0;
+        for (size_t k = 0; k < n_calls; k++) {
+            if (k == cases[i].n_before) {
+                enter(b, k, 11, 1);
+            }
+            entry(b, k, k % 3 == 0 ? 11 : 21, "r"); /* another process's events count, too */
+            struct stg_event *e = &b->events[b->n - 1];
+            e->runnable = (uint8_t)(k < 2000 ? 1 + stg_rng_below(&rng, 3) : stg_rng_below(&rng, 2) * 39 + 1);
+            e->cpu = stg_rng_below(&rng, k < 2000 ? 40 : 4) == 0;
+            e->has |= (cases[i].queue && k % 7 != 0 ? STG_HAS_RUNNABLE : 0) | (cases[i].place && k % 5 != 0 ? STG_HAS_CPU : 0);
+        }
+        if (cases[i].n_in == 0) {
+            enter(b, n_calls, 11, 1);
+        }
+        leave(b, n_calls, 11);
+        b->recipe.scope = STG_SCOPE_THREAD;
+        cut(b);
+        assert_int_equal(b->counts.n_sequences, 1);
+        load_by_definition(b, n_calls, cases[i].n_in, expected);
+        assert_true((expected[0] > 0) == (cases[i].queue && n_calls > 1000 + STG_SEQ_LOAD_LEAST / 5));
+        assert_true(fabs((double)b->last.runnable - expected[0]) < 1e-5);
+        assert_true(fabs((double)b->last.alone - expected[1]) < 1e-5);
+        assert_true(fabs((double)b->last.stayed - expected[2]) < 1e-5);
+    }
+}
+
+/* A number that a new thread gets: where the thread before was is nothing to it. Threads that nobody tells apart are on every CPU. */
+static void test_places_of_threads(void **state)
+{
+    struct bench *b = *state;
+    for (size_t i = 0; i < 3000; i++) {
+        entry(b, i, 11, i % 2 == 0 ? "read" : "exit");
+        b->events[i].has |= STG_HAS_CPU;
+        b->events[i].cpu = i % 4 >= 2; /* with each new one */
+    }
+    enter(b, 3000, 12, 1);
+    leave(b, 3001, 12);
+    cut(b);
+    assert_true(b->last.stayed == 1);
+    for (size_t i = 0; i < 3000; i++) {
+        b->events[i].name = b->events[0].name;
     }
     cut(b);
-    assert_int_equal(b->counts.n_sequences, 2);
-    assert_true(fabs((double)b->last.runnable - sqrt(31)) < 1e-5); /* 31 at the most, and 1; of the others nothing is known */
-    assert_true(b->last.alone == 0.5f);
-    b->n = 4;
+    assert_true(fabs((double)b->last.stayed - 0.5) < 1e-3);
+    for (size_t i = 0; i < 3000; i++) {
+        b->events[i].has &= (uint16_t)~STG_HAS_TID;
+    }
     cut(b);
-    assert_true(fabs((double)b->last.runnable - sqrt(6)) < 1e-5);
-    assert_true(b->last.alone == 0);
-    b->events[1].has = b->events[3].has = STG_HAS_TIME | STG_HAS_TID;
-    cut(b);
-    assert_true(b->last.runnable == 0);
+    assert_true(b->last.stayed == 0);
 }
 
 static void test_given_sequences(void **state)
@@ -628,7 +699,8 @@ int main(void)
         TEST(test_thread_cut_follows_lives),
         TEST(test_windows_per_scope),
         TEST(test_accept_to_close),
-        TEST(test_threads_that_could_run), TEST(test_given_sequences),
+        TEST(test_load_around),
+        TEST(test_places_of_threads), TEST(test_given_sequences),
         TEST(test_long_sequences_are_cut_off),
         TEST(test_frozen_vocabulary),
         TEST(test_extended_vocabulary),

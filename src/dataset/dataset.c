@@ -98,8 +98,8 @@ static enum stg_status find_columns(struct stg_dataset *d)
     d->n = d->rows[DATASET_OFFSETS] - 1;
     STG_RETURN_IF_FAILED(need_all(d, DATASET_PHASE, DATASET_THREAD, n_events));
     STG_RETURN_IF_FAILED(need_all(d, DATASET_BEGIN, DATASET_FLAGS, d->n));
-    if (stg_tensors_find(d->tensors, dataset_columns[DATASET_RUNNABLE].name) != NULL) {
-        STG_RETURN_IF_FAILED(need_all(d, DATASET_RUNNABLE, DATASET_ALONE, d->n));
+    if (stg_tensors_find(d->tensors, dataset_columns[DATASET_STAYED].name) != NULL) {
+        STG_RETURN_IF_FAILED(need_all(d, DATASET_RUNNABLE, DATASET_STAYED, d->n));
     }
     STG_RETURN_IF_FAILED(need(d, DATASET_THREAD_OFFSETS, d->n + 1));
     STG_RETURN_IF_FAILED(check_offsets(d, DATASET_THREAD_OFFSETS, n_threads));
@@ -192,6 +192,11 @@ static void release_events(const struct stg_dataset *d, size_t first, size_t end
     }
 }
 
+static bool is_part(float x)
+{
+    return x >= 0 && x <= 1;
+}
+
 /* Everything that consumers index with or subtract is checked once, here. */
 static enum stg_status check_sequences(const struct stg_dataset *d, size_t first, size_t end)
 {
@@ -204,8 +209,8 @@ static enum stg_status check_sequences(const struct stg_dataset *d, size_t first
         if (s.trace >= d->n_traces) {
             return bad(d, "trace", i, "not a trace of this data set");
         }
-        if (!((s.runnable == 0 || s.runnable >= 1) && s.runnable <= UINT8_MAX && s.alone >= 0 && s.alone <= 1)) {
-            return bad(d, "runnable", i, "not a number of threads, or not a part of the events in alone");
+        if (!((s.runnable == 0 || s.runnable >= 1) && s.runnable <= UINT8_MAX && is_part(s.alone) && is_part(s.stayed))) {
+            return bad(d, "runnable", i, "not a number of threads, or not a part of the events in alone or stayed");
         }
         STG_RETURN_IF_FAILED(check_threads(d, &s));
         STG_RETURN_IF_FAILED(check_events(d, &s, (size_t)((const uint64_t *)d->column[DATASET_OFFSETS])[i]));
@@ -348,6 +353,7 @@ void stg_dataset_get(const struct stg_dataset *d, size_t i, struct stg_seq *out)
     if (d->column[DATASET_RUNNABLE] != NULL) {
         out->runnable = *AT(d, DATASET_RUNNABLE, float, i);
         out->alone = *AT(d, DATASET_ALONE, float, i);
+        out->stayed = *AT(d, DATASET_STAYED, float, i);
     }
     if (d->has_context) {
         out->context_offset = AT(d, DATASET_CONTEXT_OFFSET, uint64_t, threads[0]);

@@ -314,7 +314,7 @@ const char *stg_report_score_words(enum stg_aggregate a)
 {
     static const char *const words[STG_AGGREGATES] = {
         "mean surprisal", "median surprisal", "surprisal of the worst window", "0.95 quantile of the surprisals", "surprisal of the times",
-        "surprisal of the descriptors", "fast events for each that is expected", "threads that want to run", "novelty",
+        "surprisal of the descriptors", "fast events for each that is expected", "threads that want to run", "threads that stay on a processor", "novelty",
     };
     return words[a];
 }
@@ -360,12 +360,18 @@ bool words_pace(const struct stg_model *m, const struct stg_score *s, char out[1
 bool words_load(const struct stg_model *m, const struct stg_score *s, char out[160])
 {
     char share[32];
+    const bool by_queue = stg_channels_load_by(m, s) == STG_AGGREGATE_LOAD;
     out[0] = '\0';
     if (!stg_channel_has(m, STG_CHANNEL_LOAD) || !(s->z[STG_CHANNEL_LOAD] >= 2)) {
         return false;
     }
-    words_percent(1 - (double)s->alone, share);
-    snprintf(out, 160, "at %s of its events another thread wanted the same processor; %.1f threads did, on average", share, (double)s->runnable);
+    words_percent(1 - (double)(by_queue ? s->alone : s->stayed), share);
+    if (by_queue) {
+        snprintf(out, 160, "at %s of the events around it another thread wanted the same processor; %.1f threads did, on average", share,
+                 (double)s->runnable);
+    } else {
+        snprintf(out, 160, "only at %s of the events around it a thread had changed the processor: none was idle to go to", share);
+    }
     return true;
 }
 

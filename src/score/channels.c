@@ -11,13 +11,14 @@ enum {
     BIN_LEAST = 100, /* sequences in a bin: fewer do not tell a 0.9 quantile */
     BINS = 4,
     EDGE = 0, /* columns of m->channels: the longest sequence of the bin, then median and spread of each measure */
-    MEASURES = 6,
-    LOAD_COLUMN = 1 + 2 * (MEASURES - 1), /* 0 where the calibration's traces did not tell */
+    MEASURES = 7,
+    LOAD_COLUMN = 1 + 2 * (MEASURES - 2), /* these two are 0 where the calibration's traces did not tell */
+    MIGRATION_COLUMN = LOAD_COLUMN + 2,
 };
 _Static_assert(STG_MODEL_CHANNEL_COLUMNS == 1 + 2 * MEASURES, "the model file stores these columns");
 
 #define SPREAD_MIN 0.01 /* nats: what is always the same would make any difference infinite */
-#define SPREAD_MIN_LOAD 0.2 /* an idle machine's would make a little work of others as novel */
+#define SPREAD_MIN_LOAD 0.5 /* known runs differ by less, and by more than the few of a calibration show */
 
 /* Quantiles and where the standard normal distribution has them. */
 static const struct {
@@ -34,7 +35,8 @@ static const struct {
     {STG_AGGREGATE_TIME, STG_CHANNEL_TIME},
     {STG_AGGREGATE_STATE, STG_CHANNEL_STATE},
     {STG_AGGREGATE_PACE, STG_CHANNEL_PACE},
-    {STG_AGGREGATE_LOAD, STG_CHANNEL_LOAD}, /* the last: LOAD_COLUMN */
+    {STG_AGGREGATE_LOAD, STG_CHANNEL_LOAD}, /* the last two: LOAD_COLUMN, MIGRATION_COLUMN */
+    {STG_AGGREGATE_MIGRATION, STG_CHANNEL_LOAD},
 };
 
 const char *stg_channel_name(enum stg_channel c)
@@ -45,6 +47,13 @@ const char *stg_channel_name(enum stg_channel c)
                                     : stg_side_name((enum stg_side)(c - 1));
 }
 
+/* Not of a model that is to judge calls alone. */
+bool stg_channels_measures(const struct stg_model *m, enum stg_aggregate measure)
+{
+    const int column = measure == STG_AGGREGATE_LOAD ? LOAD_COLUMN : MIGRATION_COLUMN;
+    return m->side[STG_SIDE_TIME] != NULL && m->n_channel_bins > 0 && m->channels[column] > 0;
+}
+
 bool stg_channel_has(const struct stg_model *m, enum stg_channel c)
 {
     switch (c) {
@@ -52,8 +61,8 @@ bool stg_channel_has(const struct stg_model *m, enum stg_channel c)
         return true;
     case STG_CHANNEL_PACE:
         return m->pace.fast != NULL;
-    case STG_CHANNEL_LOAD: /* not of a model that is to judge calls alone */
-        return m->side[STG_SIDE_TIME] != NULL && m->n_channel_bins > 0 && m->channels[LOAD_COLUMN] > 0;
+    case STG_CHANNEL_LOAD:
+        return stg_channels_measures(m, STG_AGGREGATE_LOAD) || stg_channels_measures(m, STG_AGGREGATE_MIGRATION);
     default:
         return m->side[c - 1] != NULL;
     }
@@ -71,7 +80,30 @@ const char *stg_channel_loudest(const struct stg_model *m, const struct stg_scor
 float stg_channels_load(const struct stg_seq *seq)
 {
     const double most = STG_EVENT_MOST_RUNNABLE, r = (double)seq->runnable;
-    return r > 0 ? (float)fmax(log(most * most / (r * r * ((double)seq->alone + STG_CHANNELS_ALONE_LEAST))), FLT_MIN) : 0;
+    return r > 0 ? (float)fmax(log(most / (r * ((double)seq->alone + STG_CHANNELS_ALONE_LEAST))), FLT_MIN) : 0;
+}
+
+float stg_channels_migration(const struct stg_seq *seq)
+{
+    return seq->stayed > 0 ? (float)fmax(-log(1 - (double)seq->stayed + STG_CHANNELS_MIGRATED_LEAST), FLT_MIN) : 0;
+}
+
+/* What is usual for a sequence of its length. */
+static const float *bin_of(const struct stg_model *m, const struct stg_score *s)
+{
+    size_t bin = 0;
+    while (bin + 1 < m->n_channel_bins && (float)s->n_events > m->channels[bin * STG_MODEL_CHANNEL_COLUMNS + EDGE]) {
+        bin++;
+    }
+    return m->channels + bin * STG_MODEL_CHANNEL_COLUMNS;
+}
+
+enum stg_aggregate stg_channels_load_by(const struct stg_model *m, const struct stg_score *s)
+{
+    const bool judged = stg_channel_has(m, STG_CHANNEL_LOAD);
+    return judged && s->value[STG_AGGREGATE_LOAD] > 0 && bin_of(m, s)[LOAD_COLUMN] > 0             ? STG_AGGREGATE_LOAD
+           : judged && s->value[STG_AGGREGATE_MIGRATION] > 0 && bin_of(m, s)[MIGRATION_COLUMN] > 0 ? STG_AGGREGATE_MIGRATION
+                                                                                                  : STG_AGGREGATES;
 }
 
 static int by_value(const void *a, const void *b)
@@ -93,7 +125,7 @@ static void usual(const struct stg_score *const *scores, size_t n, enum stg_aggr
         sorted[i] = scores[i]->value[a];
     }
     qsort(sorted, n, sizeof *sorted, by_value);
-    double spread = a == STG_AGGREGATE_LOAD ? SPREAD_MIN_LOAD : SPREAD_MIN;
+    double spread = a == STG_AGGREGATE_LOAD || a == STG_AGGREGATE_MIGRATION ? SPREAD_MIN_LOAD : SPREAD_MIN;
     out[0] = sorted[n / 2];
     for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
         const double above = (double)sorted[(size_t)(quantiles[i].share * (double)(n - 1) + 0.5)] - (double)out[0];
@@ -179,17 +211,13 @@ void stg_channels_judge(const struct stg_model *m, struct stg_score *s)
         s->value[STG_AGGREGATE_NOVELTY] = s->value[STG_AGGREGATE_MEAN];
         return;
     }
-    size_t bin = 0;
-    while (bin + 1 < m->n_channel_bins && (float)s->n_events > m->channels[bin * STG_MODEL_CHANNEL_COLUMNS + EDGE]) {
-        bin++;
-    }
-    const float *row = m->channels + bin * STG_MODEL_CHANNEL_COLUMNS;
+    const float *row = bin_of(m, s);
+    const enum stg_aggregate load = stg_channels_load_by(m, s);
     bool measured[STG_CHANNELS] = {false};
     for (int i = 0; i < MEASURES; i++) {
         const enum stg_channel c = measures[i].channel;
         const float z = (s->value[measures[i].value] - row[1 + 2 * i]) / row[2 + 2 * i];
-        const bool told = c != STG_CHANNEL_LOAD || (s->value[STG_AGGREGATE_LOAD] > 0 && row[LOAD_COLUMN] > 0);
-        if (stg_channel_has(m, c) && told && s->n_tokens > 0 && (!measured[c] || z > s->z[c])) {
+        if (stg_channel_has(m, c) && (c != STG_CHANNEL_LOAD || measures[i].value == load) && s->n_tokens > 0 && (!measured[c] || z > s->z[c])) {
             s->z[c] = z;
             measured[c] = true;
         }

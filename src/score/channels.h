@@ -1,20 +1,25 @@
 /* Channels: what is judged of a sequence, each by itself, and together.
  *
  * A model's surprisal says how unusual the calls are (content), its side models how unusual the rhythm and the descriptors are (time,
- * state; model/model.h), how many events come sooner than usual (pace; model/pace.h), and, where the trace tells, how many threads want to
- * run on the same CPUs (load): the requests of a server hardly feel a program that computes beside them, whose calls nobody sees. Content is measured twice, over the whole sequence (mean) and at its most surprising stretch (window), as a few
- * strange calls in a long sequence hardly move its mean; the larger z is the channel's. How large each of them usually is depends on the length of the sequence, so held-out known sequences are
- * divided by length into bins of equal number, and a value is measured in its bin:
+ * state; model/model.h), how many events come sooner than usual (pace; model/pace.h), and how busy the machine is (load): the requests of a
+ * server hardly feel a program that computes beside them, whose calls nobody sees. Content is measured twice, over the whole sequence (mean) and
+ * at its most surprising stretch (window), as a few strange calls in a long sequence hardly move its mean; the larger z is the channel's. How large
+ * each of them usually is depends on the length of the sequence, so held-out known sequences are divided by length into bins of equal number, and
+ * a value is measured in its bin:
  *
  *     z = (value − median) / spread,   spread = max over q of (quantile q − median) / (its deviations, if it were normal), q = .9, .98, .995
  *     novelty = ln(1 + Σ max(0, z) over the channels)
  *
- *     load = ln(31² / (runnable² (alone + .005))),   alone = part of the events at which no other thread could run on the CPU,
- *                                                    runnable = geometric mean of how many could
+ *     load = ln(31 / (runnable (alone + .005))),   alone = part of the events at which no other thread could run on the CPU,
+ *                                                  runnable = geometric mean of how many could
+ *     migration = −ln(migrated + .001),            migrated = part of the events that came on another CPU than their thread's event before
  *
  * A queue that forms when requests come together makes a thread rarely alone, too, but by being long: one that computes all the time leaves nobody
- * alone while few wait. In an M/M/1 queue the share of events that are alone is one over the mean length, so load counts how much rarer that is (the
- * square was chosen on validation runs, measurements.md).
+ * alone while few wait. In an M/M/1 queue the share of events that are alone is one over the mean length, so load counts how much rarer that is.
+ * A trace that does not tell how many threads could run mostly tells the CPU of each event, and that shows it, too: a thread that wakes goes to a
+ * CPU that is idle, and with a program that computes on each there is none, so that threads stay where they are. Load counts where both the
+ * sequence and the calibration have it, else migration. Both are of all that the machine did around the sequence (token/token.h), as a request
+ * has four migrations. What differs by less than half a nat is not told apart.
  *
  * The upper tail alone gives the spread, and of what is mostly constant the rare values do.
  * One-sided, because known behaviour that is even more usual is not novel; a sum, because what shows in several channels should count in
@@ -35,6 +40,13 @@ const char *stg_channel_loudest(const struct stg_model *m, const struct stg_scor
 /* The load of a sequence, above 0; 0 where it is not known. */
 #define STG_CHANNELS_ALONE_LEAST   0.005 /* what is less is the same */
 float stg_channels_load(const struct stg_seq *seq);
+/* How rarely threads change the CPU, above 0; 0 where it is not known. */
+#define STG_CHANNELS_MIGRATED_LEAST 0.001 /* what is less is hardly less */
+float stg_channels_migration(const struct stg_seq *seq);
+/* Which of the two measures of load counts for a sequence: STG_AGGREGATE_LOAD, STG_AGGREGATE_MIGRATION, or STG_AGGREGATES: neither. */
+enum stg_aggregate stg_channels_load_by(const struct stg_model *m, const struct stg_score *s);
+/* Whether m knows what is usual of that measure of load, STG_AGGREGATE_LOAD or STG_AGGREGATE_MIGRATION. */
+bool stg_channels_measures(const struct stg_model *m, enum stg_aggregate measure);
 
 /* What is usual, from held-out known sequences; goes into m. Fewer than STG_CHANNELS_LEAST leave the model without, and so does a model
  * of names alone or of interleaved threads, which is the paper's and keeps its score. */

@@ -51,6 +51,7 @@ void stg_score_describe(struct stg_score *out, const struct stg_seq *seq)
         .pid = seq->pid,
         .runnable = seq->runnable,
         .alone = seq->alone,
+        .stayed = seq->stayed,
         .disagreement = (double)NAN,
     };
 }
@@ -187,6 +188,7 @@ static enum stg_status finish_scores(struct job *job, struct worker *w, size_t f
             return stg_context(status, "sequence %llu", (unsigned long long)seq.id);
         }
         out->value[STG_AGGREGATE_LOAD] = stg_channels_load(&seq);
+        out->value[STG_AGGREGATE_MIGRATION] = stg_channels_migration(&seq);
         stg_disagreement_add(&members, job->model, w->run, token, n_tokens, NULL);
         out->disagreement = stg_disagreement_of(&members);
         walk += n_walks;

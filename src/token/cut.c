@@ -26,6 +26,7 @@ enum stg_status stg_cutter_new(struct stg_cutter **out, const struct stg_recipe 
     c->take = take;
     c->context = context;
     c->bound = DEFAULT_BOUND;
+    cut_load_init(c);
     return STG_OK;
 }
 
@@ -62,6 +63,7 @@ enum stg_status stg_cutter_begin(struct stg_cutter *c, uint32_t i_trace, const s
     c->started = false;
     c->previous_ns = 0;
     c->lost = 0;
+    c->total = c->recent = (struct cut_load){0};
     /* Ids are the source's own: nothing that was looked up for the trace before holds. */
     if (c->cap_kinds > 0) {
         memset(c->name_kind, 0, c->cap_kinds * sizeof *c->name_kind);
@@ -366,12 +368,6 @@ static int64_t stored_ret(const struct stg_event *e, struct cut_name name)
     return e->ret <= STG_RET_SUCCEEDED ? STG_RET_SUCCEEDED + 1 : e->ret;
 }
 
-/* What fits into a row: 0 when it is not known. */
-static unsigned runnable_of(const struct stg_event *e)
-{
-    return (e->has & STG_HAS_RUNNABLE) == 0 ? 0 : e->runnable < STG_EVENT_MOST_RUNNABLE ? e->runnable : STG_EVENT_MOST_RUNNABLE;
-}
-
 /* A successful accept opens, before the exit is taken in; closing the descriptor closes, after the entry has been. */
 static enum stg_status accept_open(struct stg_cutter *c, uint32_t thread, const struct stg_event *e, int64_t ts_ns)
 {
@@ -405,6 +401,7 @@ static enum stg_status end_thread(struct stg_cutter *c, struct cut_thread *t, st
 {
     t->ring_len = t->ring_next = 0;
     t->call = CUT_NAME_NONE;
+    t->cpu = -1;
     if (c->recipe.cut != STG_CUT_THREAD) {
         return STG_OK;
     }
@@ -439,9 +436,9 @@ static enum stg_status put_call(struct stg_cutter *c, const struct stg_event *e,
         .thread = thread,
         .name = e->name < CUT_NAME_NONE ? e->name & 0xFFFFFF : CUT_NAME_NONE,
         .phase = e->kind == STG_EVENT_ENTRY ? STG_PHASE_ENTRY : STG_PHASE_EXIT,
-        .runnable = runnable_of(e) & ((1u << CUT_RUNNABLE_BITS) - 1),
         .comm = (e->has & STG_HAS_COMM) && e->comm < CUT_NAME_NONE ? e->comm & 0xFFFFFF : CUT_NAME_NONE,
     };
+    cut_load_put(c, &c->threads[thread], e);
     STG_RETURN_IF_FAILED(cut_log_push(c, log, &row));
     STG_RETURN_IF_FAILED(cut_ring_put(c, thread, &row));
     if (c->recipe.cut == STG_CUT_WINDOW && log->first != NULL && log->end - log->first->begin == c->recipe.window) {

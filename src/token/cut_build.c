@@ -123,24 +123,11 @@ static enum stg_status add_thread(struct stg_cutter *c, const struct cut_row *ro
     return STG_OK;
 }
 
-/* From how many events had how many threads that could run. */
-static void describe_load(const uint32_t n_runnable[STG_EVENT_MOST_RUNNABLE + 1], struct stg_seq *seq)
-{
-    double n = 0, sum = 0;
-    for (int i = 1; i <= STG_EVENT_MOST_RUNNABLE; i++) {
-        n += n_runnable[i];
-        sum += n_runnable[i] * log(i);
-    }
-    seq->alone = n > 0 ? (float)(n_runnable[1] / n) : 0;
-    seq->runnable = n > 0 ? (float)exp(sum / n) : 0;
-}
-
 static enum stg_status build_events(struct stg_cutter *c, const struct cut_open *open, const struct cut_row *rows,
                                     struct stg_seq *seq)
 {
     struct cut_columns *k = &c->columns;
     STG_RETURN_IF_FAILED(reserve_events(k, seq->n));
-    uint32_t n_runnable[STG_EVENT_MOST_RUNNABLE + 1] = {0};
     c->serial++;
     for (size_t i = 0; i < seq->n; i++) {
         const struct cut_row *row = &rows[i];
@@ -162,9 +149,7 @@ static enum stg_status build_events(struct stg_cutter *c, const struct cut_open 
         k->ret[i] = row->ret;
         k->time_ns[i] = row->ts_ns > open->begin_ns ? row->ts_ns - open->begin_ns : 0;
         k->thread[i] = c->threads[row->thread].local;
-        n_runnable[row->runnable]++;
     }
-    describe_load(n_runnable, seq);
     return STG_OK;
 }
 
@@ -218,6 +203,7 @@ enum stg_status cut_deliver(struct stg_cutter *c, struct cut_open *open, int64_t
         seq.flags |= STG_SEQ_TRUNCATED;
     }
     STG_RETURN_IF_FAILED(build_events(c, open, rows, &seq));
+    cut_load_describe(c, open, &seq);
     if (c->recipe.n_context > 0) {
         STG_RETURN_IF_FAILED(build_context(c, open, &seq));
     }

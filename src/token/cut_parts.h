@@ -1,5 +1,5 @@
-/* Cut, parts: what cut.c (rules), cut_log.c (events kept), cut_threads.c (threads and processes) and cut_build.c
- * (columns) share. Private to token/. */
+/* Cut, parts: what cut.c (rules), cut_log.c (events kept), cut_threads.c (threads and processes) and cut_load.c (how
+ * busy the machine is) and cut_build.c (columns) share. Private to token/. */
 #ifndef STG_TOKEN_CUT_PARTS_H
 #define STG_TOKEN_CUT_PARTS_H
 
@@ -9,22 +9,24 @@
 #define CUT_NAME_NONE                                                                                                  \
     UINT32_C(0xFFFFFF) /* interning tables hold at most 2^24 names; ids fit 24 bits, this one is free */
 
-#define CUT_RUNNABLE_BITS 5
-_Static_assert(STG_EVENT_MOST_RUNNABLE < 1 << CUT_RUNNABLE_BITS, "a row holds every number of threads");
-
 /* One system-call event as it is kept: 32 bytes. */
 struct cut_row {
     int64_t ts_ns;      /* never before the row before it in its log */
     int64_t ret;        /* as stored in a data set */
     uint32_t thread;    /* index into the cutter's threads */
     uint32_t name : 24; /* id in the source's names */
-    uint32_t phase : 3;
-    uint32_t runnable : CUT_RUNNABLE_BITS; /* as of the event, what is more counts as the most; 0 = not known */
+    uint32_t phase : 8;
     uint32_t comm : 24;     /* id in the source's comms */
     uint32_t n_context : 8; /* rows of context saved before this event, from cut_log.context[context - context_base] */
     uint32_t context;       /* position modulo 2^32 */
 };
 _Static_assert(sizeof(struct cut_row) == 32, "the bounds of cut.h count 32 bytes per event");
+
+/* Sums over events: how busy the machine was. */
+struct cut_load {
+    double n, ln_runnable, alone; /* events that say how many threads could run */
+    double n_placed, stayed;      /* events whose CPU is known, and that of their thread's event before */
+};
 
 /* A sequence under way: the rows of its log from position `begin` on. */
 struct cut_open {
@@ -35,6 +37,7 @@ struct cut_open {
     uint64_t context;    /* position in the log's context rows */
     uint64_t lost;       /* the cutter's lost count at its beginning */
     uint64_t serial;     /* thread, process and window cuts: number by beginning */
+    struct cut_load recent, total; /* the cutter's at its beginning */
     int64_t begin_ns;
     int64_t key; /* accept: the descriptor */
     int32_t tid, pid;
@@ -65,6 +68,7 @@ struct cut_thread {
     uint32_t call;          /* name of the system call that it is in; CUT_NAME_NONE = none */
     uint32_t ring;          /* context ring, CUT_NO_RING = none */
     uint8_t ring_len, ring_next;
+    int32_t cpu;    /* of its last event, < 0 = not known */
     uint16_t local; /* index in the sequence being built, when serial is that of the build */
     uint64_t serial;
 };
@@ -147,6 +151,9 @@ struct stg_cutter {
     int64_t first_ns;    /* the first begin marker, or event */
     int64_t previous_ns; /* of the previous event, to count what goes backwards */
     uint64_t lost;       /* lost events of the trace so far */
+    double ln[STG_EVENT_MOST_RUNNABLE + 1]; /* logarithms of numbers of threads */
+    struct cut_load total;  /* of the trace so far */
+    struct cut_load recent; /* the same, what is longer ago counts less */
     struct stg_cut_counts counts;
 };
 
@@ -159,6 +166,13 @@ enum stg_status cut_ring_put(struct stg_cutter *c, uint32_t thread, const struct
 size_t cut_ring_copy(const struct stg_cutter *c, const struct cut_thread *t, struct cut_row *out);
 void cut_threads_reset(struct stg_cutter *c); /* forgets all threads, processes and logs */
 void cut_threads_fini(struct stg_cutter *c);
+
+/* cut_load.c */
+void cut_load_init(struct stg_cutter *c);
+/* Counts the event, of the thread. */
+void cut_load_put(struct stg_cutter *c, struct cut_thread *t, const struct stg_event *e);
+/* What seq says of it, delivered now. */
+void cut_load_describe(const struct stg_cutter *c, const struct cut_open *open, struct stg_seq *seq);
 
 /* cut_log.c */
 enum stg_status cut_log_push(struct stg_cutter *c, struct cut_log *log, struct cut_row *row) STG_MUST_USE;

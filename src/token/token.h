@@ -54,6 +54,9 @@ enum {
     STG_SEQ_NO_TIME = 1 << 1,   /* the source has no clock: times count events */
 };
 
+#define STG_SEQ_LOAD_EVENTS 16384 /* some tenths of a second of a busy server */
+#define STG_SEQ_LOAD_LEAST  1024  /* fewer events that tell are not enough */
+
 /* One sequence: borrowed columns, in time order. */
 struct stg_seq {
     uint64_t id;             /* number in its data set, from 0 */
@@ -78,8 +81,11 @@ struct stg_seq {
     int64_t begin_ns, end_ns; /* on the trace's clock */
     int32_t tid, pid;         /* the thread that the cut rule followed; 0 when none */
     uint64_t n_lost;          /* lost events that touch it */
-    float runnable;           /* threads that could run on the CPU of an event, its own included (STG_EVENT_MOST_RUNNABLE at most): geometric mean over its events; 0: not known */
-    float alone;              /* part of its events, of those for which that is known, at which no other thread could */
+    /* How busy the machine was, over all events of the trace from its begin to its end and, as if they were STG_SEQ_LOAD_EVENTS, those
+     * before it, of which each counts by 1 − 1/STG_SEQ_LOAD_EVENTS less than the one after it. */
+    float runnable; /* threads that could run on the CPU of an event, its own included (STG_EVENT_MOST_RUNNABLE at most): geometric mean; 0: not known */
+    float alone;    /* part of the events, of those for which that is known, at which no other thread could */
+    float stayed;   /* part of the events that came on the CPU of their thread's event before: the others are migrations; 0: not known */
     uint32_t trace;           /* index into the data set's traces */
     uint32_t flags;           /* STG_SEQ_* */
 };

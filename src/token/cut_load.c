@@ -1,0 +1,58 @@
+#include "token/cut_parts.h"
+
+#include <float.h>
+#include <math.h>
+
+/* What an event still counts after the next one. */
+#define KEPT (1 - 1.0 / STG_SEQ_LOAD_EVENTS)
+
+static void add(struct cut_load *to, double factor, const struct cut_load *load)
+{
+    to->n = to->n * factor + load->n;
+    to->ln_runnable = to->ln_runnable * factor + load->ln_runnable;
+    to->alone = to->alone * factor + load->alone;
+    to->n_placed = to->n_placed * factor + load->n_placed;
+    to->stayed = to->stayed * factor + load->stayed;
+}
+
+void cut_load_init(struct stg_cutter *c)
+{
+    for (int i = 1; i <= STG_EVENT_MOST_RUNNABLE; i++) {
+        c->ln[i] = log(i);
+    }
+}
+
+void cut_load_put(struct stg_cutter *c, struct cut_thread *t, const struct stg_event *e)
+{
+    struct cut_load load = {0};
+    if ((e->has & STG_HAS_RUNNABLE) != 0 && e->runnable > 0) {
+        load.n = 1;
+        load.ln_runnable = c->ln[e->runnable < STG_EVENT_MOST_RUNNABLE ? e->runnable : STG_EVENT_MOST_RUNNABLE];
+        load.alone = e->runnable == 1;
+    }
+    if ((e->has & STG_HAS_CPU) != 0 && (e->has & STG_HAS_TID) != 0) {
+        load.n_placed = t->cpu >= 0;
+        load.stayed = t->cpu == e->cpu;
+        t->cpu = e->cpu;
+    }
+    add(&c->total, 1, &load);
+    add(&c->recent, KEPT, &load);
+}
+
+void cut_load_describe(const struct stg_cutter *c, const struct cut_open *open, struct stg_seq *seq)
+{
+    struct cut_load load = c->total;
+    const struct cut_load before = open->total;
+    load.n += open->recent.n - before.n;
+    load.ln_runnable += open->recent.ln_runnable - before.ln_runnable;
+    load.alone += open->recent.alone - before.alone;
+    load.n_placed += open->recent.n_placed - before.n_placed;
+    load.stayed += open->recent.stayed - before.stayed;
+    if (load.n >= STG_SEQ_LOAD_LEAST) {
+        seq->runnable = (float)exp(load.ln_runnable / load.n);
+        seq->alone = (float)(load.alone / load.n);
+    }
+    if (load.n_placed >= STG_SEQ_LOAD_LEAST) {
+        seq->stayed = (float)fmax(load.stayed / load.n_placed, FLT_MIN);
+    }
+}
