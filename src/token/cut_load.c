@@ -39,15 +39,16 @@ void cut_load_put(struct stg_cutter *c, struct cut_thread *t, const struct stg_e
     add(&c->recent, KEPT, &load);
 }
 
+void cut_load_open(const struct stg_cutter *c, struct cut_open *open)
+{
+    open->before = c->total;
+    add(&open->before, -1, &c->recent);
+}
+
 void cut_load_describe(const struct stg_cutter *c, const struct cut_open *open, struct stg_seq *seq)
 {
     struct cut_load load = c->total;
-    const struct cut_load before = open->total;
-    load.n += open->recent.n - before.n;
-    load.ln_runnable += open->recent.ln_runnable - before.ln_runnable;
-    load.alone += open->recent.alone - before.alone;
-    load.n_placed += open->recent.n_placed - before.n_placed;
-    load.stayed += open->recent.stayed - before.stayed;
+    add(&load, 1, &open->before);
     if (load.n >= STG_SEQ_LOAD_LEAST) {
         seq->runnable = (float)exp(load.ln_runnable / load.n);
         seq->alone = (float)(load.alone / load.n);

@@ -56,8 +56,7 @@ void cut_log_open(struct stg_cutter *c, struct cut_log *log, struct cut_open *op
     open->begin = log->end;
     open->context = log->context_end;
     open->lost = c->lost;
-    open->total = c->total;
-    open->recent = c->recent;
+    cut_load_open(c, open);
     open->prev = log->last;
     open->next = NULL;
     if (log->last != NULL) {

@@ -37,7 +37,7 @@ struct cut_open {
     uint64_t context;    /* position in the log's context rows */
     uint64_t lost;       /* the cutter's lost count at its beginning */
     uint64_t serial;     /* thread, process and window cuts: number by beginning */
-    struct cut_load recent, total; /* the cutter's at its beginning */
+    struct cut_load before; /* the cutter's recent − total at its beginning: with total added, what counts of it */
     int64_t begin_ns;
     int64_t key; /* accept: the descriptor */
     int32_t tid, pid;
@@ -171,6 +171,8 @@ void cut_threads_fini(struct stg_cutter *c);
 void cut_load_init(struct stg_cutter *c);
 /* Counts the event, of the thread. */
 void cut_load_put(struct stg_cutter *c, struct cut_thread *t, const struct stg_event *e);
+/* A sequence begins. */
+void cut_load_open(const struct stg_cutter *c, struct cut_open *open);
 /* What seq says of it, delivered now. */
 void cut_load_describe(const struct stg_cutter *c, const struct cut_open *open, struct stg_seq *seq);
 

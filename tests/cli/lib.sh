@@ -87,7 +87,7 @@ trained() { once trained make_trained; }
 small_net() {
     data_sets
     for log in a b; do # two seeds
-        "$strange" -q train --model transformer --hidden 16 --ff 24 --layers 2 --heads 2 --rate 0.01 --batch-tokens 512 --eval-every 5 --threads 1 \
+        "$strange" -q train --model transformer --hidden 16 --ff 24 --layers 2 --heads 2 --rate 0.01 --batch-tokens 512 --eval-every 20 --threads 1 \
             --updates 120 --seed $((0x$log)) --valid valid.data --log $log.log -o net.model train.data
     done
 }

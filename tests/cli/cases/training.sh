@@ -103,7 +103,7 @@ case_attention_nets_train() {
         case $options in *paper*) width= ;; *) width='--hidden 16 --ff 24' ;; esac
         # shellcheck disable=SC2086 # lists of options
         train() {
-            "$strange" -q train --model $options $width --rate 0.01 --batch-tokens 512 --eval-every 5 --stop-after 0 --threads 1 \
+            "$strange" -q train --model $options $width --rate 0.01 --batch-tokens 512 --eval-every 10 --stop-after 0 --threads 1 \
                 --schedule constant --valid valid.data "$@" train.data
         }
         train --updates 20 --warm-up 5 -o a.model --log a.log
