@@ -174,6 +174,7 @@ static void test_descriptors(void **state)
     struct fixture *t = *state;
     begin(t);
     t->x.weight_descriptors = 0.5f;
+    t->x.z[STG_CHANNEL_STATE] = 3;
     t->x.weight_beyond = 0.8f;
     t->x.highest = 90;
     t->x.highest_known = 63;
@@ -192,10 +193,15 @@ static void test_descriptors(void **state)
     assert_non_null(strstr(t->f[0].what, "hardly use"));
     begin(t);
     t->x.weight_descriptors = 0.5f;
+    t->x.z[STG_CHANNEL_STATE] = 3;
     put_descriptor(t, 2, 0.5f, STG_FD_FILE);
     make(t);
     assert_says(&t->f[0], "apache2 does write on descriptor 2 (standard error, a file), which known sequences hardly use",
                 "that is where programs log");
+    t->x.z[STG_CHANNEL_STATE] = 0.9f; /* what is odd in a sequence that is as usual as any */
+    make(t);
+    assert_null(strstr(t->f[0].what, "descriptor"));
+    t->x.z[STG_CHANNEL_STATE] = 3;
     t->x.weight_descriptors = 0.05f;
     make(t);
     assert_null(strstr(t->f[0].what, "descriptor"));
@@ -244,6 +250,7 @@ static void test_order(void **state)
     assert_non_null(strstr(t->f[0].what, "order"));
     more(t, "getpid", 1, 1, 0);
     t->x.weight_descriptors = 0.9f;
+    t->x.z[STG_CHANNEL_STATE] = 3;
     put_descriptor(t, 9, 1, STG_FD_OTHER);
     make(t);
     assert_int_equal(t->n, 4);

@@ -282,7 +282,8 @@ static void put_numbers(struct finding *f, const struct stg_behaviour *x)
 static void add_descriptors(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x)
 {
     (void)m;
-    if (x->n_descriptors == 0 || x->weight_descriptors < 0.1f) {
+    /* Where little else surprises, descriptors as usual as any are a large part of it. */
+    if (x->n_descriptors == 0 || x->weight_descriptors < 0.1f || x->z[STG_CHANNEL_STATE] < 1) {
         return;
     }
     const int64_t first = x->descriptors[0].number;
