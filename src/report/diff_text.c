@@ -147,11 +147,11 @@ enum stg_status stg_report_diff_text(struct stg_buffer *out, const struct stg_di
     put_verdict(&w, r);
     put_side(&w, r, STG_DIFF_A, paths[STG_DIFF_A]);
     put_side(&w, r, STG_DIFF_B, paths[STG_DIFF_B]);
-    if (!r->too_short) {
-        writer_printf(&w, "   every sort of call %.3g times as often in B, which is taken into account\n",
-                      r->n_units[STG_DIFF_A] > 0 && r->n_units[STG_DIFF_B] > 0
-                          ? r->scale * r->n_units[STG_DIFF_A] / r->n_units[STG_DIFF_B]
-                          : r->scale * (double)r->n_calls[STG_DIFF_A] / (double)r->n_calls[STG_DIFF_B]);
+    const double factor = r->n_units[STG_DIFF_A] > 0 && r->n_units[STG_DIFF_B] > 0
+                              ? r->scale * r->n_units[STG_DIFF_A] / r->n_units[STG_DIFF_B]
+                              : r->scale * (double)r->n_calls[STG_DIFF_A] / (double)r->n_calls[STG_DIFF_B];
+    if (!r->too_short && fabs(factor - 1) >= 0.0005) { /* else it would be printed as 1 */
+        writer_printf(&w, "   every sort of call %.3g times as often in B, which is taken into account\n", factor);
     }
     for (size_t first = 0; first < r->n && top > 0; first += r->n_of[r->rows[first].facet]) {
         put_facet(&w, r, first, top, colour);
