@@ -336,6 +336,10 @@ static void test_migration(void **state)
     assert_int_equal(stg_channels_load_by(m, &score), STG_AGGREGATES);
     assert_true(score.z[STG_CHANNEL_LOAD] == 0);
     assert_false(words_load(m, &score, text));
+    fit_loads(m, 1, 1, 0, 0); /* of migrations the calibration knows nothing */
+    seq.stayed = 1;
+    must(stg_score_sequence(m, &seq, &score));
+    assert_int_equal(stg_channels_load_by(m, &score), STG_AGGREGATES);
     stg_model_free(m);
 }
 

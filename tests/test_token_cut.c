@@ -468,6 +468,31 @@ static void test_places_of_threads(void **state)
     assert_true(b->last.stayed == 0);
 }
 
+/* What one trace tells is nothing to the next. */
+static void test_load_of_each_trace(void **state)
+{
+    struct bench *b = *state;
+    struct stg_cutter *c = NULL;
+    for (size_t i = 0; i < 2000; i++) {
+        entry(b, i, 12, "read");
+        b->events[i].runnable = 2;
+        b->events[i].has |= STG_HAS_RUNNABLE | STG_HAS_CPU;
+    }
+    enter(b, 2000, 11, 1);
+    leave(b, 2001, 11);
+    must(stg_cutter_new(&c, &b->recipe, &b->vocab, take, b));
+    must(stg_cutter_begin(c, 0, b->names, b->comms));
+    must(stg_cutter_put(c, b->events, b->n));
+    must(stg_cutter_finish(c));
+    assert_true(fabs((double)b->last.runnable - 2) < 1e-6 && b->last.stayed == 1);
+    must(stg_cutter_begin(c, 1, b->names, b->comms));
+    must(stg_cutter_put(c, b->events + 2000, 2));
+    must(stg_cutter_finish(c));
+    stg_cutter_free(c);
+    assert_int_equal(b->last.trace, 1);
+    assert_true(b->last.runnable == 0 && b->last.stayed == 0);
+}
+
 static void test_given_sequences(void **state)
 {
     struct bench *b = *state;
@@ -700,7 +725,7 @@ int main(void)
         TEST(test_windows_per_scope),
         TEST(test_accept_to_close),
         TEST(test_load_around),
-        TEST(test_places_of_threads), TEST(test_given_sequences),
+        TEST(test_places_of_threads), TEST(test_load_of_each_trace), TEST(test_given_sequences),
         TEST(test_long_sequences_are_cut_off),
         TEST(test_frozen_vocabulary),
         TEST(test_extended_vocabulary),
