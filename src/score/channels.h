@@ -18,8 +18,8 @@
  * alone while few wait. In an M/M/1 queue the share of events that are alone is one over the mean length, so load counts how much rarer that is.
  * A trace that does not tell how many threads could run mostly tells the CPU of each event, and that shows it, too: a thread that wakes goes to a
  * CPU that is idle, and with a program that computes on each there is none, so that threads stay where they are. Load counts where both the
- * sequence and the calibration have it, else migration. Both are of all that the machine did around the sequence (token/token.h), as a request
- * has four migrations. What differs by less than half a nat is not told apart.
+ * sequence and the calibration have it, else migration. Both are of all that the trace has around the sequence (token/token.h), as a request of a web
+ * server has a handful of migrations. What differs by less than half a nat is not told apart.
  *
  * The upper tail alone gives the spread, and of what is mostly constant the rare values do.
  * One-sided, because known behaviour that is even more usual is not novel; a sum, because what shows in several channels should count in

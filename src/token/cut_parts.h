@@ -1,5 +1,5 @@
-/* Cut, parts: what cut.c (rules), cut_log.c (events kept), cut_threads.c (threads and processes) and cut_load.c (how
- * busy the machine is) and cut_build.c (columns) share. Private to token/. */
+/* Cut, parts: what cut.c (rules), cut_log.c (events kept), cut_threads.c (threads and processes), cut_load.c (how busy
+ * the machine is) and cut_build.c (columns) share. Private to token/. */
 #ifndef STG_TOKEN_CUT_PARTS_H
 #define STG_TOKEN_CUT_PARTS_H
 
