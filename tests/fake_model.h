@@ -20,7 +20,7 @@ struct fake_seq {
     uint16_t thread[FAKE_MAX_EVENTS];
     int32_t tid[FAKE_MAX_THREADS], pid[FAKE_MAX_THREADS];
     uint16_t proc[FAKE_MAX_THREADS];
-    float runnable, alone, stayed;
+    float runnable, alone, stayed, workers;
 };
 
 struct fake_corpus {
@@ -61,6 +61,7 @@ static inline void fake_seq_get(const struct fake_seq *f, struct stg_seq *out)
         .runnable = f->runnable,
         .alone = f->alone,
         .stayed = f->stayed,
+        .workers = f->workers,
         .tid = f->n_threads > 0 ? f->tid[0] : 0,
         .pid = f->n_threads > 0 ? f->pid[0] : 0,
     };

@@ -169,6 +169,7 @@ static void test_what_is_written_comes_back(void **state)
     assert_int_equal(s.pid, 10);
     assert_true(fabs((double)s.runnable - sqrt(2)) < 0.01); /* of 1 and 2, mostly; 0 is not known */
     assert_true(fabs((double)s.alone - 0.5) < 0.01);
+    assert_true(s.workers > 1 && s.workers < 1.2f); /* threads 11 and 12 made nearly none of the events */
     assert_true(fabs((double)s.stayed - 0.52) < 0.03); /* every fourth event is on the other CPU */
     assert_int_equal(s.ret[0], STG_RET_ABSENT);
     assert_int_equal(s.ret[1], -11);
@@ -361,6 +362,9 @@ static void test_every_index_is_checked(void **state)
         {"stayed", 1, 0x3f800001},
         {"stayed", 2, 0xbf800000},
         {"stayed", 3, 0x7fc00000},
+        {"workers", 0, 0x3f000000}, /* ½ */
+        {"workers", 1, 0x7f800000}, /* infinite */
+        {"workers", 2, 0x7fc00000},
         {"thread_offsets", 1, 5},
         {"thread_offsets", 4, 9},
         {"thread_offsets", 0, 1},
@@ -389,10 +393,10 @@ static void test_older_files_are_read(void **state)
     struct stg_dataset *d = NULL;
     struct stg_seq s;
     write_two(path, &recipe);
-    copy_changed("call", 0, 6, "stayed"); /* then runnable and alone are not looked for */
+    copy_changed("call", 0, 6, "workers"); /* then the three before it are not looked for */
     must(stg_dataset_open(&d, other, NULL));
     stg_dataset_get(d, 3, &s);
-    assert_true(s.runnable == 0 && s.alone == 0 && s.stayed == 0);
+    assert_true(s.runnable == 0 && s.alone == 0 && s.stayed == 0 && s.workers == 0);
     assert_int_equal(s.tid, 11);
     stg_dataset_free(d);
 }

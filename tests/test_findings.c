@@ -4,6 +4,7 @@
 #include "fake_model.h"
 
 #include <errno.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 
@@ -207,6 +208,39 @@ static void test_descriptors(void **state)
     assert_null(strstr(t->f[0].what, "descriptor"));
 }
 
+static void test_workers(void **state)
+{
+    static float channels[STG_MODEL_CHANNEL_COLUMNS];
+    struct fixture *t = *state;
+    channels[STG_MODEL_CHANNEL_COLUMNS - 2] = 1 + logf(100); /* the last measure's median */
+    begin(t);
+    t->x.z[STG_CHANNEL_STATE] = 6;
+    t->x.z[STG_CHANNEL_TIME] = 2;
+    t->x.workers = 25;
+    make(t);
+    assert_null(strstr(t->f[0].what, "work is shared")); /* the model does not know how many are usual */
+    t->model.channels = channels;
+    t->model.n_channel_bins = 1;
+    t->model.side[STG_SIDE_TIME] = &t->model;
+    make(t);
+    assert_says(&t->f[0], "the work is shared by fewer threads than in known sequences: 25, usually 100", "fewer workers are allowed, or needed");
+    assert_true(fabsf(t->f[0].weight - 0.75f) < 1e-6f);
+    t->x.workers = 200;
+    make(t);
+    assert_says(&t->f[0], "the work is shared by more threads than in known sequences: 200, usually 100",
+                "more workers were started, or more work comes at a time");
+    t->x.workers = 130;
+    make(t);
+    assert_null(strstr(t->f[0].what, "work is shared"));
+    t->x.workers = 25;
+    t->x.z[STG_CHANNEL_STATE] = 0.9f;
+    make(t);
+    assert_null(strstr(t->f[0].what, "work is shared"));
+    t->model.channels = NULL;
+    t->model.n_channel_bins = 0;
+    t->model.side[STG_SIDE_TIME] = NULL;
+}
+
 static void test_times_and_fewer(void **state)
 {
     struct fixture *t = *state;
@@ -326,7 +360,7 @@ static void test_set(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_calls), cmocka_unit_test(test_amounts),    cmocka_unit_test(test_descriptors), cmocka_unit_test(test_times_and_fewer),
+        cmocka_unit_test(test_calls), cmocka_unit_test(test_amounts),    cmocka_unit_test(test_descriptors), cmocka_unit_test(test_workers), cmocka_unit_test(test_times_and_fewer),
         cmocka_unit_test(test_order), cmocka_unit_test(test_long_names), cmocka_unit_test(test_share),       cmocka_unit_test(test_set),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

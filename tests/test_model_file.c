@@ -399,12 +399,12 @@ static void test_sizes_beyond_the_file(void **state)
         {5, "\"ensemble.kind\":\"lstm\"", "\"ensemble.kind\":\"ensemble\"", "configuration of the net"},
         {5, "\"ensemble.kind\":\"lstm\"", "\"ensemble.kind\":\"longformer\"", "configuration of the longformer"},
         {5, "\"ensemble.kind\":\"lstm\"", "\"ensemble.king\":\"lstm\"", "configuration of the ensemble"},
-        {0, "\"shape\":[2,10]", "\"shape\":[10,2]", "calibration: has another shape"},
-        {0, "\"shape\":[2,10]", "\"shape\":[20]", "calibration: has another shape"},
-        {0, "\"shape\":[2,10]", "\"shape\":[2,10,1]", "calibration: has another shape"},
-        {0, "\"shape\":[2,10]", "\"shape\":[4611686018427387904,10]", "calibration"},
-        {0, "\"shape\":[3,11]", "\"shape\":[11,3]", "stream: has another shape"},
-        {0, "\"shape\":[3,11]", "\"shape\":[33]", "stream: has another shape"},
+        {0, "\"shape\":[2,11]", "\"shape\":[11,2]", "calibration: has another shape"},
+        {0, "\"shape\":[2,11]", "\"shape\":[22]", "calibration: has another shape"},
+        {0, "\"shape\":[2,11]", "\"shape\":[2,11,1]", "calibration: has another shape"},
+        {0, "\"shape\":[2,11]", "\"shape\":[4611686018427387904,11]", "calibration"},
+        {0, "\"shape\":[3,12]", "\"shape\":[12,3]", "stream: has another shape"},
+        {0, "\"shape\":[3,12]", "\"shape\":[36]", "stream: has another shape"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {

@@ -343,6 +343,57 @@ static void test_migration(void **state)
     stg_model_free(m);
 }
 
+/* Fewer who share the work and more are novel alike, with the descriptors. */
+static void test_workers(void **state)
+{
+    char text[160];
+    static struct stg_score scores[N_SEQUENCES];
+    struct stg_model *m = fitted();
+    struct stg_score score;
+    struct stg_seq seq;
+    (void)state;
+    fit_loads(m, 0, 0, 0, 0);
+    assert_false(stg_aggregate_has(m, STG_AGGREGATE_WORKERS));
+    assert_true(stg_channels_usual_workers(m) == 0);
+    for (size_t i = 0; i < N_SEQUENCES; i++) {
+        seqs[i].workers = 100;
+    }
+    must(stg_score_corpus(m, &corpus, NULL, NULL, scores));
+    must(stg_channels_fit(m, scores, N_SEQUENCES));
+    assert_true(stg_aggregate_has(m, STG_AGGREGATE_WORKERS));
+    assert_true(fabs(stg_channels_usual_workers(m) - 100) < 1e-3);
+    for (int more = 0; more < 2; more++) {
+        fake_seq_get(&seqs[0], &seq);
+        seq.workers = more ? 200 : 50;
+        must(stg_score_sequence(m, &seq, &score));
+        assert_true(fabs((double)score.z[STG_CHANNEL_STATE] - (log(2) / 0.2 - 1)) < 1e-3); /* a fifth of a nat is a deviation, where none differs */
+        assert_string_equal(stg_channel_loudest(m, &score), "state");
+        assert_true(words_workers(m, score.workers, text));
+        assert_string_equal(text, more ? "the work is shared by more threads than in known sequences: 200, usually 100"
+                                       : "the work is shared by fewer threads than in known sequences: 50, usually 100");
+    }
+    seq.workers = 1; /* the least that is known */
+    must(stg_score_sequence(m, &seq, &score));
+    assert_true(score.value[STG_AGGREGATE_WORKERS] == 1 && score.z[STG_CHANNEL_STATE] > 20);
+    seq.workers = 0;
+    must(stg_score_sequence(m, &seq, &score));
+    assert_true(score.z[STG_CHANNEL_STATE] < 2);
+    assert_false(words_workers(m, 0, text));
+    assert_false(words_workers(m, 130, text));
+    for (size_t i = 0; i < N_SEQUENCES; i++) { /* what lies below counts for the spread as well */
+        seqs[i].workers = i % 4 == 0 ? 50 : 100;
+    }
+    must(stg_score_corpus(m, &corpus, NULL, NULL, scores));
+    must(stg_channels_fit(m, scores, N_SEQUENCES));
+    seq.workers = 200;
+    must(stg_score_sequence(m, &seq, &score));
+    assert_true(fabs((double)score.z[STG_CHANNEL_STATE] - (1.2816 - 1)) < 1e-3);
+    for (size_t i = 0; i < N_SEQUENCES; i++) {
+        seqs[i].workers = 0;
+    }
+    stg_model_free(m);
+}
+
 static void refused(const struct stg_model *m, const char *path)
 {
     struct stg_model *again = NULL;
@@ -383,7 +434,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_quantiles), cmocka_unit_test(test_bins), cmocka_unit_test(test_extremes), cmocka_unit_test(test_counts),
         cmocka_unit_test(test_channel), cmocka_unit_test(test_load), cmocka_unit_test(test_load_of_a_sequence), cmocka_unit_test(test_little_load),
-        cmocka_unit_test(test_migration_of_a_sequence), cmocka_unit_test(test_migration), cmocka_unit_test(test_file),
+        cmocka_unit_test(test_migration_of_a_sequence), cmocka_unit_test(test_migration), cmocka_unit_test(test_workers), cmocka_unit_test(test_file),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -490,7 +490,73 @@ static void test_load_of_each_trace(void **state)
     must(stg_cutter_finish(c));
     stg_cutter_free(c);
     assert_int_equal(b->last.trace, 1);
-    assert_true(b->last.runnable == 0 && b->last.stayed == 0);
+    assert_true(b->last.runnable == 0 && b->last.stayed == 0 && b->last.workers == 0);
+}
+
+/* As many workers as make the events, however many others there are; by what they make, the later the more. */
+static void test_workers(void **state)
+{
+    struct bench *b = *state;
+    double weight[8] = {0}, sum = 0, entropy = 0;
+    for (size_t i = 0; i < 4000; i++) {
+        const size_t k = i % 10 < 7 ? 0 : 1 + i % 7; /* one works most */
+        entry(b, i, i % 100 == 99 ? 200 : 11 + (int)k, "read"); /* a thread of another name */
+        for (size_t j = 0; j < 8 && i % 100 != 99; j++) {
+            weight[j] = weight[j] * (1 - 1.0 / STG_SEQ_LOAD_EVENTS) + (j == k);
+        }
+    }
+    for (size_t j = 0; j < 8; j++) {
+        sum += weight[j];
+        entropy += weight[j] > 0 ? weight[j] * log(weight[j]) : 0;
+    }
+    enter(b, 4000, 11, 1);
+    leave(b, 4001, 11);
+    cut(b);
+    assert_true(fabs((double)b->last.workers - exp(log(sum) - entropy / sum)) < 1e-4);
+    assert_true(b->last.workers > 1 && b->last.workers < 8);
+    for (size_t i = 0; i < 4000; i++) { /* all alike */
+        b->events[i].tid = 11 + (int)(i % 8);
+        b->events[i].comm = b->events[0].comm;
+    }
+    cut(b);
+    assert_true(fabs((double)b->last.workers - 8) < 1e-3);
+    for (size_t i = 3000; i < 4000; i++) { /* one takes another name: it leaves the group, and comes back as a new one */
+        b->events[i].comm = b->events[i].tid == 18 ? intern(b->comms, "other") : b->events[0].comm;
+    }
+    cut(b);
+    assert_true(fabs((double)b->last.workers - 7) < 1e-3);
+    b->n = 1000; /* too few */
+    enter(b, 4000, 11, 1);
+    leave(b, 4001, 11);
+    cut(b);
+    assert_true(b->last.workers == 0);
+}
+
+/* Of a long trace: weights are made small again, which changes nothing. */
+static void test_workers_of_a_long_trace(void **state)
+{
+    struct bench *b = *state;
+    struct stg_cutter *c = NULL;
+    for (size_t i = 0; i < 4000; i++) {
+        entry(b, 1, 11 + (int)(i % 5), "read");
+    }
+    enter(b, 1, 11, 1);
+    leave(b, 1, 11);
+    must(stg_cutter_new(&c, &b->recipe, &b->vocab, take, b));
+    must(stg_cutter_begin(c, 0, b->names, b->comms));
+    for (size_t i = 0; i < 300; i++) { /* 1.2 million events */
+        must(stg_cutter_put(c, b->events, 4000));
+    }
+    for (size_t i = 0; i < 100; i++) { /* two of the five go on: the others are forgotten */
+        for (size_t k = 0; k < 4000 && i == 0; k++) {
+            b->events[k].tid = 11 + (int)(k % 2);
+        }
+        must(stg_cutter_put(c, b->events, 4000));
+    }
+    must(stg_cutter_put(c, b->events + 4000, 2));
+    must(stg_cutter_finish(c));
+    stg_cutter_free(c);
+    assert_true(fabs((double)b->last.workers - 2) < 1e-4);
 }
 
 static void test_given_sequences(void **state)
@@ -725,7 +791,7 @@ int main(void)
         TEST(test_windows_per_scope),
         TEST(test_accept_to_close),
         TEST(test_load_around),
-        TEST(test_places_of_threads), TEST(test_load_of_each_trace), TEST(test_given_sequences),
+        TEST(test_places_of_threads), TEST(test_load_of_each_trace), TEST(test_workers), TEST(test_workers_of_a_long_trace), TEST(test_given_sequences),
         TEST(test_long_sequences_are_cut_off),
         TEST(test_frozen_vocabulary),
         TEST(test_extended_vocabulary),

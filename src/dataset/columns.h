@@ -5,7 +5,7 @@
 #include "base/tensors.h"
 #include "token/cut.h"
 
-/* id, name, type. Those from context_offset on exist only where the recipe keeps context; runnable to stayed are missing in older files. */
+/* id, name, type. Those from context_offset on exist only where the recipe keeps context; runnable to workers are missing in older files. */
 #define DATASET_COLUMN_TABLE(X)                                                                                        \
     X(DATASET_CALL, "call", STG_U16)                                                                                   \
     X(DATASET_PHASE, "phase", STG_U8)                                                                                  \
@@ -23,6 +23,7 @@
     X(DATASET_RUNNABLE, "runnable", STG_F32)                                                                           \
     X(DATASET_ALONE, "alone", STG_F32)                                                                                 \
     X(DATASET_STAYED, "stayed", STG_F32)                                                                               \
+    X(DATASET_WORKERS, "workers", STG_F32)                                                                             \
     X(DATASET_THREAD_OFFSETS, "thread_offsets", STG_U64)                                                               \
     X(DATASET_THREAD_TID, "thread_tid", STG_I32)                                                                       \
     X(DATASET_THREAD_PID, "thread_pid", STG_I32)                                                                       \

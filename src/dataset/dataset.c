@@ -6,6 +6,7 @@
 #include "base/memory.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -98,8 +99,8 @@ static enum stg_status find_columns(struct stg_dataset *d)
     d->n = d->rows[DATASET_OFFSETS] - 1;
     STG_RETURN_IF_FAILED(need_all(d, DATASET_PHASE, DATASET_THREAD, n_events));
     STG_RETURN_IF_FAILED(need_all(d, DATASET_BEGIN, DATASET_FLAGS, d->n));
-    if (stg_tensors_find(d->tensors, dataset_columns[DATASET_STAYED].name) != NULL) {
-        STG_RETURN_IF_FAILED(need_all(d, DATASET_RUNNABLE, DATASET_STAYED, d->n));
+    if (stg_tensors_find(d->tensors, dataset_columns[DATASET_WORKERS].name) != NULL) {
+        STG_RETURN_IF_FAILED(need_all(d, DATASET_RUNNABLE, DATASET_WORKERS, d->n));
     }
     STG_RETURN_IF_FAILED(need(d, DATASET_THREAD_OFFSETS, d->n + 1));
     STG_RETURN_IF_FAILED(check_offsets(d, DATASET_THREAD_OFFSETS, n_threads));
@@ -211,6 +212,9 @@ static enum stg_status check_sequences(const struct stg_dataset *d, size_t first
         }
         if (!((s.runnable == 0 || s.runnable >= 1) && s.runnable <= UINT8_MAX && is_part(s.alone) && is_part(s.stayed))) {
             return bad(d, "runnable", i, "not a number of threads, or not a part of the events in alone or stayed");
+        }
+        if (!(s.workers == 0 || (s.workers >= 1 && isfinite(s.workers)))) {
+            return bad(d, "workers", i, "not a number of threads");
         }
         STG_RETURN_IF_FAILED(check_threads(d, &s));
         STG_RETURN_IF_FAILED(check_events(d, &s, (size_t)((const uint64_t *)d->column[DATASET_OFFSETS])[i]));
@@ -354,6 +358,7 @@ void stg_dataset_get(const struct stg_dataset *d, size_t i, struct stg_seq *out)
         out->runnable = *AT(d, DATASET_RUNNABLE, float, i);
         out->alone = *AT(d, DATASET_ALONE, float, i);
         out->stayed = *AT(d, DATASET_STAYED, float, i);
+        out->workers = *AT(d, DATASET_WORKERS, float, i);
     }
     if (d->has_context) {
         out->context_offset = AT(d, DATASET_CONTEXT_OFFSET, uint64_t, threads[0]);

@@ -127,6 +127,7 @@ enum stg_status stg_dataset_writer_put(struct stg_dataset_writer *w, const struc
     STG_RETURN_IF_FAILED(append(w, DATASET_RUNNABLE, &seq->runnable, 1));
     STG_RETURN_IF_FAILED(append(w, DATASET_ALONE, &seq->alone, 1));
     STG_RETURN_IF_FAILED(append(w, DATASET_STAYED, &seq->stayed, 1));
+    STG_RETURN_IF_FAILED(append(w, DATASET_WORKERS, &seq->workers, 1));
     return w->has_context ? put_context(w, seq) : STG_OK;
 }
 

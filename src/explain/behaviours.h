@@ -87,6 +87,7 @@ struct stg_behaviour {
     enum stg_trend trend;      /* second half against first half, two-sided test of a proportion at .001 */
     float z[STG_CHANNELS];     /* medians of the channels' deviations */
     float duration_ns, events; /* medians */
+    float workers;             /* median of how many threads share the work (token/token.h); 0: not known */
     float scale;               /* see above; 1: as long as usual */
     struct stg_behaviour_change more[STG_BEHAVIOUR_CHANGES], fewer[STG_BEHAVIOUR_CHANGES]; /* heaviest first */
     size_t n_more, n_fewer;

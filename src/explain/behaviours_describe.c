@@ -477,21 +477,23 @@ static void find_times(struct stg_behaviour *out, const struct behaviour_search 
     }
 }
 
+/* Medians of what the scores say beside the surprisals: of the channels' deviations, then of workers. */
 static enum stg_status find_channels(struct stg_behaviour *out, const struct behaviour_search *s, uint32_t group)
 {
-    float *z = NULL;
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&z, out->n, sizeof *z));
-    for (int c = 0; c < STG_CHANNELS; c++) {
+    float *values = NULL;
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&values, out->n, sizeof *values));
+    for (int c = 0; c <= STG_CHANNELS; c++) {
         size_t n = 0;
         for (size_t i = 0; i < s->n; i++) {
             if (s->group[i] == group) {
-                z[n++] = s->inputs[s->members[i].input].scores[s->members[i].index].z[c];
+                const struct stg_score *score = &s->inputs[s->members[i].input].scores[s->members[i].index];
+                values[n++] = c < STG_CHANNELS ? score->z[c] : score->workers;
             }
         }
-        qsort(z, n, sizeof *z, compare_floats);
-        out->z[c] = z[n / 2];
+        qsort(values, n, sizeof *values, compare_floats);
+        *(c < STG_CHANNELS ? &out->z[c] : &out->workers) = values[n / 2];
     }
-    stg_mem_free(z);
+    stg_mem_free(values);
     return STG_OK;
 }
 

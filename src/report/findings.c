@@ -305,6 +305,23 @@ static void add_descriptors(struct finding *f, const struct stg_model *m, const 
     }
 }
 
+static void add_workers(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x)
+{
+    (void)b;
+    char text[160];
+    float sum = 0;
+    for (int c = 0; c < STG_CHANNELS; c++) {
+        sum += fmaxf(x->z[c], 0);
+    }
+    if (x->z[STG_CHANNEL_STATE] < 1 || !words_workers(m, x->workers, text)) {
+        return;
+    }
+    f->weight = x->z[STG_CHANNEL_STATE] / sum;
+    words_append(f->what, sizeof f->what, "%s", text);
+    snprintf(f->means, sizeof f->means, "%s",
+             (double)x->workers < stg_channels_usual_workers(m) ? "fewer workers are allowed, or needed" : "more workers were started, or more work comes at a time");
+}
+
 static void add_times(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x)
 {
     (void)m;
@@ -394,7 +411,7 @@ static void keep(struct finding out[FINDINGS], size_t *n, const struct finding *
 size_t findings_make(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x, struct finding out[FINDINGS])
 {
     static void (*const kinds[])(struct finding *, const struct stg_model *, const struct stg_behaviours *, const struct stg_behaviour *) = {
-        add_sizes, add_failures, add_descriptors, add_times, add_fewer, add_order};
+        add_sizes, add_failures, add_descriptors, add_workers, add_times, add_fewer, add_order};
     size_t n = 0;
     struct finding f;
     for (size_t i = 0; i < x->n_more; i++) { /* each process once */

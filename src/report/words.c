@@ -16,6 +16,7 @@
 
 /* Events of a repeated block that are named. */
 #define MAX_BLOCK 4
+#define WORKERS_LEAST 0.4 /* logarithm of the ratio: half as many again */
 
 void words_append(char *out, size_t cap, const char *fmt, ...)
 {
@@ -314,7 +315,7 @@ const char *stg_report_score_words(enum stg_aggregate a)
 {
     static const char *const words[STG_AGGREGATES] = {
         "mean surprisal", "median surprisal", "surprisal of the worst window", "0.95 quantile of the surprisals", "surprisal of the times",
-        "surprisal of the descriptors", "fast events for each that is expected", "threads that want to run", "threads that stay on a processor", "novelty",
+        "surprisal of the descriptors", "fast events for each that is expected", "threads that want to run", "threads that stay on a processor", "threads that share the work", "novelty",
     };
     return words[a];
 }
@@ -372,6 +373,18 @@ bool words_load(const struct stg_model *m, const struct stg_score *s, char out[1
     } else {
         snprintf(out, 160, "only at %s of the events around it a thread had changed the processor: none was idle to go to", share);
     }
+    return true;
+}
+
+bool words_workers(const struct stg_model *m, float workers, char out[160])
+{
+    const double usual = stg_channels_usual_workers(m);
+    out[0] = '\0';
+    if (!(usual > 0 && workers > 0) || fabs(log((double)workers / usual)) < WORKERS_LEAST) {
+        return false;
+    }
+    snprintf(out, 160, "the work is shared by %s threads than in known sequences: %.0f, usually %.0f", (double)workers < usual ? "fewer" : "more", (double)workers,
+             usual);
     return true;
 }
 

@@ -7,7 +7,7 @@
 
 #define WINDOW 16
 
-static const char *const names[STG_AGGREGATES] = {"mean", "median", "window", "upper", "time", "state", "pace", "load", "migration", "novelty"};
+static const char *const names[STG_AGGREGATES] = {"mean", "median", "window", "upper", "time", "state", "pace", "load", "migration", "workers", "novelty"};
 
 const char *stg_aggregate_name(enum stg_aggregate a)
 {
@@ -20,6 +20,7 @@ bool stg_aggregate_has(const struct stg_model *m, enum stg_aggregate a)
            : a == STG_AGGREGATE_STATE   ? m->side[STG_SIDE_STATE] != NULL
            : a == STG_AGGREGATE_PACE    ? m->pace.fast != NULL
            : a == STG_AGGREGATE_LOAD || a == STG_AGGREGATE_MIGRATION ? stg_channels_measures(m, a)
+           : a == STG_AGGREGATE_WORKERS ? stg_channels_measures(m, a)
            : a == STG_AGGREGATE_NOVELTY ? m->n_channel_bins > 0
                                         : true;
 }

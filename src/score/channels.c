@@ -11,14 +11,16 @@ enum {
     BIN_LEAST = 100, /* sequences in a bin: fewer do not tell a 0.9 quantile */
     BINS = 4,
     EDGE = 0, /* columns of m->channels: the longest sequence of the bin, then median and spread of each measure */
-    MEASURES = 7,
-    LOAD_COLUMN = 1 + 2 * (MEASURES - 2), /* these two are 0 where the calibration's traces did not tell */
+    MEASURES = 8,
+    LOAD_COLUMN = 1 + 2 * (MEASURES - 3), /* these three are 0 where the calibration's traces did not tell */
     MIGRATION_COLUMN = LOAD_COLUMN + 2,
+    WORKERS_COLUMN = LOAD_COLUMN + 4,
 };
 _Static_assert(STG_MODEL_CHANNEL_COLUMNS == 1 + 2 * MEASURES, "the model file stores these columns");
 
-#define SPREAD_MIN 0.01 /* nats: what is always the same would make any difference infinite */
-#define SPREAD_MIN_LOAD 0.5 /* known runs differ by less, and by more than the few of a calibration show */
+#define SPREAD_MIN         0.01 /* nats: what is always the same would make any difference infinite */
+#define SPREAD_MIN_WORKERS 0.2 /* known runs differ by that */
+#define SPREAD_MIN_LOAD    0.5 /* known runs differ by less, and by more than the few of a calibration show */
 
 /* Quantiles and where the standard normal distribution has them. */
 static const struct {
@@ -35,8 +37,9 @@ static const struct {
     {STG_AGGREGATE_TIME, STG_CHANNEL_TIME},
     {STG_AGGREGATE_STATE, STG_CHANNEL_STATE},
     {STG_AGGREGATE_PACE, STG_CHANNEL_PACE},
-    {STG_AGGREGATE_LOAD, STG_CHANNEL_LOAD}, /* the last two: LOAD_COLUMN, MIGRATION_COLUMN */
+    {STG_AGGREGATE_LOAD, STG_CHANNEL_LOAD}, /* the last three: LOAD_COLUMN … WORKERS_COLUMN */
     {STG_AGGREGATE_MIGRATION, STG_CHANNEL_LOAD},
+    {STG_AGGREGATE_WORKERS, STG_CHANNEL_STATE},
 };
 
 const char *stg_channel_name(enum stg_channel c)
@@ -50,7 +53,7 @@ const char *stg_channel_name(enum stg_channel c)
 /* Not of a model that is to judge calls alone. */
 bool stg_channels_measures(const struct stg_model *m, enum stg_aggregate measure)
 {
-    const int column = measure == STG_AGGREGATE_LOAD ? LOAD_COLUMN : MIGRATION_COLUMN;
+    const int column = measure == STG_AGGREGATE_LOAD ? LOAD_COLUMN : measure == STG_AGGREGATE_MIGRATION ? MIGRATION_COLUMN : WORKERS_COLUMN;
     return m->side[STG_SIDE_TIME] != NULL && m->n_channel_bins > 0 && m->channels[column] > 0;
 }
 
@@ -61,6 +64,8 @@ bool stg_channel_has(const struct stg_model *m, enum stg_channel c)
         return true;
     case STG_CHANNEL_PACE:
         return m->pace.fast != NULL;
+    case STG_CHANNEL_STATE:
+        return m->side[STG_SIDE_STATE] != NULL || stg_channels_measures(m, STG_AGGREGATE_WORKERS);
     case STG_CHANNEL_LOAD:
         return stg_channels_measures(m, STG_AGGREGATE_LOAD) || stg_channels_measures(m, STG_AGGREGATE_MIGRATION);
     default:
@@ -86,6 +91,16 @@ float stg_channels_load(const struct stg_seq *seq)
 float stg_channels_migration(const struct stg_seq *seq)
 {
     return seq->stayed > 0 ? (float)fmax(-log(1 - (double)seq->stayed + STG_CHANNELS_MIGRATED_LEAST), FLT_MIN) : 0;
+}
+
+float stg_channels_workers(const struct stg_seq *seq)
+{
+    return seq->workers > 0 ? 1 + logf(seq->workers) : 0;
+}
+
+double stg_channels_usual_workers(const struct stg_model *m)
+{
+    return stg_channels_measures(m, STG_AGGREGATE_WORKERS) ? exp((double)m->channels[WORKERS_COLUMN] - 1) : 0;
 }
 
 /* What is usual for a sequence of its length. */
@@ -118,6 +133,17 @@ static int by_length(const void *a, const void *b)
     return ((*x)->n_events > (*y)->n_events) - ((*x)->n_events < (*y)->n_events);
 }
 
+/* Of workers, fewer and more are novel alike. */
+static bool is_two_sided(enum stg_aggregate a)
+{
+    return a == STG_AGGREGATE_WORKERS;
+}
+
+static double least_spread(enum stg_aggregate a)
+{
+    return a == STG_AGGREGATE_LOAD || a == STG_AGGREGATE_MIGRATION ? SPREAD_MIN_LOAD : a == STG_AGGREGATE_WORKERS ? SPREAD_MIN_WORKERS : SPREAD_MIN;
+}
+
 /* Median and spread of one measure over n sequences; sorted has room for them. */
 static void usual(const struct stg_score *const *scores, size_t n, enum stg_aggregate a, float *sorted, float out[2])
 {
@@ -125,8 +151,14 @@ static void usual(const struct stg_score *const *scores, size_t n, enum stg_aggr
         sorted[i] = scores[i]->value[a];
     }
     qsort(sorted, n, sizeof *sorted, by_value);
-    double spread = a == STG_AGGREGATE_LOAD || a == STG_AGGREGATE_MIGRATION ? SPREAD_MIN_LOAD : SPREAD_MIN;
+    double spread = least_spread(a);
     out[0] = sorted[n / 2];
+    if (is_two_sided(a)) { /* what lies below counts as if it lay above */
+        for (size_t i = 0; i < n; i++) {
+            sorted[i] = out[0] + fabsf(sorted[i] - out[0]);
+        }
+        qsort(sorted, n, sizeof *sorted, by_value);
+    }
     for (size_t i = 0; i < sizeof quantiles / sizeof quantiles[0]; i++) {
         const double above = (double)sorted[(size_t)(quantiles[i].share * (double)(n - 1) + 0.5)] - (double)out[0];
         spread = fmax(spread, above / quantiles[i].deviations);
@@ -203,6 +235,13 @@ out:
     return status;
 }
 
+static bool is_told(const struct stg_score *s, enum stg_aggregate a, enum stg_aggregate load, const float *row)
+{
+    return a == STG_AGGREGATE_LOAD || a == STG_AGGREGATE_MIGRATION ? a == load
+           : a == STG_AGGREGATE_WORKERS                            ? s->value[a] > 0 && row[WORKERS_COLUMN] > 0
+                                                                   : true;
+}
+
 void stg_channels_judge(const struct stg_model *m, struct stg_score *s)
 {
     double sum = 0;
@@ -216,8 +255,10 @@ void stg_channels_judge(const struct stg_model *m, struct stg_score *s)
     bool measured[STG_CHANNELS] = {false};
     for (int i = 0; i < MEASURES; i++) {
         const enum stg_channel c = measures[i].channel;
-        const float z = (s->value[measures[i].value] - row[1 + 2 * i]) / row[2 + 2 * i];
-        if (stg_channel_has(m, c) && (c != STG_CHANNEL_LOAD || measures[i].value == load) && s->n_tokens > 0 && (!measured[c] || z > s->z[c])) {
+        const enum stg_aggregate a = measures[i].value;
+        float z = (s->value[a] - row[1 + 2 * i]) / row[2 + 2 * i];
+        z = is_two_sided(a) ? fabsf(z) - 1 : z; /* one of the two sides is always above */
+        if (stg_channel_has(m, c) && is_told(s, a, load, row) && s->n_tokens > 0 && (!measured[c] || z > s->z[c])) {
             s->z[c] = z;
             measured[c] = true;
         }

@@ -21,6 +21,9 @@
  * sequence and the calibration have it, else migration. Both are of all that the trace has around the sequence (token/token.h), as a request of a web
  * server has a handful of migrations. What differs by less than half a nat is not told apart.
  *
+ * State is measured twice, too: by the descriptors, and by how many threads share the work (workers; token/cut_workers.c), of which
+ * fewer and more are novel alike: z = |ln workers − median| / spread − 1, spread from the deviations to both sides.
+ *
  * The upper tail alone gives the spread, and of what is mostly constant the rare values do.
  * One-sided, because known behaviour that is even more usual is not novel; a sum, because what shows in several channels should count in
  * all, and the logarithm keeps a printed exp(novelty) readable: 1 is as usual as can be. The sum's own calibration makes it a p-value
@@ -45,7 +48,11 @@ float stg_channels_load(const struct stg_seq *seq);
 float stg_channels_migration(const struct stg_seq *seq);
 /* Which of the two measures of load counts for a sequence: STG_AGGREGATE_LOAD, STG_AGGREGATE_MIGRATION, or STG_AGGREGATES: neither. */
 enum stg_aggregate stg_channels_load_by(const struct stg_model *m, const struct stg_score *s);
-/* Whether m knows what is usual of that measure of load, STG_AGGREGATE_LOAD or STG_AGGREGATE_MIGRATION. */
+/* 1 + the logarithm of how many threads share the work; 0 where it is not known. */
+float stg_channels_workers(const struct stg_seq *seq);
+/* How many they usually are; 0 where m does not know. */
+double stg_channels_usual_workers(const struct stg_model *m);
+/* Whether m knows what is usual of that measure, STG_AGGREGATE_LOAD, STG_AGGREGATE_MIGRATION or STG_AGGREGATE_WORKERS. */
 bool stg_channels_measures(const struct stg_model *m, enum stg_aggregate measure);
 
 /* What is usual, from held-out known sequences; goes into m. Fewer than STG_CHANNELS_LEAST leave the model without, and so does a model

@@ -52,6 +52,7 @@ void stg_score_describe(struct stg_score *out, const struct stg_seq *seq)
         .runnable = seq->runnable,
         .alone = seq->alone,
         .stayed = seq->stayed,
+        .workers = seq->workers,
         .disagreement = (double)NAN,
     };
 }
@@ -189,6 +190,7 @@ static enum stg_status finish_scores(struct job *job, struct worker *w, size_t f
         }
         out->value[STG_AGGREGATE_LOAD] = stg_channels_load(&seq);
         out->value[STG_AGGREGATE_MIGRATION] = stg_channels_migration(&seq);
+        out->value[STG_AGGREGATE_WORKERS] = stg_channels_workers(&seq);
         stg_disagreement_add(&members, job->model, w->run, token, n_tokens, NULL);
         out->disagreement = stg_disagreement_of(&members);
         walk += n_walks;

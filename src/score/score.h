@@ -20,12 +20,13 @@ enum stg_aggregate {
     STG_AGGREGATE_PACE,    /* fast events for each that is expected (model/pace.h) */
     STG_AGGREGATE_LOAD,    /* other work on the CPUs of its events, by how many threads could run (score/channels.h); 0 where the trace does not tell */
     STG_AGGREGATE_MIGRATION, /* the same, by how rarely threads change the CPU; 0 where the trace does not tell */
+    STG_AGGREGATE_WORKERS, /* 1 + the logarithm of how many threads share the work (token/token.h); 0 where the trace does not tell */
     STG_AGGREGATE_NOVELTY, /* of all channels together (score/channels.h) */
     STG_AGGREGATES,
 };
 _Static_assert(STG_AGGREGATES == STG_MODEL_AGGREGATES, "the model file stores one calibration column per aggregate");
 
-const char *stg_aggregate_name(enum stg_aggregate a); /* "mean", "median", "window", "upper", "time", "state", "pace", "load", "migration", "novelty" */
+const char *stg_aggregate_name(enum stg_aggregate a); /* "mean", "median", "window", "upper", "time", "state", "pace", "load", "migration", "workers", "novelty" */
 /* Whether the model gives it: time and state need side models, load and novelty a model that knows what is usual. */
 bool stg_aggregate_has(const struct stg_model *m, enum stg_aggregate a);
 /* Novelty, where m gives it, else mean. */
@@ -52,7 +53,7 @@ struct stg_score {
     int64_t begin_ns, end_ns;
     uint32_t n_events, trace;
     int32_t tid, pid;
-    float runnable, alone, stayed;  /* of the sequence (token/token.h) */
+    float runnable, alone, stayed, workers; /* of the sequence (token/token.h) */
     double disagreement;            /* of an ensemble's members, nats (disagreement.h); NAN: the model is no ensemble */
 };
 

@@ -45,6 +45,7 @@ void stg_cutter_free(struct stg_cutter *c)
     stg_mem_free(c->name_kind);
     stg_mem_free(c->calls.id);
     stg_mem_free(c->procs.id);
+    stg_mem_free(c->groups);
     stg_mem_free(c);
 }
 
@@ -64,6 +65,9 @@ enum stg_status stg_cutter_begin(struct stg_cutter *c, uint32_t i_trace, const s
     c->previous_ns = 0;
     c->lost = 0;
     c->total = c->recent = (struct cut_load){0};
+    if (c->cap_groups > 0) {
+        memset(c->groups, 0, c->cap_groups * sizeof *c->groups);
+    }
     /* Ids are the source's own: nothing that was looked up for the trace before holds. */
     if (c->cap_kinds > 0) {
         memset(c->name_kind, 0, c->cap_kinds * sizeof *c->name_kind);
@@ -439,6 +443,7 @@ static enum stg_status put_call(struct stg_cutter *c, const struct stg_event *e,
         .comm = (e->has & STG_HAS_COMM) && e->comm < CUT_NAME_NONE ? e->comm & 0xFFFFFF : CUT_NAME_NONE,
     };
     cut_load_put(c, &c->threads[thread], e);
+    STG_RETURN_IF_FAILED(cut_workers_put(c, thread, e));
     STG_RETURN_IF_FAILED(cut_log_push(c, log, &row));
     STG_RETURN_IF_FAILED(cut_ring_put(c, thread, &row));
     if (c->recipe.cut == STG_CUT_WINDOW && log->first != NULL && log->end - log->first->begin == c->recipe.window) {

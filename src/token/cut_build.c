@@ -204,6 +204,7 @@ enum stg_status cut_deliver(struct stg_cutter *c, struct cut_open *open, int64_t
     }
     STG_RETURN_IF_FAILED(build_events(c, open, rows, &seq));
     cut_load_describe(c, open, &seq);
+    cut_workers_describe(c, open, &seq);
     if (c->recipe.n_context > 0) {
         STG_RETURN_IF_FAILED(build_context(c, open, &seq));
     }

@@ -1,5 +1,5 @@
 /* Cut, parts: what cut.c (rules), cut_log.c (events kept), cut_threads.c (threads and processes), cut_load.c (how busy
- * the machine is) and cut_build.c (columns) share. Private to token/. */
+ * the machine is), cut_workers.c (who works) and cut_build.c (columns) share. Private to token/. */
 #ifndef STG_TOKEN_CUT_PARTS_H
 #define STG_TOKEN_CUT_PARTS_H
 
@@ -26,6 +26,12 @@ _Static_assert(sizeof(struct cut_row) == 32, "the bounds of cut.h count 32 bytes
 struct cut_load {
     double n, ln_runnable, alone; /* events that say how many threads could run */
     double n_placed, stayed;      /* events whose CPU is known, and that of their thread's event before */
+};
+
+/* Threads of one name. Instead of letting all weights shrink with each event, the gain of the next grows. */
+struct cut_group {
+    double gain;         /* what the last event counted; 0 = none yet */
+    double sum, entropy; /* of the threads' weights w: sum of w, of w ln w */
 };
 
 /* A sequence under way: the rows of its log from position `begin` on. */
@@ -69,6 +75,8 @@ struct cut_thread {
     uint32_t ring;          /* context ring, CUT_NO_RING = none */
     uint8_t ring_len, ring_next;
     int32_t cpu;    /* of its last event, < 0 = not known */
+    uint32_t group; /* its name's, CUT_NAME_NONE = none */
+    double weight, entropy; /* in the group: w, and w ln w */
     uint16_t local; /* index in the sequence being built, when serial is that of the build */
     uint64_t serial;
 };
@@ -152,6 +160,8 @@ struct stg_cutter {
     int64_t previous_ns; /* of the previous event, to count what goes backwards */
     uint64_t lost;       /* lost events of the trace so far */
     double ln[STG_EVENT_MOST_RUNNABLE + 1]; /* logarithms of numbers of threads */
+    struct cut_group *groups; /* (cap_groups) by id of the threads' name */
+    size_t cap_groups;
     struct cut_load total;  /* of the trace so far */
     struct cut_load recent; /* the same, what is longer ago counts less */
     struct stg_cut_counts counts;
@@ -175,6 +185,10 @@ void cut_load_put(struct stg_cutter *c, struct cut_thread *t, const struct stg_e
 void cut_load_open(const struct stg_cutter *c, struct cut_open *open);
 /* What seq says of it, delivered now. */
 void cut_load_describe(const struct stg_cutter *c, const struct cut_open *open, struct stg_seq *seq);
+
+/* cut_workers.c: the thread, which may have another name than before, makes the event. */
+enum stg_status cut_workers_put(struct stg_cutter *c, uint32_t thread, const struct stg_event *e) STG_MUST_USE;
+void cut_workers_describe(const struct stg_cutter *c, const struct cut_open *open, struct stg_seq *seq);
 
 /* cut_log.c */
 enum stg_status cut_log_push(struct stg_cutter *c, struct cut_log *log, struct cut_row *row) STG_MUST_USE;

@@ -86,6 +86,7 @@ struct stg_seq {
     float runnable; /* threads that could run on the CPU of an event, its own included (STG_EVENT_MOST_RUNNABLE at most): geometric mean; 0: not known */
     float alone;    /* part of the events, of those for which that is known, at which no other thread could */
     float stayed;   /* part of the events that came on the CPU of their thread's event before: the others are migrations; 0: not known */
+    float workers;  /* how many threads do the work of those that have the name of the thread that the cut rule followed (cut_workers.c); 0: not known */
     uint32_t trace;           /* index into the data set's traces */
     uint32_t flags;           /* STG_SEQ_* */
 };
