@@ -206,6 +206,9 @@ static void test_found(void **state)
     assert_int_equal(stg_calibrate(&f->model.base, known, N), STG_OK);
     assert_int_equal(stg_usual_fit(&f->model.base, &usual), STG_OK);
     assert_int_equal(stg_score_corpus(&f->model.base, &corpus, NULL, NULL, scores), STG_OK);
+    for (size_t i = 0; i < MANY; i++) {
+        scores[i].workers = (float)(20 + i % 21);
+    }
     stg_behaviours_settings_default(&s, &f->model.base);
     assert_int_equal(stg_behaviours_find(&b, &f->model.base, &input, 1, &s, NULL), STG_OK);
     assert_int_equal(b.n_sequences, MANY);
@@ -214,6 +217,7 @@ static void test_found(void **state)
     const struct stg_behaviour *x = &b.items[0];
     assert_in_range(x->n, N / 2, MANY);
     assert_int_equal(x->trend, STG_TREND_GROWING); /* the second half of the data is odd */
+    assert_true(fabsf(x->workers - 30) < 5); /* the median */
     assert_true(x->n_more > 0);
     bool told = false;
     for (size_t i = 0; i < x->n_more; i++) {

@@ -479,14 +479,15 @@ static void test_load_of_each_trace(void **state)
         b->events[i].has |= STG_HAS_RUNNABLE | STG_HAS_CPU;
     }
     enter(b, 2000, 11, 1);
-    leave(b, 2001, 11);
+    entry(b, 2001, 11, "read");
+    leave(b, 2002, 11);
     must(stg_cutter_new(&c, &b->recipe, &b->vocab, take, b));
     must(stg_cutter_begin(c, 0, b->names, b->comms));
     must(stg_cutter_put(c, b->events, b->n));
     must(stg_cutter_finish(c));
     assert_true(fabs((double)b->last.runnable - 2) < 1e-6 && b->last.stayed == 1);
     must(stg_cutter_begin(c, 1, b->names, b->comms));
-    must(stg_cutter_put(c, b->events + 2000, 2));
+    must(stg_cutter_put(c, b->events + 2000, 3));
     must(stg_cutter_finish(c));
     stg_cutter_free(c);
     assert_int_equal(b->last.trace, 1);
