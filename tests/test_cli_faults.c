@@ -28,7 +28,7 @@ enum { MAX_WORDS = 40, MAX_TEXT = 1 << 20 };
 
 /* Faults tried per command: all when there are no more, else evenly spread ones. STRANGE_FAULTS=N in the environment sets another
  * number for every command. */
-enum { MAX_FAULTS = 100 };
+enum { MAX_FAULTS = 75 };
 
 /* What starts no second thread has nothing to tell ThreadSanitizer, under which it takes minutes. */
 #ifdef __SANITIZE_THREAD__

@@ -22,7 +22,7 @@
 static uint64_t max_points(void)
 {
     const char *asked = getenv("STRANGE_FAULTS");
-    return asked == NULL ? 40 : strtoull(asked, NULL, 10);
+    return asked == NULL ? 30 : strtoull(asked, NULL, 10);
 }
 
 /* --- Killed at every call --- */
