@@ -368,7 +368,7 @@ static void test_workers(void **state)
         must(stg_score_sequence(m, &seq, &score));
         assert_true(fabs((double)score.z[STG_CHANNEL_STATE] - (log(2) / 0.2 - 1)) < 1e-3); /* a fifth of a nat is a deviation, where none differs */
         assert_string_equal(stg_channel_loudest(m, &score), "state");
-        assert_true(words_workers(m, score.workers, text));
+        assert_true(words_workers(m, score.z[STG_CHANNEL_STATE], score.workers, text));
         assert_string_equal(text, more ? "the work is shared by more threads than in known sequences: 200, usually 100"
                                        : "the work is shared by fewer threads than in known sequences: 50, usually 100");
     }
@@ -378,8 +378,9 @@ static void test_workers(void **state)
     seq.workers = 0;
     must(stg_score_sequence(m, &seq, &score));
     assert_true(score.z[STG_CHANNEL_STATE] < 2);
-    assert_false(words_workers(m, 0, text));
-    assert_false(words_workers(m, 130, text));
+    assert_false(words_workers(m, 5, 0, text));
+    assert_false(words_workers(m, 5, 130, text));
+    assert_false(words_workers(m, 0.9f, 50, text));
     for (size_t i = 0; i < N_SEQUENCES; i++) { /* what lies below counts for the spread as well */
         seqs[i].workers = i % 4 == 0 ? 50 : 100;
     }

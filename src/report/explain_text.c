@@ -84,7 +84,7 @@ static void put_header(struct writer *w, const struct stg_model *m, const struct
     if (words_load(m, s, text)) {
         writer_printf(w, "  load        %s\n", text);
     }
-    if (s->z[STG_CHANNEL_STATE] >= 1 && words_workers(m, s->workers, text)) {
+    if (words_workers(m, s->z[STG_CHANNEL_STATE], s->workers, text)) {
         writer_printf(w, "  workers     %s\n", text);
     }
     if (words_side(m, x, STG_SIDE_STATE, side)) {

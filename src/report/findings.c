@@ -313,7 +313,7 @@ static void add_workers(struct finding *f, const struct stg_model *m, const stru
     for (int c = 0; c < STG_CHANNELS; c++) {
         sum += fmaxf(x->z[c], 0);
     }
-    if (x->z[STG_CHANNEL_STATE] < 1 || !words_workers(m, x->workers, text)) {
+    if (!words_workers(m, x->z[STG_CHANNEL_STATE], x->workers, text)) {
         return;
     }
     f->weight = x->z[STG_CHANNEL_STATE] / sum;

@@ -191,7 +191,7 @@ static void put_facts(struct writer *w, const struct stg_report *r, size_t i)
     if (words_load(r->model, s, text)) {
         writer_printf(w, "<dt>Load</dt><dd>%s</dd>", text);
     }
-    if (s->z[STG_CHANNEL_STATE] >= 1 && words_workers(r->model, s->workers, text)) {
+    if (words_workers(r->model, s->z[STG_CHANNEL_STATE], s->workers, text)) {
         writer_printf(w, "<dt>Workers</dt><dd>%s</dd>", text);
     }
     if (words_side(r->model, &r->explanations[i], STG_SIDE_STATE, side)) {

@@ -376,11 +376,11 @@ bool words_load(const struct stg_model *m, const struct stg_score *s, char out[1
     return true;
 }
 
-bool words_workers(const struct stg_model *m, float workers, char out[160])
+bool words_workers(const struct stg_model *m, float z, float workers, char out[160])
 {
     const double usual = stg_channels_usual_workers(m);
     out[0] = '\0';
-    if (!(usual > 0 && workers > 0) || fabs(log((double)workers / usual)) < WORKERS_LEAST) {
+    if (!(z >= 1 && usual > 0 && workers > 0) || fabs(log((double)workers / usual)) < WORKERS_LEAST) {
         return false;
     }
     snprintf(out, 160, "the work is shared by %s threads than in known sequences: %.0f, usually %.0f", (double)workers < usual ? "fewer" : "more", (double)workers,

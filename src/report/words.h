@@ -79,9 +79,9 @@ bool words_channels(const struct stg_model *m, const struct stg_score *s, char o
 bool words_pace(const struct stg_model *m, const struct stg_score *s, char out[160]);
 /* "at 98 % of the events around it another thread wanted the same processor; 2.6 threads did, on average"; false, and "", as above. */
 bool words_load(const struct stg_model *m, const struct stg_score *s, char out[160]);
-/* "the work is shared by fewer threads than in known sequences: 25, usually 110"; false, and "", where they are about as many as usual or m does
- * not know. */
-bool words_workers(const struct stg_model *m, float workers, char out[160]);
+/* "the work is shared by fewer threads than in known sequences: 25, usually 110"; false, and "", where they are about as many as usual, state is not
+ * unusual (z, its deviations), or m does not know. */
+bool words_workers(const struct stg_model *m, float z, float workers, char out[160]);
 /* What is unusual in a side channel, at most three events: "3.4 ms before → read at +1.2 ms (surprisal 6.2)", "descriptor 23 in → read …".
  * False, and "", where the channel is less than two deviations above the usual. */
 bool words_side(const struct stg_model *m, const struct stg_explanation *x, enum stg_side side, char out[512]);

@@ -12,9 +12,6 @@ enum {
     BINS = 4,
     EDGE = 0, /* columns of m->channels: the longest sequence of the bin, then median and spread of each measure */
     MEASURES = 8,
-    LOAD_COLUMN = 1 + 2 * (MEASURES - 3), /* these three are 0 where the calibration's traces did not tell */
-    MIGRATION_COLUMN = LOAD_COLUMN + 2,
-    WORKERS_COLUMN = LOAD_COLUMN + 4,
 };
 _Static_assert(STG_MODEL_CHANNEL_COLUMNS == 1 + 2 * MEASURES, "the model file stores these columns");
 
@@ -28,19 +25,32 @@ static const struct {
 } quantiles[] = {{0.9, 1.2816}, {0.98, 2.0537}, {0.995, 2.5758}};
 
 /* What is measured, and of which channel; of several measures the largest z is the channel's. */
-static const struct {
+static const struct measure {
     enum stg_aggregate value;
     enum stg_channel channel;
+    double least_spread;
+    bool optional;  /* values and medians of 0: the traces do not tell; not of a model that is to judge calls alone */
+    bool two_sided; /* less and more are novel alike */
 } measures[MEASURES] = {
-    {STG_AGGREGATE_MEAN, STG_CHANNEL_CONTENT},
-    {STG_AGGREGATE_WINDOW, STG_CHANNEL_CONTENT},
-    {STG_AGGREGATE_TIME, STG_CHANNEL_TIME},
-    {STG_AGGREGATE_STATE, STG_CHANNEL_STATE},
-    {STG_AGGREGATE_PACE, STG_CHANNEL_PACE},
-    {STG_AGGREGATE_LOAD, STG_CHANNEL_LOAD}, /* the last three: LOAD_COLUMN … WORKERS_COLUMN */
-    {STG_AGGREGATE_MIGRATION, STG_CHANNEL_LOAD},
-    {STG_AGGREGATE_WORKERS, STG_CHANNEL_STATE},
+    {STG_AGGREGATE_MEAN, STG_CHANNEL_CONTENT, SPREAD_MIN, false, false},
+    {STG_AGGREGATE_WINDOW, STG_CHANNEL_CONTENT, SPREAD_MIN, false, false},
+    {STG_AGGREGATE_TIME, STG_CHANNEL_TIME, SPREAD_MIN, false, false},
+    {STG_AGGREGATE_STATE, STG_CHANNEL_STATE, SPREAD_MIN, false, false},
+    {STG_AGGREGATE_PACE, STG_CHANNEL_PACE, SPREAD_MIN, false, false},
+    {STG_AGGREGATE_LOAD, STG_CHANNEL_LOAD, SPREAD_MIN_LOAD, true, false},
+    {STG_AGGREGATE_MIGRATION, STG_CHANNEL_LOAD, SPREAD_MIN_LOAD, true, false},
+    {STG_AGGREGATE_WORKERS, STG_CHANNEL_STATE, SPREAD_MIN_WORKERS, true, true},
 };
+
+/* Where a row of m->channels has the median of a measure; its spread follows. */
+static int column_of(enum stg_aggregate value)
+{
+    int i = 0;
+    while (measures[i].value != value) {
+        i++;
+    }
+    return 1 + 2 * i;
+}
 
 const char *stg_channel_name(enum stg_channel c)
 {
@@ -50,11 +60,9 @@ const char *stg_channel_name(enum stg_channel c)
                                     : stg_side_name((enum stg_side)(c - 1));
 }
 
-/* Not of a model that is to judge calls alone. */
-bool stg_channels_measures(const struct stg_model *m, enum stg_aggregate measure)
+bool stg_channels_measures(const struct stg_model *m, enum stg_aggregate optional)
 {
-    const int column = measure == STG_AGGREGATE_LOAD ? LOAD_COLUMN : measure == STG_AGGREGATE_MIGRATION ? MIGRATION_COLUMN : WORKERS_COLUMN;
-    return m->side[STG_SIDE_TIME] != NULL && m->n_channel_bins > 0 && m->channels[column] > 0;
+    return m->side[STG_SIDE_TIME] != NULL && m->n_channel_bins > 0 && m->channels[column_of(optional)] > 0;
 }
 
 bool stg_channel_has(const struct stg_model *m, enum stg_channel c)
@@ -100,7 +108,7 @@ float stg_channels_workers(const struct stg_seq *seq)
 
 double stg_channels_usual_workers(const struct stg_model *m)
 {
-    return stg_channels_measures(m, STG_AGGREGATE_WORKERS) ? exp((double)m->channels[WORKERS_COLUMN] - 1) : 0;
+    return stg_channels_measures(m, STG_AGGREGATE_WORKERS) ? exp((double)m->channels[column_of(STG_AGGREGATE_WORKERS)] - 1) : 0;
 }
 
 /* What is usual for a sequence of its length. */
@@ -113,12 +121,17 @@ static const float *bin_of(const struct stg_model *m, const struct stg_score *s)
     return m->channels + bin * STG_MODEL_CHANNEL_COLUMNS;
 }
 
+/* Whether the sequence and what is usual for its length tell of an optional measure. */
+static bool is_told(const struct stg_model *m, const struct stg_score *s, enum stg_aggregate optional)
+{
+    return stg_channels_measures(m, optional) && s->value[optional] > 0 && bin_of(m, s)[column_of(optional)] > 0;
+}
+
 enum stg_aggregate stg_channels_load_by(const struct stg_model *m, const struct stg_score *s)
 {
-    const bool judged = stg_channel_has(m, STG_CHANNEL_LOAD);
-    return judged && s->value[STG_AGGREGATE_LOAD] > 0 && bin_of(m, s)[LOAD_COLUMN] > 0             ? STG_AGGREGATE_LOAD
-           : judged && s->value[STG_AGGREGATE_MIGRATION] > 0 && bin_of(m, s)[MIGRATION_COLUMN] > 0 ? STG_AGGREGATE_MIGRATION
-                                                                                                  : STG_AGGREGATES;
+    return is_told(m, s, STG_AGGREGATE_LOAD)        ? STG_AGGREGATE_LOAD
+           : is_told(m, s, STG_AGGREGATE_MIGRATION) ? STG_AGGREGATE_MIGRATION
+                                                    : STG_AGGREGATES;
 }
 
 static int by_value(const void *a, const void *b)
@@ -133,27 +146,16 @@ static int by_length(const void *a, const void *b)
     return ((*x)->n_events > (*y)->n_events) - ((*x)->n_events < (*y)->n_events);
 }
 
-/* Of workers, fewer and more are novel alike. */
-static bool is_two_sided(enum stg_aggregate a)
-{
-    return a == STG_AGGREGATE_WORKERS;
-}
-
-static double least_spread(enum stg_aggregate a)
-{
-    return a == STG_AGGREGATE_LOAD || a == STG_AGGREGATE_MIGRATION ? SPREAD_MIN_LOAD : a == STG_AGGREGATE_WORKERS ? SPREAD_MIN_WORKERS : SPREAD_MIN;
-}
-
 /* Median and spread of one measure over n sequences; sorted has room for them. */
-static void usual(const struct stg_score *const *scores, size_t n, enum stg_aggregate a, float *sorted, float out[2])
+static void usual(const struct stg_score *const *scores, size_t n, const struct measure *x, float *sorted, float out[2])
 {
     for (size_t i = 0; i < n; i++) {
-        sorted[i] = scores[i]->value[a];
+        sorted[i] = scores[i]->value[x->value];
     }
     qsort(sorted, n, sizeof *sorted, by_value);
-    double spread = least_spread(a);
+    double spread = x->least_spread;
     out[0] = sorted[n / 2];
-    if (is_two_sided(a)) { /* what lies below counts as if it lay above */
+    if (x->two_sided) { /* what lies below counts as if it lay above */
         for (size_t i = 0; i < n; i++) {
             sorted[i] = out[0] + fabsf(sorted[i] - out[0]);
         }
@@ -184,7 +186,7 @@ static enum stg_status fit(struct stg_model *m, const struct stg_score **scores,
         float *row = table + n_rows++ * STG_MODEL_CHANNEL_COLUMNS;
         row[EDGE] = (float)scores[to - 1]->n_events;
         for (int i = 0; i < MEASURES; i++) {
-            usual(scores + from, to - from, measures[i].value, sorted, row + 1 + 2 * i);
+            usual(scores + from, to - from, &measures[i], sorted, row + 1 + 2 * i);
         }
         from = to;
     }
@@ -235,11 +237,12 @@ out:
     return status;
 }
 
-static bool is_told(const struct stg_score *s, enum stg_aggregate a, enum stg_aggregate load, const float *row)
+/* Whether the measure counts for the sequence: of load one does. */
+static bool counts(const struct stg_model *m, const struct stg_score *s, const struct measure *x)
 {
-    return a == STG_AGGREGATE_LOAD || a == STG_AGGREGATE_MIGRATION ? a == load
-           : a == STG_AGGREGATE_WORKERS                            ? s->value[a] > 0 && row[WORKERS_COLUMN] > 0
-                                                                   : true;
+    return x->channel == STG_CHANNEL_LOAD ? x->value == stg_channels_load_by(m, s)
+           : x->optional                  ? is_told(m, s, x->value)
+                                          : stg_aggregate_has(m, x->value);
 }
 
 void stg_channels_judge(const struct stg_model *m, struct stg_score *s)
@@ -251,16 +254,14 @@ void stg_channels_judge(const struct stg_model *m, struct stg_score *s)
         return;
     }
     const float *row = bin_of(m, s);
-    const enum stg_aggregate load = stg_channels_load_by(m, s);
     bool measured[STG_CHANNELS] = {false};
-    for (int i = 0; i < MEASURES; i++) {
-        const enum stg_channel c = measures[i].channel;
-        const enum stg_aggregate a = measures[i].value;
-        float z = (s->value[a] - row[1 + 2 * i]) / row[2 + 2 * i];
-        z = is_two_sided(a) ? fabsf(z) - 1 : z; /* one of the two sides is always above */
-        if (stg_channel_has(m, c) && is_told(s, a, load, row) && s->n_tokens > 0 && (!measured[c] || z > s->z[c])) {
-            s->z[c] = z;
-            measured[c] = true;
+    for (int i = 0; i < MEASURES && s->n_tokens > 0; i++) {
+        const struct measure *x = &measures[i];
+        const float deviations = (s->value[x->value] - row[1 + 2 * i]) / row[2 + 2 * i];
+        const float z = x->two_sided ? fabsf(deviations) - 1 : deviations; /* one of two sides is always above */
+        if (counts(m, s, x) && (!measured[x->channel] || z > s->z[x->channel])) {
+            s->z[x->channel] = z;
+            measured[x->channel] = true;
         }
     }
     for (int c = 0; c < STG_CHANNELS; c++) {

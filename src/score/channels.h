@@ -53,7 +53,7 @@ float stg_channels_workers(const struct stg_seq *seq);
 /* How many they usually are; 0 where m does not know. */
 double stg_channels_usual_workers(const struct stg_model *m);
 /* Whether m knows what is usual of that measure, STG_AGGREGATE_LOAD, STG_AGGREGATE_MIGRATION or STG_AGGREGATE_WORKERS. */
-bool stg_channels_measures(const struct stg_model *m, enum stg_aggregate measure);
+bool stg_channels_measures(const struct stg_model *m, enum stg_aggregate optional);
 
 /* What is usual, from held-out known sequences; goes into m. Fewer than STG_CHANNELS_LEAST leave the model without, and so does a model
  * of names alone or of interleaved threads, which is the paper's and keeps its score. */

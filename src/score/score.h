@@ -37,9 +37,9 @@ enum stg_status stg_aggregate_parse(const char *name, const struct stg_model *m,
 enum stg_channel {
     STG_CHANNEL_CONTENT, /* the model's own symbols */
     STG_CHANNEL_TIME,    /* STG_SIDE_TIME */
-    STG_CHANNEL_STATE,   /* STG_SIDE_STATE */
+    STG_CHANNEL_STATE,   /* STG_SIDE_STATE, and how many threads share the work */
     STG_CHANNEL_PACE,    /* model/pace.h */
-    STG_CHANNEL_LOAD,    /* other work on the same CPUs */
+    STG_CHANNEL_LOAD,    /* how busy the machine is */
     STG_CHANNELS,
 };
 
