@@ -327,10 +327,16 @@ static void test_migration(void **state)
     assert_int_equal(stg_channels_load_by(m, &score), STG_AGGREGATE_LOAD);
     assert_true(words_load(m, &score, text));
     assert_non_null(strstr(text, "at 100 % of the events around it another thread wanted the same processor; 2.0 threads did"));
+    seq.runnable = seq.alone = 1; /* as usual by the one that counts */
+    must(stg_score_sequence(m, &seq, &score));
+    assert_true(fabsf(score.z[STG_CHANNEL_LOAD]) < 1e-3f);
     seq.runnable = 0;
     must(stg_score_sequence(m, &seq, &score));
     assert_int_equal(stg_channels_load_by(m, &score), STG_AGGREGATE_MIGRATION);
     assert_true(score.z[STG_CHANNEL_LOAD] > 5);
+    score.n_tokens = 0; /* nothing to judge */
+    stg_channels_judge(m, &score);
+    assert_true(score.z[STG_CHANNEL_LOAD] == 0);
     seq.stayed = 0;
     must(stg_score_sequence(m, &seq, &score));
     assert_int_equal(stg_channels_load_by(m, &score), STG_AGGREGATES);
