@@ -24,11 +24,13 @@ struct answer {
     uint32_t next;
     float surprisal;
 };
-enum { ANSWERS = 1 << 16, WAYS = 2 }; /* two places for each hash */
+enum { WAYS = 2 }; /* places for each hash */
+enum { LEAST_ANSWERS = 1 << 12, MOST_ANSWERS = 1 << 18 };
 enum { AHEAD = 8 };                   /* tokens from asking for an answer to having it in the cache */
 
 struct stg_model_run {
-    struct answer *answers; /* (ANSWERS) by hash of the key; NULL when the symbols do not fit into one */
+    struct answer *answers; /* (n_answers) by hash of the key; NULL when the symbols do not fit into one */
+    size_t n_answers;       /* a power of two, room for twice the n-grams, within the bounds above */
     struct stg_ngram_packing packing;
     uint32_t *symbols;
     size_t cap_symbols;
@@ -192,7 +194,11 @@ static enum stg_status run_new(const struct stg_model *m, struct stg_model_run *
     *out = NULL;
     STG_TRY(stg_mem_zeroed(&r, 1, sizeof *r));
     if (stg_ngram_packing(&r->packing, ngram_of(m)->order, ngram_of(m)->n_symbols)) {
-        STG_TRY(stg_mem_zeroed(&r->answers, ANSWERS, sizeof *r->answers));
+        r->n_answers = LEAST_ANSWERS;
+        while (r->n_answers < 2 * ngram_of(m)->table.n && r->n_answers < MOST_ANSWERS) {
+            r->n_answers *= 2;
+        }
+        STG_TRY(stg_mem_zeroed(&r->answers, r->n_answers, sizeof *r->answers));
     }
     *out = r;
     r = NULL;
@@ -203,7 +209,7 @@ out:
 
 static inline struct answer *answer_at(const struct stg_model_run *r, uint64_t key)
 {
-    return &r->answers[stg_counts_hash(key, ANSWERS / WAYS) * WAYS];
+    return &r->answers[stg_counts_hash(key, r->n_answers / WAYS) * WAYS];
 }
 
 static float advance(const struct ngram *g, uint32_t *state, uint32_t symbol)
