@@ -458,8 +458,13 @@ static void test_processes(void **state)
     const char *const fails[] = {"/bin/sh", "-c", "echo one >&2; echo 'two three' >&2; exit 3", NULL};
     struct stg_process_settings s = {.argv = fails, .out = out, .err = out};
     refused(stg_process_run(&s, "a thing"), STG_ERR_IO, "a thing: exit status 3: two three");
-    stg_process_last_line(out, line, sizeof line);
+    stg_process_complaint(out, line, sizeof line);
     assert_string_equal(line, "two three");
+    const char *const explains[] = {"/bin/sh", "-c", "echo 'FATAL ERROR: no such tool'; echo; echo 'see the manual'; echo; exit 1", NULL};
+    s.argv = explains;
+    refused(stg_process_run(&s, "a thing"), STG_ERR_IO, "a thing: exit status 1: FATAL ERROR: no such tool");
+    stg_process_complaint("/nowhere", line, sizeof line);
+    assert_string_equal(line, "");
     const char *const missing[] = {"/nowhere/program", NULL};
     s.argv = missing;
     refused(stg_process_start(&pid, &s), STG_ERR_IO, "cannot be started: program: No such file");

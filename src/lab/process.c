@@ -176,20 +176,22 @@ void stg_process_kill(pid_t pid)
     }
 }
 
-void stg_process_last_line(const char *path, char *out, size_t cap)
+void stg_process_complaint(const char *path, char *out, size_t cap)
 {
     struct stg_buffer text = STG_BUFFER_INIT;
+    bool is_error = false;
     out[0] = '\0';
-    if (path != NULL && stg_text_read(&text, path) == STG_OK) {
-        size_t end = text.len;
-        while (end > 0 && (text.data[end - 1] == '\n' || text.data[end - 1] == ' ')) {
-            end--;
+    const char *end = path != NULL && stg_text_read(&text, path) == STG_OK ? text.data : "";
+    while (*end != '\0') {
+        char line[401];
+        const char *const begin = end + strspn(end, "\n ");
+        end = begin + strcspn(begin, "\n");
+        snprintf(line, sizeof line, "%.*s", (int)(end - begin), begin);
+        const bool says_error = strcasestr(line, "error") != NULL;
+        if (line[0] != '\0' && (says_error || !is_error)) {
+            snprintf(out, cap, "%s", line);
+            is_error = says_error;
         }
-        size_t begin = end;
-        while (begin > 0 && text.data[begin - 1] != '\n') {
-            begin--;
-        }
-        snprintf(out, cap, "%.*s", (int)(end - begin > 400 ? 400 : end - begin), text.data + begin);
     }
     stg_buffer_fini(&text);
 }
@@ -207,7 +209,7 @@ enum stg_status stg_process_check(pid_t *pid, const char *what, const char *log)
         return STG_OK;
     }
     *pid = 0;
-    stg_process_last_line(log, line, sizeof line);
+    stg_process_complaint(log, line, sizeof line);
     return stg_fail(STG_ERR_IO, "%s has ended by itself with exit status %d: %s", what, code, line);
 }
 
@@ -243,7 +245,7 @@ enum stg_status stg_process_run(const struct stg_process_settings *s, const char
     if (code == 0) {
         return STG_OK;
     }
-    stg_process_last_line(s->err, line, sizeof line);
+    stg_process_complaint(s->err, line, sizeof line);
     return stg_fail(STG_ERR_IO, "%s: exit status %d: %s", what, code, line[0] != '\0' ? line : "it said nothing");
 }
 

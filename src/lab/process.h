@@ -22,7 +22,7 @@ struct stg_process_settings {
 enum stg_status stg_process_start(pid_t *out, const struct stg_process_settings *s) STG_MUST_USE;
 /* Has it ended? *code is its exit status, or 128 + the signal. */
 enum stg_status stg_process_poll(pid_t pid, bool *ended, int *code) STG_MUST_USE;
-/* STG_ERR_IO with the last line of its log when it has ended (*pid is 0 then); *pid 0: nothing to look at. */
+/* STG_ERR_IO with what its log complains of when it has ended (*pid is 0 then); *pid 0: nothing to look at. */
 enum stg_status stg_process_check(pid_t *pid, const char *what, const char *log) STG_MUST_USE;
 /* Waits up to timeout_ns (0: for ever) for its end; STG_ERR_IO `what: …` when it does not come, STG_ERR_INTERRUPTED
  * when a stop is asked for. */
@@ -30,11 +30,11 @@ enum stg_status stg_process_wait(pid_t pid, uint64_t timeout_ns, const char *wha
 /* Ends it and takes its status, whatever it is doing; pid 0 or less: nothing. */
 void stg_process_kill(pid_t pid);
 
-/* Runs it to its end. An exit status other than 0 is STG_ERR_IO with the last line of the file err. When a stop is
- * asked for, it gets SIGTERM. */
+/* Runs it to its end. An exit status other than 0 is STG_ERR_IO with what the file err complains of. When a
+ * stop is asked for, it gets SIGTERM. */
 enum stg_status stg_process_run(const struct stg_process_settings *s, const char *what) STG_MUST_USE;
-/* The last line of a file that says something, "" when there is none. */
-void stg_process_last_line(const char *path, char *out, size_t cap);
+/* Of a file, the last line that speaks of an error; of one that does not, the last that says something; "" when there is none. */
+void stg_process_complaint(const char *path, char *out, size_t cap);
 
 /* *out = the path of a program: name as it is when it has a slash, else from PATH and the sbin folders; "" when there
  * is none. */

@@ -175,7 +175,7 @@ static enum stg_status stop_recorder(struct session *x)
     STG_RETURN_IF_FAILED(stg_process_wait(x->recorder, STOP_NS, "strange record", &code));
     x->recorder = 0;
     if (code != 0) {
-        stg_process_last_line(x->recorder_err, line, sizeof line);
+        stg_process_complaint(x->recorder_err, line, sizeof line);
         return stg_fail(STG_ERR_IO, "strange record: exit status %d: %s", code, line);
     }
     json_t *summary = stg_text_json(x->recorder_out);
@@ -272,7 +272,7 @@ static enum stg_status stop_load(struct session *x)
     if (c == NULL || code > 1) {
         char line[512];
         json_decref(c);
-        stg_process_last_line(x->load_err, line, sizeof line);
+        stg_process_complaint(x->load_err, line, sizeof line);
         return stg_fail(STG_ERR_IO, "the load: exit status %d: %s", code, line);
     }
     const double answered = count_of(c, "answered"), due = count_of(c, "due");

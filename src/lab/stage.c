@@ -24,6 +24,7 @@ static const struct {
     {"php-fpm[0-9]*", "php8.2-fpm"},
     {"mariadbd", "mariadb-server-core"},
     {"mariadb-install-db", "mariadb-server-core"},
+    {"my_print_defaults", "mariadb-client-core"}, /* mariadb-install-db calls it */
     {"openssl", "openssl"},
     {"stress-ng", "stress-ng"},
     {"cp", "coreutils"},
