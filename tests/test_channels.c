@@ -317,6 +317,13 @@ static void test_novelty_by_hand(void **state)
     assert_true(s.z[STG_CHANNEL_TIME] < 0);
     assert_true(s.z[STG_CHANNEL_STATE] >= 0 && s.z[STG_CHANNEL_STATE] <= 0);
     assert_true(fabs((double)s.value[STG_AGGREGATE_NOVELTY] - log(1 + 1.5 / spread)) < 1e-4);
+    s.value[STG_AGGREGATE_TIME] = 3;
+    s.value[STG_AGGREGATE_PACE] = 0.08f; /* always 0 among the known, so that its spread is the least */
+    int64_t fast = 0;
+    m.pace.fast = &fast;
+    stg_channels_judge(&m, &s);
+    assert_true(fabs((double)s.value[STG_AGGREGATE_NOVELTY] - log(1 + 1.5 / spread + 0.5 * (3 - 1.0) / (2 * spread) + 0.25 * 8)) < 1e-3);
+    m.pace.fast = NULL;
     s.n_events = 1000; /* longer than all: judged with the longest */
     stg_channels_judge(&m, &s);
     assert_true(s.z[STG_CHANNEL_CONTENT] <= 0);
@@ -342,6 +349,24 @@ static void test_novelty_by_hand(void **state)
     s.value[STG_AGGREGATE_MEAN] = 3;
     stg_channels_judge(&m, &s);
     assert_true(fabs((double)s.value[STG_AGGREGATE_NOVELTY] - 3) < 1e-6);
+}
+
+/* The few that are much longer than the others do not say what is usual of these. */
+static void test_bins_by_length(void **state)
+{
+    struct stg_model side = {0}, m = {.side = {&side, NULL}, .recipe = {.order = STG_ORDER_THREAD}};
+    static struct stg_score scores[1000];
+    (void)state;
+    for (size_t i = 0; i < 1000; i++) {
+        scores[i] = (struct stg_score){.n_events = i < 600 ? 100 : i < 800 ? 140 : i < 880 ? 1000 : 9000, .n_tokens = 1};
+    }
+    must(stg_channels_fit(&m, scores, 1000));
+    static const float longest[] = {100, 140, 9000}; /* eighty are too few for a bin of their own */
+    assert_int_equal(m.n_channel_bins, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(fabsf(m.channels[i * STG_MODEL_CHANNEL_COLUMNS] - longest[i]) < 1);
+    }
+    stg_mem_free(m.channels);
 }
 
 /* From the file the same model comes, and none whose parts do not go together. */
@@ -393,6 +418,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sides_need_data, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_right_channel_speaks, setup, teardown),
         cmocka_unit_test(test_novelty_by_hand),
+        cmocka_unit_test(test_bins_by_length),
         cmocka_unit_test_setup_teardown(test_file, setup, teardown),
     };
     return cmocka_run_group_tests_name("channels", tests, NULL, NULL);

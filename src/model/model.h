@@ -19,7 +19,7 @@
 #include <jansson.h>
 
 #define STG_MODEL_FORMAT "model"
-#define STG_MODEL_VERSION 6
+#define STG_MODEL_VERSION 7
 
 struct stg_model;
 struct stg_model_run;   /* working memory of one scoring thread; defined by each kind */

@@ -9,12 +9,13 @@
 
 enum {
     BIN_LEAST = 100, /* sequences in a bin: fewer do not tell a 0.9 quantile */
-    BINS = 4,
+    BINS = 4,        /* at least, where there are enough */
     EDGE = 0, /* columns of m->channels: the longest sequence of the bin, then median and spread of each measure */
     MEASURES = 8,
 };
 _Static_assert(STG_MODEL_CHANNEL_COLUMNS == 1 + 2 * MEASURES, "the model file stores these columns");
 
+#define BIN_RATIO          1.5  /* of the lengths in a bin, where there are enough: the few long ones are unlike the usual */
 #define SPREAD_MIN         0.01 /* nats: what is always the same would make any difference infinite */
 #define SPREAD_MIN_WORKERS 0.2 /* known runs differ by that */
 #define SPREAD_MIN_LOAD    0.5 /* known runs differ by less, and by more than the few of a calibration show */
@@ -41,6 +42,10 @@ static const struct measure {
     {STG_AGGREGATE_MIGRATION, STG_CHANNEL_LOAD, SPREAD_MIN_LOAD, true, false},
     {STG_AGGREGATE_WORKERS, STG_CHANNEL_STATE, SPREAD_MIN_WORKERS, true, true},
 };
+
+/* What a channel counts in the sum. Times differ from run to run by more than a few runs of a calibration tell, and pace by more still. */
+static const double weights[STG_CHANNELS] = {
+    [STG_CHANNEL_CONTENT] = 1, [STG_CHANNEL_TIME] = 0.5, [STG_CHANNEL_STATE] = 1, [STG_CHANNEL_PACE] = 0.25, [STG_CHANNEL_LOAD] = 1};
 
 /* Where a row of m->channels has the median of a measure; its spread follows. */
 static int column_of(enum stg_aggregate value)
@@ -168,27 +173,34 @@ static void usual(const struct stg_score *const *scores, size_t n, const struct 
     out[1] = (float)spread;
 }
 
+/* The end of the bin that begins at row from. */
+static size_t bin_end(const struct stg_score *const *scores, size_t n, size_t from)
+{
+    const double longest = BIN_RATIO * (double)scores[from]->n_events;
+    size_t to = from + (n / BINS > BIN_LEAST ? n / BINS : BIN_LEAST);
+    to = to < n ? to : n;
+    while (to - from > BIN_LEAST && (double)scores[to - 1]->n_events > longest) {
+        to--;
+    }
+    while (to < n && scores[to]->n_events == scores[to - 1]->n_events) {
+        to++; /* equal lengths stay together */
+    }
+    return n - to < BIN_LEAST ? n : to;
+}
+
 static enum stg_status fit(struct stg_model *m, const struct stg_score **scores, size_t n, float *sorted)
 {
-    const size_t n_bins = n / BIN_LEAST == 0 ? 1 : n / BIN_LEAST < BINS ? n / BIN_LEAST : BINS;
     float *table = NULL;
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&table, n_bins * STG_MODEL_CHANNEL_COLUMNS, sizeof *table));
-    qsort((void *)scores, n, sizeof *scores, by_length);
     size_t n_rows = 0;
-    for (size_t b = 0, from = 0; b < n_bins; b++) {
-        size_t to = n * (b + 1) / n_bins;
-        while (to < n && to > from && scores[to]->n_events == scores[to - 1]->n_events) {
-            to++; /* equal lengths stay together */
-        }
-        if (to <= from) {
-            continue;
-        }
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&table, n / BIN_LEAST + 1, STG_MODEL_CHANNEL_COLUMNS * sizeof *table));
+    qsort((void *)scores, n, sizeof *scores, by_length);
+    for (size_t from = 0, to = 0; from < n; from = to) {
+        to = bin_end(scores, n, from);
         float *row = table + n_rows++ * STG_MODEL_CHANNEL_COLUMNS;
         row[EDGE] = (float)scores[to - 1]->n_events;
         for (int i = 0; i < MEASURES; i++) {
             usual(scores + from, to - from, &measures[i], sorted, row + 1 + 2 * i);
         }
-        from = to;
     }
     stg_mem_free(m->channels);
     m->channels = table;
@@ -265,7 +277,7 @@ void stg_channels_judge(const struct stg_model *m, struct stg_score *s)
         }
     }
     for (int c = 0; c < STG_CHANNELS; c++) {
-        sum += s->z[c] > 0 ? (double)s->z[c] : 0;
+        sum += s->z[c] > 0 ? weights[c] * (double)s->z[c] : 0;
     }
     s->value[STG_AGGREGATE_NOVELTY] = (float)log1p(sum);
 }

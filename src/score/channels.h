@@ -4,11 +4,11 @@
  * state; model/model.h), how many events come sooner than usual (pace; model/pace.h), and how busy the machine is (load): the requests of a
  * server hardly feel a program that computes beside them, whose calls nobody sees. Content is measured twice, over the whole sequence (mean) and
  * at its most surprising stretch (window), as a few strange calls in a long sequence hardly move its mean; the larger z is the channel's. How large
- * each of them usually is depends on the length of the sequence, so held-out known sequences are divided by length into bins of equal number, and
- * a value is measured in its bin:
+ * each of them usually is depends on the length of the sequence, so held-out known sequences are divided by length into bins, of which none has
+ * more than a quarter of them nor lengths that differ by more than half where there are enough, and a value is measured in its bin:
  *
  *     z = (value − median) / spread,   spread = max over q of (quantile q − median) / (its deviations, if it were normal), q = .9, .98, .995
- *     novelty = ln(1 + Σ max(0, z) over the channels)
+ *     novelty = ln(1 + Σ w max(0, z) over the channels),   w = ½ of time, ¼ of pace, 1 of the others
  *
  *     load = ln(31 / (runnable (alone + .005))),   alone = part of the events at which no other thread could run on the CPU,
  *                                                  runnable = geometric mean of how many could
