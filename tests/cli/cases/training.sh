@@ -85,9 +85,9 @@ case_resume_refused() {
     cp whole a.model.checkpoint
     flip a.model.checkpoint $((size - 100))
     (refused 'a.model.checkpoint' lstm --resume -o a.model train.data)
-    LC_ALL=C sed 's/"strange.version":\( *\)"[0-9]*"/"strange.version":\1"7"/' whole >a.model.checkpoint
+    LC_ALL=C sed 's/"strange.version":\( *\)"[0-9]*"/"strange.version":\1"9"/' whole >a.model.checkpoint
     ! cmp -s whole a.model.checkpoint || no "the version could not be changed"
-    (refused 'version 7' lstm --resume -o a.model train.data)
+    (refused 'version 9' lstm --resume -o a.model train.data)
     : >a.model.checkpoint
     (refused 'a.model.checkpoint' lstm --resume -o a.model train.data)
     refused 'finish it with' "$strange" score whole test.data
