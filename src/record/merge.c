@@ -61,14 +61,14 @@ static enum stg_status make_room(struct stg_lane *l)
 /* Notes records until there are so many that none behind them belongs before the first, or all that are written. */
 static enum stg_status note_more(struct stg_merge *m, struct stg_lane *l)
 {
-    if (l->tail - l->head >= MAX_SHIFT || l->noted >= l->ring.ready) {
+    if (l->tail - l->head >= MAX_SHIFT || l->noted >= l->ring.end) {
         return STG_OK;
     }
     STG_RETURN_IF_FAILED(make_room(l));
     while (l->tail < STG_MERGE_REFS) {
         const uint8_t *record;
         uint64_t len, next, ts_ns;
-        switch (stg_ring_peek(&l->ring, l->noted, l->ring.ready, &record, &len, &next)) {
+        switch (stg_ring_peek(&l->ring, l->noted, l->ring.end, &record, &len, &next)) {
         case STG_RING_EMPTY:
             return STG_OK;
         case STG_RING_DAMAGED:
@@ -96,7 +96,7 @@ void stg_merge_scan(struct stg_merge *m, double *most)
         if (l->ring.size == 0) {
             continue; /* a near one: the last of a CPU is there */
         }
-        used += stg_ring_ready(&l->ring) - *l->ring.consumer;
+        used += stg_ring_look(&l->ring) - *l->ring.consumer;
         size += l->ring.size;
         if ((i + 1 == m->n_lanes || m->lanes[i + 1].i_first == i + 1) && (double)used > *most * (double)size) {
             *most = (double)used / (double)size;
@@ -164,8 +164,7 @@ static enum stg_status take_one(struct stg_merge *m, struct stg_lane *l, struct 
 {
     const struct stg_merge_ref ref = l->refs[l->head++];
     const uint8_t *word = stg_ring_at(&l->ring, ref.at);
-    uint64_t len;
-    memcpy(&len, word, sizeof len);
+    const uint64_t len = stg_ring_len(&l->ring, word, ref.at);
     STG_RETURN_IF_FAILED(stg_decode(d, word + STG_ABI_WORD_SIZE, len, l->cpu, out, good));
     uint64_t *last_ns = &m->lanes[l->i_first].last_ns;
     if (*good && out->ts_ns < *last_ns) {

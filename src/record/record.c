@@ -175,11 +175,11 @@ static void look(struct stg_record *r, uint64_t now_ns)
     r->limit_ns = now_ns > slack_ns ? now_ns - slack_ns : 0;
 }
 
-static bool rings_are_read(const struct stg_record *r)
+static bool rings_are_written(const struct stg_record *r)
 {
     for (size_t i = 0; i < r->merge.n_lanes; i++) {
         const struct stg_lane *l = &r->merge.lanes[i];
-        if (l->ring.size > 0 && stg_ring_is_behind(&l->ring, l->ring.ready)) {
+        if (l->ring.size > 0 && !stg_ring_is_written(&l->ring, l->noted)) {
             return false;
         }
     }
@@ -192,7 +192,7 @@ static void drain(struct stg_record *r)
     sleep_ns(1000000);
     for (int i = 0; i < DRAIN_LOOKS; i++) {
         look(r, stg_clock_ns());
-        if (rings_are_read(r)) {
+        if (rings_are_written(r)) {
             break;
         }
         sleep_ns(1000000);
