@@ -154,7 +154,7 @@ static __always_inline void fill(struct stg_abi_head *head, const struct task_st
                                  __u8 n_args)
 {
     head->ts_ns = ts_ns;
-    head->cgroup_id = bpf_get_current_cgroup_id();
+    head->cgroup_id = task->cgroups->dfl_cgrp->kn->id; /* as the helper does, without a call */
     head->pid = (__u32)task->tgid;
     head->tid = (__u32)task->pid;
     *(__u64 *)&head->comm[0] = *(const __u64 *)&task->comm[0];
