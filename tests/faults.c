@@ -139,6 +139,7 @@ ssize_t __wrap_pwrite64(int fd, const void *data, size_t n, off_t at)
 }
 
 WRAP(int, ftruncate64, (int fd, off_t size), (fd, size), -1)
+WRAP(int, fallocate64, (int fd, int mode, off_t at, off_t n), (fd, mode, at, n), -1)
 WRAP(int, mkdir, (const char *path, mode_t mode), (path, mode), -1)
 WRAP(int, renameat, (int from_fd, const char *from, int to_fd, const char *to), (from_fd, from, to_fd, to), -1)
 

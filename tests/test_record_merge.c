@@ -13,6 +13,7 @@
 #include "record/merge.h"
 
 #define SIZE 4096u /* of a ring here */
+#define KEY  0x1234567890abcdefull
 
 /* A ring as the programs write it, without a kernel. */
 struct fake {
@@ -29,8 +30,8 @@ static void point(struct stg_ring *ring, struct fake *f, uint64_t size)
 {
     *ring = (struct stg_ring){.data = f->blocks[0].data,
                               .size = size,
+                              .key = KEY,
                               .reserved = (const uint64_t *)&f->cpu.far.reserved,
-                              .committed = (const uint64_t *)&f->cpu.far.committed,
                               .consumer = (uint64_t *)&f->cpu.far.consumed};
 }
 
@@ -61,7 +62,7 @@ static uint64_t place_of(uint64_t len)
     return (len + 8 + 7) / 8 * 8;
 }
 
-/* Puts len bytes behind a word as the programs do: in one piece, whatever ends there. False when there is no room. */
+/* Puts len bytes behind the word of a record of word bytes as the programs do: in one piece, whatever ends there. False when there is no room. */
 static bool write_record(struct fake *f, uint64_t size, const void *bytes, uint64_t len, uint64_t word)
 {
     if (f->cpu.far.reserved - f->cpu.far.consumed + place_of(len) > size) {
@@ -69,6 +70,7 @@ static bool write_record(struct fake *f, uint64_t size, const void *bytes, uint6
     }
     const uint64_t in_ring = f->cpu.far.reserved & (size - 1);
     uint8_t *at = f->blocks[in_ring / STG_ABI_BLOCK_SIZE].data + in_ring % STG_ABI_BLOCK_SIZE;
+    word = STG_ABI_WORD(KEY, f->cpu.far.reserved, word);
     memcpy(at, &word, sizeof word);
     memcpy(at + 8, bytes, len);
     f->cpu.far.reserved += place_of(len);
@@ -77,9 +79,7 @@ static bool write_record(struct fake *f, uint64_t size, const void *bytes, uint6
 
 static bool put_raw(struct fake *f, const void *bytes, uint64_t len, uint64_t word)
 {
-    const bool fits = write_record(f, SIZE, bytes, len, word);
-    f->cpu.far.committed = f->cpu.far.reserved;
-    return fits;
+    return write_record(f, SIZE, bytes, len, word);
 }
 
 static bool put_exit(struct fake *f, uint64_t ts_ns, uint64_t ret)
@@ -96,7 +96,7 @@ static size_t take(struct stg_event *events, size_t cap, uint64_t limit_ns)
 {
     size_t n = 0, more = 1;
     double used;
-    assert_int_equal(stg_merge_scan(&merge, &used), STG_OK);
+    stg_merge_scan(&merge, &used);
     assert_true(used >= 0 && used <= 1);
     while (more > 0) {
         assert_int_equal(stg_merge_take(&merge, &decoder, limit_ns, events + n, cap - n < 7 ? cap - n : 7, &more), STG_OK);
@@ -149,6 +149,34 @@ static void test_late(void **state)
     assert_int_equal(merge.n_late, 1);
 }
 
+/* More records than are noted at a time, some of them up to 999 places too early. None is given back before it is handed out. */
+static void test_windows(void **state)
+{
+    enum { N = 8000, EARLY = 999 };
+    const uint64_t size = 2 * (uint64_t)STG_ABI_BLOCK_SIZE;
+    struct stg_abi_head head = {.pid = 1, .tid = 1, .kind = STG_ABI_MARKER};
+    struct fake *f = &fakes[1];
+    static struct stg_event events[N];
+    (void)state;
+    point(&merge.lanes[1].ring, f, size);
+    for (uint64_t i = 0; i < N; i++) {
+        head.ts_ns = 10 + (i % 1500 == 700 ? i + EARLY : i);
+        assert_true(write_record(f, size, &head, sizeof head, sizeof head));
+    }
+    const uint64_t place = place_of(sizeof head), early = 700 + 3 * 1500; /* of the records that come too early, the one before the limit */
+    const size_t n = take(events, N, 10 + early + 100);
+    assert_int_equal(n, early + 100); /* all up to the limit but this one */
+    assert_int_equal(f->cpu.far.consumed, early * place);
+    assert_int_equal(take(events + n, N - n, UINT64_MAX), N - n);
+    assert_int_equal(f->cpu.far.consumed, N * place);
+    for (uint64_t i = 1; i < N; i++) {
+        assert_true(events[i].ts_ns >= events[i - 1].ts_ns);
+    }
+    assert_int_equal(merge.n_inverted, 5 * (EARLY - 1)); /* those in between but for the last, which has the same time */
+    assert_int_equal(merge.n_late, 0);
+    assert_false(merge.lanes[1].shifted);
+}
+
 /* Two rings of a CPU: what one has no room for is in the other. The CPU's time goes forward whichever they come from. */
 static void test_two_rings(void **state)
 {
@@ -163,7 +191,7 @@ static void test_two_rings(void **state)
     for (uint64_t i = 0; i < 8; i++) {
         assert_true(put_exit(&fakes[i % 3 == 0], 10 + i, i));
     }
-    assert_int_equal(stg_merge_scan(&merge, &used), STG_OK);
+    stg_merge_scan(&merge, &used);
     assert_true(used == 8 * 64.0 / (2 * SIZE));
     assert_int_equal(take(events, 8, UINT64_MAX), 8);
     for (uint64_t i = 0; i < 8; i++) {
@@ -189,22 +217,21 @@ static void test_unfinished(void **state)
     assert_true(put_exit(f, 10, 1));
     assert_int_equal(take(events, 8, UINT64_MAX), 1);
     const uint64_t at = f->cpu.far.reserved;
-    assert_true(write_record(f, SIZE, "", 0, 0xffff)); /* not written yet: what was there before */
+    assert_true(write_record(f, SIZE, "", 0, 0xffff)); /* not written yet: another word was there before */
     f->cpu.far.reserved += sizeof head;
     assert_true(write_record(f, SIZE, &head, sizeof head, sizeof head));
-    f->cpu.far.committed += place_of(sizeof head); /* the second one's */
-    assert_true(stg_ring_is_behind(&merge.lanes[1].ring, at));
     assert_int_equal(take(events, 8, UINT64_MAX), 0);
+    assert_false(stg_ring_is_written(&merge.lanes[1].ring, at));
     assert_int_equal(f->cpu.far.consumed, at); /* nothing is given back that is still being written */
-    const uint64_t len = sizeof head;
-    memcpy(f->blocks[0].data + at, &len, sizeof len);
+    const uint64_t word = STG_ABI_WORD(KEY, at, sizeof head);
     memcpy(f->blocks[0].data + at + 8, &head, sizeof head);
-    f->cpu.far.committed += place_of(sizeof head);
+    memcpy(f->blocks[0].data + at, &word, sizeof word);
+    assert_true(stg_ring_is_written(&merge.lanes[1].ring, at));
     assert_int_equal(take(events, 8, UINT64_MAX), 2);
     assert_int_equal(events[0].kind, STG_EVENT_MARKER);
     assert_string_equal(stg_strings_get(decoder.names, events[0].name), "a:end");
     assert_int_equal(f->cpu.far.consumed, f->cpu.far.reserved);
-    assert_false(stg_ring_is_behind(&merge.lanes[1].ring, f->cpu.far.consumed));
+    assert_true(stg_ring_is_written(&merge.lanes[1].ring, f->cpu.far.consumed));
 }
 
 /* A ring of more than one block, round several times: records of all lengths run on behind each block's end. */
@@ -227,7 +254,6 @@ static void test_blocks(void **state)
         r.head.ts_ns = r.args[5] = i;
         n_over += in_block + place_of(len) > STG_ABI_BLOCK_SIZE;
         assert_true(write_record(f, size, &r, len, len));
-        f->cpu.far.committed = f->cpu.far.reserved;
         assert_int_equal(take(events, 8, UINT64_MAX), 1);
         assert_int_equal(events[0].args[5], i);
         assert_string_equal(stg_strings_get(decoder.paths, events[0].path), r.path);
@@ -237,17 +263,28 @@ static void test_blocks(void **state)
 
 static void test_damaged_length(void **state)
 {
-    static const uint64_t words[] = {SIZE, UINT64_MAX, UINT64_MAX - 7, sizeof(struct stg_abi_record) + 1, 49, 1ull << 32};
     struct stg_abi_head head = {.ts_ns = 20, .pid = 1, .tid = 1, .kind = STG_ABI_MARKER};
+    static const uint64_t damaged[] = {sizeof(struct stg_abi_record) + 1, UINT8_MAX, UINT8_MAX - 7, sizeof head + 1};
+    static const uint64_t others[] = {UINT8_MAX + 1, UINT64_MAX, (uint64_t)SIZE << 5 ^ sizeof head}; /* the last: of the next time round */
+    struct stg_event events[8];
     double used;
+    size_t n;
     (void)state;
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        const uint64_t before = fakes[0].cpu.far.reserved;
-        assert_true(put_raw(&fakes[0], &head, sizeof head, words[i]));
-        assert_int_equal(stg_merge_scan(&merge, &used), STG_ERR_INTERNAL);
+    for (size_t i = 0; i < sizeof damaged / sizeof damaged[0]; i++) {
+        assert_true(put_raw(&fakes[0], &head, sizeof head, damaged[i]));
+        stg_merge_scan(&merge, &used);
+        assert_int_equal(stg_merge_take(&merge, &decoder, UINT64_MAX, events, 8, &n), STG_ERR_INTERNAL);
         assert_non_null(strstr(stg_status_message(), "impossible length"));
-        fakes[0].cpu.far.reserved = fakes[0].cpu.far.committed = before;
+        fakes[0].cpu.far.reserved = 0;
     }
+    /* The words of other places are none. */
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_true(put_raw(&fakes[0], &head, sizeof head, others[i]));
+        assert_int_equal(take(events, 8, UINT64_MAX), 0);
+        fakes[0].cpu.far.reserved = 0;
+    }
+    assert_true(put_raw(&fakes[0], &head, sizeof head, sizeof head));
+    assert_int_equal(take(events, 8, UINT64_MAX), 1);
 }
 
 /* One record through the decoder. */
@@ -375,7 +412,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_order),   TEST(test_late), TEST(test_unfinished), TEST(test_blocks),
-        TEST(test_two_rings), TEST(test_damaged_length),
+        TEST(test_two_rings), TEST(test_windows), TEST(test_damaged_length),
         TEST(test_entry),   TEST(test_numbers), TEST(test_gap),     TEST(test_lies),      TEST(test_marker_out_of_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

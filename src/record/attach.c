@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 /* The last warning of libbpf, which knows best why something failed. */
@@ -68,6 +69,11 @@ static size_t power_of_2(size_t size)
 /* How many and how large: fixed before the programs are loaded. A ring that is small itself has no smaller one before it. */
 static enum stg_status plan_rings(struct stg_record *r, size_t ring_size)
 {
+    __u64 key;
+    if (getrandom(&key, sizeof key, 0) != sizeof key) {
+        return stg_fail_errno("record: the kernel gives no random number");
+    }
+    r->bpf->rodata->config.ring_key = key;
     r->n_cpus = count_cpus();
     r->ring_size = power_of_2(ring_size > 0 ? ring_size : stg_record_ring_size(r->n_cpus));
     const size_t near_size = r->ring_size > STG_ABI_NEAR_SIZE ? STG_ABI_NEAR_SIZE : 0;
@@ -92,7 +98,7 @@ static enum stg_status map_ring(struct stg_record *r, size_t i_lane, size_t size
     }
     STG_RETURN_IF_FAILED(stg_ring_map(&l->ring, bpf_map__fd(r->bpf->maps.rings), *i_block, size));
     l->ring.reserved = (const uint64_t *)&positions->reserved;
-    l->ring.committed = (const uint64_t *)&positions->committed;
+    l->ring.key = r->bpf->rodata->config.ring_key;
     l->ring.consumer = (uint64_t *)&positions->consumed;
     *i_block += stg_ring_blocks(size);
     return STG_OK;

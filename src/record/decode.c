@@ -76,8 +76,9 @@ static enum stg_status find_call(struct stg_decoder *d, int32_t number, bool com
 
 static enum stg_status find_comm(struct stg_decoder *d, const char comm[STG_ABI_COMM_SIZE], uint32_t *id)
 {
-    uint64_t text[2];
-    memcpy(text, comm, sizeof text);
+    uint64_t text[2]; /* read word by word, as it is looked at */
+    memcpy(&text[0], comm, 8);
+    memcpy(&text[1], comm + 8, 8);
     const uint64_t hash = (text[0] ^ text[1] * 31) * 0x9e3779b97f4a7c15u;
     const size_t slot = hash >> 56 & (STG_DECODE_COMMS - 1);
     if (d->cache[slot].id == STG_NAME_NONE || d->cache[slot].text[0] != text[0] || d->cache[slot].text[1] != text[1]) {
@@ -119,6 +120,17 @@ static enum stg_status fill_path(struct stg_decoder *d, const uint8_t *record, s
     return STG_OK;
 }
 
+/* Word by word: a copy of so few is sooner done than called. */
+static void copy_args(struct stg_event *out, const uint64_t *args, unsigned n)
+{
+    out->n_args = (uint8_t)n;
+    for (unsigned i = 0; i < STG_EVENT_MAX_ARGS; i++) {
+        if (i < n) {
+            out->args[i] = args[i];
+        }
+    }
+}
+
 _Static_assert(STG_ABI_RUNNABLE_MOST == STG_EVENT_MOST_RUNNABLE, "the programs count as far as events do");
 
 static enum stg_status fill_call(struct stg_decoder *d, const struct stg_abi_head *head, const uint64_t *args,
@@ -133,8 +145,7 @@ static enum stg_status fill_call(struct stg_decoder *d, const struct stg_abi_hea
     out->has |= out->runnable > 0 ? STG_HAS_RUNNABLE : 0;
     if (head->kind == STG_ABI_ENTRY) {
         out->kind = STG_EVENT_ENTRY;
-        out->n_args = head->n_args;
-        memcpy(out->args, args, sizeof *args * head->n_args);
+        copy_args(out, args, head->n_args);
     } else {
         out->kind = STG_EVENT_EXIT;
         out->ret = (int64_t)args[0];
@@ -216,11 +227,10 @@ enum stg_status stg_decode(struct stg_decoder *d, const uint8_t *record, size_t 
     out->has |= out->comm != STG_NAME_NONE ? STG_HAS_COMM : 0;
     switch (head->kind) {
     case STG_ABI_ENTRY:
-        if ((head->flags & STG_ABI_HAS_PATH) != 0) {
+    case STG_ABI_EXIT:
+        if (head->kind == STG_ABI_ENTRY && (head->flags & STG_ABI_HAS_PATH) != 0) {
             STG_RETURN_IF_FAILED(fill_path(d, record, len, out));
         }
-        return fill_call(d, head, args, out);
-    case STG_ABI_EXIT:
         return fill_call(d, head, args, out);
     case STG_ABI_MARKER:
         fill_marker(out, d->markers[head->id], args, head->n_args);

@@ -145,7 +145,6 @@ static __always_inline __u8 kind_of_file(const void *file)
 /* 1 + the kind of descriptor fd; 0 for −1 and AT_FDCWD, which are none by design. */
 static __always_inline __u8 fd_kind_of(const struct task_struct *task, __s32 fd)
 {
-    const void *file = NULL;
     const struct fdtable *table = task->files->fdt;
     if (fd == -100 || fd == -1) {
         return 0;
@@ -153,7 +152,7 @@ static __always_inline __u8 fd_kind_of(const struct task_struct *task, __s32 fd)
     if (fd < 0 || (__u32)fd >= table->max_fds) {
         return 1 + STG_FD_BAD;
     }
-    bpf_probe_read_kernel(&file, sizeof file, &table->fd[fd]);
+    const void *file = READ(list_head, &table->fd[fd], next); /* a type of the kernel that begins with a pointer, as an array is none that can be named */
     return 1 + (file == NULL ? STG_FD_BAD : kind_of_file(file));
 }
 

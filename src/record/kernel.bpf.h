@@ -18,6 +18,10 @@ typedef struct {
     int counter;
 } atomic_t;
 
+struct list_head {
+    struct list_head *next;
+};
+
 struct signal_struct {
     atomic_t live;
 };
@@ -83,6 +87,18 @@ struct sched_entity {
     struct cfs_rq *cfs_rq;
 };
 
+struct kernfs_node {
+    __u64 id;
+};
+
+struct cgroup {
+    struct kernfs_node *kn;
+};
+
+struct css_set {
+    struct cgroup *dfl_cgrp;
+};
+
 struct task_struct {
     struct thread_info thread_info;
     struct sched_entity se;
@@ -91,6 +107,7 @@ struct task_struct {
     struct task_struct *group_leader;
     struct signal_struct *signal;
     struct files_struct *files;
+    struct css_set *cgroups;
     int exit_code;
 };
 

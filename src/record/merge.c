@@ -6,6 +6,7 @@
 
 /* How far an event may stand from its place: what interrupts a program is a handful of events. */
 #define MAX_SHIFT 1024
+_Static_assert(STG_MERGE_REFS > MAX_SHIFT, "noting more makes progress");
 
 enum stg_status stg_merge_init(struct stg_merge *m, size_t n)
 {
@@ -30,16 +31,6 @@ void stg_merge_fini(struct stg_merge *m)
     memset(m, 0, sizeof *m);
 }
 
-static enum stg_status make_room(struct stg_lane *l)
-{
-    if (l->head > 0) {
-        memmove(l->refs, l->refs + l->head, (l->tail - l->head) * sizeof *l->refs);
-        l->tail -= l->head;
-        l->head = 0;
-    }
-    return stg_mem_grow(&l->refs, &l->cap, l->tail + 1024, sizeof *l->refs);
-}
-
 /* Adds a record at its place by time. */
 static void note(struct stg_merge *m, struct stg_lane *l, uint64_t ts_ns, uint64_t at)
 {
@@ -50,18 +41,34 @@ static void note(struct stg_merge *m, struct stg_lane *l, uint64_t ts_ns, uint64
     }
     if (i + 1 < l->tail) {
         l->shifted = true;
+        l->shifted_at = at;
         m->n_inverted++;
     }
     l->refs[i] = (struct stg_merge_ref){ts_ns, at};
 }
 
-static enum stg_status scan_lane(struct stg_merge *m, struct stg_lane *l)
+static enum stg_status make_room(struct stg_lane *l)
 {
-    const uint64_t ready = stg_ring_ready(&l->ring);
-    for (;;) {
+    if (l->refs == NULL) {
+        return stg_mem_zeroed(&l->refs, STG_MERGE_REFS, sizeof *l->refs);
+    }
+    memmove(l->refs, l->refs + l->head, (l->tail - l->head) * sizeof *l->refs);
+    l->tail -= l->head;
+    l->head = 0;
+    return STG_OK;
+}
+
+/* Notes records until there are so many that none behind them belongs before the first, or all that are written. */
+static enum stg_status note_more(struct stg_merge *m, struct stg_lane *l)
+{
+    if (l->tail - l->head >= MAX_SHIFT || l->noted >= l->ring.end) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(make_room(l));
+    while (l->tail < STG_MERGE_REFS) {
         const uint8_t *record;
         uint64_t len, next, ts_ns;
-        switch (stg_ring_peek(&l->ring, l->scanned, ready, &record, &len, &next)) {
+        switch (stg_ring_peek(&l->ring, l->noted, l->ring.end, &record, &len, &next)) {
         case STG_RING_EMPTY:
             return STG_OK;
         case STG_RING_DAMAGED:
@@ -69,17 +76,15 @@ static enum stg_status scan_lane(struct stg_merge *m, struct stg_lane *l)
         case STG_RING_RECORD:
             break;
         }
-        if (l->tail == l->cap) {
-            STG_RETURN_IF_FAILED(make_room(l));
-        }
         ts_ns = 0; /* too short for a time: handed out at once, and counted by the decoder */
         memcpy(&ts_ns, record, len < sizeof ts_ns ? 0 : sizeof ts_ns);
-        note(m, l, ts_ns, l->scanned);
-        l->scanned = next;
+        note(m, l, ts_ns, l->noted);
+        l->noted = next;
     }
+    return STG_OK;
 }
 
-enum stg_status stg_merge_scan(struct stg_merge *m, double *most)
+void stg_merge_scan(struct stg_merge *m, double *most)
 {
     uint64_t used = 0, size = 0;
     *most = 0;
@@ -91,14 +96,12 @@ enum stg_status stg_merge_scan(struct stg_merge *m, double *most)
         if (l->ring.size == 0) {
             continue; /* a near one: the last of a CPU is there */
         }
-        STG_RETURN_IF_FAILED(scan_lane(m, l));
-        used += l->scanned - *l->ring.consumer;
+        used += stg_ring_look(&l->ring) - *l->ring.consumer;
         size += l->ring.size;
         if ((i + 1 == m->n_lanes || m->lanes[i + 1].i_first == i + 1) && (double)used > *most * (double)size) {
             *most = (double)used / (double)size;
         }
     }
-    return STG_OK;
 }
 
 static uint64_t oldest(const struct stg_merge *m, size_t i)
@@ -125,10 +128,13 @@ static void sift_down(struct stg_merge *m, size_t i)
     m->heap[i] = lane;
 }
 
-static void build_heap(struct stg_merge *m)
+static enum stg_status build_heap(struct stg_merge *m)
 {
     m->n_heap = 0;
     for (size_t i = 0; i < m->n_lanes; i++) {
+        if (m->lanes[i].ring.size > 0) {
+            STG_RETURN_IF_FAILED(note_more(m, &m->lanes[i]));
+        }
         if (m->lanes[i].head < m->lanes[i].tail) {
             m->heap[m->n_heap++] = i;
         }
@@ -136,22 +142,20 @@ static void build_heap(struct stg_merge *m)
     for (size_t i = m->n_heap / 2; i-- > 0;) {
         sift_down(m, i);
     }
+    return STG_OK;
 }
 
 /* Gives back to the kernel what was handed out. */
 static void release(struct stg_lane *l)
 {
-    uint64_t at = l->scanned;
-    if (l->head == l->tail) {
-        l->head = l->tail = 0;
-        l->shifted = false;
-    } else if (!l->shifted) {
-        at = l->refs[l->head].at;
-    } else {
-        for (size_t i = l->head; i < l->tail && i < l->head + 2 * MAX_SHIFT; i++) {
-            at = l->refs[i].at < at ? l->refs[i].at : at;
+    uint64_t at = l->noted;
+    for (size_t i = l->head; i < l->tail; i++) {
+        at = l->refs[i].at < at ? l->refs[i].at : at;
+        if (!l->shifted) {
+            break; /* the first is the first in the ring */
         }
     }
+    l->shifted = l->shifted && at <= l->shifted_at;
     stg_ring_release(&l->ring, at);
 }
 
@@ -160,8 +164,7 @@ static enum stg_status take_one(struct stg_merge *m, struct stg_lane *l, struct 
 {
     const struct stg_merge_ref ref = l->refs[l->head++];
     const uint8_t *word = stg_ring_at(&l->ring, ref.at);
-    uint64_t len;
-    memcpy(&len, word, sizeof len);
+    const uint64_t len = stg_ring_len(&l->ring, word, ref.at);
     STG_RETURN_IF_FAILED(stg_decode(d, word + STG_ABI_WORD_SIZE, len, l->cpu, out, good));
     uint64_t *last_ns = &m->lanes[l->i_first].last_ns;
     if (*good && out->ts_ns < *last_ns) {
@@ -172,22 +175,37 @@ static enum stg_status take_one(struct stg_merge *m, struct stg_lane *l, struct 
     return STG_OK;
 }
 
+/* From the lane that has the oldest event, what is not newer than the limit and the oldest of the other lanes: CPUs make calls in bursts, and
+ * while one's lasts the heap stays as it is. */
+static enum stg_status take_burst(struct stg_merge *m, struct stg_decoder *d, uint64_t limit_ns, struct stg_event *events, size_t cap,
+                                  size_t *n)
+{
+    struct stg_lane *l = &m->lanes[m->heap[0]];
+    for (size_t child = 1; child <= 2 && child < m->n_heap; child++) {
+        limit_ns = oldest(m, child) < limit_ns ? oldest(m, child) : limit_ns;
+    }
+    while (*n < cap && l->head < l->tail && l->refs[l->head].ts_ns <= limit_ns) {
+        bool good;
+        STG_RETURN_IF_FAILED(take_one(m, l, d, &events[*n], &good));
+        *n += good;
+        STG_RETURN_IF_FAILED(note_more(m, l));
+    }
+    if (l->head == l->tail) {
+        m->heap[0] = m->heap[--m->n_heap];
+    }
+    if (m->n_heap > 0) {
+        sift_down(m, 0);
+    }
+    return STG_OK;
+}
+
 enum stg_status stg_merge_take(struct stg_merge *m, struct stg_decoder *d, uint64_t limit_ns, struct stg_event *events,
                                size_t cap, size_t *n)
 {
     *n = 0;
-    build_heap(m);
+    STG_RETURN_IF_FAILED(build_heap(m));
     while (*n < cap && m->n_heap > 0 && oldest(m, 0) <= limit_ns) {
-        struct stg_lane *l = &m->lanes[m->heap[0]];
-        bool good;
-        STG_RETURN_IF_FAILED(take_one(m, l, d, &events[*n], &good));
-        *n += good;
-        if (l->head == l->tail) {
-            m->heap[0] = m->heap[--m->n_heap];
-        }
-        if (m->n_heap > 0) {
-            sift_down(m, 0);
-        }
+        STG_RETURN_IF_FAILED(take_burst(m, d, limit_ns, events, cap, n));
     }
     for (size_t i = 0; i < m->n_lanes; i++) {
         if (m->lanes[i].ring.size > 0) {

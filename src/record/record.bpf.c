@@ -154,7 +154,7 @@ static __always_inline void fill(struct stg_abi_head *head, const struct task_st
                                  __u8 n_args)
 {
     head->ts_ns = ts_ns;
-    head->cgroup_id = bpf_get_current_cgroup_id();
+    head->cgroup_id = task->cgroups->dfl_cgrp->kn->id; /* as the helper does, without a call */
     head->pid = (__u32)task->tgid;
     head->tid = (__u32)task->pid;
     *(__u64 *)&head->comm[0] = *(const __u64 *)&task->comm[0];
@@ -171,9 +171,15 @@ static __always_inline __u64 place_of(__u64 size)
     return (size + STG_ABI_WORD_SIZE + 7) & ~7ull;
 }
 
+struct place {
+    struct stg_abi_record *record;
+    __u64 *word;      /* in front of it */
+    __u64 word_value; /* what stands there when the record is written */
+};
+
 /* Place for a record in one of this CPU's rings, whose blocks begin at i_first. Whoever interrupts this program on its CPU may take one
- * too: then the next one is tried. NULL: there is no room. */
-static __always_inline struct stg_abi_record *take_place(struct stg_abi_positions *ring, __u32 ring_size, __u32 i_first, __u64 size)
+ * too: then the next one is tried. False: there is no room. */
+static __always_inline bool take_place(struct place *out, struct stg_abi_positions *ring, __u32 ring_size, __u32 i_first, __u64 size)
 {
     const __u64 whole = place_of(size);
     for (int i = 0; i < 2; i++) {
@@ -181,40 +187,31 @@ static __always_inline struct stg_abi_record *take_place(struct stg_abi_position
         __u32 i_block = i_first + (__u32)(in_ring / STG_ABI_BLOCK_SIZE);
         struct stg_abi_block *block = bpf_map_lookup_elem(&rings, &i_block);
         if (block == NULL || at + whole - *(volatile __u64 *)&ring->consumed > ring_size) {
-            return NULL;
+            return false;
         }
         if (__sync_val_compare_and_swap(&ring->reserved, at, at + whole) == at) {
             __u8 *word = block->data + (in_ring & (STG_ABI_BLOCK_SIZE - 1));
-            *(__u64 *)word = size;
-            return (struct stg_abi_record *)(word + STG_ABI_WORD_SIZE);
+            out->word = (__u64 *)word;
+            out->word_value = STG_ABI_WORD(config.ring_key, at, size);
+            out->record = (struct stg_abi_record *)(word + STG_ABI_WORD_SIZE);
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
-
-struct place {
-    struct stg_abi_record *record;
-    struct stg_abi_positions *ring;
-    __u64 size;
-};
 
 static __always_inline bool find_place(struct place *out, struct stg_abi_cpu *cpu, __u64 size)
 {
     const __u32 i_first = bpf_get_smp_processor_id() * (config.near_blocks + config.far_blocks);
-    out->size = size;
-    out->ring = &cpu->near;
-    out->record = config.near_size > 0 ? take_place(&cpu->near, config.near_size, i_first, size) : NULL;
-    if (out->record == NULL) {
-        out->ring = &cpu->far;
-        out->record = take_place(&cpu->far, config.far_size, i_first + config.near_blocks, size);
-    }
-    return out->record != NULL;
+    return (config.near_size > 0 && take_place(out, &cpu->near, config.near_size, i_first, size)) ||
+           take_place(out, &cpu->far, config.far_size, i_first + config.near_blocks, size);
 }
 
-/* The record is written. */
+/* The record is written: on x86-64 stores are seen in their order. An atomic operation here would wait until the record has its cache lines. */
 static __always_inline void commit(const struct place *place)
 {
-    __sync_fetch_and_add(&place->ring->committed, place_of(place->size));
+    barrier();
+    *(volatile __u64 *)place->word = place->word_value;
 }
 
 /* Tells of what was lost where it was lost: in front of the first record that fits again. */

@@ -166,21 +166,20 @@ static void sleep_ns(uint64_t ns)
 
 /* Looks at the rings. What is older than the look by the slack has no older event to come; when a ring is getting full, the order among
  * CPUs counts less than losing nothing. */
-static enum stg_status look(struct stg_record *r, uint64_t now_ns)
+static void look(struct stg_record *r, uint64_t now_ns)
 {
     double used;
-    STG_RETURN_IF_FAILED(stg_merge_scan(&r->merge, &used));
+    stg_merge_scan(&r->merge, &used);
     r->stats.most_used = used > r->stats.most_used ? used : r->stats.most_used;
     const uint64_t slack_ns = used > 0.25 ? SLACK_NS / 20 : SLACK_NS;
     r->limit_ns = now_ns > slack_ns ? now_ns - slack_ns : 0;
-    return STG_OK;
 }
 
-static bool rings_are_read(const struct stg_record *r)
+static bool rings_are_written(const struct stg_record *r)
 {
     for (size_t i = 0; i < r->merge.n_lanes; i++) {
         const struct stg_lane *l = &r->merge.lanes[i];
-        if (l->ring.size > 0 && stg_ring_is_behind(&l->ring, l->scanned)) {
+        if (l->ring.size > 0 && !stg_ring_is_written(&l->ring, l->noted)) {
             return false;
         }
     }
@@ -188,19 +187,18 @@ static bool rings_are_read(const struct stg_record *r)
 }
 
 /* After detaching: programs that were running finish their records, then all is handed out. */
-static enum stg_status drain(struct stg_record *r)
+static void drain(struct stg_record *r)
 {
     sleep_ns(1000000);
     for (int i = 0; i < DRAIN_LOOKS; i++) {
-        STG_RETURN_IF_FAILED(look(r, stg_clock_ns()));
-        if (rings_are_read(r)) {
+        look(r, stg_clock_ns());
+        if (rings_are_written(r)) {
             break;
         }
         sleep_ns(1000000);
     }
     r->limit_ns = UINT64_MAX;
     r->drained = true;
-    return STG_OK;
 }
 
 /* Gaps after which no record came that could tell of them. */
@@ -263,14 +261,14 @@ enum stg_status stg_record_poll(struct stg_record *r, uint64_t wait_ns, const st
         const uint64_t now_ns = stg_clock_ns();
         look_for_end(r, now_ns);
         if (r->stopped) {
-            STG_RETURN_IF_FAILED(drain(r));
+            drain(r);
             continue;
         }
         if (now_ns >= until_ns) {
             return STG_OK;
         }
         sleep_ns(until_ns - now_ns < r->pause_ns ? until_ns - now_ns : r->pause_ns);
-        STG_RETURN_IF_FAILED(look(r, stg_clock_ns()));
+        look(r, stg_clock_ns());
         if (stg_pool_interrupted() && !r->stopped) {
             return take(r, n);
         }

@@ -1,5 +1,5 @@
 /* What passes between the BPF programs (record.bpf.c) and the recorder: fixed widths, sizes asserted on both sides. A record of the
- * ring is its length in a word of 8 bytes, a head, then n_args registers of 8 bytes; with STG_ABI_HAS_PATH six registers and a path. It
+ * ring is a word of 8 bytes with its length, a head, then n_args registers of 8 bytes; with STG_ABI_HAS_PATH six registers and a path. It
  * begins at a multiple of 8. Whoever reads a ring trusts no length. */
 #ifndef STG_RECORD_RECORD_ABI_H
 #define STG_RECORD_RECORD_ABI_H
@@ -17,7 +17,7 @@
 #define STG_ABI_SITE_ARGS   6    /* arguments of a static probe that are recorded */
 #define STG_ABI_PT_REGS     21   /* words of the kernel's struct pt_regs */
 #define STG_ABI_BLOCK_SIZE  262144 /* bytes of a ring that lie together; power of 2 */
-#define STG_ABI_WORD_SIZE   8      /* of the length in front of a record */
+#define STG_ABI_WORD_SIZE   8      /* of the word in front of a record */
 #define STG_ABI_NEAR_SIZE   1048576 /* bytes of a CPU's first ring, where it has two; power of 2 */
 
 enum stg_abi_kind {
@@ -75,12 +75,15 @@ enum stg_abi_filter { /* why an event was not recorded */
     STG_ABI_N_FILTERS,
 };
 
-/* Of a ring, in bytes since the start, of which the ring holds the last. A record has its place when it is reserved; when both are p, all
- * before position p is written. */
+/* Of a ring, in bytes since the start, of which the ring holds the last. */
 struct stg_abi_positions {
-    __u64 reserved, committed;
+    __u64 reserved; /* records before it have their places; whether one is written says its word */
     __u64 consumed; /* the recorder's: what is before may be overwritten */
 };
+
+/* The word in front of a record of len bytes at a position is written last. It is of this position alone, so that what the ring held there
+ * before is none, and of a random key, so that a program cannot put one into its arguments. */
+#define STG_ABI_WORD(key, at, len) ((key) ^ (__u64)(at) << 5 ^ (__u64)(len)) /* at is a multiple of 8, len less than 256 */
 
 /* A CPU has two rings: the near one is so small that it stays in the processor's cache, and the far one holds what does not fit while the
  * recorder is late. Counts are on cache lines of their own. */
@@ -92,7 +95,7 @@ struct stg_abi_cpu {
     __u64 gap_ns; /* when the first of these was */
     __u64 n_filtered[STG_ABI_N_FILTERS];
     __u64 n_untracked; /* children of followed processes for which there was no room */
-    __u64 unused[6];
+    __u64 unused[8];
 };
 _Static_assert(sizeof(struct stg_abi_cpu) == 192, "three cache lines");
 
@@ -133,6 +136,7 @@ struct stg_abi_config {
     __u32 fd_kinds, paths;
     __u32 near_size, far_size; /* bytes of a CPU's rings, powers of 2; near_size 0: it has the far one only */
     __u32 near_blocks, far_blocks; /* that they take: those of a CPU follow each other */
+    __u64 ring_key;                /* of the words in front of records */
     __u64 comms[STG_ABI_MAX_COMMS][2]; /* names, padded with NULs */
     __u64 calls[STG_ABI_MAX_CALLS / 64]; /* bit set: recorded */
     __u64 compat_calls[STG_ABI_MAX_CALLS / 64];

@@ -3,9 +3,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* How often a CPU is looked at that is in the middle of a record: a program takes some 50 ns for one. */
-#define LOOKS 1000
-
 size_t stg_ring_blocks(size_t size)
 {
     return (size + STG_ABI_BLOCK_SIZE - 1) / STG_ABI_BLOCK_SIZE;
@@ -34,23 +31,19 @@ void stg_ring_unmap(struct stg_ring *ring)
     memset(ring, 0, sizeof *ring);
 }
 
-/* What is committed never passes what is reserved: if what was reserved later is no more than what was committed before, then at the moment
- * of the first look no program was in the middle of a record. */
-uint64_t stg_ring_ready(struct stg_ring *ring)
+uint64_t stg_ring_look(struct stg_ring *ring)
 {
-    for (int i = 0; i < LOOKS; i++) {
-        const uint64_t committed = __atomic_load_n(ring->committed, __ATOMIC_ACQUIRE);
-        if (__atomic_load_n(ring->reserved, __ATOMIC_ACQUIRE) == committed) {
-            ring->ready = committed;
-            break;
-        }
-    }
-    return ring->ready;
+    ring->end = __atomic_load_n(ring->reserved, __ATOMIC_ACQUIRE);
+    return ring->end;
 }
 
-bool stg_ring_is_behind(const struct stg_ring *ring, uint64_t at)
+bool stg_ring_is_written(const struct stg_ring *ring, uint64_t at)
 {
-    return at < __atomic_load_n(ring->reserved, __ATOMIC_ACQUIRE);
+    const uint8_t *record;
+    uint64_t len;
+    while (stg_ring_peek(ring, at, ring->end, &record, &len, &at) == STG_RING_RECORD) {
+    }
+    return at >= ring->end;
 }
 
 void stg_ring_release(struct stg_ring *ring, uint64_t at)

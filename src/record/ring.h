@@ -13,9 +13,10 @@
 struct stg_ring {
     const uint8_t *data;                   /* blocks of record_abi.h, as many as size takes; borrowed unless mapped here */
     uint64_t size;                         /* power of 2 */
-    const uint64_t *reserved, *committed;  /* see struct stg_abi_positions; borrowed, like the next */
+    uint64_t key;                          /* of the words in front of records */
+    const uint64_t *reserved;              /* see struct stg_abi_positions; borrowed, like the next */
     uint64_t *consumer;                    /* position up to which the programs may overwrite */
-    uint64_t ready;                        /* position up to which all is known to be written */
+    uint64_t end;                          /* position up to which records were reserved at the last look */
     void *map;                             /* NULL: not mapped */
     size_t map_size;
 };
@@ -35,8 +36,14 @@ static inline const uint8_t *stg_ring_at(const struct stg_ring *ring, uint64_t a
     return ring->data + in_ring / STG_ABI_BLOCK_SIZE * sizeof(struct stg_abi_block) + in_ring % STG_ABI_BLOCK_SIZE;
 }
 
-/* What stands at position at: EMPTY at position end or behind it; DAMAGED when the length cannot be. *record, *len and *next (the position
- * behind it) are set for RECORD. */
+/* Bytes of the record behind its word at position at; more than 255 while it is not written. */
+static inline uint64_t stg_ring_len(const struct stg_ring *ring, const uint8_t *word, uint64_t at)
+{
+    return STG_ABI_WORD(ring->key, at, __atomic_load_n((const uint64_t *)(const void *)word, __ATOMIC_ACQUIRE));
+}
+
+/* What stands at position at: EMPTY at position end or behind it, and where a record is not written yet, for which those behind it wait;
+ * DAMAGED when the length cannot be. *record, *len and *next (the position behind it) are set for RECORD. */
 static inline enum stg_ring_peek stg_ring_peek(const struct stg_ring *ring, uint64_t at, uint64_t end, const uint8_t **record,
                                                uint64_t *len, uint64_t *next)
 {
@@ -44,7 +51,10 @@ static inline enum stg_ring_peek stg_ring_peek(const struct stg_ring *ring, uint
         return STG_RING_EMPTY;
     }
     const uint8_t *word = stg_ring_at(ring, at);
-    memcpy(len, word, sizeof *len);
+    *len = stg_ring_len(ring, word, at);
+    if (*len > UINT8_MAX) {
+        return STG_RING_EMPTY;
+    }
     const uint64_t whole = (*len + STG_ABI_WORD_SIZE + 7) & ~UINT64_C(7);
     if (*len > sizeof(struct stg_abi_record) || whole > end - at) {
         return STG_RING_DAMAGED;
@@ -54,10 +64,10 @@ static inline enum stg_ring_peek stg_ring_peek(const struct stg_ring *ring, uint
     return STG_RING_RECORD;
 }
 
-/* The position up to which all is written. While a program is in the middle of a record, what it and those after it wrote waits. */
-uint64_t stg_ring_ready(struct stg_ring *ring);
-/* Whether a record is not written yet, or not known to be. */
-bool stg_ring_is_behind(const struct stg_ring *ring, uint64_t at);
+/* Sets and returns end. */
+uint64_t stg_ring_look(struct stg_ring *ring);
+/* Whether all records from position at to the end are written. */
+bool stg_ring_is_written(const struct stg_ring *ring, uint64_t at);
 /* All before position at may be overwritten. */
 void stg_ring_release(struct stg_ring *ring, uint64_t at);
 

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define ALLOCATE_AHEAD ((uint64_t)1 << 20)
+
 static bool rotates(const struct stg_ctf_writer *w)
 {
     return w->settings.rotate_size > 0 || w->settings.rotate_ns > 0;
@@ -133,15 +135,16 @@ enum stg_status trace_chunk_rotate(struct stg_ctf_writer *w)
 
 enum stg_status trace_chunk_write(struct stg_ctf_writer *w, struct trace_stream *s, size_t size, uint64_t n_events)
 {
-    const size_t growth = 2 * w->packet_limit;
     const uint64_t before = s->file.size;
+    w->growth.step = 2 * w->packet_limit;
+    w->growth.ahead = w->settings.max_size > 0 ? 0 : ALLOCATE_AHEAD; /* a bound is one of the disk, too */
     if (s->file.used + size > before) {
-        STG_RETURN_IF_FAILED(make_room(w, size + growth + 4096)); /* files end at pages */
+        STG_RETURN_IF_FAILED(make_room(w, size + w->growth.step + 4096)); /* files end at pages */
     }
     if (w->metadata_stale) {
         STG_RETURN_IF_FAILED(write_metadata(w, false)); /* before the packet that needs it */
     }
-    STG_RETURN_IF_FAILED(trace_file_append(&s->file, &w->dir, s->cpu, s->packet, size, growth));
+    STG_RETURN_IF_FAILED(trace_file_append(&s->file, &w->dir, s->cpu, s->packet, size, &w->growth));
     w->chunk.n_bytes += s->file.size - before;
     w->chunk.n_packet_bytes += size;
     w->chunk.n_events += n_events;

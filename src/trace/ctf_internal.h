@@ -131,6 +131,7 @@ struct trace_file {
     uint64_t size;                     /* bytes of the file */
     uint64_t used;                     /* bytes of packets */
     uint64_t i_last;                   /* offset of the last packet */
+    uint64_t allocated;                /* bytes for which the disk has room; UINT64_MAX: not known */
     uint8_t header[TRACE_HEADER_SIZE]; /* of the last packet */
 };
 
@@ -175,10 +176,18 @@ enum stg_status trace_dir_metadata(const struct trace_dir *d, const struct stg_b
  * stayed. */
 bool trace_dir_remove(const char *path, bool all);
 
-/* Appends a packet of size bytes (a multiple of eight). A file that is too short for it is made longer, by growth bytes
- * more than needed. */
+/* How stream files become longer. */
+struct trace_growth {
+    size_t step;    /* their sizes are multiples of it, in whole pages */
+    uint64_t ahead; /* for so many bytes more the disk is asked to have room; 0: it is not asked */
+    uint8_t *pages; /* (n_pages) empty packets; owned */
+    uint64_t n_pages;
+};
+
+void trace_growth_fini(struct trace_growth *g);
+/* Appends a packet of size bytes (a multiple of eight). A file that is too short for it is made longer. */
 enum stg_status trace_file_append(struct trace_file *f, const struct trace_dir *d, uint32_t cpu, uint8_t *packet,
-                                  size_t size, size_t growth) STG_MUST_USE;
+                                  size_t size, struct trace_growth *g) STG_MUST_USE;
 /* Cuts the file to its packets and closes it. */
 enum stg_status trace_file_finish(struct trace_file *f, const struct trace_dir *d, uint32_t cpu) STG_MUST_USE;
 
@@ -237,6 +246,7 @@ struct stg_ctf_writer {
     struct trace_stream **streams; /* in order of appearance; owned */
     uint32_t *by_cpu;              /* CPU + 1 → index in streams + 1, 0 = none; owned */
     size_t n_streams, cap_streams, cap_by_cpu;
+    struct trace_growth growth;
     size_t packet_limit; /* bytes at which a packet ends: packet_size, or less when max_size is small */
     uint8_t clock_uuid[16];
 

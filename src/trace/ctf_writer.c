@@ -28,6 +28,7 @@ static void free_writer(struct stg_ctf_writer *w)
     trace_classes_fini(&w->classes);
     trace_facts_fini(&w->facts);
     trace_flight_fini(&w->flight);
+    trace_growth_fini(&w->growth);
     trace_dir_fini(&w->dir);
     stg_mem_free(w->finished);
     stg_mem_free(w->failure_message);

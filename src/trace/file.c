@@ -7,7 +7,8 @@
  * - A new packet is written into that padding, itself claiming the rest; then the claim of the packet before is reduced
  * to its own size, by a write of eight aligned bytes.
  * - The file becomes longer by pages each of which is a whole packet without events, so that any number of them may
- * arrive; then the last packet's claim is extended over them.
+ * arrive; then the last packet's claim is extended over them. They are many at a time and end at a multiple of their
+ * number, so that the kernel takes memory for them in large pieces; what follows is written into these.
  * - In the end an empty packet is written behind the last one, the claim is reduced, and the file is cut between the
  * two.
  *
@@ -170,9 +171,14 @@ static int claim(int fd, uint64_t i_packet, uint64_t end)
     return write_at(fd, bits, sizeof bits, i_packet + TRACE_AT_PACKET_SIZE);
 }
 
-static uint64_t up_to_page(uint64_t size)
+static uint64_t up_to(uint64_t size, uint64_t multiple)
 {
-    return (size + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE;
+    return (size + multiple - 1) / multiple * multiple;
+}
+
+static uint64_t step_of(const struct trace_growth *g)
+{
+    return up_to(g->step, PAGE_SIZE);
 }
 
 /* A packet without events that follows the n-th after the last one. */
@@ -187,13 +193,13 @@ static void make_empty(const struct trace_file *f, uint8_t *to, uint64_t n, uint
 
 /* The first packet: under a hidden name, which readers leave alone, until it is complete. */
 static enum stg_status create(struct trace_file *f, const struct trace_dir *d, const char *hidden, uint8_t *packet,
-                              size_t size, size_t growth)
+                              size_t size, const struct trace_growth *g)
 {
     const int fd = openat(d->fd, hidden, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0) {
         return refuse(d->path, hidden + 1, "cannot create");
     }
-    struct trace_file fresh = {.fd = fd, .size = up_to_page(size + growth), .used = size};
+    struct trace_file fresh = {.fd = fd, .size = up_to(size, step_of(g)), .used = size};
     memcpy(fresh.header, packet, TRACE_HEADER_SIZE);
     trace_put_u64(packet + TRACE_AT_PACKET_SIZE, fresh.size * 8);
     if (ftruncate(fd, (off_t)fresh.size) != 0 || write_at(fd, packet, size, 0) != 0 ||
@@ -207,34 +213,61 @@ static enum stg_status create(struct trace_file *f, const struct trace_dir *d, c
     return STG_OK;
 }
 
-static enum stg_status lengthen(struct trace_file *f, const struct trace_dir *d, const char *name, uint64_t size)
+/* Room on the disk for what comes next: asked for at once, it costs a write less than page by page. Where there is none, or the file
+ * system cannot say, the writes will tell. */
+static void allocate(struct trace_file *f, const struct trace_growth *g, uint64_t size)
 {
-    enum stg_status status = STG_OK;
-    uint8_t *pages = NULL;
+    if (g->ahead > 0 && size > f->allocated) {
+        const uint64_t to = up_to(size, g->ahead);
+        const bool good = fallocate(f->fd, FALLOC_FL_KEEP_SIZE, (off_t)f->size, (off_t)(to - f->size)) == 0;
+        f->allocated = good ? to : UINT64_MAX;
+    }
+}
+
+/* Pages for n empty packets: zeros but for the frames, which are all that changes from one time to the next. */
+static enum stg_status get_pages(struct trace_growth *g, uint64_t n)
+{
+    if (n > g->n_pages) {
+        stg_mem_free(g->pages);
+        g->n_pages = 0;
+        STG_RETURN_IF_FAILED(stg_mem_zeroed(&g->pages, n, PAGE_SIZE));
+        g->n_pages = n;
+    }
+    return STG_OK;
+}
+
+static enum stg_status lengthen(struct trace_file *f, const struct trace_dir *d, const char *name, uint64_t size,
+                                struct trace_growth *g)
+{
     const uint64_t n = (size - f->size) / PAGE_SIZE;
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&pages, n, PAGE_SIZE));
+    STG_RETURN_IF_FAILED(get_pages(g, n));
     for (uint64_t i = 0; i < n; i++) {
-        make_empty(f, pages + i * PAGE_SIZE, i, PAGE_SIZE);
+        make_empty(f, g->pages + i * PAGE_SIZE, i, PAGE_SIZE);
     }
-    if (write_at(f->fd, pages, n * PAGE_SIZE, f->size) != 0 || claim(f->fd, f->i_last, size) != 0) {
-        status = refuse(d->path, name, "cannot write");
-    } else {
-        f->size = size;
+    allocate(f, g, size);
+    if (write_at(f->fd, g->pages, n * PAGE_SIZE, f->size) != 0 || claim(f->fd, f->i_last, size) != 0) {
+        return refuse(d->path, name, "cannot write");
     }
-    stg_mem_free(pages);
-    return status;
+    f->size = size;
+    return STG_OK;
+}
+
+void trace_growth_fini(struct trace_growth *g)
+{
+    stg_mem_free(g->pages);
+    *g = (struct trace_growth){0};
 }
 
 enum stg_status trace_file_append(struct trace_file *f, const struct trace_dir *d, uint32_t cpu, uint8_t *packet,
-                                  size_t size, size_t growth)
+                                  size_t size, struct trace_growth *g)
 {
     char name[NAME_SIZE];
     stream_name(name, cpu);
     if (f->fd < 0) {
-        return create(f, d, name, packet, size, growth);
+        return create(f, d, name, packet, size, g);
     }
     if (f->used + size > f->size) {
-        STG_RETURN_IF_FAILED(lengthen(f, d, name + 1, up_to_page(f->used + size + growth)));
+        STG_RETURN_IF_FAILED(lengthen(f, d, name + 1, up_to(f->used + size, step_of(g)), g));
     }
     memcpy(f->header, packet, TRACE_HEADER_SIZE);
     trace_put_u64(packet + TRACE_AT_PACKET_SIZE, (f->size - f->used) * 8);
@@ -246,18 +279,20 @@ enum stg_status trace_file_append(struct trace_file *f, const struct trace_dir *
     return STG_OK;
 }
 
-/* A rest that has no room for an empty packet stays, and so does one on a full disk: it is padding. */
+/* A rest that has no room for an empty packet stays, and so does one on a full disk: it is padding. What was allocated behind it goes. */
 static bool cut(const struct trace_file *f)
 {
     uint8_t empty[EMPTY_SIZE] = {0};
-    if (f->size - f->used < EMPTY_SIZE) {
-        return true;
+    uint64_t end = f->size;
+    if (f->size - f->used >= EMPTY_SIZE) {
+        make_empty(f, empty, 0, f->size - f->used);
+        if (write_at(f->fd, empty, sizeof empty, f->used) == 0) {
+            end = f->used;
+        } else if (errno != ENOSPC && errno != EDQUOT) {
+            return false;
+        }
     }
-    make_empty(f, empty, 0, f->size - f->used);
-    if (write_at(f->fd, empty, sizeof empty, f->used) != 0) {
-        return errno == ENOSPC || errno == EDQUOT;
-    }
-    return claim(f->fd, f->i_last, f->used) == 0 && ftruncate(f->fd, (off_t)f->used) == 0;
+    return (end == f->size || claim(f->fd, f->i_last, end) == 0) && ftruncate(f->fd, (off_t)end) == 0;
 }
 
 enum stg_status trace_file_finish(struct trace_file *f, const struct trace_dir *d, uint32_t cpu)

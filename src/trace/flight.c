@@ -88,6 +88,7 @@ static enum stg_status write_stream(const struct stg_ctf_writer *w, uint32_t i_s
 {
     enum stg_status status = STG_OK;
     struct trace_file file = {.fd = -1};
+    struct trace_growth growth = {.step = 2 * w->packet_limit};
     const uint32_t cpu = w->streams[i_stream]->cpu;
     uint8_t *packet = NULL;
     uint64_t n_discarded = 0, i_packet = 0;
@@ -105,13 +106,14 @@ static enum stg_status write_stream(const struct stg_ctf_writer *w, uint32_t i_s
         memcpy(packet + TRACE_AT_UUID, uuid, 16);
         trace_put_u64(packet + TRACE_AT_DISCARDED, trace_get_u64(packet + TRACE_AT_DISCARDED) - n_discarded);
         trace_put_u64(packet + TRACE_AT_SEQUENCE, trace_get_u64(packet + TRACE_AT_SEQUENCE) - i_packet);
-        STG_TRY(trace_file_append(&file, d, cpu, packet, kept->size, 2 * w->packet_limit));
+        STG_TRY(trace_file_append(&file, d, cpu, packet, kept->size, &growth));
     }
     STG_TRY(trace_file_finish(&file, d, cpu));
 out:
     if (file.fd >= 0) {
         close(file.fd);
     }
+    trace_growth_fini(&growth);
     stg_mem_free(packet);
     return status;
 }
