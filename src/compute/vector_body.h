@@ -167,6 +167,9 @@ INLINE vec add_pairs(vec acc, pairs x, pairs w)
     return _mm512_dpbf16_ps(acc, (__m512bh)x, (__m512bh)w);
 #else
     acc += (vec)(x << 16) * (vec)(w << 16);
+#if VL == 16
+    __asm__("" : "+v"(acc)); /* or the compiler adds both products first: an instruction more, but fewer registers, which AVX2 lacks */
+#endif
     return acc + (vec)(x & 0xffff0000u) * (vec)(w & 0xffff0000u);
 #endif
 }
