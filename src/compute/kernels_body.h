@@ -14,65 +14,68 @@
 #include <math.h>
 #include <string.h>
 
-/* One row; the four gates as separate arrays, so that the compiler sees that they do not overlap. */
-static __attribute__((noinline)) void gates_forward_row(float *restrict h, float *restrict c, float *restrict gi, float *restrict gf,
-                                                        float *restrict gz, float *restrict go, const float *restrict bias,
-                                                        const float *restrict c_previous, size_t H)
+/* Vector j of one row's gates; `width` is that of what exists of the row. */
+INLINE void gates_forward_vec(float *h, float *c, float *gates, const float *bias, const float *c_previous, size_t H, size_t j, size_t width)
 {
-    const float *restrict bi = bias;
-    const float *restrict bf = bias + H;
-    const float *restrict bz = bias + 2 * H;
-    const float *restrict bo = bias + 3 * H;
-    for (size_t j = 0; j < H; j++) {
-        const float i = sigmoid(gi[j] + bi[j]);
-        const float f = sigmoid(gf[j] + bf[j]);
-        const float z = tanh_fast(gz[j] + bz[j]);
-        const float o = sigmoid(go[j] + bo[j]);
-        const float cell = f * c_previous[j] + i * z;
-        gi[j] = i;
-        gf[j] = f;
-        gz[j] = z;
-        go[j] = o;
-        c[j] = cell;
-        h[j] = o * tanh_fast(cell);
+    vec sum[4];
+    UNROLL
+    for (size_t g = 0; g < 4; g++) {
+        sum[g] = load_columns(gates + g * H, j, width) + load_columns(bias + g * H, j, width);
     }
+    const vec i = vsigmoid(sum[0]);
+    const vec f = vsigmoid(sum[1]);
+    const vec z = vtanh(sum[2]);
+    const vec o = vsigmoid(sum[3]);
+    const vec cell = f * load_columns(c_previous, j, width) + i * z;
+    store_columns(gates, j, width, i);
+    store_columns(gates + H, j, width, f);
+    store_columns(gates + 2 * H, j, width, z);
+    store_columns(gates + 3 * H, j, width, o);
+    store_columns(c, j, width, cell);
+    store_columns(h, j, width, o * vtanh(cell));
 }
 
 static void gates_forward(float *h, float *c, float *gates, const float *bias, const float *c_previous, size_t B, size_t H)
 {
-    for (size_t b = 0; b < B; b++) {
-        float *g = gates + b * 4 * H;
-        gates_forward_row(h + b * H, c + b * H, g, g + H, g + 2 * H, g + 3 * H, bias, c_previous + b * H, H);
+    for (size_t b = 0; b < B; b++, h += H, c += H, gates += 4 * H, c_previous += H) {
+        size_t j = 0;
+        for (; (j + 1) * VL <= H; j++) {
+            gates_forward_vec(h, c, gates, bias, c_previous, H, j, (j + 1) * VL);
+        }
+        if (j * VL < H) {
+            gates_forward_vec(h, c, gates, bias, c_previous, H, j, H);
+        }
     }
 }
 
-static __attribute__((noinline)) void gates_backward_row(float *restrict gi, float *restrict gf, float *restrict gz, float *restrict go,
-                                                         float *restrict dc, const float *restrict dh, const float *restrict dh_next,
-                                                         const float *restrict c, const float *restrict c_previous, size_t H)
+INLINE void gates_backward_vec(float *gates, float *dc, const float *dh, const float *dh_next, const float *c, const float *c_previous, size_t H,
+                               size_t j, size_t width)
 {
-    for (size_t j = 0; j < H; j++) {
-        const float i = gi[j];
-        const float f = gf[j];
-        const float z = gz[j];
-        const float o = go[j];
-        const float t = tanh_fast(c[j]);
-        const float d = dh[j] + dh_next[j];
-        const float dcell = dc[j] + d * o * (1.0f - t * t);
-        gi[j] = dcell * z * i * (1.0f - i);
-        gf[j] = dcell * c_previous[j] * f * (1.0f - f);
-        gz[j] = dcell * i * (1.0f - z * z);
-        go[j] = d * t * o * (1.0f - o);
-        dc[j] = dcell * f;
-    }
+    const vec i = load_columns(gates, j, width);
+    const vec f = load_columns(gates + H, j, width);
+    const vec z = load_columns(gates + 2 * H, j, width);
+    const vec o = load_columns(gates + 3 * H, j, width);
+    const vec t = vtanh(load_columns(c, j, width));
+    const vec d = load_columns(dh, j, width) + load_columns(dh_next, j, width);
+    const vec dcell = load_columns(dc, j, width) + d * o * (1.0f - t * t);
+    store_columns(gates, j, width, dcell * z * i * (1.0f - i));
+    store_columns(gates + H, j, width, dcell * load_columns(c_previous, j, width) * f * (1.0f - f));
+    store_columns(gates + 2 * H, j, width, dcell * i * (1.0f - z * z));
+    store_columns(gates + 3 * H, j, width, d * t * o * (1.0f - o));
+    store_columns(dc, j, width, dcell * f);
 }
 
 static void gates_backward(float *gates, float *dc, const float *dh, const float *dh_next, const float *c, const float *c_previous,
                            size_t B, size_t H)
 {
-    for (size_t b = 0; b < B; b++) {
-        float *g = gates + b * 4 * H;
-        const size_t at = b * H;
-        gates_backward_row(g, g + H, g + 2 * H, g + 3 * H, dc + at, dh + at, dh_next + at, c + at, c_previous + at, H);
+    for (size_t b = 0; b < B; b++, gates += 4 * H, dc += H, dh += H, dh_next += H, c += H, c_previous += H) {
+        size_t j = 0;
+        for (; (j + 1) * VL <= H; j++) {
+            gates_backward_vec(gates, dc, dh, dh_next, c, c_previous, H, j, (j + 1) * VL);
+        }
+        if (j * VL < H) {
+            gates_backward_vec(gates, dc, dh, dh_next, c, c_previous, H, j, H);
+        }
     }
 }
 
