@@ -189,14 +189,14 @@ static void log_softmax(float *row, size_t V)
     }
 }
 
-static void dropout(float *y, const float *x, size_t n, uint64_t key, float p)
+static void dropout(float *y, const float *x, size_t n, uint32_t first, uint64_t key, float p)
 {
     const uint32_t k0 = (uint32_t)key;
     const uint32_t k1 = (uint32_t)(key >> 32);
     const uint32_t bound = stg_dropout_bound(p);
     const float scale = 1.0f / (1.0f - p);
     for (size_t i = 0; i < n; i++) {
-        y[i] = stg_dropout_hash((uint32_t)i, k0, k1) >> 8 < bound ? 0.0f : x[i] * scale;
+        y[i] = stg_dropout_hash(first + (uint32_t)i, k0, k1) >> 8 < bound ? 0.0f : x[i] * scale;
     }
 }
 
