@@ -90,7 +90,7 @@ static void run_gelu_backward(struct work *w)
 
 static void run_dropout(struct work *w)
 {
-    w->k->dropout(w->d, w->a, T * D, 77, 0.01f);
+    w->k->dropout(w->d, w->a, T * D, 0, 77, 0.01f);
 }
 
 static void run_cross_entropy(struct work *w)

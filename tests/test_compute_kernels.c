@@ -334,8 +334,9 @@ static void check_dropout_masks_are_identical(const struct stg_kernels *plain, c
         size_t n_dropped = 0;
         fill_normal(&rng, a, n, 1);
         both(0, a, n);
-        plain->dropout(x[0], x[0], n, key, p); /* in place */
-        k->dropout(y[0], a, n, key, p);
+        plain->dropout(x[0], x[0], n, 5, key, p); /* in place */
+        k->dropout(y[0], a, n / 3, 5, key, p);
+        k->dropout(y[0] + n / 3, a + n / 3, n - n / 3, 5 + (uint32_t)(n / 3), key, p); /* the mask goes on */
         same(k, "dropout", 0, n, 1e-6, 0);
         for (size_t j = 0; j < n; j++) {
             assert_int_equal(x[0][j] == 0.0f, y[0][j] == 0.0f);

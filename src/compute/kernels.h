@@ -110,9 +110,9 @@ struct stg_kernels {
     /* row (V): logits in, ln p out. */
     void (*log_softmax)(float *row, size_t V);
 
-    /* Inverted dropout: y = x × mask / (1 − p), mask from a hash of (key, index): the same call gives the same mask, so that
-     * backward needs none stored. In place when y = x. */
-    void (*dropout)(float *y, const float *x, size_t n, uint64_t key, float p);
+    /* Inverted dropout: y = x × mask / (1 − p), mask from a hash of (key, index), the first index being `first`: the same call gives the
+     * same mask, so that backward needs none stored. In place when y = x. */
+    void (*dropout)(float *y, const float *x, size_t n, uint32_t first, uint64_t key, float p);
 
     /* x (2n): pairs sin, cos of v × scale[i]; in double, as times in nanoseconds leave no digits in float. */
     void (*waves)(float *x, double v, const double *scale, size_t n);

@@ -6,6 +6,7 @@
 
 #include "compute/attention_body.h"
 #include "compute/attention_step_body.h"
+#include "compute/panels_body.h"
 #include "compute/products_body.h"
 #include "compute/rows_body.h"
 #include "compute/waves_body.h"
@@ -13,239 +14,68 @@
 #include <math.h>
 #include <string.h>
 
-static size_t packed_size(size_t K, size_t N)
+/* Vector j of one row's gates; `width` is that of what exists of the row. */
+INLINE void gates_forward_vec(float *h, float *c, float *gates, const float *bias, const float *c_previous, size_t H, size_t j, size_t width)
 {
-    return (N + VL - 1) / VL * VL * K;
-}
-
-static void pack(float *packed, const float *w, size_t ldw, size_t K, size_t N)
-{
-    for (size_t n0 = 0, wide = 0; n0 < N; n0 += wide) {
-        wide = panel_vecs(N - n0) * VL;
-        const size_t width = N - n0 < wide ? N - n0 : wide;
-        for (size_t k = 0; k < K; k++, packed += wide) {
-            memcpy(packed, w + k * ldw + n0, width * sizeof(float));
-            memset(packed + width, 0, (wide - width) * sizeof(float));
-        }
-    }
-}
-
-static void pack_transposed(float *packed, const float *w, size_t ldw, size_t K, size_t N)
-{
-    for (size_t n0 = 0, wide = 0; n0 < N; n0 += wide) {
-        wide = panel_vecs(N - n0) * VL;
-        const size_t width = N - n0 < wide ? N - n0 : wide;
-        for (size_t k = 0; k < K; k++, packed += wide) {
-            for (size_t n = 0; n < wide; n++) {
-                packed[n] = n < width ? w[(n0 + n) * ldw + k] : 0.0f;
-            }
-        }
-    }
-}
-
-/* out (rows, width) = [out +] x·panel over K; width ends in the last of the panel's vectors. rows and vecs are constants at each call, so that
- * the accumulators stay in registers. */
-INLINE void block(const size_t rows, const size_t vecs, float *out, size_t ld_out, const float *x, size_t ldx, const float *panel, size_t K,
-                  size_t width, int accumulate)
-{
-    vec acc[ROWS][PANEL_VECS];
+    vec sum[4];
     UNROLL
-    for (size_t r = 0; r < rows; r++) {
-        UNROLL
-        for (size_t j = 0; j < vecs; j++) {
-            acc[r][j] = !accumulate ? (vec){0} : j + 1 < vecs ? *(const vec *)(out + r * ld_out + j * VL) : load_columns(out + r * ld_out, j, width);
-        }
+    for (size_t g = 0; g < 4; g++) {
+        sum[g] = load_columns(gates + g * H, j, width) + load_columns(bias + g * H, j, width);
     }
-    for (size_t k = 0; k < K; k++, panel += vecs * VL) {
-        vec w[PANEL_VECS];
-        UNROLL
-        for (size_t j = 0; j < vecs; j++) {
-            w[j] = *(const vec *)(panel + j * VL);
-        }
-        UNROLL
-        for (size_t r = 0; r < rows; r++) {
-            const vec v = spread(x[r * ldx + k]);
-            UNROLL
-            for (size_t j = 0; j < vecs; j++) {
-                acc[r][j] += v * w[j];
-            }
-        }
-    }
-    UNROLL
-    for (size_t r = 0; r < rows; r++) {
-        UNROLL
-        for (size_t j = 0; j < vecs; j++) {
-            if (j + 1 < vecs) {
-                *(vec *)(out + r * ld_out + j * VL) = acc[r][j];
-            } else {
-                store_columns(out + r * ld_out, j, width, acc[r][j]);
-            }
-        }
-    }
-}
-
-INLINE void block_of(const size_t vecs, size_t rows, float *out, size_t ld_out, const float *x, size_t ldx, const float *panel, size_t K,
-                     size_t width, int accumulate)
-{
-    switch (rows) {
-    case 1:
-        block(1, vecs, out, ld_out, x, ldx, panel, K, width, accumulate);
-        break;
-    case 2:
-        block(2, vecs, out, ld_out, x, ldx, panel, K, width, accumulate);
-        break;
-    case 3:
-        block(3, vecs, out, ld_out, x, ldx, panel, K, width, accumulate);
-        break;
-    case 4:
-        block(4, vecs, out, ld_out, x, ldx, panel, K, width, accumulate);
-        break;
-#if ROWS >= 8
-    case 5:
-        block(5, vecs, out, ld_out, x, ldx, panel, K, width, accumulate);
-        break;
-    case 6:
-        block(6, vecs, out, ld_out, x, ldx, panel, K, width, accumulate);
-        break;
-    case 7:
-        block(7, vecs, out, ld_out, x, ldx, panel, K, width, accumulate);
-        break;
-    case 8:
-        block(8, vecs, out, ld_out, x, ldx, panel, K, width, accumulate);
-        break;
-#endif
-    default:
-        break;
-    }
-}
-
-/* out (B, width) = [out +] x·panel for K rows of a panel. */
-static __attribute__((noinline)) void blocks_of(size_t vecs, float *out, size_t ld_out, const float *x, size_t ldx, const float *panel, size_t B,
-                                                size_t K, size_t width, int accumulate)
-{
-    for (size_t b = 0; b < B; b += ROWS, out += ROWS * ld_out, x += ROWS * ldx) {
-        const size_t rows = B - b < ROWS ? B - b : ROWS;
-        if (vecs == 3) {
-            block_of(3, rows, out, ld_out, x, ldx, panel, K, width, accumulate);
-        } else if (vecs == 2) {
-            block_of(2, rows, out, ld_out, x, ldx, panel, K, width, accumulate);
-        } else {
-            block_of(1, rows, out, ld_out, x, ldx, panel, K, width, accumulate);
-        }
-    }
-}
-
-enum { PANELS_AT_ONCE = 4 };
-
-/* One row by some whole panels: a single one would wait for its sums, and memory answers several at once. The order of each sum is that of
- * block(), so a row's result does not depend on how many rows there are. */
-static void block_of_one_row(float *out, const float *x, const float *panels, size_t K, int accumulate)
-{
-    vec acc[PANELS_AT_ONCE][PANEL_VECS];
-    UNROLL
-    for (size_t p = 0; p < PANELS_AT_ONCE; p++) {
-        UNROLL
-        for (size_t j = 0; j < PANEL_VECS; j++) {
-            acc[p][j] = accumulate ? *(const vec *)(out + p * PANEL + j * VL) : (vec){0};
-        }
-    }
-    for (size_t k = 0; k < K; k++) {
-        const vec v = spread(x[k]);
-        UNROLL
-        for (size_t p = 0; p < PANELS_AT_ONCE; p++) {
-            UNROLL
-            for (size_t j = 0; j < PANEL_VECS; j++) {
-                acc[p][j] += v * *(const vec *)(panels + (p * K + k) * PANEL + j * VL);
-            }
-        }
-    }
-    UNROLL
-    for (size_t p = 0; p < PANELS_AT_ONCE; p++) {
-        UNROLL
-        for (size_t j = 0; j < PANEL_VECS; j++) {
-            *(vec *)(out + p * PANEL + j * VL) = acc[p][j];
-        }
-    }
-}
-
-static void rows_product(float *out, size_t ld_out, const float *x, size_t ldx, const float *packed, size_t B, size_t K, size_t N,
-                         int accumulate)
-{
-    size_t n0 = 0;
-    for (; B == 1 && n0 + (PANELS_AT_ONCE * PANEL_VECS + 1) * VL < N; n0 += PANELS_AT_ONCE * PANEL, packed += PANELS_AT_ONCE * PANEL * K) {
-        block_of_one_row(out + n0, x, packed, K, accumulate);
-    }
-    const size_t parts = B > ROWS && K > PANEL_DEPTH ? (K + PANEL_DEPTH - 1) / PANEL_DEPTH : 1;
-    for (size_t wide = 0; n0 < N; n0 += wide, packed += wide * K) {
-        const size_t vecs = panel_vecs(N - n0);
-        wide = vecs * VL;
-        for (size_t part = 0; part < parts; part++) {
-            const size_t k = K * part / parts;
-            blocks_of(vecs, out + n0, ld_out, x + k, ldx, packed + k * wide, B, K * (part + 1) / parts - k, N - n0 < wide ? N - n0 : wide,
-                      accumulate || part > 0);
-        }
-    }
-}
-
-/* One row; the four gates as separate arrays, so that the compiler sees that they do not overlap. */
-static __attribute__((noinline)) void gates_forward_row(float *restrict h, float *restrict c, float *restrict gi, float *restrict gf,
-                                                        float *restrict gz, float *restrict go, const float *restrict bias,
-                                                        const float *restrict c_previous, size_t H)
-{
-    const float *restrict bi = bias;
-    const float *restrict bf = bias + H;
-    const float *restrict bz = bias + 2 * H;
-    const float *restrict bo = bias + 3 * H;
-    for (size_t j = 0; j < H; j++) {
-        const float i = sigmoid(gi[j] + bi[j]);
-        const float f = sigmoid(gf[j] + bf[j]);
-        const float z = tanh_fast(gz[j] + bz[j]);
-        const float o = sigmoid(go[j] + bo[j]);
-        const float cell = f * c_previous[j] + i * z;
-        gi[j] = i;
-        gf[j] = f;
-        gz[j] = z;
-        go[j] = o;
-        c[j] = cell;
-        h[j] = o * tanh_fast(cell);
-    }
+    const vec i = vsigmoid(sum[0]);
+    const vec f = vsigmoid(sum[1]);
+    const vec z = vtanh(sum[2]);
+    const vec o = vsigmoid(sum[3]);
+    const vec cell = f * load_columns(c_previous, j, width) + i * z;
+    store_columns(gates, j, width, i);
+    store_columns(gates + H, j, width, f);
+    store_columns(gates + 2 * H, j, width, z);
+    store_columns(gates + 3 * H, j, width, o);
+    store_columns(c, j, width, cell);
+    store_columns(h, j, width, o * vtanh(cell));
 }
 
 static void gates_forward(float *h, float *c, float *gates, const float *bias, const float *c_previous, size_t B, size_t H)
 {
-    for (size_t b = 0; b < B; b++) {
-        float *g = gates + b * 4 * H;
-        gates_forward_row(h + b * H, c + b * H, g, g + H, g + 2 * H, g + 3 * H, bias, c_previous + b * H, H);
+    for (size_t b = 0; b < B; b++, h += H, c += H, gates += 4 * H, c_previous += H) {
+        size_t j = 0;
+        for (; (j + 1) * VL <= H; j++) {
+            gates_forward_vec(h, c, gates, bias, c_previous, H, j, (j + 1) * VL);
+        }
+        if (j * VL < H) {
+            gates_forward_vec(h, c, gates, bias, c_previous, H, j, H);
+        }
     }
 }
 
-static __attribute__((noinline)) void gates_backward_row(float *restrict gi, float *restrict gf, float *restrict gz, float *restrict go,
-                                                         float *restrict dc, const float *restrict dh, const float *restrict dh_next,
-                                                         const float *restrict c, const float *restrict c_previous, size_t H)
+INLINE void gates_backward_vec(float *gates, float *dc, const float *dh, const float *dh_next, const float *c, const float *c_previous, size_t H,
+                               size_t j, size_t width)
 {
-    for (size_t j = 0; j < H; j++) {
-        const float i = gi[j];
-        const float f = gf[j];
-        const float z = gz[j];
-        const float o = go[j];
-        const float t = tanh_fast(c[j]);
-        const float d = dh[j] + dh_next[j];
-        const float dcell = dc[j] + d * o * (1.0f - t * t);
-        gi[j] = dcell * z * i * (1.0f - i);
-        gf[j] = dcell * c_previous[j] * f * (1.0f - f);
-        gz[j] = dcell * i * (1.0f - z * z);
-        go[j] = d * t * o * (1.0f - o);
-        dc[j] = dcell * f;
-    }
+    const vec i = load_columns(gates, j, width);
+    const vec f = load_columns(gates + H, j, width);
+    const vec z = load_columns(gates + 2 * H, j, width);
+    const vec o = load_columns(gates + 3 * H, j, width);
+    const vec t = vtanh(load_columns(c, j, width));
+    const vec d = load_columns(dh, j, width) + load_columns(dh_next, j, width);
+    const vec dcell = load_columns(dc, j, width) + d * o * (1.0f - t * t);
+    store_columns(gates, j, width, dcell * z * i * (1.0f - i));
+    store_columns(gates + H, j, width, dcell * load_columns(c_previous, j, width) * f * (1.0f - f));
+    store_columns(gates + 2 * H, j, width, dcell * i * (1.0f - z * z));
+    store_columns(gates + 3 * H, j, width, d * t * o * (1.0f - o));
+    store_columns(dc, j, width, dcell * f);
 }
 
 static void gates_backward(float *gates, float *dc, const float *dh, const float *dh_next, const float *c, const float *c_previous,
                            size_t B, size_t H)
 {
-    for (size_t b = 0; b < B; b++) {
-        float *g = gates + b * 4 * H;
-        const size_t at = b * H;
-        gates_backward_row(g, g + H, g + 2 * H, g + 3 * H, dc + at, dh + at, dh_next + at, c + at, c_previous + at, H);
+    for (size_t b = 0; b < B; b++, gates += 4 * H, dc += H, dh += H, dh_next += H, c += H, c_previous += H) {
+        size_t j = 0;
+        for (; (j + 1) * VL <= H; j++) {
+            gates_backward_vec(gates, dc, dh, dh_next, c, c_previous, H, j, (j + 1) * VL);
+        }
+        if (j * VL < H) {
+            gates_backward_vec(gates, dc, dh, dh_next, c, c_previous, H, j, H);
+        }
     }
 }
 
@@ -359,14 +189,14 @@ static void log_softmax(float *row, size_t V)
     }
 }
 
-static void dropout(float *y, const float *x, size_t n, uint64_t key, float p)
+static void dropout(float *y, const float *x, size_t n, uint32_t first, uint64_t key, float p)
 {
     const uint32_t k0 = (uint32_t)key;
     const uint32_t k1 = (uint32_t)(key >> 32);
     const uint32_t bound = stg_dropout_bound(p);
     const float scale = 1.0f / (1.0f - p);
     for (size_t i = 0; i < n; i++) {
-        y[i] = stg_dropout_hash((uint32_t)i, k0, k1) >> 8 < bound ? 0.0f : x[i] * scale;
+        y[i] = stg_dropout_hash(first + (uint32_t)i, k0, k1) >> 8 < bound ? 0.0f : x[i] * scale;
     }
 }
 

@@ -156,10 +156,10 @@ static void log_softmax(float *row, size_t V)
     }
 }
 
-static void dropout(float *y, const float *x, size_t n, uint64_t key, float p)
+static void dropout(float *y, const float *x, size_t n, uint32_t first, uint64_t key, float p)
 {
     for (size_t i = 0; i < n; i++) {
-        const uint32_t hash = stg_dropout_hash((uint32_t)i, (uint32_t)key, (uint32_t)(key >> 32));
+        const uint32_t hash = stg_dropout_hash(first + (uint32_t)i, (uint32_t)key, (uint32_t)(key >> 32));
         y[i] = hash >> 8 < stg_dropout_bound(p) ? 0.0f : x[i] / (1.0f - p);
     }
 }

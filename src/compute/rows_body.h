@@ -70,9 +70,9 @@ static void layer_norm_backward(float *dx, float *dgamma, float *dbeta, const fl
 static void swiglu_forward(float *y, const float *x, size_t N, size_t C)
 {
     for (size_t n = 0; n < N; n++, x += 2 * C, y += C) {
-        IN_PLACE
-        for (size_t c = 0; c < C; c++) {
-            y[c] = x[c] * sigmoid(x[c]) * x[C + c];
+        for (size_t j = 0; j * VL < C; j++) {
+            const vec gate = load_columns(x, j, C);
+            store_columns(y, j, C, gate * vsigmoid(gate) * load_columns(x + C, j, C));
         }
     }
 }

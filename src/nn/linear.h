@@ -5,6 +5,9 @@
 #include "compute/product.h"
 #include "nn/params.h"
 
+/* Rows that forward does at once: those of all outputs of a wide layer fit into the second cache. */
+enum { STG_LINEAR_ROWS = 128 };
+
 struct stg_linear {
     size_t weight, bias;    /* indices into params */
     size_t inputs, outputs; /* I, O */

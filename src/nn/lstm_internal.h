@@ -5,6 +5,9 @@
 
 #include "nn/net_internal.h"
 
+/* Rows that the products of a training work on at once: as many as stay in the third cache, and whole tiles of a gradient of weights. */
+enum { STG_LSTM_CHUNK = 384 };
+
 /* Sequences longer than this are cut for the backward pass (truncated BPTT, Williams and Peng 1990); the state goes on. */
 enum { STG_LSTM_BPTT = 2048 };
 
@@ -60,9 +63,8 @@ struct stg_lstm_work {
     struct stg_lstm_pack pack;
     float *x;                                             /* (N,I) */
     struct stg_lstm_activations layer[STG_NET_MAX_LAYERS];
-    float *dropped;                                       /* (L−1,N,H): the input of layers 1 …, after dropout */
-    float *dh, *dx;                                       /* (N,H) (N,max(I,H)) */
-    float *previous;                                      /* (N,H) h of the step before, for the weight gradient */
+    float *d;                                             /* (N,max(I,H)) gradient of a layer's h, then of its input */
+    float *chunk;                                         /* (CHUNK,H) rows that are made again when they are read */
     float *h0, *c0;                                       /* (L,B,H) state that a segment begins with, in pack order */
     float *h1, *c1;                                       /* (L,B,H) state after it */
     float *dc, *dh_next;                                  /* (B,H) */
@@ -77,12 +79,22 @@ void stg_lstm_work_fini(struct stg_net_work *w);
 void stg_lstm_input_forward(const struct stg_lstm *m, float *x, const struct stg_lstm_pack *p,
                             const struct stg_net_sequence *sequences, size_t first);
 
+/* What a layer of a training reads: rows of the input or of the layer below, after dropout, which is made when they are read. */
+struct stg_lstm_input {
+    const float *x; /* (N,I) before dropout */
+    float dropout;  /* 0: none */
+    uint64_t key;   /* of its mask */
+};
+/* a->gates = what the input adds, row by row as it is dropped. */
+void stg_lstm_layer_input(const struct stg_lstm *m, size_t l, struct stg_lstm_work *w, const struct stg_lstm_input *in);
+
 /* One layer over the segment: a is filled from x (N,I), or where x is NULL from a->gates, which hold what the input adds. h0, c0 (B,H) are
  * the state before and receive the state after. */
 void stg_lstm_layer_forward(const struct stg_lstm *m, size_t l, const struct stg_lstm_activations *a, const float *x,
                             const struct stg_lstm_pack *p, float *h0, float *c0);
-/* dh (N,H) from above; gradients are added into w's gradient; dx (N,I) is written. h0, c0: the state before. */
-void stg_lstm_layer_backward(const struct stg_lstm *m, size_t l, struct stg_lstm_work *w, float *dx, const float *dh, const float *x,
+/* w->d from the gradient of h (N,H) to that of the input (N,I) before dropout; gradients of weights are added into w's. h0, c0: the state
+ * before. */
+void stg_lstm_layer_backward(const struct stg_lstm *m, size_t l, struct stg_lstm_work *w, const struct stg_lstm_input *in,
                              const float *h0, const float *c0);
 
 /* The net's operations. */

@@ -12,7 +12,7 @@ static void free_rows(struct stg_lstm_work *w)
         stg_mem_free(w->layer[l].h);
         w->layer[l] = (struct stg_lstm_activations){0};
     }
-    float **rows[] = {&w->x, &w->dropped, &w->dh, &w->dx, &w->previous};
+    float **rows[] = {&w->x, &w->d, &w->chunk};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         stg_mem_free(*rows[i]);
         *rows[i] = NULL;
@@ -54,10 +54,8 @@ static enum stg_status reserve_rows(const struct stg_lstm *m, struct stg_lstm_wo
         STG_RETURN_IF_FAILED(stg_mem_aligned(&w->layer[l].h, n, H * sizeof(float)));
     }
     if (backward) {
-        STG_RETURN_IF_FAILED(stg_mem_aligned(&w->dropped, n * (m->net.shape.layers - 1), H * sizeof(float)));
-        STG_RETURN_IF_FAILED(stg_mem_aligned(&w->dh, n, H * sizeof(float)));
-        STG_RETURN_IF_FAILED(stg_mem_aligned(&w->dx, n, widest * sizeof(float)));
-        STG_RETURN_IF_FAILED(stg_mem_aligned(&w->previous, n, H * sizeof(float)));
+        STG_RETURN_IF_FAILED(stg_mem_aligned(&w->d, n, widest * sizeof(float)));
+        STG_RETURN_IF_FAILED(stg_mem_aligned(&w->chunk, STG_LSTM_CHUNK, H * sizeof(float)));
     }
     w->cap_rows = n;
     w->backward = backward;
@@ -95,7 +93,7 @@ static void input_backward(const struct stg_lstm *m, struct stg_lstm_work *w, co
     for (size_t t = 0; t < p->n_steps; t++) {
         for (size_t j = 0; j < p->width[t]; j++) {
             const uint32_t *ids = sequences[p->order[j]].ids + (first + t) * m->net.shape.n_tables;
-            stg_net_input_row_backward(&m->net, w->base.gradient, w->dx + (p->start[t] + j) * m->net.input, ids);
+            stg_net_input_row_backward(&m->net, w->base.gradient, w->d + (p->start[t] + j) * m->net.input, ids);
         }
     }
 }
@@ -110,7 +108,7 @@ struct part {
     struct stg_net_loss *loss;
 };
 
-/* Head over the top layer's h (N,H); dh (N,H) is written in backward. */
+/* Head over the top layer's h (N,H); its gradient is written to w->d in backward. */
 static void head(const struct part *s, size_t first)
 {
     struct stg_lstm_work *w = s->w;
@@ -129,30 +127,19 @@ static void head(const struct part *s, size_t first)
                 t++;
             }
         }
-        float *dh = s->pass->backward ? w->dh + from * H : NULL;
+        float *dh = s->pass->backward ? w->d + from * H : NULL;
         stg_net_head_pass(&s->m->net, &w->base, s->pass, dh, h + from * H, goals, n, s->loss);
     }
 }
 
-static void segment_backward(const struct part *s, size_t first, const float *const *inputs, size_t segment)
+static void segment_backward(const struct part *s, size_t first, const struct stg_lstm_input *inputs)
 {
-    const struct stg_lstm *m = s->m;
     struct stg_lstm_work *w = s->w;
-    const size_t H = m->net.shape.hidden;
-    const size_t block = w->cap_sequences * H;
-    const float dropout = m->net.shape.dropout;
-    for (size_t l = m->net.shape.layers; l-- > 0;) {
-        stg_lstm_layer_backward(m, l, w, w->dx, w->dh, inputs[l], w->h0 + l * block, w->c0 + l * block);
-        if (l == 0) {
-            break;
-        }
-        if (dropout > 0.0f) {
-            stg_net_drop(w->dh, w->dx, w->pack.n_rows, H, stg_net_drop_key(s->pass->seed, s->i_part, segment, l), dropout);
-        } else {
-            memcpy(w->dh, w->dx, w->pack.n_rows * H * sizeof(float));
-        }
+    const size_t block = w->cap_sequences * s->m->net.shape.hidden;
+    for (size_t l = s->m->net.shape.layers; l-- > 0;) {
+        stg_lstm_layer_backward(s->m, l, w, &inputs[l], w->h0 + l * block, w->c0 + l * block);
     }
-    input_backward(m, w, s->sequences, first);
+    input_backward(s->m, w, s->sequences, first);
 }
 
 static void swap(float **a, float **b)
@@ -170,24 +157,23 @@ static void run_segment(const struct part *s, size_t first, size_t segment)
     const size_t H = m->net.shape.hidden;
     const size_t block = w->cap_sequences * H;
     const float dropout = s->pass->backward ? m->net.shape.dropout : 0.0f;
-    const float *inputs[STG_NET_MAX_LAYERS] = {w->x};
+    struct stg_lstm_input inputs[STG_NET_MAX_LAYERS] = {{.x = w->x}};
     memcpy(w->h1, w->h0, L * block * sizeof(float));
     memcpy(w->c1, w->c0, L * block * sizeof(float));
     stg_lstm_input_forward(m, w->x, &w->pack, s->sequences, first);
     for (size_t l = 0; l < L; l++) {
-        if (l > 0 && dropout > 0.0f) {
-            float *dropped = w->dropped + (l - 1) * w->cap_rows * H;
-            const uint64_t key = stg_net_drop_key(s->pass->seed, s->i_part, segment, l);
-            stg_net_drop(dropped, w->layer[l - 1].h, w->pack.n_rows, H, key, dropout);
-            inputs[l] = dropped;
-        } else if (l > 0) {
-            inputs[l] = w->layer[l - 1].h;
+        if (l > 0) {
+            inputs[l] = (struct stg_lstm_input){w->layer[l - 1].h, dropout, stg_net_drop_key(s->pass->seed, s->i_part, segment, l)};
         }
-        stg_lstm_layer_forward(m, l, &w->layer[l], inputs[l], &w->pack, w->h1 + l * block, w->c1 + l * block);
+        if (inputs[l].dropout > 0.0f) {
+            stg_lstm_layer_input(m, l, w, &inputs[l]);
+        }
+        const float *x = inputs[l].dropout > 0.0f ? NULL : inputs[l].x;
+        stg_lstm_layer_forward(m, l, &w->layer[l], x, &w->pack, w->h1 + l * block, w->c1 + l * block);
     }
     head(s, first);
     if (s->pass->backward) {
-        segment_backward(s, first, inputs, segment);
+        segment_backward(s, first, inputs);
     }
     swap(&w->h0, &w->h1);
     swap(&w->c0, &w->c1);

@@ -82,10 +82,12 @@ uint64_t stg_net_drop_key(uint64_t seed, size_t part, size_t run, size_t place)
 }
 
 /* In runs of rows, so that the 32-bit index of the kernel never wraps. */
-void stg_net_drop(float *y, const float *x, size_t rows, size_t H, uint64_t key, float p)
+void stg_net_drop(float *y, const float *x, size_t first, size_t rows, size_t H, uint64_t key, float p)
 {
-    for (size_t from = 0; from < rows; from += 65536) {
-        const size_t n = rows - from < 65536 ? rows - from : 65536;
-        stg_kernels()->dropout(y + from * H, x + from * H, n * H, key + from, p);
+    enum { RUN = 65536 };
+    for (size_t n = 0; rows > 0; first += n, rows -= n, y += n * H, x += n * H) {
+        const size_t begin = first % RUN;
+        n = RUN - begin < rows ? RUN - begin : rows;
+        stg_kernels()->dropout(y, x, n * H, (uint32_t)(begin * H), key + (first - begin), p);
     }
 }

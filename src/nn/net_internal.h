@@ -93,8 +93,8 @@ void stg_net_put_log_p(float *to, size_t t, const float *log_p, size_t V, uint32
 /* The goal of row t of s, in a net of V outputs. */
 struct stg_net_goal stg_net_goal_of(const struct stg_net_sequence *s, size_t t, size_t V);
 
-/* Dropout of (rows,H), the same for the same key. */
-void stg_net_drop(float *y, const float *x, size_t rows, size_t H, uint64_t key, float p);
+/* Dropout of (rows,H), which are rows first … of those that the key is for: the same for the same key, however they are divided. */
+void stg_net_drop(float *y, const float *x, size_t first, size_t rows, size_t H, uint64_t key, float p);
 /* A key for one place of a net in one run of rows of one part. */
 uint64_t stg_net_drop_key(uint64_t seed, size_t part, size_t run, size_t place);
 

@@ -47,7 +47,7 @@ static void sublayer_forward(const struct stg_transformer *m, size_t l, size_t s
         stg_transformer_ff_forward(m, l, w, sum, in);
     }
     if (drop->p > 0.0f) {
-        stg_net_drop(sum, sum, w->n_rows, d, drop_key(drop, l, sub), drop->p);
+        stg_net_drop(sum, sum, 0, w->n_rows, d, drop_key(drop, l, sub), drop->p);
     }
     stg_kernels()->add(sum, x, w->n_rows * d);
     if (where == STG_NORM_POST) {
@@ -69,7 +69,7 @@ static void sublayer_backward(const struct stg_transformer *m, size_t l, size_t 
         norm_backward(m, norm, w->base.gradient, w->dy, a->mean[sub], a->rstd[sub], a->aux[sub], w->n_rows);
     }
     if (drop->p > 0.0f) {
-        stg_net_drop(w->df, w->dy, w->n_rows, d, drop_key(drop, l, sub), drop->p);
+        stg_net_drop(w->df, w->dy, 0, w->n_rows, d, drop_key(drop, l, sub), drop->p);
         df = w->df;
     }
     if (sub == STG_SUBLAYER_ATTENTION) {
