@@ -25,7 +25,7 @@ struct answer {
     float surprisal;
 };
 enum { WAYS = 2 }; /* places for each hash */
-enum { LEAST_ANSWERS = 1 << 12, MOST_ANSWERS = 1 << 18 };
+enum { LEAST_ANSWERS = 1 << 12, MOST_ANSWERS = 1 << 17 };
 enum { AHEAD = 8 };                   /* tokens from asking for an answer to having it in the cache */
 
 struct stg_model_run {
