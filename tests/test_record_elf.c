@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/user.h>
 #include <unistd.h>
 
@@ -54,12 +55,24 @@ static void test_refused(void **state)
     assert_int_equal(stg_elf_find_in_file("/no/such/file", "main", &offset), STG_ERR_IO);
 }
 
+/* Of the file itself: in memory that maps it, the kernel puts a breakpoint there while a recorder has a marker on the probe, as one of
+ * another test may have. */
+static int byte_at(const char *path, uint64_t offset)
+{
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, (long)offset, SEEK_SET), 0);
+    const int byte = fgetc(file);
+    fclose(file);
+    return byte;
+}
+
 /* What is at the place of a static probe is an instruction that does nothing. */
 static void test_probes(void **state)
 {
     static struct stg_elf_site sites[STG_ELF_MAX_SITES];
     const char *workload = getenv("STRANGE_WORKLOAD"), *has_usdt = getenv("STRANGE_WORKLOAD_USDT");
-    struct stg_file_map map;
+    struct stat about;
     size_t n = 77;
     (void)state;
     assert_non_null(workload);
@@ -71,18 +84,18 @@ static void test_probes(void **state)
         print_message("sys/sdt.h (systemtap-sdt-dev) was not there when the workload was built\n");
         skip();
     }
-    assert_int_equal(stg_file_map_open(&map, workload), STG_OK);
+    assert_int_equal(stat(workload, &about), 0);
     for (uint32_t k = 0; k < 2; k++) {
         assert_int_equal(stg_elf_find_probe_in_file(workload, "strange_test", k == 0 ? "tick" : "kinds", sites, &n), STG_OK);
         assert_in_range(n, 1, 4);
         for (size_t i = 0; i < n; i++) {
-            assert_true(sites[i].offset < map.size && sites[i].semaphore > 0 && sites[i].semaphore + 2 <= map.size);
-            assert_int_equal(map.data[sites[i].offset], 0x90);
+            assert_true(sites[i].offset < (uint64_t)about.st_size && sites[i].semaphore > 0 &&
+                        sites[i].semaphore + 2 <= (uint64_t)about.st_size);
+            assert_int_equal(byte_at(workload, sites[i].offset), 0x90);
             assert_int_equal(sites[i].site.n_args, k == 0 ? 1 : 4);
             assert_int_equal(sites[i].site.args[0].shift, k == 0 ? 0 : 56);
         }
     }
-    stg_file_map_close(&map);
 }
 
 /* A library with three notes, made by hand: its probes were moved by 0x10 after they were noted, one is another's, one names a place outside. */

@@ -121,8 +121,8 @@ repeats() {
 # Kills the process $1 with signal $2 once the file $3 exists (or 20 s are over), and waits; its exit status in $got.
 kill_when() {
     tries=0
-    while [ ! -e "$3" ] && [ $tries -lt 200 ] && kill -0 "$1" 2>/dev/null; do
-        sleep 0.1
+    while [ ! -e "$3" ] && [ $tries -lt 2000 ] && kill -0 "$1" 2>/dev/null; do
+        sleep 0.01
         tries=$((tries + 1))
     done
     kill -"$2" "$1" 2>/dev/null || true

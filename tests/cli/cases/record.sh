@@ -12,9 +12,9 @@ root_only() { [ "$(id -u)" = 0 ] || exit 77; }
 no_sanitizer() { ! grep -qaE '__(asan|tsan)_init' "$strange" || exit 77; } # what they need at the end is more than a recorder may
 
 children() { sed 's/ *$//' "/proc/$1/task/$1/children" 2>/dev/null || true; } # of a process, by number
-begun() { # waits until the recorder whose standard error is ./err says that it records
+begun() { # waits until the recorder whose standard error is ./err, which was not there before, says that it records
     n=0
-    until grep -q 'recording to' err || [ $n = 400 ]; do sleep 0.05; n=$((n + 1)); done
+    until grep -qs 'recording to' err || [ $n = 400 ]; do sleep 0.05; n=$((n + 1)); done
 }
 
 # number KEY: an integer of the JSON in ./out
@@ -87,7 +87,7 @@ case_record_stop() {
     may_record
     ln -s "$STRANGE_WORKLOAD" ./asked # another test may run the workload, too
     for signal in INT TERM; do
-        rm -rf trace
+        rm -rf trace err
         "$strange" record --json -o trace >out 2>err &
         pid=$!
         begun
@@ -236,7 +236,7 @@ case_record_gives_up_privileges() {
     no_sanitizer
     root_only
     for caller in '' 65534; do
-        rm -rf trace
+        rm -rf trace err
         chmod 777 .
         SUDO_UID=$caller
         export SUDO_UID
