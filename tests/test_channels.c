@@ -356,12 +356,17 @@ static void test_bins_by_length(void **state)
 {
     struct stg_model side = {0}, m = {.side = {&side, NULL}, .recipe = {.order = STG_ORDER_THREAD}};
     static struct stg_score scores[1000];
+    static const struct {
+        size_t end;
+        uint32_t length;
+    } parts[] = {{600, 100}, {800, 140}, {880, 1000}, {980, 9000}, {1000, 20000}};
     (void)state;
-    for (size_t i = 0; i < 1000; i++) {
-        scores[i] = (struct stg_score){.n_events = i < 600 ? 100 : i < 800 ? 140 : i < 880 ? 1000 : 9000, .n_tokens = 1};
+    for (size_t i = 0, part = 0; i < 1000; i++) {
+        part += i == parts[part].end;
+        scores[i] = (struct stg_score){.n_events = parts[part].length, .n_tokens = 1};
     }
     must(stg_channels_fit(&m, scores, 1000));
-    static const float longest[] = {100, 140, 9000}; /* eighty are too few for a bin of their own */
+    static const float longest[] = {100, 140, 20000}; /* eighty are too few for a bin of their own, and so are twenty */
     assert_int_equal(m.n_channel_bins, 3);
     for (size_t i = 0; i < 3; i++) {
         assert_true(fabsf(m.channels[i * STG_MODEL_CHANNEL_COLUMNS] - longest[i]) < 1);
