@@ -215,7 +215,7 @@ static void test_workers(void **state)
     channels[STG_MODEL_CHANNEL_COLUMNS - 2] = 1 + logf(100); /* the last measure's median */
     begin(t);
     t->x.z[STG_CHANNEL_STATE] = 6;
-    t->x.z[STG_CHANNEL_TIME] = 2;
+    t->x.z[STG_CHANNEL_TIME] = 4; /* counts half */
     t->x.workers = 25;
     make(t);
     assert_null(strstr(t->f[0].what, "work is shared")); /* the model does not know how many are usual */

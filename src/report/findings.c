@@ -309,14 +309,10 @@ static void add_workers(struct finding *f, const struct stg_model *m, const stru
 {
     (void)b;
     char text[160];
-    float sum = 0;
-    for (int c = 0; c < STG_CHANNELS; c++) {
-        sum += fmaxf(x->z[c], 0);
-    }
     if (!words_workers(m, x->z[STG_CHANNEL_STATE], x->workers, text)) {
         return;
     }
-    f->weight = x->z[STG_CHANNEL_STATE] / sum;
+    f->weight = (float)((double)x->z[STG_CHANNEL_STATE] / stg_channels_sum(x->z));
     words_append(f->what, sizeof f->what, "%s", text);
     snprintf(f->means, sizeof f->means, "%s",
              (double)x->workers < stg_channels_usual_workers(m) ? "fewer workers are allowed, or needed" : "more workers were started, or more work comes at a time");

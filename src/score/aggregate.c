@@ -19,8 +19,7 @@ bool stg_aggregate_has(const struct stg_model *m, enum stg_aggregate a)
     return a == STG_AGGREGATE_TIME      ? m->side[STG_SIDE_TIME] != NULL
            : a == STG_AGGREGATE_STATE   ? m->side[STG_SIDE_STATE] != NULL
            : a == STG_AGGREGATE_PACE    ? m->pace.fast != NULL
-           : a == STG_AGGREGATE_LOAD || a == STG_AGGREGATE_MIGRATION ? stg_channels_measures(m, a)
-           : a == STG_AGGREGATE_WORKERS ? stg_channels_measures(m, a)
+           : a == STG_AGGREGATE_LOAD || a == STG_AGGREGATE_MIGRATION || a == STG_AGGREGATE_WORKERS ? stg_channels_measures(m, a)
            : a == STG_AGGREGATE_NOVELTY ? m->n_channel_bins > 0
                                         : true;
 }
@@ -45,7 +44,7 @@ enum stg_status stg_aggregate_parse(const char *name, const struct stg_model *m,
             return stg_fail(STG_ERR_USAGE, "--aggregate %s: the model has no such channel: choose mean, median, window or upper", name);
         }
     }
-    return stg_fail(STG_ERR_USAGE, "%s: no such aggregate: choose mean, median, window, upper, time, state, pace, load or novelty", name);
+    return stg_fail(STG_ERR_USAGE, "%s: no such aggregate: choose mean, median, window, upper, time, state, pace, load, migration, workers or novelty", name);
 }
 
 static void sift(float *v, size_t i, size_t n)

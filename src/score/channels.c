@@ -257,9 +257,17 @@ static bool counts(const struct stg_model *m, const struct stg_score *s, const s
                                           : stg_aggregate_has(m, x->value);
 }
 
-void stg_channels_judge(const struct stg_model *m, struct stg_score *s)
+double stg_channels_sum(const float z[STG_CHANNELS])
 {
     double sum = 0;
+    for (int c = 0; c < STG_CHANNELS; c++) {
+        sum += z[c] > 0 ? weights[c] * (double)z[c] : 0;
+    }
+    return sum;
+}
+
+void stg_channels_judge(const struct stg_model *m, struct stg_score *s)
+{
     memset(s->z, 0, sizeof s->z);
     if (m->n_channel_bins == 0) {
         s->value[STG_AGGREGATE_NOVELTY] = s->value[STG_AGGREGATE_MEAN];
@@ -276,8 +284,5 @@ void stg_channels_judge(const struct stg_model *m, struct stg_score *s)
             measured[x->channel] = true;
         }
     }
-    for (int c = 0; c < STG_CHANNELS; c++) {
-        sum += s->z[c] > 0 ? weights[c] * (double)s->z[c] : 0;
-    }
-    s->value[STG_AGGREGATE_NOVELTY] = (float)log1p(sum);
+    s->value[STG_AGGREGATE_NOVELTY] = (float)log1p(stg_channels_sum(s->z));
 }

@@ -60,6 +60,9 @@ bool stg_channels_measures(const struct stg_model *m, enum stg_aggregate optiona
 #define STG_CHANNELS_LEAST 20
 enum stg_status stg_channels_fit(struct stg_model *m, const struct stg_score *scores, size_t n) STG_MUST_USE;
 
+/* Σ w max(0, z) as above. */
+double stg_channels_sum(const float z[STG_CHANNELS]);
+
 /* Fills s->z and s->value[STG_AGGREGATE_NOVELTY] from the other values; the mean when the model does not know what is usual. */
 void stg_channels_judge(const struct stg_model *m, struct stg_score *s);
 
