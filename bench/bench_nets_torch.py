@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """PyTorch beside bench_nets: the same shapes (95 calls, 58 processes, batch 16 x 1100, the paper's layers), the same output lines.
-Usage: bench_nets_torch.py lstm|transformer|longformer [threads] [seconds] [f32|bf16|export FILE]. bf16 is autocast; export writes the net as
-ONNX for bench_nets_onnx.js: log-probabilities of a batch, an LSTM's with its state. Only the LSTM is streamed: attention
-would need a cache that PyTorch has no module for. tools/bench sets the environment in which PyTorch is fastest."""
+Usage: bench_nets_torch.py lstm|transformer|longformer [threads] [seconds] [f32|bf16|export FILE] [cpu|cuda]. bf16 is autocast; on cuda, f32 is
+TF32; export writes the net as ONNX for bench_nets_onnx.js: log-probabilities of a batch, an LSTM's with its state. Only the LSTM is streamed:
+attention would need a cache that PyTorch has no module for. tools/bench sets the environment in which PyTorch is fastest."""
 import sys
 import time
 
@@ -12,6 +12,7 @@ KIND = sys.argv[1] if len(sys.argv) > 1 else "lstm"
 THREADS = int(sys.argv[2]) if len(sys.argv) > 2 else 2
 SECONDS = float(sys.argv[3]) if len(sys.argv) > 3 else 10
 BF16 = len(sys.argv) > 4 and sys.argv[4] == "bf16"
+DEVICE = "cuda" if sys.argv[5:] == ["cuda"] else "cpu"
 BATCH, LENGTH, CALLS, PROCESSES, WAVE = 16, 1100, 95, 58, 12
 
 
@@ -98,6 +99,9 @@ class Model(torch.nn.Module):
 
 
 torch.set_num_threads(THREADS)
+if DEVICE == "cuda":
+    torch.set_default_device(DEVICE)
+    torch.set_float32_matmul_precision("high")
 torch.manual_seed(1)
 model = Model()
 ids = torch.stack([torch.randint(n, (BATCH, LENGTH)) for n in (CALLS, PROCESSES, 3, 3)], -1)
@@ -109,7 +113,7 @@ adam = torch.optim.Adam(model.parameters(), lr=1e-3)
 
 def train():
     adam.zero_grad()
-    with torch.autocast("cpu", torch.bfloat16, BF16):
+    with torch.autocast(DEVICE, torch.bfloat16, BF16):
         logits, _ = model(ids, scalars)
     loss_of(logits.float().flatten(0, 1), target.flatten()).backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 10)
@@ -117,7 +121,7 @@ def train():
 
 
 def score():
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, BF16):
+    with torch.no_grad(), torch.autocast(DEVICE, torch.bfloat16, BF16):
         logits, _ = model(ids, scalars)
         torch.log_softmax(logits.float(), -1).gather(-1, target.unsqueeze(-1))
 
@@ -144,13 +148,19 @@ def export(path):
                       dynamic_axes=free if KIND == "lstm" else None)
 
 
+def finished():
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
+    return time.monotonic()
+
+
 def rate(step):
     step()
-    n, start = 0, time.monotonic()
+    n, start = 0, finished()
     while n == 0 or time.monotonic() - start < SECONDS:
         step()
         n += BATCH * LENGTH
-    return n / (time.monotonic() - start)
+    return n / (finished() - start)
 
 
 def stream():
@@ -160,14 +170,14 @@ def stream():
             start = time.monotonic()
             logits, state = model(ids[:1, i % LENGTH:i % LENGTH + 1], scalars[:1, i % LENGTH:i % LENGTH + 1], state)
             torch.log_softmax(logits, -1)
-            times.append(time.monotonic() - start)
+            times.append(finished() - start)
     return sorted(times)[len(times) // 2] * 1e6
 
 
 if len(sys.argv) > 5 and sys.argv[4] == "export":
     export(sys.argv[5])
     sys.exit()
-print(f"torch {torch.__version__}, {THREADS} threads, {sum(p.numel() for p in model.parameters())} parameters")
+print(f"torch {torch.__version__}, {DEVICE}, {THREADS} threads, {sum(p.numel() for p in model.parameters())} parameters")
 model.train()
 print(f"train {rate(train):.0f} tokens/s")
 model.eval()
