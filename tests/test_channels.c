@@ -308,7 +308,7 @@ static void test_novelty_by_hand(void **state)
         scores[i].value[STG_AGGREGATE_MEAN] = i % 2 == 0 ? x : 10 * x;
         scores[i].value[STG_AGGREGATE_TIME] = 2 * x;
     }
-    must(stg_channels_fit(&m, scores, 200));
+    must(stg_channels_fit(&m, scores, (const size_t[]){0, 200}, 1));
     assert_int_equal(m.n_channel_bins, 2);
     s = (struct stg_score){.n_events = 10, .n_tokens = 1, .value = {[STG_AGGREGATE_MEAN] = 2.0f, [STG_AGGREGATE_TIME] = 0.1f}};
     stg_channels_judge(&m, &s);
@@ -331,24 +331,48 @@ static void test_novelty_by_hand(void **state)
     for (size_t i = 0; i < 200; i++) {
         scores[i].n_events = 10;
     }
-    must(stg_channels_fit(&m, scores, 200));
+    must(stg_channels_fit(&m, scores, (const size_t[]){0, 200}, 1));
     assert_int_equal(m.n_channel_bins, 1);
     scores[3].value[STG_AGGREGATE_TIME] = INFINITY; /* is left out */
-    must(stg_channels_fit(&m, scores, STG_CHANNELS_LEAST));
+    must(stg_channels_fit(&m, scores, (const size_t[]){0, STG_CHANNELS_LEAST}, 1));
     assert_int_equal(m.n_channel_bins, 0);
     /* Calls alone have a channel, too, in which a stretch counts that the mean hides. */
     m.side[0] = NULL;
-    must(stg_channels_fit(&m, scores, 200));
+    must(stg_channels_fit(&m, scores, (const size_t[]){0, 200}, 1));
     assert_int_equal(m.n_channel_bins, 1);
     s = (struct stg_score){.n_events = 10, .n_tokens = 1, .value = {[STG_AGGREGATE_MEAN] = 0.3f, [STG_AGGREGATE_WINDOW] = 0.05f}};
     stg_channels_judge(&m, &s);
     assert_true(fabs((double)s.z[STG_CHANNEL_CONTENT] - 0.05 / 0.01) < 1e-3); /* a window was always 0: the least spread */
     m.recipe.order = STG_ORDER_TIME; /* the paper's */
-    must(stg_channels_fit(&m, scores, 200));
+    must(stg_channels_fit(&m, scores, (const size_t[]){0, 200}, 1));
     assert_int_equal(m.n_channel_bins, 0);
     s.value[STG_AGGREGATE_MEAN] = 3;
     stg_channels_judge(&m, &s);
     assert_true(fabs((double)s.value[STG_AGGREGATE_NOVELTY] - 3) < 1e-6);
+}
+
+/* What differs from run to run tells little of a sequence. */
+static void test_runs_that_differ(void **state)
+{
+    enum { RUNS = 4, OF_EACH = 100, FEW = 3 };
+    struct stg_model side = {0}, m = {.side = {&side, NULL}, .recipe = {.order = STG_ORDER_THREAD}};
+    static struct stg_score scores[RUNS * OF_EACH + FEW];
+    static const size_t runs[] = {0, OF_EACH, OF_EACH, 2 * OF_EACH, 3 * OF_EACH, 4 * OF_EACH, 4 * OF_EACH + FEW}; /* one without a sequence */
+    const size_t n = runs[RUNS + 2], mean = 1, time = 5; /* columns of a row: median, then spread */
+    (void)state;
+    for (size_t i = 0; i < n; i++) {
+        scores[i] = (struct stg_score){.n_events = 10, .n_tokens = 1};
+        scores[i].value[STG_AGGREGATE_MEAN] = (float)(i % OF_EACH) / 100 + (float)(i / OF_EACH); /* each run one above the one before */
+        scores[i].value[STG_AGGREGATE_TIME] = (float)(i % OF_EACH >= 97 ? i / OF_EACH : 0);      /* … above its .98 quantile */
+    }
+    must(stg_channels_fit(&m, scores, (const size_t[]){0, n}, 1));
+    const double within_mean = (double)m.channels[mean + 1], within_time = (double)m.channels[time + 1];
+    must(stg_channels_fit(&m, scores, runs, RUNS + 2)); /* the last is too short for a quantile */
+    assert_int_equal(m.n_channel_bins, 1);
+    const double between = sqrt(5.0 / 3); /* 0, 1, 2, 3: the squares about 1.5 are 5 */
+    assert_true(fabs((double)m.channels[mean + 1] - hypot(within_mean, 2 * between)) < 1e-4);
+    assert_true(fabs((double)m.channels[time + 1] - hypot(within_time, 2 * between)) < 1e-4);
+    stg_mem_free(m.channels);
 }
 
 /* The few that are much longer than the others do not say what is usual of these. */
@@ -365,7 +389,7 @@ static void test_bins_by_length(void **state)
         part += i == parts[part].end;
         scores[i] = (struct stg_score){.n_events = parts[part].length, .n_tokens = 1};
     }
-    must(stg_channels_fit(&m, scores, 1000));
+    must(stg_channels_fit(&m, scores, (const size_t[]){0, 1000}, 1));
     static const float longest[] = {100, 140, 20000}; /* eighty are too few for a bin of their own, and so are twenty */
     assert_int_equal(m.n_channel_bins, 3);
     for (size_t i = 0; i < 3; i++) {
@@ -423,6 +447,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sides_need_data, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_right_channel_speaks, setup, teardown),
         cmocka_unit_test(test_novelty_by_hand),
+        cmocka_unit_test(test_runs_that_differ),
         cmocka_unit_test(test_bins_by_length),
         cmocka_unit_test_setup_teardown(test_file, setup, teardown),
     };

@@ -46,7 +46,7 @@ static int calibrate(struct fixture *f)
     struct stg_pool *pool = NULL;
     must(stg_pool_new(&pool, 1));
     must(stg_score_corpus(f->model, &corpus, pool, NULL, scores));
-    must(stg_channels_fit(f->model, scores, N_CALIBRATE));
+    must(stg_channels_fit(f->model, scores, (const size_t[]){0, N_CALIBRATE}, 1));
     for (size_t i = 0; i < N_CALIBRATE; i++) {
         stg_channels_judge(f->model, &scores[i]);
     }

@@ -192,7 +192,7 @@ static void test_channel(void **state)
         mean += (double)scores[i].value[STG_AGGREGATE_PACE] / N_SEQUENCES;
     }
     assert_true(mean > 0.9 && mean < 1.1);
-    must(stg_channels_fit(m, scores, N_SEQUENCES));
+    must(stg_channels_fit(m, scores, (const size_t[]){0, N_SEQUENCES}, 1));
     assert_true(stg_channel_has(m, STG_CHANNEL_PACE) && stg_aggregate_has(m, STG_AGGREGATE_PACE));
     stg_rng_seed(&rng, 6);
     fill(&sooner, N_SEQUENCES, &rng);
@@ -249,7 +249,7 @@ static void fit_loads(struct stg_model *m, float runnable, float alone, float st
         seqs[i].stayed = stayed;
     }
     must(stg_score_corpus(m, &corpus, NULL, NULL, scores));
-    must(stg_channels_fit(m, scores, N_SEQUENCES));
+    must(stg_channels_fit(m, scores, (const size_t[]){0, N_SEQUENCES}, 1));
 }
 
 /* Other work on the same processors is a channel of its own, where the calibration's data and the sequence's tell of it. */
@@ -365,7 +365,7 @@ static void test_workers(void **state)
         seqs[i].workers = 100;
     }
     must(stg_score_corpus(m, &corpus, NULL, NULL, scores));
-    must(stg_channels_fit(m, scores, N_SEQUENCES));
+    must(stg_channels_fit(m, scores, (const size_t[]){0, N_SEQUENCES}, 1));
     assert_true(stg_aggregate_has(m, STG_AGGREGATE_WORKERS));
     assert_true(fabs(stg_channels_usual_workers(m) - 100) < 1e-3);
     for (int more = 0; more < 2; more++) {
@@ -391,7 +391,7 @@ static void test_workers(void **state)
         seqs[i].workers = i % 4 == 0 ? 50 : 100;
     }
     must(stg_score_corpus(m, &corpus, NULL, NULL, scores));
-    must(stg_channels_fit(m, scores, N_SEQUENCES));
+    must(stg_channels_fit(m, scores, (const size_t[]){0, N_SEQUENCES}, 1));
     seq.workers = 200;
     must(stg_score_sequence(m, &seq, &score));
     assert_true(fabs((double)score.z[STG_CHANNEL_STATE] - (1.2816 - 1)) < 1e-3);

@@ -32,7 +32,7 @@ static void test_the_most_novel_are_left_out(void **state)
     size_t offset[RUNS + 1];
     (void)state;
     make_scores();
-    assert_int_equal(stg_quarantine(&m, scores, N, 0.049, rank), STG_OK); /* four, as part of one is none */
+    assert_int_equal(stg_quarantine(&m, scores, runs, RUNS, 0.049, rank), STG_OK); /* four, as part of one is none */
     for (size_t i = 0; i < N; i++) {
         assert_int_equal(rank[i], i % 25 == 24 ? (N - i + 24) / 25 : 0); /* equal: the later is the more novel */
     }
@@ -53,13 +53,13 @@ static void test_of_equal_ones_the_later(void **state)
     for (size_t i = 0; i < N; i++) {
         scores[i] = (struct stg_score){.id = i, .n_events = 10, .n_tokens = 10};
     }
-    assert_int_equal(stg_quarantine(&m, scores, N, 0.02, rank), STG_OK);
+    assert_int_equal(stg_quarantine(&m, scores, runs, RUNS, 0.02, rank), STG_OK);
     for (size_t i = 0; i < N; i++) {
         assert_int_equal(rank[i], i >= N - 2 ? N - i : 0);
     }
-    assert_int_equal(stg_quarantine(&m, scores, N, 0, rank), STG_OK);
+    assert_int_equal(stg_quarantine(&m, scores, runs, RUNS, 0, rank), STG_OK);
     assert_int_equal(rank[N - 1], 0);
-    assert_int_equal(stg_quarantine(&m, scores, 0, 0.5, rank), STG_OK);
+    assert_int_equal(stg_quarantine(&m, scores, (const size_t[]){0, 0}, 1, 0.5, rank), STG_OK);
 }
 
 /* By all channels where the model has them: what is novel in one is found, although its calls are as usual. */
@@ -72,7 +72,7 @@ static void test_by_the_default_aggregate(void **state)
         scores[i].value[STG_AGGREGATE_MEAN] = (float)(i * 7 % N) / (100 * N); /* hardly differ */
         scores[i].value[STG_AGGREGATE_TIME] = i == 30 ? 50 : (float)(i * 11 % N) / N;
     }
-    assert_int_equal(stg_quarantine(&m, scores, N, 0.01, rank), STG_OK);
+    assert_int_equal(stg_quarantine(&m, scores, runs, RUNS, 0.01, rank), STG_OK);
     for (size_t i = 0; i < N; i++) {
         assert_int_equal(rank[i], i == 30);
     }
@@ -88,7 +88,7 @@ static void test_threshold_comes_down(void **state)
     make_scores();
     assert_int_equal(stg_calibrate(&m, scores, N), STG_OK);
     assert_true(stg_threshold(&m, STG_AGGREGATE_MEAN, 0.04) > 900);
-    assert_int_equal(stg_quarantine(&m, scores, N, 0.04, rank), STG_OK);
+    assert_int_equal(stg_quarantine(&m, scores, offset, 1, 0.04, rank), STG_OK);
     assert_int_equal(stg_calibrate(&m, scores, stg_quarantine_leave_out(scores, offset, 1, rank)), STG_OK);
     assert_true(stg_threshold(&m, STG_AGGREGATE_MEAN, 0.04) < 1);
     stg_mem_free(m.calibration);

@@ -62,7 +62,7 @@ static enum stg_status quarantine(struct stg_model *m, const struct stg_corpora 
     enum stg_status status = STG_OK;
     uint32_t *rank = NULL;
     STG_TRY(stg_mem_zeroed(&rank, *n, sizeof *rank));
-    STG_TRY(stg_quarantine(m, scores, *n, share, rank));
+    STG_TRY(stg_quarantine(m, scores, offset, from->n, share, rank));
     for (size_t k = 0; k < from->n; k++) {
         for (size_t i = offset[k]; i < offset[k + 1]; i++) {
             const char *path = stg_dataset_path(from->sets[k]);

@@ -78,7 +78,7 @@ enum stg_status stg_calibrate_runs(struct stg_model *m, const struct stg_score *
     const size_t n = offset[n_runs];
     float *column = NULL, *table = NULL;
     const size_t n_out = n > MAX_CALIBRATION ? MAX_CALIBRATION : n;
-    STG_TRY(stg_channels_fit(m, scores, n));
+    STG_TRY(stg_channels_fit(m, scores, offset, n_runs));
     STG_TRY(stg_mem_zeroed(&column, n, sizeof *column));
     STG_TRY(stg_mem_zeroed(&table, n_out, STG_AGGREGATES * sizeof *table));
     for (size_t a = 0; a < STG_AGGREGATES; a++) {

@@ -19,12 +19,14 @@ static int most_novel_first(const void *a, const void *b)
     return (x->index < y->index) - (x->index > y->index);
 }
 
-enum stg_status stg_quarantine(struct stg_model *m, const struct stg_score *scores, size_t n, double share, uint32_t *rank)
+enum stg_status stg_quarantine(struct stg_model *m, const struct stg_score *scores, const size_t *offset, size_t n_runs, double share,
+                               uint32_t *rank)
 {
     enum stg_status status = STG_OK;
     struct ranked *ranked = NULL;
+    const size_t n = offset[n_runs];
     STG_TRY(stg_mem_zeroed(&ranked, n, sizeof *ranked));
-    STG_TRY(stg_channels_fit(m, scores, n));
+    STG_TRY(stg_channels_fit(m, scores, offset, n_runs));
     const enum stg_aggregate aggregate = stg_aggregate_default(m);
     for (size_t i = 0; i < n; i++) {
         struct stg_score s = scores[i];

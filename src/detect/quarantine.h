@@ -11,10 +11,11 @@
 #include "score/score.h"
 
 /* rank[i]: 1 for the most novel of scores by the model's default aggregate (of equal ones the later) up to floor(share · n), which are in
- * quarantine; 0 for the others. What m knew to be
- * usual is fitted anew (score/channels.h); calibrate it next. share 0 … 0.5. */
-enum stg_status stg_quarantine(struct stg_model *m, const struct stg_score *scores, size_t n, double share, uint32_t *rank) STG_MUST_USE;
-/* Moves what is not in quarantine to the front, in order; offset (n_runs + 1) of runs as of stg_calibrate_runs() follows. How many are left. */
+ * quarantine; 0 for the others. Runs as of stg_calibrate_runs(). What m knew to be usual is fitted anew (score/channels.h); calibrate it
+ * next. share 0 … 0.5. */
+enum stg_status stg_quarantine(struct stg_model *m, const struct stg_score *scores, const size_t *offset, size_t n_runs, double share,
+                               uint32_t *rank) STG_MUST_USE;
+/* Moves what is not in quarantine to the front, in order; offset (n_runs + 1) follows. How many are left. */
 size_t stg_quarantine_leave_out(struct stg_score *scores, size_t *offset, size_t n_runs, const uint32_t *rank);
 
 #endif

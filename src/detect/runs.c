@@ -9,13 +9,13 @@
 
 /* m as it would be if `others` alone had calibrated it; _drop() it. */
 static enum stg_status calibrated_like(struct stg_model *out, const struct stg_model *m, const struct stg_score *others,
-                                       size_t n)
+                                       const size_t *offset, size_t n_runs)
 {
     *out = *m;
     out->calibration = out->stream = out->channels = NULL;
     out->n_calibration = out->n_stream = out->n_channel_bins = 0;
     out->record = NULL;
-    return stg_calibrate(out, others, n);
+    return stg_calibrate_runs(out, others, offset, n_runs);
 }
 
 /* What calibration made; all else is m's. */
@@ -44,14 +44,19 @@ enum stg_status stg_runs_left_out(const struct stg_model *m, const struct stg_sc
 {
     enum stg_status status = STG_OK;
     struct stg_score *others = NULL;
+    size_t *others_offset = NULL;
     const size_t n = offset[n_runs];
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&others, n, sizeof *others));
+    STG_TRY(stg_mem_zeroed(&others, n, sizeof *others));
+    STG_TRY(stg_mem_zeroed(&others_offset, n_runs, sizeof *others_offset));
     for (size_t k = 0; k < n_runs; k++) {
         struct stg_model left;
         const size_t from = offset[k], to = offset[k + 1];
         memcpy(others, scores, from * sizeof *others);
         memcpy(others + from, scores + to, (n - to) * sizeof *others);
-        status = calibrated_like(&left, m, others, n - (to - from));
+        for (size_t i = 0; i < n_runs; i++) {
+            others_offset[i] = i < k ? offset[i] : offset[i + 1] - (to - from);
+        }
+        status = calibrated_like(&left, m, others, others_offset, n_runs - 1);
         if (status == STG_OK) {
             rate[k] = rate_of(&left, scores + from, to - from, alpha);
         }
@@ -60,5 +65,6 @@ enum stg_status stg_runs_left_out(const struct stg_model *m, const struct stg_sc
     }
 out:
     stg_mem_free(others);
+    stg_mem_free(others_offset);
     return status;
 }

@@ -25,6 +25,12 @@ static const struct {
     double share, deviations;
 } quantiles[] = {{0.9, 1.2816}, {0.98, 2.0537}, {0.995, 2.5758}};
 
+/* A run that is not known yet differs from the known ones by as much as these differ from each other: shares of a run's sequences above the
+ * quantiles that are compared, each of which two of its sequences must be beyond. */
+static const double run_shares[] = {0.5, 0.1, 0.02};
+enum { RUN_SHARES = sizeof run_shares / sizeof run_shares[0], RUN_BEYOND = 2 };
+#define RUN_DEVIATIONS 2.0 /* a run may be off by */
+
 /* What is measured, and of which channel; of several measures the largest z is the channel's. */
 static const struct measure {
     enum stg_aggregate value;
@@ -145,24 +151,65 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* A known sequence, and one measure of it. */
+struct known {
+    const struct stg_score *score;
+    size_t run;
+    float value;
+};
+
 static int by_length(const void *a, const void *b)
 {
-    const struct stg_score *const *x = a, *const *y = b;
-    return ((*x)->n_events > (*y)->n_events) - ((*x)->n_events < (*y)->n_events);
+    const struct known *x = a, *y = b;
+    return (x->score->n_events > y->score->n_events) - (x->score->n_events < y->score->n_events);
 }
 
-/* Median and spread of one measure over n sequences; sorted has room for them. */
-static void usual(const struct stg_score *const *scores, size_t n, const struct measure *x, float *sorted, float out[2])
+static int by_run(const void *a, const void *b)
+{
+    const struct known *x = a, *y = b;
+    return x->run != y->run ? (x->run > y->run) - (x->run < y->run) : by_value(&x->value, &y->value);
+}
+
+/* The largest of the standard deviations of the runs' quantiles; 0 of one run. Sorts the sequences. */
+static double between_runs(struct known *known, size_t n)
+{
+    struct {
+        double n, mean, squares; /* of the deviations from the mean (Welford, "Note on a method for calculating corrected sums", 1962) */
+    } of[RUN_SHARES] = {{0, 0, 0}};
+    double largest = 0;
+    qsort(known, n, sizeof *known, by_run);
+    for (size_t from = 0, to = 0; from < n; from = to) {
+        while (to < n && known[to].run == known[from].run) {
+            to++;
+        }
+        for (size_t q = 0; q < RUN_SHARES; q++) {
+            if (run_shares[q] * (double)(to - from) >= RUN_BEYOND) {
+                const double value = (double)known[from + (size_t)((1 - run_shares[q]) * (double)(to - from - 1) + 0.5)].value;
+                const double off = value - of[q].mean;
+                of[q].n++;
+                of[q].mean += off / of[q].n;
+                of[q].squares += off * (value - of[q].mean);
+            }
+        }
+    }
+    for (size_t q = 0; q < RUN_SHARES; q++) {
+        largest = of[q].n > 1 ? fmax(largest, sqrt(of[q].squares / (of[q].n - 1))) : largest;
+    }
+    return largest;
+}
+
+/* Median and spread of one measure over n sequences, whose order changes; sorted has room for them. */
+static void usual(struct known *known, size_t n, const struct measure *x, float *sorted, float out[2])
 {
     for (size_t i = 0; i < n; i++) {
-        sorted[i] = scores[i]->value[x->value];
+        sorted[i] = known[i].value = known[i].score->value[x->value];
     }
     qsort(sorted, n, sizeof *sorted, by_value);
     double spread = x->least_spread;
     out[0] = sorted[n / 2];
     if (x->two_sided) { /* what lies below counts as if it lay above */
         for (size_t i = 0; i < n; i++) {
-            sorted[i] = out[0] + fabsf(sorted[i] - out[0]);
+            sorted[i] = known[i].value = out[0] + fabsf(known[i].value - out[0]);
         }
         qsort(sorted, n, sizeof *sorted, by_value);
     }
@@ -170,36 +217,36 @@ static void usual(const struct stg_score *const *scores, size_t n, const struct 
         const double above = (double)sorted[(size_t)(quantiles[i].share * (double)(n - 1) + 0.5)] - (double)out[0];
         spread = fmax(spread, above / quantiles[i].deviations);
     }
-    out[1] = (float)spread;
+    out[1] = (float)hypot(spread, RUN_DEVIATIONS * between_runs(known, n));
 }
 
 /* The end of the bin that begins at row from. */
-static size_t bin_end(const struct stg_score *const *scores, size_t n, size_t from)
+static size_t bin_end(const struct known *known, size_t n, size_t from)
 {
-    const double longest = BIN_RATIO * (double)scores[from]->n_events;
+    const double longest = BIN_RATIO * (double)known[from].score->n_events;
     size_t to = from + (n / BINS > BIN_LEAST ? n / BINS : BIN_LEAST);
     to = to < n ? to : n;
-    while (to - from > BIN_LEAST && (double)scores[to - 1]->n_events > longest) {
+    while (to - from > BIN_LEAST && (double)known[to - 1].score->n_events > longest) {
         to--;
     }
-    while (to < n && scores[to]->n_events == scores[to - 1]->n_events) {
+    while (to < n && known[to].score->n_events == known[to - 1].score->n_events) {
         to++; /* equal lengths stay together */
     }
     return n - to < BIN_LEAST ? n : to;
 }
 
-static enum stg_status fit(struct stg_model *m, const struct stg_score **scores, size_t n, float *sorted)
+static enum stg_status fit(struct stg_model *m, struct known *known, size_t n, float *sorted)
 {
     float *table = NULL;
     size_t n_rows = 0;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&table, n / BIN_LEAST + 1, STG_MODEL_CHANNEL_COLUMNS * sizeof *table));
-    qsort((void *)scores, n, sizeof *scores, by_length);
+    qsort(known, n, sizeof *known, by_length);
     for (size_t from = 0, to = 0; from < n; from = to) {
-        to = bin_end(scores, n, from);
+        to = bin_end(known, n, from);
         float *row = table + n_rows++ * STG_MODEL_CHANNEL_COLUMNS;
-        row[EDGE] = (float)scores[to - 1]->n_events;
+        row[EDGE] = (float)known[to - 1].score->n_events;
         for (int i = 0; i < MEASURES; i++) {
-            usual(scores + from, to - from, &measures[i], sorted, row + 1 + 2 * i);
+            usual(known + from, to - from, &measures[i], sorted, row + 1 + 2 * i);
         }
     }
     stg_mem_free(m->channels);
@@ -224,27 +271,31 @@ static bool is_judged_by_channels(const struct stg_model *m)
     return m->recipe.order == STG_ORDER_THREAD && (m->symbols == NULL || stg_symbols_fields(m->symbols) != STG_FIELD_CALL);
 }
 
-enum stg_status stg_channels_fit(struct stg_model *m, const struct stg_score *scores, size_t n)
+enum stg_status stg_channels_fit(struct stg_model *m, const struct stg_score *scores, const size_t *offset, size_t n_runs)
 {
     enum stg_status status = STG_OK;
-    const struct stg_score **usable = NULL;
+    struct known *usable = NULL;
     float *sorted = NULL;
     size_t n_usable = 0;
+    const size_t n = offset[n_runs];
     stg_mem_free(m->channels);
     m->channels = NULL;
     m->n_channel_bins = 0;
-    STG_TRY(stg_mem_zeroed((void *)&usable, n, sizeof *usable));
+    STG_TRY(stg_mem_zeroed(&usable, n, sizeof *usable));
     STG_TRY(stg_mem_zeroed(&sorted, n, sizeof *sorted));
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0, run = 0; i < n; i++) {
+        while (i >= offset[run + 1]) {
+            run++;
+        }
         if (is_usable(&scores[i])) {
-            usable[n_usable++] = &scores[i];
+            usable[n_usable++] = (struct known){.score = &scores[i], .run = run};
         }
     }
     if (n_usable >= STG_CHANNELS_LEAST && is_judged_by_channels(m)) {
         STG_TRY(fit(m, usable, n_usable, sorted));
     }
 out:
-    stg_mem_free((void *)usable);
+    stg_mem_free(usable);
     stg_mem_free(sorted);
     return status;
 }

@@ -7,7 +7,9 @@
  * each of them usually is depends on the length of the sequence, so held-out known sequences are divided by length into bins, of which none has
  * more than a quarter of them nor lengths that differ by more than half where there are enough, and a value is measured in its bin:
  *
- *     z = (value − median) / spread,   spread = max over q of (quantile q − median) / (its deviations, if it were normal), q = .9, .98, .995
+ *     z = (value − median) / spread,   spread² = within² + (2 between)²
+ *     within = max over q of (quantile q − median) / (its deviations, if it were normal), q = .9, .98, .995
+ *     between = max over q of the standard deviation of quantile q from run to run, q = .5, .9, .98
  *     novelty = ln(1 + Σ w max(0, z) over the channels),   w = ½ of time, ¼ of pace, 1 of the others
  *
  *     load = ln(31 / (runnable (alone + .005))),   alone = part of the events at which no other thread could run on the CPU,
@@ -24,7 +26,8 @@
  * State is measured twice, too: by the descriptors, and by how many threads share the work (workers; token/cut_workers.c), of which
  * fewer and more are novel alike: z = |ln workers − median| / spread − 1, spread from the deviations to both sides.
  *
- * The upper tail alone gives the spread, and of what is mostly constant the rare values do.
+ * The upper tail alone gives the spread within runs, and of what is mostly constant the rare values do. What differs from run to run tells little
+ * of a sequence; of a single run nothing is known of that.
  * One-sided, because known behaviour that is even more usual is not novel; a sum, because what shows in several channels should count in
  * all, and the logarithm keeps a printed exp(novelty) readable: 1 is as usual as can be. The sum's own calibration makes it a p-value
  * (detect/calibrate.h), so nothing here needs to be normal. docs/measurements.md compares other sums. */
@@ -55,10 +58,11 @@ double stg_channels_usual_workers(const struct stg_model *m);
 /* Whether m knows what is usual of that measure, STG_AGGREGATE_LOAD, STG_AGGREGATE_MIGRATION or STG_AGGREGATE_WORKERS. */
 bool stg_channels_measures(const struct stg_model *m, enum stg_aggregate optional);
 
-/* What is usual, from held-out known sequences; goes into m. Fewer than STG_CHANNELS_LEAST leave the model without, and so does a model
- * of names alone or of interleaved threads, which is the paper's and keeps its score. */
+/* What is usual, from held-out known sequences; goes into m. Run k is scores[offset[k]] … scores[offset[k + 1] − 1], as of
+ * stg_calibrate_runs(). Fewer than STG_CHANNELS_LEAST leave the model without, and so does a model of names alone or of interleaved
+ * threads, which is the paper's and keeps its score. */
 #define STG_CHANNELS_LEAST 20
-enum stg_status stg_channels_fit(struct stg_model *m, const struct stg_score *scores, size_t n) STG_MUST_USE;
+enum stg_status stg_channels_fit(struct stg_model *m, const struct stg_score *scores, const size_t *offset, size_t n_runs) STG_MUST_USE;
 
 /* Σ w max(0, z) as above. */
 double stg_channels_sum(const float z[STG_CHANNELS]);
