@@ -11,15 +11,18 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#define READY_NS UINT64_C(60000000000) /* servers have so long to become ready */
+#define READY_NS    UINT64_C(60000000000) /* servers have so long to become ready */
+#define GREETING_MS 10000
 
 /* A port of 127.0.0.1 that nobody listens on. */
 static enum stg_status free_port(uint16_t *out)
@@ -39,16 +42,26 @@ static enum stg_status free_port(uint16_t *out)
     return status;
 }
 
-static bool answers(const char *path)
+/* A descriptor; -1 when nobody listens there. */
+static int connect_to(const char *path)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     snprintf(at.sun_path, sizeof at.sun_path, "%.107s", path);
     const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const bool yes = fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof at) == 0;
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof at) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static bool answers(const char *path)
+{
+    const int fd = connect_to(path);
     if (fd >= 0) {
         close(fd);
     }
-    return yes;
+    return fd >= 0;
 }
 
 static void log_of(const struct stg_servers *s, const char *name, char out[256])
@@ -164,6 +177,31 @@ static enum stg_status start(struct stg_servers *s, pid_t *pid, const char *grou
     return stg_process_start(pid, &p);
 }
 
+/* MariaDB makes a thread when more clients come than it has threads, and keeps it: as many as a run can need are made here, so that none
+ * is while a run is recorded. A client that has left may hold its thread for a while. */
+static enum stg_status make_database_threads(const struct stg_servers *s)
+{
+    enum { MOST = 64 }; /* my.cnf: thread_cache_size */
+    enum stg_status status = STG_OK;
+    struct pollfd clients[MOST];
+    char path[256];
+    const size_t wanted = 2 * strtoul(stg_scenario_get(&s->settings, "PHP_CHILDREN"), NULL, 10);
+    size_t n = 0;
+    log_of(s, "db.sock", path);
+    while (n < MOST && n < wanted && status == STG_OK) {
+        clients[n] = (struct pollfd){.fd = connect_to(path), .events = POLLIN};
+        if (poll(&clients[n++], 1, GREETING_MS) != 1) { /* the thread greets; of a descriptor of -1 nothing comes */
+            status = stg_fail(STG_ERR_IO, "%s: MariaDB does not greet client %zu of %zu; see db.log there", path, n, wanted);
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (clients[i].fd >= 0) {
+            close(clients[i].fd);
+        }
+    }
+    return status;
+}
+
 static enum stg_status start_backends(struct stg_servers *s)
 {
     char my_cnf[256], fpm[256], ini[256];
@@ -176,6 +214,7 @@ static enum stg_status start_backends(struct stg_servers *s)
     STG_RETURN_IF_FAILED(start(s, &s->mariadbd, st->server_cgroup, "mariadbd.out", db));
     STG_RETURN_IF_FAILED(start(s, &s->php, st->server_cgroup, "php-fpm.out", php));
     STG_RETURN_IF_FAILED(wait_socket(s, "db.sock"));
+    STG_RETURN_IF_FAILED(make_database_threads(s));
     return wait_socket(s, "php.sock");
 }
 

@@ -91,4 +91,9 @@ case_lab_live() {
     grep -q '"schema": "strange.lab-report/1"' json || no "no schema"
     grep -q '"lost": 0.0' json || no "lost events, or none said"
     [ -s camp/report.html ] || no "no report.html"
+    for run in camp/runs/*/; do
+        babeltrace2 "$run" >events
+        grep -q syscall_entry_ events || no "no call in $run"
+        ! grep syscall_entry_clone events || no "a thread was made in $run"
+    done
 }
