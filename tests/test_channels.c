@@ -305,12 +305,12 @@ static void test_novelty_by_hand(void **state)
     for (size_t i = 0; i < 200; i++) { /* short ones: 0 … 99 in steps of 0.01, 0.02 for time; long ones ten times that */
         const float x = (float)(i / 2) / 100;
         scores[i] = (struct stg_score){.n_events = i % 2 == 0 ? 10 : 90, .n_tokens = 1};
-        scores[i].value[STG_AGGREGATE_MEAN] = i % 2 == 0 ? x : 10 * x;
+        scores[i].value[STG_AGGREGATE_RMS] = i % 2 == 0 ? x : 10 * x;
         scores[i].value[STG_AGGREGATE_TIME] = 2 * x;
     }
     must(stg_channels_fit(&m, scores, (const size_t[]){0, 200}, 1));
     assert_int_equal(m.n_channel_bins, 2);
-    s = (struct stg_score){.n_events = 10, .n_tokens = 1, .value = {[STG_AGGREGATE_MEAN] = 2.0f, [STG_AGGREGATE_TIME] = 0.1f}};
+    s = (struct stg_score){.n_events = 10, .n_tokens = 1, .value = {[STG_AGGREGATE_RMS] = 2.0f, [STG_AGGREGATE_TIME] = 0.1f}};
     stg_channels_judge(&m, &s);
     const double spread = (0.89 - 0.5) / 1.2816; /* the 0.9 quantile of 100 is the 90th, and further out the distance is smaller */
     assert_true(fabs((double)s.z[STG_CHANNEL_CONTENT] - 1.5 / spread) < 1e-3);
@@ -336,13 +336,13 @@ static void test_novelty_by_hand(void **state)
     scores[3].value[STG_AGGREGATE_TIME] = INFINITY; /* is left out */
     must(stg_channels_fit(&m, scores, (const size_t[]){0, STG_CHANNELS_LEAST}, 1));
     assert_int_equal(m.n_channel_bins, 0);
-    /* Calls alone have a channel, too, in which a stretch counts that the mean hides. */
+    /* Calls alone have a channel, too. */
     m.side[0] = NULL;
     must(stg_channels_fit(&m, scores, (const size_t[]){0, 200}, 1));
     assert_int_equal(m.n_channel_bins, 1);
-    s = (struct stg_score){.n_events = 10, .n_tokens = 1, .value = {[STG_AGGREGATE_MEAN] = 0.3f, [STG_AGGREGATE_WINDOW] = 0.05f}};
+    s = (struct stg_score){.n_events = 10, .n_tokens = 1, .value = {[STG_AGGREGATE_MEAN] = 9, [STG_AGGREGATE_RMS] = 20}};
     stg_channels_judge(&m, &s);
-    assert_true(fabs((double)s.z[STG_CHANNEL_CONTENT] - 0.05 / 0.01) < 1e-3); /* a window was always 0: the least spread */
+    assert_true(fabsf(s.z[STG_CHANNEL_CONTENT] - (20 - m.channels[1]) / m.channels[2]) < 1e-4f);
     m.recipe.order = STG_ORDER_TIME; /* the paper's */
     must(stg_channels_fit(&m, scores, (const size_t[]){0, 200}, 1));
     assert_int_equal(m.n_channel_bins, 0);
@@ -358,19 +358,19 @@ static void test_runs_that_differ(void **state)
     struct stg_model side = {0}, m = {.side = {&side, NULL}, .recipe = {.order = STG_ORDER_THREAD}};
     static struct stg_score scores[RUNS * OF_EACH + FEW];
     static const size_t runs[] = {0, OF_EACH, OF_EACH, 2 * OF_EACH, 3 * OF_EACH, 4 * OF_EACH, 4 * OF_EACH + FEW}; /* one without a sequence */
-    const size_t n = runs[RUNS + 2], mean = 1, time = 5; /* columns of a row: median, then spread */
+    const size_t n = runs[RUNS + 2], rms = 1, time = 3; /* columns of a row: median, then spread */
     (void)state;
     for (size_t i = 0; i < n; i++) {
         scores[i] = (struct stg_score){.n_events = 10, .n_tokens = 1};
-        scores[i].value[STG_AGGREGATE_MEAN] = (float)(i % OF_EACH) / 100 + (float)(i / OF_EACH); /* each run one above the one before */
+        scores[i].value[STG_AGGREGATE_RMS] = (float)(i % OF_EACH) / 100 + (float)(i / OF_EACH); /* each run one above the one before */
         scores[i].value[STG_AGGREGATE_TIME] = (float)(i % OF_EACH >= 97 ? i / OF_EACH : 0);      /* … above its .98 quantile */
     }
     must(stg_channels_fit(&m, scores, (const size_t[]){0, n}, 1));
-    const double within_mean = (double)m.channels[mean + 1], within_time = (double)m.channels[time + 1];
+    const double within_rms = (double)m.channels[rms + 1], within_time = (double)m.channels[time + 1];
     must(stg_channels_fit(&m, scores, runs, RUNS + 2)); /* the last is too short for a quantile */
     assert_int_equal(m.n_channel_bins, 1);
     const double between = sqrt(5.0 / 3); /* 0, 1, 2, 3: the squares about 1.5 are 5 */
-    assert_true(fabs((double)m.channels[mean + 1] - hypot(within_mean, 2 * between)) < 1e-4);
+    assert_true(fabs((double)m.channels[rms + 1] - hypot(within_rms, 2 * between)) < 1e-4);
     assert_true(fabs((double)m.channels[time + 1] - hypot(within_time, 2 * between)) < 1e-4);
     stg_mem_free(m.channels);
 }

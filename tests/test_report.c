@@ -37,6 +37,7 @@ static void fill(struct stg_score *s, uint64_t seed, double shift)
         for (int a = 0; a < STG_AGGREGATES; a++) {
             s[i].value[a] = a == STG_AGGREGATE_LOAD ? 0 : (float)(v * (1 + a)); /* of which the traces do not tell */
         }
+        s[i].value[STG_AGGREGATE_RMS] = (float)v; /* about what that of the explained sequences is */
     }
 }
 

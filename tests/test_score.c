@@ -50,6 +50,7 @@ static void test_values(void **state)
     near((double)out[STG_AGGREGATE_MEAN], 4, 0);
     near((double)out[STG_AGGREGATE_MEDIAN], 3, 0);
     near((double)out[STG_AGGREGATE_UPPER], 8.8, 1e-6); /* 0.95 × 4 = 3.8: 4 + 0.8 × 6 */
+    near((double)out[STG_AGGREGATE_RMS], sqrt(130.0 / 5), 1e-6);
     near((double)out[STG_AGGREGATE_WINDOW], 17.0 / 5,
          1e-6); /* the second walk, over all 5 tokens as they are fewer than 16 */
 }
@@ -80,7 +81,7 @@ static void test_values_at_the_edges(void **state)
     assert_int_equal(stg_aggregate_values(v, none, 1, out), STG_OK);
     near((double)out[STG_AGGREGATE_MEAN], 0, 0);
     assert_int_equal(stg_aggregate_values(v, len, 1, out), STG_OK);
-    assert_true(isinf(out[STG_AGGREGATE_MEAN]) && isinf(out[STG_AGGREGATE_WINDOW]) && isinf(out[STG_AGGREGATE_UPPER]));
+    assert_true(isinf(out[STG_AGGREGATE_MEAN]) && isinf(out[STG_AGGREGATE_WINDOW]) && isinf(out[STG_AGGREGATE_UPPER]) && isinf(out[STG_AGGREGATE_RMS]));
     near((double)out[STG_AGGREGATE_MEDIAN], 1, 0);
     assert_int_equal(stg_aggregate_values(bad, bad_len, 1, out), STG_ERR_INTERNAL);
 }

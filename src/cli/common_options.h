@@ -21,7 +21,7 @@
 /* const char *aggregate */
 #define STG_OPTION_AGGREGATE(S, HELP)                                                                                  \
     {                                                                                                                  \
-        .name = "aggregate", .arg = "NAME", .type = STG_OPTION_CHOICE, .choices = "mean|median|window|upper|time|state|novelty",          \
+        .name = "aggregate", .arg = "NAME", .type = STG_OPTION_CHOICE, .choices = "mean|median|window|upper|rms|time|state|novelty",      \
         .offset = offsetof(S, aggregate), .fallback = "novelty, or mean where the model has it not", .help = (HELP)                                           \
     }
 

@@ -14,16 +14,13 @@
 /* Segments that are tried before each step: those most to blame that are left, and more where none of these takes
  * anything off. */
 #define TRIED 32
-/* Of score/aggregate.c: neighbours on a walk whose mean is judged. */
-#define WINDOW 16
-
 /* Places of the explanation's order that a segment takes back, and what that does to the values that are sums over
  * events. */
 struct relief {
     size_t first, end;
-    double calls, times, descriptors; /* nats off the sums */
-    double fast;                      /* fast events that would come when they usually do */
-    double alone[2];                  /* off the deviations, with content measured by the mean, by the window */
+    double calls, squares;     /* off the sum of the surprisals and of their squares, nats and nats² */
+    double times, descriptors; /* nats off the sums */
+    double fast;               /* fast events that would come when they usually do */
     bool taken;
 };
 
@@ -38,13 +35,17 @@ struct search {
     float *kept;                   /* (n) of what is tried */
     size_t *walk_len;              /* (n at most) */
     size_t n_walks;
-    size_t window;             /* place where the most surprising window begins */
     double times, descriptors, fast; /* taken off */
 };
 
 static double above(double surprisal, double expected)
 {
     return surprisal > expected ? surprisal - expected : 0; /* 0 where there is none (NAN) */
+}
+
+static double square(float x)
+{
+    return (double)x * (double)x;
 }
 
 static const struct stg_explained_event *event_at(const struct search *s, size_t place)
@@ -68,6 +69,7 @@ static struct relief relief_of(const struct search *s, const struct stg_segment 
     for (size_t i = out.first; i < out.end; i++) {
         const struct stg_explained_event *e = event_at(s, i);
         out.calls += above((double)e->surprisal, s->usual_call);
+        out.squares += above(square(e->surprisal), square((float)s->usual_call));
         out.times += above((double)e->side[STG_SIDE_TIME], s->usual_time);
         out.descriptors += above((double)e->side[STG_SIDE_STATE], (double)e->side_expected[STG_SIDE_STATE]);
         out.fast += e->index != UINT32_MAX && stg_pace_is_fast(&s->m->pace, e->call, e->phase, e->elapsed_ns) ? 1 - STG_PACE_SHARE : 0;
@@ -101,7 +103,7 @@ static enum stg_status judge(const struct search *s, const struct relief *r, dou
     float value[STG_AGGREGATES];
     STG_RETURN_IF_FAILED(stg_aggregate_values(s->surprisal, s->walk_len, s->n_walks, value));
     score.value[STG_AGGREGATE_MEAN] = value[STG_AGGREGATE_MEAN];
-    score.value[STG_AGGREGATE_WINDOW] = value[STG_AGGREGATE_WINDOW];
+    score.value[STG_AGGREGATE_RMS] = value[STG_AGGREGATE_RMS];
     take_off(s, s->times + r->times, s->descriptors + r->descriptors, s->fast + r->fast, &score);
     stg_channels_judge(s->m, &score);
     *out = (double)score.value[s->aggregate];
@@ -155,21 +157,24 @@ static enum stg_status step(struct search *s, double *value, size_t *best)
     return STG_OK;
 }
 
-/* Content by one measure alone: the other is as low as can be, and the larger counts. */
-static double relaxed(const struct search *s, bool window, const struct relief *r)
+/* What the root of the mean square loses for each square that is taken off, when all segments are. */
+static double slope_of(const struct search *s)
+{
+    double most = 0;
+    for (size_t i = 0; i < s->x->n_segments; i++) {
+        most += s->reliefs[i].squares;
+    }
+    const double now = (double)s->x->score.value[STG_AGGREGATE_RMS];
+    return most > 0 ? (now - sqrt(fmax(0, now * now - per_token(s, most)))) / most : 0;
+}
+
+/* No higher than the value that is judged without r (NULL: with all), or several such; what is taken off adds up. */
+static double relaxed(const struct search *s, double slope, const struct relief *r)
 {
     struct stg_score score = s->x->score;
-    score.value[window ? STG_AGGREGATE_MEAN : STG_AGGREGATE_WINDOW] = -INFINITY;
-    if (r != NULL && window) {
-        double off = 0;
-        for (size_t i = s->window; i < s->window + WINDOW && i < s->x->n && same_walk(s, s->window, i); i++) {
-            off += i >= r->first && i < r->end ? above((double)event_at(s, i)->surprisal, s->usual_call) : 0;
-        }
-        score.value[STG_AGGREGATE_WINDOW] -= (float)(off / (s->x->n < WINDOW ? (double)s->x->n : WINDOW));
-    } else if (r != NULL) {
-        score.value[STG_AGGREGATE_MEAN] -= (float)per_token(s, r->calls);
-    }
     if (r != NULL) {
+        score.value[STG_AGGREGATE_MEAN] -= (float)per_token(s, r->calls);
+        score.value[STG_AGGREGATE_RMS] -= (float)(slope * r->squares);
         take_off(s, r->times, r->descriptors, r->fast, &score);
     }
     stg_channels_judge(s->m, &score);
@@ -182,42 +187,24 @@ static int by_relief(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-/* The fewest segments whose reliefs, each as if it were alone, add up to what is needed by that measure. */
-static enum stg_status least_by(struct search *s, bool window, double threshold, size_t *out)
+/* The fewest segments whose reliefs, each as if it were alone, add up to what is needed. */
+static enum stg_status bound(struct search *s, double alpha, size_t *out)
 {
     double *alone = NULL, sum = 0;
     const size_t n = s->x->n_segments;
-    const double before = relaxed(s, window, NULL), needed = before - linear(s, threshold);
+    const double slope = slope_of(s), before = relaxed(s, slope, NULL), needed = before - linear(s, stg_threshold(s->m, s->aggregate, alpha));
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&alone, n, sizeof *alone));
     for (size_t i = 0; i < n; i++) {
-        alone[i] = before - relaxed(s, window, &s->reliefs[i]);
+        alone[i] = before - relaxed(s, slope, &s->reliefs[i]);
     }
     qsort(alone, n, sizeof *alone, by_relief);
-    size_t k = 0;
-    while (k < n && sum < needed) {
-        sum += alone[k++];
+    *out = 0;
+    while (*out < n && sum < needed) {
+        sum += alone[(*out)++];
     }
+    *out = *out > 0 ? *out : 1;
     stg_mem_free(alone);
-    *out = k > *out ? k : *out;
     return STG_OK;
-}
-
-/* Where the most surprising window begins, on whichever walk. */
-static size_t find_window(const struct search *s)
-{
-    double highest = -INFINITY;
-    size_t best = 0;
-    for (size_t k = 0, first = 0; k < s->n_walks; first += s->walk_len[k++]) {
-        double sum = 0;
-        for (size_t i = 0; i < s->walk_len[k]; i++) {
-            sum += (double)s->surprisal[first + i] - (i >= WINDOW ? (double)s->surprisal[first + i - WINDOW] : 0);
-            if (sum > highest) {
-                highest = sum;
-                best = i + 1 >= WINDOW ? first + i + 1 - WINDOW : first;
-            }
-        }
-    }
-    return best;
 }
 
 static void search_fini(struct search *s)
@@ -251,16 +238,7 @@ static enum stg_status search_init(struct search *s)
     for (size_t i = 0; i < x->n_segments; i++) {
         s->reliefs[i] = relief_of(s, &x->segments[i]);
     }
-    s->window = find_window(s);
     return STG_OK;
-}
-
-static enum stg_status bound(struct search *s, double alpha, size_t *out)
-{
-    const double threshold = stg_threshold(s->m, s->aggregate, alpha);
-    *out = 1;
-    STG_RETURN_IF_FAILED(least_by(s, false, threshold, out));
-    return s->aggregate == STG_AGGREGATE_NOVELTY ? least_by(s, true, threshold, out) : STG_OK;
 }
 
 enum stg_status stg_counterfactual(struct stg_counterfactual *out, const struct stg_model *m,

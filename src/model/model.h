@@ -19,7 +19,7 @@
 #include <jansson.h>
 
 #define STG_MODEL_FORMAT "model"
-#define STG_MODEL_VERSION 7
+#define STG_MODEL_VERSION 8
 
 struct stg_model;
 struct stg_model_run;   /* working memory of one scoring thread; defined by each kind */
@@ -198,8 +198,8 @@ struct stg_model {
 #define STG_MODEL_MAX_MEMBERS 64
 
 /* Aggregates of a sequence's surprisals that are calibrated (score/score.h defines them). */
-#define STG_MODEL_AGGREGATES 11
-#define STG_MODEL_CHANNEL_COLUMNS 17
+#define STG_MODEL_AGGREGATES 12
+#define STG_MODEL_CHANNEL_COLUMNS 15
 #define STG_MODEL_STREAM_COLUMNS (1 + STG_MODEL_AGGREGATES) /* number of the run, from 0; then the values */
 #define STG_MODEL_USUAL_COLUMNS 4
 

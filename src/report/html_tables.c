@@ -251,7 +251,7 @@ static void put_aggregates(struct writer *w, const struct stg_evaluation *e)
            "aria-label=\"AUROC by other scores\">\n<table>\n"
            "<caption>Each column makes one score of a sequence's surprisals: their mean, their median, the highest "
            "mean of 16 "
-           "neighbours, the 0.95 quantile; and, where the model judges them, the elapsed times, the descriptors, and all "
+           "neighbours, the 0.95 quantile, the root of their mean square; and, where the model judges them, the elapsed times, the descriptors, and all "
            "of them together (novelty).</caption>\n<thead><tr><th scope=\"col\">Behaviour</th>");
     for (int a = 0; a < STG_AGGREGATES; a++) {
         if (e->n_rows > 0 && !isnan(e->rows[0].auroc_by[a])) {

@@ -168,12 +168,12 @@ static json_t *score_facts(const struct stg_model *m, const struct stg_score *s,
 {
     const double p = stg_p_value(m, a, (double)s->value[a]);
     json_t *out = json_pack(
-        "{s:I, s:o, s:o, s:I, s:{s:o, s:o, s:o, s:o}, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "id", (json_int_t)s->id,
+        "{s:I, s:o, s:o, s:I, s:{s:o, s:o, s:o, s:o, s:o}, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "id", (json_int_t)s->id,
         "perplexity", json_of_number(exp((double)s->value[STG_AGGREGATE_MEAN])), "p_value",
         stg_calibrated(m) ? json_of_number(p) : json_null(), "lost", (json_int_t)s->n_lost, "surprisal", "mean",
         json_of_number((double)s->value[STG_AGGREGATE_MEAN]), "median", json_of_number((double)s->value[STG_AGGREGATE_MEDIAN]),
         "window", json_of_number((double)s->value[STG_AGGREGATE_WINDOW]), "upper",
-        json_of_number((double)s->value[STG_AGGREGATE_UPPER]), "events", (json_int_t)s->n_events, "tokens",
+        json_of_number((double)s->value[STG_AGGREGATE_UPPER]), "rms", json_of_number((double)s->value[STG_AGGREGATE_RMS]), "events", (json_int_t)s->n_events, "tokens",
         (json_int_t)s->n_tokens, "unknown", (json_int_t)s->n_unknown, "begin_ns", (json_int_t)s->begin_ns, "end_ns",
         (json_int_t)s->end_ns, "tid", (json_int_t)s->tid, "pid", (json_int_t)s->pid, "trace", (json_int_t)s->trace);
     return with_channels(with_disagreement(out, m, s->disagreement), m, s);

@@ -314,7 +314,7 @@ const char *words_scale_title(enum stg_aggregate a)
 const char *stg_report_score_words(enum stg_aggregate a)
 {
     static const char *const words[STG_AGGREGATES] = {
-        "mean surprisal", "median surprisal", "surprisal of the worst window", "0.95 quantile of the surprisals", "surprisal of the times",
+        "mean surprisal", "median surprisal", "surprisal of the worst window", "0.95 quantile of the surprisals", "root mean square of the surprisals", "surprisal of the times",
         "surprisal of the descriptors", "fast events for each that is expected", "threads that want to run", "threads that stay on a processor", "threads that share the work", "novelty",
     };
     return words[a];

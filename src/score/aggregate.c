@@ -7,7 +7,7 @@
 
 #define WINDOW 16
 
-static const char *const names[STG_AGGREGATES] = {"mean", "median", "window", "upper", "time", "state", "pace", "load", "migration", "workers", "novelty"};
+static const char *const names[STG_AGGREGATES] = {"mean", "median", "window", "upper", "rms", "time", "state", "pace", "load", "migration", "workers", "novelty"};
 
 const char *stg_aggregate_name(enum stg_aggregate a)
 {
@@ -41,10 +41,10 @@ enum stg_status stg_aggregate_parse(const char *name, const struct stg_model *m,
             return STG_OK;
         }
         if (strcmp(name, names[i]) == 0) {
-            return stg_fail(STG_ERR_USAGE, "--aggregate %s: the model has no such channel: choose mean, median, window or upper", name);
+            return stg_fail(STG_ERR_USAGE, "--aggregate %s: the model has no such channel: choose mean, median, window, upper or rms", name);
         }
     }
-    return stg_fail(STG_ERR_USAGE, "%s: no such aggregate: choose mean, median, window, upper, time, state, pace, load, migration, workers or novelty", name);
+    return stg_fail(STG_ERR_USAGE, "%s: no such aggregate: choose mean, median, window, upper, rms, time, state, pace, load, migration, workers or novelty", name);
 }
 
 static void sift(float *v, size_t i, size_t n)
@@ -153,22 +153,31 @@ static double quantile(float *v, size_t from, size_t n, double q, size_t *at)
     return (double)v[k] + part * ((double)next - (double)v[k]);
 }
 
-/* The sum of a walk, and its highest sum of WINDOW neighbours (of all, when it is shorter). */
-static void walk_sums(const float *v, size_t n, double *total, double *window)
+struct sums {
+    double all, squares;
+    double window; /* the highest of WINDOW neighbours on a walk (of all, when it is shorter) */
+};
+
+/* Adds a walk. */
+static void add_walk(struct sums *s, const float *v, size_t n)
 {
     const size_t first = n < WINDOW ? n : WINDOW;
-    double sum = 0;
+    double sum = 0, squares = 0;
     for (size_t i = 0; i < first; i++) {
         sum += (double)v[i];
+        squares += (double)v[i] * (double)v[i];
     }
     double all = sum, best = sum;
     for (size_t i = first; i < n; i++) {
         all += (double)v[i];
+        squares += (double)v[i] * (double)v[i];
         sum += (double)v[i] - (double)v[i - WINDOW];
         best = sum > best ? sum : best;
     }
-    *total = all;
-    *window = isinf(all) ? INFINITY : best; /* the difference of infinite values is none */
+    best = isinf(all) ? INFINITY : best; /* the difference of infinite values is none */
+    s->all += all;
+    s->squares += squares;
+    s->window = best > s->window ? best : s->window;
 }
 
 static enum stg_status not_a_number(const float *surprisal)
@@ -186,30 +195,28 @@ enum stg_status stg_aggregate_values(const float *surprisal, const size_t *walk_
     enum stg_status status = STG_OK;
     float *sorted = NULL;
     size_t n = 0, at = 0;
-    double sum = 0, window = -INFINITY;
+    struct sums sums = {.window = -INFINITY};
     memset(out, 0, STG_AGGREGATES * sizeof *out);
     for (size_t w = 0; w < n_walks; w++) {
         if (walk_len[w] > 0) {
-            double walk_sum, walk_window;
-            walk_sums(surprisal + n, walk_len[w], &walk_sum, &walk_window);
-            sum += walk_sum;
-            window = walk_window > window ? walk_window : window;
+            add_walk(&sums, surprisal + n, walk_len[w]);
         }
         n += walk_len[w];
     }
-    if (isnan(sum)) {
+    if (isnan(sums.all)) {
         return not_a_number(surprisal);
     }
     if (n == 0) {
         return STG_OK;
     }
     STG_TRY(stg_mem_dup(&sorted, surprisal, n * sizeof *sorted));
-    out[STG_AGGREGATE_MEAN] = (float)(sum / (double)n);
+    out[STG_AGGREGATE_MEAN] = (float)(sums.all / (double)n);
+    out[STG_AGGREGATE_RMS] = (float)sqrt(sums.squares / (double)n);
     out[STG_AGGREGATE_MEDIAN] = (float)quantile(sorted, 0, n, 0.5, &at);
     out[STG_AGGREGATE_UPPER] = (float)quantile(sorted, at, n, 0.95, &at);
     /* A shorter walk counts as if certain events followed, so that one surprise in a walk of one event does not outweigh a
      * surprising stretch. */
-    out[STG_AGGREGATE_WINDOW] = (float)(window / (double)(n < WINDOW ? n : WINDOW));
+    out[STG_AGGREGATE_WINDOW] = (float)(sums.window / (double)(n < WINDOW ? n : WINDOW));
 out:
     stg_mem_free(sorted);
     return status;

@@ -11,7 +11,7 @@ enum {
     BIN_LEAST = 100, /* sequences in a bin: fewer do not tell a 0.9 quantile */
     BINS = 4,        /* at least, where there are enough */
     EDGE = 0, /* columns of m->channels: the longest sequence of the bin, then median and spread of each measure */
-    MEASURES = 8,
+    MEASURES = 7,
 };
 _Static_assert(STG_MODEL_CHANNEL_COLUMNS == 1 + 2 * MEASURES, "the model file stores these columns");
 
@@ -39,8 +39,7 @@ static const struct measure {
     bool optional;  /* values and medians of 0: the traces do not tell; not of a model that is to judge calls alone */
     bool two_sided; /* less and more are novel alike */
 } measures[MEASURES] = {
-    {STG_AGGREGATE_MEAN, STG_CHANNEL_CONTENT, SPREAD_MIN, false, false},
-    {STG_AGGREGATE_WINDOW, STG_CHANNEL_CONTENT, SPREAD_MIN, false, false},
+    {STG_AGGREGATE_RMS, STG_CHANNEL_CONTENT, SPREAD_MIN, false, false},
     {STG_AGGREGATE_TIME, STG_CHANNEL_TIME, SPREAD_MIN, false, false},
     {STG_AGGREGATE_STATE, STG_CHANNEL_STATE, SPREAD_MIN, false, false},
     {STG_AGGREGATE_PACE, STG_CHANNEL_PACE, SPREAD_MIN, false, false},

@@ -2,8 +2,8 @@
  *
  * A model's surprisal says how unusual the calls are (content), its side models how unusual the rhythm and the descriptors are (time,
  * state; model/model.h), how many events come sooner than usual (pace; model/pace.h), and how busy the machine is (load): the requests of a
- * server hardly feel a program that computes beside them, whose calls nobody sees. Content is measured twice, over the whole sequence (mean) and
- * at its most surprising stretch (window), as a few strange calls in a long sequence hardly move its mean; the larger z is the channel's. How large
+ * server hardly feel a program that computes beside them, whose calls nobody sees. Content is measured by the root of the mean square of the
+ * surprisals: a few strange calls in a long sequence hardly move their mean, and the most surprising one is mostly chance. How large
  * each of them usually is depends on the length of the sequence, so held-out known sequences are divided by length into bins, of which none has
  * more than a quarter of them nor lengths that differ by more than half where there are enough, and a value is measured in its bin:
  *
@@ -23,7 +23,7 @@
  * sequence and the calibration have it, else migration. Both are of all that the trace has around the sequence (token/token.h), as a request of a web
  * server has a handful of migrations. What differs by less than half a nat is not told apart.
  *
- * State is measured twice, too: by the descriptors, and by how many threads share the work (workers; token/cut_workers.c), of which
+ * State is measured twice: by the descriptors, and by how many threads share the work (workers; token/cut_workers.c), of which
  * fewer and more are novel alike: z = |ln workers − median| / spread − 1, spread from the deviations to both sides.
  *
  * The upper tail alone gives the spread within runs, and of what is mostly constant the rare values do. What differs from run to run tells little

@@ -15,6 +15,7 @@ enum stg_aggregate {
     STG_AGGREGATE_WINDOW, /* highest mean of 16 consecutive tokens of a walk; a shorter walk counts as if followed by tokens
                              of surprisal 0, unless the whole sequence is shorter */
     STG_AGGREGATE_UPPER,  /* 0.95 quantile, interpolated (Hyndman and Fan 1996, type 7) */
+    STG_AGGREGATE_RMS,    /* root of the mean square: between the mean and the most surprising token */
     STG_AGGREGATE_TIME,    /* mean surprisal of the elapsed times, nats */
     STG_AGGREGATE_STATE,   /* sum of the surprisals of the descriptors, nats */
     STG_AGGREGATE_PACE,    /* fast events for each that is expected (model/pace.h) */
@@ -26,7 +27,7 @@ enum stg_aggregate {
 };
 _Static_assert(STG_AGGREGATES == STG_MODEL_AGGREGATES, "the model file stores one calibration column per aggregate");
 
-const char *stg_aggregate_name(enum stg_aggregate a); /* "mean", "median", "window", "upper", "time", "state", "pace", "load", "migration", "workers", "novelty" */
+const char *stg_aggregate_name(enum stg_aggregate a); /* "mean", "median", "window", "upper", "rms", "time", "state", "pace", "load", "migration", "workers", "novelty" */
 /* Whether the model gives it: time and state need side models, load and novelty a model that knows what is usual. */
 bool stg_aggregate_has(const struct stg_model *m, enum stg_aggregate a);
 /* Novelty, where m gives it, else mean. */

@@ -325,7 +325,7 @@ case_score_many() {
     cp out one
     status 0 "$strange" score --threads 3 --json web.model test.data
     cmp out one
-    for aggregate in mean median window upper; do
+    for aggregate in mean median window upper rms; do
         status 0 "$strange" score --aggregate $aggregate web.model test.data
     done
 }
