@@ -19,6 +19,19 @@ bool stg_file_is_directory(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+bool stg_file_is_special(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
+bool stg_file_is_same(const char *a, const char *b)
+{
+    struct stat of_a, of_b;
+    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && S_ISREG(of_a.st_mode) && of_a.st_dev == of_b.st_dev &&
+           of_a.st_ino == of_b.st_ino;
+}
+
 enum stg_status stg_file_map_open(struct stg_file_map *out, const char *path)
 {
     enum stg_status status = STG_OK;
@@ -190,6 +203,9 @@ enum stg_status stg_file_writer_open(struct stg_file_writer **out, const char *p
     if (*path == '\0' || strlen(path) > PATH_MAX - 64) {
         return stg_fail(STG_ERR_USAGE, "the output path is empty or too long: give another one");
     }
+    if (strcmp(path, "-") == 0) {
+        return stg_fail(STG_ERR_USAGE, "-: this is not written to standard output: give the path of a file (./- for one of that name)");
+    }
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&w, 1, sizeof *w));
     w->fd = -1;
     w->slot = -1;
@@ -213,6 +229,17 @@ out:
         return status;
     }
     *out = w;
+    return STG_OK;
+}
+
+enum stg_status stg_file_writer_try(const char *path)
+{
+    struct stg_file_writer *trial = NULL;
+    if (stg_file_is_special(path) && !stg_file_is_directory(path)) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(stg_file_writer_open(&trial, path));
+    stg_file_writer_free(trial);
     return STG_OK;
 }
 

@@ -483,13 +483,28 @@ out:
     return status;
 }
 
-/* Fails before hours of work when the model cannot be written. */
-static enum stg_status check_output(const char *path)
+/* What is written must neither replace what is read nor one another, and a checkpoint is read again and removed in the end. */
+static enum stg_status check_outputs(const struct job *j, const struct stg_list *paths)
 {
-    struct stg_file_writer *trial = NULL;
-    STG_RETURN_IF_FAILED(stg_file_writer_open(&trial, path));
-    stg_file_writer_free(trial);
-    return STG_OK;
+    const struct stg_train_options *o = j->o;
+    const char *const option[] = {"-o", "--checkpoint", "--log"}, *const path[] = {o->out, o->checkpoint, o->log};
+    const char *teacher_path = j->teacher != NULL ? j->teacher->path : NULL;
+    const struct stg_list teacher = {.items = &teacher_path, .n = j->teacher != NULL ? 1 : 0};
+    const struct stg_list *const inputs[] = {paths, &o->valid, &o->calibrate, &teacher};
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t k = 0; k < sizeof inputs / sizeof inputs[0]; k++) {
+            STG_RETURN_IF_FAILED(stg_output_apart(option[i], path[i], inputs[k]));
+        }
+        for (size_t k = 0; k < i && path[i] != NULL; k++) {
+            if (path[k] != NULL && (strcmp(path[i], path[k]) == 0 || stg_file_is_same(path[i], path[k]))) {
+                return stg_fail(STG_ERR_USAGE, "%s and %s: both write %s: give each a file of its own", option[k], option[i], path[i]);
+            }
+        }
+    }
+    if (o->checkpoint != NULL && stg_file_is_special(o->checkpoint)) {
+        return stg_fail(STG_ERR_USAGE, "--checkpoint: %s is no file: give the path of one, which is removed in the end", o->checkpoint);
+    }
+    return stg_file_writer_try(o->out); /* before hours of work */
 }
 
 static enum stg_status run_job(struct job *j, const struct stg_list *paths)
@@ -500,7 +515,7 @@ static enum stg_status run_job(struct job *j, const struct stg_list *paths)
     if (j->teacher != NULL) {
         j->settings.teacher = j->teacher->teacher;
     }
-    STG_RETURN_IF_FAILED(check_output(j->o->out));
+    STG_RETURN_IF_FAILED(check_outputs(j, paths));
     STG_RETURN_IF_FAILED(stg_pool_new(&j->pool, j->cli->threads));
     STG_RETURN_IF_FAILED(open_data(j, paths));
     STG_RETURN_IF_FAILED(new_model(j));

@@ -1,5 +1,7 @@
 #include "cli/groups.h"
 
+#include "cli/output.h"
+
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -112,6 +114,17 @@ enum stg_status stg_group_check(const struct stg_group *group, const struct stg_
     for (size_t i = 0; i < group->n_inputs; i++) {
         if (group->offset[i] == group->offset[i + 1]) {
             stg_log(STG_LOG_WARN, "%s: no sequences", group->inputs[i].path);
+        }
+    }
+    return STG_OK;
+}
+
+enum stg_status stg_groups_apart(const struct stg_groups *g, const char *out)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        for (size_t k = 0; k < g->groups[i].n_inputs; k++) {
+            const struct stg_list input = {.items = &g->groups[i].inputs[k].path, .n = 1};
+            STG_RETURN_IF_FAILED(stg_output_apart("-o", out, &input));
         }
     }
     return STG_OK;

@@ -30,6 +30,8 @@ enum stg_status stg_groups_open_named(struct stg_groups *out, const char *option
 /* Scores all sequences; again by another model of the same vocabulary, whose scores take the place of the first one's. */
 enum stg_status stg_groups_score(struct stg_groups *g, const struct stg_model *m, struct stg_pool *pool,
                                  const struct stg_cli *cli) STG_MUST_USE;
+/* stg_output_apart() of what -o names and all inputs. */
+enum stg_status stg_groups_apart(const struct stg_groups *g, const char *out) STG_MUST_USE;
 void stg_groups_fini(struct stg_groups *g);
 /* STG_ERR_INPUT when there is not one sequence: an empty recording must not pass for a known one. Warns of inputs
  * without any. */

@@ -116,6 +116,53 @@ case_unwritable() {
     refused 'TMPDIR' env TMPDIR=/nowhere "$strange" score web.model test.txt
 }
 
+# What is read is not replaced by what is written, under whatever name.
+case_output_is_input() {
+    trained
+    ln train.txt link.txt
+    echo '{}' >train.log
+    for file in *.txt *.data *.model *.log; do cp -p $file $file.kept; done
+    refused 'train.txt: is read, too' "$strange" prepare -o train.txt test.txt ./train.txt
+    refused 'link.txt: is read, too' "$strange" prepare -o link.txt train.txt
+    refused 'is read, too' "$strange" prepare --vocab train.data -o train.data test.txt
+    refused 'is read, too' "$strange" train -o train.data train.data
+    refused 'is read, too' "$strange" train -o valid.data --valid valid.data -- train.data
+    refused 'is read, too' "$strange" train -o test.data --calibrate test.data -- train.data
+    refused '--checkpoint train.data: is read, too' "$strange" train --model lstm --checkpoint train.data -o x train.data
+    refused '--log train.data: is read, too' "$strange" train --model lstm --log train.data -o x train.data
+    refused '-o and --checkpoint: both write x' "$strange" train --model lstm --checkpoint x -o x train.data
+    refused '--checkpoint and --log: both write y' "$strange" train --model lstm --checkpoint y --log y -o x train.data
+    refused '--checkpoint: . is no file' "$strange" train --model lstm --checkpoint . -o x train.data
+    refused 'is read, too' "$strange" distill --student ngram -o web.model web.model train.data
+    refused 'is read, too' "$strange" distill --student ngram -o odd.data --known test.data --novel x=odd.data -- web.model train.data
+    refused 'is read, too' "$strange" export --to csv -o test.data web.model test.data
+    refused 'is read, too' "$strange" report -o web.model web.model --known test.data
+    refused 'is read, too' "$strange" report -o odd.data web.model --known test.data --novel x=odd.data
+    refused 'is read, too' "$strange" report -o train.log --known test.data --training train.log -- web.model
+    for file in *.txt *.data *.model *.log; do cmp $file $file.kept; done
+    absent x y
+}
+
+# Nothing is called "-"; a pipe gets what a file would, in one go.
+case_odd_outputs() {
+    trained
+    refused '-: this is not written to standard output' "$strange" prepare -o - train.txt
+    refused '-: this is not written to standard output' "$strange" train -o - train.data
+    refused 'a CTF trace is a directory' "$strange" export --to ctf -o - train.txt
+    absent ./-
+    "$strange" -q train -o plain.model train.data
+    mkfifo pipe
+    for command in 'train -o pipe train.data' 'prepare --cut accept --scope thread --vocab train.data -o pipe test.txt'; do
+        # shellcheck disable=SC2086 # words
+        timeout 60 cat pipe >got & reader=$!
+        # shellcheck disable=SC2086 # words
+        status 0 timeout 60 "$strange" -q $command
+        wait $reader
+        mv got "got.${command%% *}"
+    done
+    status 0 "$strange" score got.train got.prepare
+}
+
 case_not_calibrated() {
     trained
     strace_text 1 >one.txt
