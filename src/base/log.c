@@ -27,11 +27,12 @@ void stg_log(enum stg_log_level level, const char *fmt, ...)
     if ((int)level > atomic_load(&threshold)) {
         return;
     }
-    char text[2048];
+    char text[STG_STATUS_MESSAGE_SIZE];
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    stg_status_one_line(text);
     const bool colour = stg_log_may_colour(STDERR_FILENO);
     const char *clear = isatty(STDERR_FILENO) ? "\r\033[K" : "";
     fprintf(stderr, "%sstrange: %s%s%s%s\n", clear, colour ? colours[level] : "", names[level], colour ? "\033[0m" : "", text);

@@ -25,6 +25,9 @@ enum stg_status {
 #define STG_MUST_USE __attribute__((warn_unused_result))
 #define STG_PRINTF(fmt_at, args_at) __attribute__((format(printf, fmt_at, args_at)))
 
+/* Room for a message: a path and what is said of it. Longer ones are cut off. */
+#define STG_STATUS_MESSAGE_SIZE 5120
+
 /* Sets the thread's message and returns code. */
 enum stg_status stg_fail(enum stg_status code, const char *fmt, ...) STG_PRINTF(2, 3);
 
@@ -36,6 +39,9 @@ enum stg_status stg_context(enum stg_status code, const char *fmt, ...) STG_PRIN
 
 /* The thread's message; never NULL. Borrowed until the next stg_fail() of this thread. */
 const char *stg_status_message(void);
+
+/* Makes of text one line that a terminal shows and does not obey: names from hostile input may hold anything. */
+void stg_status_one_line(char *text);
 
 /* A short name of the code, for JSON and tests ("input", "io", …). */
 const char *stg_status_name(enum stg_status code);

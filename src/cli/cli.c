@@ -175,18 +175,10 @@ static enum stg_status run_program(struct stg_cli *cli, int argc, char **argv, i
     return status == STG_ERR_USAGE ? stg_context(status, "%s", cli->command->name) : status;
 }
 
-/* The one line of a failure; a message that carries line breaks (from a library below) is joined to one. */
 static void report_failure(void)
 {
-    char text[2048];
-    snprintf(text, sizeof text, "%s", stg_status_message());
-    for (char *at = text; *at != '\0'; at++) {
-        if (*at == '\n' || *at == '\r') {
-            *at = ' ';
-        }
-    }
     const char *clear = isatty(STDERR_FILENO) ? "\r\033[K" : ""; /* a progress line may stand there */
-    fprintf(stderr, "%sstrange: %s\n", clear, text);
+    fprintf(stderr, "%sstrange: %s\n", clear, stg_status_message());
 }
 
 int stg_cli_main(int argc, char **argv)

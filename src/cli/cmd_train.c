@@ -468,7 +468,8 @@ static void say_result(const struct job *j)
         snprintf(threshold, sizeof threshold, "; novel from %s %.4g at alpha %g",
                  judge == STG_AGGREGATE_NOVELTY ? "novelty" : "perplexity", exp(limit), STG_TRAIN_ALPHA);
     }
-    stg_log(STG_LOG_INFO, "%s: %zu sequences in %.1f s (%s)%s%s", j->o->out, stg_corpora_count(&j->train), r->seconds,
+    stg_log(STG_LOG_INFO, "%s: %zu sequence%s in %.1f s (%s)%s%s", j->o->out, stg_corpora_count(&j->train),
+            stg_corpora_count(&j->train) == 1 ? "" : "s", r->seconds,
             r->stopped == NULL ? "fitted" : r->stopped, loss, threshold);
 }
 

@@ -107,7 +107,7 @@ static const char *const description[] = {
     "calibration turns a score into a p-value. Latency and load differ from run to run, so give --calibrate the data "
     "of several.",
     "Data sets that belong together share one vocabulary: prepare the first, then the others with --vocab FIRST.",
-    "Without --valid and --calibrate the latest tenth of every data set is held out for both, and a message says so.",
+    "Without --valid and --calibrate the latest part of every data set is held out for both (--hold-out), and a message says so.",
     "A training by gradients saves its state at every evaluation and when it is interrupted (Ctrl-C); --resume with "
     "the same data and "
     "options goes on.",

@@ -163,12 +163,28 @@ case_odd_outputs() {
     status 0 "$strange" score got.train got.prepare
 }
 
+# A name can hold anything; nothing that is printed obeys it. A long one leaves room for what is wrong.
+case_hostile_names() {
+    trained
+    odd=$(printf 'x\033[31m\nstrange: y\302\233z')
+    cp test.txt "$odd.txt"
+    status 0 "$strange" prepare --cut accept -o "$odd.data" "$odd.txt"
+    [ "$(wc -l <err)" = 1 ] || { cat err; no 'a name made a line of its own'; }
+    status 0 "$strange" score --worst 2 web.model "$odd.txt" "$odd.txt"
+    cat err out >all
+    ! LC_ALL=C grep -q "$(printf '[\001-\011\013-\037\177]')" all || { cat -v all; no 'control characters'; }
+    ! grep -q '^strange: y' all
+    long=$(printf '%02000d' 0)
+    refused "${long}: cannot open: File name too long" "$strange" info "$long"
+}
+
 case_not_calibrated() {
     trained
     strace_text 1 >one.txt
     "$strange" -q prepare --cut accept --scope thread --vocab train.data -o one.data one.txt
     status 0 "$strange" train -o one.model one.data
     grep -q 'not calibrated' err
+    grep -q '1 sequence in' err
     status 0 "$strange" score one.model test.data
     grep -q 'no verdict' out
 }

@@ -25,6 +25,7 @@ case_usage_errors() {
     refused 'unknown option -z' "$strange" -z
     refused 'missing operand: usage: strange score' "$strange" score
     refused 'one operand too many' "$strange" explain a b c
+    refused 'give a value from 1 to 16777216' "$strange" prepare --max-len 16777217 -o d t
     refused 'score: --alpha: 7 is out of bounds' "$strange" score --alpha 7 m d
     refused '-o DATA is missing' "$strange" prepare t
     refused '-o MODEL is missing' "$strange" train d

@@ -390,7 +390,7 @@ case_small_calibration() {
     data_sets 60
     status 0 "$strange" train -o small.model train.data
     grep -q 'the latest 20 of 60 sequences' err
-    grep -q 'only 20 sequences to calibrate the model: nothing can be called novel below alpha 0.048' err
+    grep -q 'only 20 sequences to calibrate the model: no single one can be called novel below alpha 0.048' err
     status 0 "$strange" score small.model test.data
     grep -q '20 calibration sequences are too few for alpha 0.01' err
     grep -q '^no verdict: too few calibration sequences' out || { cat out; no 'a verdict that cannot be'; }
