@@ -65,10 +65,13 @@ int64_t stg_quantile_sorted(const int64_t *sorted, size_t n, double q)
 enum stg_status stg_kind_of(const char *path, enum stg_kind *out)
 {
     struct stat info;
+    *out = STG_KIND_TRACE;
+    if (strcmp(path, "-") == 0) {
+        return STG_OK; /* standard input, of which a trace can be read */
+    }
     if (stat(path, &info) != 0) {
         return stg_fail_errno("%s: cannot open", path);
     }
-    *out = STG_KIND_TRACE;
     if (S_ISDIR(info.st_mode) || !stg_tensors_probe(path)) {
         return STG_OK;
     }

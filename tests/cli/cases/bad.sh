@@ -214,6 +214,9 @@ case_not_yet_a_trace() {
     refused 'compressed (zstd): unpack it first' "$strange" prepare -o x.data t.zst
     printf 'PERFILE2xxxxxxxxxxxxxxxx' >perf.data
     refused 'perf script' "$strange" prepare -o x.data perf.data
-    refused 'not a trace of a known format' "$strange" info "$here/run.sh"
-    nothing_but t.txt t.txt.gz t.tar t.zst perf.data
+    refused 'not a trace of a known format: name the right one with --format (ctf, perf' "$strange" info "$here/run.sh"
+    mkdir lists
+    echo 'about these lists' >lists/README
+    refused 'integer lists holds files of integers only' "$strange" info lists
+    nothing_but t.txt t.txt.gz t.tar t.zst perf.data lists
 }

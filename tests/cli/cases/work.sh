@@ -412,6 +412,25 @@ case_small_calibration() {
     grep -q '^verdict: novel$' out
 }
 
+# A pipe can be read once: the choice of the cut rule takes nothing from it.
+case_pipes() {
+    strace_text 100 >t.txt
+    status 0 "$strange" prepare -o whole.data t.txt
+    sed 's/whole/piped/' err >expected
+    status 0 sh -c '"$strange" prepare --format strace -o piped.data - <t.txt'
+    cmp expected err
+    mkfifo pipe
+    cat t.txt >pipe &
+    status 0 timeout 60 "$strange" prepare --format strace -o piped.data pipe
+    wait
+    cmp expected err
+    refused 'standard input: what comes through a pipe or a device is not recognised' sh -c '"$strange" prepare -o x.data - <t.txt'
+    refused 'standard input: what comes through a pipe or a device is not recognised' sh -c '"$strange" info - <t.txt'
+    refused 'pipe: what comes through a pipe or a device is not recognised' "$strange" diff t.txt pipe
+    status 0 sh -c '"$strange" info --format strace - <t.txt'
+    absent x.data
+}
+
 # A recording without a sequence is no known behaviour: a gate must not pass.
 case_nothing_to_judge() {
     trained
