@@ -196,7 +196,7 @@ static const struct stg_option options[] = {
     STG_TRAIN_OPTIONS_DATA,
     STG_OPTION_KNOWN(struct settings, "held-out data or traces of the known behaviour, for the table"),
     {.name = "novel",
-     .arg = "NAME=DATA…",
+     .arg = "[NAME=]DATA…",
      .type = STG_OPTION_LIST,
      .offset = offsetof(struct settings, novel),
      .help = "data or traces of novel behaviours, by name, for the table; nothing is learned from them"},

@@ -199,6 +199,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     STG_TRY(stg_groups_open_named(&groups[1], "--novel", &s->novel, model, pool, cli));
     STG_TRY(stg_groups_open_one(&groups[2], "known", &s->valid_known, model, pool, cli));
     STG_TRY(stg_groups_open_named(&groups[3], "--valid-novel", &s->valid_novel, model, pool, cli));
+    STG_TRY(stg_groups_match(&groups[3], &groups[1]));
     for (size_t i = 0; i < 4; i++) {
         STG_TRY(stg_groups_apart(&groups[i], s->out));
         STG_TRY(stg_groups_score(&groups[i], model, pool, cli));

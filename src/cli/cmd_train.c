@@ -147,6 +147,19 @@ static void train_settings(struct stg_train_settings *s, const struct stg_train_
     s->log = o->log;
 }
 
+/* Known data that was learned surprises less than other known data. */
+static void warn_learned(const struct stg_list *paths, const char *option, const struct stg_list *data)
+{
+    for (size_t i = 0; i < data->n; i++) {
+        for (size_t k = 0; k < paths->n; k++) {
+            if (stg_file_is_same(data->items[i], paths->items[k])) {
+                stg_log(STG_LOG_WARN, "%s %s: is what the model learns, too: other known data will seem more novel than it is; give another recording",
+                        option, data->items[i]);
+            }
+        }
+    }
+}
+
 static enum stg_status open_data(struct job *j, const struct stg_list *paths)
 {
     STG_RETURN_IF_FAILED(stg_corpora_open(&j->train, paths, NULL, j->pool));
@@ -160,6 +173,8 @@ static enum stg_status open_data(struct job *j, const struct stg_list *paths)
         return stg_fail(STG_ERR_INPUT, "--calibrate: %s: no sequences; look at it with `strange info`",
                         j->o->calibrate.items[0]);
     }
+    warn_learned(paths, "--valid", &j->o->valid);
+    warn_learned(paths, "--calibrate", &j->o->calibrate);
     return STG_OK;
 }
 

@@ -31,7 +31,7 @@ case_usage_errors() {
     refused '-o MODEL is missing' "$strange" train d
     refused '-o FILE.html is missing' "$strange" report m --known d
     refused '--known DATA… is missing' "$strange" eval m
-    refused '--novel NAME=DATA… is missing' "$strange" eval m --known d
+    refused '--novel [NAME=]DATA… is missing' "$strange" eval m --known d
     refused 'go together' "$strange" prepare --begin a -o d t
     refused '--cut' "$strange" prepare --cut window:0 -o d t
     refused 'not a duration' "$strange" prepare --skip-first 5 -o d t

@@ -258,7 +258,14 @@ case_eval_and_report() {
     status 0 "$strange" report -o report.html --known test.data --novel odd=odd.data -- web.model
     grep -qi '<html' report.html
     ! grep -Eq '(src|href)="https?:' report.html || no "the report loads something from the network"
-    refused "'odd.data' has no name: write NAME=DATA" "$strange" eval web.model --known test.data --novel odd.data
+    mkdir -p sub/odd
+    cp odd.data sub/odd/
+    status 0 "$strange" eval web.model --known test.data --novel sub/odd/odd.data x=odd.data
+    grep -q '^odd.data  *60 ' out || { cat out; no 'not named after its file'; }
+    grep -q '^x  *60 ' out
+    for bad in =odd.data x= ''; do refused "'$bad' lacks the name or the data" "$strange" eval web.model --known test.data --novel "$bad"; done
+    refused "--valid-novel: 'od' is no behaviour of --novel" "$strange" eval web.model --known test.data --novel odd=odd.data --valid-known valid.data --valid-novel od=odd.data
+    refused "--valid-novel: 'od' is no behaviour of --novel" "$strange" report -o x.html --known test.data --novel odd=odd.data --valid-known valid.data --valid-novel od=odd.data -- web.model
     refused 'nowhere/' "$strange" report -o nowhere/r.html web.model --known test.data
 }
 
@@ -344,6 +351,11 @@ case_hold_out_is_said() {
     data_sets
     status 0 "$strange" train -o web.model train.data
     grep -q 'the latest 100 of 400 sequences are held out for calibration' err
+    ! grep -q 'is what the model learns' err
+    ln -s train.data same.data
+    status 0 "$strange" train -o same.model --valid valid.data --calibrate test.data same.data -- train.data
+    grep -q 'calibrate same.data: is what the model learns, too' err || { cat err; no 'that it calibrates with what it learned is not said'; }
+    ! grep -q 'valid.data: is what' err
     "$strange" info --json web.model | grep -q '"calibration_sequences": 100'
     status 0 "$strange" --quiet train -o web.model train.data
     [ ! -s err ] || { cat err; no "--quiet talks"; }
@@ -429,6 +441,36 @@ case_pipes() {
     refused 'pipe: what comes through a pipe or a device is not recognised' "$strange" diff t.txt pipe
     status 0 sh -c '"$strange" info --format strace - <t.txt'
     absent x.data
+}
+
+# Lines of a process and its call are no sequences, and what docs/formats/intlist.md says makes some of them.
+case_pairs() {
+    awk 'BEGIN { for (i = 0; i < 90; i++) print 500 + i % 3, 4 + i % 7 }' >pairs.int
+    status 0 "$strange" prepare -o x.data pairs.int
+    grep -q 'pairs.int: every line holds two numbers' err || { cat err; no 'not said'; }
+    command=$(sed -n "s/^    \(awk .*\) sendmail.int >sendmail.txt$/\1/p" "$here/../../docs/formats/intlist.md")
+    eval "$command pairs.int" >sequences.txt
+    status 0 "$strange" prepare -o x.data sequences.txt
+    [ "$(cat err)" = 'strange: x.data: 3 sequences (cut by given, thread order) from 90 events' ] || { cat err; no 'not three processes'; }
+}
+
+# Labelled integer lists, a file for each trace, as docs/howto/integer-lists.md goes about them.
+case_integer_lists() {
+    mkdir -p normal held attacks
+    for i in $(seq 150); do
+        echo "6 3 4 5 3 4 5 $((i % 7 + 20)) 3 4" >normal/$i.txt
+        echo "6 3 4 5 3 4 $((i % 7 + 20)) 3 4 5" >held/$i.txt
+    done
+    for attack in one two; do
+        mkdir attacks/$attack
+        for i in 1 2 3; do echo "6 3 4 102 11 $i 3 4 102 11" >attacks/$attack/$i.txt; done
+    done
+    status 0 "$strange" prepare -o normal.data normal
+    status 0 "$strange" train -o normal.model normal.data
+    status 0 "$strange" eval normal.model --known held --novel attacks/*
+    grep -q '^one  *3 ' out || { cat out; no 'a directory is no behaviour'; }
+    grep -q '^two  *3 ' out
+    status 1 "$strange" score normal.model attacks
 }
 
 # A recording without a sequence is no known behaviour: a gate must not pass.
