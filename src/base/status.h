@@ -18,7 +18,7 @@ enum stg_status {
     STG_ERR_IO,          /* the system refused: missing file, permission, full disk */
     STG_ERR_MEMORY,      /* an allocation failed or a stated bound would be passed */
     STG_ERR_UNSUPPORTED, /* valid, but this build or machine cannot do it */
-    STG_ERR_INTERRUPTED, /* SIGINT or SIGTERM asked for a stop; state was saved where there is any */
+    STG_ERR_INTERRUPTED, /* SIGINT, SIGTERM or SIGHUP asked for a stop; state was saved where there is any */
     STG_ERR_INTERNAL,    /* a defect of this program */
 };
 

@@ -66,8 +66,14 @@ static void install_signals(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    action.sa_handler = SIG_IGN; /* a closed pipe is an error of write(), with its line and its exit status */
+    struct sigaction hangup;
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_DFL) { /* nohup has it ignored */
+        sigaction(SIGHUP, &action, NULL);
+    }
+    /* A closed pipe and a limit on the size of files are errors of write(), with their line and their exit status. */
+    action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
+    sigaction(SIGXFSZ, &action, NULL);
 }
 
 static bool is_plain_word(const char *word)

@@ -95,6 +95,16 @@ case_full_disk() {
     exit $got
 }
 
+# A limit on the size of files is a failure like a full disk, and no death.
+case_file_size_limit() {
+    trained
+    for line in 'prepare --cut accept -o new.data train.txt' 'train -o new.model train.data' 'export --to csv -o new.csv web.model test.data' \
+        'export --to ctf -o new.ctf train.txt' 'report -o new.html web.model --known test.data'; do
+        refused 'File too large' sh -c "ulimit -f 4; \"\$strange\" -q $line"
+        nothing_but train.txt valid.txt test.txt odd.txt train.data valid.data test.data odd.data web.model
+    done
+}
+
 case_closed_pipe() {
     trained
     # The reader ends before anything is written.

@@ -30,6 +30,25 @@ case_kill_while_working() {
     [ $interrupted -gt 4 ] || no "only $interrupted runs were interrupted"
 }
 
+# The end of a terminal is like Ctrl-C, and nohup keeps it away; so long a bootstrap that nobody waits for its end stops, too.
+case_hangup() {
+    trained
+    for signal in HUP INT; do
+        "$strange" -q eval --resamples 1000000 web.model --known test.data --novel odd=odd.data >out 2>err &
+        pid=$!
+        listens $pid
+        sleep 0.5
+        kill_when $pid $signal /
+        [ "$got" = 2 ] || no "exit status $got after $signal"
+        grep -q 'interrupted' err || { cat err; no "not said after $signal"; }
+    done
+    (trap '' HUP; exec "$strange" -q eval --resamples 20000 web.model --known test.data --novel odd=odd.data) >out 2>err &
+    pid=$!
+    listens $pid
+    kill_when $pid HUP /
+    [ "$got" = 0 ] || { cat err; no "exit status $got under nohup"; }
+}
+
 case_flipped_bits() {
     trained
     for file in test.data web.model; do
