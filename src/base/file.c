@@ -32,6 +32,61 @@ bool stg_file_is_same(const char *a, const char *b)
            of_a.st_ino == of_b.st_ino;
 }
 
+/* Open maps, in fixed storage so that a signal handler may look at them. A slot is free while its fd is 0. */
+enum { MAX_MAPS = 64, BEING_FILLED = -1 };
+
+static struct {
+    atomic_int fd;
+    uintptr_t begin, end;
+} maps[MAX_MAPS];
+
+static void remember_map(const struct stg_file_map *map)
+{
+    for (int i = 0; i < MAX_MAPS; i++) {
+        int free_slot = 0;
+        if (atomic_compare_exchange_strong(&maps[i].fd, &free_slot, BEING_FILLED)) {
+            maps[i].begin = (uintptr_t)map->data;
+            maps[i].end = maps[i].begin + map->size;
+            atomic_store(&maps[i].fd, map->fd);
+            return;
+        }
+    }
+}
+
+static void forget_map(const struct stg_file_map *map)
+{
+    for (int i = 0; map->fd > 0 && i < MAX_MAPS; i++) {
+        int fd = map->fd;
+        if (atomic_compare_exchange_strong(&maps[i].fd, &fd, 0)) {
+            return;
+        }
+    }
+}
+
+bool stg_file_map_find(const void *address, char *path, size_t cap)
+{
+    const uintptr_t at = (uintptr_t)address;
+    for (int i = 0; i < MAX_MAPS; i++) {
+        const int fd = atomic_load(&maps[i].fd);
+        if (fd <= 0 || at < maps[i].begin || at >= maps[i].end) {
+            continue;
+        }
+        char link[32] = "/proc/self/fd/", digits[12];
+        size_t n_digits = 0, len = strlen(link);
+        for (int left = fd; left > 0; left /= 10) {
+            digits[n_digits++] = (char)('0' + left % 10);
+        }
+        while (n_digits > 0) {
+            link[len++] = digits[--n_digits];
+        }
+        link[len] = '\0';
+        const ssize_t n = readlink(link, path, cap - 1);
+        path[n < 0 ? 0 : n] = '\0';
+        return n > 0;
+    }
+    return false;
+}
+
 enum stg_status stg_file_map_open(struct stg_file_map *out, const char *path)
 {
     enum stg_status status = STG_OK;
@@ -59,6 +114,7 @@ enum stg_status stg_file_map_open(struct stg_file_map *out, const char *path)
         out->size = (size_t)st.st_size;
     }
     out->fd = fd;
+    remember_map(out);
 out:
     if (status != STG_OK) {
         close(fd);
@@ -68,6 +124,7 @@ out:
 
 void stg_file_map_close(struct stg_file_map *map)
 {
+    forget_map(map);
     if (map->data != NULL) {
         munmap((void *)(uintptr_t)map->data, map->size);
     }

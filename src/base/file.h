@@ -17,6 +17,9 @@ struct stg_file_map {
 
 enum stg_status stg_file_map_open(struct stg_file_map *out, const char *path) STG_MUST_USE;
 void stg_file_map_close(struct stg_file_map *map);
+/* For the handler of SIGBUS: the path of the mapped file that has this address, of which the disk or the part behind its new end
+ * cannot be read. False when none has it, or too many are open to be remembered. */
+bool stg_file_map_find(const void *address, char *path, size_t cap);
 /* The bytes from … to of a mapping were read and are not needed soon: they need not stay in memory. Reading them again is allowed. */
 void stg_file_map_release(const void *from, const void *to);
 /* Hands the bytes from offset `from` to the end to visit(context, bytes, n), block by block, without mapping them in: for one pass over

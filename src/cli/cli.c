@@ -9,6 +9,7 @@
 #include "base/pool.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,29 @@ static void on_signal(int number)
     stg_pool_interrupt();
 }
 
+/* Whoever makes a file shorter that is mapped, or pulls its disk out, is told. Anything else is a crash. */
+static void on_bus_error(int number, siginfo_t *info, void *context)
+{
+    static char path[4096];
+    static atomic_flag told = ATOMIC_FLAG_INIT;
+    static const char front[] = "strange: ", back[] = ": became shorter or cannot be read any more: leave it alone while it is read\n";
+    (void)context;
+    while (atomic_flag_test_and_set(&told)) {
+        pause(); /* another thread tells, and ends the program */
+    }
+    if (info->si_code <= 0 || !stg_file_map_find(info->si_addr, path, sizeof path)) {
+        signal(number, SIG_DFL); /* the access is tried again, and ends the program */
+        return;
+    }
+    stg_status_one_line(path);
+    if (write(STDERR_FILENO, front, sizeof front - 1) < 0 || write(STDERR_FILENO, path, strlen(path)) < 0 ||
+        write(STDERR_FILENO, back, sizeof back - 1) < 0) {
+        /* nobody to tell */
+    }
+    stg_file_abandon_all();
+    _exit(EXIT_FAILED);
+}
+
 static void install_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal};
@@ -74,6 +98,9 @@ static void install_signals(void)
     action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
     sigaction(SIGXFSZ, &action, NULL);
+    struct sigaction bus = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
+    sigemptyset(&bus.sa_mask);
+    sigaction(SIGBUS, &bus, NULL);
 }
 
 static bool is_plain_word(const char *word)

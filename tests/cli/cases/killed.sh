@@ -49,6 +49,22 @@ case_hangup() {
     [ "$got" = 0 ] || { cat err; no "exit status $got under nohup"; }
 }
 
+# A mapped file that somebody makes shorter ends the program in words, whatever it was doing.
+case_shrinking_file() {
+    data_sets
+    "$strange" -q train --model lstm --hidden 64 --batch 1 --eval-every 100000 --valid valid.data -o new.model train.data 2>err &
+    pid=$!
+    listens $pid
+    sleep 0.5
+    : >train.data
+    got=0
+    wait $pid || got=$?
+    [ "$got" = 2 ] || { cat err; no "exit status $got"; }
+    [ "$(wc -l <err)" = 1 ]
+    grep -q '^strange: .*/train.data: became shorter' err || { cat err; no 'not said'; }
+    nothing_but train.txt valid.txt test.txt odd.txt train.data valid.data test.data odd.data
+}
+
 case_flipped_bits() {
     trained
     for file in test.data web.model; do
