@@ -63,10 +63,10 @@ static const struct stg_option options[] = {
      .type = STG_OPTION_U32,
      .offset = AT(ngram_order),
      .min = 1,
-     .max = 64,
+     .max = 8,
      .group = "Counted models (ngram, stide)",
      .fallback = "the model's",
-     .help = "n of the n-gram (at most 8), window of stide"},
+     .help = "n of the n-gram, window of stide; at most 8"},
     {.name = "smoothing",
      .arg = "NAME",
      .type = STG_OPTION_CHOICE,
@@ -115,7 +115,7 @@ static const char *const description[] = {
 };
 
 static const struct stg_example examples[] = {
-    {"strange train -o web.model train.data", "an n-gram model; the latest tenth calibrates it"},
+    {"strange train -o web.model train.data", "an n-gram model; the latest part of the data calibrates it"},
     {"strange train --learning-curve -o web.model train.data", "… and whether train.data is enough"},
     {"strange train --model lstm --budget 10m --valid valid.data -o web.model train.data", "ten minutes of an LSTM"},
     {"strange train --model transformer --norm post --optimizer ranger -o web.model train.data", "a Transformer with other choices"},

@@ -77,7 +77,7 @@
 /* const char *format */
 #define STG_OPTION_FORMAT(S, HELP)                                                                                     \
     {                                                                                                                  \
-        .name = "format", .arg = "FORMAT", .type = STG_OPTION_STRING,                                                  \
+        .name = "format", .arg = "FORMAT", .type = STG_OPTION_CHOICE,                                                  \
         .choices = "ctf|perf|strace|sysdig|paper|intlist", .offset = offsetof(S, format),                              \
         .fallback = "found by itself", .help = (HELP)                                                                  \
     }

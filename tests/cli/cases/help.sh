@@ -40,6 +40,18 @@ case_usage_errors() {
     nothing_but
 }
 
+# What a choice can be is said, once: in the words of the option or behind them.
+case_choices_are_told() {
+    "$strange" help prepare | tr -s ' \n' ' ' >page
+    grep -qF 'while it is open: system, process, thread (default: system)' page || { cat page; no 'scope'; }
+    grep -qF 'as this format: ctf, perf, strace, sysdig, paper, intlist (default' page || no 'format'
+    grep -qF 'interleaved as they happened (default: thread)' page || no 'order is told twice'
+    "$strange" help score | tr -s ' \n' ' ' | grep -qF 'mean, median, window, upper, time, state, novelty' || no 'aggregate'
+    "$strange" help --man prepare | grep -qxF 'One of: system, process, thread.' || no 'manual'
+    refused "did you mean 'strace'" "$strange" prepare --format starce -o d t
+    refused '--ngram-order: 9 is out of bounds' "$strange" train --ngram-order 9 -o m d
+}
+
 case_manual() {
     for command in '' record prepare train distill score eval explain diff report info doctor help; do
         # shellcheck disable=SC2086 # an empty word is no word
