@@ -473,6 +473,17 @@ case_integer_lists() {
     status 1 "$strange" score normal.model attacks
 }
 
+# Times that a trace does not have are not judged without a word.
+case_without_times() {
+    trained
+    sed 's/^\([0-9]*\) [0-9.]* /\1 /; s/ <[0-9.]*>$//' test.txt >timeless.txt
+    status 1 "$strange" score web.model timeless.txt
+    grep -q 'timeless.txt: has no times, which the model judges' err || { cat err; no 'not said'; }
+    status 0 "$strange" score --aggregate mean web.model timeless.txt
+    status 0 "$strange" score web.model test.txt
+    ! grep -q 'has no times' err
+}
+
 # A recording without a sequence is no known behaviour: a gate must not pass.
 case_nothing_to_judge() {
     trained
