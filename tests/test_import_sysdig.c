@@ -62,6 +62,54 @@ static void default_form_has_cpu_process_and_midnight(void **state)
     reading_fini(&r);
 }
 
+/* The forms of the published recordings LID-DS 2019 and 2021. */
+static void published_forms_have_a_user(void **state)
+{
+    static const char of_2019[] = "11 15:20:26.054894064 2 101 nginx 16840 > recvfrom fd=13 size=65536 \n"
+                                  "12 15:20:26.054896064 2 101 nginx 16840 < recvfrom res=-11(EAGAIN) data= tuple=NULL \n"
+                                  "13 15:20:27.000000000 0 -1 my odd app 7 > switch next=0 \n"
+                                  "14 15:20:28.000000000 0 -1 my odd app 7 > close fd=3(<f>/tmp/x (9) > y) \n";
+    static const char of_2021[] = "1631209047761484608 33 12849 apache2 12850 close > fd=11(<4t>172.17.0.1:80) \n"
+                                  "1631209047761484708 33 12849 apache2 12850 close < res=0 \n"
+                                  "1631209047761484808 4294967295 0 my odd app 7 <unknown> >\n"
+                                  "1631209047761484908 0 3 php 3 open < fd=5(<f>/tmp/x 8 read > y) name=x";
+    struct reading r;
+    (void)state;
+    assert_int_equal(read_text(&r, &stg_import_sysdig, of_2019, sizeof of_2019 - 1), STG_OK);
+    assert_int_equal(r.n, 3);
+    assert_string_equal(comm_of(&r, 0), "nginx");
+    assert_string_equal(name_of(&r, 0), "recvfrom");
+    assert_int_equal(r.events[0].kind, STG_EVENT_ENTRY);
+    assert_int_equal(r.events[0].tid, 16840);
+    assert_int_equal(r.events[0].cpu, 2);
+    assert_int_equal(r.events[0].args[0], 13);
+    assert_int_equal(r.events[1].ret, -11);
+    assert_int_equal(r.events[1].ts_ns - r.events[0].ts_ns, 2000);
+    assert_string_equal(comm_of(&r, 2), "my odd app");
+    assert_string_equal(name_of(&r, 2), "close");
+    assert_int_equal(r.info.n_skipped, 1);
+    reading_fini(&r);
+    assert_int_equal(read_text(&r, &stg_import_sysdig, of_2021, sizeof of_2021 - 1), STG_OK);
+    assert_int_equal(r.n, 4);
+    assert_true(r.info.has_clock);
+    assert_string_equal(comm_of(&r, 0), "apache2");
+    assert_string_equal(name_of(&r, 0), "close");
+    assert_int_equal(r.events[0].kind, STG_EVENT_ENTRY);
+    assert_int_equal(r.events[0].tid, 12850);
+    assert_int_equal(r.events[0].pid, 12849);
+    assert_int_equal(r.events[0].args[0], 11);
+    assert_int_equal(r.events[1].kind, STG_EVENT_EXIT);
+    assert_int_equal(r.events[1].has & STG_HAS_RET, STG_HAS_RET);
+    assert_int_equal(r.events[1].ret, 0);
+    assert_int_equal(r.events[1].ts_ns, 1631209047761484708);
+    assert_string_equal(comm_of(&r, 2), "my odd app");
+    assert_string_equal(name_of(&r, 2), "<unknown>");
+    assert_int_equal(r.events[2].has & STG_HAS_PID, 0);
+    assert_string_equal(comm_of(&r, 3), "php");
+    assert_int_equal(r.events[3].ret, 5);
+    reading_fini(&r);
+}
+
 /* What cannot be read from its end is refused once the direction is clear. */
 static void newest_first_on_standard_input_is_refused(void **state)
 {
@@ -118,6 +166,7 @@ int main(void)
         cmocka_unit_test(newest_first_is_read_from_the_end),
         cmocka_unit_test(oldest_first_is_read_forwards),
         cmocka_unit_test(default_form_has_cpu_process_and_midnight),
+        cmocka_unit_test(published_forms_have_a_user),
         cmocka_unit_test(newest_first_on_standard_input_is_refused),
         cmocka_unit_test(other_text_is_refused),
         cmocka_unit_test(the_probe_knows_its_text),
