@@ -98,6 +98,9 @@ case_diff() {
     grep -q '^   every sort of call [0-9.]* times as often in B' out
     status 0 "$strange" diff train.txt train.txt
     ! grep -q 'times as often' out || no 'once as often'
+    strace_text 396 1 >shorter.txt # about as often is no news
+    status 0 "$strange" diff train.txt shorter.txt
+    ! grep -q ' 1 times as often' out || no 'once as often'
     status 1 "$strange" diff train.txt strange.txt
     sed -n 1p out | grep -q '^changed: 3 calls, ' || no 'the verdict is not the first line'
     for call in socket execve ptrace; do grep -q "^  $call  .* new " out || no "$call is not new"; done
