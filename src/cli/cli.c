@@ -210,7 +210,7 @@ static enum stg_status run_program(struct stg_cli *cli, int argc, char **argv, i
 
 static void report_failure(void)
 {
-    const char *clear = isatty(STDERR_FILENO) ? "\r\033[K" : ""; /* a progress line may stand there */
+    const char *clear = stg_log_is_screen(STDERR_FILENO) ? "\r\033[K" : ""; /* a progress line may stand there */
     fprintf(stderr, "%sstrange: %s\n", clear, stg_status_message());
 }
 

@@ -253,7 +253,8 @@ static enum stg_status fit(struct job *j, bool resume)
     stg_corpora_corpus(&j->train, &train);
     stg_corpora_corpus(from, &valid);
     const struct stg_corpus *use = valid.n > 0 ? &valid : NULL;
-    j->settings.progress = stg_cli_progress(j->cli, &progress, "train", "tokens", 0);
+    const bool counted = !resume && j->model->ops->gradient == NULL;
+    j->settings.progress = stg_cli_progress(j->cli, &progress, "train", counted ? "sequences" : "tokens", counted ? train.n : 0);
     j->settings.like = j->like;
     const enum stg_status status = resume
                                        ? stg_train_resume(&j->model, &train, use, &j->settings, j->pool, &j->result)

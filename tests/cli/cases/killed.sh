@@ -30,19 +30,19 @@ case_kill_while_working() {
     [ $interrupted -gt 4 ] || no "only $interrupted runs were interrupted"
 }
 
-# The end of a terminal is like Ctrl-C, and nohup keeps it away; so long a bootstrap that nobody waits for its end stops, too.
+# The end of a terminal is like Ctrl-C, and nohup keeps it away.
 case_hangup() {
-    trained
-    for signal in HUP INT; do
-        "$strange" -q eval --resamples 1000000 web.model --known test.data --novel odd=odd.data >out 2>err &
-        pid=$!
-        listens $pid
-        sleep 0.5
-        kill_when $pid $signal /
-        [ "$got" = 2 ] || no "exit status $got after $signal"
-        grep -q 'interrupted' err || { cat err; no "not said after $signal"; }
-    done
-    (trap '' HUP; exec "$strange" -q eval --resamples 20000 web.model --known test.data --novel odd=odd.data) >out 2>err &
+    data_sets
+    line='train --model lstm --hidden 16 --layers 1 --valid valid.data -o new.model train.data'
+    # shellcheck disable=SC2086 # words
+    "$strange" -q $line --updates 1000000 2>err &
+    pid=$!
+    listens $pid
+    kill_when $pid HUP /
+    [ "$got" = 2 ] || no "exit status $got"
+    grep -q 'the state is saved: .* interrupted' err || { cat err; no 'not said'; }
+    # shellcheck disable=SC2086 # words
+    (trap '' HUP; exec "$strange" -q $line --updates 20) 2>err &
     pid=$!
     listens $pid
     kill_when $pid HUP /
