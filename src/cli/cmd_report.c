@@ -9,6 +9,7 @@
 #include "cli/verdict.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
@@ -192,6 +193,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     STG_TRY(check_usage(s));
     STG_TRY(stg_output_apart("-o", s->out, &operands));
     STG_TRY(stg_output_apart("-o", s->out, &s->training));
+    STG_TRY(strcmp(s->out, "-") == 0 ? STG_OK : stg_file_writer_try(s->out)); /* before minutes of work */
     STG_TRY(stg_report_parts_trainings(&parts, &s->training));
     STG_TRY(stg_input_model(&model, cli->operands[0]));
     STG_TRY(stg_pool_new(&pool, cli->threads));

@@ -69,7 +69,7 @@ enum stg_status stg_kind_of(const char *path, enum stg_kind *out)
     if (strcmp(path, "-") == 0) {
         return STG_OK; /* standard input, of which a trace can be read */
     }
-    if (stat(path, &info) != 0) {
+    if (stat(path, &info) != 0 || access(path, R_OK) != 0) {
         return stg_fail_errno("%s: cannot open", path);
     }
     if (S_ISDIR(info.st_mode) || !stg_tensors_probe(path)) {

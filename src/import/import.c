@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define HEAD_LEN 65536 /* bytes of a file that probes see */
 
@@ -49,8 +50,8 @@ static enum stg_status read_head(const char *path, uint8_t *head, size_t *n)
 {
     struct stat info;
     *n = 0;
-    if (stat(path, &info) != 0) {
-        return stg_fail_errno("%s", path);
+    if (stat(path, &info) != 0 || access(path, R_OK) != 0) {
+        return stg_fail_errno("%s: cannot open", path);
     }
     if (!S_ISREG(info.st_mode)) {
         return STG_OK;

@@ -188,6 +188,30 @@ case_hostile_names() {
     refused "${long}: cannot open: File name too long" "$strange" info "$long"
 }
 
+# What may not be read is said to be that, not to be no model or no trace.
+case_unreadable() {
+    trained
+    [ "$(id -u)" = 0 ] || exit 77
+    command -v setpriv >/dev/null || exit 77
+    no_coverage
+    mkdir dir
+    cp web.model secret
+    chmod 000 secret dir
+    chmod 711 ../..
+    as_nobody() {
+        file=$1
+        shift
+        refused "$file: cannot open: Permission denied" setpriv --reuid=65534 --regid=65534 --clear-groups "$strange" "$@"
+    }
+    as_nobody secret score secret test.data
+    as_nobody secret score web.model secret
+    as_nobody secret info secret
+    as_nobody secret prepare -o x.data secret
+    as_nobody dir info dir
+    as_nobody dir score web.model dir
+    as_nobody dir prepare -o x.data dir
+}
+
 case_not_calibrated() {
     trained
     strace_text 1 >one.txt
