@@ -86,9 +86,7 @@ static enum stg_status open_groups(struct stg_groups groups[2], const struct set
     STG_RETURN_IF_FAILED(stg_groups_open_named(&groups[1], "--novel", &s->novel, teacher, NULL, cli));
     for (size_t i = 0; i < 2; i++) {
         STG_RETURN_IF_FAILED(stg_groups_apart(&groups[i], s->train.out));
-        for (size_t k = 0; k < groups[i].n; k++) {
-            STG_RETURN_IF_FAILED(stg_group_check(&groups[i].groups[k], teacher));
-        }
+        STG_RETURN_IF_FAILED(stg_groups_check(&groups[i], teacher));
     }
     return STG_OK;
 }

@@ -29,6 +29,7 @@ static enum stg_status open_all(struct stg_groups groups[4], const struct settin
     STG_RETURN_IF_FAILED(stg_groups_open_named(&groups[3], "--valid-novel", &s->valid_novel, model, pool, cli));
     STG_RETURN_IF_FAILED(stg_groups_match(&groups[3], &groups[1]));
     for (size_t i = 0; i < 4; i++) {
+        STG_RETURN_IF_FAILED(stg_groups_check(&groups[i], model));
         STG_RETURN_IF_FAILED(stg_groups_score(&groups[i], model, pool, cli));
     }
     return STG_OK;

@@ -204,6 +204,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     STG_TRY(stg_groups_match(&groups[3], &groups[1]));
     for (size_t i = 0; i < 4; i++) {
         STG_TRY(stg_groups_apart(&groups[i], s->out));
+        STG_TRY(stg_groups_check(&groups[i], model));
         STG_TRY(stg_groups_score(&groups[i], model, pool, cli));
     }
     STG_TRY(write_report(s, cli->operands[0], model, groups, &parts, pool));

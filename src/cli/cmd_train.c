@@ -160,6 +160,14 @@ static void warn_learned(const struct stg_list *paths, const char *option, const
     }
 }
 
+/* Data that was given for something must hold something. */
+static enum stg_status check_any(const struct stg_corpora *c, const char *option)
+{
+    return c->n == 0 || stg_corpora_count(c) > 0
+               ? STG_OK
+               : stg_fail(STG_ERR_INPUT, "%s: %s: no sequences; look at it with `strange info`", option, c->paths->items[0]);
+}
+
 static enum stg_status open_data(struct job *j, const struct stg_list *paths)
 {
     STG_RETURN_IF_FAILED(stg_corpora_open(&j->train, paths, NULL, j->pool));
@@ -169,10 +177,8 @@ static enum stg_status open_data(struct job *j, const struct stg_list *paths)
         return stg_fail(STG_ERR_INPUT, "%s: no sequences: nothing to learn from; look at it with `strange info`",
                         paths->items[0]);
     }
-    if (j->o->calibrate.n > 0 && stg_corpora_count(&j->calibrate) == 0) {
-        return stg_fail(STG_ERR_INPUT, "--calibrate: %s: no sequences; look at it with `strange info`",
-                        j->o->calibrate.items[0]);
-    }
+    STG_RETURN_IF_FAILED(check_any(&j->valid, "--valid"));
+    STG_RETURN_IF_FAILED(check_any(&j->calibrate, "--calibrate"));
     warn_learned(paths, "--valid", &j->o->valid);
     warn_learned(paths, "--calibrate", &j->o->calibrate);
     return STG_OK;

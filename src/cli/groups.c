@@ -171,6 +171,14 @@ enum stg_status stg_groups_apart(const struct stg_groups *g, const char *out)
     return STG_OK;
 }
 
+enum stg_status stg_groups_check(const struct stg_groups *g, const struct stg_model *m)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        STG_RETURN_IF_FAILED(stg_group_check(&g->groups[i], m));
+    }
+    return STG_OK;
+}
+
 void stg_groups_fini(struct stg_groups *g)
 {
     for (size_t i = 0; i < g->n; i++) {

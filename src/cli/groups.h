@@ -30,6 +30,8 @@ enum stg_status stg_groups_open_named(struct stg_groups *out, const char *option
 /* Scores all sequences; again by another model of the same vocabulary, whose scores take the place of the first one's. */
 enum stg_status stg_groups_score(struct stg_groups *g, const struct stg_model *m, struct stg_pool *pool,
                                  const struct stg_cli *cli) STG_MUST_USE;
+/* stg_group_check() of all. */
+enum stg_status stg_groups_check(const struct stg_groups *g, const struct stg_model *m) STG_MUST_USE;
 /* Fails when a behaviour of --valid-novel is none of --novel: nothing would be done with it. */
 enum stg_status stg_groups_match(const struct stg_groups *valid_novel, const struct stg_groups *novel) STG_MUST_USE;
 /* stg_output_apart() of what -o names and all inputs. */

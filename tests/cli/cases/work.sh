@@ -499,6 +499,14 @@ case_nothing_to_judge() {
     status 0 "$strange" score web.model test.data none.data
     grep -q 'warning: none.data: no sequences' err
     refused '--calibrate: none.data: no sequences' "$strange" train --calibrate none.data -o x.model -- train.data
+    # The other recipe is said, too, before the failure.
+    fails() { status 2 "$@"; tail -n 1 err | grep -q 'none.data: no sequences' || { cat err; no "not said: $*"; }; }
+    fails "$strange" train --valid none.data -o x.model -- train.data
+    fails "$strange" report -o x.html --known none.data -- web.model
+    fails "$strange" eval web.model --known none.data --novel odd=odd.data
+    fails "$strange" eval web.model --known test.data --novel odd=odd.data --valid-known none.data --valid-novel odd=odd.data
+    fails "$strange" eval web.model --known test.data --novel odd=odd.data --valid-known valid.data --valid-novel odd=none.data
+    absent x.model x.html
     refused 'out of bounds' "$strange" explain --worst 0 web.model test.data
     # A model of ready-made sequences cannot cut a trace.
     printf '1 2 3\n1 2 3 4\n' >lists.txt
