@@ -65,17 +65,9 @@ static void default_form_has_cpu_process_and_midnight(void **state)
 /* The forms of the published recordings LID-DS 2019 and 2021. */
 static void published_forms_have_a_user(void **state)
 {
-    static const char of_2019[] = "11 15:20:26.054894064 2 101 nginx 16840 > recvfrom fd=13 size=65536 \n"
-                                  "12 15:20:26.054896064 2 101 nginx 16840 < recvfrom res=-11(EAGAIN) data= tuple=NULL \n"
-                                  "13 15:20:27.000000000 0 -1 my odd app 7 > switch next=0 \n"
-                                  "14 15:20:28.000000000 0 -1 my odd app 7 > close fd=3(<f>/tmp/x (9) > y) \n";
-    static const char of_2021[] = "1631209047761484608 33 12849 apache2 12850 close > fd=11(<4t>172.17.0.1:80) \n"
-                                  "1631209047761484708 33 12849 apache2 12850 close < res=0 \n"
-                                  "1631209047761484808 4294967295 0 my odd app 7 <unknown> >\n"
-                                  "1631209047761484908 0 3 php 3 open < fd=5(<f>/tmp/x 8 read > y) name=x";
     struct reading r;
     (void)state;
-    assert_int_equal(read_text(&r, &stg_import_sysdig, of_2019, sizeof of_2019 - 1), STG_OK);
+    read_fixture(&r, &stg_import_sysdig, "sysdig/lidds-2019.txt");
     assert_int_equal(r.n, 3);
     assert_string_equal(comm_of(&r, 0), "nginx");
     assert_string_equal(name_of(&r, 0), "recvfrom");
@@ -89,8 +81,8 @@ static void published_forms_have_a_user(void **state)
     assert_string_equal(name_of(&r, 2), "close");
     assert_int_equal(r.info.n_skipped, 1);
     reading_fini(&r);
-    assert_int_equal(read_text(&r, &stg_import_sysdig, of_2021, sizeof of_2021 - 1), STG_OK);
-    assert_int_equal(r.n, 4);
+    read_fixture(&r, &stg_import_sysdig, "sysdig/lidds-2021.txt");
+    assert_int_equal(r.n, 6);
     assert_true(r.info.has_clock);
     assert_string_equal(comm_of(&r, 0), "apache2");
     assert_string_equal(name_of(&r, 0), "close");
@@ -150,11 +142,15 @@ static void the_probe_knows_its_text(void **state)
     (void)state;
     assert_probed(&stg_import_sysdig, "sysdig/newest.txt");
     assert_probed(&stg_import_sysdig, "sysdig/default.txt");
+    assert_probed(&stg_import_sysdig, "sysdig/lidds-2019.txt");
+    assert_probed(&stg_import_sysdig, "sysdig/lidds-2021.txt");
 }
 
 static void damage_is_survived(void **state)
 {
     (void)state;
+    read_damaged(&stg_import_sysdig, "sysdig/lidds-2019.txt", 400);
+    read_damaged(&stg_import_sysdig, "sysdig/lidds-2021.txt", 400);
     read_damaged(&stg_import_sysdig, "sysdig/default.txt", 900);
     read_damaged(&stg_import_sysdig, "sysdig/newest.txt", 300);
     read_without_memory(&stg_import_sysdig, "sysdig/newest.txt");
