@@ -98,9 +98,7 @@ static enum stg_status run_ctf(const struct settings *s, struct stg_cli *cli)
     STG_RETURN_IF_FAILED(stg_import_open(&source, cli->operands[0], s->format));
     struct stg_progress *p = stg_cli_progress(cli, &progress, "export", "", 0);
     const enum stg_status status = export_ctf(s, source, cli, p);
-    if (p != NULL) {
-        stg_progress_finish(p);
-    }
+    stg_progress_finish(p);
     stg_source_close(source);
     return status;
 }

@@ -7,6 +7,7 @@
 #include "cli/train_calibrate.h"
 #include "cli/train_data.h"
 #include "cli/train_learning.h"
+#include "cli/train_options.h"
 
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -530,6 +531,19 @@ static enum stg_status check_outputs(const struct job *j, const struct stg_list 
     return stg_file_writer_try(o->out); /* before hours of work */
 }
 
+/* Options of another kind of model change nothing. */
+static void warn_unused(const struct job *j)
+{
+    const bool counted = j->model->ops->gradient == NULL, attends = !counted && strcmp(j->o->model, "lstm") != 0;
+    for (size_t i = 0; i < j->cli->n_given; i++) {
+        const char *group = j->cli->given[i]->group == NULL ? "" : j->cli->given[i]->group;
+        if ((counted && strcmp(group, STG_TRAIN_GROUP_GRADIENT) == 0) || (!counted && strcmp(group, STG_TRAIN_GROUP_COUNTED) == 0) ||
+            (!attends && strcmp(group, STG_TRAIN_GROUP_ATTENTION) == 0)) {
+            stg_log(STG_LOG_WARN, "--%s: changes nothing of a model of the kind %s: leave it out", j->cli->given[i]->name, j->o->model);
+        }
+    }
+}
+
 static enum stg_status run_job(struct job *j, const struct stg_list *paths)
 {
     const bool ensemble = j->o->ensemble > 1;
@@ -546,6 +560,7 @@ static enum stg_status run_job(struct job *j, const struct stg_list *paths)
         return stg_fail(STG_ERR_USAGE, "--ensemble: %s has nothing random to train several of: leave it out", j->o->model);
     }
     STG_RETURN_IF_FAILED(name_checkpoint(j));
+    warn_unused(j);
     STG_RETURN_IF_FAILED(hold_out(j));
     if (j->o->resume || ensemble) {
         set_like(j); /* the checkpoint's takes its place, or the members' */

@@ -64,7 +64,7 @@ static const struct stg_option options[] = {
      .offset = AT(ngram_order),
      .min = 1,
      .max = 8,
-     .group = "Counted models (ngram, stide)",
+     .group = STG_TRAIN_GROUP_COUNTED,
      .fallback = "the model's",
      .help = "n of the n-gram, window of stide; at most 8"},
     {.name = "smoothing",
@@ -72,7 +72,7 @@ static const struct stg_option options[] = {
      .type = STG_OPTION_CHOICE,
      .choices = "kneser-ney|paper",
      .offset = AT(smoothing),
-     .group = "Counted models (ngram, stide)",
+     .group = STG_TRAIN_GROUP_COUNTED,
      .fallback = "kneser-ney",
      .help = "ngram: modified Kneser-Ney, or the paper's maximum likelihood with 1/V for what was never seen"},
 

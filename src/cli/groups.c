@@ -124,9 +124,7 @@ enum stg_status stg_groups_score(struct stg_groups *g, const struct stg_model *m
                 status = stg_context(status, "%s", group->inputs[k].path);
             }
         }
-        if (p != NULL) {
-            stg_progress_finish(p);
-        }
+        stg_progress_finish(p);
         if (status != STG_OK) {
             return status;
         }

@@ -352,7 +352,14 @@ case_options_of_lists() {
 
 case_hold_out_is_said() {
     data_sets
+    status 0 "$strange" train --updates 5 --heads 2 --ngram-order 3 -o web.model train.data
+    grep -q -- '--updates: changes nothing of a model of the kind ngram' err || { cat err; no 'a useless option is not said'; }
+    grep -q -- '--heads: changes nothing' err
+    ! grep -q 'ngram-order' err
+    status 0 "$strange" train --model lstm --updates 2 --hidden 8 --heads 2 --ngram-order 3 -o web.model train.data
+    [ "$(grep -c 'changes nothing of a model of the kind lstm' err)" = 2 ] || { cat err; no 'not these two'; }
     status 0 "$strange" train -o web.model train.data
+    ! grep -q 'changes nothing' err
     grep -q 'the latest 100 of 400 sequences are held out for calibration' err
     ! grep -q 'is what the model learns' err
     ln -s train.data same.data
