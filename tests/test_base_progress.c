@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -21,6 +22,7 @@ static int kept_err = -1;
 static int set_up(void **state)
 {
     (void)state;
+    setenv("TERM", "xterm", 1);
     terminal = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     if (terminal < 0 || grantpt(terminal) != 0 || unlockpt(terminal) != 0) {
         return -1;
@@ -90,6 +92,34 @@ static void test_without_total(void **state)
     (void)written();
 }
 
+/* A line that is broken by the terminal could not be cleared. */
+static void test_narrow(void **state)
+{
+    const struct winsize size = {.ws_row = 24, .ws_col = 20};
+    struct stg_progress p = {.enabled = 1};
+    (void)state;
+    assert_int_equal(ioctl(STDERR_FILENO, TIOCSWINSZ, &size), 0);
+    stg_progress_start(&p, "na\nme \xC3\xA4", "bytes", 0);
+    p.drawn_ns = 0;
+    stg_progress_update(&p, 77);
+    assert_string_equal(written(), "\r\033[Kna?me \xC3\xA4 [..........");
+    stg_progress_finish(&p);
+    (void)written();
+}
+
+static void test_dumb_terminal(void **state)
+{
+    struct stg_progress p = {.enabled = 1};
+    (void)state;
+    setenv("TERM", "dumb", 1);
+    stg_progress_start(&p, "read", "bytes", 10);
+    p.drawn_ns = 0;
+    stg_progress_update(&p, 5);
+    stg_progress_finish(&p);
+    stg_log(STG_LOG_WARN, "%s", "careful");
+    assert_string_equal(written(), "strange: warning: careful\r\n");
+}
+
 static void test_silent(void **state)
 {
     struct stg_progress p = {.enabled = 0};
@@ -123,6 +153,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_line, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_without_total, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_narrow, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_dumb_terminal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_silent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_messages, set_up, tear_down),
     };

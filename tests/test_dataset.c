@@ -243,9 +243,12 @@ static void test_abandoned_writer_leaves_nothing(void **state)
 static void expect_cut(const char *format, enum stg_cut expected)
 {
     struct stg_recipe recipe;
+    struct stg_source *opened = NULL;
     stg_recipe_default(&recipe);
-    must(stg_prepare_resolve(&recipe, scripted_open, "x", format));
+    must(stg_prepare_resolve(&recipe, scripted_open, "x", format, &opened));
     assert_int_equal(recipe.cut, expected);
+    assert_int_equal(opened != NULL, expected == STG_CUT_GIVEN); /* what tells without being read */
+    stg_source_close(opened);
     assert_int_equal(recipe.n_context, expected == STG_CUT_REQUEST ? 16 : 0);
 }
 

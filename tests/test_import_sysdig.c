@@ -62,6 +62,46 @@ static void default_form_has_cpu_process_and_midnight(void **state)
     reading_fini(&r);
 }
 
+/* The forms of the published recordings LID-DS 2019 and 2021. */
+static void published_forms_have_a_user(void **state)
+{
+    struct reading r;
+    (void)state;
+    read_fixture(&r, &stg_import_sysdig, "sysdig/lidds-2019.txt");
+    assert_int_equal(r.n, 3);
+    assert_string_equal(comm_of(&r, 0), "nginx");
+    assert_string_equal(name_of(&r, 0), "recvfrom");
+    assert_int_equal(r.events[0].kind, STG_EVENT_ENTRY);
+    assert_int_equal(r.events[0].tid, 16840);
+    assert_int_equal(r.events[0].cpu, 2);
+    assert_int_equal(r.events[0].args[0], 13);
+    assert_int_equal(r.events[1].ret, -11);
+    assert_int_equal(r.events[1].ts_ns - r.events[0].ts_ns, 2000);
+    assert_string_equal(comm_of(&r, 2), "my odd app");
+    assert_string_equal(name_of(&r, 2), "close");
+    assert_int_equal(r.info.n_skipped, 1);
+    reading_fini(&r);
+    read_fixture(&r, &stg_import_sysdig, "sysdig/lidds-2021.txt");
+    assert_int_equal(r.n, 6);
+    assert_true(r.info.has_clock);
+    assert_string_equal(comm_of(&r, 0), "apache2");
+    assert_string_equal(name_of(&r, 0), "close");
+    assert_int_equal(r.events[0].kind, STG_EVENT_ENTRY);
+    assert_int_equal(r.events[0].tid, 12850);
+    assert_int_equal(r.events[0].pid, 12849);
+    assert_int_equal(r.events[0].args[0], 11);
+    assert_int_equal(r.events[1].kind, STG_EVENT_EXIT);
+    assert_int_equal(r.events[1].has & STG_HAS_RET, STG_HAS_RET);
+    assert_int_equal(r.events[1].ret, 0);
+    assert_int_equal(r.events[1].ts_ns, 1631209047761484708);
+    assert_string_equal(comm_of(&r, 2), "my odd app");
+    assert_string_equal(name_of(&r, 2), "<unknown>");
+    assert_int_equal(r.events[2].has & STG_HAS_PID, 0);
+    assert_string_equal(comm_of(&r, 3), "php");
+    assert_int_equal(r.events[3].ret, 5);
+    reading_fini(&r);
+}
+
 /* What cannot be read from its end is refused once the direction is clear. */
 static void newest_first_on_standard_input_is_refused(void **state)
 {
@@ -102,11 +142,15 @@ static void the_probe_knows_its_text(void **state)
     (void)state;
     assert_probed(&stg_import_sysdig, "sysdig/newest.txt");
     assert_probed(&stg_import_sysdig, "sysdig/default.txt");
+    assert_probed(&stg_import_sysdig, "sysdig/lidds-2019.txt");
+    assert_probed(&stg_import_sysdig, "sysdig/lidds-2021.txt");
 }
 
 static void damage_is_survived(void **state)
 {
     (void)state;
+    read_damaged(&stg_import_sysdig, "sysdig/lidds-2019.txt", 400);
+    read_damaged(&stg_import_sysdig, "sysdig/lidds-2021.txt", 400);
     read_damaged(&stg_import_sysdig, "sysdig/default.txt", 900);
     read_damaged(&stg_import_sysdig, "sysdig/newest.txt", 300);
     read_without_memory(&stg_import_sysdig, "sysdig/newest.txt");
@@ -118,6 +162,7 @@ int main(void)
         cmocka_unit_test(newest_first_is_read_from_the_end),
         cmocka_unit_test(oldest_first_is_read_forwards),
         cmocka_unit_test(default_form_has_cpu_process_and_midnight),
+        cmocka_unit_test(published_forms_have_a_user),
         cmocka_unit_test(newest_first_on_standard_input_is_refused),
         cmocka_unit_test(other_text_is_refused),
         cmocka_unit_test(the_probe_knows_its_text),

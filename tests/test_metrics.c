@@ -1,6 +1,7 @@
 #include "detect/metrics.h"
 
 #include "base/clock.h"
+#include "base/pool.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -200,6 +201,18 @@ static void test_roc(void **state)
     near(p[1].fpr, 0, 0);
 }
 
+/* The last test: nothing takes the request back. */
+static void test_interval_is_interrupted(void **state)
+{
+    (void)state;
+    const double known[] = {1, 2, 3}, novel[] = {2, 3, 4};
+    double low, high;
+    struct stg_rng rng;
+    stg_rng_seed(&rng, 1);
+    stg_pool_interrupt();
+    assert_int_equal(stg_auroc_interval(known, 3, novel, 3, 1000000, 0.95, &rng, &low, &high), STG_ERR_INTERRUPTED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +223,7 @@ int main(void)
         cmocka_unit_test(test_interval),
         cmocka_unit_test(test_interval_is_fast),
         cmocka_unit_test(test_roc),
+        cmocka_unit_test(test_interval_is_interrupted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -196,7 +196,11 @@ static void test_threads_do_not_matter(void **state)
     struct fixture *f = *state;
     struct stg_score *one = calloc(f->n, sizeof *one), *four = calloc(f->n, sizeof *four);
     struct stg_pool *pool = NULL;
-    assert_int_equal(stg_score_corpus(&f->model.base, &f->corpus, NULL, NULL, one), STG_OK);
+    struct stg_progress progress = {0};
+    assert_int_equal(stg_score_corpus(&f->model.base, &f->corpus, NULL, &progress, one), STG_OK);
+    assert_int_equal(progress.done, f->corpus.n);
+    assert_int_equal(stg_score_corpus(&f->model.base, &f->corpus, NULL, &progress, one), STG_OK);
+    assert_int_equal(progress.done, 2 * f->corpus.n); /* of two inputs */
     assert_int_equal(stg_pool_new(&pool, 4), STG_OK);
     assert_int_equal(stg_score_corpus(&f->model.base, &f->corpus, pool, NULL, four), STG_OK);
     for (size_t i = 0; i < f->n; i++) {

@@ -19,6 +19,74 @@ bool stg_file_is_directory(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+bool stg_file_is_special(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
+bool stg_file_is_same(const char *a, const char *b)
+{
+    struct stat of_a, of_b;
+    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && S_ISREG(of_a.st_mode) && of_a.st_dev == of_b.st_dev &&
+           of_a.st_ino == of_b.st_ino;
+}
+
+/* Open maps, in fixed storage so that a signal handler may look at them. A slot is free while its fd is 0. */
+enum { MAX_MAPS = 64, BEING_FILLED = -1 };
+
+static struct {
+    atomic_int fd;
+    uintptr_t begin, end;
+} maps[MAX_MAPS];
+
+static void remember_map(const struct stg_file_map *map)
+{
+    for (int i = 0; i < MAX_MAPS; i++) {
+        int free_slot = 0;
+        if (atomic_compare_exchange_strong(&maps[i].fd, &free_slot, BEING_FILLED)) {
+            maps[i].begin = (uintptr_t)map->data;
+            maps[i].end = maps[i].begin + map->size;
+            atomic_store(&maps[i].fd, map->fd);
+            return;
+        }
+    }
+}
+
+static void forget_map(const struct stg_file_map *map)
+{
+    for (int i = 0; map->fd > 0 && i < MAX_MAPS; i++) {
+        int fd = map->fd;
+        if (atomic_compare_exchange_strong(&maps[i].fd, &fd, 0)) {
+            return;
+        }
+    }
+}
+
+bool stg_file_map_find(const void *address, char *path, size_t cap)
+{
+    const uintptr_t at = (uintptr_t)address;
+    for (int i = 0; i < MAX_MAPS; i++) {
+        const int fd = atomic_load(&maps[i].fd);
+        if (fd <= 0 || at < maps[i].begin || at >= maps[i].end) {
+            continue;
+        }
+        char link[32] = "/proc/self/fd/", digits[12];
+        size_t n_digits = 0, len = strlen(link);
+        for (int left = fd; left > 0; left /= 10) {
+            digits[n_digits++] = (char)('0' + left % 10);
+        }
+        while (n_digits > 0) {
+            link[len++] = digits[--n_digits];
+        }
+        link[len] = '\0';
+        const ssize_t n = readlink(link, path, cap - 1);
+        path[n < 0 ? 0 : n] = '\0';
+        return n > 0;
+    }
+    return false;
+}
+
 enum stg_status stg_file_map_open(struct stg_file_map *out, const char *path)
 {
     enum stg_status status = STG_OK;
@@ -46,6 +114,7 @@ enum stg_status stg_file_map_open(struct stg_file_map *out, const char *path)
         out->size = (size_t)st.st_size;
     }
     out->fd = fd;
+    remember_map(out);
 out:
     if (status != STG_OK) {
         close(fd);
@@ -55,6 +124,7 @@ out:
 
 void stg_file_map_close(struct stg_file_map *map)
 {
+    forget_map(map);
     if (map->data != NULL) {
         munmap((void *)(uintptr_t)map->data, map->size);
     }
@@ -190,6 +260,9 @@ enum stg_status stg_file_writer_open(struct stg_file_writer **out, const char *p
     if (*path == '\0' || strlen(path) > PATH_MAX - 64) {
         return stg_fail(STG_ERR_USAGE, "the output path is empty or too long: give another one");
     }
+    if (strcmp(path, "-") == 0) {
+        return stg_fail(STG_ERR_USAGE, "-: this is not written to standard output: give the path of a file (./- for one of that name)");
+    }
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&w, 1, sizeof *w));
     w->fd = -1;
     w->slot = -1;
@@ -213,6 +286,17 @@ out:
         return status;
     }
     *out = w;
+    return STG_OK;
+}
+
+enum stg_status stg_file_writer_try(const char *path)
+{
+    struct stg_file_writer *trial = NULL;
+    if (stg_file_is_special(path) && !stg_file_is_directory(path)) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(stg_file_writer_open(&trial, path));
+    stg_file_writer_free(trial);
     return STG_OK;
 }
 

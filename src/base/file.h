@@ -17,6 +17,9 @@ struct stg_file_map {
 
 enum stg_status stg_file_map_open(struct stg_file_map *out, const char *path) STG_MUST_USE;
 void stg_file_map_close(struct stg_file_map *map);
+/* For the handler of SIGBUS: the path of the mapped file that has this address, of which the disk or the part behind its new end
+ * cannot be read. False when none has it, or too many are open to be remembered. */
+bool stg_file_map_find(const void *address, char *path, size_t cap);
 /* The bytes from … to of a mapping were read and are not needed soon: they need not stay in memory. Reading them again is allowed. */
 void stg_file_map_release(const void *from, const void *to);
 /* Hands the bytes from offset `from` to the end to visit(context, bytes, n), block by block, without mapping them in: for one pass over
@@ -34,6 +37,9 @@ enum stg_status stg_file_writer_put(struct stg_file_writer *w, const void *data,
 enum stg_status stg_file_writer_commit(struct stg_file_writer *w) STG_MUST_USE;
 uint64_t stg_file_writer_size(const struct stg_file_writer *w); /* bytes put so far */
 void stg_file_writer_free(struct stg_file_writer *w);
+/* Fails as a writer would, before hours of work. What is there and no regular file is not tried: the reader of a pipe would take the
+ * end of a trial for the end of the data. */
+enum stg_status stg_file_writer_try(const char *path) STG_MUST_USE;
 void stg_file_abandon_all(void);
 
 /* Spill: a temporary file without a name in the directory of path, for columns that are longer than memory should hold. */
@@ -63,5 +69,9 @@ enum stg_status stg_lines_open_reversed(struct stg_lines **out, const char *path
 void stg_lines_free(struct stg_lines *l);
 
 bool stg_file_is_directory(const char *path);
+/* There is something of that name, and it is no regular file: a directory, a pipe, a device. */
+bool stg_file_is_special(const char *path);
+/* Both are the same regular file, whatever their names. */
+bool stg_file_is_same(const char *a, const char *b);
 
 #endif

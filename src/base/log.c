@@ -13,11 +13,16 @@ void stg_log_set_level(enum stg_log_level level)
     atomic_store(&threshold, (int)level);
 }
 
+bool stg_log_is_screen(int fd)
+{
+    const char *term = getenv("TERM");
+    return isatty(fd) && term != NULL && strcmp(term, "dumb") != 0;
+}
+
 bool stg_log_may_colour(int fd)
 {
     const char *no_color = getenv("NO_COLOR");
-    const char *term = getenv("TERM");
-    return (no_color == NULL || *no_color == '\0') && isatty(fd) && term != NULL && strcmp(term, "dumb") != 0;
+    return (no_color == NULL || *no_color == '\0') && stg_log_is_screen(fd);
 }
 
 void stg_log(enum stg_log_level level, const char *fmt, ...)
@@ -27,12 +32,13 @@ void stg_log(enum stg_log_level level, const char *fmt, ...)
     if ((int)level > atomic_load(&threshold)) {
         return;
     }
-    char text[2048];
+    char text[STG_STATUS_MESSAGE_SIZE];
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    stg_status_one_line(text);
     const bool colour = stg_log_may_colour(STDERR_FILENO);
-    const char *clear = isatty(STDERR_FILENO) ? "\r\033[K" : "";
+    const char *clear = stg_log_is_screen(STDERR_FILENO) ? "\r\033[K" : "";
     fprintf(stderr, "%sstrange: %s%s%s%s\n", clear, colour ? colours[level] : "", names[level], colour ? "\033[0m" : "", text);
 }

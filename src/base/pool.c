@@ -35,7 +35,7 @@ struct stg_pool {
     atomic_size_t next;
     size_t failed_task; /* lowest that failed; under lock */
     enum stg_status status;
-    char message[1024];
+    char message[STG_STATUS_MESSAGE_SIZE];
 };
 
 static volatile sig_atomic_t interrupted;

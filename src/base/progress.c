@@ -1,9 +1,11 @@
 #include "base/progress.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 void stg_progress_start(struct stg_progress *p, const char *what, const char *unit, uint64_t total)
@@ -12,7 +14,7 @@ void stg_progress_start(struct stg_progress *p, const char *what, const char *un
         return;
     }
     const int enabled = p->enabled;
-    *p = (struct stg_progress){.what = what, .unit = unit, .total = total, .enabled = enabled && isatty(STDERR_FILENO)};
+    *p = (struct stg_progress){.what = what, .unit = unit, .total = total, .enabled = enabled && stg_log_is_screen(STDERR_FILENO)};
     p->start_ns = p->drawn_ns = stg_clock_ns();
 }
 
@@ -27,8 +29,27 @@ static void human(char *out, size_t cap, double value)
     snprintf(out, cap, value < 10 && i > 0 ? "%.1f%s" : "%.0f%s", value, units[i]);
 }
 
+/* Writes text over the line, cut to the width of the terminal: a longer one would leave a part of itself behind. */
+static void write_line(char *text)
+{
+    struct winsize size;
+    size_t left = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1U : 79;
+    stg_status_one_line(text);
+    char *at = text;
+    for (; *at != '\0'; at++) {
+        const bool begins = ((unsigned char)*at & 0xC0) != 0x80; /* a character */
+        if (begins && left-- == 0) {
+            break;
+        }
+    }
+    *at = '\0';
+    fprintf(stderr, "\r\033[K%s", text);
+    fflush(stderr);
+}
+
 static void draw(const struct stg_progress *p, uint64_t now)
 {
+    char line[512];
     char bar[21] = "....................";
     char left[32] = "";
     char rate[32];
@@ -45,14 +66,14 @@ static void draw(const struct stg_progress *p, uint64_t now)
     }
     if (p->unit[0] == '\0') { /* what is counted means nothing to people */
         const double part = p->total > 0 ? (double)p->done / (double)p->total : 0;
-        fprintf(stderr, "\r\033[K%s [%s] %.0f %%%s", p->what, bar, part < 1 ? 100 * part : 100.0, left);
-        fflush(stderr);
+        snprintf(line, sizeof line, "%s [%s] %.0f %%%s", p->what, bar, part < 1 ? 100 * part : 100.0, left);
+        write_line(line);
         return;
     }
     human(rate, sizeof rate, per_second);
     human(done, sizeof done, (double)p->done);
-    fprintf(stderr, "\r\033[K%s [%s] %s %s, %s/s%s%s%s", p->what, bar, done, p->unit, rate, left, p->note[0] ? "  " : "", p->note);
-    fflush(stderr);
+    snprintf(line, sizeof line, "%s [%s] %s %s, %s/s%s%s%s", p->what, bar, done, p->unit, rate, left, p->note[0] ? "  " : "", p->note);
+    write_line(line);
 }
 
 void stg_progress_update(struct stg_progress *p, uint64_t done)

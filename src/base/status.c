@@ -1,39 +1,39 @@
 #include "base/status.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { MESSAGE_SIZE = 1024 };
+static _Thread_local char message[STG_STATUS_MESSAGE_SIZE] = "no error";
 
-static _Thread_local char message[MESSAGE_SIZE] = "no error";
-
-/* A message is one line: names from hostile input may hold anything. */
-static void keep_to_one_line(void)
+void stg_status_one_line(char *text)
 {
-    for (char *c = message; *c != '\0'; c++) {
-        if ((unsigned char)*c < ' ' || *c == 127) {
+    for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
+        const bool second = c[0] == 0xC2 && c[1] >= 0x80 && c[1] < 0xA0; /* a control character in UTF-8 */
+        if (*c < ' ' || *c == 127 || second) {
             *c = '?';
+            c[second] = '?';
         }
     }
 }
 
 enum stg_status stg_fail(enum stg_status code, const char *fmt, ...)
 {
-    char text[MESSAGE_SIZE];
+    char text[sizeof message];
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     memcpy(message, text, sizeof message);
-    keep_to_one_line();
+    stg_status_one_line(message);
     return code;
 }
 
 enum stg_status stg_fail_errno(const char *fmt, ...)
 {
     const int error = errno;
-    char text[MESSAGE_SIZE - 128];
+    char text[sizeof message - 128];
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
@@ -45,8 +45,8 @@ enum stg_status stg_fail_errno(const char *fmt, ...)
 
 enum stg_status stg_context(enum stg_status code, const char *fmt, ...)
 {
-    char text[MESSAGE_SIZE / 2];
-    char old[MESSAGE_SIZE];
+    char text[sizeof message / 2];
+    char old[sizeof message];
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);

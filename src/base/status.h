@@ -18,12 +18,15 @@ enum stg_status {
     STG_ERR_IO,          /* the system refused: missing file, permission, full disk */
     STG_ERR_MEMORY,      /* an allocation failed or a stated bound would be passed */
     STG_ERR_UNSUPPORTED, /* valid, but this build or machine cannot do it */
-    STG_ERR_INTERRUPTED, /* SIGINT or SIGTERM asked for a stop; state was saved where there is any */
+    STG_ERR_INTERRUPTED, /* SIGINT, SIGTERM or SIGHUP asked for a stop; state was saved where there is any */
     STG_ERR_INTERNAL,    /* a defect of this program */
 };
 
 #define STG_MUST_USE __attribute__((warn_unused_result))
 #define STG_PRINTF(fmt_at, args_at) __attribute__((format(printf, fmt_at, args_at)))
+
+/* Room for a message: a path and what is said of it. Longer ones are cut off. */
+#define STG_STATUS_MESSAGE_SIZE 5120
 
 /* Sets the thread's message and returns code. */
 enum stg_status stg_fail(enum stg_status code, const char *fmt, ...) STG_PRINTF(2, 3);
@@ -36,6 +39,9 @@ enum stg_status stg_context(enum stg_status code, const char *fmt, ...) STG_PRIN
 
 /* The thread's message; never NULL. Borrowed until the next stg_fail() of this thread. */
 const char *stg_status_message(void);
+
+/* Makes of text one line that a terminal shows and does not obey: names from hostile input may hold anything. */
+void stg_status_one_line(char *text);
 
 /* A short name of the code, for JSON and tests ("input", "io", …). */
 const char *stg_status_name(enum stg_status code);

@@ -44,10 +44,7 @@ enum stg_status stg_tensors_writer_open(struct stg_tensors_writer **out, const c
     snprintf(number, sizeof number, "%d", version);
     STG_TRY(stg_tensors_writer_meta(w, "strange.format", format));
     STG_TRY(stg_tensors_writer_meta(w, "strange.version", number));
-    /* Fails early, before hours of work, when the place cannot be written to. */
-    struct stg_file_writer *trial = NULL;
-    STG_TRY(stg_file_writer_open(&trial, path));
-    stg_file_writer_free(trial);
+    STG_TRY(stg_file_writer_try(path));
 out:
     if (status != STG_OK) {
         stg_tensors_writer_free(w);

@@ -9,6 +9,7 @@
 #include "base/pool.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,14 +61,46 @@ static void on_signal(int number)
     stg_pool_interrupt();
 }
 
+/* Whoever makes a file shorter that is mapped, or pulls its disk out, is told. Anything else is a crash. */
+static void on_bus_error(int number, siginfo_t *info, void *context)
+{
+    static char path[4096];
+    static atomic_flag told = ATOMIC_FLAG_INIT;
+    static const char front[] = "strange: ", back[] = ": became shorter or cannot be read any more: leave it alone while it is read\n";
+    (void)context;
+    while (atomic_flag_test_and_set(&told)) {
+        pause(); /* another thread tells, and ends the program */
+    }
+    if (info->si_code <= 0 || !stg_file_map_find(info->si_addr, path, sizeof path)) {
+        signal(number, SIG_DFL); /* the access is tried again, and ends the program */
+        return;
+    }
+    stg_status_one_line(path);
+    if (write(STDERR_FILENO, front, sizeof front - 1) < 0 || write(STDERR_FILENO, path, strlen(path)) < 0 ||
+        write(STDERR_FILENO, back, sizeof back - 1) < 0) {
+        /* nobody to tell */
+    }
+    stg_file_abandon_all();
+    _exit(EXIT_FAILED);
+}
+
 static void install_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    action.sa_handler = SIG_IGN; /* a closed pipe is an error of write(), with its line and its exit status */
+    struct sigaction hangup;
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_DFL) { /* nohup has it ignored */
+        sigaction(SIGHUP, &action, NULL);
+    }
+    /* A closed pipe and a limit on the size of files are errors of write(), with their line and their exit status. */
+    action.sa_handler = SIG_IGN;
     sigaction(SIGPIPE, &action, NULL);
+    sigaction(SIGXFSZ, &action, NULL);
+    struct sigaction bus = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
+    sigemptyset(&bus.sa_mask);
+    sigaction(SIGBUS, &bus, NULL);
 }
 
 static bool is_plain_word(const char *word)
@@ -175,18 +208,10 @@ static enum stg_status run_program(struct stg_cli *cli, int argc, char **argv, i
     return status == STG_ERR_USAGE ? stg_context(status, "%s", cli->command->name) : status;
 }
 
-/* The one line of a failure; a message that carries line breaks (from a library below) is joined to one. */
 static void report_failure(void)
 {
-    char text[2048];
-    snprintf(text, sizeof text, "%s", stg_status_message());
-    for (char *at = text; *at != '\0'; at++) {
-        if (*at == '\n' || *at == '\r') {
-            *at = ' ';
-        }
-    }
-    const char *clear = isatty(STDERR_FILENO) ? "\r\033[K" : ""; /* a progress line may stand there */
-    fprintf(stderr, "%sstrange: %s\n", clear, text);
+    const char *clear = stg_log_is_screen(STDERR_FILENO) ? "\r\033[K" : ""; /* a progress line may stand there */
+    fprintf(stderr, "%sstrange: %s\n", clear, stg_status_message());
 }
 
 int stg_cli_main(int argc, char **argv)

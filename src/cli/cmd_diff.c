@@ -70,9 +70,7 @@ static enum stg_status add_side(struct stg_diff *d, int side, const char *path, 
     struct stg_progress *p = stg_cli_progress(cli, &progress, side == STG_DIFF_A ? "A" : "B", "", 0);
     const enum stg_status status =
         kind == STG_KIND_DATASET ? add_dataset(d, side, path, pool, p) : add_trace(d, side, path, s->format, p);
-    if (p != NULL) {
-        stg_progress_finish(p);
-    }
+    stg_progress_finish(p);
     return status;
 }
 

@@ -85,9 +85,8 @@ static enum stg_status open_groups(struct stg_groups groups[2], const struct set
     STG_RETURN_IF_FAILED(stg_groups_open_one(&groups[0], "known", &s->known, teacher, NULL, cli));
     STG_RETURN_IF_FAILED(stg_groups_open_named(&groups[1], "--novel", &s->novel, teacher, NULL, cli));
     for (size_t i = 0; i < 2; i++) {
-        for (size_t k = 0; k < groups[i].n; k++) {
-            STG_RETURN_IF_FAILED(stg_group_check(&groups[i].groups[k], teacher));
-        }
+        STG_RETURN_IF_FAILED(stg_groups_apart(&groups[i], s->train.out));
+        STG_RETURN_IF_FAILED(stg_groups_check(&groups[i], teacher));
     }
     return STG_OK;
 }
@@ -195,7 +194,7 @@ static const struct stg_option options[] = {
     STG_TRAIN_OPTIONS_DATA,
     STG_OPTION_KNOWN(struct settings, "held-out data or traces of the known behaviour, for the table"),
     {.name = "novel",
-     .arg = "NAME=DATA…",
+     .arg = "[NAME=]DATA…",
      .type = STG_OPTION_LIST,
      .offset = offsetof(struct settings, novel),
      .help = "data or traces of novel behaviours, by name, for the table; nothing is learned from them"},

@@ -27,7 +27,9 @@ static enum stg_status open_all(struct stg_groups groups[4], const struct settin
     STG_RETURN_IF_FAILED(stg_groups_open_named(&groups[1], "--novel", &s->novel, model, pool, cli));
     STG_RETURN_IF_FAILED(stg_groups_open_one(&groups[2], "known", &s->valid_known, model, pool, cli));
     STG_RETURN_IF_FAILED(stg_groups_open_named(&groups[3], "--valid-novel", &s->valid_novel, model, pool, cli));
+    STG_RETURN_IF_FAILED(stg_groups_match(&groups[3], &groups[1]));
     for (size_t i = 0; i < 4; i++) {
+        STG_RETURN_IF_FAILED(stg_groups_check(&groups[i], model));
         STG_RETURN_IF_FAILED(stg_groups_score(&groups[i], model, pool, cli));
     }
     return STG_OK;
@@ -57,7 +59,7 @@ static enum stg_status check_usage(const struct settings *s)
     if (s->novel.n == 0) {
         return stg_fail(
             STG_ERR_USAGE,
-            "--novel NAME=DATA… is missing: give labelled data of a novel behaviour, or use `strange score`");
+            "--novel [NAME=]DATA… is missing: give labelled data of a novel behaviour, or use `strange score`");
     }
     if ((s->valid_known.n > 0) != (s->valid_novel.n > 0)) {
         return stg_fail(STG_ERR_USAGE, "--valid-known and --valid-novel go together: give both or neither");

@@ -8,7 +8,6 @@
 #include "cli/output.h"
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/pool.h"
@@ -99,9 +98,7 @@ static enum stg_status run_ctf(const struct settings *s, struct stg_cli *cli)
     STG_RETURN_IF_FAILED(stg_import_open(&source, cli->operands[0], s->format));
     struct stg_progress *p = stg_cli_progress(cli, &progress, "export", "", 0);
     const enum stg_status status = export_ctf(s, source, cli, p);
-    if (p != NULL) {
-        stg_progress_finish(p);
-    }
+    stg_progress_finish(p);
     stg_source_close(source);
     return status;
 }
@@ -122,21 +119,6 @@ static enum stg_status run_csv(const struct settings *s, struct stg_cli *cli)
 }
 
 /* --- ONNX --- */
-
-static enum stg_status put_file(struct stg_buffer *bytes, const char *path)
-{
-    enum stg_status status = STG_OK;
-    struct stg_file_writer *file = NULL;
-    if (strcmp(path, "-") == 0) {
-        return stg_output_write(bytes);
-    }
-    STG_TRY(stg_file_writer_open(&file, path));
-    STG_TRY(stg_file_writer_put(file, bytes->data, bytes->len));
-    STG_TRY(stg_file_writer_commit(file));
-out:
-    stg_file_writer_free(file);
-    return status;
-}
 
 /* What the model does that its graph does not. */
 static enum stg_status tell_differences(const struct stg_model *m, const char *path)
@@ -178,7 +160,7 @@ static enum stg_status export_onnx(const struct stg_model *m, const struct setti
         goto out;
     }
     STG_TRY(tell_differences(m, cli->operands[0]));
-    STG_TRY(put_file(&bytes, s->out));
+    STG_TRY(stg_output_write_file(&bytes, s->out));
 out:
     json_decref(path);
     json_decref(line);
@@ -233,6 +215,11 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     if (s->out == NULL) {
         return stg_fail(STG_ERR_USAGE, "say where to write it: -o DIR for ctf, -o FILE for perfetto, csv and onnx");
     }
+    if (strcmp(s->to, "ctf") == 0 && strcmp(s->out, "-") == 0) {
+        return stg_fail(STG_ERR_USAGE, "-o -: a CTF trace is a directory: name a new one");
+    }
+    const struct stg_list inputs = {.items = (const char **)(uintptr_t)cli->operands, .n = cli->n_operands};
+    STG_RETURN_IF_FAILED(stg_output_apart("-o", s->out, &inputs));
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         if (strcmp(formats[i].name, s->to) != 0) {
             continue;
@@ -265,7 +252,7 @@ static const struct stg_option options[] = {
      .arg = "PATH",
      .type = STG_OPTION_STRING,
      .offset = offsetof(struct settings, out),
-     .help = "where to write it: a new directory for ctf, a file for the others; - is standard output"},
+     .help = "where to write it: a new directory for ctf, a file for the others, where - is standard output"},
     {.name = "to",
      .arg = "FORMAT",
      .type = STG_OPTION_CHOICE,

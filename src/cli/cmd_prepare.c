@@ -164,8 +164,8 @@ static void say(const struct settings *s, const struct stg_recipe *r, const stru
     char sequences[32], events[32];
     stg_format_count(c->n_sequences, sequences, sizeof sequences);
     stg_format_count(c->n_events, events, sizeof events);
-    stg_log(STG_LOG_INFO, "%s: %s sequences (cut by %s, %s order) from %s events", s->out, sequences,
-            stg_cut_name(r->cut), stg_order_name(r->order), events);
+    stg_log(STG_LOG_INFO, "%s: %s sequence%s (cut by %s, %s order) from %s events", s->out, sequences,
+            c->n_sequences == 1 ? "" : "s", stg_cut_name(r->cut), stg_order_name(r->order), events);
     if (c->n_lost > 0 || c->n_gaps > 0) {
         stg_log(STG_LOG_WARN,
                 "%llu events were lost in %llu gaps of the recording; the sequences that they touch are marked",
@@ -194,6 +194,10 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     if (s->out == NULL) {
         return stg_fail(STG_ERR_USAGE, "-o DATA is missing: say where to write the data set");
     }
+    const struct stg_list traces = {.items = (const char **)(uintptr_t)cli->operands, .n = cli->n_operands};
+    const struct stg_list vocabularies = {.items = (const char **)(uintptr_t)&s->vocab, .n = s->vocab != NULL ? 1 : 0};
+    STG_TRY(stg_output_apart("-o", s->out, &traces));
+    STG_TRY(stg_output_apart("-o", s->out, &vocabularies));
     STG_TRY(make_recipe(&recipe, s));
     STG_TRY(make_vocab(&vocab, s));
     STG_TRY(stg_mem_zeroed(&counts, cli->n_operands, sizeof *counts));

@@ -91,18 +91,6 @@ static void count_lost(struct stg_report *r, const struct stg_groups *g)
     }
 }
 
-static enum stg_status write_file(const char *path, const struct stg_buffer *b)
-{
-    enum stg_status status = STG_OK;
-    struct stg_file_writer *w = NULL;
-    STG_TRY(stg_file_writer_open(&w, path));
-    STG_TRY(stg_file_writer_put(w, b->data, b->len));
-    STG_TRY(stg_file_writer_commit(w));
-out:
-    stg_file_writer_free(w);
-    return status;
-}
-
 static enum stg_status evaluate(struct stg_evaluation *out, const struct stg_model *m, const struct stg_groups g[4],
                                 const struct settings *s, enum stg_aggregate aggregate)
 {
@@ -168,7 +156,7 @@ static enum stg_status write_report(const struct settings *s, const char *model_
     count_lost(&r, &g[0]);
     count_lost(&r, &g[1]);
     STG_TRY(stg_report_html(&html, &r));
-    STG_TRY(strcmp(s->out, "-") == 0 ? stg_output_write(&html) : write_file(s->out, &html));
+    STG_TRY(stg_output_write_file(&html, s->out));
 out:
     stg_buffer_fini(&html);
     stg_mem_free(chance);
@@ -201,7 +189,11 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     struct stg_groups groups[4] = {0};
     struct stg_report_parts parts = {0};
     (void)exit_code;
+    const struct stg_list operands = {.items = (const char **)(uintptr_t)cli->operands, .n = cli->n_operands};
     STG_TRY(check_usage(s));
+    STG_TRY(stg_output_apart("-o", s->out, &operands));
+    STG_TRY(stg_output_apart("-o", s->out, &s->training));
+    STG_TRY(strcmp(s->out, "-") == 0 ? STG_OK : stg_file_writer_try(s->out)); /* before minutes of work */
     STG_TRY(stg_report_parts_trainings(&parts, &s->training));
     STG_TRY(stg_input_model(&model, cli->operands[0]));
     STG_TRY(stg_pool_new(&pool, cli->threads));
@@ -209,7 +201,10 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     STG_TRY(stg_groups_open_named(&groups[1], "--novel", &s->novel, model, pool, cli));
     STG_TRY(stg_groups_open_one(&groups[2], "known", &s->valid_known, model, pool, cli));
     STG_TRY(stg_groups_open_named(&groups[3], "--valid-novel", &s->valid_novel, model, pool, cli));
+    STG_TRY(stg_groups_match(&groups[3], &groups[1]));
     for (size_t i = 0; i < 4; i++) {
+        STG_TRY(stg_groups_apart(&groups[i], s->out));
+        STG_TRY(stg_groups_check(&groups[i], model));
         STG_TRY(stg_groups_score(&groups[i], model, pool, cli));
     }
     STG_TRY(write_report(s, cli->operands[0], model, groups, &parts, pool));

@@ -12,6 +12,7 @@
 #include "detect/fisher.h"
 #include "detect/shift.h"
 #include "report/report.h"
+#include "report/writer.h"
 #include "score/channels.h"
 
 #include <math.h>
@@ -113,8 +114,8 @@ static enum stg_status put_counts(struct stg_buffer *out, const struct score_run
 {
     if (!r->reachable) {
         return stg_buffer_printf(
-            out, "above all %zu calibration scores: %zu of %s (p = %.2g, the least there can be)\n",
-            r->model->n_calibration, r->n_beyond, sequences, 1 / ((double)r->model->n_calibration + 1));
+            out, "above all %zu calibration score%s: %zu of %s (p = %.2g, the least there can be)\n",
+            r->model->n_calibration, r->model->n_calibration == 1 ? "" : "s", r->n_beyond, sequences, 1 / ((double)r->model->n_calibration + 1));
     }
     const double threshold = stg_threshold(r->model, r->aggregate, r->s->alpha);
     const bool novelty = r->aggregate == STG_AGGREGATE_NOVELTY;
@@ -184,6 +185,7 @@ static enum stg_status put_summary(struct stg_buffer *out, const struct score_ru
 static enum stg_status put_text(struct stg_buffer *out, const struct score_run *r)
 {
     enum stg_status status = STG_OK;
+    struct writer w = {out, STG_OK};
     size_t *worst = NULL, n = 0;
     STG_TRY(stg_group_worst(r->group, r->aggregate, r->s->worst, &worst, &n));
     if (n > 0) {
@@ -207,11 +209,15 @@ static enum stg_status put_text(struct stg_buffer *out, const struct score_run *
         if (r->model->ops->members != NULL) {
             snprintf(members, sizeof members, "%12.3g ", s->disagreement);
         }
-        STG_TRY(stg_buffer_printf(out, "%10llu %10.4g %10s %s%8u %10s %8llu  %s%s%s\n", (unsigned long long)s->id,
+        STG_TRY(stg_buffer_printf(out, "%10llu %10.4g %10s %s%8u %10s %8llu  %s", (unsigned long long)s->id,
                                   exp((double)s->value[STG_AGGREGATE_MEAN]), p_text, members, s->n_events,
-                                  (seq.flags & STG_SEQ_NO_TIME) != 0 ? "-" : duration, (unsigned long long)s->n_lost,
-                                  novel, r->group->n_inputs > 1 ? "  " : "",
-                                  r->group->n_inputs > 1 ? path : ""));
+                                  (seq.flags & STG_SEQ_NO_TIME) != 0 ? "-" : duration, (unsigned long long)s->n_lost, novel));
+        if (r->group->n_inputs > 1) {
+            writer_put(&w, "  ");
+            writer_plain(&w, path, 0);
+        }
+        writer_put(&w, "\n");
+        STG_TRY(w.status);
     }
     STG_TRY(put_summary(out, r));
 out:
@@ -225,8 +231,8 @@ static void warn_calibration(const struct score_run *r)
         stg_log(STG_LOG_WARN, "the model is not calibrated: train it with --calibrate or more data for a verdict");
     } else if (!(stg_threshold(r->model, r->aggregate, r->s->alpha) < INFINITY)) {
         stg_log(STG_LOG_WARN,
-                "%zu calibration sequences are too few for alpha %g: nothing can be called novel below alpha %.2g",
-                r->model->n_calibration, r->s->alpha, 1 / ((double)r->model->n_calibration + 1));
+                "%zu calibration sequence%s too few for alpha %g: no single sequence can be called novel below alpha %.2g",
+                r->model->n_calibration, r->model->n_calibration == 1 ? " is" : "s are", r->s->alpha, 1 / ((double)r->model->n_calibration + 1));
     }
 }
 

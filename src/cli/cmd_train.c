@@ -7,6 +7,7 @@
 #include "cli/train_calibrate.h"
 #include "cli/train_data.h"
 #include "cli/train_learning.h"
+#include "cli/train_options.h"
 
 #include "base/buffer.h"
 #include "base/clock.h"
@@ -147,6 +148,27 @@ static void train_settings(struct stg_train_settings *s, const struct stg_train_
     s->log = o->log;
 }
 
+/* Known data that was learned surprises less than other known data. */
+static void warn_learned(const struct stg_list *paths, const char *option, const struct stg_list *data)
+{
+    for (size_t i = 0; i < data->n; i++) {
+        for (size_t k = 0; k < paths->n; k++) {
+            if (stg_file_is_same(data->items[i], paths->items[k])) {
+                stg_log(STG_LOG_WARN, "%s %s: is what the model learns, too: other known data will seem more novel than it is; give another recording",
+                        option, data->items[i]);
+            }
+        }
+    }
+}
+
+/* Data that was given for something must hold something. */
+static enum stg_status check_any(const struct stg_corpora *c, const char *option)
+{
+    return c->n == 0 || stg_corpora_count(c) > 0
+               ? STG_OK
+               : stg_fail(STG_ERR_INPUT, "%s: %s: no sequences; look at it with `strange info`", option, c->paths->items[0]);
+}
+
 static enum stg_status open_data(struct job *j, const struct stg_list *paths)
 {
     STG_RETURN_IF_FAILED(stg_corpora_open(&j->train, paths, NULL, j->pool));
@@ -156,10 +178,10 @@ static enum stg_status open_data(struct job *j, const struct stg_list *paths)
         return stg_fail(STG_ERR_INPUT, "%s: no sequences: nothing to learn from; look at it with `strange info`",
                         paths->items[0]);
     }
-    if (j->o->calibrate.n > 0 && stg_corpora_count(&j->calibrate) == 0) {
-        return stg_fail(STG_ERR_INPUT, "--calibrate: %s: no sequences; look at it with `strange info`",
-                        j->o->calibrate.items[0]);
-    }
+    STG_RETURN_IF_FAILED(check_any(&j->valid, "--valid"));
+    STG_RETURN_IF_FAILED(check_any(&j->calibrate, "--calibrate"));
+    warn_learned(paths, "--valid", &j->o->valid);
+    warn_learned(paths, "--calibrate", &j->o->calibrate);
     return STG_OK;
 }
 
@@ -238,7 +260,8 @@ static enum stg_status fit(struct job *j, bool resume)
     stg_corpora_corpus(&j->train, &train);
     stg_corpora_corpus(from, &valid);
     const struct stg_corpus *use = valid.n > 0 ? &valid : NULL;
-    j->settings.progress = stg_cli_progress(j->cli, &progress, "train", "tokens", 0);
+    const bool counted = !resume && j->model->ops->gradient == NULL;
+    j->settings.progress = stg_cli_progress(j->cli, &progress, "train", counted ? "sequences" : "tokens", counted ? train.n : 0);
     j->settings.like = j->like;
     const enum stg_status status = resume
                                        ? stg_train_resume(&j->model, &train, use, &j->settings, j->pool, &j->result)
@@ -468,7 +491,8 @@ static void say_result(const struct job *j)
         snprintf(threshold, sizeof threshold, "; novel from %s %.4g at alpha %g",
                  judge == STG_AGGREGATE_NOVELTY ? "novelty" : "perplexity", exp(limit), STG_TRAIN_ALPHA);
     }
-    stg_log(STG_LOG_INFO, "%s: %zu sequences in %.1f s (%s)%s%s", j->o->out, stg_corpora_count(&j->train), r->seconds,
+    stg_log(STG_LOG_INFO, "%s: %zu sequence%s in %.1f s (%s)%s%s", j->o->out, stg_corpora_count(&j->train),
+            stg_corpora_count(&j->train) == 1 ? "" : "s", r->seconds,
             r->stopped == NULL ? "fitted" : r->stopped, loss, threshold);
 }
 
@@ -483,13 +507,41 @@ out:
     return status;
 }
 
-/* Fails before hours of work when the model cannot be written. */
-static enum stg_status check_output(const char *path)
+/* What is written must neither replace what is read nor one another, and a checkpoint is read again and removed in the end. */
+static enum stg_status check_outputs(const struct job *j, const struct stg_list *paths)
 {
-    struct stg_file_writer *trial = NULL;
-    STG_RETURN_IF_FAILED(stg_file_writer_open(&trial, path));
-    stg_file_writer_free(trial);
-    return STG_OK;
+    const struct stg_train_options *o = j->o;
+    const char *const option[] = {"-o", "--checkpoint", "--log"}, *const path[] = {o->out, o->checkpoint, o->log};
+    const char *teacher_path = j->teacher != NULL ? j->teacher->path : NULL;
+    const struct stg_list teacher = {.items = &teacher_path, .n = j->teacher != NULL ? 1 : 0};
+    const struct stg_list *const inputs[] = {paths, &o->valid, &o->calibrate, &teacher};
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t k = 0; k < sizeof inputs / sizeof inputs[0]; k++) {
+            STG_RETURN_IF_FAILED(stg_output_apart(option[i], path[i], inputs[k]));
+        }
+        for (size_t k = 0; k < i && path[i] != NULL; k++) {
+            if (path[k] != NULL && (strcmp(path[i], path[k]) == 0 || stg_file_is_same(path[i], path[k]))) {
+                return stg_fail(STG_ERR_USAGE, "%s and %s: both write %s: give each a file of its own", option[k], option[i], path[i]);
+            }
+        }
+    }
+    if (o->checkpoint != NULL && stg_file_is_special(o->checkpoint)) {
+        return stg_fail(STG_ERR_USAGE, "--checkpoint: %s is no file: give the path of one, which is removed in the end", o->checkpoint);
+    }
+    return stg_file_writer_try(o->out); /* before hours of work */
+}
+
+/* Options of another kind of model change nothing. */
+static void warn_unused(const struct job *j)
+{
+    const bool counted = j->model->ops->gradient == NULL, attends = !counted && strcmp(j->o->model, "lstm") != 0;
+    for (size_t i = 0; i < j->cli->n_given; i++) {
+        const char *group = j->cli->given[i]->group == NULL ? "" : j->cli->given[i]->group;
+        if ((counted && strcmp(group, STG_TRAIN_GROUP_GRADIENT) == 0) || (!counted && strcmp(group, STG_TRAIN_GROUP_COUNTED) == 0) ||
+            (!attends && strcmp(group, STG_TRAIN_GROUP_ATTENTION) == 0)) {
+            stg_log(STG_LOG_WARN, "--%s: changes nothing of a model of the kind %s: leave it out", j->cli->given[i]->name, j->o->model);
+        }
+    }
 }
 
 static enum stg_status run_job(struct job *j, const struct stg_list *paths)
@@ -500,7 +552,7 @@ static enum stg_status run_job(struct job *j, const struct stg_list *paths)
     if (j->teacher != NULL) {
         j->settings.teacher = j->teacher->teacher;
     }
-    STG_RETURN_IF_FAILED(check_output(j->o->out));
+    STG_RETURN_IF_FAILED(check_outputs(j, paths));
     STG_RETURN_IF_FAILED(stg_pool_new(&j->pool, j->cli->threads));
     STG_RETURN_IF_FAILED(open_data(j, paths));
     STG_RETURN_IF_FAILED(new_model(j));
@@ -508,6 +560,7 @@ static enum stg_status run_job(struct job *j, const struct stg_list *paths)
         return stg_fail(STG_ERR_USAGE, "--ensemble: %s has nothing random to train several of: leave it out", j->o->model);
     }
     STG_RETURN_IF_FAILED(name_checkpoint(j));
+    warn_unused(j);
     STG_RETURN_IF_FAILED(hold_out(j));
     if (j->o->resume || ensemble) {
         set_like(j); /* the checkpoint's takes its place, or the members' */

@@ -63,16 +63,16 @@ static const struct stg_option options[] = {
      .type = STG_OPTION_U32,
      .offset = AT(ngram_order),
      .min = 1,
-     .max = 64,
-     .group = "Counted models (ngram, stide)",
+     .max = 8,
+     .group = STG_TRAIN_GROUP_COUNTED,
      .fallback = "the model's",
-     .help = "n of the n-gram (at most 8), window of stide"},
+     .help = "n of the n-gram, window of stide; at most 8"},
     {.name = "smoothing",
      .arg = "NAME",
      .type = STG_OPTION_CHOICE,
      .choices = "kneser-ney|paper",
      .offset = AT(smoothing),
-     .group = "Counted models (ngram, stide)",
+     .group = STG_TRAIN_GROUP_COUNTED,
      .fallback = "kneser-ney",
      .help = "ngram: modified Kneser-Ney, or the paper's maximum likelihood with 1/V for what was never seen"},
 
@@ -107,7 +107,7 @@ static const char *const description[] = {
     "calibration turns a score into a p-value. Latency and load differ from run to run, so give --calibrate the data "
     "of several.",
     "Data sets that belong together share one vocabulary: prepare the first, then the others with --vocab FIRST.",
-    "Without --valid and --calibrate the latest tenth of every data set is held out for both, and a message says so.",
+    "Without --valid and --calibrate the latest part of every data set is held out for both (--hold-out), and a message says so.",
     "A training by gradients saves its state at every evaluation and when it is interrupted (Ctrl-C); --resume with "
     "the same data and "
     "options goes on.",
@@ -115,7 +115,7 @@ static const char *const description[] = {
 };
 
 static const struct stg_example examples[] = {
-    {"strange train -o web.model train.data", "an n-gram model; the latest tenth calibrates it"},
+    {"strange train -o web.model train.data", "an n-gram model; the latest part of the data calibrates it"},
     {"strange train --learning-curve -o web.model train.data", "… and whether train.data is enough"},
     {"strange train --model lstm --budget 10m --valid valid.data -o web.model train.data", "ten minutes of an LSTM"},
     {"strange train --model transformer --norm post --optimizer ranger -o web.model train.data", "a Transformer with other choices"},

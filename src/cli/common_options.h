@@ -60,24 +60,24 @@
 /* struct stg_list novel, valid_known, valid_novel */
 #define STG_OPTIONS_NOVEL(S)                                                                                           \
     {.name = "novel",                                                                                                  \
-     .arg = "NAME=DATA…",                                                                                              \
+     .arg = "[NAME=]DATA…",                                                                                             \
      .type = STG_OPTION_LIST,                                                                                          \
      .offset = offsetof(S, novel),                                                                                     \
-     .help = "data or traces of novel behaviours, by name; a name given twice is one behaviour"},                      \
+     .help = "data or traces of novel behaviours, by name; a name given twice is one behaviour, and a file or directory without has its own"},                  \
         {.name = "valid-known",                                                                                        \
          .arg = "DATA…",                                                                                               \
          .type = STG_OPTION_LIST,                                                                                      \
          .offset = offsetof(S, valid_known),                                                                           \
          .help = "other known data, with which the paper's threshold is chosen"},                                      \
     {                                                                                                                  \
-        .name = "valid-novel", .arg = "NAME=DATA…", .type = STG_OPTION_LIST, .offset = offsetof(S, valid_novel),       \
+        .name = "valid-novel", .arg = "[NAME=]DATA…", .type = STG_OPTION_LIST, .offset = offsetof(S, valid_novel),       \
         .help = "other data of the behaviours, with which the paper's threshold is chosen"                             \
     }
 
 /* const char *format */
 #define STG_OPTION_FORMAT(S, HELP)                                                                                     \
     {                                                                                                                  \
-        .name = "format", .arg = "FORMAT", .type = STG_OPTION_STRING,                                                  \
+        .name = "format", .arg = "FORMAT", .type = STG_OPTION_CHOICE,                                                  \
         .choices = "ctf|perf|strace|sysdig|paper|intlist", .offset = offsetof(S, format),                              \
         .fallback = "found by itself", .help = (HELP)                                                                  \
     }

@@ -184,9 +184,7 @@ static enum stg_status write_out(struct job *j, const struct stg_cli *cli, const
     p = stg_cli_progress(cli, &progress, "export", "sequences", j->group->n);
     STG_TRY(put_all(j, p));
 out:
-    if (p != NULL) {
-        stg_progress_finish(p);
-    }
+    stg_progress_finish(p);
     if (j->ctf != NULL) {
         const enum stg_status closed = stg_ctf_export_close(j->ctf, status == STG_OK);
         status = status == STG_OK ? closed : status;

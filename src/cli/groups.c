@@ -1,5 +1,7 @@
 #include "cli/groups.h"
 
+#include "cli/output.h"
+
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -36,14 +38,38 @@ enum stg_status stg_groups_open_one(struct stg_groups *out, const char *name, co
     return STG_OK;
 }
 
-/* The group called by the len bytes at name, made when there is none. */
-static enum stg_status group_named(struct stg_groups *g, const char *name, size_t len, struct stg_group **out)
+/* The last part of a path. */
+static void base_name(const char *path, const char **name, size_t *len)
+{
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/') {
+        end--;
+    }
+    size_t begin = end;
+    while (begin > 0 && path[begin - 1] != '/') {
+        begin--;
+    }
+    *name = path + begin;
+    *len = end - begin;
+}
+
+/* NULL when no group is called by the len bytes at name. */
+static struct stg_group *group_find(const struct stg_groups *g, const char *name, size_t len)
 {
     for (size_t i = 0; i < g->n; i++) {
         if (strlen(g->groups[i].name) == len && memcmp(g->groups[i].name, name, len) == 0) {
-            *out = &g->groups[i];
-            return STG_OK;
+            return &g->groups[i];
         }
+    }
+    return NULL;
+}
+
+/* The group called by the len bytes at name, made when there is none. */
+static enum stg_status group_named(struct stg_groups *g, const char *name, size_t len, struct stg_group **out)
+{
+    *out = group_find(g, name, len);
+    if (*out != NULL) {
+        return STG_OK;
     }
     struct stg_group *group = &g->groups[g->n];
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&group->name, len + 1, 1));
@@ -62,14 +88,20 @@ enum stg_status stg_groups_open_named(struct stg_groups *out, const char *option
     }
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&out->groups, named->n, sizeof *out->groups));
     for (size_t i = 0; i < named->n; i++) {
-        const char *text = named->items[i];
-        const char *equals = strchr(text, '=');
-        if (equals == NULL || equals == text || equals[1] == '\0') {
-            return stg_fail(STG_ERR_USAGE, "%s: '%s' has no name: write NAME=DATA", option, text);
+        const char *path = named->items[i], *name = path, *equals = strchr(path, '=');
+        size_t len = 0;
+        if (equals == NULL) {
+            base_name(path, &name, &len);
+        } else {
+            len = (size_t)(equals - name);
+            path = equals + 1;
+        }
+        if (len == 0 || *path == '\0') {
+            return stg_fail(STG_ERR_USAGE, "%s: '%s' lacks the name or the data: write NAME=DATA", option, named->items[i]);
         }
         struct stg_group *group = NULL;
-        STG_RETURN_IF_FAILED(group_named(out, text, (size_t)(equals - text), &group));
-        STG_RETURN_IF_FAILED(group_add(group, equals + 1, named->n, m, pool, cli));
+        STG_RETURN_IF_FAILED(group_named(out, name, len, &group));
+        STG_RETURN_IF_FAILED(group_add(group, path, named->n, m, pool, cli));
     }
     return STG_OK;
 }
@@ -92,9 +124,7 @@ enum stg_status stg_groups_score(struct stg_groups *g, const struct stg_model *m
                 status = stg_context(status, "%s", group->inputs[k].path);
             }
         }
-        if (p != NULL) {
-            stg_progress_finish(p);
-        }
+        stg_progress_finish(p);
         if (status != STG_OK) {
             return status;
         }
@@ -113,6 +143,36 @@ enum stg_status stg_group_check(const struct stg_group *group, const struct stg_
         if (group->offset[i] == group->offset[i + 1]) {
             stg_log(STG_LOG_WARN, "%s: no sequences", group->inputs[i].path);
         }
+    }
+    return STG_OK;
+}
+
+enum stg_status stg_groups_match(const struct stg_groups *valid_novel, const struct stg_groups *novel)
+{
+    for (size_t i = 0; i < valid_novel->n; i++) {
+        const char *name = valid_novel->groups[i].name;
+        if (group_find(novel, name, strlen(name)) == NULL) {
+            return stg_fail(STG_ERR_USAGE, "--valid-novel: '%s' is no behaviour of --novel: give it the name of one, NAME=DATA", name);
+        }
+    }
+    return STG_OK;
+}
+
+enum stg_status stg_groups_apart(const struct stg_groups *g, const char *out)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        for (size_t k = 0; k < g->groups[i].n_inputs; k++) {
+            const struct stg_list input = {.items = &g->groups[i].inputs[k].path, .n = 1};
+            STG_RETURN_IF_FAILED(stg_output_apart("-o", out, &input));
+        }
+    }
+    return STG_OK;
+}
+
+enum stg_status stg_groups_check(const struct stg_groups *g, const struct stg_model *m)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        STG_RETURN_IF_FAILED(stg_group_check(&g->groups[i], m));
     }
     return STG_OK;
 }

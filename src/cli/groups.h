@@ -24,12 +24,18 @@ struct stg_groups {
 /* Paths of one behaviour of the given name. Every group function: _fini also after a failure. */
 enum stg_status stg_groups_open_one(struct stg_groups *out, const char *name, const struct stg_list *paths,
                                     const struct stg_model *m, struct stg_pool *pool, const struct stg_cli *cli) STG_MUST_USE;
-/* NAME=PATH each; the same name twice is one behaviour. option names the option in messages. */
+/* NAME=PATH each, or PATH, whose last part is the name; the same name twice is one behaviour. option names the option in messages. */
 enum stg_status stg_groups_open_named(struct stg_groups *out, const char *option, const struct stg_list *named,
                                       const struct stg_model *m, struct stg_pool *pool, const struct stg_cli *cli) STG_MUST_USE;
 /* Scores all sequences; again by another model of the same vocabulary, whose scores take the place of the first one's. */
 enum stg_status stg_groups_score(struct stg_groups *g, const struct stg_model *m, struct stg_pool *pool,
                                  const struct stg_cli *cli) STG_MUST_USE;
+/* stg_group_check() of all. */
+enum stg_status stg_groups_check(const struct stg_groups *g, const struct stg_model *m) STG_MUST_USE;
+/* Fails when a behaviour of --valid-novel is none of --novel: nothing would be done with it. */
+enum stg_status stg_groups_match(const struct stg_groups *valid_novel, const struct stg_groups *novel) STG_MUST_USE;
+/* stg_output_apart() of what -o names and all inputs. */
+enum stg_status stg_groups_apart(const struct stg_groups *g, const char *out) STG_MUST_USE;
 void stg_groups_fini(struct stg_groups *g);
 /* STG_ERR_INPUT when there is not one sequence: an empty recording must not pass for a known one. Warns of inputs
  * without any. */

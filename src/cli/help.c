@@ -42,6 +42,34 @@ static enum stg_status put_wrapped(struct stg_buffer *out, const char *text, siz
     return stg_buffer_printf(out, "\n");
 }
 
+/* The word stands in the text, and is no part of a longer one. */
+static bool has_word(const char *text, const char *word)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+    const size_t len = strlen(word);
+    for (const char *at = strstr(text, word); at != NULL; at = strstr(at + 1, word)) {
+        if ((at == text || strchr(letters, at[-1]) == NULL) && (at[len] == '\0' || strchr(letters, at[len]) == NULL)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void stg_help_choices(const struct stg_option *o, char *out, size_t cap)
+{
+    char word[32];
+    size_t len = 0;
+    bool all = true;
+    out[0] = '\0';
+    for (size_t i = 0; o->type == STG_OPTION_CHOICE && len < cap && stg_choice_at(o->choices, i, word, sizeof word); i++) {
+        len += (size_t)snprintf(out + len, cap - len, "%s%s", i == 0 ? "" : ", ", word);
+        all = all && has_word(o->help, word);
+    }
+    if (all) {
+        out[0] = '\0';
+    }
+}
+
 static enum stg_status put_option(struct stg_buffer *out, const struct stg_option *o, size_t width)
 {
     char left[96];
@@ -52,8 +80,9 @@ static enum stg_status put_option(struct stg_buffer *out, const struct stg_optio
     snprintf(left, sizeof left, "  %s--%s%s%s", letter, o->name, o->arg == NULL ? "" : " ",
              o->arg == NULL ? "" : o->arg);
     STG_RETURN_IF_FAILED(stg_buffer_printf(out, "%s", left));
-    char right[1024];
-    snprintf(right, sizeof right, "%s%s%s%s", o->help,
+    char right[1024], choices[256];
+    stg_help_choices(o, choices, sizeof choices);
+    snprintf(right, sizeof right, "%s%s%s%s%s%s", o->help, choices[0] == '\0' ? "" : ": ", choices,
              o->fallback == NULL ? "" : " (default: ", o->fallback == NULL ? "" : o->fallback,
              o->fallback == NULL ? "" : ")");
     return put_wrapped(out, right, columns(left, strlen(left)), 30, width);

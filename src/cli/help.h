@@ -14,6 +14,9 @@ enum stg_status stg_help_man(struct stg_buffer *out, const struct stg_command *c
 /* shell is "bash" or "zsh". */
 enum stg_status stg_help_completion(struct stg_buffer *out, const char *shell) STG_MUST_USE;
 
+/* The choices of an option as "a, b, c"; empty where there are none, or where its help names them all. */
+void stg_help_choices(const struct stg_option *o, char *out, size_t cap);
+
 /* Text shared by help and manual. */
 #define STG_EXIT_STATUS_USUAL "0: done. 2: failure; one line on standard error says what failed and what to do."
 #define STG_PROJECT_SUMMARY                                                                                            \

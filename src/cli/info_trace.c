@@ -199,9 +199,7 @@ enum stg_status stg_info_trace(json_t *facts, const char *path, const char *form
     STG_TRY(read_all(&t, source, p));
     STG_TRY(put_facts(facts, &t, source));
 out:
-    if (p != NULL) {
-        stg_progress_finish(p);
-    }
+    stg_progress_finish(p);
     stg_source_close(source);
     stg_mem_free(t.pids.bits);
     stg_mem_free(t.tids.bits);

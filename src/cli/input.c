@@ -65,10 +65,13 @@ int64_t stg_quantile_sorted(const int64_t *sorted, size_t n, double q)
 enum stg_status stg_kind_of(const char *path, enum stg_kind *out)
 {
     struct stat info;
-    if (stat(path, &info) != 0) {
+    *out = STG_KIND_TRACE;
+    if (strcmp(path, "-") == 0) {
+        return STG_OK; /* standard input, of which a trace can be read */
+    }
+    if (stat(path, &info) != 0 || access(path, R_OK) != 0) {
         return stg_fail_errno("%s: cannot open", path);
     }
-    *out = STG_KIND_TRACE;
     if (S_ISDIR(info.st_mode) || !stg_tensors_probe(path)) {
         return STG_OK;
     }
@@ -198,6 +201,20 @@ out:
     return status;
 }
 
+/* Without times every pause of the data is as unusual as any. */
+static void warn_times(const struct stg_input *in, const struct stg_model *m)
+{
+    struct stg_seq first;
+    if (m->side[STG_SIDE_TIME] == NULL || in->corpus.n == 0) {
+        return;
+    }
+    stg_corpus_get(&in->corpus, 0, &first);
+    if ((first.flags & STG_SEQ_NO_TIME) != 0) {
+        stg_log(STG_LOG_WARN, "%s: has no times, which the model judges, too: that alone can make it novel; the calls are judged by --aggregate mean",
+                in->path);
+    }
+}
+
 enum stg_status stg_input_open(struct stg_input *out, const char *path, const struct stg_model *m,
                                struct stg_pool *pool, const struct stg_cli *cli)
 {
@@ -217,6 +234,7 @@ enum stg_status stg_input_open(struct stg_input *out, const char *path, const st
         stg_input_warn_recipe(out->dataset, "the model's data", &m->recipe);
     }
     stg_dataset_corpus(out->dataset, &out->corpus);
+    warn_times(out, m);
     for (size_t i = 0; i < stg_dataset_traces(out->dataset); i++) {
         const struct stg_dataset_trace *trace = stg_dataset_trace(out->dataset, i);
         out->n_lost += trace->counts.n_lost;

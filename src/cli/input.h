@@ -32,9 +32,9 @@ enum stg_status stg_kind_of(const char *path, enum stg_kind *out) STG_MUST_USE;
 void stg_input_warn_recipe(const struct stg_dataset *d, const char *whose, const struct stg_recipe *wanted);
 
 /* Opens a model; what is not one says what it is. */
-/* precision: "f32", "bf16", or NULL for the model's own. */
-enum stg_status stg_input_model_in(struct stg_model **out, const char *path, const char *precision) STG_MUST_USE;
 enum stg_status stg_input_model(struct stg_model **out, const char *path) STG_MUST_USE;
+/* The same with a precision: "f32", "bf16", or NULL for the model's own. */
+enum stg_status stg_input_model_in(struct stg_model **out, const char *path, const char *precision) STG_MUST_USE;
 
 /* The progress to hand to a library call, or NULL when the command line says none. */
 struct stg_progress *stg_cli_progress(const struct stg_cli *cli, struct stg_progress *p, const char *what,

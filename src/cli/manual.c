@@ -52,7 +52,10 @@ static enum stg_status put_option(struct stg_buffer *out, const struct stg_optio
         STG_RETURN_IF_FAILED(put_text(out, o->arg));
         STG_RETURN_IF_FAILED(stg_buffer_printf(out, "\\fR"));
     }
+    char choices[256];
+    stg_help_choices(o, choices, sizeof choices);
     STG_RETURN_IF_FAILED(put_line(out, "\n", o->help, "."));
+    STG_RETURN_IF_FAILED(choices[0] == '\0' ? STG_OK : put_line(out, "One of: ", choices, "."));
     return o->fallback == NULL ? STG_OK : put_line(out, "Default: ", o->fallback, ".");
 }
 

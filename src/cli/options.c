@@ -187,7 +187,7 @@ enum stg_status stg_parse_size(const char *text, const char *what, uint64_t *byt
 static enum stg_status check_bounds(const struct stg_option *o, double value, const char *text)
 {
     if (o->min < o->max && !(value >= o->min && value <= o->max)) {
-        return stg_fail(STG_ERR_USAGE, "--%s: %s is out of bounds: give a value from %g to %g", o->name, text, o->min,
+        return stg_fail(STG_ERR_USAGE, "--%s: %s is out of bounds: give a value from %.10g to %.10g", o->name, text, o->min,
                         o->max);
     }
     return STG_OK;
@@ -299,6 +299,16 @@ static const struct stg_option *find_option(const struct parser *p, const char *
     return NULL;
 }
 
+/* Sets the option's value and notes that it was given. */
+static enum stg_status give_value(struct parser *p, const struct stg_option *o, void *base, const char *value)
+{
+    STG_RETURN_IF_FAILED(set_value(o, base, value, (size_t)p->argc));
+    if (p->cli->n_given < sizeof p->cli->given / sizeof p->cli->given[0]) {
+        p->cli->given[p->cli->n_given++] = o;
+    }
+    return STG_OK;
+}
+
 static enum stg_status fail_unknown(const struct parser *p, const char *name, size_t len)
 {
     const char *names[128];
@@ -334,7 +344,7 @@ static enum stg_status take_value(struct parser *p, const struct stg_option *o, 
         return stg_fail(STG_ERR_USAGE, "--%s needs a value: --%s %s", o->name, o->name, o->arg);
     }
     do {
-        STG_RETURN_IF_FAILED(set_value(o, base, p->argv[p->at++], (size_t)p->argc));
+        STG_RETURN_IF_FAILED(give_value(p, o, base, p->argv[p->at++]));
     } while (o->type == STG_OPTION_LIST && p->at < p->argc && !is_option(p->argv[p->at]));
     p->last_list = o->type == STG_OPTION_LIST ? (struct stg_list *)(void *)((char *)base + o->offset) : NULL;
     return STG_OK;
@@ -350,10 +360,10 @@ static enum stg_status parse_long(struct parser *p, const char *text)
         return fail_unknown(p, text, len);
     }
     if (o->type == STG_OPTION_FLAG) {
-        return equals == NULL ? set_value(o, base, NULL, 0)
+        return equals == NULL ? give_value(p, o, base, NULL)
                               : stg_fail(STG_ERR_USAGE, "--%s takes no value: leave out '%s'", o->name, equals);
     }
-    return equals == NULL ? take_value(p, o, base) : set_value(o, base, equals + 1, (size_t)p->argc);
+    return equals == NULL ? take_value(p, o, base) : give_value(p, o, base, equals + 1);
 }
 
 /* "-o v", "-ov", and flags together ("-qv"). */
@@ -367,9 +377,9 @@ static enum stg_status parse_short(struct parser *p, const char *letters)
                             p->command == NULL ? "" : " ", p->command == NULL ? "" : p->command->name);
         }
         if (o->type == STG_OPTION_FLAG) {
-            STG_RETURN_IF_FAILED(set_value(o, base, NULL, 0));
+            STG_RETURN_IF_FAILED(give_value(p, o, base, NULL));
         } else {
-            return letters[1] == '\0' ? take_value(p, o, base) : set_value(o, base, letters + 1, (size_t)p->argc);
+            return letters[1] == '\0' ? take_value(p, o, base) : give_value(p, o, base, letters + 1);
         }
     }
     return STG_OK;

@@ -66,6 +66,8 @@ struct stg_command {
 struct stg_cli {
     bool quiet, verbose, no_progress, help, version;
     uint32_t threads;            /* 0 = one per processor */
+    const struct stg_option *given[64]; /* (n_given) options of the command line, the first ones */
+    size_t n_given;
     const char *const *operands; /* (n_operands) */
     size_t n_operands;
     const struct stg_command *command;

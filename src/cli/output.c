@@ -1,7 +1,10 @@
 #include "cli/output.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 void stg_output_init(void)
@@ -36,4 +39,29 @@ enum stg_status stg_output_write(struct stg_buffer *b)
 enum stg_status stg_output_flush_large(struct stg_buffer *b)
 {
     return b->len >= 65536 ? stg_output_write(b) : STG_OK;
+}
+
+enum stg_status stg_output_write_file(struct stg_buffer *b, const char *path)
+{
+    enum stg_status status = STG_OK;
+    struct stg_file_writer *w = NULL;
+    if (strcmp(path, "-") == 0) {
+        return stg_output_write(b);
+    }
+    STG_TRY(stg_file_writer_open(&w, path));
+    STG_TRY(stg_file_writer_put(w, b->data, b->len));
+    STG_TRY(stg_file_writer_commit(w));
+out:
+    stg_file_writer_free(w);
+    return status;
+}
+
+enum stg_status stg_output_apart(const char *option, const char *path, const struct stg_list *inputs)
+{
+    for (size_t i = 0; path != NULL && i < inputs->n; i++) {
+        if (stg_file_is_same(path, inputs->items[i])) {
+            return stg_fail(STG_ERR_USAGE, "%s %s: is read, too, and would be lost: give the path of another file", option, path);
+        }
+    }
+    return STG_OK;
 }

@@ -116,7 +116,7 @@ enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model 
     STG_TRY(stg_usual_fit(m, &corpus));
     if ((double)n + 1 < 1 / STG_TRAIN_ALPHA) {
         stg_log(STG_LOG_WARN,
-                "only %zu sequence%s to calibrate the model: nothing can be called novel below alpha %.2g; give "
+                "only %zu sequence%s to calibrate the model: no single one can be called novel below alpha %.2g; give "
                 "--calibrate more",
                 n, n == 1 ? "" : "s", 1 / ((double)n + 1));
     }

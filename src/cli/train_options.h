@@ -6,6 +6,7 @@
 #include "cli/cmd_train.h"
 
 #define STG_TRAIN_AT(field)       offsetof(struct stg_train_options, field)
+#define STG_TRAIN_GROUP_COUNTED   "Counted models (ngram, stide)"
 #define STG_TRAIN_GROUP_GRADIENT  "Training by gradients (lstm, transformer, longformer)"
 #define STG_TRAIN_GROUP_ATTENTION "Attention nets (transformer, longformer)"
 

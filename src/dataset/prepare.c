@@ -39,16 +39,19 @@ static enum stg_status detect(struct stg_source *source, const char *begin, enum
 }
 
 enum stg_status stg_prepare_resolve(struct stg_recipe *recipe, stg_prepare_open open, const char *path,
-                                    const char *format)
+                                    const char *format, struct stg_source **opened)
 {
     enum stg_status status = STG_OK;
     struct stg_source *source = NULL;
+    *opened = NULL;
     if (recipe->cut == STG_CUT_AUTO) {
         struct stg_source_info info;
         STG_TRY(open(&source, path, format));
         stg_source_info(source, &info);
-        if (info.has_sequences) {
-            recipe->cut = STG_CUT_GIVEN;
+        if (info.has_sequences || info.no_markers) {
+            recipe->cut = info.has_sequences ? STG_CUT_GIVEN : STG_CUT_THREAD;
+            *opened = source;
+            source = NULL;
         } else {
             STG_TRY(detect(source, recipe->begin, &recipe->cut));
         }

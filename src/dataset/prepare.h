@@ -12,9 +12,10 @@ typedef enum stg_status (*stg_prepare_open)(struct stg_source **out, const char 
 
 /* Turns STG_CUT_AUTO into the rule that fits the trace at path, by reading its first million events at most: `given`
  * where the source has sequences, `request` where the recipe's begin marker occurs, else `thread`. Settles the recipe
- * (stg_recipe_settle). Any other cut: settles only and opens nothing. */
+ * (stg_recipe_settle). Any other cut: settles only and opens nothing. *opened: the source at path when it was opened and nothing
+ * was read from it, as a pipe can be read only once; owned by the caller. NULL otherwise. */
 enum stg_status stg_prepare_resolve(struct stg_recipe *recipe, stg_prepare_open open, const char *path,
-                                    const char *format) STG_MUST_USE;
+                                    const char *format, struct stg_source **opened) STG_MUST_USE;
 
 /* Drives all of source through a cutter into w, as the next trace of the data set, and records its path and counts
  * there. recipe is that of the writer; vocab grows unless frozen. counts (may be NULL) gets those of this trace. Stops

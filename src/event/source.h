@@ -22,6 +22,7 @@ struct stg_source_info {
     uint64_t n_no_path;      /* events whose path was left out, as there were too many different ones to keep */
     uint64_t done, total;    /* input position for progress, in any one unit (bytes, nanoseconds); total 0 = unknown */
     int has_sequences;       /* delivers STG_EVENT_BEGIN/END: the natural cut is `given` */
+    int no_markers;          /* never delivers STG_EVENT_MARKER */
     int has_clock;           /* ts_ns are wall-clock nanoseconds since 1970; else of an unknown origin */
     const struct stg_strings *facts; /* what the trace says of its recording, as "key=value"; borrowed, NULL when it says nothing */
 };

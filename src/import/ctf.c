@@ -87,12 +87,13 @@ static void leave_files(int socket)
 
 static void reset_signals(void)
 {
-    static const int handled[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGTERM, SIGHUP, SIGPROF};
+    static const int handled[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGTERM, SIGPROF};
     for (size_t i = 0; i < sizeof handled / sizeof handled[0]; i++) {
         (void)signal(handled[i], SIG_DFL);
     }
-    /* Ctrl-C goes to the whole group; it is the parent that decides. */
+    /* Ctrl-C and the end of a terminal go to the whole group; it is the parent that decides. */
     (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGHUP, SIG_IGN);
     sigset_t none;
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);

@@ -1,11 +1,14 @@
 /* Import: the list of sources, and the choice of one for a path. */
 #include "import/import.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define HEAD_LEN 65536 /* bytes of a file that probes see */
 
@@ -19,25 +22,27 @@ const struct stg_source_ops *const stg_import_list[] = {
     NULL,
 };
 
-static enum stg_status unknown_format(const char *format)
+/* "ctf, perf, …" */
+static const char *known_formats(char out[128])
 {
-    char known[128] = "";
     size_t n = 0;
-    for (size_t i = 0; stg_import_list[i] != NULL && n < sizeof known; i++) {
-        n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", i == 0 ? "" : ", ", stg_import_list[i]->name);
+    out[0] = '\0';
+    for (size_t i = 0; stg_import_list[i] != NULL && n < 128; i++) {
+        n += (size_t)snprintf(out + n, 128 - n, "%s%s", i == 0 ? "" : ", ", stg_import_list[i]->name);
     }
-    return stg_fail(STG_ERR_USAGE, "unknown trace format `%s`: use one of %s", format, known);
+    return out;
 }
 
 static enum stg_status find_by_name(const char *format, const struct stg_source_ops **out)
 {
+    char known[128];
     for (size_t i = 0; stg_import_list[i] != NULL; i++) {
         if (strcmp(stg_import_list[i]->name, format) == 0) {
             *out = stg_import_list[i];
             return STG_OK;
         }
     }
-    return unknown_format(format);
+    return stg_fail(STG_ERR_USAGE, "unknown trace format `%s`: use one of %s", format, known_formats(known));
 }
 
 /* The first bytes of a regular file; none of anything else. */
@@ -45,8 +50,8 @@ static enum stg_status read_head(const char *path, uint8_t *head, size_t *n)
 {
     struct stat info;
     *n = 0;
-    if (stat(path, &info) != 0) {
-        return stg_fail_errno("%s", path);
+    if (stat(path, &info) != 0 || access(path, R_OK) != 0) {
+        return stg_fail_errno("%s: cannot open", path);
     }
     if (!S_ISREG(info.st_mode)) {
         return STG_OK;
@@ -104,8 +109,10 @@ static enum stg_status find_by_content(const char *path, const struct stg_source
     static _Thread_local uint8_t head[HEAD_LEN];
     size_t n = 0;
     int surest = 0;
-    if (strcmp(path, "-") == 0) {
-        return stg_fail(STG_ERR_USAGE, "standard input: its format cannot be told in advance: name it with --format");
+    char known[128];
+    if (strcmp(path, "-") == 0 || (stg_file_is_special(path) && !stg_file_is_directory(path))) {
+        return stg_fail(STG_ERR_USAGE, "%s: what comes through a pipe or a device is not recognised: cut it with `strange prepare --format FORMAT` (%s)",
+                        strcmp(path, "-") == 0 ? "standard input" : path, known_formats(known));
     }
     STG_RETURN_IF_FAILED(read_head(path, head, &n));
     STG_RETURN_IF_FAILED(refuse_stranger(path, head, n));
@@ -118,10 +125,10 @@ static enum stg_status find_by_content(const char *path, const struct stg_source
         }
     }
     if (*out == NULL && n > 0) {
-        return stg_fail(STG_ERR_INPUT, "%s: not a trace of a known format: name the format with --format", path);
+        return stg_fail(STG_ERR_INPUT, "%s: not a trace of a known format: name the right one with --format (%s)", path, known_formats(known));
     }
     if (*out == NULL) {
-        return stg_fail(STG_ERR_INPUT, "%s: no trace: a CTF trace directory has a file `metadata` in it or below",
+        return stg_fail(STG_ERR_INPUT, "%s: no trace: a CTF trace directory has a file `metadata` in it or below, one of integer lists holds files of integers only",
                         path);
     }
     return STG_OK;

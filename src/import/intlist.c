@@ -2,6 +2,7 @@
  *
  * A file holds one sequence per line; in a directory every file, however its numbers are broken into lines, is one
  * sequence. The numbers' texts are the names: which table they belong to is not written anywhere. */
+#include "base/log.h"
 #include "base/memory.h"
 #include "import/import.h"
 #include "import/text.h"
@@ -29,6 +30,8 @@ struct intlist {
     char **files; /* (n_files) owned; directory only */
     size_t n_files, cap_files, i_file;
     uint64_t n_sequences;
+    uint64_t n_numbers; /* of the sequence */
+    bool longer;        /* a sequence of another length than two was there */
 };
 
 /* --- Directories --- */
@@ -129,6 +132,8 @@ static enum stg_status put_mark(struct intlist *s, bool begin)
 {
     s->open = begin;
     s->n_sequences += begin ? 1 : 0;
+    s->longer = s->longer || (!begin && s->n_numbers != 2);
+    s->n_numbers = 0;
     if (put(s, begin ? STG_EVENT_BEGIN : STG_EVENT_END) == NULL) {
         return stg_fail(STG_ERR_INTERNAL, "intlist: a step gave too many events");
     }
@@ -154,11 +159,23 @@ static enum stg_status put_number(struct intlist *s)
         return stg_fail(STG_ERR_INTERNAL, "intlist: a step gave too many events");
     }
     e->name = name;
+    s->n_numbers++;
     t->n_serial++;
     s->any = true;
     s->rest = c;
     skip_blanks(&s->rest);
     return STG_OK;
+}
+
+/* Traces are also published as lines of a process and its call: read as sequences, they say nothing. */
+static void warn_pairs(const struct intlist *s)
+{
+    if (!s->directory && !s->longer && s->n_sequences > 1) {
+        stg_log(STG_LOG_WARN,
+                "%s: every line holds two numbers and is read as a sequence of two calls; if they are a process and its call, make a line "
+                "of each process first (docs/formats/intlist.md)",
+                s->text.path);
+    }
 }
 
 /* Opens the next file of the directory; ends the source behind the last. */
@@ -174,6 +191,7 @@ static enum stg_status next_file(struct intlist *s)
     if (!s->directory || s->i_file == s->n_files) {
         t->file = t->path;
         t->ended = true;
+        warn_pairs(s);
         return stg_text_check_known(t, s->any, "integer");
     }
     t->file = s->files[s->i_file++];

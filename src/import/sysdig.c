@@ -1,12 +1,15 @@
-/* sysdig import: text in one of two forms.
+/* sysdig import: text in one of four forms.
  *
  *     1602667846491622507 | 299 | 11981 | < | epoll_wait |  | 1
  *     12345 23:40:09.105899621 2 httpd (7513) < read res=-11(EAGAIN) data=
+ *     12345 23:40:09.105899621 2 33 httpd 7513 < read res=-11(EAGAIN) data=
+ *     1631209047761484608 33 7510 httpd 7513 read < res=-11(EAGAIN) data=
  *
- * that is "time in ns | latency | thread | direction | call | arguments | number of the call", and sysdig's default:
- * number, time, CPU, process, (thread), direction, call, arguments.
+ * that is "time in ns | latency | thread | direction | call | arguments | number of the call"; sysdig's default: number, time,
+ * CPU, process, (thread), direction, call, arguments; and those of LID-DS 2019 (number, time, CPU, user, name, thread,
+ * direction, call, arguments) and 2021 (time in ns, user, process, name, thread, call, direction, arguments).
  *
- * Either may be written newest first; the times of the first lines tell, and the file is then read from its end. */
+ * Any may be written newest first; the times of the first lines tell, and the file is then read from its end. */
 #include "base/memory.h"
 #include "event/syscalls.h"
 #include "import/import.h"
@@ -23,7 +26,7 @@ struct record {
     uint64_t ts_ns;
     enum time_kind time;
     bool entry, has_cpu;
-    int32_t tid, cpu;
+    int32_t tid, pid, cpu;
     struct stg_cursor comm, call, args;
 };
 
@@ -66,7 +69,7 @@ static bool read_call(struct stg_cursor *c, struct stg_cursor *call)
     return true;
 }
 
-/* A thread id; sysdig writes 0 and −1 where there is none. */
+/* A thread or process id; sysdig writes 0 and −1 where there is none. */
 static bool read_tid(struct stg_cursor *c, int32_t *tid)
 {
     *tid = 0;
@@ -107,7 +110,49 @@ static bool read_process(struct stg_cursor *c, struct record *r)
     return false;
 }
 
-/* "num time cpu process (tid) > call args" */
+/* A user's number, −1 where there is none. */
+static bool read_user(struct stg_cursor *c)
+{
+    uint64_t user;
+    (void)stg_cursor_text(c, "-");
+    return stg_cursor_u64(c, &user);
+}
+
+/* "TID > CALL", or with the call in front "TID CALL >", at the front of c and followed by a blank or the end. */
+static bool read_thread(struct stg_cursor *c, struct record *r, bool call_first)
+{
+    return read_tid(c, &r->tid) && stg_cursor_text(c, " ") &&
+           (call_first ? read_call(c, &r->call) && stg_cursor_text(c, " ") && read_direction(c, &r->entry)
+                       : read_direction(c, &r->entry) && stg_cursor_text(c, " ") && read_call(c, &r->call)) &&
+           (c->at == c->end || *c->at == ' ');
+}
+
+/* "NAME " and the above; NAME may hold blanks: the first thread behind a blank ends it. */
+static bool read_name_and_thread(struct stg_cursor *c, struct record *r, bool call_first)
+{
+    const char *begin = c->at;
+    for (const char *at = begin; at < c->end; at++) {
+        struct stg_cursor try = {at, c->end};
+        if (stg_cursor_text(&try, " ") && read_thread(&try, r, call_first)) {
+            r->comm = (struct stg_cursor){begin, at};
+            stg_cursor_spaces(&try);
+            r->args = *c = try;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* LID-DS 2021: "ts user pid name tid call > args" */
+static bool read_lidds_2021(struct stg_cursor c, struct record *r)
+{
+    r->time = TIME_EPOCH;
+    return stg_cursor_u64(&c, &r->ts_ns) && r->ts_ns >= EPOCH_MIN_NS && r->ts_ns <= INT64_MAX && stg_cursor_text(&c, " ") &&
+           read_user(&c) && stg_cursor_text(&c, " ") && read_tid(&c, &r->pid) && stg_cursor_text(&c, " ") &&
+           read_name_and_thread(&c, r, true);
+}
+
+/* "num time cpu process (tid) > call args", or LID-DS 2019: "num time cpu user name tid > call args" */
 static bool read_default(struct stg_cursor c, struct record *r)
 {
     uint64_t number, cpu;
@@ -122,12 +167,18 @@ static bool read_default(struct stg_cursor c, struct record *r)
     } else {
         return false;
     }
-    if (!stg_cursor_text(&c, " ") || !stg_cursor_u64(&c, &cpu) || cpu > INT32_MAX || !stg_cursor_text(&c, " ") ||
-        !read_process(&c, r) || !read_call(&c, &r->call)) {
+    if (!stg_cursor_text(&c, " ") || !stg_cursor_u64(&c, &cpu) || cpu > INT32_MAX || !stg_cursor_text(&c, " ")) {
         return false;
     }
     r->cpu = (int32_t)cpu;
     r->has_cpu = true;
+    struct stg_cursor lidds = c;
+    if (read_user(&lidds) && stg_cursor_text(&lidds, " ") && read_name_and_thread(&lidds, r, false)) {
+        return true;
+    }
+    if (!read_process(&c, r) || !read_call(&c, &r->call)) {
+        return false;
+    }
     stg_cursor_spaces(&c);
     r->args = c;
     return true;
@@ -137,6 +188,10 @@ static bool read_line(const char *line, size_t len, struct record *r)
 {
     *r = (struct record){0};
     if (read_columns(stg_cursor_of(line, len), r)) {
+        return true;
+    }
+    *r = (struct record){0};
+    if (read_lidds_2021(stg_cursor_of(line, len), r)) {
         return true;
     }
     *r = (struct record){0};
@@ -222,7 +277,8 @@ static enum stg_status put(struct sysdig *s, const struct record *r, uint64_t ts
         return STG_OK;
     }
     e->tid = r->tid;
-    e->has |= (uint16_t)((r->tid > 0 ? STG_HAS_TID : 0) | (comm == STG_NAME_NONE ? 0 : STG_HAS_COMM));
+    e->pid = r->pid;
+    e->has |= (uint16_t)((r->tid > 0 ? STG_HAS_TID : 0) | (r->pid > 0 ? STG_HAS_PID : 0) | (comm == STG_NAME_NONE ? 0 : STG_HAS_COMM));
     if (r->entry) {
         e->n_args = read_args(r, e->args);
     } else if (read_ret(r, &e->ret)) {

@@ -60,6 +60,7 @@ void stg_text_info(const struct stg_source *s, struct stg_source_info *out)
         .done = t->done_before + (t->lines == NULL ? 0 : stg_lines_offset(t->lines)),
         .total = total,
         .has_sequences = t->has_sequences,
+        .no_markers = 1,
         .has_clock = t->has_clock,
     };
 }

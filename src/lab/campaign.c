@@ -344,7 +344,7 @@ static void keep_logs(const struct stg_campaign *c, const struct stg_run *run)
 static enum stg_status fail_run(const struct stg_campaign *c, const struct stg_run *run, enum stg_status status,
                                 const char *trace)
 {
-    char folder[PATH_MAX], message[1024];
+    char folder[PATH_MAX], message[STG_STATUS_MESSAGE_SIZE];
     snprintf(message, sizeof message, "%s", stg_status_message());
     snprintf(folder, sizeof folder, "%s/failed", c->settings.dir);
     if (status != STG_ERR_INTERRUPTED && stg_folder_make(folder) == STG_OK) {

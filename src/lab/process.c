@@ -69,6 +69,7 @@ static const char *prepare_child(const struct stg_process_settings *s, pid_t par
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
     setsid(); /* a key that interrupts the lab is not for its servers */
     const char *failed = redirect(s);
     if (failed == NULL && s->cgroup != NULL) {

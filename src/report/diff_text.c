@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 /* "apache2  read → writev", "apache2  read EAGAIN" */
 static void name_row(const struct stg_vocab *names, const struct stg_diff_row *row, char *out, size_t cap)
@@ -150,8 +151,10 @@ enum stg_status stg_report_diff_text(struct stg_buffer *out, const struct stg_di
     const double factor = r->n_units[STG_DIFF_A] > 0 && r->n_units[STG_DIFF_B] > 0
                               ? r->scale * r->n_units[STG_DIFF_A] / r->n_units[STG_DIFF_B]
                               : r->scale * (double)r->n_calls[STG_DIFF_A] / (double)r->n_calls[STG_DIFF_B];
-    if (!r->too_short && fabs(factor - 1) >= 0.0005) { /* else it would be printed as 1 */
-        writer_printf(&w, "   every sort of call %.3g times as often in B, which is taken into account\n", factor);
+    char times[32];
+    snprintf(times, sizeof times, "%.3g", factor);
+    if (!r->too_short && strcmp(times, "1") != 0) {
+        writer_printf(&w, "   every sort of call %s times as often in B, which is taken into account\n", times);
     }
     for (size_t first = 0; first < r->n && top > 0; first += r->n_of[r->rows[first].facet]) {
         put_facet(&w, r, first, top, colour);

@@ -33,6 +33,7 @@ struct job {
     const struct stg_corpus *corpus;
     struct stg_score *scores;
     struct stg_progress *progress;
+    uint64_t n_before; /* done when it began */
     atomic_size_t n_done; /* events */
     size_t *first;        /* (n_batches + 1) first sequence of each batch */
     struct worker *workers;
@@ -204,14 +205,13 @@ static enum stg_status score_batch(void *context, size_t i_task, size_t i_thread
     struct job *job = context;
     struct worker *w = &job->workers[i_thread];
     const size_t first = job->first[i_task], n = job->first[i_task + 1] - first;
-    size_t n_walks = 0, n_tokens = 0, n_events = 0;
+    size_t n_walks = 0, n_tokens = 0;
     w->columns = stg_model_columns(job->model);
     STG_RETURN_IF_FAILED(stg_pool_check());
     for (size_t i = 0; i < n; i++) {
         struct stg_seq seq;
         stg_corpus_get(job->corpus, first + i, &seq);
         STG_RETURN_IF_FAILED(add_walks(w, i, job->model, &seq, &n_walks, &n_tokens));
-        n_events += seq.n;
     }
     STG_RETURN_IF_FAILED(score_walks(w, job->model, &w->run, n_walks, n_tokens, &w->surprisal, &w->cap_surprisal));
     STG_RETURN_IF_FAILED(finish_scores(job, w, first, n));
@@ -220,9 +220,9 @@ static enum stg_status score_batch(void *context, size_t i_task, size_t i_thread
     for (size_t i = 0; i < n; i++) {
         stg_channels_judge(job->model, &job->scores[first + i]);
     }
-    const size_t done = atomic_fetch_add(&job->n_done, n_events) + n_events;
+    const size_t done = atomic_fetch_add(&job->n_done, n) + n;
     if (i_thread == 0) {
-        stg_progress_update(job->progress, done);
+        stg_progress_update(job->progress, job->n_before + done);
     }
     return STG_OK;
 }
@@ -256,13 +256,14 @@ enum stg_status stg_score_corpus(const struct stg_model *m, const struct stg_cor
                                  struct stg_progress *progress, struct stg_score *scores)
 {
     enum stg_status status = STG_OK;
-    struct job job = {.model = m, .corpus = corpus, .scores = scores, .progress = progress};
+    struct job job = {
+        .model = m, .corpus = corpus, .scores = scores, .progress = progress, .n_before = progress != NULL ? progress->done : 0};
     const size_t n_threads = stg_pool_threads(pool);
     size_t n_batches = 0;
     STG_TRY(stg_mem_zeroed(&job.workers, n_threads, sizeof *job.workers));
     STG_TRY(plan_batches(&job, &n_batches));
     STG_TRY(stg_pool_run(pool, n_batches, score_batch, &job));
-    stg_progress_update(progress, atomic_load(&job.n_done));
+    stg_progress_update(progress, job.n_before + atomic_load(&job.n_done));
 out:
     for (size_t i = 0; job.workers != NULL && i < n_threads; i++) {
         worker_fini(&job.workers[i], m);

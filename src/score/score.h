@@ -62,7 +62,8 @@ struct stg_score {
 void stg_score_describe(struct stg_score *out, const struct stg_seq *seq);
 
 /* Scores every sequence of the corpus on the pool's threads. scores has room for corpus->n; order = corpus order; the result
- * does not depend on the number of threads. Memory: one batch of at most 32,768 tokens (or one sequence) per thread. */
+ * does not depend on the number of threads. Memory: one batch of at most 32,768 tokens (or one sequence) per thread.
+ * progress (NULL: none) counts sequences, on from where it stands. */
 enum stg_status stg_score_corpus(const struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool,
                                  struct stg_progress *progress, struct stg_score *scores) STG_MUST_USE;
 

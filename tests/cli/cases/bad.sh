@@ -95,6 +95,16 @@ case_full_disk() {
     exit $got
 }
 
+# A limit on the size of files is a failure like a full disk, and no death.
+case_file_size_limit() {
+    trained
+    for line in 'prepare --cut accept -o new.data train.txt' 'train -o new.model train.data' 'export --to csv -o new.csv web.model test.data' \
+        'export --to ctf -o new.ctf train.txt' 'report -o new.html web.model --known test.data'; do
+        refused 'File too large' sh -c "ulimit -f 4; \"\$strange\" -q $line"
+        nothing_but train.txt valid.txt test.txt odd.txt train.data valid.data test.data odd.data web.model
+    done
+}
+
 case_closed_pipe() {
     trained
     # The reader ends before anything is written.
@@ -116,12 +126,99 @@ case_unwritable() {
     refused 'TMPDIR' env TMPDIR=/nowhere "$strange" score web.model test.txt
 }
 
+# What is read is not replaced by what is written, under whatever name.
+case_output_is_input() {
+    trained
+    ln train.txt link.txt
+    echo '{}' >train.log
+    for file in *.txt *.data *.model *.log; do cp -p $file $file.kept; done
+    refused 'train.txt: is read, too' "$strange" prepare -o train.txt test.txt ./train.txt
+    refused 'link.txt: is read, too' "$strange" prepare -o link.txt train.txt
+    refused 'is read, too' "$strange" prepare --vocab train.data -o train.data test.txt
+    refused 'is read, too' "$strange" train -o train.data train.data
+    refused 'is read, too' "$strange" train -o valid.data --valid valid.data -- train.data
+    refused 'is read, too' "$strange" train -o test.data --calibrate test.data -- train.data
+    refused '--checkpoint train.data: is read, too' "$strange" train --model lstm --checkpoint train.data -o x train.data
+    refused '--log train.data: is read, too' "$strange" train --model lstm --log train.data -o x train.data
+    refused '-o and --checkpoint: both write x' "$strange" train --model lstm --checkpoint x -o x train.data
+    refused '--checkpoint and --log: both write y' "$strange" train --model lstm --checkpoint y --log y -o x train.data
+    refused '--checkpoint: . is no file' "$strange" train --model lstm --checkpoint . -o x train.data
+    refused 'is read, too' "$strange" distill --student ngram -o web.model web.model train.data
+    refused 'is read, too' "$strange" distill --student ngram -o odd.data --known test.data --novel x=odd.data -- web.model train.data
+    refused 'is read, too' "$strange" export --to csv -o test.data web.model test.data
+    refused 'is read, too' "$strange" report -o web.model web.model --known test.data
+    refused 'is read, too' "$strange" report -o odd.data web.model --known test.data --novel x=odd.data
+    refused 'is read, too' "$strange" report -o train.log --known test.data --training train.log -- web.model
+    for file in *.txt *.data *.model *.log; do cmp $file $file.kept; done
+    absent x y
+}
+
+# Nothing is called "-"; a pipe gets what a file would, in one go.
+case_odd_outputs() {
+    trained
+    refused '-: this is not written to standard output' "$strange" prepare -o - train.txt
+    refused '-: this is not written to standard output' "$strange" train -o - train.data
+    refused 'a CTF trace is a directory' "$strange" export --to ctf -o - train.txt
+    absent ./-
+    "$strange" -q train -o plain.model train.data
+    mkfifo pipe
+    for command in 'train -o pipe train.data' 'prepare --cut accept --scope thread --vocab train.data -o pipe test.txt'; do
+        # shellcheck disable=SC2086 # words
+        timeout 60 cat pipe >got & reader=$!
+        # shellcheck disable=SC2086 # words
+        status 0 timeout 60 "$strange" -q $command
+        wait $reader
+        mv got "got.${command%% *}"
+    done
+    status 0 "$strange" score got.train got.prepare
+}
+
+# A name can hold anything; nothing that is printed obeys it. A long one leaves room for what is wrong.
+case_hostile_names() {
+    trained
+    odd=$(printf 'x\033[31m\nstrange: y\302\233z')
+    cp test.txt "$odd.txt"
+    status 0 "$strange" prepare --cut accept -o "$odd.data" "$odd.txt"
+    [ "$(wc -l <err)" = 1 ] || { cat err; no 'a name made a line of its own'; }
+    status 0 "$strange" score --worst 2 web.model "$odd.txt" "$odd.txt"
+    cat err out >all
+    ! LC_ALL=C grep -q "$(printf '[\001-\011\013-\037\177]')" all || { cat -v all; no 'control characters'; }
+    ! grep -q '^strange: y' all
+    long=$(printf '%02000d' 0)
+    refused "${long}: cannot open: File name too long" "$strange" info "$long"
+}
+
+# What may not be read is said to be that, not to be no model or no trace.
+case_unreadable() {
+    trained
+    [ "$(id -u)" = 0 ] || exit 77
+    command -v setpriv >/dev/null || exit 77
+    no_coverage
+    mkdir dir
+    cp web.model secret
+    chmod 000 secret dir
+    chmod 711 ../..
+    as_nobody() {
+        file=$1
+        shift
+        refused "$file: cannot open: Permission denied" setpriv --reuid=65534 --regid=65534 --clear-groups "$strange" "$@"
+    }
+    as_nobody secret score secret test.data
+    as_nobody secret score web.model secret
+    as_nobody secret info secret
+    as_nobody secret prepare -o x.data secret
+    as_nobody dir info dir
+    as_nobody dir score web.model dir
+    as_nobody dir prepare -o x.data dir
+}
+
 case_not_calibrated() {
     trained
     strace_text 1 >one.txt
     "$strange" -q prepare --cut accept --scope thread --vocab train.data -o one.data one.txt
     status 0 "$strange" train -o one.model one.data
     grep -q 'not calibrated' err
+    grep -q '1 sequence in' err
     status 0 "$strange" score one.model test.data
     grep -q 'no verdict' out
 }
@@ -151,6 +248,9 @@ case_not_yet_a_trace() {
     refused 'compressed (zstd): unpack it first' "$strange" prepare -o x.data t.zst
     printf 'PERFILE2xxxxxxxxxxxxxxxx' >perf.data
     refused 'perf script' "$strange" prepare -o x.data perf.data
-    refused 'not a trace of a known format' "$strange" info "$here/run.sh"
-    nothing_but t.txt t.txt.gz t.tar t.zst perf.data
+    refused 'not a trace of a known format: name the right one with --format (ctf, perf' "$strange" info "$here/run.sh"
+    mkdir lists
+    echo 'about these lists' >lists/README
+    refused 'integer lists holds files of integers only' "$strange" info lists
+    nothing_but t.txt t.txt.gz t.tar t.zst perf.data lists
 }

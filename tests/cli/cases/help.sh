@@ -25,18 +25,31 @@ case_usage_errors() {
     refused 'unknown option -z' "$strange" -z
     refused 'missing operand: usage: strange score' "$strange" score
     refused 'one operand too many' "$strange" explain a b c
+    refused 'give a value from 1 to 16777216' "$strange" prepare --max-len 16777217 -o d t
     refused 'score: --alpha: 7 is out of bounds' "$strange" score --alpha 7 m d
     refused '-o DATA is missing' "$strange" prepare t
     refused '-o MODEL is missing' "$strange" train d
     refused '-o FILE.html is missing' "$strange" report m --known d
     refused '--known DATA… is missing' "$strange" eval m
-    refused '--novel NAME=DATA… is missing' "$strange" eval m --known d
+    refused '--novel [NAME=]DATA… is missing' "$strange" eval m --known d
     refused 'go together' "$strange" prepare --begin a -o d t
     refused '--cut' "$strange" prepare --cut window:0 -o d t
     refused 'not a duration' "$strange" prepare --skip-first 5 -o d t
     refused 'did you mean' "$strange" train --model ngarm -o m d
     refused "unknown field 'foo'" "$strange" train --fields call,foo -o m d
     nothing_but
+}
+
+# What a choice can be is said, once: in the words of the option or behind them.
+case_choices_are_told() {
+    "$strange" help prepare | tr -s ' \n' ' ' >page
+    grep -qF 'while it is open: system, process, thread (default: system)' page || { cat page; no 'scope'; }
+    grep -qF 'as this format: ctf, perf, strace, sysdig, paper, intlist (default' page || no 'format'
+    grep -qF 'interleaved as they happened (default: thread)' page || no 'order is told twice'
+    "$strange" help score | tr -s ' \n' ' ' | grep -qF 'mean, median, window, upper, time, state, novelty' || no 'aggregate'
+    "$strange" help --man prepare | grep -qxF 'One of: system, process, thread.' || no 'manual'
+    refused "did you mean 'strace'" "$strange" prepare --format starce -o d t
+    refused '--ngram-order: 9 is out of bounds' "$strange" train --ngram-order 9 -o m d
 }
 
 case_manual() {

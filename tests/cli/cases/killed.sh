@@ -30,6 +30,43 @@ case_kill_while_working() {
     [ $interrupted -gt 4 ] || no "only $interrupted runs were interrupted"
 }
 
+# The end of a terminal is like Ctrl-C, and nohup keeps it away.
+case_hangup() {
+    # Where the tests themselves run under nohup, a shell cannot take that back.
+    case $(sed -n 's/^SigIgn:.*\(.\)$/\1/p' /proc/self/status) in [13579bdf]) exit 77 ;; esac
+    data_sets
+    line='train --model lstm --hidden 16 --layers 1 --valid valid.data -o new.model train.data'
+    # shellcheck disable=SC2086 # words
+    "$strange" -q $line --updates 1000000 2>err &
+    pid=$!
+    listens $pid
+    kill_when $pid HUP /
+    [ "$got" = 2 ] || no "exit status $got"
+    grep -q 'the state is saved: .* interrupted' err || { cat err; no 'not said'; }
+    # shellcheck disable=SC2086 # words
+    (trap '' HUP; exec "$strange" -q $line --updates 20) 2>err &
+    pid=$!
+    listens $pid
+    kill_when $pid HUP /
+    [ "$got" = 0 ] || { cat err; no "exit status $got under nohup"; }
+}
+
+# A mapped file that somebody makes shorter ends the program in words, whatever it was doing.
+case_shrinking_file() {
+    data_sets
+    "$strange" -q train --model lstm --hidden 64 --batch 1 --eval-every 100000 --valid valid.data -o new.model train.data 2>err &
+    pid=$!
+    listens $pid
+    sleep 0.5
+    : >train.data
+    got=0
+    wait $pid || got=$?
+    [ "$got" = 2 ] || { cat err; no "exit status $got"; }
+    [ "$(wc -l <err)" = 1 ]
+    grep -q '^strange: .*/train.data: became shorter' err || { cat err; no 'not said'; }
+    nothing_but train.txt valid.txt test.txt odd.txt train.data valid.data test.data odd.data
+}
+
 case_flipped_bits() {
     trained
     for file in test.data web.model; do

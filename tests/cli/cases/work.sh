@@ -98,6 +98,9 @@ case_diff() {
     grep -q '^   every sort of call [0-9.]* times as often in B' out
     status 0 "$strange" diff train.txt train.txt
     ! grep -q 'times as often' out || no 'once as often'
+    strace_text 396 1 >shorter.txt # about as often is no news
+    status 0 "$strange" diff train.txt shorter.txt
+    ! grep -q ' 1 times as often' out || no 'once as often'
     status 1 "$strange" diff train.txt strange.txt
     sed -n 1p out | grep -q '^changed: 3 calls, ' || no 'the verdict is not the first line'
     for call in socket execve ptrace; do grep -q "^  $call  .* new " out || no "$call is not new"; done
@@ -258,7 +261,14 @@ case_eval_and_report() {
     status 0 "$strange" report -o report.html --known test.data --novel odd=odd.data -- web.model
     grep -qi '<html' report.html
     ! grep -Eq '(src|href)="https?:' report.html || no "the report loads something from the network"
-    refused "'odd.data' has no name: write NAME=DATA" "$strange" eval web.model --known test.data --novel odd.data
+    mkdir -p sub/odd
+    cp odd.data sub/odd/
+    status 0 "$strange" eval web.model --known test.data --novel sub/odd/odd.data x=odd.data
+    grep -q '^odd.data  *60 ' out || { cat out; no 'not named after its file'; }
+    grep -q '^x  *60 ' out
+    for bad in =odd.data x= ''; do refused "'$bad' lacks the name or the data" "$strange" eval web.model --known test.data --novel "$bad"; done
+    refused "--valid-novel: 'od' is no behaviour of --novel" "$strange" eval web.model --known test.data --novel odd=odd.data --valid-known valid.data --valid-novel od=odd.data
+    refused "--valid-novel: 'od' is no behaviour of --novel" "$strange" report -o x.html --known test.data --novel odd=odd.data --valid-known valid.data --valid-novel od=odd.data -- web.model
     refused 'nowhere/' "$strange" report -o nowhere/r.html web.model --known test.data
 }
 
@@ -342,8 +352,20 @@ case_options_of_lists() {
 
 case_hold_out_is_said() {
     data_sets
+    status 0 "$strange" train --updates 5 --heads 2 --ngram-order 3 -o web.model train.data
+    grep -q -- '--updates: changes nothing of a model of the kind ngram' err || { cat err; no 'a useless option is not said'; }
+    grep -q -- '--heads: changes nothing' err
+    ! grep -q 'ngram-order' err
+    status 0 "$strange" train --model lstm --updates 2 --hidden 8 --heads 2 --ngram-order 3 -o web.model train.data
+    [ "$(grep -c 'changes nothing of a model of the kind lstm' err)" = 2 ] || { cat err; no 'not these two'; }
     status 0 "$strange" train -o web.model train.data
+    ! grep -q 'changes nothing' err
     grep -q 'the latest 100 of 400 sequences are held out for calibration' err
+    ! grep -q 'is what the model learns' err
+    ln -s train.data same.data
+    status 0 "$strange" train -o same.model --valid valid.data --calibrate test.data same.data -- train.data
+    grep -q 'calibrate same.data: is what the model learns, too' err || { cat err; no 'that it calibrates with what it learned is not said'; }
+    ! grep -q 'valid.data: is what' err
     "$strange" info --json web.model | grep -q '"calibration_sequences": 100'
     status 0 "$strange" --quiet train -o web.model train.data
     [ ! -s err ] || { cat err; no "--quiet talks"; }
@@ -390,7 +412,7 @@ case_small_calibration() {
     data_sets 60
     status 0 "$strange" train -o small.model train.data
     grep -q 'the latest 20 of 60 sequences' err
-    grep -q 'only 20 sequences to calibrate the model: nothing can be called novel below alpha 0.048' err
+    grep -q 'only 20 sequences to calibrate the model: no single one can be called novel below alpha 0.048' err
     status 0 "$strange" score small.model test.data
     grep -q '20 calibration sequences are too few for alpha 0.01' err
     grep -q '^no verdict: too few calibration sequences' out || { cat out; no 'a verdict that cannot be'; }
@@ -412,6 +434,66 @@ case_small_calibration() {
     grep -q '^verdict: novel$' out
 }
 
+# A pipe can be read once: the choice of the cut rule takes nothing from it.
+case_pipes() {
+    strace_text 100 >t.txt
+    status 0 "$strange" prepare -o whole.data t.txt
+    sed 's/whole/piped/' err >expected
+    status 0 sh -c '"$strange" prepare --format strace -o piped.data - <t.txt'
+    cmp expected err
+    mkfifo pipe
+    cat t.txt >pipe &
+    status 0 timeout 60 "$strange" prepare --format strace -o piped.data pipe
+    wait
+    cmp expected err
+    refused 'standard input: what comes through a pipe or a device is not recognised' sh -c '"$strange" prepare -o x.data - <t.txt'
+    refused 'standard input: what comes through a pipe or a device is not recognised' sh -c '"$strange" info - <t.txt'
+    refused 'pipe: what comes through a pipe or a device is not recognised' "$strange" diff t.txt pipe
+    status 0 sh -c '"$strange" info --format strace - <t.txt'
+    absent x.data
+}
+
+# Lines of a process and its call are no sequences, and what docs/formats/intlist.md says makes some of them.
+case_pairs() {
+    awk 'BEGIN { for (i = 0; i < 90; i++) print 500 + i % 3, 4 + i % 7 }' >pairs.int
+    status 0 "$strange" prepare -o x.data pairs.int
+    grep -q 'pairs.int: every line holds two numbers' err || { cat err; no 'not said'; }
+    command=$(sed -n "s/^    \(awk .*\) sendmail.int >sendmail.txt$/\1/p" "$here/../../docs/formats/intlist.md")
+    eval "$command pairs.int" >sequences.txt
+    status 0 "$strange" prepare -o x.data sequences.txt
+    [ "$(cat err)" = 'strange: x.data: 3 sequences (cut by given, thread order) from 90 events' ] || { cat err; no 'not three processes'; }
+}
+
+# Labelled integer lists, a file for each trace, as docs/howto/integer-lists.md goes about them.
+case_integer_lists() {
+    mkdir -p normal held attacks
+    for i in $(seq 150); do
+        echo "6 3 4 5 3 4 5 $((i % 7 + 20)) 3 4" >normal/$i.txt
+        echo "6 3 4 5 3 4 $((i % 7 + 20)) 3 4 5" >held/$i.txt
+    done
+    for attack in one two; do
+        mkdir attacks/$attack
+        for i in 1 2 3; do echo "6 3 4 102 11 $i 3 4 102 11" >attacks/$attack/$i.txt; done
+    done
+    status 0 "$strange" prepare -o normal.data normal
+    status 0 "$strange" train -o normal.model normal.data
+    status 0 "$strange" eval normal.model --known held --novel attacks/*
+    grep -q '^one  *3 ' out || { cat out; no 'a directory is no behaviour'; }
+    grep -q '^two  *3 ' out
+    status 1 "$strange" score normal.model attacks
+}
+
+# Times that a trace does not have are not judged without a word.
+case_without_times() {
+    trained
+    sed 's/^\([0-9]*\) [0-9.]* /\1 /; s/ <[0-9.]*>$//' test.txt >timeless.txt
+    status 1 "$strange" score web.model timeless.txt
+    grep -q 'timeless.txt: has no times, which the model judges' err || { cat err; no 'not said'; }
+    status 0 "$strange" score --aggregate mean web.model timeless.txt
+    status 0 "$strange" score web.model test.txt
+    ! grep -q 'has no times' err
+}
+
 # A recording without a sequence is no known behaviour: a gate must not pass.
 case_nothing_to_judge() {
     trained
@@ -424,6 +506,14 @@ case_nothing_to_judge() {
     status 0 "$strange" score web.model test.data none.data
     grep -q 'warning: none.data: no sequences' err
     refused '--calibrate: none.data: no sequences' "$strange" train --calibrate none.data -o x.model -- train.data
+    # The other recipe is said, too, before the failure.
+    fails() { status 2 "$@"; tail -n 1 err | grep -q 'none.data: no sequences' || { cat err; no "not said: $*"; }; }
+    fails "$strange" train --valid none.data -o x.model -- train.data
+    fails "$strange" report -o x.html --known none.data -- web.model
+    fails "$strange" eval web.model --known none.data --novel odd=odd.data
+    fails "$strange" eval web.model --known test.data --novel odd=odd.data --valid-known none.data --valid-novel odd=odd.data
+    fails "$strange" eval web.model --known test.data --novel odd=odd.data --valid-known valid.data --valid-novel odd=none.data
+    absent x.model x.html
     refused 'out of bounds' "$strange" explain --worst 0 web.model test.data
     # A model of ready-made sequences cannot cut a trace.
     printf '1 2 3\n1 2 3 4\n' >lists.txt
