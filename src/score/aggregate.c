@@ -100,16 +100,15 @@ struct halves {
     float *below, *above;
 };
 
-/* Hoare's selection: row k of v (n), if it were sorted, and in *next the row behind it (itself, when it is the last). Values equal to the pivot are
+/* Hoare's selection: row k of v (n), if it were sorted, and in *next the row behind it (INFINITY, when it is the last). Values equal to the pivot are
  * set apart, as counted models give few different ones. Quadratic in the worst case, so a run that does not halve soon is sorted by heap
  * instead. v is read alone. */
 static float select_kth(const float *v, size_t n, size_t k, const struct halves *room, float *next)
 {
     enum { SMALL = 12, ROUNDS = 64 };
     const struct stg_kernels *kernels = stg_kernels();
-    float behind = INFINITY; /* the least value above those that are left */
+    float behind = INFINITY; /* the least value above those that are left, if any */
     float *left = NULL;      /* which stand in one of the halves after the first round */
-    bool last = true;        /* there is none above */
     for (int rounds = 0; n > SMALL && rounds < ROUNDS; rounds++) {
         const float pivot = median_of_3(v[0], v[n / 2], v[n - 1]);
         size_t n_above;
@@ -118,7 +117,6 @@ static float select_kth(const float *v, size_t n, size_t k, const struct halves 
             v = left = room->below;
             n = n_below;
             behind = pivot;
-            last = false;
             continue;
         }
         k -= n_below;
@@ -127,7 +125,7 @@ static float select_kth(const float *v, size_t n, size_t k, const struct halves 
             for (size_t i = 0; k + 1 == n && i < n_above; i++) {
                 behind = room->above[i] < behind ? room->above[i] : behind;
             }
-            *next = k + 1 < n || (last && n_above == 0) ? pivot : behind;
+            *next = k + 1 < n ? pivot : behind;
             return pivot;
         }
         k -= n;
@@ -139,7 +137,7 @@ static float select_kth(const float *v, size_t n, size_t k, const struct halves 
         left = room->below;
     }
     n > SMALL ? heap_sort(left, n) : insertion_sort(left, n);
-    *next = k + 1 < n ? left[k + 1] : last ? left[k] : behind;
+    *next = k + 1 < n ? left[k + 1] : behind;
     return left[k];
 }
 
