@@ -19,7 +19,7 @@ enum { PATIENCE = 32 };               /* part of the n-grams that are asked for 
 
 struct stg_ngram_answers {
     struct answer *answers; /* (n_answers) by hash of the key */
-    size_t n_answers;       /* a power of two, room for twice the n-grams, within the bounds above */
+    size_t n_answers;       /* a power of two; when all are taken, room for twice the n-grams, within the bounds above */
     size_t n_asked;         /* of the trie */
     bool taken;
     struct stg_ngram_packing packing;
@@ -42,9 +42,6 @@ enum stg_status stg_ngram_answers_new(struct stg_ngram_answers **out, enum stg_n
     STG_TRY(stg_mem_zeroed(&r, 1, sizeof *r));
     *r = (struct stg_ngram_answers){
         .n_answers = LEAST_ANSWERS, .packing = packing, .kind = kind, .order = order, .n_symbols = n_symbols, .table = table};
-    while (r->n_answers < 2 * table->n && r->n_answers < MOST_ANSWERS) {
-        r->n_answers *= 2;
-    }
     STG_TRY(stg_mem_aligned(&r->answers, r->n_answers, sizeof *r->answers));
     *out = r;
     r = NULL;
@@ -66,12 +63,28 @@ static inline struct answer *places_of(const struct stg_ngram_answers *r, uint64
     return &r->answers[stg_counts_hash(key, r->n_answers / WAYS) * WAYS];
 }
 
+/* Room for all n-grams, which whoever scores one sequence does without. */
+static enum stg_status make_room(struct stg_ngram_answers *r)
+{
+    struct answer *more = NULL;
+    size_t n = LEAST_ANSWERS;
+    while (n < 2 * r->table->n && n < MOST_ANSWERS) {
+        n *= 2;
+    }
+    STG_RETURN_IF_FAILED(stg_mem_aligned(&more, n, sizeof *more));
+    stg_mem_free(r->answers);
+    r->answers = more;
+    r->n_answers = n;
+    return STG_OK;
+}
+
 /* Takes the answers of all n-grams: after symbols that are one, its parent is the context. What finds no place is asked for when it
  * comes. In the order of the table, which is a tenth of the time of asking. */
 static enum stg_status take_all(struct stg_ngram_answers *r)
 {
     const struct stg_ngram_table *t = r->table;
     uint64_t *key = NULL;
+    STG_RETURN_IF_FAILED(make_room(r));
     STG_RETURN_IF_FAILED(stg_mem_aligned(&key, t->n, sizeof *key));
     for (size_t i = 1; i < t->n; i++) { /* a parent's number is smaller */
         key[i] = stg_ngram_pack(r->packing, key[t->parent[i]], t->symbol[i]);
