@@ -422,55 +422,6 @@ static void assert_same_scores(const struct stg_model *a, const struct stg_model
 }
 
 /* More symbols than fit into a key: the definition counts and scores, as the fast way does with fewer. */
-/* The surprisals of a walk by one run, which keeps answers, are those of a stream, which asks for each: before all are taken, after, and
- * where more different n-grams come than are kept. */
-static void test_answers(void **state)
-{
-    enum { LONG = 30000 };
-    struct data *d = *state;
-    static uint16_t call[LONG];
-    static uint8_t phase[LONG];
-    static int64_t ret[LONG];
-    static float surprisal[LONG + 1];
-    const char *const kinds[] = {"kneser-ney", "paper", "stide"};
-    struct stg_rng rng;
-    stg_rng_seed(&rng, 3);
-    for (size_t kind = 0; kind < 3; kind++) {
-        const bool stide = strcmp(kinds[kind], "stide") == 0;
-        struct stg_model *m = fitted(d, stide ? "stide" : "ngram", 8, stide ? NULL : kinds[kind], NULL);
-        struct stg_model_run *run = NULL;
-        struct stg_model_state *stream = NULL;
-        assert_int_equal(m->ops->run_new(m, &run), STG_OK);
-        assert_int_equal(m->ops->state_new(m, &stream), STG_OK);
-        for (size_t i = 0; i < 4 * SEQUENCES; i++) {
-            struct stg_walk w = {.n = d->n[i % SEQUENCES], .start = true, .end = true, .call = call, .phase = phase, .ret = ret};
-            float *out = surprisal, expected;
-            w.n = i % SEQUENCES == 7 ? LONG : w.n;
-            w.start = i % 3 != 0; /* else with context in front */
-            w.n_context = w.start ? 0 : w.n / 2;
-            for (size_t k = 0; k < w.n; k++) {
-                const bool odd = k >= LENGTH || stg_rng_below(&rng, 20) == 0;
-                call[k] = odd ? (uint16_t)(FIRST_CALL + stg_rng_below(&rng, CALLS)) : d->call[i % SEQUENCES][k];
-            }
-            assert_int_equal(m->ops->score(m, run, &w, 1, &out), STG_OK);
-            m->ops->state_reset(m, stream);
-            struct stg_model_token token = {.special = STG_TOKEN_START, .phase = STG_PHASE_ENTRY, .ret = STG_RET_ABSENT};
-            if (w.start || w.n_context == 0) {
-                assert_int_equal(m->ops->step(m, run, &stream, &token, 1, &expected), STG_OK);
-            }
-            for (size_t k = 0; k <= w.n; k++) {
-                token.special = k == w.n ? STG_TOKEN_END : 0;
-                token.call = k == w.n ? 0 : call[k];
-                assert_int_equal(m->ops->step(m, run, &stream, &token, 1, &expected), STG_OK);
-                assert_true(k < w.n_context || surprisal[k - w.n_context] == expected);
-            }
-        }
-        m->ops->state_free(stream);
-        m->ops->run_free(run);
-        stg_model_free(m);
-    }
-}
-
 static void test_many_symbols(void **state)
 {
     struct data *d = *state;
@@ -809,7 +760,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_paper_smoothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stide_windows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_answers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_symbols, setup, teardown),
         cmocka_unit_test_setup_teardown(test_update, setup, teardown),
         cmocka_unit_test_setup_teardown(test_file_and_threads, setup, teardown),
