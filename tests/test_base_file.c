@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 static char path[64];
+enum { SIZE = 3 * (1 << 19) + 12345 };
 
 static void write_text(const char *text, size_t n)
 {
@@ -43,6 +44,45 @@ static void a_file_appears_whole_or_not_at_all(void **state)
     assert_int_equal(stg_file_map_open(&map, "/tmp"), STG_ERR_INPUT);
     assert_int_equal(stg_file_writer_open(&w, "/tmp"), STG_ERR_USAGE);
     assert_true(stg_file_is_directory("/tmp"));
+}
+
+struct seen {
+    size_t n;
+    bool differs;
+};
+
+static void compare_block(void *context, const void *block, size_t n)
+{
+    struct seen *s = context;
+    for (size_t i = 0; i < n; i++, s->n++) {
+        s->differs = s->differs || ((const unsigned char *)block)[i] != (unsigned char)(s->n * 7 >> 8);
+    }
+}
+
+/* Block by block from anywhere, and up to where a file ends that became shorter. */
+static void a_visit_shows_every_byte_once(void **state)
+{
+    (void)state;
+    static const size_t begins[] = {0, 1, 4096, 123457, 1 << 19, (1 << 19) + 1, SIZE - 1, SIZE};
+    static char text[SIZE];
+    struct stg_file_map map;
+    for (size_t i = 0; i < SIZE; i++) {
+        text[i] = (char)(unsigned char)(i * 7 >> 8);
+    }
+    write_text(text, SIZE);
+    must(stg_file_map_open(&map, path));
+    for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++) {
+        struct seen seen = {.n = begins[i]};
+        must(stg_file_map_visit(&map, begins[i], compare_block, &seen));
+        assert_true(seen.n == SIZE && !seen.differs);
+    }
+    struct seen seen = {.n = 10};
+    const size_t left = (1 << 19) + 5000;
+    assert_int_equal(truncate(path, (off_t)left), 0);
+    assert_int_equal(stg_file_map_visit(&map, 10, compare_block, &seen), STG_ERR_INPUT);
+    assert_non_null(strstr(stg_status_message(), "became shorter"));
+    assert_true(seen.n == left && !seen.differs);
+    stg_file_map_close(&map);
 }
 
 static void a_full_disk_is_reported(void **state)
@@ -131,6 +171,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_appears_whole_or_not_at_all),
+        cmocka_unit_test(a_visit_shows_every_byte_once),
         cmocka_unit_test(a_full_disk_is_reported),
         cmocka_unit_test(a_spill_comes_back_in_order),
         cmocka_unit_test(lines_are_the_same_in_both_directions),

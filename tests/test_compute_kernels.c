@@ -376,6 +376,48 @@ static void check_sums(const struct stg_kernels *plain, const struct stg_kernels
     }
 }
 
+/* The same elements in the same order, apart or in place, and nothing behind the room. */
+static void check_splits(const struct stg_kernels *plain, const struct stg_kernels *k)
+{
+    static float want[2][600], got[2][600];
+    for (size_t n = 0; n < 120; n++) {
+        for (unsigned kinds = 1; kinds < 300; kinds *= 6) {
+            for (size_t i = 0; i < n; i++) {
+                a[i] = (float)stg_rng_below(&rng, kinds) - 2.0f;
+            }
+            const float bound = n == 0 || kinds == 36 ? (n % 2 == 0 ? INFINITY : -INFINITY) : a[n / 2];
+            size_t high[3], low[3];
+            memset(want, 0, sizeof want);
+            memset(got, 0, sizeof got);
+            low[0] = plain->split(want[0], want[1], &high[0], a, n, bound);
+            got[0][n + STG_SPLIT_ROOM] = got[1][n + STG_SPLIT_ROOM] = 7;
+            low[1] = k->split(got[0], got[1], &high[1], a, n, bound);
+            assert_true(low[0] == low[1] && high[0] == high[1]);
+            assert_memory_equal(got[0], want[0], low[0] * sizeof(float));
+            assert_memory_equal(got[1], want[1], high[0] * sizeof(float));
+            assert_true(got[0][n + STG_SPLIT_ROOM] == 7 && got[1][n + STG_SPLIT_ROOM] == 7);
+            for (int place = 0; place < 2; place++) {
+                memcpy(got[place], a, n * sizeof(float));
+                low[2] = k->split(got[0], got[1], &high[2], got[place], n, bound);
+                assert_true(low[0] == low[2] && high[0] == high[2]);
+                assert_memory_equal(got[0], want[0], low[0] * sizeof(float));
+                assert_memory_equal(got[1], want[1], high[0] * sizeof(float));
+            }
+            for (size_t i = 0; i < n; i++) {
+                high[0] -= a[i] > bound;
+                low[0] -= a[i] < bound;
+            }
+            assert_true(low[0] == 0 && high[0] == 0);
+        }
+    }
+}
+
+static void splits(void **state)
+{
+    (void)state;
+    each_variant(check_splits);
+}
+
 /* Of times near and far, at the ends of a quarter of the circle, and of what is no time. */
 static void sinusoids(void **state)
 {
@@ -455,6 +497,7 @@ int main(void)
         cmocka_unit_test(dropout_masks_are_identical),
         cmocka_unit_test(sinusoids),
         cmocka_unit_test(sums),
+        cmocka_unit_test(splits),
         cmocka_unit_test(adam_steps),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -118,9 +118,30 @@ static void test_quantiles_against_sorting(void **state)
             const size_t low = (size_t)position, high = low + 1 < n ? low + 1 : low;
             const double want =
                 (double)sorted[low] + (position - (double)low) * ((double)sorted[high] - (double)sorted[low]);
-            near((double)out[at[k]], want, 1e-3);
+            assert_true(out[at[k]] == (float)want);
         }
     }
+}
+
+/* Every pivot is the second smallest value that is left: the one at the front is smaller, the one at the end larger. */
+static void test_quantiles_of_the_worst_order(void **state)
+{
+    enum { N = 600 };
+    static float v[N];
+    size_t n = 0;
+    float out[STG_AGGREGATES];
+    (void)state;
+    while (n < N) {
+        memmove(v + 1, v, n * sizeof *v);
+        n++;
+        v[0] = (float)(N - n - 1);
+        const size_t middle = (n + 1) / 2;
+        memmove(v + middle + 1, v + middle, (n - middle) * sizeof *v);
+        n++;
+        v[middle] = (float)(N - n + 1);
+    }
+    assert_int_equal(stg_aggregate_values(v, &n, 1, out), STG_OK);
+    assert_true(out[STG_AGGREGATE_MEDIAN] == 299.5f && out[STG_AGGREGATE_UPPER] == 569.05f);
 }
 
 struct fixture {
@@ -270,6 +291,7 @@ int main(void)
         cmocka_unit_test(test_window_is_sixteen_of_one_walk),
         cmocka_unit_test(test_values_at_the_edges),
         cmocka_unit_test(test_quantiles_against_sorting),
+        cmocka_unit_test(test_quantiles_of_the_worst_order),
         cmocka_unit_test(test_corpus_by_hand),
         cmocka_unit_test(test_threads_do_not_matter),
         cmocka_unit_test(test_events),

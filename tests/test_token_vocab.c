@@ -317,6 +317,41 @@ static void test_symbols_of_extended_data(void **state)
     stg_symbols_free(s);
 }
 
+/* Whole walks are mapped as event by event; up to `last` all the calls that are symbols. */
+static void expect_mapped(const struct stg_symbols *s, uint16_t last)
+{
+    enum { MOST = 700 };
+    static uint16_t call[MOST];
+    static uint8_t phase[MOST];
+    static int64_t ret[MOST];
+    static uint32_t out[MOST];
+    const uint16_t odd[] = {STG_TOKEN_SPECIALS + 2, STG_TOKEN_SPECIALS - 1, 0, last, (uint16_t)(last + 1), 299, UINT16_MAX};
+    for (size_t n = 0; n < MOST; n += 1 + n / 3) {
+        for (size_t i = 0; i < 7 * n; i++) {
+            struct stg_walk w = {.n = n, .n_context = n / 5, .call = call, .phase = phase, .ret = ret};
+            size_t n_unknown = 0;
+            for (size_t k = 0; k < n; k++) {
+                call[k] = (uint16_t)(STG_TOKEN_SPECIALS + k % 2);
+            }
+            call[i / 7] = odd[i % 7];
+            stg_symbols_map(s, &w, out);
+            for (size_t k = 0; k < n; k++) {
+                assert_int_equal(out[k], stg_symbols_find(s, call[k], 0, 0));
+                n_unknown += k >= w.n_context && out[k] == STG_TOKEN_UNKNOWN;
+            }
+            assert_int_equal(stg_symbols_unknown(s, &w), n_unknown);
+        }
+    }
+}
+
+static void get_calls(void *context, size_t i, struct stg_seq *out)
+{
+    static const uint8_t phase[4];
+    static const int64_t ret[4];
+    (void)i;
+    *out = (struct stg_seq){.n = 4, .call = context, .phase = phase, .ret = ret};
+}
+
 static void test_symbols_of_a_vocabulary_have_its_ids(void **state)
 {
     (void)state;
@@ -335,6 +370,14 @@ static void test_symbols_of_a_vocabulary_have_its_ids(void **state)
         assert_int_equal(stg_symbols_find(s, i, STG_PHASE_EXIT, -EAGAIN), i);
     }
     assert_int_equal(stg_symbols_find(s, 505, STG_PHASE_ENTRY, 0), STG_TOKEN_UNKNOWN);
+    expect_mapped(s, 504);
+    stg_symbols_free(s);
+    must(stg_symbols_new(&s, STG_FIELD_CALL)); /* not all of them, and not in their order */
+    const uint16_t some[] = {STG_TOKEN_SPECIALS, STG_TOKEN_SPECIALS + 1, 300, 200};
+    const struct stg_corpus corpus = {.n = 1, .context = (void *)(uintptr_t)some, .get = get_calls};
+    must(stg_symbols_fit(s, &corpus));
+    assert_int_equal(stg_symbols_count(s), STG_TOKEN_SPECIALS + 4);
+    expect_mapped(s, 300);
     stg_symbols_free(s);
     stg_vocab_fini(&v);
 }

@@ -134,32 +134,6 @@ void stg_file_map_close(struct stg_file_map *map)
     *map = (struct stg_file_map){.fd = -1};
 }
 
-enum stg_status stg_file_map_visit(const struct stg_file_map *map, size_t from, void (*visit)(void *, const void *, size_t),
-                                   void *context)
-{
-    enum { BLOCK = 1 << 18 };
-    enum stg_status status = STG_OK;
-    uint8_t *block = NULL;
-    STG_TRY(stg_mem_zeroed(&block, BLOCK, 1));
-    while (from < map->size) {
-        const size_t wanted = map->size - from < BLOCK ? map->size - from : BLOCK;
-        const ssize_t n = pread(map->fd, block, wanted, (off_t)from);
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            status = n < 0 ? stg_fail_errno("offset %zu: cannot read", from)
-                           : stg_fail(STG_ERR_INPUT, "offset %zu: the file became shorter while it was read", from);
-            goto out;
-        }
-        visit(context, block, (size_t)n);
-        from += (size_t)n;
-    }
-out:
-    stg_mem_free(block);
-    return status;
-}
-
 void stg_file_map_release(const void *from, const void *to)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
@@ -168,6 +142,48 @@ void stg_file_map_release(const void *from, const void *to)
     if (end > first) {
         (void)madvise((void *)first, end - first, MADV_DONTNEED); /* a hint: nothing depends on it */
     }
+}
+
+/* Reads some bytes from the file instead. */
+static enum stg_status read_block(const struct stg_file_map *map, size_t from, uint8_t *block, size_t wanted, size_t *n)
+{
+    ssize_t got;
+    do {
+        got = pread(map->fd, block, wanted, (off_t)from);
+    } while (got < 0 && errno == EINTR);
+    if (got <= 0) {
+        return got < 0 ? stg_fail_errno("offset %zu: cannot read", from)
+                       : stg_fail(STG_ERR_INPUT, "offset %zu: the file became shorter while it was read", from);
+    }
+    *n = (size_t)got;
+    return STG_OK;
+}
+
+enum stg_status stg_file_map_visit(const struct stg_file_map *map, size_t from, void (*visit)(void *, const void *, size_t),
+                                   void *context)
+{
+    enum { BLOCK = 1 << 19 };
+    enum stg_status status = STG_OK;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uint8_t *block = NULL;
+    for (size_t n; from < map->size; from += n) {
+        const uint8_t *at = map->data + from;
+        n = map->size - from < BLOCK ? map->size - from : BLOCK - from % BLOCK;
+        /* Where the pages can be had, nothing is copied. Asked for like this, what cannot be read is no signal. */
+        if (block == NULL && madvise((void *)(uintptr_t)(at - from % page), n + from % page, MADV_POPULATE_READ) == 0) {
+            visit(context, at, n);
+            stg_file_map_release(at - from % page, at + n);
+            continue;
+        }
+        if (block == NULL) {
+            STG_TRY(stg_mem_zeroed(&block, BLOCK, 1));
+        }
+        STG_TRY(read_block(map, from, block, n, &n));
+        visit(context, block, n);
+    }
+out:
+    stg_mem_free(block);
+    return status;
 }
 
 /* Temporary files of open writers, in fixed storage so that a signal handler may remove them. */

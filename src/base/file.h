@@ -22,8 +22,8 @@ void stg_file_map_close(struct stg_file_map *map);
 bool stg_file_map_find(const void *address, char *path, size_t cap);
 /* The bytes from … to of a mapping were read and are not needed soon: they need not stay in memory. Reading them again is allowed. */
 void stg_file_map_release(const void *from, const void *to);
-/* Hands the bytes from offset `from` to the end to visit(context, bytes, n), block by block, without mapping them in: for one pass over
- * all of a file that is cheaper, and takes no memory. */
+/* Hands the bytes from offset `from` to the end to visit(context, bytes, n), block by block: for one pass over all of a file. Each block is let
+ * go of, so it takes no memory, and what cannot be read is a failure instead of a signal. */
 enum stg_status stg_file_map_visit(const struct stg_file_map *map, size_t from, void (*visit)(void *, const void *, size_t),
                                    void *context) STG_MUST_USE;
 

@@ -26,6 +26,8 @@ struct stg_attention {
     int bf16; /* forward and backward may round what they multiply to bf16 where that is faster; out is then good to 2^-7 */
 };
 
+#define STG_SPLIT_ROOM 16 /* a vector */
+
 struct stg_kernels {
     const char *name; /* "plain", "avx2", "avx512", "avx512bf16" */
 
@@ -121,6 +123,9 @@ struct stg_kernels {
     void (*add_rows)(float *y, const float *x, size_t N, size_t C);                     /* each row of y (N,C) += x (C): a bias */
     void (*column_sums)(float *sums, const float *x, size_t ldx, size_t rows, size_t n); /* sums (n) += Σ rows */
     double (*square_sum)(const float *x, size_t n);
+    /* What of v (n) is below the bound goes to `below`, what is above it to `above`, in their order, and what equals it nowhere; none is NaN.
+     * Returns how many went below, in *n_above how many above. Each has room for n + STG_SPLIT_ROOM elements; one of them may be v. */
+    size_t (*split)(float *below, float *above, size_t *n_above, const float *v, size_t n, float bound);
     void (*adam)(float *value, float *moment1, float *moment2, const float *gradient, size_t n, float scale, float beta1,
                  float beta2, float rate, float root_correction, float epsilon);
 };

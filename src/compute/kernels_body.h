@@ -9,6 +9,7 @@
 #include "compute/panels_body.h"
 #include "compute/products_body.h"
 #include "compute/rows_body.h"
+#include "compute/split_body.h"
 #include "compute/waves_body.h"
 
 #include <math.h>
@@ -284,5 +285,6 @@ const struct stg_kernels VARIANT = {
     .add = add,
     .column_sums = column_sums,
     .square_sum = square_sum,
+    .split = split_by,
     .adam = adam,
 };

@@ -189,6 +189,20 @@ static double square_sum(const float *x, size_t n)
     return sum;
 }
 
+size_t stg_plain_split(float *below, float *above, size_t *n_above, const float *v, size_t n, float bound)
+{
+    size_t low = 0, high = 0;
+    for (size_t i = 0; i < n; i++) { /* no branch depends on the values, as nothing predicts them */
+        const float x = v[i];
+        below[low] = x;
+        low += x < bound;
+        above[high] = x;
+        high += x > bound;
+    }
+    *n_above = high;
+    return low;
+}
+
 static void adam(float *value, float *moment1, float *moment2, const float *gradient, size_t n, float scale, float beta1,
                  float beta2, float rate, float root_correction, float epsilon)
 {
@@ -238,5 +252,6 @@ const struct stg_kernels stg_kernels_plain = {
     .add = add,
     .column_sums = column_sums,
     .square_sum = square_sum,
+    .split = stg_plain_split,
     .adam = adam,
 };

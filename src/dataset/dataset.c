@@ -135,6 +135,26 @@ static enum stg_status what_is_wrong(const struct stg_dataset *d, const struct s
     return stg_fail(STG_ERR_INTERNAL, "%s: two checks of the events disagree", stg_tensors_path(d->tensors));
 }
 
+/* Whether no event has a call from n_calls on, no phase or thread, and times rise from 0 or later: each column by itself, in its own width and
+ * without a branch, so that the compiler makes vectors of it. n is at least 1. */
+static bool columns_are_sound(const struct stg_seq *s, size_t n_calls)
+{
+    const uint16_t last_call = (uint16_t)(n_calls - 1), last_thread = (uint16_t)(s->n_threads - 1);
+    uint16_t wrong = n_calls == 0 || s->n_threads == 0;
+    uint8_t wrong_phase = 0;
+    uint64_t sign = (uint64_t)s->time_ns[0]; /* highest bit: a time or a difference is negative; where no time is, no difference overflows */
+    for (size_t k = 0; k < s->n; k++) {
+        wrong |= (uint16_t)((s->call[k] > last_call) | (s->thread[k] > last_thread));
+    }
+    for (size_t k = 0; k < s->n; k++) {
+        wrong_phase |= s->phase[k] > STG_PHASE_EXIT;
+    }
+    for (size_t k = 1; k < s->n; k++) {
+        sign |= (uint64_t)s->time_ns[k] | ((uint64_t)s->time_ns[k] - (uint64_t)s->time_ns[k - 1]);
+    }
+    return wrong == 0 && wrong_phase == 0 && sign >> 63 == 0;
+}
+
 static enum stg_status check_events(const struct stg_dataset *d, const struct stg_seq *s, size_t first)
 {
     const size_t n_calls = stg_strings_count(d->vocab.calls);
@@ -142,16 +162,8 @@ static enum stg_status check_events(const struct stg_dataset *d, const struct st
     if (__builtin_sub_overflow(s->end_ns, s->begin_ns, &duration) || duration < 0 || duration > STG_TIME_MAX) {
         return bad(d, "end_ns", (size_t)s->id, "a sequence ends before it begins, or 146 years later");
     }
-    /* First whether anything is wrong, column by column and without a branch; then what. */
-    unsigned wrong = 0;
-    for (size_t k = 0; k < s->n; k++) {
-        wrong |= (unsigned)(s->call[k] >= n_calls) | (unsigned)(s->phase[k] > STG_PHASE_EXIT) |
-                 (unsigned)(s->thread[k] >= s->n_threads);
-    }
-    for (size_t k = 1; k < s->n; k++) {
-        wrong |= (unsigned)(s->time_ns[k] < s->time_ns[k - 1]);
-    }
-    if (wrong == 0 && (s->n == 0 || (s->time_ns[0] >= 0 && s->time_ns[s->n - 1] <= duration))) {
+    /* First whether anything is wrong, then what. */
+    if (s->n == 0 || (columns_are_sound(s, n_calls) && s->time_ns[s->n - 1] <= duration)) {
         return STG_OK;
     }
     return what_is_wrong(d, s, first, duration);

@@ -17,21 +17,8 @@ struct ngram {
     struct stg_ngram_table table;
 };
 
-/* Answers by the last `order` symbols: which probability the newest one had, and the context it leaves. Both follow from those
- * symbols alone, so that a token waits neither for the one before nor, nearly always, for the tables. */
-struct answer {
-    uint64_t key; /* 0 = none yet */
-    uint32_t next;
-    float surprisal;
-};
-enum { WAYS = 2 }; /* places for each hash */
-enum { LEAST_ANSWERS = 1 << 12, MOST_ANSWERS = 1 << 17 };
-enum { AHEAD = 8 };                   /* tokens from asking for an answer to having it in the cache */
-
 struct stg_model_run {
-    struct answer *answers; /* (n_answers) by hash of the key; NULL when the symbols do not fit into one */
-    size_t n_answers;       /* a power of two, room for twice the n-grams, within the bounds above */
-    struct stg_ngram_packing packing;
+    struct stg_ngram_answers *answers; /* NULL when the symbols do not fit into a key */
     uint32_t *symbols;
     size_t cap_symbols;
 };
@@ -181,7 +168,7 @@ static enum stg_status update(struct stg_model *m, const struct stg_corpus *corp
 static void run_free(struct stg_model_run *r)
 {
     if (r != NULL) {
-        stg_mem_free(r->answers);
+        stg_ngram_answers_free(r->answers);
         stg_mem_free(r->symbols);
         stg_mem_free(r);
     }
@@ -189,17 +176,12 @@ static void run_free(struct stg_model_run *r)
 
 static enum stg_status run_new(const struct stg_model *m, struct stg_model_run **out)
 {
+    const struct ngram *g = ngram_of(m);
     enum stg_status status = STG_OK;
     struct stg_model_run *r = NULL;
     *out = NULL;
     STG_TRY(stg_mem_zeroed(&r, 1, sizeof *r));
-    if (stg_ngram_packing(&r->packing, ngram_of(m)->order, ngram_of(m)->n_symbols)) {
-        r->n_answers = LEAST_ANSWERS;
-        while (r->n_answers < 2 * ngram_of(m)->table.n && r->n_answers < MOST_ANSWERS) {
-            r->n_answers *= 2;
-        }
-        STG_TRY(stg_mem_zeroed(&r->answers, r->n_answers, sizeof *r->answers));
-    }
+    STG_TRY(stg_ngram_answers_new(&r->answers, g->kind, &g->table, g->order, g->n_symbols));
     *out = r;
     r = NULL;
 out:
@@ -207,35 +189,12 @@ out:
     return status;
 }
 
-static inline struct answer *answer_at(const struct stg_model_run *r, uint64_t key)
-{
-    return &r->answers[stg_counts_hash(key, r->n_answers / WAYS) * WAYS];
-}
-
 static float advance(const struct ngram *g, uint32_t *state, uint32_t symbol)
 {
     return -stg_ngram_advance(g->kind, &g->table, g->order, g->n_symbols, state, symbol);
 }
 
-/* As advance(), with the symbols so far as a key. */
-static inline float advance_packed(const struct ngram *g, struct stg_model_run *r, uint64_t key, uint32_t *state, uint32_t symbol)
-{
-    struct answer *a = answer_at(r, key);
-    if (__builtin_expect(a->key != key, 0)) {
-        if (a[1].key == key) {
-            a++;
-        } else { /* the newest comes first, the oldest goes */
-            a[1] = a[0];
-            a->surprisal = advance(g, state, symbol);
-            a->next = *state;
-            a->key = key;
-        }
-    }
-    *state = a->next;
-    return a->surprisal;
-}
-
-/* The surprisals of r->symbols[0 … n), those from row `from` on into out: the definition, and the fast way. */
+/* As stg_ngram_answers_score(), symbol by symbol. */
 static void score_plain(const struct ngram *g, const struct stg_model_run *r, size_t n, size_t from, float *out)
 {
     uint32_t state = 0;
@@ -243,30 +202,6 @@ static void score_plain(const struct ngram *g, const struct stg_model_run *r, si
         const float s = r->symbols[i] == STG_TOKEN_MASK ? 0 : advance(g, &state, r->symbols[i]);
         if (i >= from) {
             out[i - from] = s;
-        }
-    }
-}
-
-static void score_packed(const struct ngram *g, struct stg_model_run *r, size_t n, size_t from, float *out)
-{
-    uint32_t state = 0;
-    uint64_t key = 0, key_ahead = 0;
-    for (size_t i = 0; i < n + AHEAD; i++) {
-        if (i < n && r->symbols[i] != STG_TOKEN_MASK) {
-            key_ahead = stg_ngram_pack(r->packing, key_ahead, r->symbols[i]);
-            __builtin_prefetch(answer_at(r, key_ahead));
-        }
-        if (i < AHEAD) {
-            continue;
-        }
-        const uint32_t symbol = r->symbols[i - AHEAD];
-        float s = 0;
-        if (symbol != STG_TOKEN_MASK) {
-            key = stg_ngram_pack(r->packing, key, symbol);
-            s = advance_packed(g, r, key, &state, symbol);
-        }
-        if (i - AHEAD >= from) {
-            out[i - AHEAD - from] = s;
         }
     }
 }
@@ -289,7 +224,7 @@ static enum stg_status score(const struct stg_model *m, struct stg_model_run *r,
             r->symbols[n_symbols++] = STG_TOKEN_END;
         }
         if (r->answers != NULL) {
-            score_packed(g, r, n_symbols, from, surprisal[k]);
+            STG_RETURN_IF_FAILED(stg_ngram_answers_score(r->answers, r->symbols, n_symbols, from, surprisal[k]));
         } else {
             score_plain(g, r, n_symbols, from, surprisal[k]);
         }

@@ -64,6 +64,17 @@ struct stg_ngram_packing {
     uint64_t mask;        /* of a key */
 };
 
+/* Answers by key (ngram_answers.c): some megabytes at most; one of them serves one thread. */
+struct stg_ngram_answers;
+
+/* The table is borrowed. *out is NULL, which is no failure, where n_symbols different symbols do not fit into a key. */
+enum stg_status stg_ngram_answers_new(struct stg_ngram_answers **out, enum stg_ngram_kind kind, const struct stg_ngram_table *table, uint32_t order,
+                                      size_t n_symbols) STG_MUST_USE;
+void stg_ngram_answers_free(struct stg_ngram_answers *r);
+/* The surprisals of symbols[0 … n), those from row `from` on into out: of each what stg_ngram_advance() says after those before, 0 of [MASK],
+ * which is passed over. */
+enum stg_status stg_ngram_answers_score(struct stg_ngram_answers *r, const uint32_t *symbols, size_t n, size_t from, float *out) STG_MUST_USE;
+
 struct stg_ngram_count {
     uint64_t key, times;
 };

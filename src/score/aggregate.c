@@ -1,6 +1,7 @@
 #include "score/channels.h"
 
 #include "base/memory.h"
+#include "compute/kernels.h"
 
 #include <math.h>
 #include <string.h>
@@ -82,20 +83,6 @@ static float median_of_3(float a, float b, float c)
     return c < low ? low : c < high ? c : high;
 }
 
-/* Moves what is below (or, with equal, at most) the bound to the front of v[from … to); the place after it. No branch depends on the
- * values, as nothing predicts them. */
-static inline size_t partition(float *v, size_t from, size_t to, float bound, bool equal)
-{
-    size_t next = from;
-    for (size_t i = from; i < to; i++) {
-        const float x = v[i];
-        v[i] = v[next];
-        v[next] = x;
-        next += equal ? x <= bound : x < bound;
-    }
-    return next;
-}
-
 static void insertion_sort(float *v, size_t n)
 {
     for (size_t i = 1; i < n; i++) {
@@ -108,49 +95,61 @@ static void insertion_sort(float *v, size_t n)
     }
 }
 
-/* Hoare's selection: afterwards v[k] is what it would be if v were sorted, nothing before it is larger and nothing after it
- * smaller. Values equal to the pivot are set apart, as counted models give few different ones. Quadratic in the worst case, so
- * a run that does not halve soon is sorted by heap instead. */
-static void select_kth(float *v, size_t n, size_t k)
+/* Two of these have room for the values of a sequence. */
+struct halves {
+    float *below, *above;
+};
+
+/* Hoare's selection: row k of v (n), if it were sorted, and in *next the row behind it (INFINITY, when it is the last). Values equal to the pivot are
+ * set apart, as counted models give few different ones. Quadratic in the worst case, so a run that does not halve soon is sorted by heap
+ * instead. v is read alone. */
+static float select_kth(const float *v, size_t n, size_t k, const struct halves *room, float *next)
 {
     enum { SMALL = 12, ROUNDS = 64 };
-    size_t low = 0, high = n;
-    for (int rounds = 0; high - low > SMALL; rounds++) {
-        if (rounds == ROUNDS) {
-            heap_sort(v + low, high - low);
-            return;
-        }
-        const float pivot = median_of_3(v[low], v[low + (high - low) / 2], v[high - 1]);
-        const size_t equal = partition(v, low, high, pivot, false);
-        if (k < equal) {
-            high = equal;
+    const struct stg_kernels *kernels = stg_kernels();
+    float behind = INFINITY; /* the least value above those that are left, if any */
+    float *left = NULL;      /* which stand in one of the halves after the first round */
+    for (int rounds = 0; n > SMALL && rounds < ROUNDS; rounds++) {
+        const float pivot = median_of_3(v[0], v[n / 2], v[n - 1]);
+        size_t n_above;
+        const size_t n_below = kernels->split(room->below, room->above, &n_above, v, n, pivot);
+        if (k < n_below) {
+            v = left = room->below;
+            n = n_below;
+            behind = pivot;
             continue;
         }
-        low = partition(v, equal, high, pivot, true);
-        if (k < low) {
-            return;
+        k -= n_below;
+        n -= n_below + n_above; /* equal to the pivot */
+        if (k < n) {
+            for (size_t i = 0; k + 1 == n && i < n_above; i++) {
+                behind = room->above[i] < behind ? room->above[i] : behind;
+            }
+            *next = k + 1 < n ? pivot : behind;
+            return pivot;
         }
+        k -= n;
+        v = left = room->above;
+        n = n_above;
     }
-    insertion_sort(v + low, high - low);
+    if (left == NULL) {
+        memcpy(room->below, v, n * sizeof *v);
+        left = room->below;
+    }
+    n > SMALL ? heap_sort(left, n) : insertion_sort(left, n);
+    *next = k + 1 < n ? left[k + 1] : behind;
+    return left[k];
 }
 
-/* Quantile by linear interpolation between order statistics (Hyndman and Fan 1996, type 7). Reorders v; what lies
- * before row `from` must already be no larger than the rest. */
-static double quantile(float *v, size_t from, size_t n, double q, size_t *at)
+/* Quantile by linear interpolation between order statistics (Hyndman and Fan 1996, type 7). */
+static double quantile(const float *v, size_t n, double q, const struct halves *room)
 {
     const double position = q * (double)(n - 1);
     const size_t k = (size_t)position;
     const double part = position - (double)k;
-    select_kth(v + from, n - from, k - from);
-    *at = k;
-    if (part <= 0 || k + 1 >= n) {
-        return (double)v[k];
-    }
-    float next = v[k + 1];
-    for (size_t i = k + 2; i < n; i++) {
-        next = v[i] < next ? v[i] : next;
-    }
-    return (double)v[k] + part * ((double)next - (double)v[k]);
+    float next;
+    const double at = (double)select_kth(v, n, k, room, &next);
+    return part <= 0 ? at : at + part * ((double)next - at);
 }
 
 struct sums {
@@ -193,8 +192,8 @@ enum stg_status stg_aggregate_values(const float *surprisal, const size_t *walk_
                                      float out[STG_AGGREGATES])
 {
     enum stg_status status = STG_OK;
-    float *sorted = NULL;
-    size_t n = 0, at = 0;
+    float *room = NULL;
+    size_t n = 0, cap = 0;
     struct sums sums = {.window = -INFINITY};
     memset(out, 0, STG_AGGREGATES * sizeof *out);
     for (size_t w = 0; w < n_walks; w++) {
@@ -209,15 +208,16 @@ enum stg_status stg_aggregate_values(const float *surprisal, const size_t *walk_
     if (n == 0) {
         return STG_OK;
     }
-    STG_TRY(stg_mem_dup(&sorted, surprisal, n * sizeof *sorted));
+    STG_TRY(stg_mem_grow(&room, &cap, 2 * (n + STG_SPLIT_ROOM), sizeof *room));
+    const struct halves halves = {room, room + n + STG_SPLIT_ROOM};
     out[STG_AGGREGATE_MEAN] = (float)(sums.all / (double)n);
     out[STG_AGGREGATE_RMS] = (float)sqrt(sums.squares / (double)n);
-    out[STG_AGGREGATE_MEDIAN] = (float)quantile(sorted, 0, n, 0.5, &at);
-    out[STG_AGGREGATE_UPPER] = (float)quantile(sorted, at, n, 0.95, &at);
+    out[STG_AGGREGATE_MEDIAN] = (float)quantile(surprisal, n, 0.5, &halves);
+    out[STG_AGGREGATE_UPPER] = (float)quantile(surprisal, n, 0.95, &halves);
     /* A shorter walk counts as if certain events followed, so that one surprise in a walk of one event does not outweigh a
      * surprising stretch. */
     out[STG_AGGREGATE_WINDOW] = (float)(sums.window / (double)(n < WINDOW ? n : WINDOW));
 out:
-    stg_mem_free(sorted);
+    stg_mem_free(room);
     return status;
 }

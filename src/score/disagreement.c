@@ -24,6 +24,9 @@ void stg_disagreement_add(struct stg_disagreement *d, const struct stg_model *m,
     const float *said = m->ops->members == NULL ? NULL : m->ops->members(run, &n_members, &stride);
     d->n_members = n_members;
     d->n_tokens += n;
+    if (n_members == 0 && event == NULL) {
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
         double one[STG_MODEL_MAX_MEMBERS];
         for (size_t k = 0; k < n_members; k++) {

@@ -23,8 +23,6 @@ struct worker {
     float *surprisal; /* of the batch */
     float *side;      /* of the batch, by a side model */
     size_t cap_surprisal, cap_side;
-    uint32_t *symbols; /* of one walk */
-    size_t cap_symbols;
     size_t n_walks_of[BATCH_SEQUENCES];
 };
 
@@ -76,7 +74,6 @@ static void worker_fini(struct worker *w, const struct stg_model *m)
     stg_mem_free((void *)w->target);
     stg_mem_free(w->walk_len);
     stg_mem_free(w->surprisal);
-    stg_mem_free(w->symbols);
 }
 
 /* Appends the walks of a sequence to the worker's, which had *n_walks walks of *n_tokens tokens. */
@@ -154,20 +151,6 @@ static void measure_pace(const struct worker *w, const struct stg_model *m, stru
     }
 }
 
-static enum stg_status count_unknown(struct worker *w, const struct stg_model *m, const struct stg_walk *walks, size_t n,
-                                     uint32_t *out)
-{
-    *out = 0;
-    for (size_t k = 0; k < n; k++) {
-        STG_RETURN_IF_FAILED(stg_mem_grow(&w->symbols, &w->cap_symbols, walks[k].n, sizeof *w->symbols));
-        stg_symbols_map(m->symbols, &walks[k], w->symbols);
-        for (size_t i = walks[k].n_context; i < walks[k].n; i++) {
-            *out += w->symbols[i] == STG_TOKEN_UNKNOWN;
-        }
-    }
-    return STG_OK;
-}
-
 static enum stg_status finish_scores(struct job *job, struct worker *w, size_t first, size_t n)
 {
     size_t walk = 0, token = 0;
@@ -183,7 +166,9 @@ static enum stg_status finish_scores(struct job *job, struct worker *w, size_t f
         stg_corpus_get(job->corpus, first + i, &seq);
         stg_score_describe(out, &seq);
         out->n_tokens = (uint32_t)n_tokens;
-        STG_RETURN_IF_FAILED(count_unknown(w, job->model, w->walks + walk, n_walks, &out->n_unknown));
+        for (size_t k = 0; k < n_walks; k++) {
+            out->n_unknown += (uint32_t)stg_symbols_unknown(job->model->symbols, &w->walks[walk + k]);
+        }
         const enum stg_status status =
             stg_aggregate_values(w->surprisal + token, w->walk_len + walk, n_walks, out->value);
         if (status != STG_OK) {

@@ -23,6 +23,7 @@ struct stg_symbols {
     /* Nearly every event succeeds or returns nothing: those symbols by call × DIRECT + phase × 2 + (0 none, 1 success). */
     uint32_t *direct; /* (n_direct × DIRECT) id, [UNKNOWN] where there is none */
     size_t n_direct, cap_direct;
+    size_t n_same; /* calls STG_TOKEN_SPECIALS … n_same − 1 are, by themselves, the symbols of the same number */
     uint32_t *of_class; /* (CLASSES) ids of the classes of elapsed time or of descriptors; NULL for other fields */
 };
 
@@ -141,6 +142,7 @@ static enum stg_status add_direct(struct stg_symbols *s, uint64_t key, uint32_t 
         }
     }
     s->direct[call * DIRECT + ((key >> KEY_PHASE_SHIFT) & 3) * 2 + class] = id;
+    s->n_same = key == s->n_same && id == s->n_same ? s->n_same + 1 : s->n_same;
     return STG_OK;
 }
 
@@ -191,6 +193,7 @@ enum stg_status stg_symbols_new(struct stg_symbols **out, unsigned fields)
     STG_TRY(stg_mem_zeroed(&s, 1, sizeof *s));
     s->fields = fields;
     s->n_calls = (size_t)UINT16_MAX + 1;
+    s->n_same = STG_TOKEN_SPECIALS;
     s->n_slots = 64;
     STG_TRY(stg_mem_zeroed(&s->slot, s->n_slots, sizeof *s->slot));
     for (uint64_t i = 0; i < STG_TOKEN_SPECIALS; i++) {
@@ -345,10 +348,30 @@ static void map_classes(const struct stg_symbols *s, const struct stg_walk *w, u
     }
 }
 
+/* Whether all of them are, which is nearly always so of a model of names and asks for no look-up. Without a branch for each. */
+static bool calls_are_symbols(const struct stg_symbols *s, const uint16_t *call, size_t n)
+{
+    if (s->fields != STG_FIELD_CALL) {
+        return false;
+    }
+    const uint16_t n_same = (uint16_t)(s->n_same - STG_TOKEN_SPECIALS);
+    uint16_t other = 0;
+    for (size_t i = 0; i < n; i++) {
+        other |= (uint16_t)(call[i] - STG_TOKEN_SPECIALS) >= n_same;
+    }
+    return other == 0;
+}
+
 void stg_symbols_map(const struct stg_symbols *s, const struct stg_walk *w, uint32_t *out)
 {
     if (s->of_class != NULL) {
         map_classes(s, w, out);
+        return;
+    }
+    if (calls_are_symbols(s, w->call, w->n)) {
+        for (size_t i = 0; i < w->n; i++) {
+            out[i] = w->call[i];
+        }
         return;
     }
     if (s->fields == STG_FIELD_CALL) { /* neither phase nor ret is touched */
@@ -360,6 +383,29 @@ void stg_symbols_map(const struct stg_symbols *s, const struct stg_walk *w, uint
     for (size_t i = 0; i < w->n; i++) {
         out[i] = find_event(s, s->fields, w->call[i], w->phase[i], w->ret[i]);
     }
+}
+
+size_t stg_symbols_unknown(const struct stg_symbols *s, const struct stg_walk *w)
+{
+    enum { PART = 256 };
+    uint32_t symbols[PART];
+    size_t n = 0;
+    if (calls_are_symbols(s, w->call + w->n_context, w->n - w->n_context)) {
+        return 0;
+    }
+    for (size_t from = w->n_context; from < w->n; from += PART) {
+        struct stg_walk part = *w;
+        part.n = w->n - from < PART ? w->n - from : PART;
+        part.call += from;
+        part.phase += from;
+        part.ret += from;
+        part.elapsed_ns = w->elapsed_ns == NULL ? NULL : w->elapsed_ns + from;
+        stg_symbols_map(s, &part, symbols);
+        for (size_t i = 0; i < part.n; i++) {
+            n += symbols[i] == STG_TOKEN_UNKNOWN;
+        }
+    }
+    return n;
 }
 
 /* "1.02 us", the least that the class holds; "descriptor 12" */

@@ -67,6 +67,8 @@ enum stg_status stg_symbols_from_vocab(struct stg_symbols *s, const struct stg_v
 uint32_t stg_symbols_find(const struct stg_symbols *s, uint16_t call, uint8_t phase, int64_t ret);
 /* For every row of a walk: out (n). Symbols of ELAPSED need that column of the walk (STG_WALK_ELAPSED). */
 void stg_symbols_map(const struct stg_symbols *s, const struct stg_walk *w, uint32_t *out);
+/* How many rows of a walk, those of its context left out, are STG_TOKEN_UNKNOWN. */
+size_t stg_symbols_unknown(const struct stg_symbols *s, const struct stg_walk *w);
 /* "read", "read exit", "read exit EAGAIN" into out (NUL-terminated, cut to cap). */
 void stg_symbols_describe(const struct stg_symbols *s, const struct stg_vocab *v, uint32_t id, char *out, size_t cap);
 /* Tensor `symbols.key` (U64) and metadata `symbols.fields`. */
