@@ -230,6 +230,18 @@ case_record_poor_kernel() {
     absent t
 }
 
+# A marker's file that is a pipe is not waited for; a reader that cannot give up its privileges says so.
+case_record_marker_file() {
+    may_record
+    mkfifo pipe
+    refused './pipe: not a 64-bit program' timeout 20 "$strange" record -o t --marker uprobe:./pipe:f -- true
+    no_sanitizer
+    root_only
+    command -v capsh >/dev/null || exit 77
+    refused 'CAP_SETUID' capsh --drop=cap_setuid -- -c "exec '$strange' record -o t --marker 'uprobe:$STRANGE_WORKLOAD:workload_mark' -- true"
+    absent t
+}
+
 # After attaching, the recorder may do nothing but write its trace.
 case_record_gives_up_privileges() {
     may_record
