@@ -60,12 +60,23 @@ static void on_signal(int number)
     stg_pool_interrupt();
 }
 
+/* The terminal has gone. Shell and kernel may both say so, which is no wish to hurry. */
+static void on_hangup(int number)
+{
+    (void)number;
+    stg_pool_interrupt();
+}
+
 static void install_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_signal};
+    struct sigaction action = {.sa_handler = on_signal}, before;
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) { /* nohup */
+        action.sa_handler = on_hangup;
+        sigaction(SIGHUP, &action, NULL);
+    }
     action.sa_handler = SIG_IGN; /* a closed pipe is an error of write(), with its line and its exit status */
     sigaction(SIGPIPE, &action, NULL);
 }
