@@ -60,25 +60,31 @@ static void on_signal(int number)
     stg_pool_interrupt();
 }
 
-/* The terminal has gone. Shell and kernel may both say so, which is no wish to hurry. */
-static void on_hangup(int number)
+/* However often it is asked. */
+static void on_patient_signal(int number)
 {
     (void)number;
     stg_pool_interrupt();
 }
 
+static void handle(int number, void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler};
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
 static void install_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_signal}, before;
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) { /* nohup */
-        action.sa_handler = on_hangup;
-        sigaction(SIGHUP, &action, NULL);
+    struct sigaction before;
+    handle(SIGINT, on_signal);
+    handle(SIGTERM, on_signal);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) { /* which nohup says */
+        handle(SIGHUP, on_patient_signal); /* shell and kernel may both send it: no wish to hurry */
     }
-    action.sa_handler = SIG_IGN; /* a closed pipe is an error of write(), with its line and its exit status */
-    sigaction(SIGPIPE, &action, NULL);
+    /* A closed pipe, and a file that is longer than `ulimit -f` allows, are errors of write(), with their line and exit status. */
+    handle(SIGPIPE, SIG_IGN);
+    handle(SIGXFSZ, SIG_IGN);
 }
 
 static bool is_plain_word(const char *word)
@@ -158,6 +164,10 @@ static enum stg_status run_command(struct stg_cli *cli, const struct stg_command
     if (cli->help || cli->version) {
         STG_TRY(cli->help ? print_help(c) : print_version());
         goto out;
+    }
+    if (c->ends_in_order) {
+        handle(SIGINT, on_patient_signal);
+        handle(SIGTERM, on_patient_signal);
     }
     STG_TRY(c->run(cli, settings, exit_code));
 out:

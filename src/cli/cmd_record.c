@@ -35,13 +35,6 @@ static void on_snapshot(int number)
     snapshot_asked = 1;
 }
 
-/* Other commands end at once when they are asked twice; the rings still hold events then. */
-static void on_stop(int number)
-{
-    (void)number;
-    stg_pool_interrupt();
-}
-
 /* What the option strings say, in the recorder's terms. */
 struct plan {
     struct stg_record_options record;
@@ -377,14 +370,11 @@ static enum stg_status run_session(struct session *x, const struct stg_cli *cli)
     return x->settings->json ? stg_record_print_json(&x->report) : STG_OK;
 }
 
-static void install_signals(void)
+static void install_snapshot_signal(void)
 {
     struct sigaction action = {.sa_handler = on_snapshot};
     sigemptyset(&action.sa_mask);
     sigaction(SIGUSR1, &action, NULL);
-    action.sa_handler = on_stop;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
 }
 
 static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
@@ -394,7 +384,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     enum stg_status status = STG_OK;
     (void)exit_code;
     STG_TRY(make_plan(&p, x.settings, cli));
-    install_signals();
+    install_snapshot_signal();
     STG_TRY(stg_record_open(&x.record, &p.record));
     STG_TRY(check_trigger(&x));
     STG_TRY(stg_record_drop_privileges(x.record));
@@ -574,6 +564,7 @@ const struct stg_command stg_command_record = {
     .n_options = sizeof options / sizeof options[0],
     .examples = examples,
     .exit_status = "0 recorded (whatever the command returned), 2 failure",
+    .ends_in_order = true, /* the rings hold events */
     .settings_size = sizeof(struct settings),
     .run = run,
 };

@@ -79,6 +79,7 @@ _Noreturn static void run_child(int go, int failed, char *const *command, const 
     } while (n < 0 && errno == EINTR);
     if (n == 1) { /* else the recorder has gone */
         signal(SIGPIPE, SIG_DFL);
+        signal(SIGXFSZ, SIG_DFL);
         signal(SIGINT, SIG_DFL);
         signal(SIGTERM, SIG_DFL);
         f.of_user = become(user) != 0;

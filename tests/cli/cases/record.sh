@@ -202,6 +202,18 @@ case_record_full_disk() {
     exit $got
 }
 
+# What the limits of a shell forbid is said, and they are the command's, too.
+case_record_limits() {
+    may_record
+    no_sanitizer
+    refused 'File too large' sh -c 'ulimit -f 100; exec "$strange" -q record -o trace -- "$STRANGE_WORKLOAD" calls 20000'
+    # shellcheck disable=SC2016 # the inner shells expand it
+    status 0 sh -c 'ulimit -f 2000; exec "$strange" -q record --calls getppid -o other -- sh -c "head -c 2M /dev/zero >long; echo \$?"'
+    grep -qx 153 out || no "a file of any length may be written: $(cat out)"
+    refused 'ulimit -n' sh -c 'ulimit -n 8; exec "$strange" -q record -o third -- true'
+    absent third
+}
+
 # Where nothing can be written, nothing is left and the command has not run.
 case_record_read_only() {
     may_record
