@@ -69,6 +69,7 @@ static const char *prepare_child(const struct stg_process_settings *s, pid_t par
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
     setsid(); /* a key that interrupts the lab is not for its servers */
     const char *failed = redirect(s);
     if (failed == NULL && s->cgroup != NULL) {
@@ -210,7 +211,7 @@ enum stg_status stg_process_check(pid_t *pid, const char *what, const char *log)
     }
     *pid = 0;
     stg_process_complaint(log, line, sizeof line);
-    return stg_fail(STG_ERR_IO, "%s has ended by itself with exit status %d: %s", what, code, line);
+    return stg_fail(STG_ERR_IO, "%s has ended by itself with exit status %d: %s", what, code, line[0] != '\0' ? line : "it said nothing");
 }
 
 /* The program was asked to stop: it may save its state and remove what is half-written. */
