@@ -118,6 +118,9 @@ static enum stg_status make_plan(struct plan *p, const struct settings *s, const
     if (s->out == NULL) {
         return stg_fail(STG_ERR_USAGE, "-o DIR is missing: say where to write the trace");
     }
+    if (cli->has_dashes && cli->n_operands == 0) { /* an empty variable of a script; without a command all of the machine would be recorded */
+        return stg_fail(STG_ERR_USAGE, "there is no command behind --: give one, or leave -- out to record without a command");
+    }
     stg_ctf_settings_default(&p->trace);
     p->record.command = cli->n_operands > 0 ? (char *const *)(uintptr_t)cli->operands : NULL;
     p->record.user = s->user;

@@ -69,6 +69,7 @@ struct stg_cli {
     uint32_t threads;            /* 0 = one per processor */
     const char *const *operands; /* (n_operands) */
     size_t n_operands;
+    bool has_dashes; /* "--" was given: operands follow, or none */
     const struct stg_command *command;
     char *line; /* the command line, shell-quoted, for provenance; owned */
 };

@@ -52,6 +52,7 @@ case_record_command() {
 
 case_record_usage() {
     refused '-o DIR is missing' "$strange" record -- true
+    refused 'no command behind --' "$strange" record -o t --
     refused 'is not a size' "$strange" record -o t --ring 3x
     refused '--begin and --end go together' "$strange" record -o t --begin uprobe:/bin/sh:main
     refused 'is not a marker' "$strange" record -o t --marker main
