@@ -356,6 +356,7 @@ static enum stg_status run_session(struct session *x, const struct stg_cli *cli)
 {
     const uint64_t cpu_ns = own_cpu_ns();
     x->start_ns = x->ticked_ns = stg_clock_ns();
+    STG_RETURN_IF_FAILED(stg_pool_check()); /* asked to stop while it attached: the command does not run */
     STG_RETURN_IF_FAILED(stg_record_start(x->record)); /* a command that does not run leaves no trace */
     stg_progress_start(&x->progress, "record", "events", 0);
     x->progress.enabled = x->progress.enabled && !cli->no_progress;

@@ -123,6 +123,24 @@ case_record_stop() {
     done
 }
 
+# Asked to stop before it records, it does not run the command first.
+case_record_stop_early() {
+    may_record
+    for _ in 1 2 3 4 5; do # it may be faster than the signal
+        rm -rf trace ran
+        "$strange" -q record -o trace --marker "uprobe:$STRANGE_WORKLOAD:workload_mark" -- touch ran 2>err &
+        pid=$!
+        listens $pid
+        kill -TERM $pid
+        got=0
+        wait $pid || got=$?
+        [ $got != 2 ] || break
+    done
+    [ $got = 2 ] || no "it recorded each time"
+    grep -q interrupted err
+    absent ran trace
+}
+
 # A second signal, while a command is given time to end, costs none of what was recorded before it.
 case_record_stop_twice() {
     may_record
