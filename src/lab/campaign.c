@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -41,10 +42,24 @@ void stg_campaign_settings_default(struct stg_campaign_settings *s)
 /* Before the campaign's folder is made, as its settings stay. */
 static enum stg_status check_work(const char *work)
 {
+    char path[PATH_MAX];
     if (!stg_file_is_directory(work)) {
         return stg_fail(STG_ERR_USAGE, "--work %s: is no folder: make it, or give another one", work);
     }
-    return access(work, W_OK | X_OK) == 0 ? STG_OK : stg_fail_errno("--work %s: cannot write there", work);
+    if (access(work, W_OK | X_OK) != 0) {
+        return stg_fail_errno("--work %s: cannot write there", work);
+    }
+    if (realpath(work, path) == NULL) {
+        return stg_fail_errno("--work %s", work);
+    }
+    for (char *end = path + strlen(path); end > path; end = strrchr(path, '/')) { /* it, and what it lies in */
+        struct stat info;
+        *end = '\0';
+        if (stat(path, &info) != 0 || (info.st_mode & S_IXOTH) == 0) {
+            return stg_fail(STG_ERR_USAGE, "--work %s: the servers' user may not enter %s: chmod o+x, or give another one", work, path);
+        }
+    }
+    return STG_OK;
 }
 
 /* The real path's hash: one campaign, one stage, however the path is written. */

@@ -55,7 +55,7 @@ case_lab_names_missing_packages() {
 case_lab_needs_root() {
     no_coverage
     [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null || exit 77
-    chmod 711 ../..
+    chmod 711 ..
     chmod 777 .
     status 2 setpriv --reuid 65534 --regid 65534 --clear-groups "$strange" lab run --files "$lab_files" -o new
     [ "$(wc -l <err)" = 1 ] || no "not one line: $(cat err)"
@@ -79,7 +79,16 @@ case_lab_live() {
     [ "${STRANGE_LAB:-}" = 1 ] && [ "$(id -u)" = 0 ] || exit 77
     lab_is_gone # another campaign would be taken for what this one leaves
     refused '--work /nowhere: is no folder' "$strange" -q lab run --files "$lab_files" -o camp --work /nowhere
+    mkdir -m 700 closed
+    refused 'may not enter' "$strange" -q lab run --files "$lab_files" -o camp --work "$PWD/closed"
     absent camp # a setting that was wrong is not kept
+    mkdir small
+    chmod 711 . ..
+    if mount -t tmpfs -o size=100k strange-test small 2>/dev/null; then
+        (refused 'no space is left' "$strange" -q lab run --files "$lab_files" -o camp --work "$PWD/small") || { umount small; exit 1; }
+        umount small
+        rm -r camp
+    fi
     printf 'set.PHP_CHILDREN = many\n' >odd.conf
     refused 'php-fpm has ended by itself with exit status 78: ' "$strange" -q lab run --files "$lab_files" -o odd --requests 100 --rate 50 --burst 5 --calibrate-runs 1 \
         --test-runs 1 --scenarios ./odd.conf --foreign 1 --warm-up 100ms --settle 100ms
