@@ -85,6 +85,32 @@ static void a_visit_shows_every_byte_once(void **state)
     stg_file_map_close(&map);
 }
 
+/* As /dev/stdout is where standard output goes into a file. */
+static void what_is_open_is_added_to(void **state)
+{
+    (void)state;
+    char open_file[64], link[80], held[16] = "";
+    struct stg_file_writer *w = NULL;
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    assert_true(fputs("a", file) >= 0 && fflush(file) == 0);
+    snprintf(open_file, sizeof open_file, "/proc/self/fd/%d", fileno(file));
+    snprintf(link, sizeof link, "%s.link", path);
+    assert_int_equal(symlink(open_file, link), 0);
+    const char *const names[] = {open_file, link};
+    for (size_t i = 0; i < 2; i++) {
+        must(stg_file_writer_open(&w, names[i]));
+        must(stg_file_writer_put(w, "bc", 2));
+        must(stg_file_writer_commit(w));
+        stg_file_writer_free(w);
+    }
+    assert_true(readlink(link, held, sizeof held) > 0); /* still a link */
+    assert_int_equal(pread(fileno(file), held, sizeof held, 0), 5);
+    assert_memory_equal(held, "abcbc", 5);
+    unlink(link);
+    fclose(file);
+}
+
 static void a_full_disk_is_reported(void **state)
 {
     (void)state;
@@ -172,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_appears_whole_or_not_at_all),
         cmocka_unit_test(a_visit_shows_every_byte_once),
+        cmocka_unit_test(what_is_open_is_added_to),
         cmocka_unit_test(a_full_disk_is_reported),
         cmocka_unit_test(a_spill_comes_back_in_order),
         cmocka_unit_test(lines_are_the_same_in_both_directions),

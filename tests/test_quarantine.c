@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "detect/calibrate.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -79,6 +80,29 @@ static void test_by_the_default_aggregate(void **state)
     stg_mem_free(m.channels);
 }
 
+/* What differs from run to run is usual, for the quarantine, too. */
+static void test_runs_that_differ(void **state)
+{
+    struct stg_model side = {0}, m = {.side = {&side, NULL}, .recipe = {.order = STG_ORDER_THREAD}};
+    static const size_t column = 2; /* the spread of content */
+    (void)state;
+    for (size_t i = 0; i < N; i++) {
+        scores[i] = (struct stg_score){.id = i, .n_events = 10, .n_tokens = 10};
+        scores[i].value[STG_AGGREGATE_RMS] = (float)(i * 7 % N) / N + (i < N / 2 ? 0 : 1);
+    }
+    assert_int_equal(stg_quarantine(&m, scores, (const size_t[]){0, N}, 1, 0, rank), STG_OK);
+    const float pooled = m.channels[column];
+    assert_int_equal(stg_quarantine(&m, scores, (const size_t[]){0, N / 2, N}, 2, 0, rank), STG_OK);
+    const float by_run = m.channels[column];
+    assert_true(by_run > 1.5f * pooled);
+    assert_int_equal(stg_calibrate_runs(&m, scores, (const size_t[]){0, N / 2, N}, 2), STG_OK);
+    assert_true(fabsf(m.channels[column] - by_run) < 1e-6f);
+    json_decref(m.record);
+    stg_mem_free(m.channels);
+    stg_mem_free(m.calibration);
+    stg_mem_free(m.stream);
+}
+
 /* What hid behind them is novel again. */
 static void test_threshold_comes_down(void **state)
 {
@@ -102,6 +126,7 @@ int main(void)
         cmocka_unit_test(test_the_most_novel_are_left_out),
         cmocka_unit_test(test_of_equal_ones_the_later),
         cmocka_unit_test(test_by_the_default_aggregate),
+        cmocka_unit_test(test_runs_that_differ),
         cmocka_unit_test(test_threshold_comes_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

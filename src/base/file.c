@@ -222,7 +222,7 @@ enum { WRITE_BUFFER = 1 << 16 };
 struct stg_file_writer {
     int fd;
     int slot;       /* in temporaries, −1 = none */
-    bool in_place;  /* a pipe or device: nothing to rename */
+    bool in_place;  /* a pipe or device, or open already: nothing to rename */
     char *path, *temporary;
     uint64_t size;
     size_t n_buffered;
@@ -267,6 +267,20 @@ static enum stg_status open_temporary(struct stg_file_writer *w)
     return STG_OK;
 }
 
+/* /dev/stdout, /dev/fd/N and links to them stand for what is open already: a file renamed to that name would replace the link. */
+static bool is_open_already(const char *path)
+{
+    struct stat process, link;
+    char target[PATH_MAX];
+    if (stat("/proc/self", &process) != 0 || lstat(path, &link) != 0 || !S_ISLNK(link.st_mode)) {
+        return false;
+    }
+    const ssize_t n = readlink(path, target, sizeof target - 1);
+    target[n < 0 ? 0 : n] = '\0';
+    return link.st_dev == process.st_dev ||
+           (target[0] == '/' && lstat(target, &link) == 0 && S_ISLNK(link.st_mode) && link.st_dev == process.st_dev);
+}
+
 enum stg_status stg_file_writer_open(struct stg_file_writer **out, const char *path)
 {
     enum stg_status status = STG_OK;
@@ -287,9 +301,9 @@ enum stg_status stg_file_writer_open(struct stg_file_writer **out, const char *p
         status = stg_fail(STG_ERR_USAGE, "%s: is a directory: give the path of a file", path);
         goto out;
     }
-    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+    if (stat(path, &st) == 0 && (!S_ISREG(st.st_mode) || is_open_already(path))) {
         w->in_place = true;
-        w->fd = open(path, O_WRONLY | O_CLOEXEC);
+        w->fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
         if (w->fd < 0) {
             status = stg_fail_errno("%s: cannot open for writing", path);
         }

@@ -84,20 +84,31 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
     _exit(EXIT_FAILED);
 }
 
+/* However often it is asked. */
+static void on_patient_signal(int number)
+{
+    (void)number;
+    stg_pool_interrupt();
+}
+
+static void handle(int number, void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler};
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
 static void install_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_signal};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    struct sigaction hangup;
-    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler == SIG_DFL) { /* nohup has it ignored */
-        sigaction(SIGHUP, &action, NULL);
+    struct sigaction before;
+    handle(SIGINT, on_signal);
+    handle(SIGTERM, on_signal);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) { /* which nohup says */
+        handle(SIGHUP, on_patient_signal); /* shell and kernel may both send it: no wish to hurry */
     }
-    /* A closed pipe and a limit on the size of files are errors of write(), with their line and their exit status. */
-    action.sa_handler = SIG_IGN;
-    sigaction(SIGPIPE, &action, NULL);
-    sigaction(SIGXFSZ, &action, NULL);
+    /* A closed pipe, and a file that is longer than `ulimit -f` allows, are errors of write(), with their line and exit status. */
+    handle(SIGPIPE, SIG_IGN);
+    handle(SIGXFSZ, SIG_IGN);
     struct sigaction bus = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
     sigemptyset(&bus.sa_mask);
     sigaction(SIGBUS, &bus, NULL);
@@ -180,6 +191,10 @@ static enum stg_status run_command(struct stg_cli *cli, const struct stg_command
     if (cli->help || cli->version) {
         STG_TRY(cli->help ? print_help(c) : print_version());
         goto out;
+    }
+    if (c->ends_in_order) {
+        handle(SIGINT, on_patient_signal);
+        handle(SIGTERM, on_patient_signal);
     }
     STG_TRY(c->run(cli, settings, exit_code));
 out:

@@ -134,7 +134,7 @@ static enum stg_status analyse(const struct stg_cli *cli, const struct settings 
 static enum stg_status check_usage(const struct settings *s)
 {
     int64_t ns;
-    if (s->out == NULL) {
+    if (s->out == NULL || s->out[0] == '\0') {
         return stg_fail(STG_ERR_USAGE, "-o DIR is missing: say where the campaign's folder is");
     }
     if (s->campaign.burst >= s->campaign.rate) {
@@ -396,6 +396,7 @@ const struct stg_command stg_command_lab = {
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .examples = examples,
+    .ends_in_order = true, /* servers run */
     .settings_size = sizeof(struct settings),
     .defaults = defaults,
     .run = run,

@@ -9,14 +9,12 @@
 #include "base/memory.h"
 #include "base/pool.h"
 #include "base/progress.h"
+#include "event/syscalls.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #define MAX_MARKERS 32
 #define LOOK_NS     100000000u /* how long one poll may wait: how soon a signal or the end of --duration is seen */
@@ -103,10 +101,25 @@ static enum stg_status plan_sizes(struct plan *p, const struct settings *s)
     return STG_OK;
 }
 
+static enum stg_status check_flight(const struct settings *s)
+{
+    if (s->flight_ns == 0 && (s->trigger != NULL || s->flight_size != NULL)) {
+        return stg_fail(STG_ERR_USAGE, s->trigger != NULL ? "--trigger writes what --flight keeps: give --flight TIME too"
+                                                          : "--flight-size is what --flight may take: give --flight TIME too");
+    }
+    if (s->flight_ns > 0 && (s->max_size != NULL || s->rotate_size != NULL || s->rotate_ns > 0)) {
+        return stg_fail(STG_ERR_USAGE, "--flight keeps the last TIME only: leave out --max-size, --rotate-size and --rotate-time");
+    }
+    return STG_OK;
+}
+
 static enum stg_status make_plan(struct plan *p, const struct settings *s, const struct stg_cli *cli)
 {
     if (s->out == NULL) {
         return stg_fail(STG_ERR_USAGE, "-o DIR is missing: say where to write the trace");
+    }
+    if (cli->has_dashes && cli->n_operands == 0) { /* an empty variable of a script; without a command all of the machine would be recorded */
+        return stg_fail(STG_ERR_USAGE, "there is no command behind --: give one, or leave -- out to record without a command");
     }
     stg_ctf_settings_default(&p->trace);
     p->record.command = cli->n_operands > 0 ? (char *const *)(uintptr_t)cli->operands : NULL;
@@ -120,9 +133,7 @@ static enum stg_status make_plan(struct plan *p, const struct settings *s, const
     p->record.sample = s->sample;
     p->record.no_fd_kinds = p->record.no_paths = s->plain;
     STG_RETURN_IF_FAILED(plan_sizes(p, s));
-    if (s->trigger != NULL && s->flight_ns == 0) {
-        return stg_fail(STG_ERR_USAGE, "--trigger writes what --flight keeps: give --flight TIME too");
-    }
+    STG_RETURN_IF_FAILED(check_flight(s));
     STG_RETURN_IF_FAILED(plan_pids(p, s));
     return plan_markers(p, s);
 }
@@ -142,6 +153,7 @@ struct session {
     struct stg_progress progress;
     uint64_t start_ns, ticked_ns;
     uint64_t triggered_ns; /* when the trigger last wrote a snapshot; 0: never */
+    uint64_t n_failed;     /* snapshots that could not be written */
 };
 
 static int64_t offset_of_wall_clock(void)
@@ -184,25 +196,10 @@ out:
     return status;
 }
 
-/* A flight recorder's directory holds snapshots: made, or empty, before there is need of one. */
-static enum stg_status make_directory(const char *path)
-{
-    if (mkdir(path, 0777) == 0) {
-        return STG_OK;
-    }
-    if (errno != EEXIST) {
-        return stg_fail_errno("%s: cannot make the directory", path);
-    }
-    /* An empty directory can be removed, and no other. */
-    return rmdir(path) == 0 && mkdir(path, 0777) == 0
-               ? STG_OK
-               : stg_fail_errno("%s: cannot be the directory of new traces: name one that is empty or does not exist", path);
-}
-
 static enum stg_status open_trace(struct session *x, struct plan *p, const struct stg_cli *cli)
 {
     const struct stg_source *source = stg_record_source(x->record);
-    p->trace.path = p->trace.flight_ns > 0 ? NULL : x->settings->out;
+    p->trace.path = x->settings->out;
     p->trace.names = source->names;
     p->trace.comms = source->comms;
     p->trace.paths = source->paths;
@@ -210,9 +207,6 @@ static enum stg_status open_trace(struct session *x, struct plan *p, const struc
     p->trace.last = &x->report.trace;
     p->trace.clock_offset_ns = offset_of_wall_clock();
     STG_RETURN_IF_FAILED(stg_ctf_writer_open(&x->trace, &p->trace));
-    if (p->trace.flight_ns > 0) {
-        STG_RETURN_IF_FAILED(make_directory(x->settings->out));
-    }
     STG_RETURN_IF_FAILED(stg_ctf_writer_set_host(x->trace));
     STG_RETURN_IF_FAILED(stg_ctf_writer_set(x->trace, "command_line", cli->line));
     STG_RETURN_IF_FAILED(set_filters(x, cli));
@@ -236,6 +230,15 @@ static enum stg_status write_snapshot(struct session *x)
     return STG_OK;
 }
 
+/* What is kept is worth as much after a failure as before: the recording goes on, and the last snapshot may succeed. */
+static void try_snapshot(struct session *x)
+{
+    if (write_snapshot(x) != STG_OK) {
+        stg_log(STG_LOG_WARN, "%s: recording goes on", stg_status_message());
+        x->n_failed++;
+    }
+}
+
 static enum stg_status look_after(struct session *x, uint64_t now_ns)
 {
     if (now_ns - x->ticked_ns >= 200000000) {
@@ -248,27 +251,43 @@ static enum stg_status look_after(struct session *x, uint64_t now_ns)
     }
     if (snapshot_asked && x->settings->flight_ns > 0) {
         snapshot_asked = 0;
-        STG_RETURN_IF_FAILED(write_snapshot(x));
+        try_snapshot(x);
     }
     return STG_OK;
 }
 
+/* A trigger that no event can have would be noticed when it is needed. */
+static enum stg_status check_trigger(const struct session *x)
+{
+    const char *name = x->settings->trigger;
+    const bool numbered = name != NULL && strncmp(name, "syscall_", 8) == 0 && name[8] >= '0' && name[8] <= '9';
+    if (name == NULL || numbered || stg_syscall_is_known(name) ||
+        stg_strings_find(stg_record_source(x->record)->names, name, strlen(name)) != STG_STRINGS_NONE) {
+        return STG_OK;
+    }
+    return stg_fail(STG_ERR_USAGE, "--trigger: there is no system call and no marker '%s'", name);
+}
+
 /* An event of the trigger's name writes what led to it; another one does so when none of that is in the next snapshot again. */
-static enum stg_status look_for_trigger(struct session *x, const struct stg_event *events, size_t n, uint64_t now_ns)
+static void look_for_trigger(struct session *x, const struct stg_event *events, size_t n, uint64_t now_ns)
 {
     const char *trigger = x->settings->trigger;
     const bool armed = x->triggered_ns == 0 || now_ns - x->triggered_ns > (uint64_t)x->settings->flight_ns;
     if (trigger == NULL || !armed) {
-        return STG_OK;
+        return;
     }
-    const uint32_t id = stg_strings_find(stg_record_source(x->record)->names, trigger, strlen(trigger));
-    for (size_t i = 0; id != STG_STRINGS_NONE && i < n; i++) {
-        if (events[i].name == id && events[i].kind != STG_EVENT_EXIT) {
+    const struct stg_strings *names = stg_record_source(x->record)->names;
+    const char *synonym = stg_syscall_synonym(trigger);
+    const uint32_t id = stg_strings_find(names, trigger, strlen(trigger));
+    const uint32_t other = synonym == NULL ? id : stg_strings_find(names, synonym, strlen(synonym));
+    for (size_t i = 0; (id != STG_STRINGS_NONE || other != STG_STRINGS_NONE) && i < n; i++) {
+        const bool is_call_or_marker = events[i].kind == STG_EVENT_ENTRY || events[i].kind == STG_EVENT_MARKER;
+        if (is_call_or_marker && (events[i].name == id || events[i].name == other)) {
             x->triggered_ns = now_ns;
-            return write_snapshot(x);
+            try_snapshot(x);
+            return;
         }
     }
-    return STG_OK;
 }
 
 static enum stg_status record_all(struct session *x)
@@ -289,7 +308,7 @@ static enum stg_status record_all(struct session *x)
         const uint64_t left_ns = duration_ns > 0 && !over ? x->start_ns + duration_ns - now_ns : LOOK_NS;
         STG_RETURN_IF_FAILED(stg_record_poll(x->record, left_ns < LOOK_NS ? left_ns : LOOK_NS, &events, &n, &end));
         STG_RETURN_IF_FAILED(stg_sink_put(stg_ctf_writer_sink(x->trace), events, n));
-        STG_RETURN_IF_FAILED(look_for_trigger(x, events, n, now_ns));
+        look_for_trigger(x, events, n, now_ns);
     }
     x->report.end = end;
     return STG_OK;
@@ -301,24 +320,29 @@ static uint64_t own_cpu_ns(void)
     return clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == 0 ? (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec : 0;
 }
 
-static void fill_report(struct session *x, uint64_t cpu_ns)
+static void fill_report(struct session *x, uint64_t cpu_ns, bool has_command)
 {
     x->report.path = x->settings->out;
     x->report.cpu_ns = own_cpu_ns() - cpu_ns;
     x->report.command_status = stg_record_command_status(x->record);
+    x->report.command_runs = has_command && x->report.command_status == -1;
     stg_record_stats(x->record, &x->report.record);
     x->report.wall_ns = x->report.record.recorded_ns;
 }
 
 /* The trace of what was recorded stays in any case. */
-static enum stg_status finish(struct session *x, enum stg_status status, uint64_t cpu_ns)
+static enum stg_status finish(struct session *x, enum stg_status status, uint64_t cpu_ns, bool has_command)
 {
     char message[1024];
     snprintf(message, sizeof message, "%s", stg_status_message());
-    fill_report(x, cpu_ns);
+    fill_report(x, cpu_ns, has_command);
     enum stg_status last = stg_record_set_facts(x->trace, &x->report);
-    if (last == STG_OK && status == STG_OK && x->settings->flight_ns > 0) {
+    if (last == STG_OK && x->settings->flight_ns > 0) {
         last = write_snapshot(x);
+    }
+    if (last == STG_OK && x->n_failed > 0) {
+        last = stg_fail(STG_ERR_IO, "%s: %llu snapshots could not be written: a warning of each says why", x->settings->out,
+                        (unsigned long long)x->n_failed);
     }
     const enum stg_status closed = stg_sink_close(stg_ctf_writer_sink(x->trace), 1);
     x->trace = NULL;
@@ -332,15 +356,14 @@ static enum stg_status run_session(struct session *x, const struct stg_cli *cli)
 {
     const uint64_t cpu_ns = own_cpu_ns();
     x->start_ns = x->ticked_ns = stg_clock_ns();
+    STG_RETURN_IF_FAILED(stg_pool_check()); /* asked to stop while it attached: the command does not run */
+    STG_RETURN_IF_FAILED(stg_record_start(x->record)); /* a command that does not run leaves no trace */
     stg_progress_start(&x->progress, "record", "events", 0);
     x->progress.enabled = x->progress.enabled && !cli->no_progress;
-    enum stg_status status = stg_record_start(x->record);
-    if (status == STG_OK) {
-        stg_log(STG_LOG_INFO, "recording to %s; Ctrl-C ends it", x->settings->out);
-        status = record_all(x);
-    }
+    stg_log(STG_LOG_INFO, "recording to %s; Ctrl-C ends it", x->settings->out);
+    enum stg_status status = record_all(x);
     stg_progress_finish(&x->progress);
-    status = finish(x, status, cpu_ns);
+    status = finish(x, status, cpu_ns, cli->n_operands > 0);
     if (status != STG_OK) {
         return status;
     }
@@ -367,6 +390,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     STG_TRY(make_plan(&p, x.settings, cli));
     install_snapshot_signal();
     STG_TRY(stg_record_open(&x.record, &p.record));
+    STG_TRY(check_trigger(&x));
     STG_TRY(stg_record_drop_privileges(x.record));
     STG_TRY(open_trace(&x, &p, cli));
     STG_TRY(run_session(&x, cli));
@@ -461,7 +485,7 @@ static const struct stg_option options[] = {
      .type = STG_OPTION_DURATION,
      .offset = offsetof(struct settings, duration_ns),
      .group = GROUP_HOW,
-     .fallback = "until SIGINT, SIGTERM or the end of the command",
+     .fallback = "until SIGINT, SIGTERM, SIGHUP or the end of the command",
      .help = "stop after this long"},
     {.name = "ring",
      .arg = "SIZE",
@@ -544,6 +568,7 @@ const struct stg_command stg_command_record = {
     .n_options = sizeof options / sizeof options[0],
     .examples = examples,
     .exit_status = "0 recorded (whatever the command returned), 2 failure",
+    .ends_in_order = true, /* the rings hold events */
     .settings_size = sizeof(struct settings),
     .run = run,
 };

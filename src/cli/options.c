@@ -427,7 +427,7 @@ enum stg_status stg_options_parse(struct stg_cli *cli, const struct stg_command 
         }
         p.at++;
         if (strcmp(arg, "--") == 0) {
-            only_operands = true;
+            only_operands = cli->has_dashes = true;
             p.last_list = NULL;
             continue;
         }

@@ -56,6 +56,7 @@ struct stg_command {
     size_t n_options;
     const struct stg_example *examples; /* ended by a NULL line */
     const char *exit_status;            /* NULL = the usual: 0 done, 2 failure */
+    bool ends_in_order;                 /* asked to stop a second time, it goes on with what it has to write or to clean up */
     size_t settings_size;               /* bytes of the settings struct that the offsets point into */
     void (*defaults)(void *settings);   /* fills zeroed settings */
     /* *exit_code is 0 before; a failure makes it 2 whatever it says. */
@@ -70,6 +71,7 @@ struct stg_cli {
     size_t n_given;
     const char *const *operands; /* (n_operands) */
     size_t n_operands;
+    bool has_dashes; /* "--" was given: operands follow, or none */
     const struct stg_command *command;
     char *line; /* the command line, shell-quoted, for provenance; owned */
 };

@@ -65,7 +65,9 @@ void stg_record_say(const struct stg_record_report *r)
         stg_log(STG_LOG_INFO, "%llu older events were removed again to stay within the limit",
                 (unsigned long long)r->trace.n_removed_events);
     }
-    if (r->command_status != -1) {
+    if (r->command_runs) {
+        stg_log(STG_LOG_WARN, "the command still runs: it did not end within a second of SIGTERM");
+    } else if (r->command_status != -1) {
         stg_record_status_text(r->command_status, text, sizeof text);
         stg_log(STG_LOG_INFO, "the command %s", text);
     }
@@ -112,15 +114,16 @@ static json_t *lost_json(const struct stg_record_stats *s)
     return array;
 }
 
-static enum stg_status put_command(json_t *facts, int status)
+static enum stg_status put_command(json_t *facts, const struct stg_record_report *r)
 {
     char text[64];
-    if (status == -1) {
+    const int status = r->command_status;
+    if (status == -1 && !r->command_runs) {
         return STG_OK;
     }
     stg_record_status_text(status, text, sizeof text);
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "command", json_string(text)));
-    return stg_facts_put(facts, "command_status",
+    return status == -1 ? STG_OK : stg_facts_put(facts, "command_status",
                          json_integer(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status)));
 }
 
@@ -144,7 +147,7 @@ enum stg_status stg_record_print_json(const struct stg_record_report *r)
     STG_TRY(stg_facts_put(facts, "counts", counts_json(r)));
     STG_TRY(stg_facts_put(facts, "filtered", filtered_json(&r->record)));
     STG_TRY(stg_facts_put(facts, "lost_by_cpu", lost_json(&r->record)));
-    STG_TRY(put_command(facts, r->command_status));
+    STG_TRY(put_command(facts, r));
     STG_TRY(stg_facts_json(&out, facts));
     STG_TRY(stg_output_write(&out));
 out:
@@ -168,7 +171,7 @@ enum stg_status stg_record_set_facts(struct stg_ctf_writer *w, const struct stg_
     STG_RETURN_IF_FAILED(set_number(w, "lost_events", r->record.n_lost));
     lost_text(&r->record, text, sizeof text);
     STG_RETURN_IF_FAILED(stg_ctf_writer_set(w, "lost_events_by_cpu", text[0] == '\0' ? "none" : text));
-    if (r->command_status != -1) {
+    if (r->command_status != -1 || r->command_runs) {
         stg_record_status_text(r->command_status, text, sizeof text);
         STG_RETURN_IF_FAILED(stg_ctf_writer_set(w, "command", text));
     }

@@ -68,6 +68,20 @@ const char *stg_syscall_synonym(const char *name)
     return NULL;
 }
 
+bool stg_syscall_is_known(const char *name)
+{
+    const char *other = stg_syscall_synonym(name);
+    for (int64_t i = 0; i < STG_SYSCALL_TABLE_LEN || i < STG_SYSCALL_COMPAT_LEN; i++) {
+        const char *const names[2] = {stg_syscall_name(i), stg_syscall_compat_name(i)};
+        for (size_t k = 0; k < 2; k++) {
+            if (names[k] != NULL && (strcmp(names[k], name) == 0 || (other != NULL && strcmp(names[k], other) == 0))) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* Bisects a sorted list. */
 static bool is_listed(const char *const *names, size_t n, const char *name)
 {

@@ -14,6 +14,8 @@ const char *stg_syscall_compat_name(int64_t number);
 /* The other spelling of a call's name, NULL when it has one only. The kernel's tracepoints, its numbers and the tools disagree on
  * a few names ("newfstat", "fstat") and mean the same call. */
 const char *stg_syscall_synonym(const char *name);
+/* Whether a call, a 32-bit one included, has this name or this other spelling. */
+bool stg_syscall_is_known(const char *name);
 /* Whether the call returns how many (bytes, descriptors, messages): what it returns has a size. */
 bool stg_syscall_returns_count(const char *name);
 /* Whether the call waits for something to happen (poll, futex, accept): how long it takes says what others did and how busy the machine is. */

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -39,6 +39,29 @@ void stg_campaign_settings_default(struct stg_campaign_settings *s)
     };
 }
 
+/* Before the campaign's folder is made, as its settings stay. */
+static enum stg_status check_work(const char *work)
+{
+    char path[PATH_MAX];
+    if (!stg_file_is_directory(work)) {
+        return stg_fail(STG_ERR_USAGE, "--work %s: is no folder: make it, or give another one", work);
+    }
+    if (access(work, W_OK | X_OK) != 0) {
+        return stg_fail_errno("--work %s: cannot write there", work);
+    }
+    if (realpath(work, path) == NULL) {
+        return stg_fail_errno("--work %s", work);
+    }
+    for (char *end = path + strlen(path); end > path; end = strrchr(path, '/')) { /* it, and what it lies in */
+        struct stat info;
+        *end = '\0';
+        if (stat(path, &info) != 0 || (info.st_mode & S_IXOTH) == 0) {
+            return stg_fail(STG_ERR_USAGE, "--work %s: the servers' user may not enter %s: chmod o+x, or give another one", work, path);
+        }
+    }
+    return STG_OK;
+}
+
 /* The real path's hash: one campaign, one stage, however the path is written. */
 static enum stg_status campaign_hash(const char *dir, uint64_t *out)
 {
@@ -50,16 +73,18 @@ static enum stg_status campaign_hash(const char *dir, uint64_t *out)
     return STG_OK;
 }
 
+/* A lock of this process alone: children that a kill -9 leaves between fork and exec do not hold it. */
 static enum stg_status take_lock(const char *dir, int *lock)
 {
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/lock", dir);
     *lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (*lock < 0) {
         return stg_fail_errno("%s: cannot be opened", path);
     }
-    if (flock(*lock, LOCK_EX | LOCK_NB) != 0) {
-        return errno == EWOULDBLOCK
+    if (fcntl(*lock, F_SETLK, &whole) != 0) {
+        return errno == EACCES || errno == EAGAIN
                    ? stg_fail(STG_ERR_IO, "%s: another `strange lab` is at work on it: wait, or end that one first",
                               dir)
                    : stg_fail_errno("%s", path);
@@ -92,6 +117,7 @@ static enum stg_status load_scenarios(struct stg_campaign *c)
         c->n_scenarios++; /* _fini takes it also when it is only half read */
         STG_RETURN_IF_FAILED(stg_scenario_load(new, path, &c->scenarios[0]));
         STG_RETURN_IF_FAILED(stg_measure_check_names(new));
+        STG_RETURN_IF_FAILED(stg_servers_check_scenario(new));
         for (size_t k = 0; k + 1 < c->n_scenarios; k++) {
             if (strcmp(c->scenarios[k].name, new->name) == 0) {
                 return stg_fail(STG_ERR_USAGE, "scenario %s: given twice", new->name);
@@ -192,7 +218,8 @@ enum stg_status stg_campaign_read(json_t **facts, const char *dir)
     *facts = stg_text_json(path);
     const char *schema = json_string_value(json_object_get(*facts, "schema"));
     if (schema == NULL || strcmp(schema, "strange.lab/1") != 0 ||
-        !json_is_object(json_object_get(*facts, "settings")) || !json_is_array(json_object_get(*facts, "runs"))) {
+        !json_is_object(json_object_get(*facts, "settings")) || !json_is_array(json_object_get(*facts, "behaviours")) ||
+        !json_is_array(json_object_get(*facts, "runs"))) {
         json_decref(*facts);
         *facts = NULL;
         return stg_fail(STG_ERR_INPUT, "%s: not a campaign's file: remove the folder and begin again", path);
@@ -266,6 +293,8 @@ enum stg_status stg_campaign_open(struct stg_campaign *c, const struct stg_campa
         return stg_fail(STG_ERR_UNSUPPORTED,
                         "the lab needs root, for control groups, users and the recorder: run it with sudo");
     }
+    STG_RETURN_IF_FAILED(stg_stage_name(&c->stage, hash, s->work)); /* refuses a path that is too long */
+    STG_RETURN_IF_FAILED(check_work(s->work));
     snprintf(path, sizeof path, "%s/runs", s->dir);
     STG_RETURN_IF_FAILED(stg_folder_make(path));
     STG_RETURN_IF_FAILED(take_lock(s->dir, &c->lock));
@@ -325,7 +354,8 @@ static void say_run(const struct stg_run *run, const double v[STG_MEASURES], siz
 /* Keeps what the servers said, for people who look for the reason of a failure. */
 static void keep_logs(const struct stg_campaign *c, const struct stg_run *run)
 {
-    static const char *const logs[] = {"error.log", "php.log", "php-fpm.log", "db.log", "beside.log"};
+    static const char *const logs[] = {"error.log",  "php.log",      "php-fpm.log", "db.log",
+                                       "beside.log", "mariadbd.out", "php-fpm.out", "apache2.out"};
     for (size_t i = 0; i < sizeof logs / sizeof logs[0]; i++) {
         char from[PATH_MAX], to[PATH_MAX];
         struct stg_buffer text = STG_BUFFER_INIT;

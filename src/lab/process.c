@@ -14,12 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define TURN_NS UINT64_C(10000000) /* between two looks at a child */
 #define TERM_NS UINT64_C(5000000000)
+#define FULL_BELOW 65536 /* bytes that are left */
 
 static const char *const default_env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C",
                                           NULL};
@@ -211,7 +213,7 @@ enum stg_status stg_process_check(pid_t *pid, const char *what, const char *log)
     }
     *pid = 0;
     stg_process_complaint(log, line, sizeof line);
-    return stg_fail(STG_ERR_IO, "%s has ended by itself with exit status %d: %s", what, code, line);
+    return stg_fail(STG_ERR_IO, "%s has ended by itself with exit status %d: %s", what, code, line[0] != '\0' ? line : "it said nothing");
 }
 
 /* The program was asked to stop: it may save its state and remove what is half-written. */
@@ -232,6 +234,13 @@ static void let_go(pid_t pid)
     }
 }
 
+/* Programs on a full disk cannot even say so in their log. */
+static bool is_full(const char *path)
+{
+    struct statvfs fs;
+    return path != NULL && statvfs(path, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < FULL_BELOW;
+}
+
 enum stg_status stg_process_run(const struct stg_process_settings *s, const char *what)
 {
     pid_t pid;
@@ -245,6 +254,9 @@ enum stg_status stg_process_run(const struct stg_process_settings *s, const char
     }
     if (code == 0) {
         return STG_OK;
+    }
+    if (is_full(s->err)) {
+        return stg_fail(STG_ERR_IO, "%s: exit status %d: no space is left on the disk of %s (free space or write elsewhere)", what, code, s->err);
     }
     stg_process_complaint(s->err, line, sizeof line);
     return stg_fail(STG_ERR_IO, "%s: exit status %d: %s", what, code, line[0] != '\0' ? line : "it said nothing");

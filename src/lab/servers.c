@@ -71,16 +71,22 @@ static void log_of(const struct stg_servers *s, const char *name, char out[256])
 
 enum stg_status stg_servers_check(struct stg_servers *s)
 {
-    char log[256];
-    log_of(s, "db.log", log);
-    STG_RETURN_IF_FAILED(stg_process_check(&s->mariadbd, "mariadbd", log));
-    log_of(s, "php-fpm.log", log);
-    STG_RETURN_IF_FAILED(stg_process_check(&s->php, "php-fpm", log));
-    log_of(s, "error.log", log);
-    STG_RETURN_IF_FAILED(stg_process_check(&s->apache, "apache2", log));
-    log_of(s, "beside.log", log);
-    return stg_process_check(&s->beside,
-                             s->settings.beside == NULL ? "the program beside the servers" : s->settings.beside, log);
+    const struct {
+        pid_t *pid;
+        const char *what, *log, *out; /* before it has opened its log, it complains on standard error */
+    } all[] = {
+        {&s->mariadbd, "mariadbd", "db.log", "mariadbd.out"},
+        {&s->php, "php-fpm", "php-fpm.log", "php-fpm.out"},
+        {&s->apache, "apache2", "error.log", "apache2.out"},
+        {&s->beside, s->settings.beside == NULL ? "the program beside the servers" : s->settings.beside, "beside.log", NULL},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        char log[256], out[256];
+        log_of(s, all[i].log, log);
+        log_of(s, all[i].out == NULL ? all[i].log : all[i].out, out);
+        STG_RETURN_IF_FAILED(stg_process_check(all[i].pid, all[i].what, stg_text_size(log) > 0 ? log : out));
+    }
+    return STG_OK;
 }
 
 static enum stg_status wait_socket(struct stg_servers *s, const char *name)
@@ -239,6 +245,20 @@ static enum stg_status start_apache(struct stg_servers *s)
     }
 }
 
+static enum stg_status find_beside(const char *scenario, const char *name, char program[STG_LAB_PATH])
+{
+    stg_process_find(name, program, STG_LAB_PATH);
+    return program[0] != '\0' ? STG_OK : stg_fail(STG_ERR_UNSUPPORTED, "scenario %s: %s is not installed", scenario, name);
+}
+
+enum stg_status stg_servers_check_scenario(const struct stg_scenario *scenario)
+{
+    char name[STG_LAB_PATH], program[STG_LAB_PATH];
+    const char *words = scenario->beside == NULL ? "" : scenario->beside + strspn(scenario->beside, " \t");
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(words, " \t"), words);
+    return name[0] == '\0' || strchr(name, '@') != NULL ? STG_OK : find_beside(scenario->name, name, program);
+}
+
 static enum stg_status start_beside(struct stg_servers *s)
 {
     char program[STG_LAB_PATH];
@@ -253,11 +273,7 @@ static enum stg_status start_beside(struct stg_servers *s)
          word = strtok_r(NULL, " \t\n", &save)) {
         words[n++] = word;
     }
-    stg_process_find(first == NULL ? "" : first, program, sizeof program);
-    if (first == NULL || program[0] == '\0') {
-        return stg_fail(STG_ERR_UNSUPPORTED, "scenario %s: %s is not installed", s->scenario->name,
-                        first == NULL ? "beside" : first);
-    }
+    STG_RETURN_IF_FAILED(find_beside(s->scenario->name, first == NULL ? "beside" : first, program));
     return start(s, &s->beside, s->stage->beside_cgroup, "beside.log", words);
 }
 
@@ -286,7 +302,8 @@ enum stg_status stg_servers_ask(const struct stg_servers *s, const char *path, u
     const char *const argv[] = {s->stage->load,  port,      tls,      where, expect, "ids=0",
                                 "connections=1", "total=1", "body=1", NULL};
     const struct stg_process_settings p = {.argv = argv, .cgroup = s->stage->client_cgroup, .out = to, .err = err};
-    return stg_process_run(&p, path);
+    const enum stg_status done = stg_process_run(&p, path);
+    return done == STG_OK || done == STG_ERR_INTERRUPTED ? done : stg_context(done, "no answer with status %u", status);
 }
 
 void stg_servers_stop(struct stg_servers *s)

@@ -30,6 +30,9 @@ static int keep_warning(enum libbpf_print_level level, const char *format, va_li
 
 static enum stg_status refused(const char *what, int error)
 {
+    if (error == -EMFILE) {
+        return stg_fail(STG_ERR_UNSUPPORTED, "record: %s: it may not have so many files open: ulimit -n 1024", what);
+    }
     return stg_fail(error == -ENOMEM ? STG_ERR_MEMORY : STG_ERR_UNSUPPORTED, "record: %s: %s%s%s: `strange doctor` says what is missing",
                     what, strerror(-error), last_warning[0] == '\0' ? "" : ": ", last_warning);
 }

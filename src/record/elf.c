@@ -252,22 +252,25 @@ static void find(struct answer *a, const void *data, size_t size, const struct q
     }
 }
 
+enum { READER_FAILED = 1, READER_NOT_NOBODY };
+
 /* What reads the file is nobody, holds no capability and gets ten seconds. */
 _Noreturn static void run_reader(int file, int out, size_t size, const struct question *q, struct answer *a)
 {
     const struct rlimit seconds = {10, 10};
     const bool root = geteuid() == 0;
-    if (setrlimit(RLIMIT_CPU, &seconds) != 0 ||
-        (root && (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 || setresuid(NOBODY, NOBODY, NOBODY) != 0)) ||
-        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-        _exit(1);
+    if (root && (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 || setresuid(NOBODY, NOBODY, NOBODY) != 0)) {
+        _exit(READER_NOT_NOBODY);
+    }
+    if (setrlimit(RLIMIT_CPU, &seconds) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+        _exit(READER_FAILED);
     }
     const void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0);
     if (data != MAP_FAILED) {
         find(a, data, size, q);
     }
     /* A pipe has room for all of it. */
-    _exit(write(out, a, sizeof *a) == sizeof *a ? 0 : 1);
+    _exit(write(out, a, sizeof *a) == sizeof *a ? 0 : READER_FAILED);
 }
 
 /* The reader has seen hostile bytes: what it says is believed no more than they are. */
@@ -295,7 +298,7 @@ static bool read_answer(int from, struct answer *a)
 
 static enum stg_status ask_reader(int file, size_t size, const struct question *q, struct answer *a)
 {
-    int ends[2], status;
+    int ends[2], ended = 0;
     if (pipe2(ends, O_CLOEXEC) != 0) {
         return stg_fail_errno("cannot make a pipe");
     }
@@ -306,16 +309,21 @@ static enum stg_status ask_reader(int file, size_t size, const struct question *
     close(ends[1]);
     const bool answered = reader > 0 && read_answer(ends[0], a);
     close(ends[0]);
-    while (reader > 0 && waitpid(reader, &status, 0) < 0 && errno == EINTR) {
+    while (reader > 0 && waitpid(reader, &ended, 0) < 0 && errno == EINTR) {
     }
-    return answered ? STG_OK : stg_fail(STG_ERR_IO, "the process that reads it for symbols failed");
+    if (answered) {
+        return STG_OK;
+    }
+    return WIFEXITED(ended) && WEXITSTATUS(ended) == READER_NOT_NOBODY
+               ? stg_fail(STG_ERR_UNSUPPORTED, "the process that reads it for symbols may not become nobody: it takes CAP_SETUID and CAP_SETGID")
+               : stg_fail(STG_ERR_IO, "the process that reads it for symbols failed");
 }
 
 static enum stg_status ask(const char *path, const struct question *q, struct answer *a)
 {
     struct stat info;
     a->found = STG_ELF_NO_PROGRAM;
-    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is not waited for */
     if (file < 0) {
         return stg_fail_errno("%s: cannot open it", path);
     }

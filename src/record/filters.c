@@ -50,6 +50,9 @@ static bool set_call(struct stg_abi_config *c, const char *name, size_t len, boo
 static enum stg_status set_calls(struct stg_abi_config *c, const char *list)
 {
     const bool but = list[0] == '!';
+    if (list[0] == '\0') {
+        return stg_fail(STG_ERR_USAGE, "--calls: names no system call: give names with commas between them");
+    }
     memset((void *)c->calls, but ? 0xff : 0, sizeof c->calls);
     memset((void *)c->compat_calls, but ? 0xff : 0, sizeof c->compat_calls);
     c->by_call = 1;

@@ -1,6 +1,8 @@
 /* The command: forked while the programs watch for it, held back until recording begins, run as the user who asked. */
 #include "record/record_internal.h"
 
+#include "base/memory.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -12,6 +14,12 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+/* What the child says when there is no command in its place. */
+struct launch_failure {
+    int32_t error;  /* errno */
+    bool of_user;   /* it could not become the user */
+};
 
 /* *out = NULL: stay who we are. */
 static enum stg_status find_user(const char *name, struct passwd **out)
@@ -63,6 +71,7 @@ static int find_program(const char *name, char *out, size_t cap)
 _Noreturn static void run_child(int go, int failed, char *const *command, const struct passwd *user)
 {
     char file[4096], byte;
+    struct launch_failure f = {0};
     extern char **environ;
     ssize_t n;
     do {
@@ -73,11 +82,12 @@ _Noreturn static void run_child(int go, int failed, char *const *command, const 
         signal(SIGXFSZ, SIG_DFL);
         signal(SIGINT, SIG_DFL);
         signal(SIGTERM, SIG_DFL);
-        if (become(user) == 0 && find_program(command[0], file, sizeof file) == 0) {
+        f.of_user = become(user) != 0;
+        if (!f.of_user && find_program(command[0], file, sizeof file) == 0) {
             execve(file, command, environ);
         }
-        byte = (char)errno;
-        if (write(failed, &byte, 1) != 1) {
+        f.error = errno;
+        if (write(failed, &f, sizeof f) != (ssize_t)sizeof f) {
             _exit(126);
         }
     }
@@ -89,6 +99,7 @@ enum stg_status stg_launch_prepare(struct stg_record_launch *l, char *const *com
     int go[2], failed[2];
     struct passwd *who = NULL;
     STG_RETURN_IF_FAILED(find_user(user, &who));
+    STG_RETURN_IF_FAILED(stg_mem_strdup(&l->name, command[0]));
     if (pipe2(go, O_CLOEXEC) != 0) {
         return stg_fail_errno("record: cannot make a pipe");
     }
@@ -115,7 +126,7 @@ enum stg_status stg_launch_prepare(struct stg_record_launch *l, char *const *com
 
 enum stg_status stg_launch_go(struct stg_record_launch *l)
 {
-    unsigned char error = 0;
+    struct launch_failure f;
     ssize_t n;
     if (write(l->go, "", 1) != 1) {
         return stg_fail_errno("record: cannot start the command");
@@ -123,14 +134,15 @@ enum stg_status stg_launch_go(struct stg_record_launch *l)
     close(l->go);
     l->go = -1;
     do {
-        n = read(l->failed, &error, 1);
+        n = read(l->failed, &f, sizeof f);
     } while (n < 0 && errno == EINTR);
     close(l->failed);
     l->failed = -1;
-    if (n == 1) {
-        return stg_fail(STG_ERR_USAGE, "cannot run the command: %s", strerror(error));
+    if (n != (ssize_t)sizeof f) { /* the pipe was closed by execve() */
+        return STG_OK;
     }
-    return STG_OK;
+    return f.of_user ? stg_fail(STG_ERR_USAGE, "%s: cannot run the command as user %u: %s", l->name, l->uid, strerror(f.error))
+                     : stg_fail(STG_ERR_USAGE, "%s: cannot run the command: %s", l->name, strerror(f.error));
 }
 
 void stg_launch_check(struct stg_record_launch *l)
@@ -169,4 +181,6 @@ void stg_launch_close(struct stg_record_launch *l)
         close(l->failed);
         l->failed = -1;
     }
+    stg_mem_free(l->name);
+    l->name = NULL;
 }

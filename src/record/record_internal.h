@@ -15,7 +15,8 @@ struct bpf_link;
 /* The command: started by open(), waits for start(). */
 struct stg_record_launch {
     pid_t pid;       /* 0: none */
-    int go, failed;  /* pipes: a byte lets it run; a byte that comes back is the errno for which it did not */
+    char *name;      /* as it was given, owned */
+    int go, failed;  /* pipes: a byte lets it run; a struct launch_failure that comes back says why it did not */
     int status;      /* as waitpid() has it; −1 while it runs */
     uid_t uid;       /* as whom it runs */
 };

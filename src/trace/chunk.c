@@ -26,11 +26,7 @@ static void chunk_path(const struct stg_ctf_writer *w, uint64_t number, const ch
 
 static uint64_t bytes_on_disk(const struct stg_ctf_writer *w)
 {
-    uint64_t sum = w->chunk.n_bytes + w->metadata_size;
-    for (size_t i = 0; i < w->n_finished; i++) {
-        sum += w->finished[i].n_bytes;
-    }
-    return sum;
+    return w->chunk.n_bytes + w->metadata_size + w->finished_bytes;
 }
 
 /* --- max_size --- */
@@ -46,6 +42,7 @@ static enum stg_status remove_oldest(struct stg_ctf_writer *w)
         return stg_fail_errno("%s: cannot remove the oldest part of the trace", path);
     }
     w->n_finished--;
+    w->finished_bytes -= oldest.n_bytes;
     memmove(w->finished, w->finished + 1, w->n_finished * sizeof *w->finished);
     w->stats.n_removed_events += oldest.n_events;
     w->stats.n_removed_bytes += oldest.n_bytes;
@@ -130,6 +127,7 @@ enum stg_status trace_chunk_rotate(struct stg_ctf_writer *w)
     STG_RETURN_IF_FAILED(stg_mem_grow(&w->finished, &w->cap_finished, w->n_finished + 1, sizeof *w->finished));
     w->chunk.n_bytes += w->metadata_size;
     w->finished[w->n_finished++] = w->chunk;
+    w->finished_bytes += w->chunk.n_bytes;
     return trace_chunk_begin(w);
 }
 

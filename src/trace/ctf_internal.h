@@ -256,6 +256,7 @@ struct stg_ctf_writer {
     struct trace_chunk chunk;
     struct trace_chunk *finished; /* still on disk, oldest first; owned */
     size_t n_finished, cap_finished;
+    uint64_t finished_bytes; /* their sum: a recording of days has a million */
     uint64_t metadata_size;
     bool metadata_stale; /* what is on disk does not hold all that is known */
     bool chunk_has_time;

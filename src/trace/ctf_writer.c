@@ -82,18 +82,37 @@ static enum stg_status copy_settings(struct stg_ctf_writer *w, const struct stg_
     return STG_OK;
 }
 
-/* With chunks, the directory that holds them is made first. */
-static enum stg_status begin(struct stg_ctf_writer *w)
+/* The directory that holds chunks or snapshots. */
+static enum stg_status make_root(struct stg_ctf_writer *w)
 {
-    const bool rotates = w->settings.rotate_size > 0 || w->settings.rotate_ns > 0;
-    if (w->settings.flight_ns > 0) {
-        trace_uuid_make(w->uuid);
+    struct trace_dir root;
+    STG_RETURN_IF_FAILED(trace_dir_make(&root, w->settings.path, true, &w->made_root));
+    trace_dir_fini(&root);
+    return STG_OK;
+}
+
+/* A snapshot is written when something has happened: whether it can be is to be known before. */
+static enum stg_status begin_flight(struct stg_ctf_writer *w, bool has_path)
+{
+    trace_uuid_make(w->uuid);
+    if (!has_path) {
         return STG_OK;
     }
-    if (rotates) {
-        struct trace_dir root;
-        STG_RETURN_IF_FAILED(trace_dir_make(&root, w->settings.path, true, &w->made_root));
-        trace_dir_fini(&root);
+    STG_RETURN_IF_FAILED(make_root(w));
+    if (access(w->settings.path, W_OK | X_OK) == 0) {
+        return STG_OK;
+    }
+    const enum stg_status status = stg_fail_errno("%s: cannot write there", w->settings.path);
+    if (w->made_root) {
+        (void)rmdir(w->settings.path);
+    }
+    return status;
+}
+
+static enum stg_status begin(struct stg_ctf_writer *w)
+{
+    if (w->settings.rotate_size > 0 || w->settings.rotate_ns > 0) {
+        STG_RETURN_IF_FAILED(make_root(w));
     }
     const enum stg_status status = trace_chunk_begin(w);
     if (status != STG_OK) {
@@ -137,6 +156,9 @@ static enum stg_status close_sink(struct stg_sink *sink, int commit)
     struct stg_ctf_writer *w = (struct stg_ctf_writer *)sink;
     enum stg_status status = STG_OK;
     if (w->settings.flight_ns > 0) {
+        if (!commit && w->made_root) {
+            (void)rmdir(w->settings.path); /* which fails when it has snapshots */
+        }
         end(w);
         return STG_OK;
     }
@@ -207,7 +229,7 @@ enum stg_status stg_ctf_writer_open(struct stg_ctf_writer **out, const struct st
     w->base = (struct stg_sink){&sink_ops, settings->names, settings->comms, settings->paths};
     trace_uuid_make(w->clock_uuid);
     STG_TRY(copy_settings(w, settings));
-    STG_TRY(begin(w));
+    STG_TRY(w->settings.flight_ns > 0 ? begin_flight(w, settings->path != NULL) : begin(w));
     *out = w;
     return STG_OK;
 out:

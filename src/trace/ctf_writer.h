@@ -41,7 +41,7 @@ union stg_ctf_value {
 };
 
 struct stg_ctf_settings {
-    const char *path; /* directory to make; it may exist if it is empty. Flight mode: not used, may be NULL */
+    const char *path; /* directory to make; it may exist if it is empty. Flight mode: of the snapshots, or NULL */
     /* The tables that the events' ids index; borrowed until close. They may grow. paths may be NULL (no event has a
      * path). */
     const struct stg_strings *names, *comms, *paths;
@@ -91,7 +91,7 @@ enum stg_status stg_ctf_writer_open(struct stg_ctf_writer **out, const struct st
 /* The sink: put(events, n) and close(commit). put() fails with STG_ERR_IO when the disk is full (and every time from
  * then on); what was written before stays readable, so that close(1) is right then. close(1) writes what is in memory
  * (flight: discards it); its failure is what could not be written; the writer is freed in every case. close(0) removes
- * all that was written. */
+ * all that was written (flight: the directory, when it has no snapshot). */
 struct stg_sink *stg_ctf_writer_sink(struct stg_ctf_writer *w);
 
 /* put() of one event with what it carries beside its own, values (n_fields); put() itself is for writers without fields. */

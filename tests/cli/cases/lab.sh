@@ -6,6 +6,7 @@ case_lab_refuses() {
     refused 'run|report|clean' "$strange" lab
     refused "did you mean 'report'?" "$strange" lab repart
     refused '-o DIR is missing' "$strange" lab run
+    refused '-o DIR is missing' "$strange" lab run -o ''
     refused 'run takes its folder by -o' "$strange" lab run dir
     refused 'report DIR' "$strange" lab report
     refused 'clean DIR' "$strange" lab clean
@@ -22,7 +23,23 @@ case_lab_refuses() {
     refused './odd.conf:1: set.NOTHING: known.conf has no such setting' "$strange" lab run --files "$lab_files" -o new --scenarios ./odd.conf
     printf 'check.nothing = > 1\n' >odd.conf
     refused 'no such measure' "$strange" lab run --files "$lab_files" -o new --scenarios ./odd.conf
+    # At once, not when its run comes.
+    printf 'beside = no-such-program --option\n' >odd.conf
+    refused 'scenario odd: no-such-program is not installed' "$strange" lab run --files "$lab_files" -o new --scenarios ./odd.conf
     nothing_but odd.conf
+}
+
+# Files of a campaign that are damaged are named.
+case_lab_damaged_campaign() {
+    mkdir -p camp/eval
+    printf '{"schema": "strange.lab/1", "settings": {}, "runs": []}' >camp/campaign.json
+    refused 'camp/campaign.json: not a campaign' "$strange" lab report camp
+    printf '{"schema": "strange.lab/1", "settings": {}, "behaviours": [], "runs": []}' >camp/campaign.json
+    status 0 "$strange" lab report camp
+    for text in '' '{}' '{"novel": {}}'; do
+        printf '%s' "$text" >camp/eval/ngram.json
+        refused 'camp/eval/ngram.json: not what' "$strange" lab report camp
+    done
 }
 
 # A mount namespace in which Apache's binary does not exist.
@@ -38,7 +55,7 @@ case_lab_names_missing_packages() {
 case_lab_needs_root() {
     no_coverage
     [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null || exit 77
-    chmod 711 ../..
+    chmod 711 ..
     chmod 777 .
     status 2 setpriv --reuid 65534 --regid 65534 --clear-groups "$strange" lab run --files "$lab_files" -o new
     [ "$(wc -l <err)" = 1 ] || no "not one line: $(cat err)"
@@ -61,6 +78,23 @@ lab_is_gone() {
 case_lab_live() {
     [ "${STRANGE_LAB:-}" = 1 ] && [ "$(id -u)" = 0 ] || exit 77
     lab_is_gone # another campaign would be taken for what this one leaves
+    refused '--work /nowhere: is no folder' "$strange" -q lab run --files "$lab_files" -o camp --work /nowhere
+    mkdir -m 700 closed
+    refused 'may not enter' "$strange" -q lab run --files "$lab_files" -o camp --work "$PWD/closed"
+    absent camp # a setting that was wrong is not kept
+    mkdir small
+    chmod 711 . ..
+    if mount -t tmpfs -o size=100k strange-test small 2>/dev/null; then
+        (refused 'no space is left' "$strange" -q lab run --files "$lab_files" -o camp --work "$PWD/small") || { umount small; exit 1; }
+        umount small
+        rm -r camp
+    fi
+    printf 'set.PHP_CHILDREN = many\n' >odd.conf
+    refused 'php-fpm has ended by itself with exit status 78: ' "$strange" -q lab run --files "$lab_files" -o odd --requests 100 --rate 50 --burst 5 --calibrate-runs 1 \
+        --test-runs 1 --scenarios ./odd.conf --foreign 1 --warm-up 100ms --settle 100ms
+    grep -q '78: .*ERROR' err || no "it does not say why"
+    rm -r odd odd.conf
+    lab_is_gone
     lab_live 2>err.run &
     run=$!
     tries=0 # a busy machine takes its time for the first run
@@ -68,6 +102,8 @@ case_lab_live() {
         sleep 0.1
         tries=$((tries + 1))
     done
+    kill -TERM $run # the servers are ended however often it is asked
+    sleep 0.1
     kill_when $run TERM .
     [ "$got" = 2 ] || no "exit status $got after SIGTERM"
     grep -q interrupted err.run || no "it does not say so"

@@ -52,12 +52,29 @@ case_record_command() {
 
 case_record_usage() {
     refused '-o DIR is missing' "$strange" record -- true
+    refused 'no command behind --' "$strange" record -o t --
     refused 'is not a size' "$strange" record -o t --ring 3x
     refused '--begin and --end go together' "$strange" record -o t --begin uprobe:/bin/sh:main
     refused 'is not a marker' "$strange" record -o t --marker main
     refused '--pid' "$strange" record -o t --pid x
     refused 'out of bounds' "$strange" record -o t --sample 2
     nothing_but
+}
+
+# A command that does not run is named, and leaves no trace behind.
+case_record_no_command() {
+    may_record
+    printf 'text\n' >text
+    mkdir kept
+    for options in '' '--rotate-size 1M' '--flight 1s'; do
+        # shellcheck disable=SC2086 # words
+        refused 'no-such-command: cannot run the command: No such file or directory' "$strange" record $options -o trace -- no-such-command
+        # shellcheck disable=SC2086
+        refused './text: cannot run the command: Permission denied' "$strange" record $options -o kept -- ./text
+        absent trace
+        [ -z "$(ls -A kept)" ] || no "left behind with '$options': $(ls -A kept)"
+    done
+    refused 'names no system call' "$strange" record --calls '' -o trace -- true
 }
 
 case_record_unprivileged() {
@@ -86,7 +103,7 @@ case_record_refused_output() {
 case_record_stop() {
     may_record
     ln -s "$STRANGE_WORKLOAD" ./asked # another test may run the workload, too
-    for signal in INT TERM; do
+    for signal in INT TERM HUP; do
         rm -rf trace err
         "$strange" record --json -o trace >out 2>err &
         pid=$!
@@ -104,6 +121,49 @@ case_record_stop() {
         lost=$(number lost)
         [ "$calls" -le 500 ] && [ "$calls" -ge $((500 - lost)) ] || no "$calls of 500 calls after $signal, $lost lost"
     done
+}
+
+# Asked to stop before it records, it does not run the command first.
+case_record_stop_early() {
+    may_record
+    for _ in 1 2 3 4 5; do # it may be faster than the signal
+        rm -rf trace ran
+        "$strange" -q record -o trace --marker "uprobe:$STRANGE_WORKLOAD:workload_mark" -- touch ran 2>err &
+        pid=$!
+        listens $pid
+        kill -TERM $pid
+        got=0
+        wait $pid || got=$?
+        [ $got != 2 ] || break
+    done
+    [ $got = 2 ] || no "it recorded each time"
+    grep -q interrupted err
+    absent ran trace
+}
+
+# A second signal, while a command is given time to end, costs none of what was recorded before it.
+case_record_stop_twice() {
+    may_record
+    ln -s "$STRANGE_WORKLOAD" ./asked
+    rm -f err
+    "$strange" record --json -o trace -- sh -c 'trap "" TERM; ./asked calls 500; touch called; n=0; while [ $n -lt 60 ]; do sleep 0.1; n=$((n + 1)); done; true' >out 2>err &
+    pid=$!
+    begun
+    n=0
+    until [ -e called ] || [ $n = 400 ]; do sleep 0.05; n=$((n + 1)); done
+    command=$(children $pid)
+    kill -TERM $pid
+    sleep 0.2
+    kill -TERM $pid 2>/dev/null || true
+    got=0
+    wait $pid || got=$?
+    kill -9 "$command" 2>/dev/null || true
+    [ $got = 0 ] || { cat err; no "exit status $got"; }
+    grep -q 'the command still runs' err
+    grep -q '"command": "still running"' out
+    "$strange" info trace | grep -q 'still running'
+    opens trace "$(number events)"
+    [ "$(per_call trace entry getppid)" -ge 500 ]
 }
 
 case_record_duration() {
@@ -159,6 +219,18 @@ case_record_full_disk() {
     ) || got=$?
     umount small
     exit $got
+}
+
+# What the limits of a shell forbid is said, and they are the command's, too.
+case_record_limits() {
+    may_record
+    no_sanitizer
+    refused 'File too large' sh -c 'ulimit -f 100; exec "$strange" -q record -o trace -- "$STRANGE_WORKLOAD" calls 20000'
+    # shellcheck disable=SC2016 # the inner shells expand it
+    status 0 sh -c 'ulimit -f 2000; exec "$strange" -q record --calls getppid -o other -- sh -c "head -c 2M /dev/zero >long; echo \$?"'
+    grep -qx 153 out || no "a file of any length may be written: $(cat out)"
+    refused 'ulimit -n' sh -c 'ulimit -n 8; exec "$strange" -q record -o third -- true'
+    absent third
 }
 
 # Where nothing can be written, nothing is left and the command has not run.
@@ -227,6 +299,18 @@ case_record_poor_kernel() {
     refused 'record: ' unshare -m sh -c 'mount -t tmpfs none /sys/bus/event_source && mount -t tmpfs none /sys/kernel/tracing &&
         mount -t tmpfs none /sys/kernel/debug && exec "$strange" record -o t --marker "uprobe:$STRANGE_WORKLOAD:workload_mark" -- true'
     unshare -m sh -c 'mount -t tmpfs none /sys/bus/event_source && exec "$strange" doctor' | grep -q 'CONFIG_UPROBE_EVENTS=y'
+    absent t
+}
+
+# A marker's file that is a pipe is not waited for; a reader that cannot give up its privileges says so.
+case_record_marker_file() {
+    may_record
+    mkfifo pipe
+    refused './pipe: not a 64-bit program' timeout 20 "$strange" record -o t --marker uprobe:./pipe:f -- true
+    no_sanitizer
+    root_only
+    command -v capsh >/dev/null || exit 77
+    refused 'CAP_SETUID' capsh --drop=cap_setuid -- -c "exec '$strange' record -o t --marker 'uprobe:$STRANGE_WORKLOAD:workload_mark' -- true"
     absent t
 }
 
@@ -299,9 +383,76 @@ case_record_flight() {
     [ "$(babeltrace2 flight/000002 | grep 'procname = "asked"' | grep -c syscall_entry_getppid)" = 300 ]
 }
 
+# The directory of snapshots is used as it is: a mount point, or one that is closed to others.
+case_record_flight_directory() {
+    may_record
+    mkdir -m 700 closed
+    before=$(stat -c '%a %i' closed)
+    status 0 "$strange" record --flight 1s -o closed -- true
+    [ "$(stat -c '%a %i' closed)" = "$before" ] || no "the directory is another one"
+    status 0 "$strange" info closed/000001
+    refused 'not empty' "$strange" record --flight 1s -o closed -- true
+    root_only
+    mkdir small
+    mount -t tmpfs -o size=1m strange-test small 2>/dev/null || exit 77
+    got=0
+    (
+        set -e
+        status 0 "$strange" record --flight 1s -o small -- true
+        status 0 "$strange" info small/000001
+        rm -r small/000001
+    ) || got=$?
+    umount small
+    exit $got
+}
+
+# A snapshot that cannot be written does not end the recording: the next one has what it would have had.
+case_record_flight_full_disk() {
+    may_record
+    root_only
+    ln -s "$STRANGE_WORKLOAD" ./asked
+    mkdir small
+    mount -t tmpfs -o size=1m strange-test small 2>/dev/null || exit 77
+    got=0
+    (
+        set -e
+        rm -f err
+        "$strange" record --json --comm asked --flight 1m -o small/flight >out 2>err &
+        pid=$!
+        begun
+        ./asked calls 100
+        head -c 2M /dev/zero >small/ballast 2>/dev/null || true
+        kill -USR1 $pid
+        n=0
+        until grep -q 'No space left.*recording goes on' err || [ $n = 200 ]; do sleep 0.05; n=$((n + 1)); done
+        rm small/ballast
+        ./asked calls 100
+        sleep 0.3
+        kill -INT $pid
+        ended=0
+        wait $pid || ended=$?
+        [ $ended = 2 ] || { cat err; no "exit status $ended"; }
+        tail -n 1 err | grep -q '1 snapshots could not be written' || { cat err; no "it does not say so in the end"; }
+        [ "$(ls -A small/flight)" = 000001 ] || no "left: $(ls -A small/flight)"
+        status 0 "$strange" info small/flight/000001
+        ! command -v babeltrace2 >/dev/null || [ "$(per_call small/flight/000001 entry getppid)" = 200 ]
+    ) || got=$?
+    umount small
+    exit $got
+}
+
 case_record_trigger() {
     may_record
     refused '--trigger writes what --flight keeps' "$strange" record -o t --trigger execve
+    refused '--flight-size' "$strange" record -o t --flight-size 1M
+    refused 'leave out --max-size' "$strange" record -o t --flight 1m --rotate-time 1s
+    refused "no system call and no marker 'fstatt'" "$strange" record -o t --flight 1m --trigger fstatt -- touch ran
+    absent t ran
+    # A call by its other name, and a marker of the recorder's own.
+    for trigger in uname sched_process_exit; do
+        status 0 "$strange" record --json --flight 1m --trigger $trigger -o $trigger -- uname
+        [ "$(number snapshots)" = 2 ] || no "$(number snapshots) snapshots by $trigger"
+    done
     status 0 "$strange" record --json --flight 1m --trigger w:mark --marker "uprobe:$STRANGE_WORKLOAD:workload_mark=w:mark" -o flight -- \
         "$STRANGE_WORKLOAD" marks 50
     [ "$(number snapshots)" = 2 ] || no "$(number snapshots) snapshots" # the trigger's and the last
