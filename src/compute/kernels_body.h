@@ -221,11 +221,11 @@ static double square_sum(const float *x, size_t n)
     double total = 0.0;
     for (size_t i = 0; i < n; i += 4096) {
         const size_t end = n - i < 4096 ? n : i + 4096;
-        float part = 0.0f;
+        float sum = 0.0f;
         for (size_t j = i; j < end; j++) {
-            part += x[j] * x[j];
+            sum += x[j] * x[j];
         }
-        total += (double)part;
+        total += (double)sum;
     }
     return total;
 }

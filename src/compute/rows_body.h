@@ -80,16 +80,15 @@ static void swiglu_forward(float *y, const float *x, size_t N, size_t C)
 static void swiglu_backward(float *dx, const float *dy, const float *x, size_t N, size_t C)
 {
     for (size_t n = 0; n < N; n++, x += 2 * C, dx += 2 * C, dy += C) {
-        IN_PLACE
-        for (size_t c = 0; c < C; c++) {
-            const float gate = x[c];
-            const float value = x[C + c];
-            const float d = dy[c];
-            const float g = fmaxf(fminf(gate, 80.0f), -80.0f); /* beyond, the slope is 1 or 0; gate·e would overflow */
-            const float e = exp_fast(-g);
-            const float s = 1.0f / (1.0f + e);
-            dx[c] = d * value * s * (1.0f + g * e * s); /* e·s is 1 − s without its cancellation */
-            dx[C + c] = d * gate * s;
+        for (size_t j = 0; j * VL < C; j++) {
+            const vec gate = load_columns(x, j, C);
+            const vec value = load_columns(x + C, j, C);
+            const vec d = load_columns(dy, j, C);
+            const vec g = vmax(-vmax(-gate, (vec){0} - 80.0f), (vec){0} - 80.0f); /* beyond, the slope is 1 or 0; gate·e would overflow */
+            const vec e = vexp(-g);
+            const vec s = inverse(1.0f + e);
+            store_columns(dx, j, C, d * value * s * (1.0f + g * e * s)); /* e·s is 1 − s without its cancellation */
+            store_columns(dx + C, j, C, d * gate * s);
         }
     }
 }

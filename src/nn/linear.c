@@ -46,9 +46,13 @@ void stg_linear_backward(const struct stg_linear *l, const struct stg_params *p,
 {
     const size_t I = l->inputs;
     const size_t O = l->outputs;
-    stg_product_gradient(&l->product, gradient + p->table[l->weight].offset, O, x, I, dy, O, n);
-    stg_kernels()->column_sums(gradient + p->table[l->bias].offset, dy, O, n, O);
-    if (dx != NULL) {
-        stg_product_backward(&l->product, dx, I, dy, O, n, false);
+    for (size_t from = 0; from < n; from += STG_LINEAR_BACKWARD_ROWS) {
+        const size_t rows = n - from < STG_LINEAR_BACKWARD_ROWS ? n - from : STG_LINEAR_BACKWARD_ROWS;
+        const float *d = dy + from * O;
+        stg_product_gradient(&l->product, gradient + p->table[l->weight].offset, O, x + from * I, I, d, O, rows);
+        stg_kernels()->column_sums(gradient + p->table[l->bias].offset, d, O, rows, O);
+        if (dx != NULL) {
+            stg_product_backward(&l->product, dx + from * I, I, d, O, rows, false);
+        }
     }
 }
