@@ -12,8 +12,8 @@ extern const struct stg_kernels stg_kernels_plain, stg_kernels_avx2, stg_kernels
 size_t stg_plain_bf16_packed_size(size_t K, size_t N);
 void stg_plain_bf16_pack(uint16_t *packed, const float *w, size_t ldw, size_t K, size_t N);
 void stg_plain_bf16_pack_transposed(uint16_t *packed, const float *w, size_t ldw, size_t K, size_t N);
-void stg_plain_bf16_rows_product(float *out, size_t ld_out, const float *x, size_t ldx, const uint16_t *packed, size_t B, size_t K,
-                                 size_t N, int accumulate);
+void stg_plain_bf16_rows_product(float *out, size_t ld_out, const float *start, size_t ld_start, const float *x, size_t ldx,
+                                 const uint16_t *packed, size_t B, size_t K, size_t N);
 void stg_plain_weight_gradient(float *dw, size_t ldw, const float *x, size_t ldx, const float *dy, size_t ldy, size_t M, size_t K,
                                size_t N);
 void stg_plain_bf16_weight_gradient(float *dw, size_t ldw, const float *x, size_t ldx, const float *dy, size_t ldy, size_t M, size_t K,

@@ -80,21 +80,30 @@ static size_t bf16_packed_size(size_t K, size_t N)
     return (N + PART - 1) / PART * PART * ((K + 1) / 2 * 2);
 }
 
+#if HAS_BF16
+/* At most 2·VL neighbours in a row as pairs; an odd last one gets zero. */
+INLINE void pair_some(float *to, const float *x, size_t n)
+{
+    const size_t first = n < VL ? n : VL;
+    store_columns(to, 0, (n + 1) / 2, (vec)neighbours(load_columns(x, 0, first), load_columns(x + first, 0, n - first)));
+}
+#endif
+
 /* Rows of x (n, K), rounded, as pairs: element (r,k) in the pair r·stride + k/2. An odd K gets a zero neighbour. */
 static void bf16_rows(float *to, size_t stride, const float *x, size_t ldx, size_t n, size_t K)
 {
-    for (size_t r = 0; r < n; r++) {
-        uint16_t *row = (uint16_t *)(void *)(to + r * stride);
-        size_t k = 0;
+    for (size_t r = 0; r < n; r++, to += stride, x += ldx) {
 #if HAS_BF16
-        for (; k + 2 * VL <= K; k += 2 * VL) {
-            *(pairs *)(row + k) = neighbours(*(const vec *)(x + r * ldx + k), *(const vec *)(x + r * ldx + k + VL));
+        for (size_t k = 0; k < K; k += 2 * VL) {
+            pair_some(to + k / 2, x + k, K - k < 2 * VL ? K - k : 2 * VL);
         }
-#endif
-        to_bf16(row + k, x + r * ldx + k, K - k);
+#else
+        uint16_t *row = (uint16_t *)(void *)to;
+        to_bf16(row, x, K);
         if (K % 2 != 0) {
             row[K] = 0;
         }
+#endif
     }
 }
 
@@ -236,14 +245,25 @@ INLINE void add_units(const int bf16, const size_t parts, struct sums *s, vec x,
     }
 }
 
-/* out (rows, width) = [out +] x·panel over n units: unit (r,k) of x is x[r·row + k·column]. rows and parts are constants at each call. */
-INLINE void block(const int bf16, const size_t rows, const size_t parts, float *out, size_t ld_out, const float *x, size_t row, size_t column,
-                  const float *panel, size_t n, size_t width, int accumulate)
+/* What sums begin with: row r of it is at + r·ld. Zeros if at is NULL. */
+struct start {
+    const float *at;
+    size_t ld;
+};
+
+INLINE struct start further(struct start s, size_t n)
+{
+    return (struct start){s.at == NULL ? NULL : s.at + n, s.ld};
+}
+
+/* out (rows, width) = start + x·panel over n units: unit (r,k) of x is x[r·row + k·column]. rows and parts are constants at each call. */
+INLINE void block(const int bf16, const size_t rows, const size_t parts, float *out, size_t ld_out, struct start start, const float *x, size_t row, size_t column,
+                  const float *panel, size_t n, size_t width)
 {
     struct sums acc[ROWS];
     UNROLL
     for (size_t r = 0; r < rows; r++) {
-        acc[r] = accumulate ? load_sums(out + r * ld_out, parts, width) : (struct sums){.rest = {0}};
+        acc[r] = start.at == NULL ? (struct sums){.rest = {0}} : load_sums(start.at + r * start.ld, parts, width);
     }
     for (size_t k = 0; k < n; k++, x += column, panel += parts * PART) {
         const struct sums w = load_units(panel, parts);
@@ -258,34 +278,34 @@ INLINE void block(const int bf16, const size_t rows, const size_t parts, float *
     }
 }
 
-INLINE void block_of(const int bf16, const size_t parts, size_t rows, float *out, size_t ld_out, const float *x, size_t ldx, const float *panel,
-                     size_t n, size_t width, int accumulate)
+INLINE void block_of(const int bf16, const size_t parts, size_t rows, float *out, size_t ld_out, struct start start, const float *x, size_t ldx, const float *panel,
+                     size_t n, size_t width)
 {
     switch (rows) {
     case 1:
-        block(bf16, 1, parts, out, ld_out, x, ldx, 1, panel, n, width, accumulate);
+        block(bf16, 1, parts, out, ld_out, start, x, ldx, 1, panel, n, width);
         break;
     case 2:
-        block(bf16, 2, parts, out, ld_out, x, ldx, 1, panel, n, width, accumulate);
+        block(bf16, 2, parts, out, ld_out, start, x, ldx, 1, panel, n, width);
         break;
     case 3:
-        block(bf16, 3, parts, out, ld_out, x, ldx, 1, panel, n, width, accumulate);
+        block(bf16, 3, parts, out, ld_out, start, x, ldx, 1, panel, n, width);
         break;
     case 4:
-        block(bf16, 4, parts, out, ld_out, x, ldx, 1, panel, n, width, accumulate);
+        block(bf16, 4, parts, out, ld_out, start, x, ldx, 1, panel, n, width);
         break;
 #if ROWS >= 8
     case 5:
-        block(bf16, 5, parts, out, ld_out, x, ldx, 1, panel, n, width, accumulate);
+        block(bf16, 5, parts, out, ld_out, start, x, ldx, 1, panel, n, width);
         break;
     case 6:
-        block(bf16, 6, parts, out, ld_out, x, ldx, 1, panel, n, width, accumulate);
+        block(bf16, 6, parts, out, ld_out, start, x, ldx, 1, panel, n, width);
         break;
     case 7:
-        block(bf16, 7, parts, out, ld_out, x, ldx, 1, panel, n, width, accumulate);
+        block(bf16, 7, parts, out, ld_out, start, x, ldx, 1, panel, n, width);
         break;
     case 8:
-        block(bf16, 8, parts, out, ld_out, x, ldx, 1, panel, n, width, accumulate);
+        block(bf16, 8, parts, out, ld_out, start, x, ldx, 1, panel, n, width);
         break;
 #endif
     default:
@@ -293,37 +313,37 @@ INLINE void block_of(const int bf16, const size_t parts, size_t rows, float *out
     }
 }
 
-/* out (B, width) = [out +] x·panel for n units of a panel. */
-INLINE void blocks_of(const int bf16, const size_t parts, float *out, size_t ld_out, const float *x, size_t ldx, const float *panel, size_t B,
-                      size_t n, size_t width, int accumulate)
+/* out (B, width) = start + x·panel for n units of a panel. */
+INLINE void blocks_of(const int bf16, const size_t parts, float *out, size_t ld_out, struct start start, const float *x, size_t ldx, const float *panel, size_t B,
+                      size_t n, size_t width)
 {
-    for (size_t b = 0; b < B; b += ROWS, out += ROWS * ld_out, x += ROWS * ldx) {
-        block_of(bf16, parts, B - b < ROWS ? B - b : ROWS, out, ld_out, x, ldx, panel, n, width, accumulate);
+    for (size_t b = 0; b < B; b += ROWS, out += ROWS * ld_out, x += ROWS * ldx, start = further(start, ROWS * start.ld)) {
+        block_of(bf16, parts, B - b < ROWS ? B - b : ROWS, out, ld_out, start, x, ldx, panel, n, width);
     }
 }
 
-INLINE void any_blocks(const int bf16, size_t parts, float *out, size_t ld_out, const float *x, size_t ldx, const float *panel, size_t B, size_t n,
-                       size_t width, int accumulate)
+INLINE void any_blocks(const int bf16, size_t parts, float *out, size_t ld_out, struct start start, const float *x, size_t ldx, const float *panel, size_t B, size_t n,
+                       size_t width)
 {
     switch (parts) {
     case 1:
-        blocks_of(bf16, 1, out, ld_out, x, ldx, panel, B, n, width, accumulate);
+        blocks_of(bf16, 1, out, ld_out, start, x, ldx, panel, B, n, width);
         break;
     case 2:
-        blocks_of(bf16, 2, out, ld_out, x, ldx, panel, B, n, width, accumulate);
+        blocks_of(bf16, 2, out, ld_out, start, x, ldx, panel, B, n, width);
         break;
     case 3:
-        blocks_of(bf16, 3, out, ld_out, x, ldx, panel, B, n, width, accumulate);
+        blocks_of(bf16, 3, out, ld_out, start, x, ldx, panel, B, n, width);
         break;
 #if VL == 16
     case 4:
-        blocks_of(bf16, 4, out, ld_out, x, ldx, panel, B, n, width, accumulate);
+        blocks_of(bf16, 4, out, ld_out, start, x, ldx, panel, B, n, width);
         break;
     case 5:
-        blocks_of(bf16, 5, out, ld_out, x, ldx, panel, B, n, width, accumulate);
+        blocks_of(bf16, 5, out, ld_out, start, x, ldx, panel, B, n, width);
         break;
     case 6:
-        blocks_of(bf16, 6, out, ld_out, x, ldx, panel, B, n, width, accumulate);
+        blocks_of(bf16, 6, out, ld_out, start, x, ldx, panel, B, n, width);
         break;
 #endif
     default:
@@ -332,30 +352,30 @@ INLINE void any_blocks(const int bf16, size_t parts, float *out, size_t ld_out, 
 }
 
 /* In a function of their own, so that what stands around them takes no registers. */
-static __attribute__((noinline)) void float_blocks(size_t parts, float *out, size_t ld_out, const float *x, size_t ldx, const float *panel,
-                                                   size_t B, size_t n, size_t width, int accumulate)
+static __attribute__((noinline)) void float_blocks(size_t parts, float *out, size_t ld_out, struct start start, const float *x, size_t ldx, const float *panel,
+                                                   size_t B, size_t n, size_t width)
 {
-    any_blocks(0, parts, out, ld_out, x, ldx, panel, B, n, width, accumulate);
+    any_blocks(0, parts, out, ld_out, start, x, ldx, panel, B, n, width);
 }
 
-static __attribute__((noinline)) void bf16_blocks(size_t parts, float *out, size_t ld_out, const float *x, size_t ldx, const float *panel,
-                                                  size_t B, size_t n, size_t width, int accumulate)
+static __attribute__((noinline)) void bf16_blocks(size_t parts, float *out, size_t ld_out, struct start start, const float *x, size_t ldx, const float *panel,
+                                                  size_t B, size_t n, size_t width)
 {
-    any_blocks(1, parts, out, ld_out, x, ldx, panel, B, n, width, accumulate);
+    any_blocks(1, parts, out, ld_out, start, x, ldx, panel, B, n, width);
 }
 
 /* One row by some panels of as many parts, `stride` apart: a single one would wait for its sums, and memory answers several at once. `width`
  * ends in the last part of the last panel. The order of each sum is that of block(), so a row's result does not depend on how many rows
  * there are. */
-INLINE void one_row(const int bf16, const size_t panels, const size_t parts, float *out, const float *x, const float *panel, size_t stride,
-                    size_t n, size_t width, int accumulate)
+INLINE void one_row(const int bf16, const size_t panels, const size_t parts, float *out, const float *start, const float *x, const float *panel, size_t stride,
+                    size_t n, size_t width)
 {
     const size_t wide = parts * PART;
     struct sums acc[PANELS_AT_ONCE];
     UNROLL
     for (size_t p = 0; p < panels; p++) {
         const size_t there = p + 1 < panels ? wide : width - p * wide;
-        acc[p] = accumulate ? load_sums(out + p * wide, parts, there) : (struct sums){.rest = {0}};
+        acc[p] = start == NULL ? (struct sums){.rest = {0}} : load_sums(start + p * wide, parts, there);
     }
     for (size_t k = 0; k < n; k++) {
         const vec v = spread(x[k]);
@@ -381,23 +401,23 @@ INLINE size_t alike(size_t columns, size_t parts, size_t most)
     return n;
 }
 
-INLINE void some_panels(const int bf16, size_t panels, const size_t parts, float *out, const float *x, const float *panel, size_t stride, size_t n,
-                        size_t width, int accumulate)
+INLINE void some_panels(const int bf16, size_t panels, const size_t parts, float *out, const float *start, const float *x, const float *panel, size_t stride, size_t n,
+                        size_t width)
 {
     if (panels == 4) {
-        one_row(bf16, 4, parts, out, x, panel, stride, n, width, accumulate);
+        one_row(bf16, 4, parts, out, start, x, panel, stride, n, width);
     } else if (panels == 3) {
-        one_row(bf16, 3, parts, out, x, panel, stride, n, width, accumulate);
+        one_row(bf16, 3, parts, out, start, x, panel, stride, n, width);
     } else if (panels == 2) {
-        one_row(bf16, 2, parts, out, x, panel, stride, n, width, accumulate);
+        one_row(bf16, 2, parts, out, start, x, panel, stride, n, width);
     } else {
-        one_row(bf16, 1, parts, out, x, panel, stride, n, width, accumulate);
+        one_row(bf16, 1, parts, out, start, x, panel, stride, n, width);
     }
 }
 
 /* One row by the next panels of K units, of which n from `first` on are summed over; returns how many columns are done. */
-INLINE size_t panels_of_row(const int bf16, size_t most, float *out, const float *x, const float *panel, size_t K, size_t first, size_t n,
-                            size_t columns, int accumulate)
+INLINE size_t panels_of_row(const int bf16, size_t most, float *out, const float *start, const float *x, const float *panel, size_t K, size_t first, size_t n,
+                            size_t columns)
 {
     const size_t parts = panel_parts(columns, most);
     const size_t panels = alike(columns, parts, most);
@@ -407,23 +427,23 @@ INLINE size_t panels_of_row(const int bf16, size_t most, float *out, const float
     panel += first * parts * PART;
     switch (parts) {
     case 1: /* narrow ones are alone */
-        one_row(bf16, 1, 1, out, x, panel, stride, n, width, accumulate);
+        one_row(bf16, 1, 1, out, start, x, panel, stride, n, width);
         break;
     case 2:
-        some_panels(bf16, panels, 2, out, x, panel, stride, n, width, accumulate);
+        some_panels(bf16, panels, 2, out, start, x, panel, stride, n, width);
         break;
     case 3:
-        some_panels(bf16, panels, 3, out, x, panel, stride, n, width, accumulate);
+        some_panels(bf16, panels, 3, out, start, x, panel, stride, n, width);
         break;
 #if VL == 16
     case 4:
-        some_panels(bf16, panels, 4, out, x, panel, stride, n, width, accumulate);
+        some_panels(bf16, panels, 4, out, start, x, panel, stride, n, width);
         break;
     case 5:
-        some_panels(bf16, panels, 5, out, x, panel, stride, n, width, accumulate);
+        some_panels(bf16, panels, 5, out, start, x, panel, stride, n, width);
         break;
     case 6:
-        some_panels(bf16, panels, 6, out, x, panel, stride, n, width, accumulate);
+        some_panels(bf16, panels, 6, out, start, x, panel, stride, n, width);
         break;
 #endif
     default:
@@ -432,36 +452,38 @@ INLINE size_t panels_of_row(const int bf16, size_t most, float *out, const float
     return wide;
 }
 
-/* out (B,N) = [out +] x (B,n)·packed over n of the K units of each panel, from `first` on. */
-INLINE void products(const int bf16, const size_t most, float *out, size_t ld_out, const float *x, size_t ldx, const float *packed, size_t B,
-                     size_t K, size_t first, size_t n, size_t N, int accumulate)
+/* out (B,N) = start + x (B,n)·packed over n of the K units of each panel, from `first` on. */
+INLINE void products(const int bf16, const size_t most, float *out, size_t ld_out, struct start start, const float *x, size_t ldx,
+                     const float *packed, size_t B, size_t K, size_t first, size_t n, size_t N)
 {
     const size_t pieces = B > ROWS && n > PANEL_DEPTH ? (n + PANEL_DEPTH - 1) / PANEL_DEPTH : 1;
     for (size_t n0 = 0, wide = 0; n0 < N; n0 += wide, packed += wide * K) {
+        const struct start here = further(start, n0);
         if (B == 1) {
-            wide = panels_of_row(bf16, most, out + n0, x, packed, K, first, n, N - n0, accumulate);
+            wide = panels_of_row(bf16, most, out + n0, here.at, x, packed, K, first, n, N - n0);
             continue;
         }
         const size_t parts = panel_parts(N - n0, most);
         wide = parts * PART;
         for (size_t i = 0; i < pieces; i++) {
             const size_t k = n * i / pieces;
-            (bf16 ? bf16_blocks : float_blocks)(parts, out + n0, ld_out, x + k, ldx, packed + (first + k) * wide, B, n * (i + 1) / pieces - k,
-                                                N - n0 < wide ? N - n0 : wide, accumulate || i > 0);
+            (bf16 ? bf16_blocks : float_blocks)(parts, out + n0, ld_out, i == 0 ? here : (struct start){out + n0, ld_out}, x + k, ldx,
+                                                packed + (first + k) * wide, B, n * (i + 1) / pieces - k, N - n0 < wide ? N - n0 : wide);
         }
     }
 }
 
-static void rows_product(float *out, size_t ld_out, const float *x, size_t ldx, const float *packed, size_t B, size_t K, size_t N,
-                         int accumulate)
+static void rows_product(float *out, size_t ld_out, const float *start, size_t ld_start, const float *x, size_t ldx, const float *packed,
+                         size_t B, size_t K, size_t N)
 {
-    products(0, PANEL_PARTS, out, ld_out, x, ldx, packed, B, K, 0, K, N, accumulate);
+    products(0, PANEL_PARTS, out, ld_out, (struct start){start, ld_start}, x, ldx, packed, B, K, 0, K, N);
 }
 
-static void bf16_rows_product(float *out, size_t ld_out, const float *x, size_t ldx, const uint16_t *packed, size_t B, size_t K, size_t N,
-                              int accumulate)
+static void bf16_rows_product(float *out, size_t ld_out, const float *start, size_t ld_start, const float *x, size_t ldx,
+                              const uint16_t *packed, size_t B, size_t K, size_t N)
 {
     float buffer[BF16_BUFFER] __attribute__((aligned(64)));
+    const float *panels = (const float *)(const void *)packed;
     const size_t n_pairs = (K + 1) / 2;
     const size_t depth = n_pairs < BF16_BUFFER / ROWS ? n_pairs : BF16_BUFFER / ROWS; /* pairs summed over at once */
     for (size_t k = 0; k < n_pairs; k += depth) {
@@ -469,9 +491,9 @@ static void bf16_rows_product(float *out, size_t ld_out, const float *x, size_t 
         const size_t rows = BF16_BUFFER / n / ROWS * ROWS;
         for (size_t b = 0; b < B; b += rows) {
             const size_t there = B - b < rows ? B - b : rows;
+            const struct start from = k == 0 ? further((struct start){start, ld_start}, b * ld_start) : (struct start){out + b * ld_out, ld_out};
             bf16_rows(buffer, n, x + b * ldx + 2 * k, ldx, there, K - 2 * k < 2 * n ? K - 2 * k : 2 * n);
-            products(1, BF16_PARTS, out + b * ld_out, ld_out, buffer, n, (const float *)(const void *)packed, there, n_pairs, k, n,
-                     N, accumulate || k > 0);
+            products(1, BF16_PARTS, out + b * ld_out, ld_out, from, buffer, n, panels, there, n_pairs, k, n, N);
         }
     }
 }

@@ -18,18 +18,18 @@ INLINE void gradient_panel(const int bf16, const size_t parts, float *dw, size_t
                            size_t n, size_t K, size_t width)
 {
     for (; K >= ROWS; K -= ROWS, dw += ROWS * ldw, x += next) {
-        block(bf16, ROWS, parts, dw, ldw, x, 1, ldx, dy, n, width, 1);
+        block(bf16, ROWS, parts, dw, ldw, (struct start){dw, ldw}, x, 1, ldx, dy, n, width);
     }
     if (ROWS > 4 && K >= 4) {
-        block(bf16, 4, parts, dw, ldw, x, 1, ldx, dy, n, width, 1);
+        block(bf16, 4, parts, dw, ldw, (struct start){dw, ldw}, x, 1, ldx, dy, n, width);
         K -= 4, dw += 4 * ldw, x += 4;
     }
     if (K >= 2) {
-        block(bf16, 2, parts, dw, ldw, x, 1, ldx, dy, n, width, 1);
+        block(bf16, 2, parts, dw, ldw, (struct start){dw, ldw}, x, 1, ldx, dy, n, width);
         K -= 2, dw += 2 * ldw, x += 2;
     }
     if (K > 0) {
-        block(bf16, 1, parts, dw, ldw, x, 1, ldx, dy, n, width, 1);
+        block(bf16, 1, parts, dw, ldw, (struct start){dw, ldw}, x, 1, ldx, dy, n, width);
     }
 }
 
