@@ -23,12 +23,13 @@ enum {
 };
 
 /* Parts of the next panel where `columns` are left, `most` wide: the widest one of as few as there can be, all as wide as the others or
- * a part less, as a narrow one would wait for its sums. */
+ * a part less, as a narrow one would wait for its sums. Narrow ones have whole vectors, so that there are fewer kinds. */
 INLINE size_t panel_parts(size_t columns, size_t most)
 {
     const size_t left = (columns + PART - 1) / PART;
     const size_t panels = (left + most - 1) / most;
-    return (left + panels - 1) / panels;
+    const size_t parts = (left + panels - 1) / panels;
+    return parts % PARTS != 0 && parts < PANEL_PARTS - 1 ? parts + 1 : parts;
 }
 
 static void to_bf16(uint16_t *restrict y, const float *restrict x, size_t n)
@@ -47,7 +48,7 @@ static void from_bf16(float *restrict y, const uint16_t *restrict x, size_t n)
 
 static size_t packed_size(size_t K, size_t N)
 {
-    return (N + PART - 1) / PART * PART * K;
+    return (N + VL - 1) / VL * VL * K;
 }
 
 static void pack(float *packed, const float *w, size_t ldw, size_t K, size_t N)
@@ -77,7 +78,7 @@ static void pack_transposed(float *packed, const float *w, size_t ldw, size_t K,
 
 static size_t bf16_packed_size(size_t K, size_t N)
 {
-    return (N + PART - 1) / PART * PART * ((K + 1) / 2 * 2);
+    return (N + VL - 1) / VL * VL * ((K + 1) / 2 * 2);
 }
 
 #if HAS_BF16
@@ -326,16 +327,10 @@ INLINE void any_blocks(const int bf16, size_t parts, float *out, size_t ld_out, 
                        size_t width)
 {
     switch (parts) {
-    case 1:
-        blocks_of(bf16, 1, out, ld_out, start, x, ldx, panel, B, n, width);
-        break;
+#if VL == 16
     case 2:
         blocks_of(bf16, 2, out, ld_out, start, x, ldx, panel, B, n, width);
         break;
-    case 3:
-        blocks_of(bf16, 3, out, ld_out, start, x, ldx, panel, B, n, width);
-        break;
-#if VL == 16
     case 4:
         blocks_of(bf16, 4, out, ld_out, start, x, ldx, panel, B, n, width);
         break;
@@ -344,6 +339,16 @@ INLINE void any_blocks(const int bf16, size_t parts, float *out, size_t ld_out, 
         break;
     case 6:
         blocks_of(bf16, 6, out, ld_out, start, x, ldx, panel, B, n, width);
+        break;
+#else
+    case 1:
+        blocks_of(bf16, 1, out, ld_out, start, x, ldx, panel, B, n, width);
+        break;
+    case 2:
+        blocks_of(bf16, 2, out, ld_out, start, x, ldx, panel, B, n, width);
+        break;
+    case 3:
+        blocks_of(bf16, 3, out, ld_out, start, x, ldx, panel, B, n, width);
         break;
 #endif
     default:
@@ -426,16 +431,10 @@ INLINE size_t panels_of_row(const int bf16, size_t most, float *out, const float
     const size_t stride = parts * PART * K;
     panel += first * parts * PART;
     switch (parts) {
-    case 1: /* narrow ones are alone */
-        one_row(bf16, 1, 1, out, start, x, panel, stride, n, width);
-        break;
+#if VL == 16
     case 2:
         some_panels(bf16, panels, 2, out, start, x, panel, stride, n, width);
         break;
-    case 3:
-        some_panels(bf16, panels, 3, out, start, x, panel, stride, n, width);
-        break;
-#if VL == 16
     case 4:
         some_panels(bf16, panels, 4, out, start, x, panel, stride, n, width);
         break;
@@ -444,6 +443,16 @@ INLINE size_t panels_of_row(const int bf16, size_t most, float *out, const float
         break;
     case 6:
         some_panels(bf16, panels, 6, out, start, x, panel, stride, n, width);
+        break;
+#else
+    case 1:
+        some_panels(bf16, panels, 1, out, start, x, panel, stride, n, width);
+        break;
+    case 2:
+        some_panels(bf16, panels, 2, out, start, x, panel, stride, n, width);
+        break;
+    case 3:
+        some_panels(bf16, panels, 3, out, start, x, panel, stride, n, width);
         break;
 #endif
     default:

@@ -37,16 +37,10 @@ INLINE void any_gradient(const int bf16, size_t parts, float *dw, size_t ldw, co
                          size_t K, size_t width)
 {
     switch (parts) {
-    case 1:
-        gradient_panel(bf16, 1, dw, ldw, x, ldx, next, dy, n, K, width);
-        break;
+#if VL == 16
     case 2:
         gradient_panel(bf16, 2, dw, ldw, x, ldx, next, dy, n, K, width);
         break;
-    case 3:
-        gradient_panel(bf16, 3, dw, ldw, x, ldx, next, dy, n, K, width);
-        break;
-#if VL == 16
     case 4:
         gradient_panel(bf16, 4, dw, ldw, x, ldx, next, dy, n, K, width);
         break;
@@ -55,6 +49,16 @@ INLINE void any_gradient(const int bf16, size_t parts, float *dw, size_t ldw, co
         break;
     case 6:
         gradient_panel(bf16, 6, dw, ldw, x, ldx, next, dy, n, K, width);
+        break;
+#else
+    case 1:
+        gradient_panel(bf16, 1, dw, ldw, x, ldx, next, dy, n, K, width);
+        break;
+    case 2:
+        gradient_panel(bf16, 2, dw, ldw, x, ldx, next, dy, n, K, width);
+        break;
+    case 3:
+        gradient_panel(bf16, 3, dw, ldw, x, ldx, next, dy, n, K, width);
         break;
 #endif
     default:
@@ -108,7 +112,7 @@ static void weight_gradient(float *dw, size_t ldw, const float *x, size_t ldx, c
             const size_t width = N - n0 < wide ? N - n0 : wide;
             for (size_t r = 0; r < rows; r++) {
                 for (size_t j = 0; j < parts; j++) {
-                    const size_t there = width - j * PART < PART ? width - j * PART : PART;
+                    const size_t there = width <= j * PART ? 0 : width - j * PART < PART ? width - j * PART : PART;
                     *(part *)(packed + r * wide + j * PART) = load_part(dy + r * ldy + n0 + j * PART, there);
                 }
             }
