@@ -147,26 +147,6 @@ static void activations(void **state)
     each_variant(check_all_activations);
 }
 
-static void check_add_rows(const struct stg_kernels *plain, const struct stg_kernels *k)
-{
-    for (size_t C = 1; C < 70; C += 3) {
-        struct arrays s = {.n = 0};
-        const float *x = array(&s, C, 1);
-        float *a = array(&s, 5 * C, 1);
-        float *b = copy(&s, a, 5 * C);
-        plain->add_rows(a, x, 5, C);
-        k->add_rows(b, x, 5, C);
-        assert_near(k->name, "add_rows", b, a, 5 * C, 0, 0);
-        release(&s);
-    }
-}
-
-static void biases(void **state)
-{
-    (void)state;
-    each_variant(check_add_rows);
-}
-
 /* The functions themselves in double precision, to differentiate. */
 enum { C = 5 };
 
@@ -264,7 +244,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(layer_norms),
         cmocka_unit_test(activations),
-        cmocka_unit_test(biases),
         cmocka_unit_test(definitions_have_the_gradients_of_their_functions),
     };
     stg_rng_seed(&rng, 22);

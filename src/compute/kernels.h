@@ -119,7 +119,6 @@ struct stg_kernels {
     void (*waves)(float *x, double v, const double *scale, size_t n);
 
     void (*add)(float *y, const float *x, size_t n);                                    /* y += x */
-    void (*add_rows)(float *y, const float *x, size_t N, size_t C);                     /* each row of y (N,C) += x (C): a bias */
     void (*column_sums)(float *sums, const float *x, size_t ldx, size_t rows, size_t n); /* sums (n) += Σ rows */
     double (*square_sum)(const float *x, size_t n);
     void (*adam)(float *value, float *moment1, float *moment2, const float *gradient, size_t n, float scale, float beta1,

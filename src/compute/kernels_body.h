@@ -275,7 +275,6 @@ const struct stg_kernels VARIANT = {
     .gelu_backward = gelu_backward,
     .relu_forward = relu_forward,
     .relu_backward = relu_backward,
-    .add_rows = add_rows,
     .cross_entropy = cross_entropy,
     .soft_cross_entropy = soft_cross_entropy,
     .log_softmax = log_softmax,

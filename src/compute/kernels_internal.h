@@ -39,7 +39,6 @@ void stg_plain_gelu_forward(float *y, const float *x, size_t n);
 void stg_plain_gelu_backward(float *dx, const float *dy, const float *x, size_t n);
 void stg_plain_relu_forward(float *y, const float *x, size_t n);
 void stg_plain_relu_backward(float *dx, const float *dy, const float *x_or_y, size_t n);
-void stg_plain_add_rows(float *y, const float *x, size_t N, size_t C);
 void stg_plain_waves(float *x, double v, const double *scale, size_t n);
 
 /* bf16 is the upper half of a float: sign, 8 bits of exponent, 7 of mantissa. Rounding is to nearest, ties to even; a NaN keeps one bit

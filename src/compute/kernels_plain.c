@@ -229,7 +229,6 @@ const struct stg_kernels stg_kernels_plain = {
     .gelu_backward = stg_plain_gelu_backward,
     .relu_forward = stg_plain_relu_forward,
     .relu_backward = stg_plain_relu_backward,
-    .add_rows = stg_plain_add_rows,
     .cross_entropy = cross_entropy,
     .soft_cross_entropy = soft_cross_entropy,
     .log_softmax = log_softmax,

@@ -258,7 +258,8 @@ INLINE struct start further(struct start s, size_t n)
 }
 
 /* out (rows, width) = start + x·panel over n units: unit (r,k) of x is x[r·row + k·column]. rows and parts are constants at each call. */
-INLINE void block(const int bf16, const size_t rows, const size_t parts, float *out, size_t ld_out, struct start start, const float *x, size_t row, size_t column,
+INLINE void block(const int bf16, const size_t rows, const size_t parts, float *out, size_t ld_out, struct start start, const float *x,
+                  size_t row, size_t column,
                   const float *panel, size_t n, size_t width)
 {
     struct sums acc[ROWS];
@@ -279,8 +280,8 @@ INLINE void block(const int bf16, const size_t rows, const size_t parts, float *
     }
 }
 
-INLINE void block_of(const int bf16, const size_t parts, size_t rows, float *out, size_t ld_out, struct start start, const float *x, size_t ldx, const float *panel,
-                     size_t n, size_t width)
+INLINE void block_of(const int bf16, const size_t parts, size_t rows, float *out, size_t ld_out, struct start start, const float *x,
+                     size_t ldx, const float *panel, size_t n, size_t width)
 {
     switch (rows) {
     case 1:
@@ -315,16 +316,16 @@ INLINE void block_of(const int bf16, const size_t parts, size_t rows, float *out
 }
 
 /* out (B, width) = start + x·panel for n units of a panel. */
-INLINE void blocks_of(const int bf16, const size_t parts, float *out, size_t ld_out, struct start start, const float *x, size_t ldx, const float *panel, size_t B,
-                      size_t n, size_t width)
+INLINE void blocks_of(const int bf16, const size_t parts, float *out, size_t ld_out, struct start start, const float *x, size_t ldx,
+                      const float *panel, size_t B, size_t n, size_t width)
 {
     for (size_t b = 0; b < B; b += ROWS, out += ROWS * ld_out, x += ROWS * ldx, start = further(start, ROWS * start.ld)) {
         block_of(bf16, parts, B - b < ROWS ? B - b : ROWS, out, ld_out, start, x, ldx, panel, n, width);
     }
 }
 
-INLINE void any_blocks(const int bf16, size_t parts, float *out, size_t ld_out, struct start start, const float *x, size_t ldx, const float *panel, size_t B, size_t n,
-                       size_t width)
+INLINE void any_blocks(const int bf16, size_t parts, float *out, size_t ld_out, struct start start, const float *x, size_t ldx,
+                       const float *panel, size_t B, size_t n, size_t width)
 {
     switch (parts) {
 #if VL == 16
@@ -357,14 +358,14 @@ INLINE void any_blocks(const int bf16, size_t parts, float *out, size_t ld_out, 
 }
 
 /* In a function of their own, so that what stands around them takes no registers. */
-static __attribute__((noinline)) void float_blocks(size_t parts, float *out, size_t ld_out, struct start start, const float *x, size_t ldx, const float *panel,
-                                                   size_t B, size_t n, size_t width)
+static __attribute__((noinline)) void float_blocks(size_t parts, float *out, size_t ld_out, struct start start, const float *x, size_t ldx,
+                                                   const float *panel, size_t B, size_t n, size_t width)
 {
     any_blocks(0, parts, out, ld_out, start, x, ldx, panel, B, n, width);
 }
 
-static __attribute__((noinline)) void bf16_blocks(size_t parts, float *out, size_t ld_out, struct start start, const float *x, size_t ldx, const float *panel,
-                                                  size_t B, size_t n, size_t width)
+static __attribute__((noinline)) void bf16_blocks(size_t parts, float *out, size_t ld_out, struct start start, const float *x, size_t ldx,
+                                                   const float *panel, size_t B, size_t n, size_t width)
 {
     any_blocks(1, parts, out, ld_out, start, x, ldx, panel, B, n, width);
 }
@@ -372,8 +373,8 @@ static __attribute__((noinline)) void bf16_blocks(size_t parts, float *out, size
 /* One row by some panels of as many parts, `stride` apart: a single one would wait for its sums, and memory answers several at once. `width`
  * ends in the last part of the last panel. The order of each sum is that of block(), so a row's result does not depend on how many rows
  * there are. */
-INLINE void one_row(const int bf16, const size_t panels, const size_t parts, float *out, const float *start, const float *x, const float *panel, size_t stride,
-                    size_t n, size_t width)
+INLINE void one_row(const int bf16, const size_t panels, const size_t parts, float *out, const float *start, const float *x,
+                    const float *panel, size_t stride, size_t n, size_t width)
 {
     const size_t wide = parts * PART;
     struct sums acc[PANELS_AT_ONCE];
@@ -406,8 +407,8 @@ INLINE size_t alike(size_t columns, size_t parts, size_t most)
     return n;
 }
 
-INLINE void some_panels(const int bf16, size_t panels, const size_t parts, float *out, const float *start, const float *x, const float *panel, size_t stride, size_t n,
-                        size_t width)
+INLINE void some_panels(const int bf16, size_t panels, const size_t parts, float *out, const float *start, const float *x,
+                        const float *panel, size_t stride, size_t n, size_t width)
 {
     if (panels == 4) {
         one_row(bf16, 4, parts, out, start, x, panel, stride, n, width);
@@ -421,7 +422,8 @@ INLINE void some_panels(const int bf16, size_t panels, const size_t parts, float
 }
 
 /* One row by the next panels of K units, of which n from `first` on are summed over; returns how many columns are done. */
-INLINE size_t panels_of_row(const int bf16, size_t most, float *out, const float *start, const float *x, const float *panel, size_t K, size_t first, size_t n,
+INLINE size_t panels_of_row(const int bf16, size_t most, float *out, const float *start, const float *x, const float *panel, size_t K,
+                            size_t first, size_t n,
                             size_t columns)
 {
     const size_t parts = panel_parts(columns, most);

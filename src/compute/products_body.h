@@ -13,11 +13,22 @@ enum {
     GRADIENT_N = PANEL_VECS * VL /* of dy */
 };
 
+/* Asks for what a block of dw begins with while the one before is worked on, as dw is often in a far cache. */
+INLINE void fetch_block(const float *dw, size_t ldw, size_t rows, const size_t parts)
+{
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t j = 0; j < parts * PART; j += 16) {
+            __builtin_prefetch(dw + r * ldw + j, 1, 3);
+        }
+    }
+}
+
 /* dw (K, width of a panel) += xᵀ·dy over n units, dy packed: unit (m,k) of x, k < ROWS, is x[m·ldx + k], and what follows is `next` behind. */
 INLINE void gradient_panel(const int bf16, const size_t parts, float *dw, size_t ldw, const float *x, size_t ldx, size_t next, const float *dy,
                            size_t n, size_t K, size_t width)
 {
     for (; K >= ROWS; K -= ROWS, dw += ROWS * ldw, x += next) {
+        fetch_block(dw + ROWS * ldw, ldw, K - ROWS < ROWS ? K - ROWS : ROWS, parts);
         block(bf16, ROWS, parts, dw, ldw, (struct start){dw, ldw}, x, 1, ldx, dy, n, width);
     }
     if (ROWS > 4 && K >= 4) {

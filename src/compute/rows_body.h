@@ -170,14 +170,4 @@ static void relu_backward(float *dx, const float *dy, const float *x_or_y, size_
     }
 }
 
-static void add_rows(float *y, const float *x, size_t N, size_t C)
-{
-    for (size_t n = 0; n < N; n++, y += C) {
-        IN_PLACE
-        for (size_t c = 0; c < C; c++) {
-            y[c] += x[c];
-        }
-    }
-}
-
 #endif
