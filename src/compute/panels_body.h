@@ -259,8 +259,7 @@ INLINE struct start further(struct start s, size_t n)
 
 /* out (rows, width) = start + x·panel over n units: unit (r,k) of x is x[r·row + k·column]. rows and parts are constants at each call. */
 INLINE void block(const int bf16, const size_t rows, const size_t parts, float *out, size_t ld_out, struct start start, const float *x,
-                  size_t row, size_t column,
-                  const float *panel, size_t n, size_t width)
+                  size_t row, size_t column, const float *panel, size_t n, size_t width)
 {
     struct sums acc[ROWS];
     UNROLL
