@@ -123,12 +123,12 @@ static void run_gates_backward(struct work *w)
 
 static void run_rows_product(struct work *w)
 {
-    w->k->rows_product(w->b, w->N, w->a, w->K, w->c, w->B, w->K, w->N, 0);
+    w->k->rows_product(w->b, w->N, NULL, 0, w->a, w->K, w->c, w->B, w->K, w->N);
 }
 
 static void run_bf16_rows_product(struct work *w)
 {
-    w->k->bf16_rows_product(w->b, w->N, w->a, w->K, (const uint16_t *)(const void *)w->c, w->B, w->K, w->N, 0);
+    w->k->bf16_rows_product(w->b, w->N, NULL, 0, w->a, w->K, (const uint16_t *)(const void *)w->c, w->B, w->K, w->N);
 }
 
 static void run_weight_gradient(struct work *w)

@@ -70,7 +70,7 @@ static void the_list_begins_with_plain(void **state)
     assert_int_equal(n_chosen, 1);
 }
 
-/* B rows of x (B,K) by w (K,N), or by w (N,K) transposed; strides wider than rows. */
+/* B rows of x (B,K) by w (K,N), or by w (N,K) transposed; strides wider than rows. Added to nothing, to what is there, to a bias. */
 static void check_product(const struct stg_kernels *plain, const struct stg_kernels *k, size_t B, size_t K, size_t N, int transposed)
 {
     const size_t rows = transposed ? N : K;
@@ -83,12 +83,14 @@ static void check_product(const struct stg_kernels *plain, const struct stg_kern
     fill_normal(&rng, a, rows * ldw, 1);
     fill_normal(&rng, b, B * ldx, 1);
     fill_normal(&rng, c, B * ld_out, 1);
-    for (int accumulate = 0; accumulate < 2; accumulate++) {
+    for (int how = 0; how < 3; how++) {
         both(0, c, B * ld_out);
         for (size_t i = 0; i < 2; i++) {
+            float *out = i == 0 ? x[0] : y[0];
+            const float *start = how == 0 ? NULL : how == 1 ? out : c;
             assert_int_equal(stg_mem_aligned(&packed[i], variant[i]->packed_size(K, N), sizeof(float)), STG_OK);
             (transposed ? variant[i]->pack_transposed : variant[i]->pack)(packed[i], a, ldw, K, N);
-            variant[i]->rows_product(i == 0 ? x[0] : y[0], ld_out, b, ldx, packed[i], B, K, N, accumulate);
+            variant[i]->rows_product(out, ld_out, start, how == 1 ? ld_out : 0, b, ldx, packed[i], B, K, N);
             stg_mem_free(packed[i]);
         }
         same(k, "rows_product", 0, B * ld_out, 1e-4, 1e-4);
@@ -120,9 +122,9 @@ static void check_row_alone(const struct stg_kernels *k, size_t K, size_t N)
     fill_normal(&rng, c, B * N, 1);
     k->pack(packed, a, N, K, N);
     both(0, c, B * N);
-    k->rows_product(x[0], N, b, K, packed, B, K, N, 1);
+    k->rows_product(x[0], N, x[0], N, b, K, packed, B, K, N);
     for (size_t r = 0; r < B; r++) {
-        k->rows_product(y[0] + r * N, N, b + r * K, K, packed, 1, K, N, 1);
+        k->rows_product(y[0] + r * N, N, y[0] + r * N, N, b + r * K, K, packed, 1, K, N);
     }
     assert_memory_equal(x[0], y[0], B * N * sizeof(float));
     stg_mem_free(packed);

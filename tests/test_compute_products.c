@@ -9,34 +9,37 @@
 
 static struct stg_rng rng;
 
-/* B rows of x (B,K) by w (K,N), or by w (N,K) transposed; strides wider than rows. */
+/* B rows of x (B,K) by w (K,N), or by w (N,K) transposed; strides wider than rows. Added to a bias, to what is there, to nothing. */
 static void check_product(const struct stg_kernels *plain, const struct stg_kernels *k, size_t B, size_t K, size_t N, int transposed)
 {
     const struct stg_kernels *const variant[2] = {plain, k};
     const size_t ldw = (transposed ? K : N) + 3;
     const size_t ldx = K + 1;
     const size_t ld_out = N + 2;
-    struct tail tail[5];
+    struct tail tail[6];
     const size_t n_w = ((transposed ? N : K) - 1) * ldw + (transposed ? K : N);
     const size_t n_out = (B - 1) * ld_out + N;
     float *w = tail_new(&tail[0], n_w * sizeof(float));
     float *x = tail_new(&tail[1], ((B - 1) * ldx + K) * sizeof(float));
     float *out[2] = {tail_new(&tail[2], n_out * sizeof(float)), tail_new(&tail[3], n_out * sizeof(float))};
+    float *bias = tail_new(&tail[4], N * sizeof(float));
     fill_normal(&rng, w, n_w, 1);
     fill_normal(&rng, x, (B - 1) * ldx + K, 1);
+    fill_normal(&rng, bias, N, 1);
     fill_normal(&rng, out[0], n_out, 1);
     memcpy(out[1], out[0], n_out * sizeof(float));
-    for (int accumulate = 1; accumulate >= 0; accumulate--) {
+    for (int how = 0; how < 3; how++) {
         for (size_t i = 0; i < 2; i++) {
             const size_t size = (variant[i]->bf16_packed_size(K, N) + 31) / 32 * 32; /* so that it is aligned */
-            uint16_t *packed = tail_new(&tail[4], size * sizeof(uint16_t));
+            uint16_t *packed = tail_new(&tail[5], size * sizeof(uint16_t));
             (transposed ? variant[i]->bf16_pack_transposed : variant[i]->bf16_pack)(packed, w, ldw, K, N);
-            variant[i]->bf16_rows_product(out[i], ld_out, x, ldx, packed, B, K, N, accumulate);
-            tail_free(&tail[4]);
+            const float *start = how == 0 ? bias : how == 1 ? out[i] : NULL;
+            variant[i]->bf16_rows_product(out[i], ld_out, start, how == 0 ? 0 : ld_out, x, ldx, packed, B, K, N);
+            tail_free(&tail[5]);
         }
         assert_near(k->name, "bf16_rows_product", out[1], out[0], n_out, 1e-5, 1e-5 * sqrt((double)K));
     }
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 5; i++) {
         tail_free(&tail[i]);
     }
 }
@@ -51,13 +54,13 @@ static void poison(const struct stg_kernels *k)
     for (size_t i = 0; i < B * K; i++) {
         x[i] = NAN;
     }
-    k->bf16_rows_product(out, 1, x, K, packed, B, K, 1, 0);
+    k->bf16_rows_product(out, 1, NULL, 0, x, K, packed, B, K, 1);
     assert_true(out[0] != out[0]);
 }
 
 static void check_products(const struct stg_kernels *plain, const struct stg_kernels *k)
 {
-    static const size_t sizes[][2] = {{1, 1}, {2, 16}, {3, 5}, {7, 31}, {8, 32}, {17, 33}, {33, 64}, {40, 95}, {95, 17}, {64, 66}};
+    static const size_t sizes[][2] = {{1, 1}, {2, 16}, {3, 5}, {7, 31}, {8, 32}, {17, 33}, {33, 64}, {40, 95}, {95, 17}, {64, 66}, {9, 168}};
     for (size_t B = 1; B <= 17; B++) {
         for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
             poison(k);

@@ -38,7 +38,9 @@ struct range {
 struct keys {
     size_t n;
     float *k_along, *k_across; /* rows: for what is summed over dim, over keys */
-    float *v_along, *v_across;
+    float *v_along;
+    const float *v_across;     /* in float: where v stands, which is read without what pads rows */
+    size_t v_row;              /* from row to row of v_across */
 };
 
 struct head {
@@ -203,32 +205,32 @@ static __attribute__((noinline)) void products_of_rows(const struct head *h, flo
     }
 }
 
-/* c (dim, vecs·VL; LANES apart) += aᵀ·b over n units of keys: a rows, b LANES apart. */
-INLINE void sums_of(const int bf16, const struct head *h, float *c, size_t vecs, const float *a, const float *b, size_t n)
+/* c (dim, vecs·VL; LANES apart) += aᵀ·b over n units of keys: a rows, `row` apart, b LANES apart. */
+INLINE void sums_of(const int bf16, size_t dim, float *c, size_t vecs, const float *a, size_t row, const float *b, size_t n)
 {
-    size_t dim = h->a->dim;
     for (; dim >= ROWS; dim -= ROWS, c += ROWS * LANES, a += ROWS) {
-        tile_any(bf16, ROWS, vecs, c, LANES, a, 1, h->wide, b, LANES, VL, n, 1);
+        tile_any(bf16, ROWS, vecs, c, LANES, a, 1, row, b, LANES, VL, n, 1);
     }
     if (ROWS > 4 && dim >= 4) {
-        tile_any(bf16, 4, vecs, c, LANES, a, 1, h->wide, b, LANES, VL, n, 1);
+        tile_any(bf16, 4, vecs, c, LANES, a, 1, row, b, LANES, VL, n, 1);
         dim -= 4, c += 4 * LANES, a += 4;
     }
     if (dim >= 2) {
-        tile_any(bf16, 2, vecs, c, LANES, a, 1, h->wide, b, LANES, VL, n, 1);
+        tile_any(bf16, 2, vecs, c, LANES, a, 1, row, b, LANES, VL, n, 1);
         dim -= 2, c += 2 * LANES, a += 2;
     }
     if (dim > 0) {
-        tile_any(bf16, 1, vecs, c, LANES, a, 1, h->wide, b, LANES, VL, n, 1);
+        tile_any(bf16, 1, vecs, c, LANES, a, 1, row, b, LANES, VL, n, 1);
     }
 }
 
-static __attribute__((noinline)) void sums_over_keys(const struct head *h, float *c, size_t vecs, const float *a, const float *b, size_t n)
+static __attribute__((noinline)) void sums_over_keys(const struct head *h, float *c, size_t vecs, const float *a, size_t row, const float *b,
+                                                     size_t n)
 {
     if (in_bf16(h)) {
-        sums_of(1, h, c, vecs, a, b, n);
+        sums_of(1, h->a->dim, c, vecs, a, row, b, n);
     } else {
-        sums_of(0, h, c, vecs, a, b, n);
+        sums_of(0, h->a->dim, c, vecs, a, row, b, n);
     }
 }
 
@@ -317,28 +319,36 @@ static void pack_keys(const struct head *h, struct keys *keys, const float *k, c
         pack_operand(h, &keys->v_along, NULL, v, stride, keys->n, 1.0f, scratch);
     } else {
         pack_operand(h, &keys->k_along, NULL, k, stride, keys->n, 1.0f, scratch);
-        keys->v_across = take(scratch, up(keys->n, ROWS) * h->wide);
-        pack_rows(keys->v_across, v, stride, keys->n, h->a->dim, h->wide, 1.0f);
+        keys->v_across = v;
+        keys->v_row = stride;
         if (in_bf16(h)) {
-            pair_up(keys->v_across, keys->v_across, up(keys->n, ROWS), h->wide);
+            float *packed = take(scratch, up(keys->n, ROWS) * h->wide);
+            pack_rows(packed, v, stride, keys->n, h->a->dim, h->wide, 1.0f);
+            pair_up(packed, packed, up(keys->n, ROWS), h->wide);
+            keys->v_across = packed;
+            keys->v_row = h->wide;
         }
     }
 }
 
-/* The class's queries, or the gradients of their outputs: panels, and rows for what is summed across them (in forward not read). */
+/* The class's queries, or the gradients of their outputs: panels and, unless across is NULL, rows for what is summed across them. */
 static void pack_queries(const struct head *h, float **panels, float **across, const float *from, size_t stride, float scale, float **scratch)
 {
     const size_t dim = h->a->dim;
     const size_t n = h->n_queries;
     *panels = take(scratch, up(n, VL) * dim);
-    *across = take(scratch, up(n, ROWS) * h->wide);
-    pack_rows(*across, from, stride, n, dim, h->wide, scale);
-    pack_panels(*panels, *across, h->wide, n, dim);
+    pack_panels(*panels, from, stride, n, dim, scale);
+    if (across != NULL) {
+        *across = take(scratch, up(n, ROWS) * h->wide);
+        pack_rows(*across, from, stride, n, dim, h->wide, scale);
+    }
     if (in_bf16(h)) {
         for (size_t i = 0; i < up(n, VL) / VL; i++) {
             pair_up(*panels + i * up(dim, 2) / 2 * VL, *panels + i * dim * VL, dim, VL);
         }
-        pair_up(*across, *across, up(n, ROWS), h->wide);
+        if (across != NULL) {
+            pair_up(*across, *across, up(n, ROWS), h->wide);
+        }
     }
 }
 
@@ -348,8 +358,8 @@ static void head_pack(struct head *h, const float *q, const float *k, const floa
     const size_t begin = h->residue * a->ld_kv + h->at;
     const float *from = q + query_row(h, 0) * a->ld_q + h->at;
     pack_keys(h, &h->own, k + begin, v + begin, h->step * a->ld_kv, backward, scratch);
-    pack_queries(h, &h->q_panels, &h->q_across, from, h->step * a->ld_q, 1.0f / sqrtf((float)a->dim), scratch);
-    if (h->foreign.n > 0) { /* gathered behind where they are packed to; that part of scratch is free until later */
+    pack_queries(h, &h->q_panels, backward ? &h->q_across : NULL, from, h->step * a->ld_q, 1.0f / sqrtf((float)a->dim), scratch);
+    if (h->foreign.n > 0) { /* gathered behind where they are packed to; forward takes no more of scratch, and backward packs both */
         float *gathered = *scratch + 4 * up(h->foreign.n, VL) * h->wide;
         gather_foreign(h, gathered, k);
         gather_foreign(h, gathered + h->foreign.n * a->dim, v);
@@ -473,7 +483,8 @@ static void attend(const struct head *h, enum span span, struct block *b, const 
     if (in_bf16(h)) {
         pair_up(s, s, n, LANES);
     }
-    sums_over_keys(h, b->o + v * VL, vecs, keys->v_across + p->keys.from / h->unit * h->wide, s + v * VL, up(n, h->unit) / h->unit);
+    sums_over_keys(h, b->o + v * VL, vecs, keys->v_across + p->keys.from / h->unit * keys->v_row, keys->v_row, s + v * VL,
+                   up(n, h->unit) / h->unit);
 }
 
 /* What the block's rows have become goes out. */
@@ -591,7 +602,8 @@ static void backward_piece(const struct head *h, enum span span, const struct bl
         }
         pair_up(ds, ds, n, LANES);
     }
-    sums_over_keys(h, h->dq + at * h->a->dim + v, vecs, keys->k_across + piece->keys.from / h->unit * h->wide, ds + v, up(n, h->unit) / h->unit);
+    sums_over_keys(h, h->dq + at * h->a->dim + v, vecs, keys->k_across + piece->keys.from / h->unit * h->wide, h->wide, ds + v,
+                   up(n, h->unit) / h->unit);
 }
 
 /* A block of queries against a block of keys. */

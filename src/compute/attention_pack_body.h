@@ -74,7 +74,7 @@ INLINE void transpose(vec x[VL])
 }
 
 /* A panel of at most VL rows with dim >= VL: whole squares, the last one overlapping the one before. */
-static void pack_panel(float *to, const float *from, size_t stride, size_t rows, size_t dim)
+static void pack_panel(float *to, const float *from, size_t stride, size_t rows, size_t dim, float scale)
 {
     for (size_t begin = 0; begin < dim; begin += VL) {
         const size_t j = least(begin, dim - VL);
@@ -82,6 +82,7 @@ static void pack_panel(float *to, const float *from, size_t stride, size_t rows,
         UNROLL
         for (size_t r = 0; r < VL; r++) {
             x[r] = r < rows ? *(const vec *)(from + r * stride + j) : (vec){0};
+            x[r] *= scale;
         }
         transpose(x);
         UNROLL
@@ -112,20 +113,20 @@ static void unpack_panel(float *to, size_t stride, const float *from, size_t ld,
 }
 #endif
 
-/* n rows of dim elements, stride apart, into panels. */
-static void pack_panels(float *to, const float *from, size_t stride, size_t n, size_t dim)
+/* n rows of dim elements, stride apart, times scale into panels. */
+static void pack_panels(float *to, const float *from, size_t stride, size_t n, size_t dim, float scale)
 {
     for (size_t i = 0; i < n; i += VL, to += dim * VL, from += VL * stride) {
         const size_t rows = least(n - i, VL);
 #if VL == 16
         if (dim >= VL) {
-            pack_panel(to, from, stride, rows, dim);
+            pack_panel(to, from, stride, rows, dim, scale);
             continue;
         }
 #endif
         for (size_t r = 0; r < rows; r++) {
             for (size_t j = 0; j < dim; j++) {
-                to[j * VL + r] = from[r * stride + j];
+                to[j * VL + r] = from[r * stride + j] * scale;
             }
         }
         for (size_t j = 0; j < dim && rows < VL; j++) {

@@ -35,17 +35,18 @@ struct stg_kernels {
     size_t (*packed_size)(size_t K, size_t N);
     void (*pack)(float *packed, const float *w, size_t ldw, size_t K, size_t N);
     void (*pack_transposed)(float *packed, const float *w, size_t ldw, size_t K, size_t N); /* of w (N,K) transposed */
-    /* out (B,N) = [out +] x (B,K) · packed; for few rows and a matrix that is used again and again: the recurrent step. */
-    void (*rows_product)(float *out, size_t ld_out, const float *x, size_t ldx, const float *packed, size_t B, size_t K, size_t N,
-                         int accumulate);
+    /* out (B,N) = start + x (B,K) · packed, for a matrix that is used again and again. Row b of start is at start + b·ld_start: out itself
+     * is added to, a bias has ld_start 0, NULL are zeros. */
+    void (*rows_product)(float *out, size_t ld_out, const float *start, size_t ld_start, const float *x, size_t ldx, const float *packed,
+                         size_t B, size_t K, size_t N);
 
     /* The same with x and w rounded to bf16 (the upper half of a float, to nearest even) and sums in float: half the memory, twice the
      * speed where the processor multiplies bf16. packed has bf16_packed_size(K, N) elements, 64-byte aligned. */
     size_t (*bf16_packed_size)(size_t K, size_t N);
     void (*bf16_pack)(uint16_t *packed, const float *w, size_t ldw, size_t K, size_t N);
     void (*bf16_pack_transposed)(uint16_t *packed, const float *w, size_t ldw, size_t K, size_t N); /* of w (N,K) transposed */
-    void (*bf16_rows_product)(float *out, size_t ld_out, const float *x, size_t ldx, const uint16_t *packed, size_t B, size_t K, size_t N,
-                              int accumulate);
+    void (*bf16_rows_product)(float *out, size_t ld_out, const float *start, size_t ld_start, const float *x, size_t ldx,
+                              const uint16_t *packed, size_t B, size_t K, size_t N);
 
     /* dw (K,N) += xᵀ·dy with x (M,K), dy (M,N): the gradient of weights; and with x and dy rounded to bf16. */
     void (*weight_gradient)(float *dw, size_t ldw, const float *x, size_t ldx, const float *dy, size_t ldy, size_t M, size_t K, size_t N);
@@ -120,7 +121,6 @@ struct stg_kernels {
     void (*waves)(float *x, double v, const double *scale, size_t n);
 
     void (*add)(float *y, const float *x, size_t n);                                    /* y += x */
-    void (*add_rows)(float *y, const float *x, size_t N, size_t C);                     /* each row of y (N,C) += x (C): a bias */
     void (*column_sums)(float *sums, const float *x, size_t ldx, size_t rows, size_t n); /* sums (n) += Σ rows */
     double (*square_sum)(const float *x, size_t n);
     /* What of v (n) is below the bound goes to `below`, what is above it to `above`, in their order, and what equals it nowhere; none is NaN.

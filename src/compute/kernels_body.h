@@ -222,11 +222,11 @@ static double square_sum(const float *x, size_t n)
     double total = 0.0;
     for (size_t i = 0; i < n; i += 4096) {
         const size_t end = n - i < 4096 ? n : i + 4096;
-        float part = 0.0f;
+        float sum = 0.0f;
         for (size_t j = i; j < end; j++) {
-            part += x[j] * x[j];
+            sum += x[j] * x[j];
         }
-        total += (double)part;
+        total += (double)sum;
     }
     return total;
 }
@@ -276,7 +276,6 @@ const struct stg_kernels VARIANT = {
     .gelu_backward = gelu_backward,
     .relu_forward = relu_forward,
     .relu_backward = relu_backward,
-    .add_rows = add_rows,
     .cross_entropy = cross_entropy,
     .soft_cross_entropy = soft_cross_entropy,
     .log_softmax = log_softmax,

@@ -12,8 +12,8 @@ extern const struct stg_kernels stg_kernels_plain, stg_kernels_avx2, stg_kernels
 size_t stg_plain_bf16_packed_size(size_t K, size_t N);
 void stg_plain_bf16_pack(uint16_t *packed, const float *w, size_t ldw, size_t K, size_t N);
 void stg_plain_bf16_pack_transposed(uint16_t *packed, const float *w, size_t ldw, size_t K, size_t N);
-void stg_plain_bf16_rows_product(float *out, size_t ld_out, const float *x, size_t ldx, const uint16_t *packed, size_t B, size_t K,
-                                 size_t N, int accumulate);
+void stg_plain_bf16_rows_product(float *out, size_t ld_out, const float *start, size_t ld_start, const float *x, size_t ldx,
+                                 const uint16_t *packed, size_t B, size_t K, size_t N);
 void stg_plain_weight_gradient(float *dw, size_t ldw, const float *x, size_t ldx, const float *dy, size_t ldy, size_t M, size_t K,
                                size_t N);
 void stg_plain_bf16_weight_gradient(float *dw, size_t ldw, const float *x, size_t ldx, const float *dy, size_t ldy, size_t M, size_t K,
@@ -39,7 +39,6 @@ void stg_plain_gelu_forward(float *y, const float *x, size_t n);
 void stg_plain_gelu_backward(float *dx, const float *dy, const float *x, size_t n);
 void stg_plain_relu_forward(float *y, const float *x, size_t n);
 void stg_plain_relu_backward(float *dx, const float *dy, const float *x_or_y, size_t n);
-void stg_plain_add_rows(float *y, const float *x, size_t N, size_t C);
 size_t stg_plain_split(float *below, float *above, size_t *n_above, const float *v, size_t n, float bound);
 void stg_plain_waves(float *x, double v, const double *scale, size_t n);
 

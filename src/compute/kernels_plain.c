@@ -25,13 +25,13 @@ static void pack_transposed(float *packed, const float *w, size_t ldw, size_t K,
     }
 }
 
-static void rows_product(float *out, size_t ld_out, const float *x, size_t ldx, const float *packed, size_t B, size_t K, size_t N,
-                         int accumulate)
+static void rows_product(float *out, size_t ld_out, const float *start, size_t ld_start, const float *x, size_t ldx, const float *packed,
+                         size_t B, size_t K, size_t N)
 {
     for (size_t b = 0; b < B; b++) {
         float *row = out + b * ld_out;
-        if (!accumulate) {
-            memset(row, 0, N * sizeof(float));
+        for (size_t n = 0; n < N; n++) {
+            row[n] = start == NULL ? 0.0f : start[b * ld_start + n];
         }
         for (size_t k = 0; k < K; k++) {
             for (size_t n = 0; n < N; n++) {
@@ -243,7 +243,6 @@ const struct stg_kernels stg_kernels_plain = {
     .gelu_backward = stg_plain_gelu_backward,
     .relu_forward = stg_plain_relu_forward,
     .relu_backward = stg_plain_relu_backward,
-    .add_rows = stg_plain_add_rows,
     .cross_entropy = cross_entropy,
     .soft_cross_entropy = soft_cross_entropy,
     .log_softmax = log_softmax,

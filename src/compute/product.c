@@ -47,29 +47,35 @@ void stg_product_pack(struct stg_product *p, const float *w, size_t ldw)
     }
 }
 
-/* out (M,N) = [out +] x (M,K)·packed */
-static void multiply(enum stg_precision precision, float *out, size_t ld_out, const float *x, size_t ldx, const void *packed, size_t M,
-                     size_t K, size_t N, bool accumulate)
+/* out (M,N) = start + x (M,K)·packed */
+static void multiply(enum stg_precision precision, float *out, size_t ld_out, const float *start, size_t ld_start, const float *x, size_t ldx,
+                     const void *packed, size_t M, size_t K, size_t N)
 {
     const struct stg_kernels *k = stg_kernels();
     for (size_t m = 0; m < M; m += ROWS_AT_ONCE) {
         const size_t n = M - m < ROWS_AT_ONCE ? M - m : ROWS_AT_ONCE;
+        const float *from = start == NULL ? NULL : start + m * ld_start;
         if (precision == STG_PRECISION_BF16) {
-            k->bf16_rows_product(out + m * ld_out, ld_out, x + m * ldx, ldx, packed, n, K, N, accumulate);
+            k->bf16_rows_product(out + m * ld_out, ld_out, from, ld_start, x + m * ldx, ldx, packed, n, K, N);
         } else {
-            k->rows_product(out + m * ld_out, ld_out, x + m * ldx, ldx, packed, n, K, N, accumulate);
+            k->rows_product(out + m * ld_out, ld_out, from, ld_start, x + m * ldx, ldx, packed, n, K, N);
         }
     }
 }
 
 void stg_product_forward(const struct stg_product *p, float *y, size_t ldy, const float *x, size_t ldx, size_t M, bool accumulate)
 {
-    multiply(p->precision, y, ldy, x, ldx, p->packed, M, p->K, p->N, accumulate);
+    multiply(p->precision, y, ldy, accumulate ? y : NULL, ldy, x, ldx, p->packed, M, p->K, p->N);
+}
+
+void stg_product_affine(const struct stg_product *p, float *y, size_t ldy, const float *bias, const float *x, size_t ldx, size_t M)
+{
+    multiply(p->precision, y, ldy, bias, 0, x, ldx, p->packed, M, p->K, p->N);
 }
 
 void stg_product_backward(const struct stg_product *p, float *dx, size_t ldx, const float *dy, size_t ldy, size_t M, bool accumulate)
 {
-    multiply(p->precision, dx, ldx, dy, ldy, p->packed_transposed, M, p->N, p->K, accumulate);
+    multiply(p->precision, dx, ldx, accumulate ? dx : NULL, ldx, dy, ldy, p->packed_transposed, M, p->N, p->K);
 }
 
 void stg_product_gradient(const struct stg_product *p, float *dw, size_t ldw, const float *x, size_t ldx, const float *dy, size_t ldy,

@@ -25,6 +25,8 @@ void stg_product_pack(struct stg_product *p, const float *w, size_t ldw);
 
 /* y (M,N) = [y +] x (M,K)·w. A row's result depends neither on M nor on the other rows. */
 void stg_product_forward(const struct stg_product *p, float *y, size_t ldy, const float *x, size_t ldx, size_t M, bool accumulate);
+/* y (M,N) = bias (N) + x·w, likewise. */
+void stg_product_affine(const struct stg_product *p, float *y, size_t ldy, const float *bias, const float *x, size_t ldx, size_t M);
 /* dx (M,K) = [dx +] dy (M,N)·wᵀ */
 void stg_product_backward(const struct stg_product *p, float *dx, size_t ldx, const float *dy, size_t ldy, size_t M, bool accumulate);
 /* dw (K,N) += xᵀ·dy */

@@ -22,13 +22,13 @@ void stg_plain_bf16_pack_transposed(uint16_t *packed, const float *w, size_t ldw
     }
 }
 
-void stg_plain_bf16_rows_product(float *out, size_t ld_out, const float *x, size_t ldx, const uint16_t *packed, size_t B, size_t K,
-                                 size_t N, int accumulate)
+void stg_plain_bf16_rows_product(float *out, size_t ld_out, const float *start, size_t ld_start, const float *x, size_t ldx,
+                                 const uint16_t *packed, size_t B, size_t K, size_t N)
 {
     for (size_t b = 0; b < B; b++) {
         float *row = out + b * ld_out;
-        for (size_t n = 0; n < N && !accumulate; n++) {
-            row[n] = 0.0f;
+        for (size_t n = 0; n < N; n++) {
+            row[n] = start == NULL ? 0.0f : start[b * ld_start + n];
         }
         for (size_t k = 0; k < K; k++) {
             const float factor = stg_from_bf16(stg_to_bf16(x[b * ldx + k]));

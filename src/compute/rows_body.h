@@ -11,26 +11,54 @@
 #define IN_PLACE _Pragma("GCC ivdep")
 #endif
 
+enum { NORM_ROWS = 4 };
+
+/* Of `rows` rows side by side, as a single one would wait for its sums. */
+INLINE void norm_rows(const size_t rows, float *y, float *mean, float *rstd, const float *x, const float *gamma, const float *beta, size_t C,
+                      float epsilon)
+{
+    vec sum[NORM_ROWS] = {{0}};
+    vec squares[NORM_ROWS] = {{0}};
+    for (size_t j = 0; j * VL < C; j++) {
+        UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            sum[r] += load_columns(x + r * C, j, C);
+        }
+    }
+    UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        mean[r] = vsum(sum[r]) / (float)C;
+    }
+    for (size_t j = 0; j * VL < C; j++) {
+        const ivec there = within(j * VL, 0, C);
+        UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            const vec d = choose(there, load_columns(x + r * C, j, C) - mean[r], (vec){0});
+            squares[r] += d * d;
+        }
+    }
+    UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        rstd[r] = 1.0f / sqrtf(vsum(squares[r]) / (float)C + epsilon);
+    }
+    for (size_t j = 0; j * VL < C; j++) {
+        const vec gain = load_columns(gamma, j, C);
+        const vec shift = load_columns(beta, j, C);
+        UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            store_columns(y + r * C, j, C, (load_columns(x + r * C, j, C) - mean[r]) * rstd[r] * gain + shift);
+        }
+    }
+}
+
 static void layer_norm_forward(float *y, float *mean, float *rstd, const float *x, const float *gamma, const float *beta, size_t N,
                                size_t C, float epsilon)
 {
-    for (size_t n = 0; n < N; n++, x += C, y += C) {
-        float sum = 0.0f;
-        float squares = 0.0f;
-        for (size_t c = 0; c < C; c++) {
-            sum += x[c];
-        }
-        const float middle = sum / (float)C;
-        for (size_t c = 0; c < C; c++) {
-            squares += (x[c] - middle) * (x[c] - middle);
-        }
-        const float scale = 1.0f / sqrtf(squares / (float)C + epsilon);
-        IN_PLACE
-        for (size_t c = 0; c < C; c++) {
-            y[c] = (x[c] - middle) * scale * gamma[c] + beta[c];
-        }
-        mean[n] = middle;
-        rstd[n] = scale;
+    for (; N >= NORM_ROWS; N -= NORM_ROWS, y += NORM_ROWS * C, x += NORM_ROWS * C, mean += NORM_ROWS, rstd += NORM_ROWS) {
+        norm_rows(NORM_ROWS, y, mean, rstd, x, gamma, beta, C, epsilon);
+    }
+    for (; N > 0; N--, y += C, x += C, mean++, rstd++) {
+        norm_rows(1, y, mean, rstd, x, gamma, beta, C, epsilon);
     }
 }
 
@@ -80,16 +108,15 @@ static void swiglu_forward(float *y, const float *x, size_t N, size_t C)
 static void swiglu_backward(float *dx, const float *dy, const float *x, size_t N, size_t C)
 {
     for (size_t n = 0; n < N; n++, x += 2 * C, dx += 2 * C, dy += C) {
-        IN_PLACE
-        for (size_t c = 0; c < C; c++) {
-            const float gate = x[c];
-            const float value = x[C + c];
-            const float d = dy[c];
-            const float g = fmaxf(fminf(gate, 80.0f), -80.0f); /* beyond, the slope is 1 or 0; gate·e would overflow */
-            const float e = exp_fast(-g);
-            const float s = 1.0f / (1.0f + e);
-            dx[c] = d * value * s * (1.0f + g * e * s); /* e·s is 1 − s without its cancellation */
-            dx[C + c] = d * gate * s;
+        for (size_t j = 0; j * VL < C; j++) {
+            const vec gate = load_columns(x, j, C);
+            const vec value = load_columns(x + C, j, C);
+            const vec d = load_columns(dy, j, C);
+            const vec g = vmax(-vmax(-gate, (vec){0} - 80.0f), (vec){0} - 80.0f); /* beyond, the slope is 1 or 0; gate·e would overflow */
+            const vec e = vexp(-g);
+            const vec s = inverse(1.0f + e);
+            store_columns(dx, j, C, d * value * s * (1.0f + g * e * s)); /* e·s is 1 − s without its cancellation */
+            store_columns(dx + C, j, C, d * gate * s);
         }
     }
 }
@@ -140,16 +167,6 @@ static void relu_backward(float *dx, const float *dy, const float *x_or_y, size_
     IN_PLACE
     for (size_t i = 0; i < n; i++) {
         dx[i] = x_or_y[i] > 0.0f ? dy[i] : 0.0f;
-    }
-}
-
-static void add_rows(float *y, const float *x, size_t N, size_t C)
-{
-    for (size_t n = 0; n < N; n++, y += C) {
-        IN_PLACE
-        for (size_t c = 0; c < C; c++) {
-            y[c] += x[c];
-        }
     }
 }
 

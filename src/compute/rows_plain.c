@@ -108,15 +108,6 @@ void stg_plain_relu_backward(float *dx, const float *dy, const float *x_or_y, si
     }
 }
 
-void stg_plain_add_rows(float *y, const float *x, size_t N, size_t C)
-{
-    for (size_t n = 0; n < N; n++) {
-        for (size_t c = 0; c < C; c++) {
-            y[n * C + c] += x[c];
-        }
-    }
-}
-
 void stg_plain_waves(float *x, double v, const double *scale, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

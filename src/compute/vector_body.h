@@ -19,6 +19,11 @@
 typedef float vec __attribute__((vector_size(VL * 4), aligned(4), may_alias));
 typedef int32_t ivec __attribute__((vector_size(VL * 4), aligned(4), may_alias));
 
+/* What columns are counted in where a whole vector of them would have lanes without use: half of a long vector, which costs half of it on
+ * processors that do a long one in two passes; a short one is not divided. */
+enum { PART = 8, PARTS = VL / PART };
+typedef float part __attribute__((vector_size(PART * 4), aligned(4), may_alias));
+
 #if VL == 16
 #define IOTA {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
 INLINE vec vmax(vec x, vec y)
@@ -39,6 +44,19 @@ INLINE void store_first(float *x, size_t n, vec v)
 {
     _mm512_mask_storeu_ps(x, (__mmask16)((1u << n) - 1), v);
 }
+INLINE part first_part(vec x)
+{
+    return _mm512_castps512_ps256(x);
+}
+/* The first n elements, n <= PART, and no others; of what is loaded the others are 0. */
+INLINE part load_part(const float *x, size_t n)
+{
+    return _mm256_maskz_loadu_ps((__mmask8)((1u << n) - 1), x);
+}
+INLINE void store_part(float *x, size_t n, part v)
+{
+    _mm256_mask_storeu_ps(x, (__mmask8)((1u << n) - 1), v);
+}
 #else
 #define IOTA {0, 1, 2, 3, 4, 5, 6, 7}
 INLINE vec vmax(vec x, vec y)
@@ -56,6 +74,18 @@ INLINE vec load_first(const float *x, size_t n)
 INLINE void store_first(float *x, size_t n, vec v)
 {
     _mm256_maskstore_ps(x, (__m256i)((ivec)IOTA < (int32_t)n), v);
+}
+INLINE part first_part(vec x)
+{
+    return x;
+}
+INLINE part load_part(const float *x, size_t n)
+{
+    return load_first(x, n);
+}
+INLINE void store_part(float *x, size_t n, part v)
+{
+    store_first(x, n, v);
 }
 #endif
 
@@ -147,16 +177,21 @@ INLINE vec vexp(vec x)
 #endif
 }
 
+/* 1 / x of a normal number whose inverse is one, relative error below 1e-7. */
+INLINE vec inverse(vec x)
+{
+#if VL == 16
+    const vec r = _mm512_rcp14_ps(x);
+    return r * (2.0f - x * r);
+#else
+    return 1.0f / x;
+#endif
+}
+
 /* 1 / (1 + e^−x), absolute error below 1e-7. */
 INLINE vec vsigmoid(vec x)
 {
-    const vec d = 1.0f + vexp(-vmax((vec){0} - 88.0f, x));
-#if VL == 16
-    const vec r = _mm512_rcp14_ps(d);
-    return r * (2.0f - d * r);
-#else
-    return 1.0f / d;
-#endif
+    return inverse(1.0f + vexp(-vmax((vec){0} - 88.0f, x)));
 }
 
 /* Absolute error below 3e-7. */
@@ -189,6 +224,17 @@ INLINE vec add_pairs(vec acc, pairs x, pairs w)
     __asm__("" : "+v"(acc)); /* or the compiler adds both products first: an instruction more, but fewer registers, which AVX2 lacks */
 #endif
     return acc + (vec)(x & 0xffff0000u) * (vec)(w & 0xffff0000u);
+#endif
+}
+
+INLINE part add_part_of_pairs(part acc, part x, part w)
+{
+#if HAS_BF16
+    return _mm256_dpbf16_ps(acc, (__m256bh)x, (__m256bh)w);
+#else
+    typedef uint32_t bits __attribute__((vector_size(PART * 4)));
+    acc += (part)((bits)x << 16) * (part)((bits)w << 16);
+    return acc + (part)((bits)x & 0xffff0000u) * (part)((bits)w & 0xffff0000u);
 #endif
 }
 

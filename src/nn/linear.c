@@ -31,14 +31,9 @@ void stg_linear_updated(struct stg_linear *l, const struct stg_params *p)
     stg_product_pack(&l->product, stg_params_value(p, l->weight), l->outputs);
 }
 
-/* The bias some rows at a time, while they are still in the second cache. */
 void stg_linear_forward(const struct stg_linear *l, const struct stg_params *p, float *y, const float *x, size_t n)
 {
-    for (size_t from = 0; from < n; from += STG_LINEAR_ROWS) {
-        const size_t rows = n - from < STG_LINEAR_ROWS ? n - from : STG_LINEAR_ROWS;
-        stg_product_forward(&l->product, y + from * l->outputs, l->outputs, x + from * l->inputs, l->inputs, rows, false);
-        stg_kernels()->add_rows(y + from * l->outputs, stg_params_value(p, l->bias), rows, l->outputs);
-    }
+    stg_product_affine(&l->product, y, l->outputs, stg_params_value(p, l->bias), x, l->inputs, n);
 }
 
 void stg_linear_backward(const struct stg_linear *l, const struct stg_params *p, float *gradient, float *dx, const float *dy,
@@ -46,9 +41,13 @@ void stg_linear_backward(const struct stg_linear *l, const struct stg_params *p,
 {
     const size_t I = l->inputs;
     const size_t O = l->outputs;
-    stg_product_gradient(&l->product, gradient + p->table[l->weight].offset, O, x, I, dy, O, n);
-    stg_kernels()->column_sums(gradient + p->table[l->bias].offset, dy, O, n, O);
-    if (dx != NULL) {
-        stg_product_backward(&l->product, dx, I, dy, O, n, false);
+    for (size_t from = 0; from < n; from += STG_LINEAR_BACKWARD_ROWS) {
+        const size_t rows = n - from < STG_LINEAR_BACKWARD_ROWS ? n - from : STG_LINEAR_BACKWARD_ROWS;
+        const float *d = dy + from * O;
+        stg_product_gradient(&l->product, gradient + p->table[l->weight].offset, O, x + from * I, I, d, O, rows);
+        stg_kernels()->column_sums(gradient + p->table[l->bias].offset, d, O, rows, O);
+        if (dx != NULL) {
+            stg_product_backward(&l->product, dx + from * I, I, d, O, rows, false);
+        }
     }
 }

@@ -5,8 +5,9 @@
 #include "compute/product.h"
 #include "nn/params.h"
 
-/* Rows that forward does at once: those of all outputs of a wide layer fit into the second cache. */
-enum { STG_LINEAR_ROWS = 128 };
+/* Rows that are done at once: those of all outputs of a wide layer fit into the second cache. Backward reads a gradient of weights for
+ * each of its runs of rows, so these are longer. */
+enum { STG_LINEAR_ROWS = 128, STG_LINEAR_BACKWARD_ROWS = 192 };
 
 struct stg_linear {
     size_t weight, bias;    /* indices into params */

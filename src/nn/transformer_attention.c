@@ -41,14 +41,12 @@ static void attend_global(const struct stg_transformer *m, const struct stg_tran
                                      scratch);
 }
 
-void stg_transformer_attention_forward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w, float *to,
-                                       const float *in)
+void stg_transformer_attention_forward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w, const float *in)
 {
     const struct stg_transformer_layer *layer = &m->layer[l];
     const struct stg_transformer_activations *a = &w->layer[l];
     const struct stg_params *p = &m->net.params;
     const size_t d = m->net.shape.hidden;
-    stg_linear_forward(&layer->qkv, p, a->qkv, in, w->n_rows);
     for (size_t i = 0; i < w->n_spans; i++) {
         const struct stg_transformer_span *span = &w->spans[i];
         memcpy(a->global_in + span->global_at * d, in + span->at * d, span->n_global * d * sizeof(float));
@@ -74,7 +72,6 @@ void stg_transformer_attention_forward(const struct stg_transformer *m, size_t l
             attend_global(m, a, span, w->scratch);
         }
     }
-    stg_linear_forward(&layer->out, p, to, a->attended, w->n_rows);
 }
 
 /* The gradient of the global rows goes into their own projections, and away from the ordinary ones. */

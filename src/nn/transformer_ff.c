@@ -17,43 +17,52 @@ static void activate(enum stg_activation activation, float *act, const float *wi
     }
 }
 
+void stg_transformer_ff_forward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w, float *to, const float *in,
+                                size_t from, size_t n)
+{
+    const struct stg_params *p = &m->net.params;
+    const struct stg_transformer_layer *layer = &m->layer[l];
+    const size_t f = m->net.shape.ff;
+    float *wide = w->layer[l].wide + from % w->near_rows * layer->ff_in.outputs;
+    float *act = w->layer[l].act + from % w->near_rows * f;
+    stg_linear_forward(&layer->ff_in, p, wide, in, n);
+    activate(m->net.shape.activation, act, wide, n, f);
+    stg_linear_forward(&layer->ff_out, p, to, act, n);
+}
+
+/* From the gradient of the activation, d_act (n,f), to that of what it read; wide and act of these rows. */
+static void activate_backward(enum stg_activation activation, float *wide, const float *d_act, const float *act, size_t n, size_t f)
+{
+    const struct stg_kernels *k = stg_kernels();
+    switch (activation) {
+    case STG_ACTIVATION_RELU:
+        k->relu_backward(wide, d_act, act, n * f);
+        break;
+    case STG_ACTIVATION_GELU:
+        k->gelu_backward(wide, d_act, wide, n * f);
+        break;
+    case STG_ACTIVATION_SWIGLU:
+        k->swiglu_backward(wide, d_act, wide, n, f);
+        break;
+    }
+}
+
 /* Some rows at a time from end to end, so that what is as wide as f is read where it was just written. */
-void stg_transformer_ff_forward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w, float *to, const float *in)
+void stg_transformer_ff_backward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w, float *du, const float *df,
+                                 const float *in)
 {
     const struct stg_params *p = &m->net.params;
     const struct stg_transformer_layer *layer = &m->layer[l];
     const struct stg_transformer_activations *a = &w->layer[l];
     const size_t d = m->net.shape.hidden;
     const size_t f = m->net.shape.ff;
-    for (size_t from = 0; from < w->n_rows; from += STG_LINEAR_ROWS) {
-        const size_t n = w->n_rows - from < STG_LINEAR_ROWS ? w->n_rows - from : STG_LINEAR_ROWS;
+    float *gradient = w->base.gradient;
+    for (size_t from = 0; from < w->n_rows; from += STG_LINEAR_BACKWARD_ROWS) {
+        const size_t n = w->n_rows - from < STG_LINEAR_BACKWARD_ROWS ? w->n_rows - from : STG_LINEAR_BACKWARD_ROWS;
         float *wide = a->wide + from * layer->ff_in.outputs;
-        float *act = a->act + from * f;
-        stg_linear_forward(&layer->ff_in, p, wide, in + from * d, n);
-        activate(m->net.shape.activation, act, wide, n, f);
-        stg_linear_forward(&layer->ff_out, p, to + from * d, act, n);
+        const float *act = a->act + from * f;
+        stg_linear_backward(&layer->ff_out, p, gradient, w->d_wide, df + from * d, act, n);
+        activate_backward(m->net.shape.activation, wide, w->d_wide, act, n, f);
+        stg_linear_backward(&layer->ff_in, p, gradient, du + from * d, wide, in + from * d, n);
     }
-}
-
-void stg_transformer_ff_backward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w, float *du, const float *df,
-                                 const float *in)
-{
-    const struct stg_kernels *k = stg_kernels();
-    const struct stg_params *p = &m->net.params;
-    const struct stg_transformer_activations *a = &w->layer[l];
-    const size_t f = m->net.shape.ff;
-    float *d_act = w->d_wide;
-    stg_linear_backward(&m->layer[l].ff_out, p, w->base.gradient, d_act, df, a->act, w->n_rows);
-    switch (m->net.shape.activation) {
-    case STG_ACTIVATION_RELU:
-        k->relu_backward(a->wide, d_act, a->act, w->n_rows * f);
-        break;
-    case STG_ACTIVATION_GELU:
-        k->gelu_backward(a->wide, d_act, a->wide, w->n_rows * f);
-        break;
-    case STG_ACTIVATION_SWIGLU:
-        k->swiglu_backward(a->wide, d_act, a->wide, w->n_rows, f);
-        break;
-    }
-    stg_linear_backward(&m->layer[l].ff_in, p, w->base.gradient, du, a->wide, in, w->n_rows);
 }

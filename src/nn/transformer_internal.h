@@ -50,20 +50,21 @@ struct stg_transformer_span {
     float *state;     /* where the past is kept; NULL: the span is a whole sequence */
 };
 
-/* Activations of one layer over a group of N rows, of which G are global. */
+/* Activations of one layer over a group of N rows, of which G are global. Where no backward reads them, R = STG_LINEAR_ROWS rows of
+ * some are enough, those at hand: row i is at i % R. Else R = N. */
 struct stg_transformer_activations {
-    float *aux[STG_SUBLAYERS];  /* (N,d) post-norm: what is normed; pre-norm: the normed input; without norms unused */
+    float *aux[STG_SUBLAYERS];  /* post-norm (R,d): what is normed; pre-norm (N,d): the normed input; without norms unused */
     float *mean[STG_SUBLAYERS]; /* (N) of the norm */
     float *rstd[STG_SUBLAYERS]; /* (N) */
-    float *middle;              /* (N,d) what the first sublayer gives the second */
+    float *middle;              /* (R,d) what the first sublayer gives the second */
     float *qkv;                 /* (N,3d) */
     float *attended;            /* (N,d) */
     float *lse;                 /* (heads,n) span after span */
     float *global_in;           /* (G,d) */
     float *global_qkv;          /* (G,3d) */
     float *global_lse;          /* (heads,n_global) span after span */
-    float *wide;                /* (N,f) or (N,2f) before the activation; in backward its gradient */
-    float *act;                 /* (N,f) */
+    float *wide;                /* (R,f) or (R,2f) before the activation; in backward its gradient */
+    float *act;                 /* (R,f) */
 };
 
 struct stg_transformer_work {
@@ -76,7 +77,7 @@ struct stg_transformer_work {
     float *mean, *rstd;                                            /* (N) of the last norm */
     struct stg_transformer_activations layer[STG_NET_MAX_LAYERS]; /* all the same memory unless backward needs every one */
     float *dy, *df, *du;                                           /* (N,d) gradients: of a sublayer's output, function, input */
-    float *d_wide;                                                 /* (N,max(3d,f)) */
+    float *d_wide;                                                 /* (N,3d) or, some rows at a time, (STG_LINEAR_BACKWARD_ROWS,f) */
     float *d_global, *d_global_qkv, *d_global_in;                  /* (G,d) (G,3d) (G,d) */
     float *d_input;                                                /* (N,I) if it projects */
     float *keys;                                                   /* (n_global + ring − 1 + N, 2d) of a piece, past too, or (1, 2d) */
@@ -86,6 +87,7 @@ struct stg_transformer_work {
     size_t cap_goals;
     struct stg_transformer_span *spans; /* (n_spans) of the group; owned */
     size_t n_spans, cap_spans, n_rows, n_global;
+    size_t near_rows; /* R of the activations */
     float *state; /* of the long sequence that is being cut; owned; NULL before there was one */
     float *watched; /* where a step of one stream writes what its row looks at (stg_net_step_watched); NULL: nowhere. Borrowed */
 };
@@ -98,10 +100,12 @@ void stg_transformer_work_fini(struct stg_net_work *w);
 /* The attention kernel's view of a span of layer l: T keys, of which the first T − n are past. */
 struct stg_attention stg_transformer_view(const struct stg_transformer *m, size_t l, size_t T, size_t first_query);
 
-/* to (N,d) = the function of a sublayer of layer l at in (N,d), over w's group. */
-void stg_transformer_attention_forward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w, float *to,
-                                       const float *in);
-void stg_transformer_ff_forward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w, float *to, const float *in);
+/* From qkv of layer l to attended, over w's group; in (N,d) is what qkv was made from. */
+void stg_transformer_attention_forward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w, const float *in);
+/* to (n,d) = the feed-forward sublayer's function at in (n,d): rows from … from + n − 1 of the group, at most STG_LINEAR_ROWS, and from is a
+ * multiple of these. */
+void stg_transformer_ff_forward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w, float *to, const float *in,
+                                size_t from, size_t n);
 /* du (N,d) from df (N,d); parameters' gradients are added. For whole sequences. */
 void stg_transformer_attention_backward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w, float *du,
                                         const float *df, const float *in);

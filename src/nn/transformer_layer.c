@@ -28,30 +28,38 @@ static uint64_t drop_key(const struct stg_transformer_drop *drop, size_t l, size
     return stg_net_drop_key(drop->seed, drop->part, drop->run, l * STG_SUBLAYERS + sub);
 }
 
-static void sublayer_forward(const struct stg_transformer *m, size_t l, size_t sub, struct stg_transformer_work *w, float *y,
-                             const float *x, const struct stg_transformer_drop *drop)
+/* What the function of a sublayer reads of rows from … from + n − 1, whose input is x (n,d). */
+static const float *sublayer_input(const struct stg_transformer *m, size_t l, size_t sub, struct stg_transformer_work *w, const float *x,
+                                   size_t from, size_t n)
 {
     const struct stg_transformer_activations *a = &w->layer[l];
-    const struct stg_transformer_norm *norm = &m->layer[l].norm[sub];
-    const enum stg_norm where = m->net.shape.norm;
+    float *normed = a->aux[sub] + from * m->net.shape.hidden;
+    if (m->net.shape.norm != STG_NORM_PRE) {
+        return x;
+    }
+    norm_forward(m, &m->layer[l].norm[sub], normed, a->mean[sub] + from, a->rstd[sub] + from, x, n);
+    return normed;
+}
+
+/* Where the function writes, and what becomes the sum. */
+static float *sublayer_sum(const struct stg_transformer *m, size_t l, size_t sub, const struct stg_transformer_work *w, float *y, size_t from)
+{
+    return m->net.shape.norm == STG_NORM_POST ? w->layer[l].aux[sub] + from % w->near_rows * m->net.shape.hidden : y;
+}
+
+/* y (n,d) from what the function wrote, and x (n,d). */
+static void sublayer_output(const struct stg_transformer *m, size_t l, size_t sub, struct stg_transformer_work *w, float *y, const float *x,
+                            const struct stg_transformer_drop *drop, size_t from, size_t n)
+{
+    const struct stg_transformer_activations *a = &w->layer[l];
     const size_t d = m->net.shape.hidden;
-    float *sum = where == STG_NORM_POST ? a->aux[sub] : y;
-    const float *in = x;
-    if (where == STG_NORM_PRE) {
-        norm_forward(m, norm, a->aux[sub], a->mean[sub], a->rstd[sub], x, w->n_rows);
-        in = a->aux[sub];
-    }
-    if (sub == STG_SUBLAYER_ATTENTION) {
-        stg_transformer_attention_forward(m, l, w, sum, in);
-    } else {
-        stg_transformer_ff_forward(m, l, w, sum, in);
-    }
+    float *sum = sublayer_sum(m, l, sub, w, y, from);
     if (drop->p > 0.0f) {
-        stg_net_drop(sum, sum, 0, w->n_rows, d, drop_key(drop, l, sub), drop->p);
+        stg_net_drop(sum, sum, from, n, d, drop_key(drop, l, sub), drop->p);
     }
-    stg_kernels()->add(sum, x, w->n_rows * d);
-    if (where == STG_NORM_POST) {
-        norm_forward(m, norm, y, a->mean[sub], a->rstd[sub], sum, w->n_rows);
+    stg_kernels()->add(sum, x, n * d);
+    if (m->net.shape.norm == STG_NORM_POST) {
+        norm_forward(m, &m->layer[l].norm[sub], y, a->mean[sub] + from, a->rstd[sub] + from, sum, n);
     }
 }
 
@@ -83,11 +91,30 @@ static void sublayer_backward(const struct stg_transformer *m, size_t l, size_t 
     stg_kernels()->add(w->dy, w->du, w->n_rows * d);
 }
 
+/* Only attention looks at other rows. All before it and all behind it is done some rows at a time from end to end, so that what one step
+ * writes the next reads from a near cache. */
 static void layer_forward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w,
                           const struct stg_transformer_drop *drop)
 {
-    sublayer_forward(m, l, STG_SUBLAYER_ATTENTION, w, w->layer[l].middle, w->x[l], drop);
-    sublayer_forward(m, l, STG_SUBLAYER_FF, w, w->x[l + 1], w->layer[l].middle, drop);
+    const struct stg_transformer_activations *a = &w->layer[l];
+    const size_t d = m->net.shape.hidden;
+    for (size_t from = 0; from < w->n_rows; from += STG_LINEAR_ROWS) {
+        const size_t n = w->n_rows - from < STG_LINEAR_ROWS ? w->n_rows - from : STG_LINEAR_ROWS;
+        const float *in = sublayer_input(m, l, STG_SUBLAYER_ATTENTION, w, w->x[l] + from * d, from, n);
+        stg_linear_forward(&m->layer[l].qkv, &m->net.params, a->qkv + from * 3 * d, in, n);
+    }
+    stg_transformer_attention_forward(m, l, w, m->net.shape.norm == STG_NORM_PRE ? a->aux[STG_SUBLAYER_ATTENTION] : w->x[l]);
+    for (size_t from = 0; from < w->n_rows; from += STG_LINEAR_ROWS) {
+        const size_t n = w->n_rows - from < STG_LINEAR_ROWS ? w->n_rows - from : STG_LINEAR_ROWS;
+        float *middle = a->middle + from % w->near_rows * d;
+        float *y = w->x[l + 1] + from * d;
+        float *sum = sublayer_sum(m, l, STG_SUBLAYER_ATTENTION, w, middle, from);
+        stg_linear_forward(&m->layer[l].out, &m->net.params, sum, a->attended + from * d, n);
+        sublayer_output(m, l, STG_SUBLAYER_ATTENTION, w, middle, w->x[l] + from * d, drop, from, n);
+        const float *in = sublayer_input(m, l, STG_SUBLAYER_FF, w, middle, from, n);
+        stg_transformer_ff_forward(m, l, w, sublayer_sum(m, l, STG_SUBLAYER_FF, w, y, from), in, from, n);
+        sublayer_output(m, l, STG_SUBLAYER_FF, w, y, middle, drop, from, n);
+    }
 }
 
 void stg_transformer_project(const struct stg_transformer *m, struct stg_transformer_work *w)

@@ -194,7 +194,7 @@ static void attend_row(const struct stg_transformer *m, size_t l, float *out, co
     step_against(m, out, q, cache, &view, ring, scratch);
 }
 
-/* Several rows: past and present side by side, for the kernel that does many rows at once. */
+/* Several rows: past, if there is any, and present side by side, for the kernel that does many rows at once. */
 static void attend_piece(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w, const float *cache,
                          const struct stg_transformer_span *span)
 {
@@ -205,17 +205,20 @@ static void attend_piece(const struct stg_transformer *m, size_t l, struct stg_t
     const size_t others = span->past - globals;
     const size_t kept = others < m->layer[l].ring - 1 ? others : m->layer[l].ring - 1;
     const float *qkv = a->qkv + span->at * 3 * d;
-    get_rows(m, w->keys, cache, 0, globals);
-    for (size_t i = 0; i < kept; i++) {
-        get_rows(m, w->keys + (globals + i) * 2 * d, cache, slot(m, l, span->past - kept + i), 1);
-    }
-    for (size_t i = 0; i < span->n; i++) {
-        memcpy(w->keys + (globals + kept + i) * 2 * d, qkv + i * 3 * d + d, 2 * d * sizeof(float));
-    }
     struct stg_attention view = stg_transformer_view(m, l, globals + kept + span->n, globals + kept);
-    view.ld_kv = 2 * d;
-    stg_kernels()->attention_forward(a->attended + span->at * d, a->lse + span->at * view.heads, qkv, w->keys, w->keys + d, &view,
-                                     w->scratch);
+    const float *keys = qkv + d; /* of the first piece: where they stand */
+    if (span->past > 0) {
+        get_rows(m, w->keys, cache, 0, globals);
+        for (size_t i = 0; i < kept; i++) {
+            get_rows(m, w->keys + (globals + i) * 2 * d, cache, slot(m, l, span->past - kept + i), 1);
+        }
+        for (size_t i = 0; i < span->n; i++) {
+            memcpy(w->keys + (globals + kept + i) * 2 * d, qkv + i * 3 * d + d, 2 * d * sizeof(float));
+        }
+        view.ld_kv = 2 * d;
+        keys = w->keys;
+    }
+    stg_kernels()->attention_forward(a->attended + span->at * d, a->lse + span->at * view.heads, qkv, keys, keys + d, &view, w->scratch);
 }
 
 /* The span's global rows see those before them, through projections of their own. */

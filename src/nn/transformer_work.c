@@ -20,31 +20,33 @@ static void place_layer(const struct stg_transformer *m, const struct stg_transf
     const struct stg_net_shape *s = &m->net.shape;
     const size_t N = w->n_rows;
     const size_t G = w->n_global;
+    const size_t R = w->near_rows;
     const size_t d = s->hidden;
     for (size_t i = 0; i < STG_SUBLAYERS; i++) {
-        place(to, &a->aux[i], N, s->norm == STG_NORM_NONE ? 0 : d);
+        place(to, &a->aux[i], s->norm == STG_NORM_POST ? R : N, s->norm == STG_NORM_NONE ? 0 : d);
         place(to, &a->mean[i], N, 1);
         place(to, &a->rstd[i], N, 1);
     }
-    place(to, &a->middle, N, d);
+    place(to, &a->middle, R, d);
     place(to, &a->qkv, N, 3 * d);
     place(to, &a->attended, N, d);
     place(to, &a->lse, N, s->heads);
     place(to, &a->global_in, G, d);
     place(to, &a->global_qkv, G, 3 * d);
     place(to, &a->global_lse, G, s->heads);
-    place(to, &a->wide, N, m->layer[0].ff_in.outputs);
-    place(to, &a->act, N, s->ff);
+    place(to, &a->wide, R, m->layer[0].ff_in.outputs);
+    place(to, &a->act, R, s->ff);
 }
 
 static void place_backward(const struct stg_transformer *m, struct stg_transformer_work *w, struct layout *to)
 {
     const size_t d = m->net.shape.hidden;
     const size_t f = m->net.shape.ff;
+    const size_t at_once = w->n_rows < STG_LINEAR_BACKWARD_ROWS ? w->n_rows : STG_LINEAR_BACKWARD_ROWS;
     place(to, &w->dy, w->n_rows, d);
     place(to, &w->df, w->n_rows, d);
     place(to, &w->du, w->n_rows, d);
-    place(to, &w->d_wide, w->n_rows, f > 3 * d ? f : 3 * d);
+    place(to, &w->d_wide, 1, at_once * f > w->n_rows * 3 * d ? at_once * f : w->n_rows * 3 * d);
     place(to, &w->d_global, w->n_global, d);
     place(to, &w->d_global_qkv, w->n_global, 3 * d);
     place(to, &w->d_global_in, w->n_global, d);
@@ -125,6 +127,7 @@ static void place_all(const struct stg_transformer *m, struct stg_transformer_wo
 enum stg_status stg_transformer_reserve(const struct stg_transformer *m, struct stg_transformer_work *w, bool backward, bool pieces)
 {
     struct layout to = {0};
+    w->near_rows = backward || w->n_rows < STG_LINEAR_ROWS ? w->n_rows : STG_LINEAR_ROWS;
     w->rounded = backward && m->net.shape.precision == STG_PRECISION_BF16;
     place_all(m, w, backward, pieces, &to);
     if (to.size > w->arena_size) {
