@@ -2,6 +2,8 @@
 # Program-level tests: run.sh STRANGE [CASE… | --file NAME]. Each case is a function of a file in cases/, run in an empty directory; it fails when a
 # command in it fails (set -e) or when it calls `no`. Without CASE all of them run, or those of one file. One line "case: pass|fail|skip NAME" each; exit status 1 when one failed.
 set -u
+# Under nohup SIGHUP is ignored, which a shell cannot take back, and programs leave it so.
+case $(sed -n 's/^SigIgn:.*\(.\)$/\1/p' /proc/self/status) in [13579bdf]) exec env --default-signal=HUP "$0" "$@" ;; esac
 here=$(cd "$(dirname "$0")" && pwd)
 strange=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 shift
