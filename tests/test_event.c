@@ -20,6 +20,10 @@ static void test_syscall_names(void **state)
     assert_string_equal(stg_syscall_name(257), "openat");
     assert_string_equal(stg_syscall_name(335), "uretprobe");
     assert_string_equal(stg_syscall_name(435), "clone3");
+    assert_true(stg_syscall_is_known("read") && stg_syscall_is_known("clone3"));
+    assert_true(stg_syscall_is_known("newfstat") && stg_syscall_is_known("fstat")); /* both spellings */
+    assert_true(stg_syscall_is_known("waitpid"));                                   /* 32-bit alone */
+    assert_false(stg_syscall_is_known("reed") || stg_syscall_is_known(""));
     assert_null(stg_syscall_name(-1));
     assert_null(stg_syscall_name(400)); /* a hole in the table */
     assert_null(stg_syscall_name(100000));

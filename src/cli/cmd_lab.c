@@ -163,7 +163,7 @@ static enum stg_status run_campaign(struct stg_cli *cli, const struct settings *
     STG_TRY(s->no_record || s->no_analysis ? print_report(p->dir, s->json) : analyse(cli, s, p, campaign->facts));
 out:
     if (campaign != NULL) {
-        char message[1024];
+        char message[STG_STATUS_MESSAGE_SIZE];
         snprintf(message, sizeof message, "%s", stg_status_message()); /* closing may set another one */
         stg_campaign_close(campaign);
         status = status == STG_OK ? STG_OK : stg_fail(status, "%s", message);

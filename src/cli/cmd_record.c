@@ -333,7 +333,7 @@ static void fill_report(struct session *x, uint64_t cpu_ns, bool has_command)
 /* The trace of what was recorded stays in any case. */
 static enum stg_status finish(struct session *x, enum stg_status status, uint64_t cpu_ns, bool has_command)
 {
-    char message[1024];
+    char message[STG_STATUS_MESSAGE_SIZE];
     snprintf(message, sizeof message, "%s", stg_status_message());
     fill_report(x, cpu_ns, has_command);
     enum stg_status last = stg_record_set_facts(x->trace, &x->report);

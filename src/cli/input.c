@@ -210,7 +210,7 @@ static void warn_times(const struct stg_input *in, const struct stg_model *m)
     }
     stg_corpus_get(&in->corpus, 0, &first);
     if ((first.flags & STG_SEQ_NO_TIME) != 0) {
-        stg_log(STG_LOG_WARN, "%s: has no times, which the model judges, too: that alone can make it novel; the calls are judged by --aggregate mean",
+        stg_log(STG_LOG_WARN, "%s: has no times, which the model judges, too: that alone can make it novel; the calls are judged by --aggregate rms",
                 in->path);
     }
 }

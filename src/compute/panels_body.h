@@ -32,6 +32,42 @@ INLINE size_t panel_parts(size_t columns, size_t most)
     return parts % PARTS != 0 && parts < PANEL_PARTS - 1 ? parts + 1 : parts;
 }
 
+/* DO(parts) with the parts of a panel as a constant: all that panel_parts() gives. */
+#if VL == 16
+#define WITH_PARTS(parts, DO)                                                                                                             \
+    switch (parts) {                                                                                                                      \
+    case 2:                                                                                                                               \
+        DO(2);                                                                                                                            \
+        break;                                                                                                                            \
+    case 4:                                                                                                                               \
+        DO(4);                                                                                                                            \
+        break;                                                                                                                            \
+    case 5:                                                                                                                               \
+        DO(5);                                                                                                                            \
+        break;                                                                                                                            \
+    case 6:                                                                                                                               \
+        DO(6);                                                                                                                            \
+        break;                                                                                                                            \
+    default:                                                                                                                              \
+        break;                                                                                                                            \
+    }
+#else
+#define WITH_PARTS(parts, DO)                                                                                                             \
+    switch (parts) {                                                                                                                      \
+    case 1:                                                                                                                               \
+        DO(1);                                                                                                                            \
+        break;                                                                                                                            \
+    case 2:                                                                                                                               \
+        DO(2);                                                                                                                            \
+        break;                                                                                                                            \
+    case 3:                                                                                                                               \
+        DO(3);                                                                                                                            \
+        break;                                                                                                                            \
+    default:                                                                                                                              \
+        break;                                                                                                                            \
+    }
+#endif
+
 static void to_bf16(uint16_t *restrict y, const float *restrict x, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -176,6 +212,7 @@ static void bf16_pack_transposed(uint16_t *packed, const float *w, size_t ldw, s
         }
     }
 }
+
 /* Sums of a row of a panel: whole vectors, and the part behind them. `parts` is a constant wherever it is passed, so that sums stay in
  * registers. `width` columns exist of the panel: it ends in its last vector or part. */
 struct sums {
@@ -326,34 +363,9 @@ INLINE void blocks_of(const int bf16, const size_t parts, float *out, size_t ld_
 INLINE void any_blocks(const int bf16, size_t parts, float *out, size_t ld_out, struct start start, const float *x, size_t ldx,
                        const float *panel, size_t B, size_t n, size_t width)
 {
-    switch (parts) {
-#if VL == 16
-    case 2:
-        blocks_of(bf16, 2, out, ld_out, start, x, ldx, panel, B, n, width);
-        break;
-    case 4:
-        blocks_of(bf16, 4, out, ld_out, start, x, ldx, panel, B, n, width);
-        break;
-    case 5:
-        blocks_of(bf16, 5, out, ld_out, start, x, ldx, panel, B, n, width);
-        break;
-    case 6:
-        blocks_of(bf16, 6, out, ld_out, start, x, ldx, panel, B, n, width);
-        break;
-#else
-    case 1:
-        blocks_of(bf16, 1, out, ld_out, start, x, ldx, panel, B, n, width);
-        break;
-    case 2:
-        blocks_of(bf16, 2, out, ld_out, start, x, ldx, panel, B, n, width);
-        break;
-    case 3:
-        blocks_of(bf16, 3, out, ld_out, start, x, ldx, panel, B, n, width);
-        break;
-#endif
-    default:
-        break;
-    }
+#define DO(kind) blocks_of(bf16, kind, out, ld_out, start, x, ldx, panel, B, n, width)
+    WITH_PARTS(parts, DO)
+#undef DO
 }
 
 /* In a function of their own, so that what stands around them takes no registers. */
@@ -422,8 +434,7 @@ INLINE void some_panels(const int bf16, size_t panels, const size_t parts, float
 
 /* One row by the next panels of K units, of which n from `first` on are summed over; returns how many columns are done. */
 INLINE size_t panels_of_row(const int bf16, size_t most, float *out, const float *start, const float *x, const float *panel, size_t K,
-                            size_t first, size_t n,
-                            size_t columns)
+                            size_t first, size_t n, size_t columns)
 {
     const size_t parts = panel_parts(columns, most);
     const size_t panels = alike(columns, parts, most);
@@ -431,34 +442,9 @@ INLINE size_t panels_of_row(const int bf16, size_t most, float *out, const float
     const size_t width = columns < wide ? columns : wide;
     const size_t stride = parts * PART * K;
     panel += first * parts * PART;
-    switch (parts) {
-#if VL == 16
-    case 2:
-        some_panels(bf16, panels, 2, out, start, x, panel, stride, n, width);
-        break;
-    case 4:
-        some_panels(bf16, panels, 4, out, start, x, panel, stride, n, width);
-        break;
-    case 5:
-        some_panels(bf16, panels, 5, out, start, x, panel, stride, n, width);
-        break;
-    case 6:
-        some_panels(bf16, panels, 6, out, start, x, panel, stride, n, width);
-        break;
-#else
-    case 1:
-        some_panels(bf16, panels, 1, out, start, x, panel, stride, n, width);
-        break;
-    case 2:
-        some_panels(bf16, panels, 2, out, start, x, panel, stride, n, width);
-        break;
-    case 3:
-        some_panels(bf16, panels, 3, out, start, x, panel, stride, n, width);
-        break;
-#endif
-    default:
-        break;
-    }
+#define DO(kind) some_panels(bf16, panels, kind, out, start, x, panel, stride, n, width)
+    WITH_PARTS(parts, DO)
+#undef DO
     return wide;
 }
 

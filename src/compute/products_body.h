@@ -47,34 +47,9 @@ INLINE void gradient_panel(const int bf16, const size_t parts, float *dw, size_t
 INLINE void any_gradient(const int bf16, size_t parts, float *dw, size_t ldw, const float *x, size_t ldx, size_t next, const float *dy, size_t n,
                          size_t K, size_t width)
 {
-    switch (parts) {
-#if VL == 16
-    case 2:
-        gradient_panel(bf16, 2, dw, ldw, x, ldx, next, dy, n, K, width);
-        break;
-    case 4:
-        gradient_panel(bf16, 4, dw, ldw, x, ldx, next, dy, n, K, width);
-        break;
-    case 5:
-        gradient_panel(bf16, 5, dw, ldw, x, ldx, next, dy, n, K, width);
-        break;
-    case 6:
-        gradient_panel(bf16, 6, dw, ldw, x, ldx, next, dy, n, K, width);
-        break;
-#else
-    case 1:
-        gradient_panel(bf16, 1, dw, ldw, x, ldx, next, dy, n, K, width);
-        break;
-    case 2:
-        gradient_panel(bf16, 2, dw, ldw, x, ldx, next, dy, n, K, width);
-        break;
-    case 3:
-        gradient_panel(bf16, 3, dw, ldw, x, ldx, next, dy, n, K, width);
-        break;
-#endif
-    default:
-        break;
-    }
+#define DO(kind) gradient_panel(bf16, kind, dw, ldw, x, ldx, next, dy, n, K, width)
+    WITH_PARTS(parts, DO)
+#undef DO
 }
 
 /* from (n, columns) as groups of `width` columns, each (n/2 pairs of rows, width). Returns rows of a group. */

@@ -32,7 +32,7 @@ struct job {
     struct stg_score *scores;
     struct stg_progress *progress;
     uint64_t n_before; /* done when it began */
-    atomic_size_t n_done; /* events */
+    atomic_size_t n_done; /* sequences, since then */
     size_t *first;        /* (n_batches + 1) first sequence of each batch */
     struct worker *workers;
 };

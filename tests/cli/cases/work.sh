@@ -489,7 +489,7 @@ case_without_times() {
     sed 's/^\([0-9]*\) [0-9.]* /\1 /; s/ <[0-9.]*>$//' test.txt >timeless.txt
     status 1 "$strange" score web.model timeless.txt
     grep -q 'timeless.txt: has no times, which the model judges' err || { cat err; no 'not said'; }
-    status 0 "$strange" score --aggregate mean web.model timeless.txt
+    status 0 "$strange" score --aggregate rms web.model timeless.txt
     status 0 "$strange" score web.model test.txt
     ! grep -q 'has no times' err
 }
