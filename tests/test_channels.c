@@ -358,11 +358,12 @@ static void test_runs_that_differ(void **state)
     struct stg_model side = {0}, m = {.side = {&side, NULL}, .recipe = {.order = STG_ORDER_THREAD}};
     static struct stg_score scores[RUNS * OF_EACH + FEW];
     static const size_t runs[] = {0, OF_EACH, OF_EACH, 2 * OF_EACH, 3 * OF_EACH, 4 * OF_EACH, 4 * OF_EACH + FEW}; /* one without a sequence */
-    const size_t n = runs[RUNS + 2], rms = 1, time = 3; /* columns of a row: median, then spread */
+    const size_t n = runs[RUNS + 2], rms = 1, time = 3, descriptors = 5; /* columns of a row: median, then spread */
     (void)state;
     for (size_t i = 0; i < n; i++) {
         scores[i] = (struct stg_score){.n_events = 10, .n_tokens = 1};
         scores[i].value[STG_AGGREGATE_RMS] = (float)(i % OF_EACH) / 100 + (float)(i / OF_EACH); /* each run one above the one before */
+        scores[i].value[STG_AGGREGATE_STATE] = scores[i].value[STG_AGGREGATE_RMS];
         scores[i].value[STG_AGGREGATE_TIME] = (float)(i % OF_EACH >= 97 ? i / OF_EACH : 0);      /* … above its .98 quantile */
     }
     must(stg_channels_fit(&m, scores, (const size_t[]){0, n}, 1));
@@ -372,6 +373,7 @@ static void test_runs_that_differ(void **state)
     const double between = sqrt(5.0 / 3); /* 0, 1, 2, 3: the squares about 1.5 are 5 */
     assert_true(fabs((double)m.channels[rms + 1] - hypot(within_rms, 2 * between)) < 1e-4);
     assert_true(fabs((double)m.channels[time + 1] - hypot(within_time, 2 * between)) < 1e-4);
+    assert_true(fabs((double)m.channels[descriptors + 1] - 1.5 * (double)m.channels[rms + 1]) < 1e-4);
     stg_mem_free(m.channels);
 }
 

@@ -18,6 +18,7 @@ _Static_assert(STG_MODEL_CHANNEL_COLUMNS == 1 + 2 * MEASURES, "the model file st
 #define BIN_RATIO          1.5  /* of the lengths in a bin, where there are enough: the few long ones are unlike the usual */
 #define SPREAD_MIN         0.01 /* nats: what is always the same would make any difference infinite */
 #define SPREAD_MIN_WORKERS 0.2 /* known runs differ by that */
+#define WIDER_STATE        1.5 /* which descriptors a run has differs by more than a few runs show */
 #define SPREAD_MIN_LOAD    0.5 /* known runs differ by less, and by more than the few of a calibration show */
 
 /* Quantiles and where the standard normal distribution has them. */
@@ -36,16 +37,17 @@ static const struct measure {
     enum stg_aggregate value;
     enum stg_channel channel;
     double least_spread;
+    double wider;   /* times the spread that the calibration shows */
     bool optional;  /* values and medians of 0: the traces do not tell; not of a model that is to judge calls alone */
     bool two_sided; /* less and more are novel alike */
 } measures[MEASURES] = {
-    {STG_AGGREGATE_RMS, STG_CHANNEL_CONTENT, SPREAD_MIN, false, false},
-    {STG_AGGREGATE_TIME, STG_CHANNEL_TIME, SPREAD_MIN, false, false},
-    {STG_AGGREGATE_STATE, STG_CHANNEL_STATE, SPREAD_MIN, false, false},
-    {STG_AGGREGATE_PACE, STG_CHANNEL_PACE, SPREAD_MIN, false, false},
-    {STG_AGGREGATE_LOAD, STG_CHANNEL_LOAD, SPREAD_MIN_LOAD, true, false},
-    {STG_AGGREGATE_MIGRATION, STG_CHANNEL_LOAD, SPREAD_MIN_LOAD, true, false},
-    {STG_AGGREGATE_WORKERS, STG_CHANNEL_STATE, SPREAD_MIN_WORKERS, true, true},
+    {STG_AGGREGATE_RMS, STG_CHANNEL_CONTENT, SPREAD_MIN, 1, false, false},
+    {STG_AGGREGATE_TIME, STG_CHANNEL_TIME, SPREAD_MIN, 1, false, false},
+    {STG_AGGREGATE_STATE, STG_CHANNEL_STATE, SPREAD_MIN, WIDER_STATE, false, false},
+    {STG_AGGREGATE_PACE, STG_CHANNEL_PACE, SPREAD_MIN, 1, false, false},
+    {STG_AGGREGATE_LOAD, STG_CHANNEL_LOAD, SPREAD_MIN_LOAD, 1, true, false},
+    {STG_AGGREGATE_MIGRATION, STG_CHANNEL_LOAD, SPREAD_MIN_LOAD, 1, true, false},
+    {STG_AGGREGATE_WORKERS, STG_CHANNEL_STATE, SPREAD_MIN_WORKERS, 1, true, true},
 };
 
 /* What a channel counts in the sum. Times differ from run to run by more than a few runs of a calibration tell, and pace by more still. */
@@ -216,7 +218,7 @@ static void usual(struct known *known, size_t n, const struct measure *x, float 
         const double above = (double)sorted[(size_t)(quantiles[i].share * (double)(n - 1) + 0.5)] - (double)out[0];
         spread = fmax(spread, above / quantiles[i].deviations);
     }
-    out[1] = (float)hypot(spread, RUN_DEVIATIONS * between_runs(known, n));
+    out[1] = (float)(x->wider * hypot(spread, RUN_DEVIATIONS * between_runs(known, n)));
 }
 
 /* The end of the bin that begins at row from. */

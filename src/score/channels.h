@@ -10,6 +10,7 @@
  *     z = (value − median) / spread,   spread² = within² + (2 between)²
  *     within = max over q of (quantile q − median) / (its deviations, if it were normal), q = .9, .98, .995
  *     between = max over q of the standard deviation of quantile q from run to run, q = .5, .9, .98
+ *               and half as much again of descriptors, whose level differs from run to run the most
  *     novelty = ln(1 + Σ w max(0, z) over the channels),   w = ½ of time, ¼ of pace, 1 of the others
  *
  *     load = ln(31 / (runnable (alone + .005))),   alone = part of the events at which no other thread could run on the CPU,
