@@ -2,10 +2,12 @@
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/options.h"
+#include "cli/train_options.h"
 
 #include "base/memory.h"
 #include "import/import.h"
 #include "model/model.h"
+#include "train/train.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -304,6 +306,14 @@ static void test_lists_agree(void **state)
     for (size_t i = 0; stg_import_list[i] != NULL; i++) {
         assert_non_null(strstr(format->choices, stg_import_list[i]->name));
     }
+    assert_true(stg_choice_place(STG_TRAIN_OPTIMIZERS, "adam") == STG_OPTIMIZER_ADAM);
+    assert_true(stg_choice_place(STG_TRAIN_OPTIMIZERS, "adamw") == STG_OPTIMIZER_ADAMW);
+    assert_true(stg_choice_place(STG_TRAIN_OPTIMIZERS, "ranger") == STG_OPTIMIZER_RANGER);
+    assert_true(stg_choice_place(STG_TRAIN_SCHEDULES, "constant") == STG_SCHEDULE_CONSTANT);
+    assert_true(stg_choice_place(STG_TRAIN_SCHEDULES, "plateau") == STG_SCHEDULE_PLATEAU);
+    assert_true(stg_choice_place(STG_TRAIN_SCHEDULES, "inverse-sqrt") == STG_SCHEDULE_INVERSE_SQRT);
+    assert_true(stg_choice_place(STG_TRAIN_SCHEDULES, "linear") == STG_SCHEDULE_LINEAR);
+    assert_true(stg_choice_place(STG_TRAIN_SCHEDULES, "line") == SIZE_MAX);
 }
 
 /* Every allocation of parsing and of help may fail; nothing leaks and nothing succeeds by accident. */

@@ -116,9 +116,7 @@ static void train_settings(struct stg_train_settings *s, const struct stg_train_
     set_double(&s->rate, o->rate);
     set_double(&s->decay, o->decay);
     if (o->optimizer != NULL) {
-        s->optimizer = o->optimizer[0] == 'r'   ? STG_OPTIMIZER_RANGER
-                       : o->optimizer[4] == 'w' ? STG_OPTIMIZER_ADAMW
-                                                : STG_OPTIMIZER_ADAM;
+        s->optimizer = (enum stg_optimizer_kind)stg_choice_place(STG_TRAIN_OPTIMIZERS, o->optimizer);
     }
     set_double(&s->label_smoothing, o->label_smoothing);
     set_double(&s->clip, o->clip);
@@ -137,10 +135,7 @@ static void train_settings(struct stg_train_settings *s, const struct stg_train_
         s->schedule = STG_SCHEDULE_LINEAR;
     }
     if (o->schedule != NULL) {
-        s->schedule = o->schedule[0] == 'c'   ? STG_SCHEDULE_CONSTANT
-                      : o->schedule[0] == 'p' ? STG_SCHEDULE_PLATEAU
-                      : o->schedule[0] == 'l' ? STG_SCHEDULE_LINEAR
-                                              : STG_SCHEDULE_INVERSE_SQRT;
+        s->schedule = (enum stg_train_schedule)stg_choice_place(STG_TRAIN_SCHEDULES, o->schedule);
     }
     s->max_updates = o->updates;
     s->budget_s = (double)o->budget_ns / 1e9;

@@ -123,9 +123,9 @@ enum stg_status stg_input_model(struct stg_model **out, const char *path)
 
 enum stg_status stg_input_model_in(struct stg_model **out, const char *path, const char *precision)
 {
+    enum stg_precision asked;
     STG_RETURN_IF_FAILED(stg_input_model(out, path));
-    return precision == NULL ? STG_OK
-                             : stg_model_set_precision(*out, precision[0] == 'b' ? STG_PRECISION_BF16 : STG_PRECISION_F32);
+    return precision != NULL && stg_precision_named(precision, &asked) ? stg_model_set_precision(*out, asked) : STG_OK;
 }
 
 /* A name for the temporary data set; the writer makes its own temporary file beside it, so the directory is what

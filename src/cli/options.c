@@ -115,6 +115,17 @@ bool stg_choice_at(const char *choices, size_t i, char *out, size_t cap)
     return false;
 }
 
+size_t stg_choice_place(const char *choices, const char *value)
+{
+    char word[64];
+    for (size_t i = 0; stg_choice_at(choices, i, word, sizeof word); i++) {
+        if (strcmp(word, value) == 0) {
+            return i;
+        }
+    }
+    return SIZE_MAX;
+}
+
 enum stg_status stg_parse_u64(const char *text, const char *what, uint64_t *value)
 {
     char *end = NULL;

@@ -95,6 +95,8 @@ enum stg_status stg_parse_size(const char *text, const char *what, uint64_t *byt
 enum stg_status stg_parse_u64(const char *text, const char *what, uint64_t *value) STG_MUST_USE;
 /* Copies the i-th of "a|b|c" into out; false when there is none or it does not fit. */
 bool stg_choice_at(const char *choices, size_t i, char *out, size_t cap);
+/* Which of "a|b|c" value is, from 0; SIZE_MAX: none. */
+size_t stg_choice_place(const char *choices, const char *value);
 /* Edits (insertions, deletions, changes, swaps of neighbours) between two words of at most 63 bytes; SIZE_MAX for
  * longer ones. */
 size_t stg_edit_distance(const char *a, const char *b);

@@ -6,6 +6,10 @@
 #include "cli/cmd_train.h"
 
 #define STG_TRAIN_AT(field)       offsetof(struct stg_train_options, field)
+/* In the order of enum stg_optimizer_kind and enum stg_train_schedule. */
+#define STG_TRAIN_OPTIMIZERS "adam|adamw|ranger"
+#define STG_TRAIN_SCHEDULES  "constant|plateau|inverse-sqrt|linear"
+
 #define STG_TRAIN_GROUP_COUNTED   "Counted models (ngram, stide)"
 #define STG_TRAIN_GROUP_GRADIENT  "Training by gradients (lstm, transformer, longformer)"
 #define STG_TRAIN_GROUP_ATTENTION "Attention nets (transformer, longformer)"
@@ -112,7 +116,7 @@
     {.name = "optimizer", \
      .arg = "NAME", \
      .type = STG_OPTION_CHOICE, \
-     .choices = "adam|adamw|ranger", \
+     .choices = STG_TRAIN_OPTIMIZERS, \
      .offset = STG_TRAIN_AT(optimizer), \
      .group = STG_TRAIN_GROUP_GRADIENT, \
      .fallback = "adam", \
@@ -162,7 +166,7 @@
     {.name = "schedule", \
      .arg = "NAME", \
      .type = STG_OPTION_CHOICE, \
-     .choices = "constant|plateau|inverse-sqrt|linear", \
+     .choices = STG_TRAIN_SCHEDULES, \
      .offset = STG_TRAIN_AT(schedule), \
      .group = STG_TRAIN_GROUP_GRADIENT, \
      .fallback = "linear where the training is bounded, else plateau; or the preset's", \

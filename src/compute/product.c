@@ -3,8 +3,26 @@
 #include "base/memory.h"
 #include "compute/kernels.h"
 
+#include <string.h>
+
 /* Rows done at once: those of x stay in the second cache while the panels of weights pass by. */
 enum { ROWS_AT_ONCE = 128 };
+
+const char *stg_precision_name(enum stg_precision precision)
+{
+    return precision == STG_PRECISION_BF16 ? "bf16" : "f32";
+}
+
+bool stg_precision_named(const char *name, enum stg_precision *out)
+{
+    for (enum stg_precision p = STG_PRECISION_F32; p <= STG_PRECISION_BF16; p++) {
+        if (strcmp(name, stg_precision_name(p)) == 0) {
+            *out = p;
+            return true;
+        }
+    }
+    return false;
+}
 
 /* Bytes of one of a product's two packs, in whole cache lines. */
 static size_t pack_size(size_t K, size_t N, enum stg_precision precision)

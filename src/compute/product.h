@@ -10,6 +10,9 @@
 #include <stddef.h>
 
 enum stg_precision { STG_PRECISION_F32, STG_PRECISION_BF16 };
+const char *stg_precision_name(enum stg_precision precision); /* "f32", "bf16" */
+/* False, and *out stays, where none has that name. */
+bool stg_precision_named(const char *name, enum stg_precision *out);
 
 struct stg_product {
     size_t K, N;

@@ -134,10 +134,9 @@ enum stg_status stg_neural_configure(struct stg_neural *n, const struct stg_mode
     n->shape.hidden = or_default(s->hidden, paper ? n->kind->paper_hidden : n->kind->hidden);
     n->shape.dropout = (float)(s->dropout >= 0 ? s->dropout : paper ? n->kind->paper_dropout : n->kind->dropout);
     n->shape.recompute = s->recompute;
-    if (s->precision != NULL && strcmp(s->precision, "bf16") != 0 && strcmp(s->precision, "f32") != 0) {
+    if (s->precision != NULL && !stg_precision_named(s->precision, &n->shape.precision)) {
         return stg_fail(STG_ERR_USAGE, "unknown precision '%.40s': use f32 or bf16", s->precision);
     }
-    n->shape.precision = s->precision != NULL && s->precision[0] == 'b' ? STG_PRECISION_BF16 : STG_PRECISION_F32;
     n->base.max_walk = paper && n->kind->paper_cut ? PAPER_MAX_WALK : 0;
     return n->kind->attends ? configure_attention(n, s, paper) : STG_OK;
 }
@@ -193,11 +192,6 @@ static json_t *layer_list(const size_t *values, size_t n)
     return list;
 }
 
-static const char *precision_name(const struct stg_net_shape *s)
-{
-    return s->precision == STG_PRECISION_BF16 ? "bf16" : "f32";
-}
-
 /* Adds what only attention nets have; 0 when done. */
 static int pack_attention(json_t *to, const struct stg_net_shape *s)
 {
@@ -216,7 +210,7 @@ enum stg_status stg_neural_save_config(const struct stg_neural *n, struct stg_te
                                (json_int_t)s->hidden, "dropout", (double)s->dropout, "seed", (json_int_t)n->seed);
     char *text = NULL;
     if (config != NULL && s->precision != STG_PRECISION_F32 &&
-        json_object_set_new(config, "precision", json_string(precision_name(s))) != 0) {
+        json_object_set_new(config, "precision", json_string(stg_precision_name(s->precision))) != 0) {
         json_decref(config);
         config = NULL;
     }
@@ -288,8 +282,7 @@ static bool read_config(struct stg_neural *n, json_t *config)
     n->shape.hidden = (size_t)hidden;
     n->shape.dropout = (float)dropout;
     const char *precision = json_string_value(json_object_get(config, "precision")); /* absent: f32, as in all older files */
-    n->shape.precision = precision != NULL && strcmp(precision, "bf16") == 0 ? STG_PRECISION_BF16 : STG_PRECISION_F32;
-    return (precision == NULL || n->shape.precision == STG_PRECISION_BF16 || strcmp(precision, "f32") == 0) && (paper || strcmp(input, "symbol") == 0) && layers > 0 && layers <= STG_NET_MAX_LAYERS &&
+    return (precision == NULL || stg_precision_named(precision, &n->shape.precision)) && (paper || strcmp(input, "symbol") == 0) && layers > 0 && layers <= STG_NET_MAX_LAYERS &&
            (hidden > 0 || (hidden == 0 && paper && n->kind->attends)) && (!n->kind->attends || read_attention(&n->shape, config));
 }
 
@@ -338,7 +331,7 @@ json_t *stg_neural_describe(const struct stg_neural *n)
     const struct stg_net_shape *s = stg_net_shape(n->net);
     json_t *facts = json_pack("{s:I, s:I, s:I, s:I, s:s, s:s}", "parameters", (json_int_t)stg_net_params(n->net)->n_values, "layers",
                               (json_int_t)s->layers, "hidden", (json_int_t)s->hidden, "symbols", (json_int_t)s->outputs, "input",
-                              input_name(n), "precision", precision_name(s));
+                              input_name(n), "precision", stg_precision_name(s->precision));
     if (facts != NULL && n->kind->attends && pack_attention(facts, s) != 0) {
         json_decref(facts);
         return NULL;

@@ -163,7 +163,7 @@ static void put_metadata(struct onnx_wire *to, const struct stg_neural *n, const
     snprintf(number, sizeof number, "%zu", m->max_walk);
     put_fact(to, "model.max_walk", number);
     put_fact(to, "model.input", n->input == STG_INPUT_PAPER ? "paper" : "symbol");
-    put_fact(to, "model.precision", n->shape.precision == STG_PRECISION_BF16 ? "bf16" : "f32");
+    put_fact(to, "model.precision", stg_precision_name(n->shape.precision));
     put_json(to, "recipe", cut_of(&m->recipe));
     put_json(to, "vocab.calls", names_of(m->vocab.calls));
     put_json(to, "vocab.procs", names_of(m->vocab.procs));

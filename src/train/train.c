@@ -42,7 +42,7 @@ void stg_train_settings_paper(struct stg_train_settings *s, const char *kind)
     s->warm_up = 0;
     if (strcmp(kind, "transformer") == 0 || strcmp(kind, "longformer") == 0) {
         s->schedule = STG_SCHEDULE_INVERSE_SQRT;
-        s->warm_up = kind[0] == 't' ? 5000 : 1000;
+        s->warm_up = strcmp(kind, "transformer") == 0 ? 5000 : 1000;
     }
     s->batch = 64;
     s->eval_every = 1000;
