@@ -5,11 +5,11 @@
 #include "cli/common_options.h"
 #include "cli/groups.h"
 #include "cli/output.h"
-#include "cli/verdict.h"
 
 #include "base/log.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
+#include "detect/verdict.h"
 #include "explain/explain.h"
 #include "report/report.h"
 
@@ -93,7 +93,7 @@ static enum stg_status put_findings(struct stg_buffer *out, const struct setting
     STG_TRY(stg_found_behaviours_init(&found, groups, m, aggregate, s->alpha, pool));
     STG_TRY(stg_behaviour_objects(&found.behaviours, groups));
     STG_TRY(stg_report_findings_text(out, m, &found.behaviours, group->scores,
-                                     stg_verdict_bound(group->n, m->n_calibration, s->alpha, STG_VERDICT_LEVEL)));
+                                     stg_verdict_chance(group->n, m->n_calibration, s->alpha)));
 out:
     stg_found_behaviours_fini(&found);
     return status;

@@ -6,13 +6,13 @@
 #include "cli/groups.h"
 #include "cli/output.h"
 #include "cli/report_parts.h"
-#include "cli/verdict.h"
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
+#include "detect/verdict.h"
 #include "report/report.h"
 
 #include <stdlib.h>
@@ -109,7 +109,7 @@ static enum stg_status find_chance(uint64_t **out, const struct stg_model *m, co
     STG_RETURN_IF_FAILED(stg_mem_zeroed(out, 1 + novel->n, sizeof **out));
     for (size_t i = 0; i < 1 + novel->n; i++) {
         const struct stg_group *g = i == 0 ? &known->groups[0] : &novel->groups[i - 1];
-        (*out)[i] = stg_verdict_bound(g->n, m->n_calibration, alpha, STG_VERDICT_LEVEL);
+        (*out)[i] = stg_verdict_chance(g->n, m->n_calibration, alpha);
     }
     return STG_OK;
 }

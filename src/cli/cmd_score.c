@@ -4,13 +4,14 @@
 #include "cli/common_options.h"
 #include "cli/groups.h"
 #include "cli/output.h"
-#include "cli/verdict.h"
 
 #include "base/log.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
 #include "detect/fisher.h"
 #include "detect/shift.h"
+#include "detect/verdict.h"
+#include "explain/unseen.h"
 #include "report/report.h"
 #include "report/writer.h"
 #include "score/channels.h"
@@ -19,7 +20,7 @@
 #include <stdio.h>
 
 struct settings {
-    bool json;
+    bool json, strict;
     double alpha, interval;
     const char *aggregate, *precision;
     uint32_t worst, group;
@@ -30,12 +31,9 @@ struct score_run {
     const struct stg_model *model;
     const struct stg_group *group;
     enum stg_aggregate aggregate;
-    bool calibrated;
-    bool reachable;           /* there are enough calibration sequences for a p-value of alpha */
-    size_t n_novel, n_beyond; /* p ≤ alpha; above every calibration score */
-    uint64_t bound;           /* as many of them as chance explains */
-    bool novel;
-    struct stg_shift shift; /* after all sequences */
+    struct stg_verdict verdict;
+    struct stg_unseen unseen; /* owned */
+    struct stg_shift shift;   /* after all sequences */
     struct stg_fisher known, groups; /* --group: of the calibration, of the data; owned */
     struct stg_found_behaviours found; /* of the novel sequences; empty unless the whole is novel */
 };
@@ -48,7 +46,7 @@ static bool is_novel_group(const struct score_run *r, size_t i)
 
 static enum stg_status make_groups(struct score_run *r)
 {
-    if (r->s->group == 0 || !r->calibrated) {
+    if (r->s->group == 0 || !r->verdict.calibrated) {
         return STG_OK;
     }
     STG_RETURN_IF_FAILED(stg_fisher_known(&r->known, r->model, r->aggregate, r->s->group));
@@ -63,22 +61,27 @@ static enum stg_status make_groups(struct score_run *r)
 
 static void judge(struct score_run *r)
 {
-    const double beyond = 1 / ((double)r->model->n_calibration + 1);
+    stg_verdict_judge(&r->verdict, r->model, r->group->scores, r->group->n, r->aggregate, r->s->alpha);
     stg_shift_init(&r->shift, r->model, r->aggregate, r->s->interval);
-    for (size_t i = 0; i < r->group->n && r->calibrated; i++) {
+    for (size_t i = 0; i < r->group->n && r->verdict.calibrated; i++) {
         stg_shift_add(&r->shift, &r->group->scores[i]);
     }
-    for (size_t i = 0; i < r->group->n && r->calibrated; i++) {
-        const double p = stg_p_value(r->model, r->aggregate, (double)r->group->scores[i].value[r->aggregate]);
-        r->n_novel += p <= r->s->alpha;
-        r->n_beyond += p <= beyond * (1 + 1e-9);
+}
+
+static enum stg_status find_unseen(struct score_run *r)
+{
+    STG_RETURN_IF_FAILED(stg_unseen_init(&r->unseen));
+    for (size_t i = 0; i < r->group->n_inputs; i++) {
+        const struct stg_input *in = &r->group->inputs[i];
+        STG_RETURN_IF_FAILED(stg_unseen_add(&r->unseen, &in->corpus, stg_dataset_vocab(in->dataset), &r->model->vocab));
     }
-    r->reachable = r->calibrated && beyond <= r->s->alpha * (1 + 1e-9);
-    /* Few calibration sequences show no single one to be novel, but many that are above them all can be too many. */
-    const double alpha = r->reachable ? r->s->alpha : beyond * (1 + 1e-9);
-    const size_t n = r->reachable ? r->n_novel : r->n_beyond;
-    r->bound = stg_verdict_bound(r->group->n, r->model->n_calibration, alpha, STG_VERDICT_LEVEL);
-    r->novel = r->calibrated && n > r->bound && (r->reachable || r->group->n > 1);
+    return STG_OK;
+}
+
+/* Some sequence is more surprising than all held-out known ones, or has what training had not: known data has that now and then, too. */
+static bool has_single(const struct score_run *r)
+{
+    return r->unseen.n_sequences > 0 || r->verdict.n_beyond > 0;
 }
 
 /* Of sequence i, which is of input k. *i_group: the first group that does not end before it; rises with i. */
@@ -112,16 +115,17 @@ static enum stg_status put_json(struct stg_buffer *out, const struct score_run *
 
 static enum stg_status put_counts(struct stg_buffer *out, const struct score_run *r, const char *sequences)
 {
-    if (!r->reachable) {
+    const struct stg_verdict *v = &r->verdict;
+    if (!v->reachable) {
         return stg_buffer_printf(
             out, "above all %zu calibration score%s: %zu of %s (p = %.2g, the least there can be)\n",
-            r->model->n_calibration, r->model->n_calibration == 1 ? "" : "s", r->n_beyond, sequences, 1 / ((double)r->model->n_calibration + 1));
+            r->model->n_calibration, r->model->n_calibration == 1 ? "" : "s", v->n_beyond, sequences, 1 / ((double)r->model->n_calibration + 1));
     }
     const double threshold = stg_threshold(r->model, r->aggregate, r->s->alpha);
     const bool novelty = r->aggregate == STG_AGGREGATE_NOVELTY;
     return stg_buffer_printf(
-        out, "novel: %zu of %s (p <= %g, %s >= %.4g%s); %zu above all %zu calibration scores\n", r->n_novel, sequences, r->s->alpha,
-        stg_report_score_words(r->aggregate), novelty ? exp(threshold) : threshold, novelty ? "" : " nats", r->n_beyond,
+        out, "novel: %zu of %s (p <= %g, %s >= %.4g%s); %zu above all %zu calibration scores\n", v->n_novel, sequences, r->s->alpha,
+        stg_report_score_words(r->aggregate), novelty ? exp(threshold) : threshold, novelty ? "" : " nats", v->n_beyond,
         r->model->n_calibration);
 }
 
@@ -154,6 +158,7 @@ static enum stg_status put_shift(struct stg_buffer *out, const struct score_run 
 static enum stg_status put_summary(struct stg_buffer *out, const struct score_run *r)
 {
     const struct stg_group *g = r->group;
+    const struct stg_verdict *v = &r->verdict;
     uint64_t n_lost = 0, n_events = 0;
     char sequences[32], events[32], lost[32];
     for (size_t i = 0; i < g->n; i++) {
@@ -165,20 +170,31 @@ static enum stg_status put_summary(struct stg_buffer *out, const struct score_ru
     stg_format_count(n_lost, lost, sizeof lost);
     STG_RETURN_IF_FAILED(stg_buffer_printf(out, "%s sequence%s, %s events, %s lost events\n", sequences,
                                            g->n == 1 ? "" : "s", events, lost));
-    if (!r->calibrated) {
+    if (!v->calibrated) {
+        STG_RETURN_IF_FAILED(stg_report_unseen(out, &r->unseen));
         return stg_buffer_printf(out, "no verdict: the model is not calibrated\n");
     }
     STG_RETURN_IF_FAILED(put_counts(out, r, sequences));
-    if (g->n > 1) {
-        STG_RETURN_IF_FAILED(stg_buffer_printf(out, "chance explains at most %llu (%.1f %%)\n",
-                                               (unsigned long long)r->bound, 100 * STG_VERDICT_LEVEL));
+    if (g->n > 1 && v->reachable) {
+        STG_RETURN_IF_FAILED(stg_buffer_printf(out, "chance explains at most %llu, and %llu above all (%.1f %%)\n", (unsigned long long)v->bound,
+                                               (unsigned long long)v->bound_beyond, 100 * STG_VERDICT_LEVEL));
+    } else if (g->n > 1) {
+        STG_RETURN_IF_FAILED(
+            stg_buffer_printf(out, "chance explains at most %llu (%.1f %%)\n", (unsigned long long)v->bound, 100 * STG_VERDICT_LEVEL));
     }
+    STG_RETURN_IF_FAILED(stg_report_unseen(out, &r->unseen));
     STG_RETURN_IF_FAILED(put_group_count(out, r));
     STG_RETURN_IF_FAILED(put_shift(out, r));
-    if (!r->novel && !r->reachable) {
+    if (!v->novel && !v->reachable) {
         return stg_buffer_printf(out, "no verdict: too few calibration sequences for alpha %g\n", r->s->alpha);
     }
-    STG_RETURN_IF_FAILED(stg_buffer_printf(out, "verdict: %s\n", r->novel ? "novel" : "nothing novel"));
+    if (!v->novel && r->s->strict && has_single(r)) {
+        return stg_buffer_printf(out, "verdict: novel, by single sequences (--strict)\n");
+    }
+    if (!v->novel && r->unseen.n_sequences > 0) {
+        return stg_buffer_printf(out, "verdict: nothing novel by the number of sequences, but look at what training had not (--strict: exit status 1)\n");
+    }
+    STG_RETURN_IF_FAILED(stg_buffer_printf(out, "verdict: %s\n", v->novel ? "novel" : "nothing novel"));
     return r->found.behaviours.n == 0 ? STG_OK : stg_report_behaviours_brief(out, &r->found.behaviours, r->found.origins);
 }
 
@@ -194,12 +210,12 @@ static enum stg_status put_text(struct stg_buffer *out, const struct score_run *
     }
     for (size_t i = 0; i < n; i++) {
         const struct stg_score *s = &r->group->scores[worst[i]];
-        const double p = r->calibrated ? stg_p_value(r->model, r->aggregate, (double)s->value[r->aggregate]) : NAN;
+        const double p = r->verdict.calibrated ? stg_p_value(r->model, r->aggregate, (double)s->value[r->aggregate]) : NAN;
         char duration[32], p_text[32] = "-", members[32] = "", novel[32] = "";
         struct stg_seq seq;
         const char *path = stg_group_sequence(r->group, worst[i], &seq)->path;
         stg_format_ns(s->end_ns - s->begin_ns, duration, sizeof duration);
-        if (r->calibrated) {
+        if (r->verdict.calibrated) {
             snprintf(p_text, sizeof p_text, "%.4g", p);
         }
         if (p <= r->s->alpha) {
@@ -227,13 +243,25 @@ out:
 
 static void warn_calibration(const struct score_run *r)
 {
-    if (!r->calibrated) {
+    const size_t n = r->model->n_calibration;
+    if (!r->verdict.calibrated) {
         stg_log(STG_LOG_WARN, "the model is not calibrated: train it with --calibrate or more data for a verdict");
-    } else if (!(stg_threshold(r->model, r->aggregate, r->s->alpha) < INFINITY)) {
+    } else if (!r->verdict.reachable) {
         stg_log(STG_LOG_WARN,
-                "%zu calibration sequence%s too few for alpha %g: no single sequence can be called novel below alpha %.2g",
-                r->model->n_calibration, r->model->n_calibration == 1 ? " is" : "s are", r->s->alpha, 1 / ((double)r->model->n_calibration + 1));
+                "alpha %g needs %.0f calibration sequences, and the model has %zu: no single sequence can be called novel; calibrate with more runs "
+                "(train --calibrate), cut shorter sequences (prepare --cut window:N), or judge at --alpha %.2g",
+                r->s->alpha, ceil(1 / r->s->alpha - 1e-9) - 1, n, 1 / ((double)n + 1));
     }
+}
+
+/* A gate that cannot close is none. */
+static enum stg_status check_strict(const struct score_run *r)
+{
+    if (!r->s->strict || r->verdict.reachable) {
+        return STG_OK;
+    }
+    return stg_fail(STG_ERR_USAGE, "--strict: the model has %zu calibration sequences, too few for a verdict at alpha %g: calibrate it with more",
+                    r->verdict.calibrated ? r->model->n_calibration : 0, r->s->alpha);
 }
 
 static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
@@ -254,17 +282,19 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     STG_TRY(stg_groups_score(&groups, model, pool, cli));
     r.model = model;
     r.group = &groups.groups[0];
-    r.calibrated = stg_calibrated(model);
-    warn_calibration(&r);
     judge(&r);
+    warn_calibration(&r);
+    STG_TRY(check_strict(&r));
+    STG_TRY(find_unseen(&r));
     STG_TRY(make_groups(&r));
-    if (r.novel && r.reachable && !s->json) {
+    if (r.verdict.novel && r.verdict.reachable && !s->json) {
         STG_TRY(stg_found_behaviours_init(&r.found, &groups, model, r.aggregate, s->alpha, pool));
     }
     STG_TRY(s->json ? put_json(&out, &r) : put_text(&out, &r));
     STG_TRY(stg_output_write(&out));
-    *exit_code = r.novel ? 1 : 0;
+    *exit_code = r.verdict.novel || (s->strict && has_single(&r)) ? 1 : 0;
 out:
+    stg_unseen_fini(&r.unseen);
     stg_found_behaviours_fini(&r.found);
     stg_buffer_fini(&out);
     stg_fisher_fini(&r.known);
@@ -293,6 +323,11 @@ static const struct stg_option options[] = {
     STG_OPTION_GROUP(struct settings),
     STG_OPTION_INTERVAL(struct settings),
     STG_OPTION_PRECISION(struct settings),
+    {.name = "strict",
+     .type = STG_OPTION_FLAG,
+     .offset = offsetof(struct settings, strict),
+     .help = "exit status 1 also for a single sequence that is above all calibration scores, or has a call or a program that training had not; "
+             "without enough calibration for a verdict, 2"},
     {.name = "worst",
      .arg = "K",
      .type = STG_OPTION_U32,
@@ -306,10 +341,13 @@ static const char *const description[] = {
     "that were "
     "at least as surprising; it is novel when that is at most alpha.",
     "Of many sequences some pass any threshold by chance. So the whole is novel when more sequences are novel than "
-    "chance "
-    "explains: than the 99.9 % quantile of their number among known sequences, given alpha and how many calibration "
-    "sequences "
-    "there were (a beta-binomial law). A single sequence is judged by its own p-value. The numbers are printed.",
+    "chance explains: than a quantile of their number among known sequences, given alpha and how many calibration "
+    "sequences there were (a beta-binomial law). So it is when more are above all calibration scores than chance explains, "
+    "or above all but one, three, seven …; known data passes one of these bounds once in a thousand. A single sequence is "
+    "judged by its own p-value. The numbers are printed.",
+    "One sequence among many decides nothing by its number, however strange it is. Calls and programs that training had "
+    "not are named, and --strict makes them, and every sequence above all calibration scores, a reason for exit status 1. "
+    "Known data has such sequences now and then: with as many sequences as the calibration, in every second run.",
     "With fewer calibration sequences than 1/alpha no p-value can be alpha: no single sequence is called novel then, "
     "which "
     "is said; many sequences that are all above all calibration scores still can be too many for chance.",

@@ -14,6 +14,7 @@
 #include "explain/explain.h"
 #include "explain/extremes.h"
 #include "explain/profile.h"
+#include "explain/unseen.h"
 #include "report/training.h"
 
 /* Everything a report shows; all borrowed. */
@@ -51,6 +52,8 @@ enum stg_status stg_report_table(struct stg_buffer *out, const struct stg_evalua
 /* One JSON object (schema docs/formats/eval.md): per behaviour auroc, auprc, f1, accuracy, fpr, n_known, n_novel;
  * macro_auroc. */
 enum stg_status stg_report_eval_json(struct stg_buffer *out, const struct stg_evaluation *e) STG_MUST_USE;
+/* A line with the calls and programs that training had not; nothing where there are none. */
+enum stg_status stg_report_unseen(struct stg_buffer *out, const struct stg_unseen *u) STG_MUST_USE;
 /* Where a sequence stands among all that were scored. */
 struct stg_score_place {
     const char *data;     /* the input it is from, borrowed; NULL: it is not said */

@@ -407,6 +407,19 @@ case_unknown_names() {
     refused 'its vocabulary differs' "$strange" train -o none.model odd.data train.data
 }
 
+# A call that training had not is named however few have it; --strict counts it.
+case_strict() {
+    trained
+    status 0 "$strange" score web.model test.data
+    ! grep -q 'training had not' out || { cat out; no 'something new in known data'; }
+    strace_text 200 5 | sed '101s/read(/ptrace(/' >one.txt
+    status 0 "$strange" score --worst 0 web.model one.txt
+    grep -q '^training had not: call ptrace (1); in 1 sequence$' out || { cat out; no 'the call is not named'; }
+    grep -q '^verdict: nothing novel by the number of sequences, but look at' out || { cat out; no 'it passes for nothing'; }
+    status 1 "$strange" score --worst 0 --strict web.model one.txt
+    grep -q '^verdict: novel, by single sequences (--strict)$' out || { cat out; no 'strict is not'; }
+}
+
 # A calibration set smaller than 1/alpha cannot call a single sequence novel, and must not call anything known.
 case_small_calibration() {
     data_sets 60
@@ -414,8 +427,10 @@ case_small_calibration() {
     grep -q 'the latest 20 of 60 sequences' err
     grep -q 'only 20 sequences to calibrate the model: no single one can be called novel below alpha 0.048' err
     status 0 "$strange" score small.model test.data
-    grep -q '20 calibration sequences are too few for alpha 0.01' err
+    grep -q 'alpha 0.01 needs 99 calibration sequences, and the model has 20: ' err
     grep -q '^no verdict: too few calibration sequences' out || { cat out; no 'a verdict that cannot be'; }
+    status 2 "$strange" score --strict small.model test.data
+    grep -q 'strict: the model has 20 calibration sequences, too few' err
     status 0 "$strange" score --json small.model test.data
     [ "$(grep -c '"novel": null' out)" = 200 ] || no 'sequences are judged'
     status 0 "$strange" report -o r.html small.model --known test.data

@@ -1,0 +1,96 @@
+#include "detect/verdict.h"
+
+#include "detect/calibrate.h"
+
+#include <math.h>
+
+/* What is left after 1/N has been added, multiplied and floored: 0.01 × 100 must not become 0.99… */
+#define ROUNDING 1e-9
+
+enum { MAX_RANKS = 32 }; /* 2^31 calibration sequences are more than a model stores */
+
+static double log_beta(double a, double b)
+{
+    return lgamma(a) + lgamma(b) - lgamma(a + b);
+}
+
+uint64_t stg_verdict_bound(uint64_t n, size_t n_calibration, size_t rank, double level)
+{
+    const double a = (double)rank, b = (double)n_calibration + 1 - a;
+    if (n <= 1 || rank == 0) {
+        return 0;
+    }
+    if (b < 1) {
+        return n; /* every sequence is within that rank */
+    }
+    const double n_ = (double)n;
+    double cumulated = 0;
+    for (uint64_t x = 0; x < n; x++) {
+        const double x_ = (double)x;
+        const double log_choose = lgamma(n_ + 1) - lgamma(x_ + 1) - lgamma(n_ - x_ + 1);
+        cumulated += exp(log_choose + log_beta(x_ + a, n_ - x_ + b) - log_beta(a, b));
+        if (cumulated >= level) {
+            return x;
+        }
+    }
+    return n;
+}
+
+size_t stg_verdict_rank(size_t n_calibration, double alpha)
+{
+    return (size_t)floor(alpha * ((double)n_calibration + 1) + ROUNDING);
+}
+
+/* The ranks that are looked at, from the highest; how many. */
+static size_t ranks_of(size_t n_calibration, double alpha, size_t ranks[MAX_RANKS])
+{
+    const size_t top = stg_verdict_rank(n_calibration, alpha);
+    size_t n = 0;
+    for (size_t rank = 1; rank < top && n < MAX_RANKS - 1; rank *= 2) {
+        ranks[n++] = rank;
+    }
+    ranks[n++] = top > 0 ? top : 1; /* fewer than 1/alpha: that above all of them remains */
+    return n;
+}
+
+/* With which probability known data stays within the bound of rank i of n. */
+static double level_of(size_t i, size_t n)
+{
+    const double allowed = 1 - STG_VERDICT_LEVEL;
+    return 1 - (n == 1 ? allowed : i + 1 == n ? allowed / 2 : allowed / 2 / (double)(n - 1));
+}
+
+uint64_t stg_verdict_chance(uint64_t n, size_t n_calibration, double alpha)
+{
+    size_t ranks[MAX_RANKS];
+    const size_t n_ranks = ranks_of(n_calibration, alpha, ranks);
+    return stg_verdict_bound(n, n_calibration, ranks[n_ranks - 1], level_of(n_ranks - 1, n_ranks));
+}
+
+void stg_verdict_judge(struct stg_verdict *out, const struct stg_model *m, const struct stg_score *scores, size_t n, enum stg_aggregate a,
+                       double alpha)
+{
+    size_t ranks[MAX_RANKS], within[MAX_RANKS] = {0};
+    const double total = (double)m->n_calibration + 1;
+    const size_t n_ranks = ranks_of(m->n_calibration, alpha, ranks), last = n_ranks - 1;
+    *out = (struct stg_verdict){.calibrated = stg_calibrated(m)};
+    if (!out->calibrated) {
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const double rank = round(stg_p_value(m, a, (double)scores[i].value[a]) * total);
+        for (size_t k = 0; k < n_ranks; k++) {
+            within[k] += rank <= (double)ranks[k];
+        }
+    }
+    out->reachable = stg_verdict_rank(m->n_calibration, alpha) > 0;
+    out->n_novel = out->reachable ? within[last] : 0;
+    out->n_beyond = within[0];
+    for (size_t k = 0; k < n_ranks && (out->reachable || n > 1); k++) {
+        const uint64_t bound = stg_verdict_bound(n, m->n_calibration, ranks[k], level_of(k, n_ranks));
+        out->bound_beyond = k == 0 ? bound : out->bound_beyond;
+        out->bound = bound;
+        /* A single sequence is judged by its own p-value, and by that alone. */
+        out->novel |= within[k] > bound && (n > 1 || k == last);
+    }
+}

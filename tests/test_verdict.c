@@ -1,0 +1,209 @@
+/* The verdict on many sequences, and how facts are printed. */
+#include "cli/facts.h"
+#include "cli/input.h"
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "detect/calibrate.h"
+#include "detect/verdict.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_edges(void **state)
+{
+    (void)state;
+    assert_int_equal(stg_verdict_rank(99, 0.01), 1);
+    assert_int_equal(stg_verdict_rank(98, 0.01), 0);
+    assert_int_equal(stg_verdict_bound(0, 100, 1, 0.999), 0);
+    assert_int_equal(stg_verdict_bound(1, 100, 1, 0.999), 0);   /* judged by its own p-value */
+    assert_int_equal(stg_verdict_bound(1000, 50, 0, 0.999), 0); /* no p-value can be that small */
+    assert_int_equal(stg_verdict_bound(10, 3, 4, 0.999), 10);
+    /* 99 calibration sequences: a = 1, b = 99; P(0 of 2) = (99/100)(100/101), P(≤ 1) = 1 − (1/100)(2/101). */
+    assert_int_equal(stg_verdict_bound(2, 99, 1, 0.98), 0);
+    assert_int_equal(stg_verdict_bound(2, 99, 1, 0.99), 1);
+    assert_int_equal(stg_verdict_bound(2, 99, 1, 0.9999), 2);
+}
+
+/* With much calibration data it is the binomial quantile: n = 1000, p = 0.01: 21 at 99.9 %. */
+static void test_binomial_limit(void **state)
+{
+    (void)state;
+    assert_int_equal(stg_verdict_bound(1000, 100000000, 1000000, 0.999), 21);
+}
+
+static int descending(const void *a_, const void *b_)
+{
+    const double a = *(const double *)a_, b = *(const double *)b_;
+    return a > b ? -1 : a < b;
+}
+
+/* Known data passes the bound in about 1 of 1000 campaigns, calibration drawn anew each time; at most 8 of 2000 here
+ * (expected 2 or less, Poisson). And it is not idle: it is passed at a level of 90 % in more than 5 %. */
+static void test_rate(void **state)
+{
+    enum { N_CALIBRATION = 199, N = 100, ROUNDS = 2000 };
+    struct stg_rng rng;
+    double calibration[N_CALIBRATION];
+    int n_strict = 0, n_loose = 0;
+    (void)state;
+    const uint64_t strict = stg_verdict_bound(N, N_CALIBRATION, 10, 0.999), loose = stg_verdict_bound(N, N_CALIBRATION, 10, 0.9);
+    stg_rng_seed(&rng, 7);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (size_t i = 0; i < N_CALIBRATION; i++) {
+            calibration[i] = stg_rng_unit(&rng);
+        }
+        qsort(calibration, N_CALIBRATION, sizeof calibration[0], descending);
+        uint64_t n_novel = 0;
+        for (size_t i = 0; i < N; i++) {
+            n_novel += stg_rng_unit(&rng) > calibration[9]; /* (1 + 9) / 200 ≤ 0.05: above the tenth highest */
+        }
+        n_strict += n_novel > strict;
+        n_loose += n_novel > loose;
+    }
+    assert_in_range(n_strict, 0, 8);
+    assert_in_range(n_loose, ROUNDS / 20, ROUNDS / 9);
+}
+
+/* The calibration has the scores 1 … n; sequences have so many above all of them, and so many at p = alpha, in a sea of usual ones. */
+static struct stg_verdict verdict_of(size_t n_calibration, size_t n, size_t n_beyond, size_t n_more, double alpha)
+{
+    struct stg_score *scores = calloc(n_calibration + n, sizeof *scores);
+    struct stg_model m = {0};
+    struct stg_verdict v;
+    assert_non_null(scores);
+    for (size_t i = 0; i < n_calibration; i++) {
+        scores[i].value[STG_AGGREGATE_MEAN] = (float)(i + 1);
+    }
+    assert_int_equal(stg_calibrate(&m, scores, n_calibration), STG_OK);
+    const size_t rank = stg_verdict_rank(n_calibration, alpha);
+    for (size_t i = 0; i < n; i++) {
+        scores[i].value[STG_AGGREGATE_MEAN] = (float)(i < n_beyond ? n_calibration + 1 : i < n_beyond + n_more ? n_calibration + 2 - rank : 0);
+    }
+    stg_verdict_judge(&v, &m, scores, n, STG_AGGREGATE_MEAN, alpha);
+    stg_mem_free(m.channels);
+    stg_mem_free(m.calibration);
+    stg_mem_free(m.stream);
+    json_decref(m.record);
+    free(scores);
+    return v;
+}
+
+/* Few that are above all tell as much as many that are just novel. */
+static void test_depth(void **state)
+{
+    (void)state;
+    struct stg_verdict v = verdict_of(637, 217, 7, 2, 0.01);
+    assert_true(v.calibrated && v.reachable);
+    assert_int_equal(v.n_novel, 9);
+    assert_int_equal(v.n_beyond, 7);
+    assert_int_equal(v.bound, 10); /* half of what is allowed: 9 at 99.9 % */
+    assert_int_equal(v.bound_beyond, 6);
+    assert_true(v.novel);
+    assert_false(verdict_of(637, 217, 6, 2, 0.01).novel);
+    assert_true(verdict_of(637, 217, 0, 11, 0.01).novel);
+    assert_false(verdict_of(637, 217, 0, 10, 0.01).novel);
+    /* One is judged by its own p-value, and few calibration sequences by that above all of them alone. */
+    assert_true(verdict_of(99, 1, 1, 0, 0.01).novel);
+    assert_false(verdict_of(99, 1, 0, 0, 0.01).novel);
+    v = verdict_of(20, 1, 1, 0, 0.01);
+    assert_true(v.calibrated && !v.reachable && !v.novel);
+    v = verdict_of(20, 40, 40, 0, 0.01);
+    assert_true(!v.reachable && v.novel);
+    assert_int_equal(v.n_novel, 0);
+    assert_int_equal(v.n_beyond, 40);
+    assert_false(verdict_of(20, 40, v.bound, 0, 0.01).novel);
+    struct stg_model none = {0};
+    struct stg_score score = {0};
+    stg_verdict_judge(&v, &none, &score, 1, STG_AGGREGATE_MEAN, 0.01);
+    assert_true(!v.calibrated && !v.novel);
+}
+
+/* Known data passes one of the bounds about once in a thousand times: at most 9 of 3000 here (3 or fewer are expected, Poisson). */
+static void test_depth_rate(void **state)
+{
+    enum { N_CALIBRATION = 399, N = 200, ROUNDS = 3000 };
+    struct stg_score scores[N_CALIBRATION + N];
+    struct stg_rng rng;
+    int n_novel = 0;
+    (void)state;
+    stg_rng_seed(&rng, 11);
+    for (int round = 0; round < ROUNDS; round++) {
+        struct stg_model m = {0};
+        struct stg_verdict v;
+        memset(scores, 0, sizeof scores);
+        for (size_t i = 0; i < N_CALIBRATION + N; i++) {
+            scores[i].value[STG_AGGREGATE_MEAN] = (float)stg_rng_unit(&rng);
+        }
+        assert_int_equal(stg_calibrate(&m, scores, N_CALIBRATION), STG_OK);
+        stg_verdict_judge(&v, &m, scores + N_CALIBRATION, N, STG_AGGREGATE_MEAN, 0.05);
+        n_novel += v.novel;
+        stg_mem_free(m.channels);
+        stg_mem_free(m.calibration);
+        stg_mem_free(m.stream);
+        json_decref(m.record);
+    }
+    assert_in_range(n_novel, 0, 9);
+}
+
+static void test_formats(void **state)
+{
+    char text[32];
+    (void)state;
+    stg_format_count(0, text, sizeof text);
+    assert_string_equal(text, "0");
+    stg_format_count(1234567, text, sizeof text);
+    assert_string_equal(text, "1,234,567");
+    stg_format_count(UINT64_MAX, text, sizeof text);
+    assert_string_equal(text, "18,446,744,073,709,551,615");
+    stg_format_ns(1290000, text, sizeof text);
+    assert_string_equal(text, "1.29 ms");
+    stg_format_ns(0, text, sizeof text);
+    assert_string_equal(text, "0 ns");
+    const int64_t sorted[] = {1, 2, 3, 4};
+    assert_int_equal(stg_quantile_sorted(sorted, 4, 0), 1);
+    assert_int_equal(stg_quantile_sorted(sorted, 4, 0.5), 3);
+    assert_int_equal(stg_quantile_sorted(sorted, 4, 1), 4);
+    assert_int_equal(stg_quantile_sorted(sorted, 0, 1), 0);
+}
+
+static void test_facts(void **state)
+{
+    struct stg_buffer out = STG_BUFFER_INIT;
+    struct stg_strings *names = NULL;
+    const uint64_t counts[] = {3, 9, 0};
+    uint32_t id;
+    (void)state;
+    assert_int_equal(stg_strings_new(&names), STG_OK);
+    assert_int_equal(stg_strings_put(names, "read", 4, &id), STG_OK);
+    assert_int_equal(stg_strings_put(names, "w\xff", 2, &id), STG_OK);
+    assert_int_equal(stg_strings_put(names, "never", 5, &id), STG_OK);
+    json_t *facts =
+        json_pack("{s:i, s:s, s:{s:i, s:i}}", "duration_ns", 1500, "kind", "trace", "length", "min", 1, "max", 20000);
+    assert_int_equal(stg_facts_put(facts, "top_calls", stg_facts_top(counts, 3, 10, names)), STG_OK);
+    assert_int_equal(stg_facts_text(&out, facts), STG_OK);
+    assert_string_equal(
+        out.data, "duration         1.5 us\nkind             trace\nlength           min 1, max 20,000\ntop calls\n"
+                  "                 9  w\xef\xbf\xbd\n                 3  read\n");
+    stg_buffer_clear(&out);
+    assert_int_equal(stg_facts_json(&out, facts), STG_OK);
+    json_t *again = json_loads(out.data, 0, NULL);
+    assert_true(json_equal(facts, again));
+    json_decref(again);
+    json_decref(facts);
+    stg_strings_free(names);
+    stg_buffer_fini(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_edges),   cmocka_unit_test(test_binomial_limit), cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_depth),   cmocka_unit_test(test_depth_rate),
+        cmocka_unit_test(test_formats), cmocka_unit_test(test_facts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
