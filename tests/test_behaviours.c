@@ -101,6 +101,25 @@ static void test_usual(void **state)
     assert_false(stg_usual_find(&f->model.base, UINT64_C(1) << 40, &usual));
 }
 
+/* A sequence may last longer than the 4.29 s that 32 bits of nanoseconds hold. */
+static void test_usual_duration(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_usual_counts counts = {0};
+    struct stg_usual usual[STG_USUAL_MAX_KINDS];
+    struct stg_seq seq;
+    uint8_t counted[UINT16_MAX + 1] = {0};
+    uint32_t kind;
+    fake_seq_get(&f->seqs[0], &seq);
+    seq.end_ns = seq.begin_ns + INT64_C(20000000000);
+    assert_int_equal(stg_usual_add(&counts, &seq, NULL, NULL, counted), STG_OK);
+    kind = stg_keys_find(&counts.kinds, STG_USUAL_DURATION);
+    assert_int_not_equal(kind, STG_KEYS_NONE);
+    stg_usual_quantiles(&counts, usual);
+    assert_true(usual[kind].median > 19.9e9f && usual[kind].median < 20.1e9f);
+    stg_usual_counts_fini(&counts);
+}
+
 static struct grouping_vector vector(uint32_t a, uint32_t b, float share)
 {
     return (struct grouping_vector){.n = 2, .feature = {a, b}, .weight = {sqrtf(1 - share), sqrtf(share)}};
@@ -299,7 +318,7 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keys),     cmocka_unit_test(test_kinds),       cmocka_unit_test(test_usual),
+        cmocka_unit_test(test_keys),     cmocka_unit_test(test_kinds),       cmocka_unit_test(test_usual), cmocka_unit_test(test_usual_duration),
         cmocka_unit_test(test_grouping), cmocka_unit_test(test_many_groups), cmocka_unit_test(test_found),
         cmocka_unit_test(test_new_in_some), /* after test_found, which calibrates the model */
     };

@@ -38,7 +38,7 @@ bool stg_usual_kind(struct stg_kind_of_call *out, uint16_t call, uint16_t proc, 
     return out->class > 1 || out->size > 0;
 }
 
-static enum stg_status count_one(struct stg_usual_counts *c, uint64_t key, uint32_t add, size_t *n_touched)
+static enum stg_status count_one(struct stg_usual_counts *c, uint64_t key, uint64_t add, size_t *n_touched)
 {
     uint32_t kind;
     STG_RETURN_IF_FAILED(stg_keys_put(&c->kinds, key, STG_USUAL_MAX_KINDS, &kind));
@@ -56,10 +56,8 @@ static enum stg_status count_events(struct stg_usual_counts *c, const struct stg
                                     const uint16_t *proc_of, const uint8_t *counted, size_t *n_touched)
 {
     const uint64_t duration = seq->flags & STG_SEQ_NO_TIME ? 0 : (uint64_t)(seq->end_ns - seq->begin_ns);
-    STG_RETURN_IF_FAILED(
-        count_one(c, STG_USUAL_EVENTS, seq->n > UINT32_MAX ? UINT32_MAX : (uint32_t)seq->n, n_touched));
-    STG_RETURN_IF_FAILED(
-        count_one(c, STG_USUAL_DURATION, duration > UINT32_MAX ? UINT32_MAX : (uint32_t)duration, n_touched));
+    STG_RETURN_IF_FAILED(count_one(c, STG_USUAL_EVENTS, seq->n, n_touched));
+    STG_RETURN_IF_FAILED(count_one(c, STG_USUAL_DURATION, duration, n_touched));
     for (size_t i = 0; i < seq->n; i++) {
         const uint16_t proc = seq->thread_proc[seq->thread[i]];
         const uint16_t call = call_of == NULL ? seq->call[i] : call_of[seq->call[i]];

@@ -46,7 +46,7 @@ struct stg_usual_counts {
     } * pairs; /* (n) owned */
     size_t n, cap;
     size_t n_sequences;
-    uint32_t *count;   /* (STG_USUAL_MAX_KINDS) of the sequence at hand, by kind; zeros between sequences */
+    uint64_t *count;   /* (STG_USUAL_MAX_KINDS) of the sequence at hand, by kind; zeros between sequences */
     uint32_t *touched; /* (STG_USUAL_MAX_KINDS) kinds of the sequence at hand */
 };
 #define STG_USUAL_MAX_KINDS 4096
