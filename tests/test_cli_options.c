@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "import/import.h"
 #include "model/model.h"
+#include "score/score.h"
 #include "train/train.h"
 
 #include <setjmp.h>
@@ -305,6 +306,12 @@ static void test_lists_agree(void **state)
     }
     for (size_t i = 0; stg_import_list[i] != NULL; i++) {
         assert_non_null(strstr(format->choices, stg_import_list[i]->name));
+    }
+    for (size_t i = 0; i < stg_command_score.n_options; i++) {
+        const struct stg_option *o = &stg_command_score.options[i];
+        for (unsigned a = 0; a < STG_AGGREGATES && strcmp(o->name, "aggregate") == 0; a++) {
+            assert_true(stg_choice_place(o->choices, stg_aggregate_name((enum stg_aggregate)a)) != SIZE_MAX);
+        }
     }
     assert_true(stg_choice_place(STG_TRAIN_OPTIMIZERS, "adam") == STG_OPTIMIZER_ADAM);
     assert_true(stg_choice_place(STG_TRAIN_OPTIMIZERS, "adamw") == STG_OPTIMIZER_ADAMW);

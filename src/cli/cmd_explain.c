@@ -16,8 +16,6 @@
 #include <math.h>
 #include <unistd.h>
 
-#define ALPHA 0.01 /* of --counterfactual, and of the verdict in words */
-
 struct settings {
     bool json, counterfactual, attention, behaviours;
     double alpha;
@@ -56,7 +54,7 @@ static enum stg_status explain_one(struct stg_buffer *out, const struct settings
     enum stg_status status = STG_OK;
     STG_TRY(stg_explain(&x, m, seq, stg_dataset_vocab(in->dataset), s->alternatives));
     if (s->counterfactual) {
-        STG_TRY(stg_counterfactual(&without, m, &x, ALPHA));
+        STG_TRY(stg_counterfactual(&without, m, &x, STG_ALPHA_DEFAULT));
     }
     if (s->attention) {
         STG_TRY(look(&attention, s, m, seq, &x));
@@ -191,7 +189,7 @@ static void defaults(void *context)
     s->worst = 1;
     s->alternatives = 3;
     s->events = 10;
-    s->alpha = 0.01;
+    s->alpha = STG_ALPHA_DEFAULT;
 }
 
 static const struct stg_option options[] = {

@@ -243,7 +243,7 @@ static void defaults(void *context)
     struct settings *s = context;
     s->to = "ctf";
     s->rows = "events";
-    s->alpha = 0.01;
+    s->alpha = STG_ALPHA_DEFAULT;
 }
 
 static const struct stg_option options[] = {

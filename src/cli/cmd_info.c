@@ -169,6 +169,21 @@ out:
     return status;
 }
 
+/* From where on a sequence is novel, by what the model is judged by. */
+static enum stg_status put_threshold(json_t *facts, const struct stg_model *m)
+{
+    const enum stg_aggregate judge = stg_aggregate_default(m);
+    const double threshold = stg_calibrated(m) ? stg_threshold(m, judge, STG_ALPHA_DEFAULT) : (double)INFINITY;
+    if (!(threshold < (double)INFINITY)) {
+        return STG_OK;
+    }
+    json_t *to = json_object();
+    STG_RETURN_IF_FAILED(stg_facts_put(facts, "threshold", to));
+    STG_RETURN_IF_FAILED(stg_facts_put(to, "of", json_string(judge == STG_AGGREGATE_MEAN ? "perplexity" : stg_aggregate_name(judge))));
+    STG_RETURN_IF_FAILED(stg_facts_put(to, "alpha", json_real(STG_ALPHA_DEFAULT)));
+    return stg_facts_put(to, "value", json_real(exp(threshold)));
+}
+
 static enum stg_status put_model(json_t *facts, const struct stg_model *m)
 {
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "model", json_string(m->ops->kind)));
@@ -177,10 +192,7 @@ static enum stg_status put_model(json_t *facts, const struct stg_model *m)
     STG_RETURN_IF_FAILED(stg_facts_put(
         facts, "symbols", json_integer((json_int_t)(m->symbols == NULL ? 0 : stg_symbols_count(m->symbols)))));
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "calibration_sequences", json_integer((json_int_t)m->n_calibration)));
-    const double threshold = stg_calibrated(m) ? stg_threshold(m, STG_AGGREGATE_MEAN, 0.01) : (double)INFINITY;
-    if (threshold < (double)INFINITY) {
-        STG_RETURN_IF_FAILED(stg_facts_put(facts, "perplexity_threshold_at_0.01", json_real(exp(threshold))));
-    }
+    STG_RETURN_IF_FAILED(put_threshold(facts, m));
     STG_RETURN_IF_FAILED(put_recipe(facts, &m->recipe));
     return m->record == NULL ? STG_OK : stg_facts_put(facts, "record", json_incref(m->record));
 }

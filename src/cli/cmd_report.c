@@ -225,7 +225,7 @@ static void defaults(void *context)
 {
     struct settings *s = context;
     s->title = "Behaviour report";
-    s->alpha = 0.01;
+    s->alpha = STG_ALPHA_DEFAULT;
     s->explain = 3;
 }
 

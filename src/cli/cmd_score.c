@@ -125,7 +125,7 @@ static enum stg_status put_counts(struct stg_buffer *out, const struct score_run
     const bool novelty = r->aggregate == STG_AGGREGATE_NOVELTY;
     return stg_buffer_printf(
         out, "novel: %zu of %s (p <= %g, %s >= %.4g%s); %zu above all %zu calibration scores\n", v->n_novel, sequences, r->s->alpha,
-        stg_report_score_words(r->aggregate), novelty ? exp(threshold) : threshold, novelty ? "" : " nats", v->n_beyond,
+        stg_report_score_words(r->aggregate), novelty ? exp(threshold) : threshold, stg_aggregate_is_surprisal(r->aggregate) ? " nats" : "", v->n_beyond,
         r->model->n_calibration);
 }
 
@@ -308,7 +308,7 @@ out:
 static void defaults(void *context)
 {
     struct settings *s = context;
-    s->alpha = 0.01;
+    s->alpha = STG_ALPHA_DEFAULT;
     s->interval = STG_SHIFT_INTERVAL;
     s->worst = 10;
 }

@@ -180,13 +180,13 @@ static enum stg_status open_data(struct job *j, const struct stg_list *paths)
     return STG_OK;
 }
 
-/* A tenth; of few sequences more, as a p-value of STG_TRAIN_ALPHA needs 1 / STG_TRAIN_ALPHA of them: as many, or a third. */
+/* A tenth; of few sequences more, as a p-value of STG_ALPHA_DEFAULT needs 1 / STG_ALPHA_DEFAULT of them: as many, or a third. */
 static double part_to_hold_out(const struct job *j, bool for_calibration)
 {
     if (j->o->hold_out >= 0) {
         return j->o->hold_out;
     }
-    const double enough = 1 / STG_TRAIN_ALPHA / (double)stg_corpora_count(&j->train);
+    const double enough = 1 / STG_ALPHA_DEFAULT / (double)stg_corpora_count(&j->train);
     return for_calibration ? fmax(0.1, fmin(enough, 1.0 / 3)) : 0.1;
 }
 
@@ -323,12 +323,12 @@ static enum stg_status put_result(json_t *record, const struct stg_train_result 
 
 static enum stg_status put_thresholds(json_t *record, const struct stg_model *m)
 {
-    STG_RETURN_IF_FAILED(stg_facts_put(record, "alpha", json_real(STG_TRAIN_ALPHA)));
+    STG_RETURN_IF_FAILED(stg_facts_put(record, "alpha", json_real(STG_ALPHA_DEFAULT)));
     json_t *thresholds = json_object();
     STG_RETURN_IF_FAILED(stg_facts_put(record, "thresholds", thresholds));
     for (unsigned a = 0; a < STG_AGGREGATES && stg_calibrated(m); a++) {
         STG_RETURN_IF_FAILED(stg_facts_put(thresholds, stg_aggregate_name((enum stg_aggregate)a),
-                                           stg_facts_number(stg_threshold(m, (enum stg_aggregate)a, STG_TRAIN_ALPHA))));
+                                           stg_facts_number(stg_threshold(m, (enum stg_aggregate)a, STG_ALPHA_DEFAULT))));
     }
     return STG_OK;
 }
@@ -481,10 +481,10 @@ static void say_result(const struct job *j)
         snprintf(loss, sizeof loss, "; validation %.4f nats per token", r->valid_loss);
     }
     const enum stg_aggregate judge = stg_aggregate_default(j->model);
-    const double limit = stg_calibrated(j->model) ? stg_threshold(j->model, judge, STG_TRAIN_ALPHA) : (double)INFINITY;
+    const double limit = stg_calibrated(j->model) ? stg_threshold(j->model, judge, STG_ALPHA_DEFAULT) : (double)INFINITY;
     if (isfinite(limit)) {
         snprintf(threshold, sizeof threshold, "; novel from %s %.4g at alpha %g",
-                 judge == STG_AGGREGATE_NOVELTY ? "novelty" : "perplexity", exp(limit), STG_TRAIN_ALPHA);
+                 judge == STG_AGGREGATE_NOVELTY ? "novelty" : "perplexity", exp(limit), STG_ALPHA_DEFAULT);
     }
     stg_log(STG_LOG_INFO, "%s: %zu sequence%s in %.1f s (%s)%s%s", j->o->out, stg_corpora_count(&j->train),
             stg_corpora_count(&j->train) == 1 ? "" : "s", r->seconds,

@@ -4,6 +4,11 @@
 #define STG_CLI_COMMON_OPTIONS_H
 
 #include "cli/options.h"
+#include "detect/calibrate.h"
+
+/* What a macro stands for, as text. */
+#define STG_TEXT_OF(x) #x
+#define STG_TEXT(x)    STG_TEXT_OF(x)
 
 /* bool json */
 #define STG_OPTION_JSON(S, HELP)                                                                                       \
@@ -15,13 +20,13 @@
 #define STG_OPTION_ALPHA(S, HELP)                                                                                      \
     {                                                                                                                  \
         .name = "alpha", .arg = "P", .type = STG_OPTION_DOUBLE, .offset = offsetof(S, alpha), .min = 1e-9, .max = 0.5, \
-        .fallback = "0.01", .help = (HELP)                                                                             \
+        .fallback = STG_TEXT(STG_ALPHA_DEFAULT), .help = (HELP)                                                                             \
     }
 
 /* const char *aggregate */
 #define STG_OPTION_AGGREGATE(S, HELP)                                                                                  \
     {                                                                                                                  \
-        .name = "aggregate", .arg = "NAME", .type = STG_OPTION_CHOICE, .choices = "mean|median|window|upper|rms|time|state|novelty",      \
+        .name = "aggregate", .arg = "NAME", .type = STG_OPTION_CHOICE, .choices = "mean|median|window|upper|rms|time|state|pace|load|migration|workers|novelty",     \
         .offset = offsetof(S, aggregate), .fallback = "novelty, or mean where the model has it not", .help = (HELP)                                           \
     }
 

@@ -27,7 +27,7 @@ static enum stg_status judge_runs(const struct stg_model *m, const size_t *offse
     }
     STG_TRY(stg_mem_zeroed(&rate, n_all, sizeof *rate));
     if (n_runs > 1) {
-        STG_TRY(stg_runs_left_out(m, scores, offset, n_all, STG_TRAIN_ALPHA, rate));
+        STG_TRY(stg_runs_left_out(m, scores, offset, n_all, STG_ALPHA_DEFAULT, rate));
     }
     for (size_t k = 0; k < n_all && n_runs > 1; k++) {
         if (isfinite(rate[k])) {
@@ -47,7 +47,7 @@ static enum stg_status judge_runs(const struct stg_model *m, const size_t *offse
         stg_log(STG_LOG_INFO, "calibrated on one run: how false alarms differ from run to run is not known; give --calibrate several");
     } else if (n > 0) {
         stg_log(STG_LOG_INFO, "calibrated on %zu runs: at alpha %g a run that is left out has %.2g %% false alarms, from %.2g %% to %.2g %%",
-                n_runs, STG_TRAIN_ALPHA, 100 * mean / (double)n, 100 * low, 100 * high);
+                n_runs, STG_ALPHA_DEFAULT, 100 * mean / (double)n, 100 * low, 100 * high);
     }
 out:
     json_decref(rates);
@@ -114,7 +114,7 @@ enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model 
     }
     STG_TRY(judge_runs(m, offset, from->n, scores));
     STG_TRY(stg_usual_fit(m, &corpus));
-    if ((double)n + 1 < 1 / STG_TRAIN_ALPHA) {
+    if ((double)n + 1 < 1 / STG_ALPHA_DEFAULT) {
         stg_log(STG_LOG_WARN,
                 "only %zu sequence%s to calibrate the model: no single one can be called novel below alpha %.2g; give "
                 "--calibrate more",

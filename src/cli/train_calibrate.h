@@ -7,7 +7,6 @@
 
 #include "model/model.h"
 
-#define STG_TRAIN_ALPHA 0.01 /* the false-alarm rate that the training record speaks of */
 
 /* Calibrates m on `from`, each data set a run, and says what that promises. share: of the sequences, the most novel, that are left out and
  * named first (detect/quarantine.h); 0: none. */

@@ -5,6 +5,8 @@
 #include "model/model.h"
 #include "score/score.h"
 
+#define STG_ALPHA_DEFAULT 0.01 /* the false-alarm rate where none is asked for, of which the record of a training speaks */
+
 /* Stores the scores of known sequences in the model: sorted per aggregate, at most 65,536, thinned evenly beyond; and as they came, run
  * after run (m->stream), the first part of each run where they are more. Run k is scores[offset[k]] … scores[offset[k + 1] − 1], in the
  * order of the data; runs without a sequence have no number. */

@@ -10,6 +10,11 @@
 
 static const char *const names[STG_AGGREGATES] = {"mean", "median", "window", "upper", "rms", "time", "state", "pace", "load", "migration", "workers", "novelty"};
 
+bool stg_aggregate_is_surprisal(enum stg_aggregate a)
+{
+    return a <= STG_AGGREGATE_STATE;
+}
+
 const char *stg_aggregate_name(enum stg_aggregate a)
 {
     return names[a];

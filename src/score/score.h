@@ -17,7 +17,7 @@ enum stg_aggregate {
     STG_AGGREGATE_UPPER,  /* 0.95 quantile, interpolated (Hyndman and Fan 1996, type 7) */
     STG_AGGREGATE_RMS,    /* root of the mean square: between the mean and the most surprising token */
     STG_AGGREGATE_TIME,    /* mean surprisal of the elapsed times, nats */
-    STG_AGGREGATE_STATE,   /* sum of the surprisals of the descriptors, nats */
+    STG_AGGREGATE_STATE,   /* sum of the surprisals of the descriptors, nats; the last that is one */
     STG_AGGREGATE_PACE,    /* fast events for each that is expected (model/pace.h) */
     STG_AGGREGATE_LOAD,    /* other work on the CPUs of its events, by how many threads could run (score/channels.h); 0 where the trace does not tell */
     STG_AGGREGATE_MIGRATION, /* the same, by how rarely threads change the CPU; 0 where the trace does not tell */
@@ -27,6 +27,8 @@ enum stg_aggregate {
 };
 _Static_assert(STG_AGGREGATES == STG_MODEL_AGGREGATES, "the model file stores one calibration column per aggregate");
 
+/* A surprisal, or made of several: in nats. Pace, load, migration and workers are ratios, and novelty has no unit. */
+bool stg_aggregate_is_surprisal(enum stg_aggregate a);
 const char *stg_aggregate_name(enum stg_aggregate a); /* "mean", "median", "window", "upper", "rms", "time", "state", "pace", "load", "migration", "workers", "novelty" */
 /* Whether the model gives it: time and state need side models, load and novelty a model that knows what is usual. */
 bool stg_aggregate_has(const struct stg_model *m, enum stg_aggregate a);

@@ -180,6 +180,9 @@ static void hash_corpus(XXH3_state_t *hash, const struct stg_corpus *corpus)
         XXH3_64bits_update(hash, facts, sizeof facts);
         XXH3_64bits_update(hash, seq.call, seq.n * sizeof *seq.call);
         XXH3_64bits_update(hash, seq.phase, seq.n * sizeof *seq.phase);
+        XXH3_64bits_update(hash, seq.ret, seq.n * sizeof *seq.ret);
+        XXH3_64bits_update(hash, seq.thread, seq.n * sizeof *seq.thread);
+        XXH3_64bits_update(hash, seq.time_ns, seq.n * sizeof *seq.time_ns);
     }
 }
 
