@@ -219,7 +219,8 @@ static void learn(struct graph *g, const char *name)
         fail_msg("%s is made twice", name);
     }
     assert_true(g->n_known < 4 * MAX_ITEMS);
-    snprintf(g->known[g->n_known++], 64, "%s", name);
+    assert_true(strlen(name) < sizeof g->known[0]);
+    memcpy(g->known[g->n_known++], name, strlen(name) + 1);
 }
 
 static void read_tensor(struct graph *g, struct message m)
