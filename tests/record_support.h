@@ -90,7 +90,7 @@ static inline void recording_fini(struct recording *r)
 /* Records the workload in a mode; argument may be NULL. */
 static inline void record_workload(struct recording *r, struct stg_record_options *o, const char *mode, const char *argument)
 {
-    char *const command[] = {(char *)(uintptr_t)workload(), (char *)(uintptr_t)mode, (char *)(uintptr_t)argument, NULL};
+    char *const command[] = {(char *)workload(), (char *)mode, (char *)argument, NULL};
     o->command = command;
     o->follow = true;
     recording_start(r, o);

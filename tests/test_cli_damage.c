@@ -38,7 +38,7 @@ static int run(const char *a, const char *b, const char *c, const char *d, const
     char *argv[10];
     int argc = 0;
     for (; all[argc] != NULL; argc++) {
-        argv[argc] = (char *)(uintptr_t)all[argc];
+        argv[argc] = (char *)all[argc];
     }
     argv[argc] = NULL;
     return stg_cli_main(argc, argv);

@@ -135,7 +135,7 @@ static float *row_of(const struct fixture *f, int call, uint8_t phase)
     const uint16_t id = (uint16_t)(STG_TOKEN_SPECIALS + call);
     const uint32_t row = of_symbols ? stg_symbols_find(f->model->symbols, id, phase, phase == STG_PHASE_EXIT ? 0 : STG_RET_ABSENT) : id;
     assert_true(row >= STG_TOKEN_SPECIALS && row < n);
-    return (float *)(uintptr_t)(table + row * dim); /* the model is the test's own */
+    return (float *)(table + row * dim); /* the model is the test's own */
 }
 
 /* Axis k and nothing else. */

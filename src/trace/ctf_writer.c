@@ -32,8 +32,8 @@ static void free_writer(struct stg_ctf_writer *w)
     trace_dir_fini(&w->dir);
     stg_mem_free(w->finished);
     stg_mem_free(w->failure_message);
-    stg_mem_free((char *)(uintptr_t)w->settings.path);
-    stg_mem_free((char *)(uintptr_t)w->settings.name);
+    stg_mem_free((char *)w->settings.path);
+    stg_mem_free((char *)w->settings.name);
     stg_mem_free(w);
 }
 
