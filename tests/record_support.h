@@ -97,6 +97,7 @@ static inline void record_workload(struct recording *r, struct stg_record_option
     recording_finish(r);
     assert_int_equal(r->end, STG_RECORD_COMMAND_DONE);
     assert_int_equal(stg_record_command_status(r->record), 0);
+    o->command = NULL; /* which ends here */
 }
 
 static inline const char *event_name(const struct recording *r, const struct stg_event *e)

@@ -209,9 +209,8 @@ static void test_hostile_lengths(void **state)
         0, 1, 7, UINT64_MAX, UINT64_MAX - 7, UINT64_MAX - 8, (uint64_t)1 << 63, (uint64_t)1 << 32, 100000001};
     (void)state;
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
-        uint8_t bytes[64] = {0};
+        uint8_t bytes[64] = {[8] = '{', '}'};
         memcpy(bytes, &lengths[i], sizeof lengths[i]);
-        memcpy(bytes + 8, "{}", 2);
         write_damaged(bytes, sizeof bytes);
         assert_int_equal(use_dataset(in_dir("damaged")), STG_ERR_INPUT);
         assert_int_equal(use_model(in_dir("damaged")), STG_ERR_INPUT);

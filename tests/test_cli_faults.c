@@ -313,7 +313,7 @@ static void disturb(const struct command *commands, size_t n)
     }
 }
 
-#define DISTURB(commands) disturb(commands, sizeof commands / sizeof commands[0])
+#define DISTURB(commands) disturb((commands), sizeof(commands) / sizeof((commands)[0]))
 
 /* --- The commands --- */
 

@@ -100,7 +100,7 @@ static void make(struct fixture *f, const char *kind, const char *preset)
     memset(f, 0, sizeof *f);
     assert_int_equal(fake_vocab(&f->vocab, CALLS + 1), STG_OK); /* one that never comes */
     stg_recipe_default(&f->recipe);
-    for (uint16_t c = 0; c < CALLS; c++) {
+    for (int c = 0; c < CALLS; c++) {
         fake_put(&f->seq, 7, STG_TOKEN_UNKNOWN, (uint16_t)(STG_TOKEN_SPECIALS + c), STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
         fake_put(&f->seq, 7, STG_TOKEN_UNKNOWN, (uint16_t)(STG_TOKEN_SPECIALS + c), STG_PHASE_EXIT, 0, 1);
     }

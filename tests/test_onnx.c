@@ -156,7 +156,9 @@ static bool is_text(const struct message *m, const char *text)
 static void copy_text(const struct message *m, char *out, size_t size)
 {
     assert_true(size_of(m) < size);
-    memcpy(out, m->at, size_of(m));
+    if (size_of(m) > 0) {
+        memcpy(out, m->at, size_of(m));
+    }
     out[size_of(m)] = '\0';
 }
 
