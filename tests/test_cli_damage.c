@@ -38,7 +38,7 @@ static int run(const char *a, const char *b, const char *c, const char *d, const
     char *argv[10];
     int argc = 0;
     for (; all[argc] != NULL; argc++) {
-        argv[argc] = (char *)(uintptr_t)all[argc];
+        argv[argc] = (char *)all[argc];
     }
     argv[argc] = NULL;
     return stg_cli_main(argc, argv);
@@ -209,9 +209,8 @@ static void test_hostile_lengths(void **state)
         0, 1, 7, UINT64_MAX, UINT64_MAX - 7, UINT64_MAX - 8, (uint64_t)1 << 63, (uint64_t)1 << 32, 100000001};
     (void)state;
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
-        uint8_t bytes[64] = {0};
+        uint8_t bytes[64] = {[8] = '{', '}'};
         memcpy(bytes, &lengths[i], sizeof lengths[i]);
-        memcpy(bytes + 8, "{}", 2);
         write_damaged(bytes, sizeof bytes);
         assert_int_equal(use_dataset(in_dir("damaged")), STG_ERR_INPUT);
         assert_int_equal(use_model(in_dir("damaged")), STG_ERR_INPUT);

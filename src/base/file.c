@@ -126,7 +126,7 @@ void stg_file_map_close(struct stg_file_map *map)
 {
     forget_map(map);
     if (map->data != NULL) {
-        munmap((void *)(uintptr_t)map->data, map->size);
+        munmap((void *)map->data, map->size);
     }
     if (map->fd > 0) { /* 0 is a map that was never opened */
         close(map->fd);
@@ -140,7 +140,7 @@ void stg_file_map_release(const void *from, const void *to)
     const uintptr_t first = ((uintptr_t)from + page - 1) / page * page;
     const uintptr_t end = (uintptr_t)to / page * page;
     if (end > first) {
-        (void)madvise((void *)first, end - first, MADV_DONTNEED); /* a hint: nothing depends on it */
+        (void)madvise((char *)from + (first - (uintptr_t)from), end - first, MADV_DONTNEED); /* a hint: nothing depends on it */
     }
 }
 
@@ -170,7 +170,7 @@ enum stg_status stg_file_map_visit(const struct stg_file_map *map, size_t from, 
         const uint8_t *at = map->data + from;
         n = map->size - from < BLOCK ? map->size - from : BLOCK - from % BLOCK;
         /* Where the pages can be had, nothing is copied. Asked for like this, what cannot be read is no signal. */
-        if (block == NULL && madvise((void *)(uintptr_t)(at - from % page), n + from % page, MADV_POPULATE_READ) == 0) {
+        if (block == NULL && madvise((void *)(at - from % page), n + from % page, MADV_POPULATE_READ) == 0) {
             visit(context, at, n);
             stg_file_map_release(at - from % page, at + n);
             continue;

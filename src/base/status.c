@@ -18,7 +18,7 @@ void stg_status_one_line(char *text)
     }
 }
 
-enum stg_status stg_fail(enum stg_status code, const char *fmt, ...)
+void stg_status_set(const char *fmt, ...)
 {
     char text[sizeof message];
     va_list args;
@@ -27,7 +27,6 @@ enum stg_status stg_fail(enum stg_status code, const char *fmt, ...)
     va_end(args);
     memcpy(message, text, sizeof message);
     stg_status_one_line(message);
-    return code;
 }
 
 enum stg_status stg_fail_errno(const char *fmt, ...)

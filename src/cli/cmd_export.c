@@ -218,7 +218,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     if (strcmp(s->to, "ctf") == 0 && strcmp(s->out, "-") == 0) {
         return stg_fail(STG_ERR_USAGE, "-o -: a CTF trace is a directory: name a new one");
     }
-    const struct stg_list inputs = {.items = (const char **)(uintptr_t)cli->operands, .n = cli->n_operands};
+    const struct stg_list inputs = {.items = (const char **)cli->operands, .n = cli->n_operands};
     STG_RETURN_IF_FAILED(stg_output_apart("-o", s->out, &inputs));
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         if (strcmp(formats[i].name, s->to) != 0) {

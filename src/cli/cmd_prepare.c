@@ -194,8 +194,8 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     if (s->out == NULL) {
         return stg_fail(STG_ERR_USAGE, "-o DATA is missing: say where to write the data set");
     }
-    const struct stg_list traces = {.items = (const char **)(uintptr_t)cli->operands, .n = cli->n_operands};
-    const struct stg_list vocabularies = {.items = (const char **)(uintptr_t)&s->vocab, .n = s->vocab != NULL ? 1 : 0};
+    const struct stg_list traces = {.items = (const char **)cli->operands, .n = cli->n_operands};
+    const struct stg_list vocabularies = {.items = (const char **)&s->vocab, .n = s->vocab != NULL ? 1 : 0};
     STG_TRY(stg_output_apart("-o", s->out, &traces));
     STG_TRY(stg_output_apart("-o", s->out, &vocabularies));
     STG_TRY(make_recipe(&recipe, s));

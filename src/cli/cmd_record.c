@@ -122,7 +122,7 @@ static enum stg_status make_plan(struct plan *p, const struct settings *s, const
         return stg_fail(STG_ERR_USAGE, "there is no command behind --: give one, or leave -- out to record without a command");
     }
     stg_ctf_settings_default(&p->trace);
-    p->record.command = cli->n_operands > 0 ? (char *const *)(uintptr_t)cli->operands : NULL;
+    p->record.command = cli->n_operands > 0 ? (char *const *)cli->operands : NULL;
     p->record.user = s->user;
     p->record.follow = !s->no_children;
     p->record.comms = s->comm.items;

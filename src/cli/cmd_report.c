@@ -189,7 +189,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     struct stg_groups groups[4] = {0};
     struct stg_report_parts parts = {0};
     (void)exit_code;
-    const struct stg_list operands = {.items = (const char **)(uintptr_t)cli->operands, .n = cli->n_operands};
+    const struct stg_list operands = {.items = (const char **)cli->operands, .n = cli->n_operands};
     STG_TRY(check_usage(s));
     STG_TRY(stg_output_apart("-o", s->out, &operands));
     STG_TRY(stg_output_apart("-o", s->out, &s->training));

@@ -273,7 +273,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     struct stg_groups groups = {0};
     struct stg_buffer out = STG_BUFFER_INIT;
     struct score_run r = {.s = s};
-    const struct stg_list paths = {.items = (const char **)(uintptr_t)(cli->operands + 1), .n = cli->n_operands - 1};
+    const struct stg_list paths = {.items = (const char **)(cli->operands + 1), .n = cli->n_operands - 1};
     STG_TRY(stg_input_model_in(&model, cli->operands[0], s->precision));
     STG_TRY(stg_aggregate_parse(s->aggregate, model, &r.aggregate));
     STG_TRY(stg_pool_new(&pool, cli->threads));

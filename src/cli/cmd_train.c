@@ -604,7 +604,7 @@ enum stg_status stg_train_with(struct stg_cli *cli, const struct stg_train_optio
 
 enum stg_status stg_train_run(struct stg_cli *cli, void *options, int *exit_code)
 {
-    const struct stg_list paths = {.items = (const char **)(uintptr_t)cli->operands, .n = cli->n_operands};
+    const struct stg_list paths = {.items = (const char **)cli->operands, .n = cli->n_operands};
     (void)exit_code;
     return stg_train_with(cli, options, NULL, &paths);
 }

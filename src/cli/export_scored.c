@@ -46,7 +46,7 @@ static enum stg_status score_events(struct job *j, const struct stg_seq *seq, st
     for (int k = 0; k <= STG_SIDES; k++) {
         const struct stg_model *m = k == 0 ? j->model : j->model->side[k - 1];
         double end;
-        if (m == NULL) {
+        if (k > 0 && m == NULL) {
             continue;
         }
         STG_RETURN_IF_FAILED(stg_mem_grow(&j->surprisal[k], &j->cap[k], seq->n, sizeof *j->surprisal[k]));

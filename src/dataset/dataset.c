@@ -41,7 +41,7 @@ _Static_assert(sizeof(struct stg_cut_counts) == DATASET_COUNTS * sizeof(uint64_t
 
 uint64_t *dataset_count(const struct stg_cut_counts *counts, size_t i)
 {
-    return (uint64_t *)((char *)(uintptr_t)counts + count_offsets[i]);
+    return (uint64_t *)((char *)counts + count_offsets[i]);
 }
 
 static enum stg_status bad(const struct stg_dataset *d, const char *column, size_t row, const char *what)
@@ -413,7 +413,7 @@ static void corpus_get(void *context, size_t i, struct stg_seq *out)
 
 void stg_dataset_corpus(const struct stg_dataset *d, struct stg_corpus *out)
 {
-    *out = (struct stg_corpus){.n = d->n, .context = (void *)(uintptr_t)d, .get = corpus_get};
+    *out = (struct stg_corpus){.n = d->n, .context = (void *)d, .get = corpus_get};
 }
 
 static void slice_get(void *context, size_t i, struct stg_seq *out)

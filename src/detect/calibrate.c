@@ -137,7 +137,7 @@ double stg_threshold(const struct stg_model *m, enum stg_aggregate a, double alp
 {
     const size_t n = m->calibration == NULL ? 0 : m->n_calibration;
     const double all = (double)(n + 1);
-    if (!(alpha * all < all)) {
+    if (n == 0 || !(alpha * all < all)) {
         return alpha >= 1 ? -(double)INFINITY : (double)INFINITY;
     }
     /* The most calibration scores, plus one, that may be at or above it. The product is rounded; the comparison that

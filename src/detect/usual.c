@@ -112,7 +112,9 @@ static float quantile(const struct stg_usual_pair *sorted, size_t n, size_t n_al
 void stg_usual_quantiles(struct stg_usual_counts *c, struct stg_usual *out)
 {
     memset(out, 0, c->kinds.n * sizeof *out);
-    qsort(c->pairs, c->n, sizeof *c->pairs, compare_pairs);
+    if (c->n > 0) {
+        qsort(c->pairs, c->n, sizeof *c->pairs, compare_pairs);
+    }
     for (size_t i = 0, end; i < c->n; i = end) {
         for (end = i; end < c->n && c->pairs[end].kind == c->pairs[i].kind;) {
             end++;

@@ -266,7 +266,7 @@ static void get_only(void *context, size_t i, struct stg_seq *out)
 
 enum stg_status stg_score_sequence(const struct stg_model *m, const struct stg_seq *seq, struct stg_score *out)
 {
-    const struct stg_corpus corpus = {.n = 1, .context = (void *)(uintptr_t)seq, .get = get_only};
+    const struct stg_corpus corpus = {.n = 1, .context = (void *)seq, .get = get_only};
     return stg_score_corpus(m, &corpus, NULL, NULL, out);
 }
 
