@@ -149,9 +149,9 @@ static enum stg_status put_shift(struct stg_buffer *out, const struct score_run 
         return STG_OK;
     }
     if (!s->shifted) {
-        return stg_buffer_printf(out, "no shift of the stream (a false one in %g sequences)\n", r->s->interval);
+        return stg_buffer_printf(out, "no shift of the stream (a false one in %g sequences, of runs that are like the calibration's)\n", r->s->interval);
     }
-    return stg_buffer_printf(out, "the stream shifted at sequence %llu, noticed at %llu (a false one in %g sequences)\n",
+    return stg_buffer_printf(out, "the stream shifted at sequence %llu, noticed at %llu (a false one in %g sequences, of runs that are like the calibration's)\n",
                              (unsigned long long)s->began, (unsigned long long)s->noticed, r->s->interval);
 }
 
