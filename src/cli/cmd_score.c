@@ -319,7 +319,7 @@ static const struct stg_option options[] = {
     STG_OPTION_AGGREGATE(
         struct settings,
         "what is made of the surprisals of a sequence: their mean (perplexity), their median, the highest mean of 16 "
-        "neighbours, their 0.95 quantile, or the root of their mean square"),
+        "neighbours, their 0.95 quantile, or the root of their mean square; or one of what is judged beside the calls, or novelty: all together"),
     STG_OPTION_GROUP(struct settings),
     STG_OPTION_INTERVAL(struct settings),
     STG_OPTION_PRECISION(struct settings),

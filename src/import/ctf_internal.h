@@ -4,6 +4,7 @@
 #ifndef STG_IMPORT_CTF_INTERNAL_H
 #define STG_IMPORT_CTF_INTERNAL_H
 
+#include "base/keys.h"
 #include "base/status.h"
 #include "base/strings.h"
 #include "event/event.h"
@@ -117,15 +118,15 @@ extern volatile uint64_t ctf_child_steps;
 /* --- A map from 64-bit keys to 32-bit values (ctf_map.c) --- */
 
 struct ctf_map {
-    uint64_t *keys; /* 0 = free; owned */
-    uint32_t *values;
-    size_t n, cap; /* cap is a power of two */
+    struct stg_keys keys;
+    uint32_t *value; /* (cap) by index of the key; owned */
+    size_t cap;
 };
 
 #define CTF_MAP_NONE UINT32_MAX
 
 void ctf_map_fini(struct ctf_map *m);
-uint32_t ctf_map_get(const struct ctf_map *m, uint64_t key); /* CTF_MAP_NONE when absent; key > 0 */
+uint32_t ctf_map_get(const struct ctf_map *m, uint64_t key); /* CTF_MAP_NONE when absent */
 enum stg_status ctf_map_put(struct ctf_map *m, uint64_t key, uint32_t value) STG_MUST_USE;
 
 /* --- Filling batches (ctf_writer.c) --- */
