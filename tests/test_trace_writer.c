@@ -613,6 +613,67 @@ static void refused(struct stg_ctf_settings *settings, const char *path, enum st
     assert_message(part);
 }
 
+/* What stands where a draft is to be made is neither written nor followed. */
+static void test_planted_links(void **state)
+{
+    static const char *const planted[] = {".metadata", ".channel0_0"};
+    const struct stg_event e = {.ts_ns = 5, .name = STG_NAME_NONE, .comm = STG_NAME_NONE, .has = STG_HAS_TIME | STG_HAS_CPU, .kind = STG_EVENT_BEGIN};
+    struct tables t;
+    struct stg_ctf_settings settings;
+    (void)state;
+    tables_init(&t);
+    ctf_write_file(work, "victim", "kept", 4);
+    for (size_t i = 0; i < 2; i++) {
+        struct stg_ctf_writer *w = NULL;
+        char name[64], link[512];
+        size_t size = 0;
+        (void)snprintf(name, sizeof name, "planted-%zu", i);
+        settings_init(&settings, &t, in_work(name));
+        must(stg_ctf_writer_open(&w, &settings));
+        (void)snprintf(link, sizeof link, "%s/%s", in_work(name), planted[i]);
+        assert_int_equal(symlink(in_work("victim"), link), 0);
+        must(stg_sink_put(stg_ctf_writer_sink(w), &e, 1));
+        assert_int_equal(stg_sink_close(stg_ctf_writer_sink(w), 1), STG_ERR_IO);
+        assert_message("cannot create: File exists");
+        uint8_t *victim = ctf_read_file(work, "victim", &size);
+        assert_true(size == 4 && memcmp(victim, "kept", 4) == 0);
+        free(victim);
+    }
+    tables_fini(&t);
+}
+
+/* Root takes no directory that is not its own alone, whatever mode it is in: others could put files into the trace. */
+static void test_others_directory(void **state)
+{
+    static const struct {
+        mode_t mode;
+        uid_t owner;
+    } all[] = {{0755, 65534}, {01777, 0}, {0775, 0}};
+    struct tables t;
+    struct stg_ctf_settings settings;
+    struct stg_ctf_writer *w = NULL;
+    const char *path = in_work("of-others");
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    tables_init(&t);
+    settings_init(&settings, &t, NULL);
+    assert_int_equal(mkdir(path, 0755), 0);
+    for (size_t i = 0; i < 3 * N_OF(all); i++) {
+        settings.rotate_size = i % 3 == 1 ? 1 << 20 : 0;
+        settings.flight_ns = i % 3 == 2 ? 1 : 0;
+        assert_int_equal(chown(path, all[i / 3].owner, 0), 0);
+        assert_int_equal(chmod(path, all[i / 3].mode), 0);
+        refused(&settings, path, STG_ERR_USAGE, "others than root may write");
+    }
+    assert_int_equal(chmod(path, 0755), 0);
+    settings.flight_ns = 0;
+    must(stg_ctf_writer_open(&w, &settings));
+    must(stg_sink_close(stg_ctf_writer_sink(w), 1));
+    tables_fini(&t);
+}
+
 static void test_refused(void **state)
 {
     struct tables t;
@@ -788,6 +849,8 @@ int main(void)
         cmocka_unit_test(test_flight_size),
         cmocka_unit_test(test_tick),
         cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_planted_links),
+        cmocka_unit_test(test_others_directory),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_abandoned),
         cmocka_unit_test(test_many_classes),

@@ -41,7 +41,8 @@ union stg_ctf_value {
 };
 
 struct stg_ctf_settings {
-    const char *path; /* directory to make; it may exist if it is empty. Flight mode: of the snapshots, or NULL */
+    const char *path; /* directory to make; it may exist if it is empty and, for root, writable to nobody else. Flight mode: of the
+                       * snapshots, or NULL */
     /* The tables that the events' ids index; borrowed until close. They may grow. paths may be NULL (no event has a
      * path). */
     const struct stg_strings *names, *comms, *paths;
@@ -84,7 +85,7 @@ struct stg_ctf_writer;
 void stg_ctf_settings_default(struct stg_ctf_settings *s);
 
 /* *out owned by the caller, ended by stg_sink_close() of stg_ctf_writer_sink(). The directory is made and holds an
- * empty trace. A directory that is not empty or cannot be made is STG_ERR_USAGE or STG_ERR_IO with one line, and
+ * empty trace. A directory that is not empty, root's that others may write in, or that cannot be made is STG_ERR_USAGE or STG_ERR_IO with one line, and
  * nothing is left. */
 enum stg_status stg_ctf_writer_open(struct stg_ctf_writer **out, const struct stg_ctf_settings *settings) STG_MUST_USE;
 

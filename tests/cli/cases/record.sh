@@ -394,7 +394,7 @@ case_record_flight_directory() {
     refused 'not empty' "$strange" record --flight 1s -o closed -- true
     root_only
     mkdir small
-    mount -t tmpfs -o size=1m strange-test small 2>/dev/null || exit 77
+    mount -t tmpfs -o size=1m,mode=755 strange-test small 2>/dev/null || exit 77
     got=0
     (
         set -e
