@@ -219,7 +219,9 @@ static void learn(struct graph *g, const char *name)
         fail_msg("%s is made twice", name);
     }
     assert_true(g->n_known < 4 * MAX_ITEMS);
-    snprintf(g->known[g->n_known++], 64, "%s", name);
+    const size_t len = strnlen(name, sizeof g->known[0] - 1);
+    memcpy(g->known[g->n_known], name, len);
+    g->known[g->n_known++][len] = '\0';
 }
 
 static void read_tensor(struct graph *g, struct message m)
