@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include "base/memory.h"
+#include "base/temporary.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -186,42 +187,11 @@ out:
     return status;
 }
 
-/* Temporary files of open writers, in fixed storage so that a signal handler may remove them. */
-enum { MAX_TEMPORARY = 64 };
-
-static struct {
-    atomic_int used;
-    char path[PATH_MAX];
-} temporaries[MAX_TEMPORARY];
-
-static int remember(const char *path)
-{
-    for (int i = 0; i < MAX_TEMPORARY; i++) {
-        int free_slot = 0;
-        /* 2 = being filled in: stg_file_abandon_all() leaves it alone. */
-        if (atomic_compare_exchange_strong(&temporaries[i].used, &free_slot, 2)) {
-            snprintf(temporaries[i].path, sizeof temporaries[i].path, "%s", path);
-            atomic_store(&temporaries[i].used, 1);
-            return i;
-        }
-    }
-    return -1;
-}
-
-void stg_file_abandon_all(void)
-{
-    for (int i = 0; i < MAX_TEMPORARY; i++) {
-        if (atomic_load(&temporaries[i].used) == 1) {
-            unlink(temporaries[i].path);
-        }
-    }
-}
-
 enum { WRITE_BUFFER = 1 << 16 };
 
 struct stg_file_writer {
     int fd;
-    int slot;       /* in temporaries, −1 = none */
+    int slot;       /* of what is to be removed, −1 = none */
     bool in_place;  /* a pipe or device, or open already: nothing to rename */
     char *path, *temporary;
     uint64_t size;
@@ -263,7 +233,7 @@ static enum stg_status open_temporary(struct stg_file_writer *w)
     if (w->fd < 0) {
         return stg_fail_errno("%s: cannot create", w->path);
     }
-    w->slot = remember(w->temporary);
+    w->slot = stg_temporary_remember(w->temporary);
     return STG_OK;
 }
 
@@ -388,10 +358,8 @@ enum stg_status stg_file_writer_commit(struct stg_file_writer *w)
     if (rename(w->temporary, w->path) != 0) {
         return stg_fail_errno("%s: cannot rename the finished file into place", w->path);
     }
-    if (w->slot >= 0) {
-        atomic_store(&temporaries[w->slot].used, 0);
-        w->slot = -1;
-    }
+    stg_temporary_forget(w->slot);
+    w->slot = -1;
     stg_mem_free(w->temporary);
     w->temporary = NULL;
     sync_directory(w->path);
@@ -410,9 +378,7 @@ void stg_file_writer_free(struct stg_file_writer *w)
     if (!w->in_place && w->temporary != NULL && created) {
         unlink(w->temporary);
     }
-    if (w->slot >= 0) {
-        atomic_store(&temporaries[w->slot].used, 0);
-    }
+    stg_temporary_forget(w->slot);
     stg_mem_free(w->temporary);
     stg_mem_free(w->path);
     stg_mem_free(w);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/pool.h"
+#include "base/temporary.h"
 
 #include <signal.h>
 #include <stdatomic.h>
@@ -55,7 +56,7 @@ static void on_signal(int number)
 {
     (void)number;
     if (stg_pool_interrupted()) { /* asked twice: no time for a checkpoint */
-        stg_file_abandon_all();
+        stg_temporary_abandon_all();
         _exit(EXIT_FAILED);
     }
     stg_pool_interrupt();
@@ -80,7 +81,7 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
         write(STDERR_FILENO, back, sizeof back - 1) < 0) {
         /* nobody to tell */
     }
-    stg_file_abandon_all();
+    stg_temporary_abandon_all();
     _exit(EXIT_FAILED);
 }
 
