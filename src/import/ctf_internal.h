@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "base/strings.h"
+#include "base/temporary.h"
 #include "event/event.h"
 
 #include <stdbool.h>
@@ -23,7 +24,7 @@
 struct ctf_trace {
     char *path;    /* directory that holds `metadata`; owned */
     uint64_t size; /* bytes of its files but the metadata */
-    char *repaired;  /* the directory to read instead, or NULL; owned, and so is what is in it */
+    struct stg_temporary_dir repaired; /* to read instead, where it has a path */
     uint64_t n_torn; /* streams whose end is missing there */
     bool is_chunk;   /* of a rotating recording: what comes before it in time is in the chunks before it */
 };
