@@ -691,6 +691,12 @@ static void test_refused(void **state)
         refused(&settings, in_work("no/parent"), STG_ERR_IO, "cannot make the directory");
         refused(&settings, "", STG_ERR_USAGE, "empty or too long");
     }
+    settings.rotate_size = 0;
+    settings.max_size = 1 << 17;
+    settings.n_cpus = 5; /* known before the first event of the fifth */
+    refused(&settings, in_work("cpus"), STG_ERR_USAGE, "too small for 5 CPUs: allow at least 327680");
+    assert_int_not_equal(access(in_work("cpus"), F_OK), 0);
+    settings.max_size = settings.n_cpus = 0;
     settings.packet_size = 100;
     refused(&settings, in_work("packets"), STG_ERR_USAGE, "a packet of 100 bytes");
     settings.packet_size = 8192;

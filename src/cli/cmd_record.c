@@ -199,6 +199,9 @@ out:
 static enum stg_status open_trace(struct session *x, struct plan *p, const struct stg_cli *cli)
 {
     const struct stg_source *source = stg_record_source(x->record);
+    struct stg_record_stats stats;
+    stg_record_stats(x->record, &stats);
+    p->trace.n_cpus = stats.n_cpus;
     p->trace.path = x->settings->out;
     p->trace.names = source->names;
     p->trace.comms = source->comms;

@@ -60,6 +60,7 @@ struct stg_ctf_settings {
     uint64_t rotate_ns;   /* … or so much time of events; 0 = never */
     uint64_t max_size; /* bytes on disk at most: the oldest chunks go, which is counted; 0 = any. Rotates by max_size /
                         * 8 where rotate_size says nothing. At least 16 packets */
+    size_t n_cpus;     /* of which events may come: max_size must do for them. 0: any number, and the first events of one too many fail */
     uint64_t
         flight_ns; /* flight recorder: keep the last so many nanoseconds in memory, write nothing before snapshot() */
     uint64_t
