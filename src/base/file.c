@@ -193,7 +193,8 @@ struct stg_file_writer {
     int fd;
     int slot;       /* of what is to be removed, −1 = none */
     bool in_place;  /* a pipe or device, or open already: nothing to rename */
-    char *path, *temporary;
+    char *path;              /* as given, for messages */
+    char *target, *temporary; /* path, or what it is a link to; beside it */
     uint64_t size;
     size_t n_buffered;
     uint8_t buffer[WRITE_BUFFER];
@@ -218,13 +219,28 @@ static enum stg_status write_all(int fd, const void *data, size_t n, const char 
     return STG_OK;
 }
 
+/* A link that the kernel follows is followed; it does not where others could have put it (fs.protected_symlinks), and then it is replaced. */
+static enum stg_status find_target(struct stg_file_writer *w)
+{
+    struct stat st;
+    char full[PATH_MAX];
+    const bool leads = lstat(w->path, &st) == 0 && S_ISLNK(st.st_mode) && stat(w->path, &st) == 0;
+    if (!leads) {
+        return stg_mem_strdup(&w->target, w->path);
+    }
+    if (realpath(w->path, full) == NULL || strlen(full) > PATH_MAX - 64) {
+        return stg_fail_errno("%s: cannot find what it is a link to", w->path);
+    }
+    return stg_mem_strdup(&w->target, full);
+}
+
 static enum stg_status open_temporary(struct stg_file_writer *w)
 {
     static atomic_uint serial;
-    const size_t cap = strlen(w->path) + 48;
+    const size_t cap = strlen(w->target) + 48;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&w->temporary, cap, 1));
     for (int i = 0; i < 100; i++) {
-        snprintf(w->temporary, cap, "%s.tmp-%ld-%u", w->path, (long)getpid(), atomic_fetch_add(&serial, 1));
+        snprintf(w->temporary, cap, "%s.tmp-%ld-%u", w->target, (long)getpid(), atomic_fetch_add(&serial, 1));
         w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
         if (w->fd >= 0 || errno != EEXIST) {
             break;
@@ -278,6 +294,7 @@ enum stg_status stg_file_writer_open(struct stg_file_writer **out, const char *p
             status = stg_fail_errno("%s: cannot open for writing", path);
         }
     } else {
+        STG_TRY(find_target(w));
         status = open_temporary(w);
     }
 out:
@@ -355,14 +372,14 @@ enum stg_status stg_file_writer_commit(struct stg_file_writer *w)
     if (w->in_place) {
         return STG_OK;
     }
-    if (rename(w->temporary, w->path) != 0) {
+    if (rename(w->temporary, w->target) != 0) {
         return stg_fail_errno("%s: cannot rename the finished file into place", w->path);
     }
     stg_temporary_forget(w->slot);
     w->slot = -1;
     stg_mem_free(w->temporary);
     w->temporary = NULL;
-    sync_directory(w->path);
+    sync_directory(w->target);
     return STG_OK;
 }
 
@@ -380,6 +397,7 @@ void stg_file_writer_free(struct stg_file_writer *w)
     }
     stg_temporary_forget(w->slot);
     stg_mem_free(w->temporary);
+    stg_mem_free(w->target);
     stg_mem_free(w->path);
     stg_mem_free(w);
 }

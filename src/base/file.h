@@ -28,7 +28,8 @@ enum stg_status stg_file_map_visit(const struct stg_file_map *map, size_t from, 
                                    void *context) STG_MUST_USE;
 
 /* An atomic writer: bytes go to a temporary file beside path (path + ".tmp-" + pid + serial); commit flushes it to
- * disk and renames it; free without commit removes it. Nothing half-written is ever seen under path. The temporary
+ * disk and renames it; free without commit removes it. Nothing half-written is ever seen under path. A link to a file stays one: its
+ * target is written, beside which the temporary file then is. A link that leads nowhere becomes the file. The temporary
  * files of writers that are open are remembered as temporaries (temporary.h). */
 struct stg_file_writer;
 
