@@ -486,6 +486,8 @@ static void test_processes(void **state)
     unlink(out);
     stg_process_find("sh", line, sizeof line);
     assert_non_null(strstr(line, "/bin/sh"));
+    stg_process_find("/tmp", line, sizeof line);
+    assert_string_equal(line, ""); /* a directory may be executed, too */
     stg_process_find("no-such-program-of-all", line, sizeof line);
     assert_string_equal(line, "");
 }

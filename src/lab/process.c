@@ -3,6 +3,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/pool.h"
+#include "base/program.h"
 #include "lab/text.h"
 
 #include <errno.h>
@@ -262,18 +263,13 @@ enum stg_status stg_process_run(const struct stg_process_settings *s, const char
     return stg_fail(STG_ERR_IO, "%s: exit status %d: %s", what, code, line[0] != '\0' ? line : "it said nothing");
 }
 
-static bool is_program(const char *path)
-{
-    return access(path, X_OK) == 0;
-}
-
 void stg_process_find(const char *name, char *out, size_t cap)
 {
     static const char *const folders[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
                                           "/usr/bin",        "/sbin",          "/bin"};
     out[0] = '\0';
     if (strchr(name, '/') != NULL) {
-        snprintf(out, cap, "%s", is_program(name) ? name : "");
+        snprintf(out, cap, "%s", stg_program_is(name) ? name : "");
         return;
     }
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
@@ -282,7 +278,7 @@ void stg_process_find(const char *name, char *out, size_t cap)
         snprintf(pattern, sizeof pattern, "%s/%s", folders[i], name); /* php-fpm8.2: the version is part of the name */
         if (glob(pattern, 0, NULL, &found) == 0) {
             const char *last = found.gl_pathv[found.gl_pathc - 1];
-            if (is_program(last)) {
+            if (stg_program_is(last)) {
                 snprintf(out, cap, "%s", last);
             }
             globfree(&found);

@@ -3,6 +3,7 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "base/program.h"
 #include "record/bpf_object.h"
 #include "record/elf.h"
 
@@ -172,20 +173,11 @@ static enum stg_status add_link(struct stg_record *r, struct bpf_link *link, con
 /* A program without a slash is looked for as the shell does. A path stays as it is: below /proc/PID/root it means another root. */
 static enum stg_status find_file(const char *path, char out[PATH_MAX])
 {
-    const char *dirs = getenv("PATH");
-    if (strchr(path, '/') != NULL || dirs == NULL) {
+    if (strchr(path, '/') != NULL) {
         snprintf(out, PATH_MAX, "%s", path);
         return access(out, R_OK) == 0 ? STG_OK : stg_fail_errno("%s: cannot read it", path);
     }
-    for (; *dirs != '\0'; dirs += *dirs == ':') {
-        const size_t len = strcspn(dirs, ":");
-        const int n = snprintf(out, PATH_MAX, "%.*s/%s", (int)len, dirs, path);
-        if (n > 0 && n < PATH_MAX && access(out, X_OK) == 0) {
-            return STG_OK;
-        }
-        dirs += len;
-    }
-    return stg_fail(STG_ERR_USAGE, "%s: there is no such program: give its path", path);
+    return stg_program_find(path, out, PATH_MAX) ? STG_OK : stg_fail(STG_ERR_USAGE, "%s: there is no such program: give its path", path);
 }
 
 static enum stg_status add_marker_link(struct stg_record *r, struct bpf_link *link)

@@ -302,6 +302,21 @@ case_record_poor_kernel() {
     absent t
 }
 
+# A directory of a program's name is none, and a script that does not say what runs it is told of.
+case_record_program() {
+    may_record
+    mkdir -p first/true first/record_workload second
+    ln -s "$STRANGE_WORKLOAD" second/record_workload
+    PATH=$PWD/first:$PWD/second:$PATH
+    status 0 "$strange" -q record -o a --marker uprobe:record_workload:workload_mark -- true
+    echo 'touch ran' >script
+    chmod +x script
+    refused 'lacks a first line like #!/bin/sh' "$strange" -q record -o b -- ./script
+    refused 'no-such-program: cannot run the command: No such file' "$strange" -q record -o b -- no-such-program
+    refused 'no-such-program: there is no such program' "$strange" -q record -o b --marker uprobe:no-such-program:f -- true
+    absent b ran
+}
+
 # A marker's file that is a pipe is not waited for; a reader that cannot give up its privileges says so.
 case_record_marker_file() {
     may_record
