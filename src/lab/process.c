@@ -27,6 +27,12 @@
 static const char *const default_env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C",
                                           NULL};
 
+/* Logs are opened by root, and lie where the servers' user may put a link. */
+static int open_log(const char *path)
+{
+    return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW, 0644);
+}
+
 /* In the child: what failed, as the step's name; NULL when all is set. */
 static const char *redirect(const struct stg_process_settings *s)
 {
@@ -36,12 +42,12 @@ static const char *redirect(const struct stg_process_settings *s)
     if (in_fd < 0 || dup2(in_fd, 0) < 0) {
         return "input";
     }
-    const int out_fd = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0644);
+    const int out_fd = open_log(out);
     if (out_fd < 0 || dup2(out_fd, 1) < 0) {
         return "output";
     }
     const bool same = s->out != NULL && s->err != NULL && strcmp(s->out, s->err) == 0;
-    const int err_fd = same ? 1 : open(err, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0644);
+    const int err_fd = same ? 1 : open_log(err);
     return err_fd < 0 || dup2(err_fd, 2) < 0 ? "output" : NULL;
 }
 
