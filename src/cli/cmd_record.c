@@ -371,9 +371,6 @@ static enum stg_status run_session(struct session *x, const struct stg_cli *cli)
         return status;
     }
     stg_record_say(&x->report);
-    if (x->report.end == STG_RECORD_TARGET_GONE) {
-        return stg_fail(STG_ERR_IO, "%s: what was to be recorded has ended: the trace is complete up to then", x->settings->out);
-    }
     return x->settings->json ? stg_record_print_json(&x->report) : STG_OK;
 }
 
@@ -488,7 +485,7 @@ static const struct stg_option options[] = {
      .type = STG_OPTION_DURATION,
      .offset = offsetof(struct settings, duration_ns),
      .group = GROUP_HOW,
-     .fallback = "until SIGINT, SIGTERM, SIGHUP or the end of the command",
+     .fallback = "until SIGINT, SIGTERM, SIGHUP or the end of what is recorded",
      .help = "stop after this long"},
     {.name = "ring",
      .arg = "SIZE",
@@ -546,7 +543,7 @@ static const char *const description[] = {
     "prepare, babeltrace2 and Trace Compass read. Without a filter it records the whole machine but for itself. Needs root, or CAP_BPF and "
     "CAP_PERFMON; `strange doctor` says what is missing.",
     "A command runs as the user who called sudo. The recording ends with the last of its processes; its exit status is said on standard "
-    "error and stored in the trace.",
+    "error and stored in the trace. With --pid or --cgroup it ends when the last of these has ended or is gone.",
     "What the ring buffers have no room for is counted by CPU and is a gap in the trace, where it happened.",
     NULL,
 };

@@ -271,7 +271,9 @@ case_record_target_ends() {
     sleep 60 &
     target=$!
     (kill_when $target TERM trace) &
-    refused 'what was to be recorded has ended' "$strange" -q record --pid $target -o trace
+    status 0 "$strange" record --json --pid $target -o trace
+    grep -q '"end": *"target-gone"' out || { cat out; no "why it ended"; }
+    grep -q 'what was to be recorded has ended' err
     status 0 "$strange" info trace
     refused 'there is no process' "$strange" record --pid 4194303 -o other
     absent other
@@ -281,7 +283,8 @@ case_record_target_ends() {
         mkdir $mount/strange-test-$$ || continue
         sleep 60 &
         (kill_when $! TERM gone; rmdir $mount/strange-test-$$) &
-        refused 'what was to be recorded has ended' "$strange" -q record --cgroup $mount/strange-test-$$ -o gone
+        status 0 "$strange" -q record --json --cgroup $mount/strange-test-$$ -o gone
+        grep -q '"end": *"target-gone"' out || { cat out; no "why it ended"; }
         refused 'cannot open it' "$strange" -q record --cgroup $mount/strange-test-$$ -o never
         absent never
     done
