@@ -6,6 +6,7 @@
 #include "base/program.h"
 #include "record/bpf_object.h"
 #include "record/elf.h"
+#include "record/probe.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -38,29 +39,6 @@ static enum stg_status refused(const char *what, int error)
                     what, strerror(-error), last_warning[0] == '\0' ? "" : ": ", last_warning);
 }
 
-/* 1 + the highest number of a CPU that is there. */
-static size_t count_cpus(void)
-{
-    unsigned last = 0;
-    FILE *file = fopen("/sys/devices/system/cpu/present", "re");
-    if (file != NULL) {
-        char text[256] = "";
-        if (fgets(text, sizeof text, file) != NULL) {
-            const char *at = strrchr(text, '-');
-            const char *comma = strrchr(text, ',');
-            at = at == NULL || (comma != NULL && comma > at) ? comma : at;
-            if (sscanf(at == NULL ? text : at + 1, "%u", &last) != 1) {
-                last = 0;
-            }
-        }
-        fclose(file);
-    } else {
-        const long n = sysconf(_SC_NPROCESSORS_CONF);
-        last = n > 1 ? (unsigned)n - 1 : 0;
-    }
-    return last >= STG_ABI_MAX_CPUS ? STG_ABI_MAX_CPUS : last + 1;
-}
-
 static size_t power_of_2(size_t size)
 {
     size_t p = (size_t)sysconf(_SC_PAGESIZE);
@@ -78,7 +56,11 @@ static enum stg_status plan_rings(struct stg_record *r, size_t ring_size)
         return stg_fail_errno("record: the kernel gives no random number");
     }
     r->bpf->rodata->config.ring_key = key;
-    r->n_cpus = count_cpus();
+    r->n_cpus = stg_record_cpus();
+    if (r->n_cpus > STG_ABI_MAX_CPUS) {
+        return stg_fail(STG_ERR_UNSUPPORTED, "record: this machine has %zu CPUs: at most %d can be recorded: boot with nr_cpus=%d", r->n_cpus,
+                        STG_ABI_MAX_CPUS, STG_ABI_MAX_CPUS);
+    }
     r->ring_size = power_of_2(ring_size > 0 ? ring_size : stg_record_ring_size(r->n_cpus));
     const size_t near_size = r->ring_size > STG_ABI_NEAR_SIZE ? STG_ABI_NEAR_SIZE : 0;
     r->bpf->rodata->config.near_size = (uint32_t)near_size;

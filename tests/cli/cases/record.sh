@@ -320,6 +320,24 @@ case_record_program() {
     absent b ran
 }
 
+# The rings are for 512 CPUs: more are not left out silently.
+case_record_many_cpus() {
+    may_record
+    root_only
+    unshare -m true 2>/dev/null || exit 77
+    echo 0-511 >most
+    echo 0,2-512 >many
+    export cpus=/sys/devices/system/cpu/present
+    # shellcheck disable=SC2016 # the inner shells expand it
+    refused 'has 513 CPUs: at most 512' unshare -m sh -c 'mount --bind many $cpus && exec "$strange" record -o t -- touch ran'
+    absent t ran
+    # shellcheck disable=SC2016
+    unshare -m sh -c 'mount --bind many $cpus && exec "$strange" doctor' | grep -q 'this machine has 513 CPUs'
+    # shellcheck disable=SC2016
+    unshare -m sh -c 'mount --bind most $cpus && exec "$strange" doctor' >out
+    ! grep -q 'CPUs, of which' out || no 'there is room for 512'
+}
+
 # A marker's file that is a pipe is not waited for; a reader that cannot give up its privileges says so.
 case_record_marker_file() {
     may_record
