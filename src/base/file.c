@@ -487,7 +487,8 @@ enum stg_status stg_file_spill_visit(struct stg_file_spill *s, void (*visit)(voi
             continue;
         }
         if (k <= 0) {
-            return stg_fail_errno("%s: cannot read back its temporary file", s->path);
+            return k < 0 ? stg_fail_errno("%s: cannot read back its temporary file", s->path)
+                         : stg_fail(STG_ERR_IO, "%s: its temporary file became shorter while it was read back", s->path);
         }
         visit(context, s->buffer, (size_t)k);
         at += (uint64_t)k;
