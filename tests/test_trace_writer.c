@@ -613,6 +613,31 @@ static void refused(struct stg_ctf_settings *settings, const char *path, enum st
     assert_message(part);
 }
 
+/* The parts of a recording that has more of them than its numbers have digits. */
+static void test_order_of_chunks(void **state)
+{
+    static const char *const chunks[] = {"many/000999", "many/001000", "many/999999", "many/1000000"};
+    struct tables t;
+    struct stg_ctf_settings settings;
+    struct stg_ctf_stats stats;
+    struct reading r;
+    (void)state;
+    tables_init(&t);
+    assert_int_equal(mkdir(in_work("many"), 0755), 0);
+    for (size_t i = N_OF(chunks); i-- > 0;) {
+        const struct stg_event e = {.ts_ns = 100 + i, .name = STG_NAME_NONE, .comm = STG_NAME_NONE, .has = STG_HAS_TIME | STG_HAS_CPU, .kind = STG_EVENT_BEGIN};
+        settings_init(&settings, &t, in_work(chunks[i]));
+        write_events(&settings, &e, 1, &stats);
+    }
+    must_read_trace(&r, in_work("many"));
+    assert_int_equal(r.n, N_OF(chunks));
+    for (size_t i = 0; i < r.n; i++) {
+        assert_int_equal(r.events[i].ts_ns, 100 + i);
+    }
+    reading_fini(&r);
+    tables_fini(&t);
+}
+
 /* What stands where a draft is to be made is neither written nor followed. */
 static void test_planted_links(void **state)
 {
@@ -855,6 +880,7 @@ int main(void)
         cmocka_unit_test(test_flight_size),
         cmocka_unit_test(test_tick),
         cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_order_of_chunks),
         cmocka_unit_test(test_planted_links),
         cmocka_unit_test(test_others_directory),
         cmocka_unit_test(test_refused),

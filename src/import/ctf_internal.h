@@ -36,7 +36,7 @@ struct ctf_traces {
     bool one_by_one; /* all of them are chunks */
 };
 
-/* The trace directories at and below path, in name order; STG_ERR_INPUT when there is none. */
+/* The trace directories at and below path, in name order, numbers by their value; STG_ERR_INPUT when there is none. */
 enum stg_status ctf_find(struct ctf_traces *out, const char *path) STG_MUST_USE;
 void ctf_find_fini(struct ctf_traces *traces);
 
