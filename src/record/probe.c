@@ -115,7 +115,8 @@ static void probe_privileges(struct probe *p)
     const bool admin = has(caps, CAP_SYS_ADMIN);
     const bool load = admin || (has(caps, CAP_BPF) && has(caps, CAP_PERFMON));
     need(p, "record_privilege", load,
-         "%s%s%s missing: sudo strange record …, or sudo setcap cap_bpf,cap_perfmon+ep $(command -v strange)",
+         "%s%s%s missing: sudo strange record …; or for a group, as who may run it sees all that the machine does: s=$(command -v strange); "
+         "sudo chgrp GROUP $s && sudo chmod 750 $s && sudo setcap cap_bpf,cap_perfmon+ep $s",
          has(caps, CAP_BPF) ? "" : "CAP_BPF", has(caps, CAP_BPF) || has(caps, CAP_PERFMON) ? "" : " and ",
          has(caps, CAP_PERFMON) ? "" : "CAP_PERFMON");
     need(p, "record_markers", admin, "CAP_SYS_ADMIN is missing, which --begin, --end and --marker take: sudo strange record …");

@@ -87,6 +87,7 @@ case_record_unprivileged() {
     refused 'run it as root' setpriv --reuid 65534 --regid 65534 --clear-groups ./strange-copy record -o trace -- true
     status 0 setpriv --reuid 65534 --regid 65534 --clear-groups ./strange-copy doctor
     grep -q 'CAP_BPF and CAP_PERFMON missing' out
+    grep -q 'chmod 750 .*setcap' out || { cat out; no 'everybody could trace'; }
     absent trace
 }
 
