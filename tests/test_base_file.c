@@ -21,7 +21,6 @@ static void write_text(const char *text, size_t n)
     must(stg_file_writer_open(&w, path));
     must(stg_file_writer_put(w, text, n));
     must(stg_file_writer_commit(w));
-    assert_int_equal(stg_file_writer_size(w), n);
     stg_file_writer_free(w);
 }
 
@@ -168,7 +167,6 @@ static void a_spill_comes_back_in_order(void **state)
     for (uint32_t i = 0; i < 50000; i++) {
         must(stg_file_spill_put(s, &i, sizeof i));
     }
-    assert_int_equal(stg_file_spill_size(s), 200000);
     must(stg_file_writer_open(&w, path));
     must(stg_file_spill_copy(s, w));
     must(stg_file_writer_commit(w));

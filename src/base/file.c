@@ -339,11 +339,6 @@ enum stg_status stg_file_writer_put(struct stg_file_writer *w, const void *data,
     return STG_OK;
 }
 
-uint64_t stg_file_writer_size(const struct stg_file_writer *w)
-{
-    return w->size;
-}
-
 /* The rename is on disk only when its directory is. A directory that cannot be synced (some network file systems) is no failure. */
 static void sync_directory(const char *path)
 {
@@ -470,11 +465,6 @@ enum stg_status stg_file_spill_put(struct stg_file_spill *s, const void *data, s
     }
     s->size += n;
     return STG_OK;
-}
-
-uint64_t stg_file_spill_size(const struct stg_file_spill *s)
-{
-    return s->size;
 }
 
 enum stg_status stg_file_spill_visit(struct stg_file_spill *s, void (*visit)(void *, const void *, size_t), void *context)

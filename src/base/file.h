@@ -36,7 +36,6 @@ struct stg_file_writer;
 enum stg_status stg_file_writer_open(struct stg_file_writer **out, const char *path) STG_MUST_USE;
 enum stg_status stg_file_writer_put(struct stg_file_writer *w, const void *data, size_t n) STG_MUST_USE;
 enum stg_status stg_file_writer_commit(struct stg_file_writer *w) STG_MUST_USE;
-uint64_t stg_file_writer_size(const struct stg_file_writer *w); /* bytes put so far */
 void stg_file_writer_free(struct stg_file_writer *w);
 /* Fails as a writer would, before hours of work. What is there and no regular file is not tried: the reader of a pipe would take the
  * end of a trial for the end of the data. */
@@ -47,7 +46,6 @@ struct stg_file_spill;
 
 enum stg_status stg_file_spill_open(struct stg_file_spill **out, const char *path) STG_MUST_USE;
 enum stg_status stg_file_spill_put(struct stg_file_spill *s, const void *data, size_t n) STG_MUST_USE;
-uint64_t stg_file_spill_size(const struct stg_file_spill *s);
 /* Hands all of the spill to visit(context, bytes, n), block by block. */
 enum stg_status stg_file_spill_visit(struct stg_file_spill *s, void (*visit)(void *, const void *, size_t), void *context)
     STG_MUST_USE;
