@@ -3,6 +3,7 @@
 
 #include "train/train.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "nn/params.h"
 #include "train/batches.h"
@@ -404,7 +405,7 @@ static void test_linear(void **state)
 static void on_alarm(int number)
 {
     (void)number;
-    stg_pool_interrupt();
+    stg_interrupt_ask();
 }
 
 /* A signal between two evaluations: the checkpoint holds the middle of an interval and of an epoch. */

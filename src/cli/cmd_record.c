@@ -5,9 +5,9 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/pool.h"
 #include "base/progress.h"
 #include "event/syscalls.h"
 
@@ -303,7 +303,7 @@ static enum stg_status record_all(struct session *x)
         size_t n;
         const uint64_t now_ns = stg_clock_ns();
         const bool over = duration_ns > 0 && now_ns - x->start_ns >= duration_ns;
-        if (!stopped && (over || stg_pool_interrupted())) {
+        if (!stopped && (over || stg_interrupt_asked())) {
             stopped = true;
             stg_record_stop(x->record);
         }
@@ -359,7 +359,7 @@ static enum stg_status run_session(struct session *x, const struct stg_cli *cli)
 {
     const uint64_t cpu_ns = own_cpu_ns();
     x->start_ns = x->ticked_ns = stg_clock_ns();
-    STG_RETURN_IF_FAILED(stg_pool_check()); /* asked to stop while it attached: the command does not run */
+    STG_RETURN_IF_FAILED(stg_interrupt_check()); /* asked to stop while it attached: the command does not run */
     STG_RETURN_IF_FAILED(stg_record_start(x->record)); /* a command that does not run leaves no trace */
     stg_progress_start(&x->progress, "record", "events", 0);
     x->progress.enabled = x->progress.enabled && !cli->no_progress;

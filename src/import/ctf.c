@@ -4,9 +4,9 @@
 
 #include "import/ctf_internal.h"
 
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/pool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -254,7 +254,7 @@ static enum stg_status take_batch(struct ctf_source *s)
     const struct ctf_batch *shared = NULL, *b = s->own;
     switch (ctf_ring_take(&s->ring, &shared)) {
     case CTF_INTERRUPTED:
-        return stg_pool_check();
+        return stg_interrupt_check();
     case CTF_DIED:
         end_by_death(s);
         return STG_OK;

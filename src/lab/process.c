@@ -2,7 +2,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/pool.h"
+#include "base/interrupt.h"
 #include "base/program.h"
 #include "lab/text.h"
 
@@ -168,7 +168,7 @@ enum stg_status stg_process_wait(pid_t pid, uint64_t timeout_ns, const char *wha
         if (ended) {
             return STG_OK;
         }
-        STG_RETURN_IF_FAILED(stg_pool_check());
+        STG_RETURN_IF_FAILED(stg_interrupt_check());
         if (timeout_ns > 0 && stg_clock_ns() - start > timeout_ns) {
             return stg_fail(STG_ERR_IO, "%s: does not end within %llu s", what,
                             (unsigned long long)(timeout_ns / 1000000000));

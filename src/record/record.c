@@ -2,8 +2,8 @@
 #include "record/record_internal.h"
 
 #include "base/clock.h"
+#include "base/interrupt.h"
 #include "base/memory.h"
-#include "base/pool.h"
 #include "record/bpf_object.h"
 
 #include <errno.h>
@@ -276,7 +276,7 @@ enum stg_status stg_record_poll(struct stg_record *r, uint64_t wait_ns, const st
         }
         sleep_ns(until_ns - now_ns < r->pause_ns ? until_ns - now_ns : r->pause_ns);
         look(r, stg_clock_ns());
-        if (stg_pool_interrupted() && !r->stopped) {
+        if (stg_interrupt_asked() && !r->stopped) {
             return take(r, n);
         }
     }
@@ -317,7 +317,7 @@ static enum stg_status source_next(struct stg_source *s, const struct stg_event 
         STG_RETURN_IF_FAILED(stg_record_start(r));
     }
     do {
-        if (stg_pool_interrupted()) {
+        if (stg_interrupt_asked()) {
             stg_record_stop(r);
         }
         STG_RETURN_IF_FAILED(stg_record_poll(r, 1000000000, events, n, &why));
