@@ -58,10 +58,3 @@ const char *stg_status_message(void)
 {
     return message;
 }
-
-const char *stg_status_name(enum stg_status code)
-{
-    static const char *const names[] = {"ok",     "usage",       "input",       "mismatch", "io",
-                                        "memory", "unsupported", "interrupted", "internal"};
-    return (size_t)code < sizeof names / sizeof names[0] ? names[code] : "unknown";
-}

@@ -47,9 +47,6 @@ const char *stg_status_message(void);
 /* Makes of text one line that a terminal shows and does not obey: names from hostile input may hold anything. */
 void stg_status_one_line(char *text);
 
-/* A short name of the code, for JSON and tests ("input", "io", …). */
-const char *stg_status_name(enum stg_status code);
-
 /* Leaves a function that owns things through its one `out:` label. Needs `enum stg_status status` and `out:`. */
 #define STG_TRY(expression)                                                                                           \
     do {                                                                                                              \

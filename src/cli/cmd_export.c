@@ -8,9 +8,9 @@
 #include "cli/output.h"
 
 #include "base/clock.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/pool.h"
 #include "import/import.h"
 #include "onnx/onnx.h"
 #include "trace/ctf_writer.h"
@@ -46,7 +46,7 @@ static enum stg_status copy_events(struct stg_ctf_writer *w, struct stg_source *
 {
     while (n > 0) {
         struct stg_source_info info;
-        STG_RETURN_IF_FAILED(stg_pool_check());
+        STG_RETURN_IF_FAILED(stg_interrupt_check());
         STG_RETURN_IF_FAILED(stg_sink_put(stg_ctf_writer_sink(w), events, n));
         STG_RETURN_IF_FAILED(stg_source_next(source, &events, &n));
         stg_source_info(source, &info);

@@ -6,6 +6,7 @@
 #include "cli/input.h"
 #include "cli/output.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
 #include "train/train.h"
@@ -116,7 +117,7 @@ static enum stg_status put_columns(json_t *facts, struct columns *c, const struc
     const size_t n = stg_dataset_count(d), n_calls = stg_strings_count(v->calls), n_procs = stg_strings_count(v->procs);
     for (size_t i = 0; i < n; i++) {
         struct stg_seq seq;
-        STG_RETURN_IF_FAILED(stg_pool_check());
+        STG_RETURN_IF_FAILED(stg_interrupt_check());
         stg_dataset_get(d, i, &seq);
         add_sequence(c, &seq, i, n_calls, n_procs);
     }

@@ -224,6 +224,16 @@ static enum stg_status new_model(struct job *j)
     return STG_OK;
 }
 
+/* It is overwritten, and removed in the end: notes or another model of that name would be lost. What is resumed is read first. */
+static enum stg_status check_checkpoint(const char *path)
+{
+    enum stg_kind kind;
+    if (access(path, F_OK) != 0 || (stg_kind_of(path, &kind) == STG_OK && kind == STG_KIND_CHECKPOINT)) {
+        return STG_OK;
+    }
+    return stg_fail(STG_ERR_USAGE, "%s: is no checkpoint, which would replace it: move it away or name another with --checkpoint", path);
+}
+
 static enum stg_status name_checkpoint(struct job *j)
 {
     if (j->model->ops->gradient == NULL) {
@@ -242,6 +252,9 @@ static enum stg_status name_checkpoint(struct job *j)
         status = stg_fail(STG_ERR_USAGE, "--resume: there is no checkpoint %s: train without it", j->checkpoint);
     }
     j->settings.checkpoint = j->checkpoint;
+    if (status == STG_OK && !j->o->resume) {
+        status = check_checkpoint(j->checkpoint);
+    }
 out:
     stg_buffer_fini(&name);
     return status;

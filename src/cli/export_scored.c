@@ -5,6 +5,7 @@
 #include "cli/output.h"
 
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
@@ -69,7 +70,7 @@ static enum stg_status put_one(struct job *j, size_t i)
         s.p_value = stg_p_value(j->model, j->aggregate, (double)s.score->value[j->aggregate]);
         s.novel = s.p_value <= j->alpha;
     }
-    STG_RETURN_IF_FAILED(stg_pool_check());
+    STG_RETURN_IF_FAILED(stg_interrupt_check());
     if (j->format == STG_SCORED_CSV_SEQUENCES) {
         return stg_export_csv_sequence(&j->buffer, j->model, &s);
     }

@@ -56,7 +56,6 @@ enum stg_status stg_dataset_writer_put(struct stg_dataset_writer *w, const struc
 /* Records a trace, after its sequences. Copied. */
 enum stg_status stg_dataset_writer_trace(struct stg_dataset_writer *w, const struct stg_dataset_trace *trace) STG_MUST_USE;
 uint32_t stg_dataset_writer_traces(const struct stg_dataset_writer *w); /* recorded so far = index of the next one */
-uint64_t stg_dataset_writer_count(const struct stg_dataset_writer *w);  /* sequences so far */
 enum stg_status stg_dataset_writer_commit(struct stg_dataset_writer *w, const struct stg_vocab *vocab) STG_MUST_USE;
 void stg_dataset_writer_free(struct stg_dataset_writer *w);
 

@@ -74,11 +74,6 @@ uint32_t stg_dataset_writer_traces(const struct stg_dataset_writer *w)
     return (uint32_t)json_array_size(w->traces);
 }
 
-uint64_t stg_dataset_writer_count(const struct stg_dataset_writer *w)
-{
-    return w->n_sequences;
-}
-
 enum stg_status stg_dataset_writer_meta(struct stg_dataset_writer *w, const char *key, const char *value)
 {
     return stg_tensors_writer_meta(w->tensors, key, value);

@@ -1,7 +1,7 @@
 #include "detect/metrics.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
-#include "base/pool.h"
 #include "base/sort.h"
 
 #include <math.h>
@@ -204,7 +204,7 @@ enum stg_status stg_auroc_interval(const double *known, size_t n_known, const do
     STG_TRY(stg_mem_zeroed(&counts, m.n, sizeof *counts));
     STG_TRY(stg_mem_zeroed(&areas, n_resamples, sizeof *areas));
     for (size_t i = 0; i < n_resamples; i++) {
-        STG_TRY(stg_pool_check());
+        STG_TRY(stg_interrupt_check());
         areas[i] = resample(&m, counts, rng);
     }
     stg_sort_doubles(areas, n_resamples);

@@ -7,6 +7,7 @@
 #include "base/keys.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "base/temporary.h"
 #include "event/event.h"
 
 #include <stdbool.h>
@@ -24,7 +25,7 @@
 struct ctf_trace {
     char *path;    /* directory that holds `metadata`; owned */
     uint64_t size; /* bytes of its files but the metadata */
-    char *repaired;  /* the directory to read instead, or NULL; owned, and so is what is in it */
+    struct stg_temporary_dir repaired; /* to read instead, where it has a path */
     uint64_t n_torn; /* streams whose end is missing there */
     bool is_chunk;   /* of a rotating recording: what comes before it in time is in the chunks before it */
 };
@@ -36,7 +37,7 @@ struct ctf_traces {
     bool one_by_one; /* all of them are chunks */
 };
 
-/* The trace directories at and below path, in name order; STG_ERR_INPUT when there is none. */
+/* The trace directories at and below path, in name order, numbers by their value; STG_ERR_INPUT when there is none. */
 enum stg_status ctf_find(struct ctf_traces *out, const char *path) STG_MUST_USE;
 void ctf_find_fini(struct ctf_traces *traces);
 

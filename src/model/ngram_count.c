@@ -4,6 +4,7 @@
  * of threads nor the order of the corpus in the first case. */
 #include "model/ngram.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 
 #include <stdatomic.h>
@@ -137,7 +138,7 @@ static enum stg_status count_task(void *context, size_t i_task, size_t i_thread)
     struct worker *w = &job->workers[i_thread];
     const size_t from = i_task * TASK_SEQUENCES;
     const size_t to = job->corpus->n - from < TASK_SEQUENCES ? job->corpus->n : from + TASK_SEQUENCES;
-    STG_RETURN_IF_FAILED(stg_pool_check());
+    STG_RETURN_IF_FAILED(stg_interrupt_check());
     if (w->walker == NULL) {
         STG_RETURN_IF_FAILED(stg_walker_new(&w->walker, stg_model_columns(job->model)));
     }

@@ -1,5 +1,6 @@
 #include "score/channels.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "score/disagreement.h"
 
@@ -192,7 +193,7 @@ static enum stg_status score_batch(void *context, size_t i_task, size_t i_thread
     const size_t first = job->first[i_task], n = job->first[i_task + 1] - first;
     size_t n_walks = 0, n_tokens = 0;
     w->columns = stg_model_columns(job->model);
-    STG_RETURN_IF_FAILED(stg_pool_check());
+    STG_RETURN_IF_FAILED(stg_interrupt_check());
     for (size_t i = 0; i < n; i++) {
         struct stg_seq seq;
         stg_corpus_get(job->corpus, first + i, &seq);

@@ -151,7 +151,7 @@ struct stg_cutter {
 
     struct cut_name *name_kind; /* (cap_kinds) by name id */
     size_t cap_kinds;
-    struct cut_ids calls, procs, context_calls;
+    struct cut_ids calls, procs;
     struct cut_columns columns;
     uint64_t serial;
 

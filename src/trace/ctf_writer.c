@@ -228,6 +228,7 @@ enum stg_status stg_ctf_writer_open(struct stg_ctf_writer **out, const struct st
     w->base = (struct stg_sink){&sink_ops, settings->names, settings->comms, settings->paths};
     trace_uuid_make(w->clock_uuid);
     STG_TRY(copy_settings(w, settings));
+    STG_TRY(trace_streams_check(w, w->settings.n_cpus));
     STG_TRY(w->settings.flight_ns > 0 ? begin_flight(w, settings->path != NULL) : begin(w));
     *out = w;
     return STG_OK;
