@@ -49,7 +49,7 @@ struct stg_dataset_writer;
 /* recipe is settled and copied. */
 enum stg_status stg_dataset_writer_open(struct stg_dataset_writer **out, const char *path,
                                         const struct stg_recipe *recipe) STG_MUST_USE;
-/* Provenance (`command`, `created`): the keys of docs/formats/dataset.md are the writer's own. */
+/* Provenance (`command`, `date`): the keys of docs/formats/dataset.md are the writer's own. */
 enum stg_status stg_dataset_writer_meta(struct stg_dataset_writer *w, const char *key, const char *value) STG_MUST_USE;
 /* Appends a sequence; its id is ignored, its trace is that of a stg_dataset_writer_trace() call to come. */
 enum stg_status stg_dataset_writer_put(struct stg_dataset_writer *w, const struct stg_seq *seq) STG_MUST_USE;
