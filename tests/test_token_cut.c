@@ -386,8 +386,58 @@ static void test_bounded_memory(void **state)
     assert_int_equal(tally.n, 8);
     assert_true(tally.truncated > 0);
     assert_int_equal(b->counts.n_truncated, tally.truncated);
+    assert_int_equal(b->counts.n_relieved, tally.truncated);
     assert_true(tally.events > 4000 && tally.events < 24000);
     stg_cutter_free(c);
+}
+
+/* With 64 KiB, for which the events of one thread's number are put, n threads one after the other. */
+static void cut_many(struct bench *b, int n, struct tally *tally)
+{
+    struct stg_cutter *c = NULL;
+    *tally = (struct tally){0};
+    must(stg_cutter_new(&c, &b->recipe, &b->vocab, count, tally));
+    stg_cutter_limit(c, (size_t)64 << 10);
+    must(stg_cutter_begin(c, 0, b->names, b->comms));
+    for (int i = 0; i < n; i++) {
+        for (size_t k = 0; k < b->n; k++) {
+            b->events[k].tid = b->events[k].pid = 1 + i;
+        }
+        must(stg_cutter_put(c, b->events, b->n));
+    }
+    must(stg_cutter_finish(c));
+    stg_cutter_counts(c, &b->counts);
+    stg_cutter_free(c);
+}
+
+/* Each has 3,200 bytes of events. */
+static void test_memory_of_what_is_over_is_free(void **state)
+{
+    struct bench *b = *state;
+    struct tally tally;
+    enter(b, 1, 0, 1);
+    for (int i = 0; i < 99; i++) {
+        entry(b, 2, 0, "a");
+    }
+    entry(b, 3, 0, "exit");
+    leave(b, 4, 0);
+    b->recipe.cut = STG_CUT_THREAD; /* threads that have exited */
+    cut_many(b, 500, &tally);
+    assert_int_equal(tally.events, 50000);
+    assert_int_equal(tally.truncated, 0);
+    b->recipe.max_len = 99; /* processes that are cut off already */
+    b->recipe.cut = STG_CUT_PROCESS;
+    cut_many(b, 500, &tally);
+    assert_int_equal(tally.events, 49500);
+    assert_int_equal(b->counts.n_truncated, 500);
+    assert_int_equal(b->counts.n_relieved, 0);
+    b->recipe.max_len = 65536; /* threads that have no request any more */
+    b->recipe.cut = STG_CUT_REQUEST;
+    b->recipe.scope = STG_SCOPE_THREAD;
+    b->recipe.n_context = 4;
+    cut_many(b, 500, &tally);
+    assert_int_equal(tally.events, 50000);
+    assert_int_equal(tally.truncated, 0);
 }
 
 /* More threads than there is room for contexts: those who have had theirs longest lose it, nobody gets another's. */
@@ -483,6 +533,7 @@ int main(void)
         TEST(test_ids_that_are_none),
         TEST(test_each_trace_has_its_own_ids),
         TEST(test_bounded_memory),
+        TEST(test_memory_of_what_is_over_is_free),
         TEST(test_bounded_contexts),
         TEST(test_failing_allocations),
         TEST(test_refused_recipes),

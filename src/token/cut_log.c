@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* A log that shrinks below this keeps its memory. */
+/* A log that holds no sequence, and will hold others, keeps up to so many rows of memory: until all logs hold too much. */
 #define KEEP_ROWS 4096
 
 void cut_log_fini(struct cut_log *log)
@@ -33,6 +33,12 @@ static enum stg_status reserve(struct stg_cutter *c, struct cut_row **rows, size
     return STG_OK;
 }
 
+static void release(struct stg_cutter *c, struct cut_log *log)
+{
+    c->bytes -= (log->cap + log->context_cap) * sizeof *log->row;
+    cut_log_fini(log);
+}
+
 /* Drops rows in front that no open sequence needs. */
 static void trim(struct stg_cutter *c, struct cut_log *log)
 {
@@ -45,8 +51,7 @@ static void trim(struct stg_cutter *c, struct cut_log *log)
     log->context_head = log->context_len == drop_context ? 0 : log->context_head + drop_context;
     log->context_len -= drop_context;
     if (log->len == 0 && log->cap > KEEP_ROWS && c->recipe.scope != STG_SCOPE_SYSTEM) {
-        c->bytes -= (log->cap + log->context_cap) * sizeof *log->row;
-        cut_log_fini(log);
+        release(c, log);
     }
 }
 
@@ -86,12 +91,16 @@ void cut_log_close(struct stg_cutter *c, struct cut_open *open)
     open->log = NULL;
     open->prev = open->next = NULL;
     trim(c, log);
+    /* With its sequence a thread or process is over for this log: most numbers never come again. */
+    if (open == &log->implicit && c->recipe.cut != STG_CUT_WINDOW) {
+        release(c, log);
+    }
 }
 
 /* Gives memory back where more than half of it is free. */
 static enum stg_status shrink(struct stg_cutter *c, struct cut_row **rows, size_t *cap, size_t *head, size_t len)
 {
-    if (len * 2 > *cap) {
+    if (len * 2 > *cap || *cap == 0) {
         return STG_OK;
     }
     struct cut_row *smaller = NULL;
@@ -109,23 +118,32 @@ static enum stg_status shrink(struct stg_cutter *c, struct cut_row **rows, size_
     return STG_OK;
 }
 
-/* The bound on all logs: the longest one gives up its oldest sequence. */
+/* Ends the log's oldest sequence to have its memory. */
+static enum stg_status give_up(struct stg_cutter *c, struct cut_log *log)
+{
+    const uint64_t before = c->counts.n_truncated;
+    STG_RETURN_IF_FAILED(cut_truncate(c, log->first));
+    c->counts.n_relieved += c->counts.n_truncated - before;
+    STG_RETURN_IF_FAILED(shrink(c, &log->row, &log->cap, &log->head, log->len));
+    return shrink(c, &log->context, &log->context_cap, &log->context_head, log->context_len);
+}
+
+/* The bound on all logs: those without sequences let go of their memory, then the longest one gives up its oldest sequence. */
 static enum stg_status relieve(struct stg_cutter *c)
 {
     while (c->bytes > c->bound) {
         struct cut_log *longest = NULL;
         for (struct cut_log *log = c->logs; log != NULL; log = log->next) {
-            if (log->first != NULL && (longest == NULL || log->cap > longest->cap)) {
+            if (log->first == NULL) {
+                release(c, log);
+            } else if (longest == NULL || log->cap > longest->cap) {
                 longest = log;
             }
         }
-        if (longest == NULL) {
+        if (longest == NULL || c->bytes <= c->bound) {
             return STG_OK;
         }
-        STG_RETURN_IF_FAILED(cut_truncate(c, longest->first));
-        STG_RETURN_IF_FAILED(shrink(c, &longest->row, &longest->cap, &longest->head, longest->len));
-        STG_RETURN_IF_FAILED(
-            shrink(c, &longest->context, &longest->context_cap, &longest->context_head, longest->context_len));
+        STG_RETURN_IF_FAILED(give_up(c, longest));
     }
     return STG_OK;
 }
