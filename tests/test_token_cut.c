@@ -1,5 +1,5 @@
 /* Cutter: rules, scopes, contexts, and what traces do that they should not. Synthetic events. */
-#include "token/cut.h"
+#include "token/cut_parts.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -440,6 +440,32 @@ static void test_memory_of_what_is_over_is_free(void **state)
     assert_int_equal(tally.truncated, 0);
 }
 
+/* Each event of many threads is one too many: who gives way is known without a look at all of them. */
+static void test_many_threads_cost_few_steps(void **state)
+{
+    struct bench *b = *state;
+    struct stg_cutter *c = NULL;
+    struct tally tally = {0};
+    const int n = 20000;
+    entry(b, 1, 11, "a");
+    b->recipe.cut = STG_CUT_THREAD;
+    must(stg_cutter_new(&c, &b->recipe, &b->vocab, count, &tally));
+    stg_cutter_limit(c, (size_t)16 << 10);
+    must(stg_cutter_begin(c, 0, b->names, b->comms));
+    for (int i = 0; i < 2 * n; i++) { /* each thread once, and then once more */
+        b->events[0].tid = 1 + i % n;
+        must(stg_cutter_put(c, b->events, 1));
+        assert_true(c->bytes <= c->bound);
+    }
+    assert_true(c->n_steps > 0 && c->n_steps <= 2 * (uint64_t)n * CUT_HELD_LISTS);
+    must(stg_cutter_finish(c));
+    stg_cutter_counts(c, &b->counts);
+    stg_cutter_free(c);
+    assert_int_equal(tally.n, n);
+    assert_true(tally.events >= n && tally.events < n + 100); /* those that were left go on */
+    assert_int_equal(b->counts.n_relieved, tally.truncated);
+}
+
 /* More threads than there is room for contexts: those who have had theirs longest lose it, nobody gets another's. */
 static void test_bounded_contexts(void **state)
 {
@@ -534,6 +560,7 @@ int main(void)
         TEST(test_each_trace_has_its_own_ids),
         TEST(test_bounded_memory),
         TEST(test_memory_of_what_is_over_is_free),
+        TEST(test_many_threads_cost_few_steps),
         TEST(test_bounded_contexts),
         TEST(test_failing_allocations),
         TEST(test_refused_recipes),

@@ -93,9 +93,9 @@ struct stg_cutter;
  *
  * Events are kept once however many sequences are open: each scope (the system, a process, a thread) has a log of its recent
  * events, and an open sequence is a range of it. A sequence that reaches max_len is delivered at once, flagged, and ends there.
- * Peak memory: open sequences' logs × 2 × max_len × 32 bytes, at most 512 MiB in all, beyond which the oldest sequence of the longest
- * log is delivered early, flagged and counted as relieved; plus 100 bytes per thread (500 with a log for each, or for each process) and at
- * most 256 MiB of contexts.
+ * Peak memory: open sequences' logs × 2 × max_len × 32 bytes, at most 512 MiB in all, beyond which the oldest sequence of one of
+ * the longest logs is delivered early, flagged and counted as relieved; plus 100 bytes per thread (450 with a log for each, or for each
+ * process) and at most 256 MiB of contexts.
  *
  * Sequences are delivered in order of their end in the stream of events. What still is open at the end of a trace is dropped
  * and counted (request, accept, given, a window that is not full), or delivered in order of its beginning (thread, process). */

@@ -51,6 +51,18 @@ struct cut_open {
     bool confirmed; /* the marker that confirms it was seen */
 };
 
+/* Lists of logs by the memory that they hold; what has been in a list longest is first. */
+enum cut_held {
+    CUT_HELD_NOTHING = 0, /* in no list */
+    CUT_HELD_IDLE,        /* no sequence needs it */
+    CUT_HELD_OPEN,        /* with sequences: 2^n rows and more are in list CUT_HELD_OPEN + n */
+    CUT_HELD_LISTS = CUT_HELD_OPEN + 64
+};
+
+struct cut_held_list {
+    struct cut_log *first, *last;
+};
+
 /* Recent events of one scope. Positions count all its events, kept or not, from 1. */
 struct cut_log {
     struct cut_row *row; /* (cap) rows head … head + len − 1 are kept */
@@ -62,6 +74,8 @@ struct cut_log {
     int64_t now_ns;                /* largest time so far */
     struct cut_open *first, *last; /* open sequences that keep events, oldest first */
     struct cut_log *next;          /* list of all logs */
+    struct cut_log *held_before, *held_after; /* those that hold as much */
+    uint8_t held;                  /* enum cut_held, or more: which list that is */
     struct cut_open implicit;      /* the open one of thread, process and window cuts */
     bool muted;                    /* its implicit sequence has been cut off: nothing more is taken */
 };
@@ -144,6 +158,8 @@ struct stg_cutter {
     struct cut_open *given; /* STG_CUT_GIVEN: the open one */
     size_t n_open;
     size_t bytes, bound; /* held by logs, and what they may hold; rings may hold half of that */
+    struct cut_held_list held[CUT_HELD_LISTS];
+    uint64_t n_steps; /* lists and logs looked at to find one that gives up memory; tests count them */
 
     struct cut_row *rings;                            /* (n_rings × n_context) */
     uint32_t *ring_owner;                             /* (n_rings) thread index */

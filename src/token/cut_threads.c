@@ -2,6 +2,8 @@
 
 #include "base/memory.h"
 
+#include <string.h>
+
 /* Linux never has more (PID_MAX_LIMIT is 2^22): a trace that does is damaged. */
 #define MAX_THREADS (SIZE_C(1) << 22)
 #define SIZE_C(x)   ((size_t)(x))
@@ -165,6 +167,7 @@ void cut_threads_reset(struct stg_cutter *c)
         cut_log_fini(log);
         stg_mem_free(log);
     }
+    memset(c->held, 0, sizeof c->held);
     c->system = NULL;
     c->bytes = 0;
     c->n_threads = c->n_processes = 0;
