@@ -212,6 +212,95 @@ static void test_thread_cut_follows_lives(void **state)
     assert_string_equal(cut(b), "0:a,b,exit,again");
 }
 
+static void gone(struct bench *b, uint64_t ts, int tid, uint64_t first, uint64_t second)
+{
+    struct stg_event *e = add(b, ts, tid, STG_EVENT_MARKER, "sched_process_exit");
+    e->args[0] = first;
+    e->args[1] = second;
+    e->n_args = 2;
+}
+
+static void test_exit_group_ends_threads_and_process(void **state)
+{
+    struct bench *b = *state;
+    b->recipe.cut = STG_CUT_THREAD;
+    entry(b, 1, 11, "a");
+    entry(b, 2, 12, "futex");
+    entry(b, 3, 13, "b");
+    back(b, 4, 13, "b", 0);
+    entry(b, 5, 21, "x");
+    entry(b, 6, 11, "exit_group");
+    back(b, 7, 12, "futex", -4); /* its way out: part of no sequence */
+    entry(b, 8, 21, "y");
+    back(b, 9, 12, "clone", 0); /* another process has that number now */
+    back(b, 10, 13, "b", 0);
+    entry(b, 11, 12, "exit");
+    assert_string_equal(cut(b), "11:a,exit_group|12:futex|13:b,b'|12:clone',exit|21:x,y|13:b'");
+    assert_int_equal(b->counts.n_orphan_exits, 2);
+    assert_int_equal(b->counts.n_unfinished, 3); /* a, x, y */
+    b->recipe.cut = STG_CUT_PROCESS;
+    assert_string_equal(cut(b), "0:a,futex,b,b',exit_group|0:x,y|0:clone',b',exit");
+    b->events[5].has &= (uint16_t)~STG_HAS_PID; /* whose process is not known ends alone */
+    assert_string_equal(cut(b), "0:a,futex,b,b',exit_group,futex',clone',b',exit|0:x,y");
+}
+
+static void test_exit_markers_end_threads_and_processes(void **state)
+{
+    struct bench *b = *state;
+    b->recipe.cut = STG_CUT_THREAD;
+    entry(b, 1, 11, "a");
+    entry(b, 2, 12, "b");
+    gone(b, 3, 12, 9, 0);
+    entry(b, 4, 12, "c");
+    gone(b, 5, 13, 9, 0); /* which made no event */
+    gone(b, 6, 11, 11, 1); /* LTTng's: thread and priority */
+    entry(b, 7, 11, "d");
+    gone(b, 8, 11, 0, 1); /* the last one of the process */
+    entry(b, 9, 12, "e");
+    assert_string_equal(cut(b), "12:b|11:a|11:d|12:c|12:e");
+    assert_int_equal(b->counts.n_unfinished, 5);
+    b->recipe.cut = STG_CUT_PROCESS;
+    assert_string_equal(cut(b), "0:a,b,c,d|0:e");
+}
+
+static void test_thread_of_another_process_is_another(void **state)
+{
+    struct bench *b = *state;
+    b->recipe.cut = STG_CUT_THREAD;
+    entry(b, 1, 11, "a");
+    entry(b, 2, 11, "b");
+    b->events[1].pid = 7;
+    for (uint64_t i = 0; i < 2; i++) { /* events that do not say are no others' */
+        entry(b, 3, i == 0 ? 11 : 12, "c");
+        b->events[b->n - 1].has &= (uint16_t)~STG_HAS_PID;
+    }
+    entry(b, 4, 12, "d");
+    assert_string_equal(cut(b), "11:a|11:b,c|12:c,d");
+}
+
+/* As after exit(): neither what is open goes on, nor does another one have its past. */
+static void test_requests_end_with_their_process(void **state)
+{
+    struct bench *b = *state;
+    b->recipe.n_context = 2;
+    entry(b, 1, 12, "poll");
+    enter(b, 2, 12, 1);
+    enter(b, 3, 100, 1);
+    entry(b, 4, 11, "exit_group");
+    back(b, 5, 12, "poll", -4); /* still the old one's, with its past */
+    leave(b, 6, 100);
+    leave(b, 7, 12);
+    assert_string_equal(cut(b), "100:exit_group,poll'");
+    assert_string_equal(b->contexts, "11:|12:poll |");
+    assert_int_equal(b->counts.n_open, 1);
+    assert_int_equal(b->counts.n_unmatched_end, 1);
+    enter(b, 8, 100, 1);
+    entry(b, 9, 12, "new");
+    leave(b, 10, 100);
+    assert_string_equal(cut(b), "100:exit_group,poll'|100:new");
+    assert_string_equal(b->contexts, "12:|");
+}
+
 static void test_windows_per_scope(void **state)
 {
     struct bench *b = *state;
@@ -419,8 +508,8 @@ static void test_memory_of_what_is_over_is_free(void **state)
     for (int i = 0; i < 99; i++) {
         entry(b, 2, 0, "a");
     }
-    entry(b, 3, 0, "exit");
-    leave(b, 4, 0);
+    leave(b, 3, 0);
+    entry(b, 4, 0, "exit");
     b->recipe.cut = STG_CUT_THREAD; /* threads that have exited */
     cut_many(b, 500, &tally);
     assert_int_equal(tally.events, 50000);
@@ -436,7 +525,7 @@ static void test_memory_of_what_is_over_is_free(void **state)
     b->recipe.scope = STG_SCOPE_THREAD;
     b->recipe.n_context = 4;
     cut_many(b, 500, &tally);
-    assert_int_equal(tally.events, 50000);
+    assert_int_equal(tally.events, 49500);
     assert_int_equal(tally.truncated, 0);
 }
 
@@ -550,6 +639,10 @@ int main(void)
         TEST(test_entries_and_exits_that_do_not_pair),
         TEST(test_contexts_are_those_before_the_beginning),
         TEST(test_thread_cut_follows_lives),
+        TEST(test_exit_group_ends_threads_and_process),
+        TEST(test_exit_markers_end_threads_and_processes),
+        TEST(test_thread_of_another_process_is_another),
+        TEST(test_requests_end_with_their_process),
         TEST(test_windows_per_scope),
         TEST(test_accept_to_close),
         TEST(test_given_sequences),
