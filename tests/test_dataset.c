@@ -183,6 +183,30 @@ static void test_what_is_written_comes_back(void **state)
     stg_dataset_free(d);
 }
 
+static void test_all_counts_come_back(void **state)
+{
+    (void)state;
+    const struct stg_recipe recipe = request_recipe();
+    struct stg_dataset *d = NULL;
+    struct stg_dataset_writer *w = NULL;
+    struct stg_vocab vocab;
+    struct stg_dataset_trace trace = {.path = "x", .format = "scripted"};
+    uint64_t each[sizeof trace.counts / sizeof(uint64_t)];
+    for (size_t i = 0; i < sizeof each / sizeof each[0]; i++) {
+        each[i] = 3 + i;
+    }
+    memcpy(&trace.counts, each, sizeof each);
+    must(stg_vocab_init(&vocab));
+    must(stg_dataset_writer_open(&w, path, &recipe));
+    must(stg_dataset_writer_trace(w, &trace));
+    must(stg_dataset_writer_commit(w, &vocab));
+    stg_dataset_writer_free(w);
+    stg_vocab_fini(&vocab);
+    must(stg_dataset_open(&d, path, NULL));
+    assert_memory_equal(&stg_dataset_trace(d, 0)->counts, &trace.counts, sizeof trace.counts);
+    stg_dataset_free(d);
+}
+
 static void test_slices(void **state)
 {
     (void)state;
@@ -556,6 +580,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_written_comes_back),
+        cmocka_unit_test(test_all_counts_come_back),
         cmocka_unit_test(test_slices),
         cmocka_unit_test(test_without_context_and_empty),
         cmocka_unit_test(test_abandoned_writer_leaves_nothing),
