@@ -35,6 +35,7 @@ struct job {
     struct stg_model *like; /* new, of the settings asked for: what is resumed must have them; NULL: nothing is */
     struct stg_train_settings settings;
     struct stg_train_result result;
+    bool calibration_validates; /* a counted model that is validated with what calibrates it: scored once, for both */
     char *checkpoint; /* owned; NULL for counted models */
     struct stg_model_settings model_settings;
     struct stg_model **members; /* (o->ensemble) of the ensemble, while they are trained; owned */
@@ -260,17 +261,27 @@ out:
     return status;
 }
 
+static struct stg_corpora *validation_of(struct job *j)
+{
+    return j->valid.n > 0 ? &j->valid : &j->held;
+}
+
+static struct stg_corpora *calibration_of(struct job *j)
+{
+    return j->calibrate.n > 0 ? &j->calibrate : validation_of(j);
+}
+
 static enum stg_status fit(struct job *j, bool resume)
 {
     struct stg_corpus train, valid;
-    struct stg_corpora *from = j->valid.n > 0 ? &j->valid : &j->held;
     struct stg_progress progress;
     stg_corpora_corpus(&j->train, &train);
-    stg_corpora_corpus(from, &valid);
-    const struct stg_corpus *use = valid.n > 0 ? &valid : NULL;
+    stg_corpora_corpus(validation_of(j), &valid);
     const bool counted = !resume && j->model->ops->gradient == NULL;
     j->settings.progress = stg_cli_progress(j->cli, &progress, "train", counted ? "sequences" : "tokens", counted ? train.n : 0);
     j->settings.like = j->like;
+    j->calibration_validates = counted && calibration_of(j) == validation_of(j);
+    const struct stg_corpus *use = valid.n > 0 && !j->calibration_validates ? &valid : NULL;
     const enum stg_status status = resume
                                        ? stg_train_resume(&j->model, &train, use, &j->settings, j->pool, &j->result)
                                        : stg_train(j->model, &train, use, &j->settings, j->pool, &j->result);
@@ -297,9 +308,14 @@ static enum stg_status fit_sides(struct job *j)
     return status;
 }
 
-static struct stg_corpora *calibration_of(struct job *j)
+static enum stg_status calibrate(struct job *j)
 {
-    return j->calibrate.n > 0 ? &j->calibrate : j->valid.n > 0 ? &j->valid : &j->held;
+    double loss;
+    STG_RETURN_IF_FAILED(stg_train_calibrate(j->cli, j->model, calibration_of(j), j->o->quarantine, j->pool, &loss));
+    if (j->calibration_validates) {
+        j->result.valid_loss = loss;
+    }
+    return STG_OK;
 }
 
 static enum stg_status put_sets(json_t *record, const char *key, const struct stg_corpora *c)
@@ -472,7 +488,7 @@ static enum stg_status write_record(struct job *j)
     STG_RETURN_IF_FAILED(stg_facts_put(m->record, "kind", json_string(m->ops->kind)));
     STG_RETURN_IF_FAILED(stg_facts_put(m->record, "seed", json_integer((json_int_t)j->o->seed)));
     STG_RETURN_IF_FAILED(put_sets(m->record, "train", &j->train));
-    STG_RETURN_IF_FAILED(put_sets(m->record, "valid", j->valid.n > 0 ? &j->valid : &j->held));
+    STG_RETURN_IF_FAILED(put_sets(m->record, "valid", validation_of(j)));
     STG_RETURN_IF_FAILED(put_sets(m->record, "calibrate", calibration_of(j)));
     STG_RETURN_IF_FAILED(put_result(m->record, &j->result));
     if (j->teacher != NULL) {
@@ -575,7 +591,7 @@ static enum stg_status run_job(struct job *j, const struct stg_list *paths)
     }
     STG_RETURN_IF_FAILED(ensemble ? fit_ensemble(j) : fit(j, j->o->resume));
     STG_RETURN_IF_FAILED(fit_sides(j));
-    STG_RETURN_IF_FAILED(stg_train_calibrate(j->cli, j->model, calibration_of(j), j->o->quarantine, j->pool));
+    STG_RETURN_IF_FAILED(calibrate(j));
     STG_RETURN_IF_FAILED(write_record(j));
     if (j->o->learning_curve) {
         STG_RETURN_IF_FAILED(stg_train_learning(j->cli, j->model, &j->train, calibration_of(j), j->pool));

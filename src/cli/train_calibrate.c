@@ -110,7 +110,8 @@ out:
     return status;
 }
 
-enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model *m, struct stg_corpora *from, double share, struct stg_pool *pool)
+enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model *m, struct stg_corpora *from, double share, struct stg_pool *pool,
+                                    double *loss)
 {
     enum stg_status status = STG_OK;
     struct stg_corpus corpus;
@@ -120,6 +121,7 @@ enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model 
     struct stg_progress progress;
     stg_corpora_corpus(from, &corpus);
     n = corpus.n;
+    *loss = (double)NAN;
     if (n == 0) {
         stg_log(STG_LOG_WARN, "not calibrated: no sequence could be held out; give --calibrate DATA");
         json_decref(named);
@@ -131,6 +133,7 @@ enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model 
     status = stg_score_corpus(m, &corpus, pool, p, scores);
     stg_progress_finish(p);
     STG_TRY(status);
+    *loss = stg_score_loss(scores, n);
     if (share > 0) {
         STG_TRY(quarantine(m, from, scores, offset, share, &n, &named));
     }

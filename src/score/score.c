@@ -57,6 +57,16 @@ void stg_score_describe(struct stg_score *out, const struct stg_seq *seq)
     };
 }
 
+double stg_score_loss(const struct stg_score *scores, size_t n)
+{
+    double sum = 0, tokens = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += (double)scores[i].value[STG_AGGREGATE_MEAN] * (double)scores[i].n_tokens;
+        tokens += (double)scores[i].n_tokens;
+    }
+    return tokens > 0 ? sum / tokens : (double)NAN;
+}
+
 static void worker_fini(struct worker *w, const struct stg_model *m)
 {
     for (size_t i = 0; i < BATCH_SEQUENCES; i++) {
