@@ -71,8 +71,7 @@ static enum stg_status count_members(struct counts *c, const struct behaviour_se
         }
     }
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&c->quantiles, c->now.kinds.n, sizeof *c->quantiles));
-    stg_usual_quantiles(&c->now, c->quantiles);
-    return STG_OK;
+    return stg_usual_quantiles(&c->now, c->quantiles);
 }
 
 static struct stg_usual now_of(const struct counts *c, uint64_t key)

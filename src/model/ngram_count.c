@@ -6,9 +6,9 @@
 
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/sort.h"
 
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { FIRST_SLOTS = 4096, TASK_SEQUENCES = 64 };
@@ -154,17 +154,11 @@ static enum stg_status count_task(void *context, size_t i_task, size_t i_thread)
     return STG_OK;
 }
 
-static int by_key(const void *a, const void *b)
-{
-    const uint64_t x = ((const struct stg_ngram_count *)a)->key;
-    const uint64_t y = ((const struct stg_ngram_count *)b)->key;
-    return (x > y) - (x < y);
-}
-
 /* All histograms into the first one, whose slots become (*n) n-grams in the order of their keys. */
 static enum stg_status merge(struct worker *workers, size_t n_workers, size_t *n)
 {
     struct histogram *to = &workers[0].histogram;
+    struct stg_ngram_count *room = NULL;
     for (size_t k = 1; k < n_workers; k++) {
         struct histogram *from = &workers[k].histogram;
         for (size_t i = 0; i < from->n_slots; i++) {
@@ -182,9 +176,9 @@ static enum stg_status merge(struct worker *workers, size_t n_workers, size_t *n
             to->slot[(*n)++] = to->slot[i];
         }
     }
-    if (*n > 0) {
-        qsort(to->slot, *n, sizeof *to->slot, by_key);
-    }
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&room, *n, sizeof *room));
+    stg_sort_records(to->slot, room, *n, sizeof *room);
+    stg_mem_free(room);
     return STG_OK;
 }
 
