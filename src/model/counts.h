@@ -36,6 +36,9 @@ enum {
 enum stg_status stg_counts_init(struct stg_counts *c, uint32_t order) STG_MUST_USE;
 void stg_counts_fini(struct stg_counts *c);
 
+/* Room for n more nodes than the empty n-gram at once, instead of twice as many again and again. */
+enum stg_status stg_counts_expect(struct stg_counts *c, size_t n) STG_MUST_USE;
+
 /* The place of a key in n_slots (a power of two, at least 2): the highest bits of a product, as only those depend on all of the key
  * (Knuth, The Art of Computer Programming 3, section 6.4: multiplicative hashing). */
 static inline size_t stg_counts_hash(uint64_t key, size_t n_slots)

@@ -188,6 +188,7 @@ static enum stg_status make_nodes(struct stg_counts *c, struct stg_ngram_packing
     uint32_t path[STG_COUNTS_MAX_ORDER + 1] = {0};   /* nodes of the n-gram before, by length */
     uint32_t symbols[STG_COUNTS_MAX_ORDER + 1] = {0};
     uint32_t known = 0;                              /* length of that */
+    STG_RETURN_IF_FAILED(stg_counts_expect(c, n)); /* each is a node, and few are more than these */
     for (size_t i = 0; i < n; i++) {
         uint32_t length = 0;
         uint32_t shared = 0;
