@@ -1,7 +1,8 @@
 /* Counts: all n-grams of a corpus up to an order, as a trie in a hash table. It is an automaton too: every n-gram knows its longest
  * proper suffix, so a stream needs one look-up per token and no look-back.
  *
- * Node 0 is the empty n-gram. A node's id is larger than its parent's (the n-gram without its last symbol). */
+ * Node 0 is the empty n-gram. A node's id is larger than those of its parent (the n-gram without its last symbol) and its suffix (without its
+ * first). */
 #ifndef STG_MODEL_COUNTS_H
 #define STG_MODEL_COUNTS_H
 
