@@ -39,7 +39,7 @@ struct job {
 static enum stg_status grow(struct histogram *h)
 {
     struct histogram bigger = {.n = h->n, .n_slots = h->n_slots == 0 ? FIRST_SLOTS : h->n_slots * 2};
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&bigger.slot, bigger.n_slots, sizeof *bigger.slot));
+    STG_RETURN_IF_FAILED(stg_mem_aligned(&bigger.slot, bigger.n_slots, sizeof *bigger.slot));
     for (size_t i = 0; i < h->n_slots; i++) {
         if (h->slot[i].key != 0) {
             size_t k = stg_counts_hash(h->slot[i].key, bigger.n_slots);

@@ -56,7 +56,7 @@ static void estimate_discounts(const struct stg_counts *c, struct discounts *out
 static enum stg_status sum_contexts(const struct stg_counts *c, struct context **out)
 {
     struct context *x = NULL;
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&x, c->n, sizeof *x));
+    STG_RETURN_IF_FAILED(stg_mem_aligned(&x, c->n, sizeof *x));
     for (uint32_t i = 1; i < c->n; i++) {
         const uint64_t a = adjusted(c, i);
         if (a == 0) {
