@@ -89,7 +89,7 @@ static enum stg_status put_findings(struct stg_buffer *out, const struct setting
     struct stg_found_behaviours found = {0};
     const struct stg_group *group = &groups->groups[0];
     STG_TRY(stg_found_behaviours_init(&found, groups, m, aggregate, s->alpha, pool));
-    STG_TRY(stg_behaviour_objects(&found.behaviours, groups));
+    STG_TRY(stg_behaviour_objects(&found.behaviours, groups, m));
     STG_TRY(stg_report_findings_text(out, m, &found.behaviours, group->scores,
                                      stg_verdict_chance(group->n, m->n_calibration, s->alpha)));
 out:
@@ -130,7 +130,7 @@ static enum stg_status explain_behaviours(struct stg_buffer *out, const struct s
     enum stg_aggregate aggregate;
     STG_TRY(stg_aggregate_parse(s->aggregate, m, &aggregate));
     STG_TRY(stg_found_behaviours_init(&found, groups, m, aggregate, s->alpha, pool));
-    STG_TRY(stg_behaviour_objects(&found.behaviours, groups));
+    STG_TRY(stg_behaviour_objects(&found.behaviours, groups, m));
     STG_TRY(s->json ? stg_report_behaviours_json(out, m, &found.behaviours, found.origins)
                     : stg_report_behaviours_text(out, m, &found.behaviours, found.origins, stg_log_may_colour(STDOUT_FILENO)));
     STG_TRY(stg_output_write(out));

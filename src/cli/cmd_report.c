@@ -142,7 +142,7 @@ static enum stg_status write_report(const struct settings *s, const char *model_
     STG_TRY(explain_all(&x, &g[0], &g[1], m, r.aggregate, s->explain));
     if (stg_calibrated(m)) {
         STG_TRY(stg_found_behaviours_init(&found, &g[g[1].n > 0 ? 1 : 0], m, r.aggregate, s->alpha, pool));
-        STG_TRY(stg_behaviour_objects(&found.behaviours, &g[g[1].n > 0 ? 1 : 0]));
+        STG_TRY(stg_behaviour_objects(&found.behaviours, &g[g[1].n > 0 ? 1 : 0], m));
         r.behaviours = &found.behaviours;
         r.origins = found.origins;
         STG_TRY(find_chance(&chance, m, &g[0], &g[1], s->alpha));
