@@ -5,6 +5,7 @@
 
 #include "base/buffer.h"
 #include "detect/evaluate.h"
+#include "detect/verdict.h"
 #include "explain/attention.h"
 #include "explain/behaviours.h"
 #include "explain/counterfactual.h"
@@ -16,6 +17,12 @@
 #include "explain/profile.h"
 #include "explain/unseen.h"
 #include "report/training.h"
+
+/* What a behaviour's sequences are from, by their input; borrowed. */
+struct stg_behaviour_origin {
+    const char *path; /* of the data set or trace */
+    const struct stg_behaviour_input *input;
+};
 
 /* Everything a report shows; all borrowed. */
 struct stg_report {
@@ -78,21 +85,19 @@ enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg
                                         const struct stg_explained_more *more, const char *trace, size_t n_show, bool colour) STG_MUST_USE;
 enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_explanation *x,
                                         const struct stg_explained_more *more, const char *trace) STG_MUST_USE;
-/* What a behaviour's sequences are from, by their input; borrowed. */
-struct stg_behaviour_origin {
-    const char *path;                     /* of the data set or trace */
-    const struct stg_behaviour_input *input;
-};
 /* The behaviours for people: a paragraph for each. */
 enum stg_status stg_report_behaviours_text(struct stg_buffer *out, const struct stg_model *m, const struct stg_behaviours *b,
                                            const struct stg_behaviour_origin *origins, bool colour) STG_MUST_USE;
 /* One line for each of the first three. */
 enum stg_status stg_report_behaviours_brief(struct stg_buffer *out, const struct stg_behaviours *b,
                                             const struct stg_behaviour_origin *origins) STG_MUST_USE;
-/* What is different, in plain words, of the largest two; where no more is novel than chance explains, what the sequences are like together.
- * scores (b->n_sequences): of all sequences. A paragraph and an empty line. */
+/* What is different, in plain words: the largest two behaviours, and what training had not beside them, which comes first where there is a new
+ * program. Where no more is novel than chance explains: what training had not, and the behaviours of which something is above every calibration
+ * score; where there is nothing of either kind, what the sequences are like together. scores (b->n_sequences): of all sequences, which v is on. A
+ * paragraph and an empty line. */
 enum stg_status stg_report_findings_text(struct stg_buffer *out, const struct stg_model *m, const struct stg_behaviours *b,
-                                         const struct stg_score *scores, uint64_t chance) STG_MUST_USE;
+                                         const struct stg_behaviour_origin *origins, const struct stg_score *scores, const struct stg_verdict *v)
+    STG_MUST_USE;
 /* One JSON object (docs/formats/behaviours.md). */
 enum stg_status stg_report_behaviours_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_behaviours *b,
                                            const struct stg_behaviour_origin *origins) STG_MUST_USE;
