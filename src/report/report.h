@@ -23,6 +23,11 @@ struct stg_behaviour_origin {
     const char *path; /* of the data set or trace */
     const struct stg_behaviour_input *input;
 };
+/* The behaviours of one set; borrowed. */
+struct stg_reported_behaviours {
+    const struct stg_behaviours *found;
+    const struct stg_behaviour_origin *origins; /* (inputs of found) */
+};
 
 /* Everything a report shows; all borrowed. */
 struct stg_report {
@@ -36,9 +41,9 @@ struct stg_report {
     const char *const *explanation_sets;        /* (n_explanations) name of the set each comes from */
     const char *const *explanation_traces;      /* (n_explanations) path of the trace each comes from */
     size_t n_explanations;
-    const struct stg_behaviours *behaviours;     /* of all novel sets, or of the known one; NULL: none were looked for */
-    const struct stg_behaviour_origin *origins;  /* (inputs of behaviours) */
-    const uint64_t *chance; /* (1 + n_novel) how many novel sequences of each set chance explains, the known one first; NULL: not computed */
+    /* (n_novel, or 1) of each novel set, or of the known one; NULL: none were looked for */
+    const struct stg_reported_behaviours *behaviours;
+    const struct stg_verdict *verdicts; /* (1 + n_novel) on each set, the known one first; NULL: with behaviours */
     /* Any of these may be NULL: it is left out of the page. Of the sets, the known one is first. */
     const struct stg_profile *profiles;       /* (1 + n_novel) what the sets are made of */
     const struct stg_extremes *extremes;      /* (1 + n_novel) their lowest and highest sequences */
