@@ -290,6 +290,84 @@ static void test_new_in_some(void **state)
     }
 }
 
+/* Calls and programs that the model has no name for are told of all sequences, in the order of the data, whatever the
+ * scores say; how many there are, in how many sequences, and whether a program is but a thread. */
+static void test_unseen(void **state)
+{
+    struct fixture *f = *state;
+    static struct fake_seq seqs[N];
+    static struct stg_score scores[N]; /* zeros: as usual as can be */
+    const struct stg_corpus corpus = fake_corpus_of(seqs, N);
+    struct stg_vocab names;
+    const struct stg_behaviour_input input = {&corpus, &names, scores};
+    struct stg_behaviours_settings s;
+    struct stg_behaviours b = {0};
+    uint16_t ptrace, shell;
+    stg_behaviours_settings_default(&s, &f->model.base);
+    memcpy(seqs, f->seqs, sizeof seqs);
+    assert_int_equal(stg_vocab_copy(&names, &f->model.base.vocab), STG_OK);
+    stg_vocab_extend(&names);
+    assert_int_equal(stg_vocab_call(&names, "ptrace", &ptrace), STG_OK);
+    assert_int_equal(stg_vocab_proc(&names, "sh", &shell), STG_OK);
+    for (size_t i = 7; i < 10; i += 2) { /* 7 and 9 */
+        for (int k = 0; k < 2; k++) {
+            fake_put(&seqs[i], 101, FAKE_APACHE, ptrace, STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
+            fake_put(&seqs[i], 101, FAKE_APACHE, ptrace, STG_PHASE_EXIT, 0, 1);
+        }
+    }
+    fake_put(&seqs[8], 999, shell, FAKE_READ, STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
+    assert_int_equal(stg_behaviours_find(&b, &f->model.base, &input, 1, &s, NULL), STG_OK);
+    assert_int_equal(b.n_novel, 0);
+    assert_int_equal(b.n_unseen_sequences, 3);
+    assert_int_equal(b.n_unseen, 2);
+    const struct stg_behaviour_unseen *u = b.unseen;
+    assert_true(u[0].call == ptrace && u[0].proc == FAKE_APACHE && !u[0].is_new_program && u[0].n == 4 &&
+                u[0].n_sequences == 2);
+    assert_true(u[0].index == 7 && u[0].last == 9);
+    assert_true(u[1].call == FAKE_READ && u[1].proc == shell && u[1].is_new_program && u[1].n == 1 && u[1].index == 8);
+    assert_true(u[1].is_thread); /* beside the first of its process */
+    stg_behaviours_fini(&b);
+    seqs[8].pid[seqs[8].n_threads - 1] = 999;
+    assert_int_equal(stg_behaviours_find(&b, &f->model.base, &input, 1, &s, NULL), STG_OK);
+    assert_false(b.unseen[1].is_thread);
+    stg_behaviours_fini(&b);
+    stg_vocab_fini(&names);
+}
+
+/* With too few calibration scores for alpha those above them all are novel, as the verdict counts them. */
+static void test_few_calibrated(void **state)
+{
+    struct fixture *f = *state;
+    static struct stg_score known[9], scores[N];
+    const struct stg_corpus corpus = fake_corpus_of(f->seqs, N);
+    const struct stg_behaviour_input input = {&corpus, &f->model.base.vocab, scores};
+    struct stg_behaviours_settings s;
+    struct stg_behaviours b = {0};
+    for (size_t i = 0; i < 9; i++) {
+        known[i].value[STG_AGGREGATE_MEAN] = (float)i;
+    }
+    for (size_t i = 0; i < N; i++) {
+        scores[i].value[STG_AGGREGATE_MEAN] = i < 7 ? 9 : 8;
+    }
+    assert_int_equal(stg_calibrate(&f->model.base, known, 9), STG_OK);
+    stg_behaviours_settings_default(&s, &f->model.base);
+    s.aggregate = STG_AGGREGATE_MEAN;
+    assert_int_equal(stg_behaviours_find(&b, &f->model.base, &input, 1, &s, NULL), STG_OK);
+    assert_false(b.is_reachable);
+    assert_int_equal(b.n_novel, 7);
+    size_t n_beyond = 0;
+    for (size_t i = 0; i < b.n; i++) {
+        n_beyond += b.items[i].n_beyond;
+    }
+    assert_int_equal(n_beyond, 7);
+    stg_behaviours_fini(&b);
+    s.alpha = 0.2; /* two of ten: alpha is reachable, and 8 is within it */
+    assert_int_equal(stg_behaviours_find(&b, &f->model.base, &input, 1, &s, NULL), STG_OK);
+    assert_true(b.is_reachable);
+    assert_int_equal(b.n_novel, N);
+    stg_behaviours_fini(&b);
+}
+
 static int setup(void **state)
 {
     static struct fixture f;
@@ -318,9 +396,16 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keys),     cmocka_unit_test(test_kinds),       cmocka_unit_test(test_usual), cmocka_unit_test(test_usual_duration),
-        cmocka_unit_test(test_grouping), cmocka_unit_test(test_many_groups), cmocka_unit_test(test_found),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_usual),
+        cmocka_unit_test(test_usual_duration),
+        cmocka_unit_test(test_grouping),
+        cmocka_unit_test(test_many_groups),
+        cmocka_unit_test(test_found),
         cmocka_unit_test(test_new_in_some), /* after test_found, which calibrates the model */
+        cmocka_unit_test(test_unseen),
+        cmocka_unit_test(test_few_calibrated), /* the last: it calibrates anew */
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -126,6 +126,26 @@ static void test_descriptor_index(void **state)
     assert_int_equal(stg_syscall_descriptor_index("no such call"), STG_SYSCALL_ARG_UNKNOWN_CALL);
 }
 
+/* The lists are sorted: each name is found, and what is in none is between. */
+static void test_consequence(void **state)
+{
+    static const char *const most[] = {"accept",    "accept4", "chdir",  "clone",  "clone3", "connect", "execve",
+                                       "fdatasync", "fork",    "fsync",  "kill",   "mount",  "ptrace",  "rename",
+                                       "renameat2", "setuid",  "socket", "unlink", "vfork"};
+    static const char *const least[] = {"brk",    "futex",   "getcwd", "getpeername", "getpid",
+                                        "gettid", "madvise", "mmap",   "uname"};
+    (void)state;
+    for (size_t i = 0; i < sizeof most / sizeof most[0]; i++) {
+        assert_int_equal(stg_syscall_consequence(most[i]), STG_CONSEQUENCES - 1);
+    }
+    for (size_t i = 0; i < sizeof least / sizeof least[0]; i++) {
+        assert_int_equal(stg_syscall_consequence(least[i]), 0);
+    }
+    assert_int_equal(stg_syscall_consequence("read"), 1);
+    assert_int_equal(stg_syscall_consequence("newfstatat"), 1);
+    assert_int_equal(stg_syscall_consequence("no_such_call"), 1);
+}
+
 static void test_returns_count(void **state)
 {
     static const char *const counts[] = {"copy_file_range", "getdents64", "read", "recvfrom", "splice", "write", "writev", "poll", "pread"};
@@ -142,8 +162,10 @@ static void test_returns_count(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_syscall_names), cmocka_unit_test(test_errno_names), cmocka_unit_test(test_classify),
-        cmocka_unit_test(test_arg_index), cmocka_unit_test(test_descriptor_index), cmocka_unit_test(test_returns_count),     cmocka_unit_test(test_failed),
+        cmocka_unit_test(test_syscall_names),    cmocka_unit_test(test_errno_names),
+        cmocka_unit_test(test_classify),         cmocka_unit_test(test_arg_index),
+        cmocka_unit_test(test_descriptor_index), cmocka_unit_test(test_returns_count),
+        cmocka_unit_test(test_consequence),      cmocka_unit_test(test_failed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

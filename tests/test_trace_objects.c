@@ -3,6 +3,8 @@
 
 #include "cli/behaviour_objects.h"
 
+#include "fake_model.h"
+
 enum { READ, OPENAT, GETPID, N_CALLS };
 enum { APACHE, OTHER };
 
@@ -76,6 +78,9 @@ static void behaviour_of(struct stg_behaviours *b, struct stg_behaviour *x)
     x->descriptors[1].number = 13;
 }
 
+/* Only asked what it would expect, which the surprises here do not say. */
+static const struct stg_model no_model;
+
 static void check(uint32_t path, const char *wanted)
 {
     static struct stg_event events[256];
@@ -91,7 +96,7 @@ static void check(uint32_t path, const char *wanted)
     settings_init(&settings, &t, input.path);
     write_events(&settings, events, put_events(events, path), &stats);
     behaviour_of(&b, &x);
-    assert_int_equal(stg_behaviour_objects(&b, &groups), STG_OK);
+    assert_int_equal(stg_behaviour_objects(&b, &groups, &no_model), STG_OK);
     assert_string_equal(x.more[0].object.path, wanted);
     assert_string_equal(x.more[1].object.path, "");
     assert_int_equal(x.more[1].object.fd_kind, STG_FD_OTHER);
@@ -101,11 +106,11 @@ static void check(uint32_t path, const char *wanted)
     /* A data set, and a trace that is not there any more, are left alone. */
     memset(&x.more[0].object, 0, sizeof x.more[0].object);
     input.is_trace = false;
-    assert_int_equal(stg_behaviour_objects(&b, &groups), STG_OK);
+    assert_int_equal(stg_behaviour_objects(&b, &groups, &no_model), STG_OK);
     assert_string_equal(x.more[0].object.path, "");
     ctf_remove_directory(input.path);
     input.is_trace = true;
-    assert_int_equal(stg_behaviour_objects(&b, &groups), STG_OK);
+    assert_int_equal(stg_behaviour_objects(&b, &groups, &no_model), STG_OK);
     assert_string_equal(x.more[0].object.path, "");
     stg_vocab_fini(&b.names);
     tables_fini(&t);
@@ -117,6 +122,81 @@ static void test_objects(void **state)
     check(0, "/www/actor.php");
 }
 
+/* A model that knows a read of 8, which is expected where s surprises. */
+static void expecting_8(struct stg_model *m, struct stg_behaviour_surprise *s)
+{
+    static struct fake_seq seq;
+    const struct stg_corpus corpus = fake_corpus_of(&seq, 1);
+    uint16_t id;
+    assert_int_equal(stg_vocab_init(&m->vocab), STG_OK);
+    assert_int_equal(stg_vocab_call(&m->vocab, "read", &id), STG_OK);
+    assert_int_equal(id, s->kind.call);
+    assert_int_equal(stg_symbols_new(&m->symbols, STG_FIELD_CALL | STG_FIELD_PHASE | STG_FIELD_RET | STG_FIELD_SIZE),
+                     STG_OK);
+    assert_int_equal(stg_symbols_bind(m->symbols, &m->vocab), STG_OK);
+    fake_put(&seq, 1, STG_TOKEN_UNKNOWN, id, STG_PHASE_EXIT, 8, 1);
+    assert_int_equal(stg_symbols_fit(m->symbols, &corpus), STG_OK);
+    s->expected = stg_symbols_find(m->symbols, id, STG_PHASE_EXIT, 8);
+}
+
+/* What the calls of the sequence that is shown are about, not those of the others: of unseen calls, of those that are
+ * more and what surprises, by kind of descriptor, and apart from it what returns the expected amount. */
+static void test_windows(void **state)
+{
+    static struct stg_event events[64];
+    struct tables t;
+    struct stg_ctf_settings settings;
+    struct stg_ctf_stats stats;
+    struct stg_behaviours b;
+    struct stg_behaviour x;
+    struct stg_score scores[2] = {0};
+    size_t offset[] = {0, 2}, n = 0;
+    struct stg_input input = {.path = in_work("windows"), .is_trace = true};
+    struct stg_group group = {.inputs = &input, .n_inputs = 1, .scores = scores, .offset = offset, .n = 2};
+    const struct stg_groups groups = {.groups = &group, .n = 1};
+    struct stg_model model = {0};
+    (void)state;
+    tables_of(&t);
+    for (int i = 0; i < 3; i++) { /* sequence 0 */
+        n += put_call(events + n, READ, APACHE, 7, 14, STG_FD_UNIX, STG_NAME_NONE, 88);
+        n += put_call(events + n, OPENAT, APACHE, 7, 0, STG_FD_OTHER, 0, 9);
+    }
+    scores[0].begin_ns = (int64_t)events[0].ts_ns;
+    scores[0].end_ns = (int64_t)events[n - 1].ts_ns;
+    scores[1].begin_ns = scores[0].end_ns + 1;
+    n += put_call(events + n, READ, APACHE, 7, 13, STG_FD_FILE, STG_NAME_NONE, 88); /* sequence 1 */
+    n += put_call(events + n, READ, APACHE, 7, 13, STG_FD_FILE, STG_NAME_NONE, 88);
+    n += put_call(events + n, READ, APACHE, 7, 14, STG_FD_INET, STG_NAME_NONE, 8);
+    n += put_call(events + n, OPENAT, APACHE, 7, 0, STG_FD_OTHER, 1, 9);
+    scores[1].end_ns = (int64_t)events[n - 1].ts_ns;
+    settings_init(&settings, &t, input.path);
+    write_events(&settings, events, n, &stats);
+    behaviour_of(&b, &x);
+    x.index = 1;
+    x.more[1].kind = (struct stg_kind_of_call){.call = x.surprises[0].kind.call, .proc = x.surprises[0].kind.proc};
+    b.unseen[0] = (struct stg_behaviour_unseen){.call = x.more[0].kind.call, .proc = x.more[0].kind.proc, .index = 1};
+    b.n_unseen = 1;
+    expecting_8(&model, &x.surprises[0]);
+    assert_int_equal(stg_behaviour_objects(&b, &groups, &model), STG_OK);
+    assert_string_equal(x.more[0].object.path, "/www/other.php");
+    assert_string_equal(b.unseen[0].object.path, "/www/other.php");
+    assert_int_equal(x.more[1].object.fd_kind, STG_FD_FILE);
+    assert_int_equal(x.more[1].object.of_kind[STG_FD_FILE], 2);
+    assert_int_equal(x.more[1].object.of_kind[STG_FD_INET], 1);
+    assert_int_equal(x.more[1].object.of_kind[STG_FD_UNIX], 0);
+    assert_int_equal(x.surprises[0].object.fd_kind, STG_FD_FILE);
+    assert_int_equal(x.surprises[0].expected_object.fd_kind, STG_FD_INET);
+    scores[1].begin_ns = scores[1].end_ns = 1; /* a sequence that has none of it: what there is elsewhere */
+    assert_int_equal(stg_behaviour_objects(&b, &groups, &model), STG_OK);
+    assert_string_equal(x.more[0].object.path, "/www/actor.php");
+    assert_int_equal(x.more[1].object.of_kind[STG_FD_UNIX], 3);
+    ctf_remove_directory(input.path);
+    stg_symbols_free(model.symbols);
+    stg_vocab_fini(&model.vocab);
+    stg_vocab_fini(&b.names);
+    tables_fini(&t);
+}
+
 static void test_long_path(void **state)
 {
     (void)state;
@@ -125,6 +205,7 @@ static void test_long_path(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_objects), cmocka_unit_test(test_long_path)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_objects), cmocka_unit_test(test_windows),
+                                       cmocka_unit_test(test_long_path)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "detect/calibrate.h"
+#include "detect/novel.h"
 #include "detect/verdict.h"
 
 #include <setjmp.h>
@@ -122,7 +123,36 @@ static void test_depth(void **state)
     assert_true(!v.calibrated && !v.novel);
 }
 
-/* Known data passes one of the bounds about once in a thousand times: at most 9 of 3000 here (3 or fewer are expected, Poisson). */
+/* A single sequence is novel where it counts as such in the verdict; above all calibration scores where alpha is out of
+ * reach. */
+static void test_novel(void **state)
+{
+    struct stg_score scores[99] = {0}, s = {0};
+    struct stg_model m = {0};
+    (void)state;
+    assert_false(stg_is_beyond(&m, STG_AGGREGATE_MEAN, &s) ||
+                 stg_is_novel(&m, STG_AGGREGATE_MEAN, &s, 0.01)); /* not calibrated */
+    for (size_t n = 9; n <= 99; n += 90) {
+        for (size_t i = 0; i < n; i++) {
+            scores[i].value[STG_AGGREGATE_MEAN] = (float)(i + 1);
+        }
+        assert_int_equal(stg_calibrate(&m, scores, n), STG_OK);
+        for (size_t rank = 1; rank <= 4; rank++) { /* above all, all but one … */
+            s.value[STG_AGGREGATE_MEAN] = (float)(n + 1 - rank) + 0.5f;
+            assert_int_equal(stg_is_beyond(&m, STG_AGGREGATE_MEAN, &s), rank == 1);
+            assert_int_equal(stg_is_novel(&m, STG_AGGREGATE_MEAN, &s, 0.01), rank == 1);
+            assert_int_equal(stg_is_novel(&m, STG_AGGREGATE_MEAN, &s, 0.021), n == 9 ? rank == 1 : rank <= 2);
+        }
+        stg_mem_free(m.channels);
+        stg_mem_free(m.calibration);
+        stg_mem_free(m.stream);
+        json_decref(m.record);
+        m = (struct stg_model){0};
+    }
+}
+
+/* Known data passes one of the bounds about once in a thousand times: at most 9 of 3000 here (3 or fewer are expected,
+ * Poisson). */
 static void test_depth_rate(void **state)
 {
     enum { N_CALIBRATION = 399, N = 200, ROUNDS = 3000 };
@@ -202,7 +232,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_edges),   cmocka_unit_test(test_binomial_limit), cmocka_unit_test(test_rate),
-        cmocka_unit_test(test_depth),   cmocka_unit_test(test_depth_rate),
+        cmocka_unit_test(test_depth),   cmocka_unit_test(test_depth_rate),     cmocka_unit_test(test_novel),
         cmocka_unit_test(test_formats), cmocka_unit_test(test_facts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,14 +10,26 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MOST_EVENTS = 100000, MOST_PENDING = 4096 };
+/* MOST_EVENTS: for what stands anywhere in a trace; MOST_READ: to come to the sequences that are shown. */
+enum { MOST_EVENTS = 100000, MOST_READ = 1000000, MOST_PENDING = 4096 };
 
+/* Of calls in the time of the sequence that is shown, and of all that were read: those of other sequences may be about
+ * something else. */
 struct object_votes {
-    struct stg_majority fd_kind, path;
+    struct votes {
+        uint32_t of_kind[STG_N_FD_KINDS];
+        struct stg_majority path;
+    } near, all;
 };
 
 struct behaviour_votes {
-    struct object_votes more[STG_BEHAVIOUR_CHANGES], surprises[STG_BEHAVIOUR_SURPRISES], descriptors[STG_BEHAVIOUR_DESCRIPTORS];
+    struct object_votes more[STG_BEHAVIOUR_CHANGES], surprises[STG_BEHAVIOUR_SURPRISES],
+        expected[STG_BEHAVIOUR_SURPRISES], descriptors[STG_BEHAVIOUR_DESCRIPTORS];
+};
+
+/* When a sequence was; begin > end: not known. */
+struct window {
+    int64_t begin, end;
 };
 
 /* The entry of a thread that has not returned, by the thread's number; another thread's may take its place, and it is not found then. */
@@ -29,10 +41,15 @@ struct pending {
 
 struct reading {
     struct stg_behaviours *b;
+    const struct stg_model *model;
+    const struct stg_group *group; /* the input is its i_input-th */
+    size_t i_input;
     struct stg_source *source;
-    size_t input;
+    size_t input; /* the same among those of b */
+    size_t n_read;
     uint8_t *counted;              /* calls of b->names; owned */
     struct behaviour_votes *votes; /* (b->n) owned */
+    struct object_votes *unseen;   /* (b->n_unseen) owned */
     struct pending *pending;       /* (MOST_PENDING) owned */
 };
 
@@ -43,40 +60,89 @@ static uint16_t id_of(const struct stg_strings *names, const struct stg_strings 
     return found == STG_STRINGS_NONE || found > UINT16_MAX ? (uint16_t)STG_TOKEN_UNKNOWN : (uint16_t)found;
 }
 
-static void vote(struct object_votes *v, const struct stg_event *e)
+static struct window window_of(const struct reading *r, size_t index)
 {
-    if ((e->has & STG_HAS_FD) != 0 && e->fd_kind != STG_FD_OTHER && e->fd_kind != STG_FD_BAD) {
-        stg_majority_vote(&v->fd_kind, e->fd_kind, 1);
+    const struct stg_group *g = r->group;
+    if (g->scores == NULL) {
+        return (struct window){1, 0};
+    }
+    const struct stg_score *s = &g->scores[g->offset[r->i_input] + index];
+    return (struct window){s->begin_ns, s->end_ns};
+}
+
+static bool is_in(const struct window *w, const struct stg_event *e)
+{
+    return (e->has & STG_HAS_TIME) != 0 && (int64_t)e->ts_ns >= w->begin && (int64_t)e->ts_ns <= w->end;
+}
+
+static void vote_once(struct votes *v, const struct stg_event *e)
+{
+    if ((e->has & STG_HAS_FD) != 0 && e->fd_kind != STG_FD_OTHER && e->fd_kind < STG_FD_BAD) {
+        v->of_kind[e->fd_kind]++;
     }
     if ((e->has & STG_HAS_PATH) != 0) {
         stg_majority_vote(&v->path, e->path, 1);
     }
 }
 
-static void vote_on_entry(struct behaviour_votes *v, const struct stg_behaviour *x, const struct stg_event *e, const char *name, uint16_t call,
-                          uint16_t proc)
+static void vote(struct object_votes *v, const struct window *w, const struct reading *r, const struct stg_event *e)
 {
-    const int at = stg_syscall_descriptor_index(name);
+    if (is_in(w, e)) {
+        vote_once(&v->near, e);
+    }
+    if (r->n_read < MOST_EVENTS) {
+        vote_once(&v->all, e);
+    }
+}
+
+static void vote_on_entry(struct behaviour_votes *v, const struct stg_behaviour *x, const struct window *w,
+                          const struct reading *r, const struct stg_event *e, uint16_t call, uint16_t proc)
+{
+    const int at = stg_syscall_descriptor_index(stg_strings_get(r->source->names, e->name));
     for (size_t i = 0; i < x->n_more; i++) {
-        if (x->more[i].kind.call == call && x->more[i].kind.proc == proc) {
-            vote(&v->more[i], e);
+        const struct stg_kind_of_call *kind = &x->more[i].kind;
+        if (kind->call == call && kind->proc == proc && kind->phase == 0) {
+            vote(&v->more[i], w, r, e);
         }
     }
     for (size_t i = 0; i < x->n_descriptors && at >= 0 && at < e->n_args; i++) {
         if (x->descriptors[i].proc == proc && x->descriptors[i].number == (int32_t)e->args[at]) {
-            vote(&v->descriptors[i], e);
+            vote(&v->descriptors[i], w, r, e);
         }
     }
 }
 
-/* A result is about what its call was given. Of a kind of result there are expected ones, too: only those that are as the representative's
- * most surprising one count. */
-static void vote_on_exit(struct behaviour_votes *v, const struct stg_behaviour *x, const struct stg_kind_of_call *kind, int64_t ret,
+/* A result is about what its call was given. Of a kind of surprising result there are expected ones, too: only those
+ * that are as the representative's most surprising one count, and apart from them those that are what was expected in
+ * its place. */
+static void vote_on_exit(struct behaviour_votes *v, const struct stg_behaviour *x, const struct window *w,
+                         const struct reading *r, const struct stg_kind_of_call *kind, int64_t ret,
                          const struct stg_event *entry)
 {
+    for (size_t i = 0; i < x->n_more; i++) {
+        if (x->more[i].kind.phase == STG_PHASE_EXIT && stg_usual_key(kind) == stg_usual_key(&x->more[i].kind)) {
+            vote(&v->more[i], w, r, entry);
+        }
+    }
     for (size_t i = 0; i < x->n_surprises; i++) {
-        if (stg_usual_key(kind) == stg_usual_key(&x->surprises[i].kind) && ret == x->surprises[i].ret) {
-            vote(&v->surprises[i], entry);
+        const struct stg_behaviour_surprise *s = &x->surprises[i];
+        if (stg_usual_key(kind) == stg_usual_key(&s->kind) && ret == s->ret) {
+            vote(&v->surprises[i], w, r, entry);
+        } else if (kind->call == s->kind.call && kind->proc == s->kind.proc && s->expected >= STG_TOKEN_SPECIALS &&
+                   s->expected != STG_TOKEN_MASK &&
+                   stg_symbols_find(r->model->symbols, kind->call, STG_PHASE_EXIT, ret) == s->expected) {
+            vote(&v->expected[i], w, r, entry);
+        }
+    }
+}
+
+static void vote_on_unseen(struct reading *r, const struct stg_event *e, uint16_t call, uint16_t proc)
+{
+    for (size_t i = 0; i < r->b->n_unseen; i++) {
+        const struct stg_behaviour_unseen *u = &r->b->unseen[i];
+        if (u->call == call && u->proc == proc && u->input == r->input) {
+            const struct window w = window_of(r, u->index);
+            vote(&r->unseen[i], &w, r, e);
         }
     }
 }
@@ -94,21 +160,37 @@ static void look_at(struct reading *r, const struct stg_event *e)
     (void)stg_usual_kind(&kind, call, proc, STG_PHASE_EXIT, e->ret, r->counted[call] != 0);
     for (size_t i = 0; i < r->b->n; i++) {
         const struct stg_behaviour *x = &r->b->items[i];
+        const struct window w = x->input == r->input ? window_of(r, x->index) : (struct window){1, 0};
         if (x->input == r->input && e->kind == STG_EVENT_ENTRY) {
-            vote_on_entry(&r->votes[i], x, e, stg_strings_get(r->source->names, e->name), call, proc);
+            vote_on_entry(&r->votes[i], x, &w, r, e, call, proc);
         } else if (x->input == r->input && whole) {
-            vote_on_exit(&r->votes[i], x, &kind, e->ret, &p->entry);
+            vote_on_exit(&r->votes[i], x, &w, r, &kind, e->ret, &p->entry);
         }
     }
     if (e->kind == STG_EVENT_ENTRY) {
+        vote_on_unseen(r, e, call, proc);
         *p = (struct pending){e->tid, call, *e};
     }
 }
 
-/* The end of a long path tells more than its beginning. */
-static void take(struct stg_behaviour_object *out, const struct object_votes *v, const struct stg_strings *paths)
+static bool is_voted(const struct votes *v)
 {
-    out->fd_kind = v->fd_kind.lead > 0 ? (uint8_t)v->fd_kind.candidate : (uint8_t)STG_FD_OTHER;
+    bool any = v->path.lead > 0;
+    for (unsigned k = 0; k < STG_N_FD_KINDS; k++) {
+        any |= v->of_kind[k] > 0;
+    }
+    return any;
+}
+
+/* The end of a long path tells more than its beginning. */
+static void take(struct stg_behaviour_object *out, const struct object_votes *of, const struct stg_strings *paths)
+{
+    const struct votes *v = is_voted(&of->near) ? &of->near : &of->all;
+    memcpy(out->of_kind, v->of_kind, sizeof out->of_kind);
+    out->fd_kind = STG_FD_OTHER;
+    for (uint8_t k = 0; k < STG_N_FD_KINDS; k++) {
+        out->fd_kind = v->of_kind[k] > v->of_kind[out->fd_kind] ? k : out->fd_kind;
+    }
     if (v->path.lead > 0 && paths != NULL) {
         const char *path = stg_strings_get(paths, v->path.candidate);
         const size_t len = strlen(path);
@@ -120,45 +202,78 @@ static void take(struct stg_behaviour_object *out, const struct object_votes *v,
 
 static void take_all(struct reading *r)
 {
+    const struct stg_strings *paths = r->source->paths;
     for (size_t i = 0; i < r->b->n; i++) {
         struct stg_behaviour *x = &r->b->items[i];
         const struct behaviour_votes *v = &r->votes[i];
         for (size_t k = 0; k < x->n_more && x->input == r->input; k++) {
-            take(&x->more[k].object, &v->more[k], r->source->paths);
+            take(&x->more[k].object, &v->more[k], paths);
         }
         for (size_t k = 0; k < x->n_surprises && x->input == r->input; k++) {
-            take(&x->surprises[k].object, &v->surprises[k], r->source->paths);
+            take(&x->surprises[k].object, &v->surprises[k], paths);
+            take(&x->surprises[k].expected_object, &v->expected[k], paths);
         }
         for (size_t k = 0; k < x->n_descriptors && x->input == r->input; k++) {
-            take(&x->descriptors[k].object, &v->descriptors[k], r->source->paths);
+            take(&x->descriptors[k].object, &v->descriptors[k], paths);
+        }
+    }
+    for (size_t i = 0; i < r->b->n_unseen; i++) {
+        if (r->b->unseen[i].input == r->input) {
+            take(&r->b->unseen[i].object, &r->unseen[i], paths);
         }
     }
 }
 
-static enum stg_status read_trace(struct stg_behaviours *b, size_t input, const char *path)
+/* When the last of the sequences that are shown ends; INT64_MIN: none is known. */
+static int64_t last_end(const struct reading *r)
+{
+    int64_t last = INT64_MIN;
+    for (size_t i = 0; i < r->b->n + r->b->n_unseen && r->group->scores != NULL; i++) {
+        const bool is_item = i < r->b->n;
+        const struct stg_behaviour_unseen *u = is_item ? NULL : &r->b->unseen[i - r->b->n];
+        if ((is_item ? r->b->items[i].input : u->input) == r->input) {
+            const struct window w = window_of(r, is_item ? r->b->items[i].index : u->index);
+            last = w.end > last ? w.end : last;
+        }
+    }
+    return last;
+}
+
+static enum stg_status read_events(struct reading *r)
+{
+    const int64_t until = last_end(r);
+    const struct stg_event *events = NULL;
+    size_t n = 0;
+    bool more = true;
+    STG_RETURN_IF_FAILED(stg_source_next(r->source, &events, &n));
+    while (n > 0 && more) {
+        STG_RETURN_IF_FAILED(stg_interrupt_check());
+        for (size_t i = 0; i < n; i++, r->n_read++) {
+            look_at(r, &events[i]);
+        }
+        more = r->n_read < MOST_EVENTS || (r->n_read < MOST_READ && (int64_t)events[n - 1].ts_ns <= until);
+        STG_RETURN_IF_FAILED(stg_source_next(r->source, &events, &n));
+    }
+    return STG_OK;
+}
+
+static enum stg_status read_trace(struct stg_behaviours *b, const struct stg_model *m, const struct stg_group *group,
+                                  size_t i_input, size_t input)
 {
     enum stg_status status = STG_OK;
-    struct reading r = {.b = b, .input = input};
-    const struct stg_event *events = NULL;
-    size_t n = 0, n_read = 0;
-    STG_TRY(stg_import_open(&r.source, path, NULL));
+    struct reading r = {.b = b, .model = m, .group = group, .i_input = i_input, .input = input};
+    STG_TRY(stg_import_open(&r.source, group->inputs[i_input].path, NULL));
     STG_TRY(stg_usual_counted(&r.counted, &b->names));
     STG_TRY(stg_mem_zeroed(&r.votes, b->n, sizeof *r.votes));
+    STG_TRY(stg_mem_zeroed(&r.unseen, b->n_unseen, sizeof *r.unseen));
     STG_TRY(stg_mem_zeroed(&r.pending, MOST_PENDING, sizeof *r.pending));
-    STG_TRY(stg_source_next(r.source, &events, &n));
-    while (n > 0 && n_read < MOST_EVENTS) {
-        STG_TRY(stg_interrupt_check());
-        for (size_t i = 0; i < n; i++) {
-            look_at(&r, &events[i]);
-        }
-        n_read += n;
-        STG_TRY(stg_source_next(r.source, &events, &n));
-    }
+    STG_TRY(read_events(&r));
     take_all(&r);
 out:
     stg_source_close(r.source);
     stg_mem_free(r.counted);
     stg_mem_free(r.votes);
+    stg_mem_free(r.unseen);
     stg_mem_free(r.pending);
     return status;
 }
@@ -170,18 +285,25 @@ static bool is_wanted(const struct stg_behaviours *b, size_t input)
             return true;
         }
     }
+    for (size_t i = 0; i < b->n_unseen; i++) {
+        if (b->unseen[i].input == input) {
+            return true;
+        }
+    }
     return false;
 }
 
-enum stg_status stg_behaviour_objects(struct stg_behaviours *b, const struct stg_groups *groups)
+enum stg_status stg_behaviour_objects(struct stg_behaviours *b, const struct stg_groups *groups,
+                                      const struct stg_model *m)
 {
     size_t input = 0;
     for (size_t i = 0; i < groups->n; i++) {
         for (size_t k = 0; k < groups->groups[i].n_inputs; k++, input++) {
             const struct stg_input *in = &groups->groups[i].inputs[k];
             struct stat info;
-            if (in->is_trace && is_wanted(b, input) && stat(in->path, &info) == 0 && (S_ISREG(info.st_mode) || S_ISDIR(info.st_mode))) {
-                STG_RETURN_IF_FAILED(read_trace(b, input, in->path));
+            if (in->is_trace && is_wanted(b, input) && stat(in->path, &info) == 0 &&
+                (S_ISREG(info.st_mode) || S_ISDIR(info.st_mode))) {
+                STG_RETURN_IF_FAILED(read_trace(b, m, &groups->groups[i], k, input));
             }
         }
     }

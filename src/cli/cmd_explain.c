@@ -8,12 +8,10 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "detect/calibrate.h"
 #include "detect/verdict.h"
 #include "explain/explain.h"
 #include "report/report.h"
 
-#include <math.h>
 #include <unistd.h>
 
 struct settings {
@@ -81,17 +79,24 @@ static enum stg_status explain_id(struct stg_buffer *out, const struct settings 
     return explain_one(out, s, m, in, &seq);
 }
 
-/* Above the sequences: what all novel ones have in common, as the worst need not be like the others. */
+/* Above the sequences: what all novel ones have in common, as the worst need not be like the others. Not where none can
+ * be novel, which says nothing. */
 static enum stg_status put_findings(struct stg_buffer *out, const struct settings *s, const struct stg_model *m,
                                     const struct stg_groups *groups, enum stg_aggregate aggregate, struct stg_pool *pool)
 {
     enum stg_status status = STG_OK;
     struct stg_found_behaviours found = {0};
     const struct stg_group *group = &groups->groups[0];
+    struct stg_verdict verdict;
+    stg_verdict_judge(&verdict, m, group->scores, group->n, aggregate, s->alpha);
+    if (!verdict.calibrated) {
+        return STG_OK;
+    }
     STG_TRY(stg_found_behaviours_init(&found, groups, m, aggregate, s->alpha, pool));
-    STG_TRY(stg_behaviour_objects(&found.behaviours, groups));
-    STG_TRY(stg_report_findings_text(out, m, &found.behaviours, group->scores,
-                                     stg_verdict_chance(group->n, m->n_calibration, s->alpha)));
+    STG_TRY(stg_behaviour_objects(&found.behaviours, groups, m));
+    if (verdict.reachable || verdict.novel || found.behaviours.n_unseen_sequences > 0) {
+        STG_TRY(stg_report_findings_text(out, m, &found.behaviours, found.origins, group->scores, &verdict));
+    }
 out:
     stg_found_behaviours_fini(&found);
     return status;
@@ -106,7 +111,7 @@ static enum stg_status explain_worst(struct stg_buffer *out, const struct settin
     size_t *worst = NULL, n = 0;
     STG_TRY(stg_aggregate_parse(s->aggregate, m, &aggregate));
     STG_TRY(stg_group_worst(group, aggregate, s->worst, &worst, &n));
-    if (!s->json && group->n > 1 && stg_threshold(m, aggregate, s->alpha) < (double)INFINITY) { /* else none can be novel, which says nothing */
+    if (!s->json && group->n > 1) {
         STG_TRY(put_findings(out, s, m, groups, aggregate, pool));
     }
     for (size_t i = 0; i < n; i++) {
@@ -130,7 +135,7 @@ static enum stg_status explain_behaviours(struct stg_buffer *out, const struct s
     enum stg_aggregate aggregate;
     STG_TRY(stg_aggregate_parse(s->aggregate, m, &aggregate));
     STG_TRY(stg_found_behaviours_init(&found, groups, m, aggregate, s->alpha, pool));
-    STG_TRY(stg_behaviour_objects(&found.behaviours, groups));
+    STG_TRY(stg_behaviour_objects(&found.behaviours, groups, m));
     STG_TRY(s->json ? stg_report_behaviours_json(out, m, &found.behaviours, found.origins)
                     : stg_report_behaviours_text(out, m, &found.behaviours, found.origins, stg_log_may_colour(STDOUT_FILENO)));
     STG_TRY(stg_output_write(out));

@@ -103,15 +103,45 @@ static enum stg_status evaluate(struct stg_evaluation *out, const struct stg_mod
     return stg_evaluate(out, m, g[0].sets, g[1].sets, g[1].n, g[2].n > 0 ? g[2].sets : &none, g[3].sets, g[3].n, &e);
 }
 
-/* How many novel sequences chance explains of each set that the report has, the known one first; (1 + novel->n), the caller's. */
-static enum stg_status find_chance(uint64_t **out, const struct stg_model *m, const struct stg_groups *known, const struct stg_groups *novel,
-                                   double alpha)
+/* The behaviours of each novel set, or of the known one where there is none, so that what is said of all of a set is
+ * true of it; and the verdicts. */
+struct judged {
+    struct stg_found_behaviours *found;       /* (n) owned, as are the arrays */
+    struct stg_reported_behaviours *reported; /* (n) */
+    struct stg_verdict *verdicts;             /* (1 + novel sets) the known one first */
+    size_t n;
+};
+
+static void judged_fini(struct judged *j)
 {
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(out, 1 + novel->n, sizeof **out));
+    for (size_t i = 0; i < j->n; i++) {
+        stg_found_behaviours_fini(&j->found[i]);
+    }
+    stg_mem_free(j->found);
+    stg_mem_free(j->reported);
+    stg_mem_free(j->verdicts);
+}
+
+static enum stg_status judge_all(struct judged *j, struct stg_report *r, const struct stg_groups *known,
+                                 const struct stg_groups *novel, struct stg_pool *pool)
+{
+    const struct stg_groups *from = novel->n > 0 ? novel : known;
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&j->verdicts, 1 + novel->n, sizeof *j->verdicts));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&j->found, from->n, sizeof *j->found));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&j->reported, from->n, sizeof *j->reported));
+    j->n = from->n;
     for (size_t i = 0; i < 1 + novel->n; i++) {
         const struct stg_group *g = i == 0 ? &known->groups[0] : &novel->groups[i - 1];
-        (*out)[i] = stg_verdict_chance(g->n, m->n_calibration, alpha);
+        stg_verdict_judge(&j->verdicts[i], r->model, g->scores, g->n, r->aggregate, r->alpha);
     }
+    for (size_t i = 0; i < from->n; i++) {
+        const struct stg_groups one = {.groups = &from->groups[i], .n = 1};
+        STG_RETURN_IF_FAILED(stg_found_behaviours_init(&j->found[i], &one, r->model, r->aggregate, r->alpha, pool));
+        STG_RETURN_IF_FAILED(stg_behaviour_objects(&j->found[i].behaviours, &one, r->model));
+        j->reported[i] = (struct stg_reported_behaviours){&j->found[i].behaviours, j->found[i].origins};
+    }
+    r->behaviours = j->reported;
+    r->verdicts = j->verdicts;
     return STG_OK;
 }
 
@@ -121,9 +151,8 @@ static enum stg_status write_report(const struct settings *s, const char *model_
     enum stg_status status = STG_OK;
     struct stg_evaluation evaluation = {0};
     struct explained x = {0};
-    struct stg_found_behaviours found = {0};
+    struct judged judged = {0};
     struct stg_buffer html = STG_BUFFER_INIT;
-    uint64_t *chance = NULL;
     char date[21];
     struct stg_report r = {.title = s->title,
                            .model_path = model_path,
@@ -141,12 +170,7 @@ static enum stg_status write_report(const struct settings *s, const char *model_
     }
     STG_TRY(explain_all(&x, &g[0], &g[1], m, r.aggregate, s->explain));
     if (stg_calibrated(m)) {
-        STG_TRY(stg_found_behaviours_init(&found, &g[g[1].n > 0 ? 1 : 0], m, r.aggregate, s->alpha, pool));
-        STG_TRY(stg_behaviour_objects(&found.behaviours, &g[g[1].n > 0 ? 1 : 0]));
-        r.behaviours = &found.behaviours;
-        r.origins = found.origins;
-        STG_TRY(find_chance(&chance, m, &g[0], &g[1], s->alpha));
-        r.chance = chance;
+        STG_TRY(judge_all(&judged, &r, &g[0], &g[1], pool));
     }
     r.explanations = x.items;
     r.explanation_sets = x.sets;
@@ -160,9 +184,8 @@ static enum stg_status write_report(const struct settings *s, const char *model_
     STG_TRY(stg_output_write_file(&html, s->out));
 out:
     stg_buffer_fini(&html);
-    stg_mem_free(chance);
     explained_fini(&x);
-    stg_found_behaviours_fini(&found);
+    judged_fini(&judged);
     stg_evaluation_fini(&evaluation);
     return status;
 }

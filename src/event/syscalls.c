@@ -120,6 +120,29 @@ bool stg_syscall_waits(const char *name)
     return is_listed(names, sizeof names / sizeof names[0], name);
 }
 
+unsigned stg_syscall_consequence(const char *name)
+{
+    static const char *const most[] = {
+        "accept", "accept4", "bind", "bpf", "capset", "chdir", "chmod", "chown", "chroot", "clone", "clone3", "connect", "delete_module", "execve",
+        "execveat", "fchdir", "fchmod", "fchmodat", "fchmodat2", "fchown", "fchownat", "fdatasync", "finit_module", "fork", "fsync", "ftruncate",
+        "init_module", "kexec_file_load", "kexec_load", "kill", "lchown", "link", "linkat", "listen", "mkdir", "mkdirat", "mknod", "mknodat",
+        "mount", "move_mount", "pidfd_send_signal", "pivot_root", "process_vm_readv", "process_vm_writev", "ptrace", "reboot", "rename", "renameat",
+        "renameat2", "rmdir", "setfsgid", "setfsuid", "setgid", "setgroups", "sethostname", "setns", "setregid", "setresgid", "setresuid",
+        "setreuid", "setuid", "setxattr", "socket", "swapoff", "swapon", "symlink", "symlinkat", "sync", "syncfs", "tgkill", "tkill", "truncate",
+        "umount", "umount2", "unlink", "unlinkat", "unshare", "vfork",
+    };
+    static const char *const least[] = {
+        "brk", "clock_getres", "clock_gettime", "futex", "getcwd", "getegid", "geteuid", "getgid", "getgroups", "getpeername", "getpgid", "getpgrp",
+        "getpid", "getppid", "getpriority", "getresgid", "getresuid", "getrlimit", "getrusage", "getsid", "getsockname", "getsockopt", "gettid",
+        "gettimeofday", "getuid", "lseek", "madvise", "mmap", "mprotect", "mremap", "munmap", "prlimit64", "restart_syscall", "rseq",
+        "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sched_getaffinity", "sched_yield", "set_robust_list", "set_tid_address", "sigaltstack",
+        "sysinfo", "time", "times", "uname",
+    };
+    return is_listed(most, sizeof most / sizeof most[0], name)      ? 2
+           : is_listed(least, sizeof least / sizeof least[0], name) ? 0
+                                                                    : 1;
+}
+
 const char *stg_errno_name(int error)
 {
     if (error <= 0 || error >= STG_ERRNO_TABLE_LEN) {

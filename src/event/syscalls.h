@@ -20,6 +20,11 @@ bool stg_syscall_is_known(const char *name);
 bool stg_syscall_returns_count(const char *name);
 /* Whether the call waits for something to happen (poll, futex, accept): how long it takes says what others did and how busy the machine is. */
 bool stg_syscall_waits(const char *name);
+/* How much it matters that a program makes this call at all: 2 where it acts on others (starts processes, connects,
+ * takes rights, changes names of files or makes them last), 0 where it asks about itself or arranges its memory, 1
+ * else. */
+enum { STG_CONSEQUENCES = 3 };
+unsigned stg_syscall_consequence(const char *name);
 /* The register (0 … 5) of the first argument that is a descriptor, or one of STG_SYSCALL_ARG_* below. */
 int stg_syscall_descriptor_index(const char *call);
 /* The symbolic name of an errno ("EAGAIN"), NULL when there is none. */

@@ -3,6 +3,8 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
+#include "detect/novel.h"
+#include "detect/verdict.h"
 #include "explain/behaviours_internal.h"
 
 #include <math.h>
@@ -58,19 +60,13 @@ static enum stg_status map_inputs(struct behaviour_search *s)
     return stg_usual_counted(&s->counted, common);
 }
 
-static bool is_novel(const struct stg_model *m, const struct stg_behaviours_settings *settings,
-                     const struct stg_score *score)
-{
-    return stg_p_value(m, settings->aggregate, (double)score->value[settings->aggregate]) <= settings->alpha;
-}
-
 static enum stg_status choose(struct behaviour_search *s, const struct stg_behaviours_settings *settings)
 {
     struct stg_behaviours *out = s->out;
     for (size_t k = 0; k < s->n_inputs; k++) {
         out->n_sequences += s->inputs[k].corpus->n;
         for (size_t i = 0; i < s->inputs[k].corpus->n; i++) {
-            out->n_novel += is_novel(s->model, settings, &s->inputs[k].scores[i]);
+            out->n_novel += stg_is_novel(s->model, settings->aggregate, &s->inputs[k].scores[i], settings->alpha);
         }
     }
     s->n = out->n_examined = out->n_novel < MAX_EXAMINED ? out->n_novel : MAX_EXAMINED;
@@ -80,7 +76,7 @@ static enum stg_status choose(struct behaviour_search *s, const struct stg_behav
     size_t place = 0, seen = 0, taken = 0;
     for (size_t k = 0; k < s->n_inputs; k++) {
         for (size_t i = 0; i < s->inputs[k].corpus->n; i++, place++) {
-            if (is_novel(s->model, settings, &s->inputs[k].scores[i])) {
+            if (stg_is_novel(s->model, settings->aggregate, &s->inputs[k].scores[i], settings->alpha)) {
                 if (taken < s->n && seen == taken * out->n_novel / s->n) {
                     s->members[taken++] = (struct behaviour_member){(uint32_t)k, i, place};
                 }
@@ -302,8 +298,10 @@ enum stg_status stg_behaviours_find(struct stg_behaviours *out, const struct stg
                                     const struct stg_behaviours_settings *settings, struct stg_pool *pool)
 {
     enum stg_status status = STG_OK;
-    struct behaviour_search s = {.model = m, .inputs = inputs, .n_inputs = n_inputs, .out = out};
-    *out = (struct stg_behaviours){.has_usual = m->n_usual > 0};
+    struct behaviour_search s = {
+        .model = m, .aggregate = settings->aggregate, .inputs = inputs, .n_inputs = n_inputs, .out = out};
+    *out = (struct stg_behaviours){.has_usual = m->n_usual > 0,
+                                   .is_reachable = stg_verdict_rank(m->n_calibration, settings->alpha) > 0};
     if (!stg_calibrated(m)) {
         return stg_fail(STG_ERR_INPUT,
                         "no behaviours: the model is not calibrated: train it with --calibrate or more data");
@@ -311,6 +309,7 @@ enum stg_status stg_behaviours_find(struct stg_behaviours *out, const struct stg
     (void)stg_usual_find(m, STG_USUAL_EVENTS, &out->events);
     (void)stg_usual_find(m, STG_USUAL_DURATION, &out->duration);
     STG_TRY(map_inputs(&s));
+    STG_TRY(behaviour_find_unseen(&s));
     STG_TRY(choose(&s, settings));
     STG_TRY(make_vectors(&s, pool));
     if (s.n > 0) {

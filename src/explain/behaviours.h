@@ -11,6 +11,9 @@
  * that take in what other threads do have more of everything when they last longer: counts are compared after division
  * by `scale`, the median ratio of what every known sequence has.
  *
+ * Calls that the model has no name for, or whose program it has none for, are told of all sequences, novel or not: how
+ * rare they are is no matter of scores.
+ *
  * Memory: at most 4,096 sequences are looked at, evenly thinned (64 components of each), 256 groups while grouping, and
  * the counts of 512 sequences. */
 #ifndef STG_EXPLAIN_BEHAVIOURS_H
@@ -18,6 +21,7 @@
 
 #include "base/pool.h"
 #include "detect/usual.h"
+#include "event/event.h"
 #include "model/model.h"
 #include "score/score.h"
 
@@ -30,7 +34,7 @@ struct stg_behaviour_input {
 
 struct stg_behaviours_settings {
     enum stg_aggregate aggregate;
-    double alpha;      /* sequences of a p-value up to this are novel */
+    double alpha;      /* which sequences are novel: stg_is_novel() */
     double similarity; /* least cosine of what belongs together; default .5 */
     uint32_t most;     /* behaviours that are described, largest first; default 8 */
 };
@@ -39,14 +43,18 @@ void stg_behaviours_settings_default(struct stg_behaviours_settings *s, const st
 /* What a call was about, as the trace tells (cli/behaviour_objects.h): sequences do not have it. */
 #define STG_BEHAVIOUR_PATH 96
 struct stg_behaviour_object {
-    uint8_t fd_kind;               /* enum stg_fd_kind of its descriptor; STG_FD_OTHER: not known, or none of the kinds */
-    char path[STG_BEHAVIOUR_PATH]; /* the commonest file name that it was given, its end where it is longer; "": not known */
+    uint8_t
+        fd_kind; /* enum stg_fd_kind of its descriptor, the commonest; STG_FD_OTHER: not known, or none of the kinds */
+    uint32_t of_kind[STG_N_FD_KINDS]; /* how many of the calls that were looked at had a descriptor of each kind */
+    char path[STG_BEHAVIOUR_PATH];    /* the commonest file name that it was given, its end where it is longer; "": not
+                                         known */
 };
 
 /* A kind of call of which there are more or fewer than usual, or that is new: then `now` may be 0, as not every sequence has it. */
 struct stg_behaviour_change {
     struct stg_kind_of_call kind; /* ids in stg_behaviours.names */
     float now, share;             /* median count; share of the sequences that have one */
+    float low, high;              /* .05 and .95 quantile of the count */
     struct stg_usual usual;       /* of known sequences, times scale; share 0: never seen */
     float weight; /* share of the behaviour's surprisal that this call has, entry and results together */
     uint8_t size; /* of a call: the usual size class of what more of it return; 0: none */
@@ -62,6 +70,18 @@ struct stg_behaviour_surprise {
     uint32_t expected;    /* the symbol of the model that was likeliest there; STG_TOKEN_MASK: not known */
     float expected_share; /* its probability */
     struct stg_behaviour_object object;
+    struct stg_behaviour_object expected_object; /* of those of the call that return what was expected: their
+                                                    descriptors may be of another kind */
+};
+
+/* A call that the model has no name for, or that a program or thread makes whose name it does not have. */
+struct stg_behaviour_unseen {
+    uint16_t call, proc;                   /* ids in stg_behaviours.names */
+    bool is_new_program;                   /* the model has no name for proc … */
+    bool is_thread;                        /* … and all that have it are threads beside another, not programs */
+    size_t n, n_sequences;                 /* how many there are, in how many sequences */
+    size_t input, index, last_input, last; /* the first sequence, and the last one */
+    struct stg_behaviour_object object;
 };
 
 /* The calls around what is new, on its thread (STG_TOKEN_START, STG_TOKEN_END: none). */
@@ -75,11 +95,13 @@ struct stg_behaviour_place {
 #define STG_BEHAVIOUR_SURPRISES   5
 #define STG_BEHAVIOUR_DESCRIPTORS 6
 #define STG_BEHAVIOUR_SLICES      10
+#define STG_BEHAVIOUR_UNSEEN      96
 
 enum stg_trend { STG_TREND_STEADY, STG_TREND_GROWING, STG_TREND_FADING };
 
 struct stg_behaviour {
     size_t n;                                    /* sequences that were looked at */
+    size_t n_beyond;                             /* of these, above every calibration score */
     double n_estimated;                          /* of all novel ones: n, unless they were thinned */
     size_t input, index;                         /* the representative: nearest to the mean of the group */
     size_t first_input, first, last_input, last; /* first and last one in the order of the data */
@@ -114,8 +136,12 @@ struct stg_behaviours {
     struct stg_behaviour *items; /* (n) largest first; owned */
     size_t n, n_groups;          /* n_groups ≥ n: with those that are not described */
     size_t n_sequences, n_novel, n_examined;
-    size_t n_rest;                     /* examined sequences that are in none of items */
-    bool has_usual;                    /* the model knows what is usual; else `more` and `fewer` are empty */
+    size_t n_unseen;
+    size_t n_unseen_sequences; /* that have any of these, even if there was no room to list it */
+    struct stg_behaviour_unseen unseen[STG_BEHAVIOUR_UNSEEN]; /* (n_unseen) in the order of the data */
+    size_t n_rest;                                            /* examined sequences that are in none of items */
+    bool is_reachable; /* there are enough calibration scores for alpha; else what is called novel is above them all */
+    bool has_usual;    /* the model knows what is usual; else `more` and `fewer` are empty */
     struct stg_usual events, duration; /* of known sequences; zeros when not known */
 };
 

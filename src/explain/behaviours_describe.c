@@ -2,6 +2,8 @@
 #include "base/majority.h"
 #include "base/memory.h"
 #include "base/sort.h"
+#include "detect/novel.h"
+#include "event/syscalls.h"
 #include "explain/behaviours_internal.h"
 
 #include <math.h>
@@ -114,15 +116,19 @@ static bool is_new_call(const struct stg_behaviour_change *c)
 }
 
 /* What has surprised and what has become many times as much; neither alone would do, as a call may be more without a
- * surprise. */
-static float rank_of(const struct stg_behaviour_change *c)
+ * surprise. Of new calls those that act on others stay, however rare. */
+static float rank_of(const struct stg_behaviour_change *c, const struct stg_vocab *names)
 {
-    return c->weight + 0.1f * fabsf(log2f((c->now + 1) / (c->usual.median + 1))) + (is_new_call(c) ? 0.3f * c->share : 0);
+    const float much = c->weight + 0.1f * fabsf(log2f((c->now + 1) / (c->usual.median + 1)));
+    const bool acts =
+        is_new_call(c) && stg_syscall_consequence(stg_strings_get(names->calls, c->kind.call)) + 1 == STG_CONSEQUENCES;
+    return much + (is_new_call(c) ? 0.3f * c->share : 0) + (acts ? 1 : 0);
 }
 
-static bool is_heavier(const struct stg_behaviour_change *a, const struct stg_behaviour_change *b)
+static bool is_heavier(const struct stg_behaviour_change *a, const struct stg_behaviour_change *b,
+                       const struct stg_vocab *names)
 {
-    const float x = rank_of(a), y = rank_of(b);
+    const float x = rank_of(a, names), y = rank_of(b, names);
     return x > y || (!(x < y) && stg_usual_key(&a->kind) < stg_usual_key(&b->kind));
 }
 
@@ -133,7 +139,8 @@ static bool same_call(const struct stg_kind_of_call *a, const struct stg_kind_of
 
 /* Keeps the heaviest ones; equal ones in the order of their keys. Of one call the three heaviest: others have something
  * to tell as well. */
-static void keep(struct stg_behaviour_change *list, size_t *n, const struct stg_behaviour_change *c)
+static void keep(struct stg_behaviour_change *list, size_t *n, const struct stg_behaviour_change *c,
+                 const struct stg_vocab *names)
 {
     size_t at = *n, alike = 0, lightest = 0;
     for (size_t i = 0; i < *n; i++) {
@@ -143,13 +150,13 @@ static void keep(struct stg_behaviour_change *list, size_t *n, const struct stg_
         }
     }
     if (alike >= 3) {
-        if (!is_heavier(c, &list[lightest])) {
+        if (!is_heavier(c, &list[lightest], names)) {
             return;
         }
         memmove(&list[lightest], &list[lightest + 1], (*n - lightest - 1) * sizeof *list);
         at = --*n;
     }
-    while (at > 0 && is_heavier(c, &list[at - 1])) {
+    while (at > 0 && is_heavier(c, &list[at - 1], names)) {
         at--;
     }
     if (at >= STG_BEHAVIOUR_CHANGES) {
@@ -182,6 +189,8 @@ static struct stg_behaviour_change change_of(const struct behaviour_search *s, c
     out.usual.median *= scale;
     out.usual.high *= scale;
     out.now = now.median;
+    out.low = now.low;
+    out.high = now.high;
     out.share = now.share;
     for (size_t f = 0; f < s->features.n; f++) {
         struct stg_kind_of_call kind;
@@ -238,9 +247,9 @@ static void find_changes(struct stg_behaviour *out, const struct behaviour_searc
         }
         if (is_more(&x)) {
             x.size = x.kind.phase == 0 ? common_size(s, c, &x.kind, out->scale) : 0;
-            keep(out->more, &out->n_more, &x);
+            keep(out->more, &out->n_more, &x, &s->out->names);
         } else if (is_fewer(&x)) {
-            keep(out->fewer, &out->n_fewer, &x);
+            keep(out->fewer, &out->n_fewer, &x, &s->out->names);
         }
     }
 }
@@ -461,6 +470,7 @@ static void find_times(struct stg_behaviour *out, const struct behaviour_search 
         }
         out->last_input = m->input;
         out->last = m->index;
+        out->n_beyond += stg_is_beyond(s->model, s->aggregate, &s->inputs[m->input].scores[m->index]);
         out->slices[m->place * STG_BEHAVIOUR_SLICES / s->out->n_sequences]++;
         late += m->place * 2 >= s->out->n_sequences;
     }

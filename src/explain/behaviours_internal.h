@@ -21,6 +21,7 @@ struct behaviour_member {
 /* What is known of the novel sequences when they have been grouped. */
 struct behaviour_search {
     const struct stg_model *model;
+    enum stg_aggregate aggregate;
     const struct stg_behaviour_input *inputs;
     size_t n_inputs;
     uint16_t **call_of, **proc_of;    /* (n_inputs) what the ids of each input are in the common names; owned */
@@ -39,6 +40,9 @@ static inline uint16_t behaviour_call_before(const struct stg_seq *seq, const ui
     const bool known = seq->context_offset != NULL && seq->context_offset[thread + 1] > seq->context_offset[thread];
     return known ? call_of[seq->context_call[seq->context_offset[thread + 1] - 1]] : (uint16_t)STG_TOKEN_START;
 }
+
+/* The calls and programs that the model has no name for, of all sequences. */
+enum stg_status behaviour_find_unseen(struct behaviour_search *s) STG_MUST_USE;
 
 /* What surprised in the representative, and what was expected instead. */
 enum stg_status behaviour_find_expected(struct behaviour_search *s, struct stg_behaviour *out) STG_MUST_USE;

@@ -183,6 +183,26 @@ static json_t *behaviour(const struct stg_model *m, const struct stg_behaviours 
         json_of_number((double)x->weight_descriptors), "weight_time", json_of_number((double)x->weight_time));
 }
 
+/* Calls and programs that training had not. */
+static json_t *unseen(const struct stg_behaviours *b, const struct stg_behaviour_origin *origins)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < b->n_unseen && out != NULL; i++) {
+        const struct stg_behaviour_unseen *u = &b->unseen[i];
+        json_t *one = json_pack(
+            "{s:o, s:o, s:b, s:b, s:I, s:I, s:o, s:o}", "process", json_of_text(behaviour_process(&b->names, u->proc)),
+            "call", json_of_text(behaviour_call(&b->names, u->call)), "new_process", u->is_new_program, "thread",
+            u->is_new_program && u->is_thread, "calls", (json_int_t)u->n, "sequences", (json_int_t)u->n_sequences,
+            "first", place(origins, u->input, u->index), "last", place(origins, u->last_input, u->last));
+        const bool failed = one == NULL || !put_object(one, &u->object);
+        if (!append(out, one) || failed) {
+            json_decref(out);
+            return NULL;
+        }
+    }
+    return out;
+}
+
 enum stg_status stg_report_behaviours_json(struct stg_buffer *out, const struct stg_model *m,
                                            const struct stg_behaviours *b, const struct stg_behaviour_origin *origins)
 {
@@ -193,10 +213,11 @@ enum stg_status stg_report_behaviours_json(struct stg_buffer *out, const struct 
             list = NULL;
         }
     }
-    return json_put_line(out,
-                         json_pack("{s:s, s:I, s:I, s:I, s:I, s:b, s:o, s:o, s:o}", "schema", "strange.behaviours/1",
-                                   "sequences", (json_int_t)b->n_sequences, "novel", (json_int_t)b->n_novel, "examined",
-                                   (json_int_t)b->n_examined, "groups", (json_int_t)b->n_groups, "has_usual",
-                                   b->has_usual, "usual_events", usual(&b->events), "usual_duration_ns",
-                                   usual(&b->duration), "behaviours", list));
+    return json_put_line(
+        out, json_pack("{s:s, s:I, s:I, s:b, s:I, s:I, s:I, s:o, s:b, s:o, s:o, s:o}", "schema", "strange.behaviours/1",
+                       "sequences", (json_int_t)b->n_sequences, "novel", (json_int_t)b->n_novel, "above_all",
+                       !b->is_reachable, "examined", (json_int_t)b->n_examined, "groups", (json_int_t)b->n_groups,
+                       "sequences_unseen", (json_int_t)b->n_unseen_sequences, "unseen", unseen(b, origins), "has_usual",
+                       b->has_usual, "usual_events", usual(&b->events), "usual_duration_ns", usual(&b->duration),
+                       "behaviours", list));
 }

@@ -64,31 +64,77 @@ static void put_behaviour(struct writer *w, const struct stg_model *m, const str
     put_seen(w, x, origins);
 }
 
-enum stg_status stg_report_findings_text(struct stg_buffer *out, const struct stg_model *m, const struct stg_behaviours *b,
-                                         const struct stg_score *scores, uint64_t chance)
+/* What training had not, beside what the first n_shown behaviours say: n findings. */
+static void put_unseen(struct writer *w, const struct stg_behaviours *b, const struct stg_behaviour_origin *origins, size_t n_shown,
+                       const struct finding *f, size_t n)
 {
-    enum { SHOWN = 2, OF_EACH = 3 };
-    struct writer w = {out, STG_OK};
-    char n[32], all[32], text[WORDS_SENTENCE];
-    words_count(b->n_novel, n);
-    words_count(b->n_sequences, all);
-    writer_printf(&w, "%s of %s sequences %s novel, and chance makes up to %" PRIu64 " of known ones so\n", n, all, b->n_novel == 1 ? "is" : "are",
-                  chance);
-    for (size_t i = 0; i < b->n && i < SHOWN && b->n_novel > chance; i++) {
+    char where[WORDS_SENTENCE];
+    if (n == 0) {
+        return;
+    }
+    const struct stg_behaviour_unseen *first = &b->unseen[findings_unseen_first(b, n_shown, where)];
+    writer_printf(w, "w%s, first in %" PRIu64 " of ", where, origins[first->input].input->scores[first->index].id);
+    writer_plain(w, origins[first->input].path, 0);
+    writer_put(w, ":\n");
+    for (size_t k = 0; k < n; k++) {
+        put_finding(w, "  - ", &f[k]);
+    }
+}
+
+/* The findings of the largest behaviours that are told first; how many there are of these. */
+static size_t put_first(struct writer *w, const struct stg_model *m, const struct stg_behaviours *b,
+                        const struct stg_verdict *v, size_t most)
+{
+    enum { OF_EACH = 3 };
+    size_t n = 0;
+    for (size_t i = 0; i < b->n; i++) {
         struct finding f[FINDINGS];
+        char share[96];
+        if (!findings_is_shown(v, &b->items[i]) || n == most) {
+            continue;
+        }
+        n++;
         const size_t n_findings = findings_make(m, b, &b->items[i], f);
-        findings_share(b, &b->items[i], text);
-        writer_printf(&w, "in %s:\n", text);
+        findings_share(b, &b->items[i], share);
+        writer_printf(w, "in %s:\n", share);
         for (size_t k = 0; k < n_findings && k < OF_EACH; k++) {
-            put_finding(&w, "  - ", &f[k]);
+            put_finding(w, "  - ", &f[k]);
         }
     }
-    if (b->n_novel <= chance) {
+    return n;
+}
+
+enum stg_status stg_report_findings_text(struct stg_buffer *out, const struct stg_model *m,
+                                         const struct stg_behaviours *b, const struct stg_behaviour_origin *origins,
+                                         const struct stg_score *scores, const struct stg_verdict *v)
+{
+    enum { SHOWN = 2 };
+    struct writer w = {out, STG_OK};
+    struct finding unseen[FINDINGS];
+    char text[WORDS_SENTENCE];
+    size_t n_told = 0, n_unseen = findings_unseen(b, n_told, unseen);
+    const bool first = findings_unseen_leads(v, unseen, n_unseen);
+    findings_counts(m, b, v, text);
+    writer_printf(&w, "%s\n", text);
+    if (findings_beyond(m, v, text)) {
+        writer_printf(&w, "%s\n", text);
+    }
+    if (first) {
+        put_unseen(&w, b, origins, n_told, unseen, n_unseen);
+    }
+    const size_t n_shown = put_first(&w, m, b, v, SHOWN);
+    if (n_shown == 0 && b->n_unseen_sequences == 0) {
         findings_of_set(m, scores, b->n_sequences, text);
         writer_plain(&w, text, 0);
         writer_put(&w, text[0] != '\0' ? "\n" : "");
-    } else if (b->n_groups > SHOWN) {
-        writer_printf(&w, "and %zu more behaviours: see `strange explain --behaviours`\n", b->n_groups - SHOWN);
+    } else if (b->n_groups > n_shown && n_shown > 0) {
+        writer_printf(&w, "and %zu more behaviour%s: see `strange explain --behaviours`\n", b->n_groups - n_shown,
+                      b->n_groups - n_shown == 1 ? "" : "s");
+    }
+    if (!first) { /* then what they say need not be said again */
+        n_told = SHOWN;
+        n_unseen = findings_unseen(b, n_told, unseen);
+        put_unseen(&w, b, origins, n_told, unseen, n_unseen);
     }
     writer_put(&w, "\n");
     return w.status;
@@ -123,12 +169,16 @@ enum stg_status stg_report_behaviours_text(struct stg_buffer *out, const struct 
     char n[32], all[32];
     words_count(b->n_novel, n);
     words_count(b->n_sequences, all);
-    writer_printf(&w, "%s of %s sequences are novel, in %zu behaviour%s\n", n, all, b->n_groups,
-                  b->n_groups == 1 ? "" : "s");
+    writer_printf(&w, "%s of %s sequences %s %s, in %zu behaviour%s\n", n, all, b->n_novel == 1 ? "is" : "are",
+                  b->is_reachable ? "novel"
+                                  : "above all calibration scores, which are too few to call single ones novel",
+                  b->n_groups, b->n_groups == 1 ? "" : "s");
     if (b->n_examined < b->n_novel) {
         words_count(b->n_examined, n);
         writer_printf(&w, "%s of them were looked at, evenly thinned\n", n);
     }
+    struct finding unseen[FINDINGS];
+    put_unseen(&w, b, origins, b->n, unseen, findings_unseen(b, b->n, unseen));
     for (size_t i = 0; i < b->n; i++) {
         writer_put(&w, "\n");
         put_behaviour(&w, m, b, i, origins, colour);

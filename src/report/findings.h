@@ -5,6 +5,7 @@
 #ifndef STG_REPORT_FINDINGS_H
 #define STG_REPORT_FINDINGS_H
 
+#include "detect/verdict.h"
 #include "report/behaviour_words.h"
 
 #define FINDINGS      4 /* of one behaviour, the heaviest first */
@@ -18,6 +19,27 @@ struct finding {
 
 /* How many there are; always one at least. x is one of b's, which were found with m. */
 size_t findings_make(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x, struct finding out[FINDINGS]);
+
+/* What training had not, a program in each, those that matter most first; beside what the first n_shown behaviours say.
+ */
+size_t findings_unseen(const struct stg_behaviours *b, size_t n_shown, struct finding out[FINDINGS]);
+
+/* Whether these n are said before the behaviours: where no more is novel than chance explains, and where there is a new program among them. */
+bool findings_unseen_leads(const struct stg_verdict *v, const struct finding *f, size_t n);
+/* In front of these, behind a w or W: "hat training had not, in 3 of 206 sequences". Which of b->unseen has the first
+ * of the sequences. */
+size_t findings_unseen_first(const struct stg_behaviours *b, size_t n_shown, char out[WORDS_SENTENCE]);
+
+/* Whether a behaviour is told first: where the whole is novel all are, else those of which something is above every
+ * calibration score. */
+bool findings_is_shown(const struct stg_verdict *v, const struct stg_behaviour *x);
+
+/* "5 of 206 sequences are novel, and chance makes up to 10 of known ones so" */
+void findings_counts(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_verdict *v,
+                     char out[WORDS_SENTENCE]);
+/* "2 of them are above all 637 calibration scores, and chance makes up to 6 so"; false, and "", where the count above
+ * says enough. */
+bool findings_beyond(const struct stg_model *m, const struct stg_verdict *v, char out[WORDS_SENTENCE]);
 
 /* "222 of 329 novel sequences" */
 void findings_share(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[96]);

@@ -48,7 +48,7 @@ static void put_contents(struct writer *w, const struct stg_report *r)
     put_link(w, r->profiles != NULL, "data", "Data sets");
     put_link(w, true, "lengths", "Length");
     put_link(w, true, "delays", "Delays");
-    put_link(w, r->behaviours != NULL && r->behaviours->n > 0, "behaviours", "Behaviours");
+    put_link(w, html_has_behaviours(r), "behaviours", "Behaviours");
     put_link(w, r->attention != NULL, "attention", "Attention");
     put_link(w, r->embedding != NULL, "embedding", "Embedding");
     put_link(w, r->n_trainings > 0, "training", "Training");

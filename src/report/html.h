@@ -35,6 +35,8 @@ void html_findings(struct writer *w, const struct stg_report *r);
 /* How many sequences of a set are novel at the report's alpha. */
 size_t html_novel(const struct stg_report *r, const struct stg_scored_set *set);
 /* The few behaviours that the novel sequences fall into. */
+/* Whether there is any to be shown. */
+bool html_has_behaviours(const struct stg_report *r);
 void html_behaviours(struct writer *w, const struct stg_report *r);
 void html_glossary(struct writer *w);
 

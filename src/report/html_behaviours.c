@@ -13,9 +13,9 @@ static void put_fact(struct writer *w, const char *label, const char *text)
     writer_put(w, "</dd>");
 }
 
-static void put_seen(struct writer *w, const struct stg_report *r, const struct stg_behaviour *x)
+static void put_seen(struct writer *w, const struct stg_behaviour_origin *origins, const struct stg_behaviour *x)
 {
-    const struct stg_behaviour_origin *first = &r->origins[x->first_input], *last = &r->origins[x->last_input];
+    const struct stg_behaviour_origin *first = &origins[x->first_input], *last = &origins[x->last_input];
     char line[4 * STG_BEHAVIOUR_SLICES];
     behaviour_sparkline(x, line);
     writer_printf(w, "<dt>Seen</dt><dd>first in sequence %" PRIu64 " of <code>", first->input->scores[x->first].id);
@@ -26,44 +26,71 @@ static void put_seen(struct writer *w, const struct stg_report *r, const struct 
                   behaviour_trend(x), line);
 }
 
-static void put_behaviour(struct writer *w, const struct stg_report *r, const struct stg_behaviour *x)
+static void put_behaviour(struct writer *w, const struct stg_model *m, const struct stg_reported_behaviours *of,
+                          const struct stg_behaviour *x)
 {
-    const struct stg_behaviours *b = r->behaviours;
+    const struct stg_behaviours *b = of->found;
     char text[WORDS_SENTENCE], n[32];
     words_count((uint64_t)llround(x->n_estimated), n);
     writer_printf(w, "<h3>%s sequence%s like %" PRIu64 " of <code>", n, x->n == 1 ? "" : "s",
-                  r->origins[x->input].input->scores[x->index].id);
-    writer_html(w, r->origins[x->input].path);
+                  of->origins[x->input].input->scores[x->index].id);
+    writer_html(w, of->origins[x->input].path);
     writer_put(w, "</code></h3>\n<dl class=\"facts\">");
     unsigned at = 0;
-    for (const char *label; (label = behaviour_next_fact(r->model, b, x, &at, text)) != NULL;) {
+    for (const char *label; (label = behaviour_next_fact(m, b, x, &at, text)) != NULL;) {
         put_fact(w, label, text);
     }
-    put_seen(w, r, x);
+    put_seen(w, of->origins, x);
     writer_put(w, "</dl>\n");
 }
 
-void html_behaviours(struct writer *w, const struct stg_report *r)
+static void put_set(struct writer *w, const struct stg_report *r, size_t i)
 {
-    const struct stg_behaviours *b = r->behaviours;
+    const struct stg_behaviours *b = r->behaviours[i].found;
     char novel[32], all[32];
-    if (b == NULL || b->n == 0) {
+    if (b->n == 0) {
         return;
     }
     words_count(b->n_novel, novel);
     words_count(b->n_sequences, all);
-    writer_printf(
-        w,
-        "<section id=\"behaviours\" aria-labelledby=\"h-behaviours\">\n<h2 id=\"h-behaviours\">Behaviours</h2>\n"
-        "<p>%s of %s sequences are novel, and fall into %zu group%s by what surprises in them. Counts are medians over "
-        "the "
-        "sequences of a group; what is usual is the median over held-out known sequences.</p>\n",
-        novel, all, b->n_groups, b->n_groups == 1 ? "" : "s");
-    for (size_t i = 0; i < b->n; i++) {
-        put_behaviour(w, r, &b->items[i]);
+    writer_printf(w, "<p>%s of %s sequences", novel, all);
+    if (r->n_novel > 1) {
+        writer_put(w, " of <code>");
+        writer_html(w, r->novel[i].name);
+        writer_put(w, "</code>");
+    }
+    writer_printf(w,
+                  " are %s, and fall into %zu group%s by what surprises in them. Counts are medians over the sequences "
+                  "of a group; what is usual is "
+                  "the median over held-out known sequences.</p>\n",
+                  b->is_reachable ? "novel" : "above all calibration scores", b->n_groups, b->n_groups == 1 ? "" : "s");
+    for (size_t k = 0; k < b->n; k++) {
+        put_behaviour(w, r->model, &r->behaviours[i], &b->items[k]);
     }
     if (b->n_groups > b->n) {
         writer_printf(w, "<p>%zu more groups with %zu sequences.</p>\n", b->n_groups - b->n, b->n_rest);
+    }
+}
+
+bool html_has_behaviours(const struct stg_report *r)
+{
+    for (size_t i = 0; r->behaviours != NULL && i < (r->n_novel > 0 ? r->n_novel : 1); i++) {
+        if (r->behaviours[i].found->n > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void html_behaviours(struct writer *w, const struct stg_report *r)
+{
+    if (!html_has_behaviours(r)) {
+        return;
+    }
+    writer_put(
+        w, "<section id=\"behaviours\" aria-labelledby=\"h-behaviours\">\n<h2 id=\"h-behaviours\">Behaviours</h2>\n");
+    for (size_t i = 0; i < (r->n_novel > 0 ? r->n_novel : 1); i++) {
+        put_set(w, r, i);
     }
     writer_put(w, "</section>\n");
 }

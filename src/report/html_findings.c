@@ -1,19 +1,19 @@
-#include "detect/calibrate.h"
+#include "detect/novel.h"
 #include "report/findings.h"
 #include "report/html.h"
 #include "report/words.h"
 
 #include <inttypes.h>
-#include <math.h>
 
-/* Behaviours of the first screen: with all their findings, or with the heaviest one where there are many sets. */
-enum { SHOWN = 3, SHOWN_OF_SETS = 8 };
+/* Behaviours of the first screen: with all their findings, or fewer of each set with the heaviest one where there are
+ * several. */
+enum { SHOWN = 3, SHOWN_OF_SETS = 2, OF_SETS = 1 };
 
 size_t html_novel(const struct stg_report *r, const struct stg_scored_set *set)
 {
     size_t n = 0;
     for (size_t i = 0; i < set->n; i++) {
-        n += stg_p_value(r->model, r->aggregate, (double)set->scores[i].value[r->aggregate]) <= r->alpha;
+        n += stg_is_novel(r->model, r->aggregate, &set->scores[i], r->alpha);
     }
     return n;
 }
@@ -30,61 +30,129 @@ static void put_finding(struct writer *w, const struct finding *f)
     writer_put(w, "</li>\n");
 }
 
-static void put_behaviour(struct writer *w, const struct stg_report *r, const struct stg_behaviour *x, size_t most)
+static void put_list(struct writer *w, const struct finding *f, size_t n)
 {
-    struct finding f[FINDINGS];
-    char share[96];
-    const size_t n = findings_make(r->model, r->behaviours, x, f);
-    findings_share(r->behaviours, x, share);
-    writer_put(w, "<p>In ");
-    writer_html(w, share);
-    writer_put(w, r->n_novel > 1 ? ", as in <code>" : "");
-    writer_html(w, r->n_novel > 1 ? r->origins[x->input].path : "");
-    writer_put(w, r->n_novel > 1 ? "</code>:</p>\n<ul>\n" : ":</p>\n<ul>\n");
-    for (size_t i = 0; i < n && i < most; i++) {
+    writer_put(w, ":</p>\n<ul>\n");
+    for (size_t i = 0; i < n; i++) {
         put_finding(w, &f[i]);
     }
     writer_put(w, "</ul>\n");
 }
 
-/* Sets of which no more is novel than chance explains: what their sequences are like together. */
-static void put_even_set(struct writer *w, const struct stg_report *r, const struct stg_scored_set *set, size_t n_novel, uint64_t chance)
+/* " of <code>io</code>": where there are several. */
+static void put_set(struct writer *w, const struct stg_report *r, const struct stg_scored_set *set)
 {
-    char n[32], all[32], text[WORDS_SENTENCE];
-    words_count(n_novel, n);
-    words_count(set->n, all);
-    writer_put(w, "<p><strong>Nothing that shows in single sequences");
-    writer_put(w, r->n_novel > 1 ? " of " : "");
-    writer_html(w, r->n_novel > 1 ? set->name : "");
-    writer_printf(w, ".</strong> %s of %s %s novel, and chance makes up to %" PRIu64 " of known ones so. ", n, all, n_novel == 1 ? "is" : "are",
-                  chance);
-    findings_of_set(r->model, set->scores, set->n, text);
+    if (r->n_novel > 1) {
+        writer_put(w, " of <code>");
+        writer_html(w, set->name);
+        writer_put(w, "</code>");
+    }
+}
+
+static void put_behaviour(struct writer *w, const struct stg_report *r, const struct stg_scored_set *set,
+                          const struct stg_behaviours *b, const struct stg_behaviour *x, size_t most)
+{
+    struct finding f[FINDINGS];
+    char share[96];
+    const size_t n = findings_make(r->model, b, x, f);
+    findings_share(b, x, share);
+    writer_put(w, "<p>In ");
+    writer_html(w, share);
+    put_set(w, r, set);
+    put_list(w, f, n < most ? n : most);
+}
+
+/* What training had not, beside what the first n_shown behaviours say: n findings. */
+static void put_unseen(struct writer *w, const struct stg_reported_behaviours *of, size_t n_shown, const struct finding *f, size_t n)
+{
+    char where[WORDS_SENTENCE];
+    if (n == 0) {
+        return;
+    }
+    const struct stg_behaviour_unseen *first = &of->found->unseen[findings_unseen_first(of->found, n_shown, where)];
+    const struct stg_behaviour_origin *origin = &of->origins[first->input];
+    writer_put(w, "<p>W");
+    writer_html(w, where);
+    writer_printf(w, ", first in %" PRIu64 " of <code>", origin->input->scores[first->index].id);
+    writer_html(w, origin->path);
+    writer_put(w, "</code>");
+    put_list(w, f, n);
+}
+
+/* Of sets of which no more is novel than chance explains: how many are, and of those that are like known ones what they
+ * are like together. */
+static void put_even_set(struct writer *w, const struct stg_report *r, const struct stg_scored_set *set,
+                         const struct stg_behaviours *b, const struct stg_verdict *v)
+{
+    char text[WORDS_SENTENCE];
+    const bool nothing = b->n_unseen_sequences == 0 && v->n_beyond == 0;
+    writer_printf(w, "<p><strong>%s",
+                  nothing ? "Nothing that shows in single sequences" : "Little that is novel, but look at it");
+    put_set(w, r, set);
+    writer_put(w, ".</strong> ");
+    findings_counts(r->model, b, v, text);
     writer_html(w, text);
+    if (findings_beyond(r->model, v, text)) {
+        writer_put(w, "; ");
+        writer_html(w, text);
+    }
+    writer_put(w, ". ");
+    if (nothing) {
+        findings_of_set(r->model, set->scores, set->n, text);
+        writer_html(w, text);
+    }
     writer_put(w, "</p>\n");
+}
+
+/* All that is to be said of one set; false where it is like known ones. */
+static bool put_set_findings(struct writer *w, const struct stg_report *r, size_t i)
+{
+    const struct stg_scored_set *set = r->n_novel > 0 ? &r->novel[i] : r->known;
+    const struct stg_behaviours *b = r->behaviours[i].found;
+    const struct stg_verdict *v = &r->verdicts[r->n_novel > 0 ? 1 + i : 0];
+    const size_t most = r->n_novel > 1 ? SHOWN_OF_SETS : SHOWN;
+    struct finding unseen[FINDINGS];
+    size_t n_told = 0, n_unseen = findings_unseen(b, n_told, unseen);
+    const bool first = findings_unseen_leads(v, unseen, n_unseen);
+    size_t n = 0;
+    if (!v->novel) {
+        put_even_set(w, r, set, b, v);
+    }
+    if (first) {
+        put_unseen(w, &r->behaviours[i], n_told, unseen, n_unseen);
+    }
+    for (size_t k = 0; k < b->n && n < most; k++) {
+        if (findings_is_shown(v, &b->items[k])) {
+            put_behaviour(w, r, set, b, &b->items[k], r->n_novel > 1 ? OF_SETS : FINDINGS);
+            n++;
+        }
+    }
+    if (!first) { /* then what they say need not be said again */
+        n_told = most;
+        n_unseen = findings_unseen(b, n_told, unseen);
+        put_unseen(w, &r->behaviours[i], n_told, unseen, n_unseen);
+    }
+    return n > 0 || b->n_unseen_sequences > 0;
 }
 
 void html_findings(struct writer *w, const struct stg_report *r)
 {
-    const struct stg_behaviours *b = r->behaviours;
     bool any = false;
-    if (b == NULL || r->chance == NULL || !(stg_threshold(r->model, r->aggregate, r->alpha) < (double)INFINITY)) {
-        return; /* no sequence can be novel: that none is says nothing */
+    if (r->behaviours == NULL || r->verdicts == NULL) {
+        return;
     }
-    const struct stg_scored_set *sets = r->n_novel > 0 ? r->novel : r->known;
-    const uint64_t *chance = r->chance + (r->n_novel > 0 ? 1 : 0);
-    const size_t n_sets = r->n_novel > 0 ? r->n_novel : 1;
+    const size_t n = r->n_novel > 0 ? r->n_novel : 1;
+    bool says = false; /* with too few calibration scores that nothing is novel says nothing */
+    for (size_t i = 0; i < n; i++) {
+        const struct stg_verdict *v = &r->verdicts[r->n_novel > 0 ? 1 + i : 0];
+        says |= v->reachable || v->novel || r->behaviours[i].found->n_unseen_sequences > 0;
+    }
+    if (!says) {
+        return;
+    }
     writer_put(w, "<h3>What is different</h3>\n");
-    for (size_t i = 0; i < n_sets; i++) {
-        any |= html_novel(r, &sets[i]) > chance[i];
-    }
-    for (size_t i = 0; i < b->n && i < (n_sets > 1 ? SHOWN_OF_SETS : SHOWN) && any; i++) {
-        put_behaviour(w, r, &b->items[i], n_sets > 1 ? 1 : FINDINGS);
-    }
-    for (size_t i = 0; i < n_sets; i++) {
-        const size_t n_novel = html_novel(r, &sets[i]);
-        if (n_novel <= chance[i]) {
-            put_even_set(w, r, &sets[i], n_novel, chance[i]);
-        }
+    for (size_t i = 0; i < n; i++) {
+        any |= put_set_findings(w, r, i);
     }
     if (any) {
         writer_put(w, "<p class=\"note\">What is not bold is a rule of thumb. <a href=\"#behaviours\">All behaviours, with their figures</a>");

@@ -146,17 +146,22 @@ static void put_known_headline(struct writer *w, const struct stg_report *r)
     if (!stg_calibrated(r->model)) {
         writer_put(w,
                    "<p class=\"headline\">No verdict: the model has not been calibrated on held-out known data.</p>\n");
+    } else if (!reachable(r) && r->verdicts != NULL && r->verdicts[0].novel) {
+        writer_printf(w,
+                      "<p class=\"headline\">%s of %s sequences %s above all %zu calibration scores: more than chance "
+                      "explains.</p>\n",
+                      n_novel, n, novel == 1 ? "is" : "are", r->model->n_calibration);
     } else if (!reachable(r)) {
         writer_printf(w,
                       "<p class=\"headline\">No verdict: %zu calibration sequence%s too few for a false-alarm rate of "
                       "%s.</p>\n",
                       r->model->n_calibration, r->model->n_calibration == 1 ? " is" : "s are", alpha);
     } else {
-        writer_printf(w, "<p class=\"headline\">%s of %s sequences %s novel at a false-alarm rate of %s%s.</p>\n", n_novel, n,
-                      novel == 1 ? "is" : "are", alpha,
-                      r->chance == NULL         ? ""
-                      : novel <= r->chance[0] ? ": no more than chance explains"
-                                                : ": more than chance explains");
+        writer_printf(w, "<p class=\"headline\">%s of %s sequences %s novel at a false-alarm rate of %s%s.</p>\n",
+                      n_novel, n, novel == 1 ? "is" : "are", alpha,
+                      r->verdicts == NULL     ? ""
+                      : !r->verdicts[0].novel ? ": no more than chance explains"
+                                              : ": more than chance explains");
     }
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/buffer.h"
 #include "detect/evaluate.h"
+#include "detect/verdict.h"
 #include "explain/attention.h"
 #include "explain/behaviours.h"
 #include "explain/counterfactual.h"
@@ -16,6 +17,17 @@
 #include "explain/profile.h"
 #include "explain/unseen.h"
 #include "report/training.h"
+
+/* What a behaviour's sequences are from, by their input; borrowed. */
+struct stg_behaviour_origin {
+    const char *path; /* of the data set or trace */
+    const struct stg_behaviour_input *input;
+};
+/* The behaviours of one set; borrowed. */
+struct stg_reported_behaviours {
+    const struct stg_behaviours *found;
+    const struct stg_behaviour_origin *origins; /* (inputs of found) */
+};
 
 /* Everything a report shows; all borrowed. */
 struct stg_report {
@@ -29,9 +41,9 @@ struct stg_report {
     const char *const *explanation_sets;        /* (n_explanations) name of the set each comes from */
     const char *const *explanation_traces;      /* (n_explanations) path of the trace each comes from */
     size_t n_explanations;
-    const struct stg_behaviours *behaviours;     /* of all novel sets, or of the known one; NULL: none were looked for */
-    const struct stg_behaviour_origin *origins;  /* (inputs of behaviours) */
-    const uint64_t *chance; /* (1 + n_novel) how many novel sequences of each set chance explains, the known one first; NULL: not computed */
+    /* (n_novel, or 1) of each novel set, or of the known one; NULL: none were looked for */
+    const struct stg_reported_behaviours *behaviours;
+    const struct stg_verdict *verdicts; /* (1 + n_novel) on each set, the known one first; NULL: with behaviours */
     /* Any of these may be NULL: it is left out of the page. Of the sets, the known one is first. */
     const struct stg_profile *profiles;       /* (1 + n_novel) what the sets are made of */
     const struct stg_extremes *extremes;      /* (1 + n_novel) their lowest and highest sequences */
@@ -78,21 +90,19 @@ enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg
                                         const struct stg_explained_more *more, const char *trace, size_t n_show, bool colour) STG_MUST_USE;
 enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_explanation *x,
                                         const struct stg_explained_more *more, const char *trace) STG_MUST_USE;
-/* What a behaviour's sequences are from, by their input; borrowed. */
-struct stg_behaviour_origin {
-    const char *path;                     /* of the data set or trace */
-    const struct stg_behaviour_input *input;
-};
 /* The behaviours for people: a paragraph for each. */
 enum stg_status stg_report_behaviours_text(struct stg_buffer *out, const struct stg_model *m, const struct stg_behaviours *b,
                                            const struct stg_behaviour_origin *origins, bool colour) STG_MUST_USE;
 /* One line for each of the first three. */
 enum stg_status stg_report_behaviours_brief(struct stg_buffer *out, const struct stg_behaviours *b,
                                             const struct stg_behaviour_origin *origins) STG_MUST_USE;
-/* What is different, in plain words, of the largest two; where no more is novel than chance explains, what the sequences are like together.
- * scores (b->n_sequences): of all sequences. A paragraph and an empty line. */
+/* What is different, in plain words: the largest two behaviours, and what training had not beside them, which comes first where there is a new
+ * program. Where no more is novel than chance explains: what training had not, and the behaviours of which something is above every calibration
+ * score; where there is nothing of either kind, what the sequences are like together. scores (b->n_sequences): of all sequences, which v is on. A
+ * paragraph and an empty line. */
 enum stg_status stg_report_findings_text(struct stg_buffer *out, const struct stg_model *m, const struct stg_behaviours *b,
-                                         const struct stg_score *scores, uint64_t chance) STG_MUST_USE;
+                                         const struct stg_behaviour_origin *origins, const struct stg_score *scores, const struct stg_verdict *v)
+    STG_MUST_USE;
 /* One JSON object (docs/formats/behaviours.md). */
 enum stg_status stg_report_behaviours_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_behaviours *b,
                                            const struct stg_behaviour_origin *origins) STG_MUST_USE;

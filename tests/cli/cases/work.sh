@@ -66,7 +66,7 @@ case_findings() {
     trained
     status 0 "$strange" explain web.model odd.txt
     sed -n 1p out | grep -q '^[0-9]* of 60 sequences are novel, and chance makes up to [0-9]* of known ones so$' || { cat out; no 'no count'; }
-    sed -n 1,6p out | grep -q '  - the program makes calls that no known sequence makes: socket (1 in each), execve .*: it opens or ends connections; it starts' ||
+    sed -n 1,6p out | grep -q '  - the program makes calls that no known sequence makes: socket (1 in each), execve .*: it starts processes or threads; it looks into' ||
         { cat out; no 'what is new is not told first'; }
     grep -q 'calls fail: execve EACCES (1 in each): rights are missing' out || { cat out; no 'nor what fails'; }
     status 0 "$strange" explain --sequence 3 web.model odd.txt
@@ -77,7 +77,7 @@ case_findings() {
     status 0 "$strange" explain web.model test.data
     sed -n 2p out | grep -q '^Like known sequences in calls and what they return, .* of them last longer than' || { cat out; no 'nothing of the whole'; }
     status 0 "$strange" explain --behaviours --json web.model odd.txt
-    grep -q '"findings": \[{"what": "the program makes calls .*", "means": "it opens' out || { cat out; no 'no findings in JSON'; }
+    grep -q '"findings": \[{"what": "the program makes calls .*", "means": "it starts' out || { cat out; no 'no findings in JSON'; }
     for known in odd.txt 'test.data --novel odd=odd.data'; do
         # shellcheck disable=SC2086 # an option and its argument
         "$strange" -q report -o page.html --known $known -- web.model
@@ -427,6 +427,39 @@ case_unknown_names() {
     refused 'its vocabulary differs' "$strange" train -o none.model odd.data train.data
 }
 
+# What training had not is told first however few sequences have it, and never that all is as usual; so it is on the first screen.
+case_findings_few() {
+    trained
+    strace_text 200 5 | sed '101s/read(/ptrace(/' >one.txt
+    status 0 "$strange" explain web.model one.txt
+    grep -q '^what training had not, in 1 of 200 sequences, first in [0-9]* of one.txt:$' out || { cat out; no 'what is new is not told'; }
+    grep -q '^  - the program makes calls that no known sequence makes: ptrace (once): it looks into other processes$' out || { cat out; no 'nor by name'; }
+    ! grep -q 'Like known sequences' out || { cat out; no 'all is said to be as usual'; }
+    status 0 "$strange" explain --behaviours web.model one.txt
+    grep -q ': ptrace (' out || no 'the behaviours do not say it'
+    status 0 "$strange" explain --behaviours --json web.model one.txt
+    grep -q '"sequences_unseen": 1, "unseen": \[{"process": "", "call": "ptrace", "new_process": false, "thread": false, "calls": 1, "sequences": 1, "first": {"data": "one.txt"' out ||
+        no 'nor does the JSON'
+    "$strange" -q report -o page.html --known one.txt -- web.model
+    sed '/class="tiles"/q' page.html >first
+    grep -q '<strong>Little that is novel, but look at it.</strong>' first || no 'the first screen says that nothing is novel'
+    grep -q 'makes calls that no known sequence makes: ptrace (once)</strong>' first || no 'the first screen does not say what'
+}
+
+# Each novel set has behaviours of its own: what is said of one is true of it.
+case_findings_sets() {
+    trained
+    sed 's/socket(AF_INET/memfd_create("x"/; s/ptrace(PTRACE_TRACEME/mmap(NULL/; s/execve("\/bin\/sh"/fork(/; s/-1 EACCES .Permission denied./31/' odd.txt >other.txt
+    "$strange" -q report -o page.html --known test.data --novel odd=odd.data other=other.txt -- web.model
+    sed '/class="tiles"/q' page.html >first
+    for set in odd other; do
+        grep -q "<p>In .* novel sequences of <code>$set</code>:</p>" first || { cat first; no "nothing of $set"; }
+    done
+    [ "$(grep -c '<li>.*socket (1 in each' first)" = 1 ] || { cat first; no 'what one does is not said once'; }
+    [ "$(grep -c '<li>.*memfd_create (1 in each' first)" = 1 ] || { cat first; no 'nor what the other does'; }
+    [ "$(grep -c ' sequences of <code>o[a-z]*</code> are novel, and fall into' page.html)" = 2 ] || no 'the figures are of both together'
+}
+
 # A call that training had not is named however few have it; --strict counts it.
 case_strict() {
     trained
@@ -467,6 +500,16 @@ case_small_calibration() {
     status 1 "$strange" score small.model all.txt
     grep -q '^above all 20 calibration scores: 200 of 200' out || { cat out; no 'not counted'; }
     grep -q '^verdict: novel$' out
+    # What score calls novel is explained.
+    status 0 "$strange" explain --behaviours small.model all.txt
+    sed -n 1p out | grep -q '^200 of 200 sequences are above all calibration scores, which are too few to call single ones novel, in [1-9]' ||
+        { cat out; no 'explain calls nothing novel'; }
+    status 0 "$strange" explain small.model all.txt
+    sed -n 1p out | grep -q '^200 of 200 sequences are above all 20 calibration scores, and chance makes up to [0-9]* of known ones so$' ||
+        { cat out; no 'nor does it say what is different'; }
+    status 0 "$strange" report -o r.html small.model --known all.txt
+    grep -q '200 of 200 sequences are above all 20 calibration scores: more than chance explains' r.html || no 'the report has another verdict'
+    grep -q 'What is different' r.html || no 'and does not say what'
 }
 
 # A pipe can be read once: the choice of the cut rule takes nothing from it.

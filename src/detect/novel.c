@@ -1,0 +1,18 @@
+#include "detect/novel.h"
+
+#include "detect/calibrate.h"
+#include "detect/verdict.h"
+
+bool stg_is_beyond(const struct stg_model *m, enum stg_aggregate a, const struct stg_score *s)
+{
+    const double least = 1 / ((double)m->n_calibration + 1);
+    return stg_calibrated(m) && stg_p_value(m, a, (double)s->value[a]) <= least * (1 + 1e-9);
+}
+
+bool stg_is_novel(const struct stg_model *m, enum stg_aggregate a, const struct stg_score *s, double alpha)
+{
+    if (stg_verdict_rank(m->n_calibration, alpha) == 0) {
+        return stg_is_beyond(m, a, s);
+    }
+    return stg_p_value(m, a, (double)s->value[a]) <= alpha;
+}
