@@ -12,7 +12,8 @@
 
 #include <cmocka.h>
 
-enum { READ, WRITE, CLOSE, FUTEX, EXECVE, N_CALLS, MAX_EVENTS = 16384 };
+enum { READ, WRITE, CLOSE, FUTEX, EXECVE, N_CALLS, N_RARE = 8, MAX_EVENTS = 16384 }; /* calls from N_CALLS on are rare ones */
+enum { WEB, SHELL, WORKER, N_NAMES };
 
 /* A source of made-up events. */
 struct made {
@@ -24,15 +25,21 @@ struct made {
 
 static void made_init(struct made *m)
 {
-    static const char *const names[N_CALLS] = {"read", "write", "close", "futex", "execve"};
+    static const char *const names[N_CALLS + N_RARE] = {"read",   "write",  "close", "futex", "execve",   "chdir", "rename",
+                                                        "getcwd", "unlink", "lseek", "fsync", "fdatasync", "clone"};
+    static const char *const comms[N_NAMES] = {"web", "sh", "worker"};
     uint32_t id;
     memset(m, 0, sizeof *m);
     must(stg_strings_new(&m->source.names));
     must(stg_strings_new(&m->source.comms));
-    for (uint32_t i = 0; i < N_CALLS; i++) {
+    must(stg_strings_new(&m->source.paths));
+    for (uint32_t i = 0; i < N_CALLS + N_RARE; i++) {
         must(stg_strings_put(m->source.names, names[i], strlen(names[i]), &id));
     }
-    must(stg_strings_put(m->source.comms, "web", 3, &id));
+    for (uint32_t i = 0; i < N_NAMES; i++) {
+        must(stg_strings_put(m->source.comms, comms[i], strlen(comms[i]), &id));
+    }
+    must(stg_strings_put(m->source.paths, "/tmp/evil", 9, &id));
     m->events = calloc(MAX_EVENTS, sizeof *m->events);
 }
 
@@ -40,6 +47,7 @@ static void made_fini(struct made *m)
 {
     stg_strings_free(m->source.names);
     stg_strings_free(m->source.comms);
+    stg_strings_free(m->source.paths);
     free(m->events);
 }
 
@@ -50,7 +58,7 @@ static void put(struct made *m, int32_t tid, uint32_t call, int64_t ret, uint64_
                           .name = call,
                           .tid = tid,
                           .pid = 7,
-                          .has = STG_HAS_TIME | STG_HAS_TID | STG_HAS_COMM,
+                          .has = STG_HAS_TIME | STG_HAS_TID | STG_HAS_PID | STG_HAS_COMM,
                           .kind = STG_EVENT_ENTRY};
     m->events[m->n++] = e;
     e.ts_ns += lasts;
@@ -59,6 +67,16 @@ static void put(struct made *m, int32_t tid, uint32_t call, int64_t ret, uint64_
     e.ret = ret;
     m->events[m->n++] = e;
     m->now_ns = e.ts_ns + 500;
+}
+
+/* The call that was put last is by another thread, named so. */
+static void rename_last(struct made *m, int32_t pid, int32_t tid, uint32_t comm)
+{
+    for (size_t i = m->n - 2; i < m->n; i++) {
+        m->events[i].pid = pid;
+        m->events[i].tid = tid;
+        m->events[i].comm = comm;
+    }
 }
 
 struct odd {
@@ -167,6 +185,18 @@ static const char *call_of(const struct stg_diff_result *r, const struct stg_dif
     return stg_strings_get(r->names->calls, row->call);
 }
 
+static const struct stg_diff_only *find_only(const struct stg_diff_result *r, const char *process, const char *call)
+{
+    for (size_t i = 0; i < r->n_only; i++) {
+        const struct stg_diff_only *o = &r->only[i];
+        const bool same = call == NULL ? o->call == STG_TOKEN_START : strcmp(stg_strings_get(r->names->calls, o->call), call) == 0;
+        if (same && strcmp(stg_strings_get(r->names->procs, o->proc), process) == 0) {
+            return o;
+        }
+    }
+    return NULL;
+}
+
 static const struct stg_diff_row *find(const struct stg_diff_result *r, enum stg_diff_facet facet, const char *call)
 {
     for (size_t i = 0; i < r->n; i++) {
@@ -196,13 +226,14 @@ static void test_calls_and_transitions(void **state)
     const struct odd odd = {.more_writes = 1, .execs = 0.05};
     struct comparison c;
     const struct stg_diff_result *r = compare(&c, 16000, 8000, &odd, false);
-    const struct stg_diff_row *write = find(r, STG_DIFF_CALLS, "write"), *exec = find(r, STG_DIFF_CALLS, "execve");
+    const struct stg_diff_row *write = find(r, STG_DIFF_CALLS, "write");
+    const struct stg_diff_only *exec = find_only(r, "web", "execve");
     assert_non_null(write);
     assert_true(write->ratio > 1.8 && write->ratio < 2.2);
     assert_true(write->z > 5);
     assert_non_null(exec);
-    assert_true(exec->ratio > 1e300); /* new */
-    assert_true(exec->rate[STG_DIFF_A] < 1e-9 && exec->rate[STG_DIFF_B] > 0);
+    assert_null(find(r, STG_DIFF_CALLS, "execve"));
+    assert_true(exec->side == STG_DIFF_B && exec->decides && exec->n_occasions > 10 && exec->n >= exec->n_occasions);
     assert_null(find(r, STG_DIFF_CALLS, "read"));
     assert_null(find(r, STG_DIFF_CALLS, "close"));
     assert_non_null(find(r, STG_DIFF_TRANSITIONS, "execve"));
@@ -275,14 +306,15 @@ static void test_less(void **state)
     const struct rhythm sides[] = {{2, 30}, {4, 0}}; /* half the writes, and no execve */
     struct comparison c;
     const struct stg_diff_result *r = compare_rhythms(&c, sides);
-    const struct stg_diff_row *write = find(r, STG_DIFF_CALLS, "write"), *gone = find(r, STG_DIFF_CALLS, "execve");
+    const struct stg_diff_row *write = find(r, STG_DIFF_CALLS, "write");
+    const struct stg_diff_only *gone = find_only(r, "web", "execve");
     assert_non_null(write);
     assert_true(fabs(write->ratio - 0.5) < 1e-12 && write->z < -5);
     assert_non_null(gone);
-    assert_true(gone->ratio <= 0 && gone->rate[STG_DIFF_A] > 0 && gone->rate[STG_DIFF_B] <= 0);
+    assert_true(gone->side == STG_DIFF_A && gone->decides && gone->n == 100);
     assert_null(find(r, STG_DIFF_CALLS, "read"));
     assert_non_null(find(r, STG_DIFF_RESULTS, "execve"));
-    assert_true(r->divergence[STG_DIFF_CALLS] >= write->contribution + gone->contribution - 1e-12);
+    assert_true(r->divergence[STG_DIFF_CALLS] >= write->contribution - 1e-12);
     comparison_fini(&c);
 }
 
@@ -305,7 +337,127 @@ static void test_burst(void **state)
     }
     give(&c, STG_DIFF_B, middle, n);
     const struct stg_diff_result *r = result_of(&c, false);
-    assert_null(find(r, STG_DIFF_CALLS, "execve"));
+    const struct stg_diff_only *exec = find_only(r, "web", "execve");
+    assert_non_null(exec); /* told, all the same */
+    assert_true(exec->n == 50 && exec->n_occasions == 1 && exec->chance >= 1 && !exec->decides);
+    assert_false(r->changed);
+    comparison_fini(&c);
+}
+
+/* Two equal sides; give_rare() adds to B, in its middle. */
+static void begin_equal(struct comparison *c)
+{
+    static const struct odd none;
+    comparison_init(c);
+    for (int side = 0; side < STG_DIFF_SIDES; side++) {
+        fill(&c->made, 8000, 1 + (uint64_t)side, &none);
+        give(c, side, 0, c->made.n);
+    }
+}
+
+/* Each of the first n rare calls once, by the process of the rest, in B. */
+static void give_rare(struct comparison *c, uint32_t n)
+{
+    const size_t first = c->made.n;
+    for (uint32_t i = 0; i < n; i++) {
+        put(&c->made, 100, N_CALLS + i, 0, 1000);
+    }
+    give(c, STG_DIFF_B, first, c->made.n);
+}
+
+/* A program that only one side has is a change, though it made one call; the name of a thread is not. */
+static void test_programs(void **state)
+{
+    (void)state;
+    struct comparison c;
+    begin_equal(&c);
+    size_t first = c.made.n;
+    put(&c.made, 100, READ, 0, 1000);
+    rename_last(&c.made, 7, 200, WORKER);
+    give(&c, STG_DIFF_B, first, c.made.n);
+    const struct stg_diff_result *r = result_of(&c, false);
+    const struct stg_diff_only *worker = find_only(r, "worker", NULL);
+    assert_non_null(worker);
+    assert_true(!worker->is_program && worker->n_threads == 1 && !worker->decides);
+    assert_false(r->changed);
+    stg_diff_result_fini(&c.result);
+
+    first = c.made.n;
+    put(&c.made, 100, READ, 0, 1000);
+    rename_last(&c.made, 300, 300, SHELL);
+    give(&c, STG_DIFF_B, first, c.made.n);
+    r = result_of(&c, false);
+    const struct stg_diff_only *shell = find_only(r, "sh", NULL);
+    assert_non_null(shell);
+    assert_true(shell->is_program && shell->side == STG_DIFF_B && shell->n == 1 && shell->n_processes == 1 && shell->decides);
+    assert_ptr_equal(shell, r->only); /* programs come first */
+    assert_true(r->changed && r->n_programs == 1 && r->n_deciding == 0);
+    assert_null(find_only(r, "sh", "read")); /* its calls are the program's */
+    comparison_fini(&c);
+}
+
+/* Eight sorts of call, each once, on one side only: equal runs hardly differ so. Three do. */
+static void test_sorts(void **state)
+{
+    (void)state;
+    for (uint32_t n = 3; n <= N_RARE; n += 5) {
+        struct comparison c;
+        begin_equal(&c);
+        give_rare(&c, n);
+        const struct stg_diff_result *r = result_of(&c, false);
+        assert_int_equal(r->n_only, n);
+        assert_int_equal(r->n_only_of[STG_DIFF_B], n);
+        assert_int_equal(r->changed, n == N_RARE);
+        assert_int_equal(r->n_deciding, n == N_RARE ? n : 0);
+        assert_true(fabs(r->kinds_chance - 2 * pow(0.5, n)) < 0.01); /* as long as each other, nearly */
+        comparison_fini(&c);
+    }
+}
+
+/* As many sorts on the other side take that away; strictly, one is enough. */
+static void test_sorts_of_both(void **state)
+{
+    (void)state;
+    struct comparison c;
+    begin_equal(&c);
+    give_rare(&c, N_RARE / 2);
+    const size_t first = c.made.n;
+    for (uint32_t i = N_RARE / 2; i < N_RARE; i++) {
+        put(&c.made, 100, N_CALLS + i, 0, 1000);
+    }
+    give(&c, STG_DIFF_A, first, c.made.n);
+    const struct stg_diff_result *r = result_of(&c, false);
+    assert_int_equal(r->n_only_of[STG_DIFF_A], N_RARE / 2);
+    assert_true(r->kinds_chance > 0.9 && !r->changed);
+    stg_diff_result_fini(&c.result);
+    struct stg_diff_settings s;
+    stg_diff_settings_default(&s);
+    s.strict = true;
+    must(stg_diff_compare(&c.result, c.diff, &s));
+    assert_true(c.result.changed && c.result.n_deciding == N_RARE);
+    comparison_fini(&c);
+}
+
+/* A call's file and the kind of its descriptor. */
+static void test_objects(void **state)
+{
+    (void)state;
+    struct comparison c;
+    begin_equal(&c);
+    c.made.n = 0;
+    put(&c.made, 100, N_CALLS, 0, 1000);
+    put(&c.made, 100, N_CALLS + 1, 0, 1000);
+    c.made.events[0].has |= STG_HAS_PATH;
+    c.made.events[2].has |= STG_HAS_FD;
+    c.made.events[2].fd_kind = STG_FD_INET;
+    give(&c, STG_DIFF_B, 0, c.made.n);
+    const struct stg_diff_result *r = result_of(&c, false);
+    const struct stg_diff_only *chdir = find_only(r, "web", "chdir"), *rename = find_only(r, "web", "rename");
+    assert_non_null(chdir);
+    assert_non_null(rename);
+    assert_string_equal(chdir->path, "/tmp/evil");
+    assert_true(chdir->fd_kinds == 0 && !chdir->more_paths && rename->path == NULL);
+    assert_int_equal(rename->fd_kinds, UINT32_C(1) << STG_FD_INET);
     comparison_fini(&c);
 }
 
@@ -336,7 +488,9 @@ int main(void)
         cmocka_unit_test(test_same),      cmocka_unit_test(test_calls_and_transitions),
         cmocka_unit_test(test_results),   cmocka_unit_test(test_latencies),
         cmocka_unit_test(test_by_hand),   cmocka_unit_test(test_less),
-        cmocka_unit_test(test_burst),
+        cmocka_unit_test(test_burst),     cmocka_unit_test(test_programs),
+        cmocka_unit_test(test_sorts),     cmocka_unit_test(test_sorts_of_both),
+        cmocka_unit_test(test_objects),
         cmocka_unit_test(test_too_short), cmocka_unit_test(test_waiting_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

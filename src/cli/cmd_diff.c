@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 struct settings {
-    bool json, waits;
+    bool json, waits, strict;
     uint32_t top;
-    double deviation, min_change, min_latency, min_bits;
+    double deviation, min_change, min_latency, min_bits, level;
     const char *format;
 };
 
@@ -104,7 +104,9 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
                                                .min_change = s->min_change,
                                                .min_latency = s->min_latency,
                                                .min_bits = s->min_bits,
-                                               .waits = s->waits};
+                                               .waits = s->waits,
+                                               .level = s->level,
+                                               .strict = s->strict};
     STG_TRY(check_kinds(cli, kinds));
     STG_TRY(stg_pool_new(&pool, cli->threads));
     STG_TRY(stg_diff_new(&d));
@@ -118,7 +120,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     STG_TRY(s->json ? stg_report_diff_json(&out, &result, cli->operands)
                     : stg_report_diff_text(&out, &result, cli->operands, s->top, stg_log_may_colour(STDOUT_FILENO)));
     STG_TRY(stg_output_write(&out));
-    *exit_code = result.n > 0 ? 1 : 0;
+    *exit_code = result.changed ? 1 : 0;
 out:
     stg_buffer_fini(&out);
     stg_diff_result_fini(&result);
@@ -137,6 +139,7 @@ static void defaults(void *context)
     s->min_change = d.min_change;
     s->min_latency = d.min_latency;
     s->min_bits = d.min_bits;
+    s->level = d.level;
 }
 
 static const struct stg_option options[] = {
@@ -147,7 +150,19 @@ static const struct stg_option options[] = {
      .min = 0,
      .max = 1000000,
      .fallback = "10",
-     .help = "rows to print of calls, of transitions, of results and of latencies; 0: the verdict alone"},
+     .help = "rows to print of what is only in A, only in B, of calls, transitions, results and latencies; 0: the verdict alone"},
+    {.name = "level",
+     .arg = "CHANCE",
+     .type = STG_OPTION_DOUBLE,
+     .offset = offsetof(struct settings, level),
+     .min = 1e-9,
+     .max = 0.5,
+     .fallback = "0.05",
+     .help = "how often two equal runs may be told as changed by calls that a program makes on one side only"},
+    {.name = "strict",
+     .type = STG_OPTION_FLAG,
+     .offset = offsetof(struct settings, strict),
+     .help = "any call that a program makes on one side only is a change, if it is a single one"},
     {.name = "min-change",
      .arg = "SHARE",
      .type = STG_OPTION_DOUBLE,
@@ -189,12 +204,16 @@ static const struct stg_option options[] = {
 };
 
 static const char *const description[] = {
-    "Compares two recordings, or two data sets, and prints which calls, which transitions from one call of a thread to "
-    "its next, which results "
-    "(errors, sizes) and which durations changed, each ranked by how much. No model is needed. Rates are per sequence "
-    "when both are data sets and "
+    "Compares two recordings, or two data sets, and prints what only one of them has, and which calls, which transitions "
+    "from one call of a thread to its next, which results (errors, sizes) and which durations changed, each ranked by "
+    "how much. No model is needed. Rates are per sequence when both are data sets and "
     "per second when both are traces; a run that merely has more of everything has not changed.",
-    "Only what is beyond chance is reported: a difference must be --deviation standard errors, which are estimated "
+    "A program that only one side has is always a change. A call that a program makes on one side only is always shown, "
+    "with the first file or the kinds of descriptors that it was given where a trace has them; it is a change when equal runs would hardly "
+    "differ so (--level): `chance` is how likely it is that its occasions are all on one side (occurrences that come "
+    "together are one occasion), and is corrected for how many calls there are; or far more sorts of call are on one side only than on the other "
+    "only. A call that came once by itself is no change unless --strict says so.",
+    "Of rates only what is beyond chance is reported: a difference must be --deviation standard errors, which are estimated "
     "from the blocks of each side so "
     "that bursts count as what they are, and at least twice what the halves of either side differ in. `part` is the "
     "item's part of the "
@@ -218,7 +237,7 @@ const struct stg_command stg_command_diff = {
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .examples = examples,
-    .exit_status = "0: nothing changed (also when there are too few calls to tell: a warning says so). 1: something did. 2: failure",
+    .exit_status = "0: nothing changed beyond chance (also when there are too few calls to tell: a warning says so). 1: something did. 2: failure",
     .settings_size = sizeof(struct settings),
     .defaults = defaults,
     .run = run,

@@ -1,4 +1,19 @@
-/* Diff: which calls, transitions, results and latencies differ between two recordings or data sets, A and B.
+/* Diff: what only one of two recordings or data sets, A and B, has, and which calls, transitions, results and latencies
+ * differ between them.
+ *
+ * What one side has alone is no matter of rates. A program (a name that the main thread of a process has, or any name
+ * where processes are not known) that only one side has is always a change. A call that a program, which both sides
+ * have, makes on one side only is always told, and is a change when two equal runs would hardly differ so:
+ *   - One call: its occasions are the blocks (below) in which it occurs, so that a burst is one. If both sides did the
+ *     same, each of k occasions would be B's with probability s, B's part of what both do, so all are on one side with
+ *     s^k + (1 - s)^k: the binomial test of equal Poisson rates (Przyborowski and Wilenski, Biometrika 31, 1940). Over
+ *     all calls of all programs that is corrected by Holm's method (Scandinavian Journal of Statistics 6, 1979). Once
+ *     is never enough.
+ *   - All of them together: of such calls of equal runs about as many are A's as B's. The sign test, each call with
+ *     its own probability s^k / (s^k + (1 - s)^k) of being B's (a Poisson-binomial law). A fork or an attack is done
+ *     once, but by calls of many sorts. It takes the sorts as independent: rare work that is in order (a save once an
+ *     hour) looks the same, and wants a run like A that has it.
+ * Each of the two tests gets half of `level`. The names of threads that are no program's count as one call each.
  *
  * Items of four facets are counted on both sides: calls of a process; transitions, a call and the next one of the same
  * thread; results, a call with the errno or the log2 of the count that it returned; latencies, the times from entry to
@@ -41,6 +56,8 @@ struct stg_diff_settings {
     bool waits;      /* latencies of calls that wait (stg_syscall_waits) too; default false: load changes them, not the
                         program */
     double min_bits; /* default .001; of what one side lacks nothing is asked */
+    double level;    /* default .05: how often what only one side has may be called a change between equal runs */
+    bool strict;     /* what only one side has is always a change; default false */
 };
 void stg_diff_settings_default(struct stg_diff_settings *s);
 
@@ -67,6 +84,21 @@ struct stg_diff_row {
         upper_ns[STG_DIFF_SIDES]; /* latencies: .5 and .95 quantile, to a quarter of an octave */
 };
 
+/* What only one side has: a program, the name of a thread, or a call of a program that both have. */
+struct stg_diff_only {
+    int side;
+    uint16_t proc, call;              /* ids in stg_diff_result.names; STG_TOKEN_START: all that has this name */
+    bool is_program;                  /* else a thread's name, or a call */
+    uint64_t n;                       /* calls */
+    uint32_t n_processes, n_threads;  /* of this name, the threads beside the main ones; 0 with a call */
+    unsigned n_occasions;             /* blocks in which it occurs */
+    double chance;                    /* that this many occasions are all on one side; 1 when once */
+    bool decides;                     /* it is a change */
+    const char *path;                 /* the first file name that it was given, the end of a long one; NULL: none is known. Borrowed from the counts */
+    bool more_paths;                  /* it was given others, too */
+    uint32_t fd_kinds;                /* of its descriptors: a bit for each enum stg_fd_kind */
+};
+
 struct stg_diff_result {
     const struct stg_vocab *names; /* borrowed from the counts */
     struct stg_diff_row *rows;     /* (n) facet by facet, the highest contribution first; owned */
@@ -76,7 +108,12 @@ struct stg_diff_result {
     bool by_sequence;               /* rates are per sequence; else per second */
     double n_units[STG_DIFF_SIDES]; /* sequences, or seconds (0 without a clock: then rates are shares of the calls) */
     double scale;                   /* how many times as often a call occurs in B */
-    bool too_short;                 /* a side has fewer than STG_DIFF_LEAST calls: nothing can be told */
+    bool too_short;                 /* a side has fewer than STG_DIFF_LEAST calls: no rates can be told */
+    struct stg_diff_only *only;     /* (n_only) of A, then of B; programs first, then what has most occasions; owned */
+    size_t n_only, n_only_of[STG_DIFF_SIDES];
+    size_t n_programs, n_deciding;  /* of these: programs, and others that are a change */
+    double kinds_chance;            /* of the sign test; 1 when there is nothing on one side only */
+    bool changed;                   /* any of all this is a change */
 };
 #define STG_DIFF_LEAST 1024
 

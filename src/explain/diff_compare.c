@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t sum(const uint32_t *n, size_t from, size_t to)
+uint64_t diff_sum(const uint32_t *n, size_t from, size_t to)
 {
     uint64_t total = 0;
     for (size_t i = from; i < to; i++) {
@@ -40,9 +40,9 @@ static enum stg_status find_scale(const struct stg_diff *d, double *scale)
     double all = 0, below = 0;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&ratios, d->items.n, sizeof *ratios));
     for (size_t i = 0; i < d->items.n; i++) {
-        const double a = (double)sum(d->item[i].n[STG_DIFF_A], 0, DIFF_BLOCKS),
-                     b = (double)sum(d->item[i].n[STG_DIFF_B], 0, DIFF_BLOCKS);
-        if (d->items.key[i] >> 60 == STG_DIFF_CALLS && a > 0 && b > 0) {
+        const double a = (double)diff_sum(d->item[i].n[STG_DIFF_A], 0, DIFF_BLOCKS),
+                     b = (double)diff_sum(d->item[i].n[STG_DIFF_B], 0, DIFF_BLOCKS);
+        if (diff_facet_of(d->items.key[i]) == STG_DIFF_CALLS && a > 0 && b > 0) {
             ratios[n++] = (struct ratio){b / a, a};
             all += a;
         }
@@ -70,7 +70,7 @@ static double halves_term(const struct stg_diff *d, const struct diff_item *item
         n[b >= half] += (double)s->n_in_block[b];
     }
     return n[0] > 0 && n[1] > 0
-               ? term((double)sum(item->n[side], 0, half) / n[0], (double)sum(item->n[side], half, n_blocks) / n[1])
+               ? term((double)diff_sum(item->n[side], 0, half) / n[0], (double)diff_sum(item->n[side], half, n_blocks) / n[1])
                : 0;
 }
 
@@ -80,7 +80,7 @@ static double error_square(const struct stg_diff *d, const struct diff_item *ite
 {
     const struct diff_side *s = &d->side[side];
     const size_t n_blocks = s->block + 1;
-    const double n = (double)s->n_calls, share = (double)sum(item->n[side], 0, DIFF_BLOCKS) / n;
+    const double n = (double)s->n_calls, share = (double)diff_sum(item->n[side], 0, DIFF_BLOCKS) / n;
     double square = 0;
     for (size_t b = 0; b < n_blocks; b++) {
         const double difference = (double)item->n[side][b] - share * (double)s->n_in_block[b];
@@ -96,14 +96,14 @@ static void compare_item(const struct stg_diff *d, size_t i, double scale, const
     const struct diff_item *item = &d->item[i];
     const uint64_t key = d->items.key[i];
     const double n_a = (double)d->side[STG_DIFF_A].n_calls;
-    const double a = (double)sum(item->n[STG_DIFF_A], 0, DIFF_BLOCKS) / n_a;
-    const double b = (double)sum(item->n[STG_DIFF_B], 0, DIFF_BLOCKS) / n_a / scale;
+    const double a = (double)diff_sum(item->n[STG_DIFF_A], 0, DIFF_BLOCKS) / n_a;
+    const double b = (double)diff_sum(item->n[STG_DIFF_B], 0, DIFF_BLOCKS) / n_a / scale;
     const double to_a = (double)d->side[STG_DIFF_B].n_calls / n_a / scale; /* shares of B's calls to those of A's */
     const double error = sqrt(error_square(d, item, STG_DIFF_A) + to_a * to_a * error_square(d, item, STG_DIFF_B));
     *row = (struct stg_diff_row){
-        .facet = (enum stg_diff_facet)(key >> 60),
-        .call = (uint16_t)key,
-        .proc = (uint16_t)(key >> 16),
+        .facet = diff_facet_of(key),
+        .call = diff_call_of(key),
+        .proc = diff_proc_of(key),
         .other = (uint16_t)(key >> 32),
         .size = (uint8_t)(key >> 48 & 0x7F),
         .ratio = a > 0 ? b / a : (double)INFINITY,
@@ -111,8 +111,13 @@ static void compare_item(const struct stg_diff *d, size_t i, double scale, const
         .z = error > 0 ? (b - a) / error : 0,
     };
     for (int side = 0; side < STG_DIFF_SIDES; side++) {
-        row->rate[side] = (double)sum(item->n[side], 0, DIFF_BLOCKS) / n_units[side];
+        row->rate[side] = (double)diff_sum(item->n[side], 0, DIFF_BLOCKS) / n_units[side];
     }
+}
+
+static bool is_one_sided(const struct stg_diff_row *row)
+{
+    return !(row->ratio > 0) || !(row->ratio < INFINITY);
 }
 
 static bool is_changed(const struct stg_diff *d, size_t i, const struct stg_diff_row *row,
@@ -120,8 +125,7 @@ static bool is_changed(const struct stg_diff *d, size_t i, const struct stg_diff
 {
     const double noise = fmax(halves_term(d, &d->item[i], STG_DIFF_A), halves_term(d, &d->item[i], STG_DIFF_B));
     const double least = 1 + s->min_change;
-    const bool one_sided =
-        !(row->ratio > 0) || !(row->ratio < INFINITY); /* rare as it may be, it is another thing to do */
+    const bool one_sided = is_one_sided(row); /* rare as it may be, it is another thing to do */
     return fabs(row->z) >= s->z && row->contribution > 2 * noise && (row->ratio >= least || row->ratio <= 1 / least) &&
            (one_sided || row->contribution >= s->min_bits);
 }
@@ -131,7 +135,7 @@ static bool is_changed(const struct stg_diff *d, size_t i, const struct stg_diff
 /* The geometric middle of the bin in which the q-quantile lies. */
 static double quantile(const uint32_t *n, double q)
 {
-    const uint64_t all = sum(n, 0, DIFF_BINS);
+    const uint64_t all = diff_sum(n, 0, DIFF_BINS);
     const uint64_t rank = (uint64_t)(q * (double)(all - 1) + 0.5);
     uint64_t below = 0;
     for (size_t i = 0; i < DIFF_BINS; i++) {
@@ -150,8 +154,8 @@ static double halves_latency(const struct diff_latency *l, double q)
 {
     double most = 0;
     for (int side = 0; side < STG_DIFF_SIDES; side++) {
-        if (sum(l->n[side][0], 0, DIFF_BINS) < LEAST_LATENCIES / 4 ||
-            sum(l->n[side][1], 0, DIFF_BINS) < LEAST_LATENCIES / 4) {
+        if (diff_sum(l->n[side][0], 0, DIFF_BINS) < LEAST_LATENCIES / 4 ||
+            diff_sum(l->n[side][1], 0, DIFF_BINS) < LEAST_LATENCIES / 4) {
             return (double)INFINITY;
         }
         most = fmax(most, fabs(log2(quantile(l->n[side][0], q) / quantile(l->n[side][1], q))));
@@ -164,13 +168,13 @@ static bool compare_latency(const struct stg_diff *d, size_t i, const double n_u
 {
     const struct diff_latency *l = &d->latency[i];
     const uint64_t key = d->latencies.key[i];
-    *row = (struct stg_diff_row){.facet = STG_DIFF_LATENCIES, .call = (uint16_t)key, .proc = (uint16_t)(key >> 16)};
+    *row = (struct stg_diff_row){.facet = STG_DIFF_LATENCIES, .call = diff_call_of(key), .proc = diff_proc_of(key)};
     for (int side = 0; side < STG_DIFF_SIDES; side++) {
         uint32_t both[DIFF_BINS];
         for (size_t b = 0; b < DIFF_BINS; b++) {
             both[b] = l->n[side][0][b] + l->n[side][1][b];
         }
-        const uint64_t n = sum(both, 0, DIFF_BINS);
+        const uint64_t n = diff_sum(both, 0, DIFF_BINS);
         if (n < LEAST_LATENCIES) {
             return false;
         }
@@ -225,44 +229,74 @@ static void describe_sides(struct stg_diff_result *out, const struct stg_diff *d
     out->n_left_out = d->n_left_out;
 }
 
-enum stg_status stg_diff_compare(struct stg_diff_result *out, const struct stg_diff *d,
-                                 const struct stg_diff_settings *s)
+static void put_row(struct stg_diff_result *out)
 {
-    *out = (struct stg_diff_result){.names = &d->names, .scale = 1};
-    describe_sides(out, d);
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&out->rows, d->items.n + d->latencies.n, sizeof *out->rows));
-    if (out->too_short) {
-        return STG_OK;
+    out->n_of[out->rows[out->n].facet]++;
+    out->n++;
+}
+
+/* A program's items are told by the program where one side has it alone, and so are calls that one side has alone. */
+static void compare_items(struct stg_diff_result *out, const struct stg_diff *d, const uint8_t *sides,
+                          const double n_units[STG_DIFF_SIDES], const struct stg_diff_settings *s)
+{
+    for (size_t i = 0; i < d->items.n; i++) {
+        struct stg_diff_row *row = &out->rows[out->n];
+        compare_item(d, i, out->scale, n_units, row);
+        out->divergence[row->facet] += row->contribution;
+        const bool told = sides[row->proc] != STG_DIFF_SIDES || (row->facet == STG_DIFF_CALLS && is_one_sided(row));
+        if (!told && is_changed(d, i, row, s)) {
+            put_row(out);
+        }
     }
+}
+
+static void compare_latencies(struct stg_diff_result *out, const struct stg_diff *d,
+                              const double n_units[STG_DIFF_SIDES], const struct stg_diff_settings *s)
+{
+    for (size_t i = 0; i < d->latencies.n; i++) {
+        const uint16_t call = diff_call_of(d->latencies.key[i]);
+        const bool waits = call >= STG_TOKEN_SPECIALS && stg_syscall_waits(stg_strings_get(d->names.calls, call));
+        if ((s->waits || !waits) && compare_latency(d, i, n_units, s, &out->rows[out->n])) {
+            put_row(out);
+        }
+    }
+}
+
+static enum stg_status compare_rates(struct stg_diff_result *out, const struct stg_diff *d, const uint8_t *sides,
+                                     const struct stg_diff_settings *s)
+{
     double n_units[STG_DIFF_SIDES];
     for (int i = 0; i < STG_DIFF_SIDES; i++) {
         n_units[i] = out->n_units[i] > 0 ? out->n_units[i] : (double)out->n_calls[i];
     }
-    STG_RETURN_IF_FAILED(find_scale(d, &out->scale));
-    for (size_t i = 0; i < d->items.n; i++) {
-        compare_item(d, i, out->scale, n_units, &out->rows[out->n]);
-        out->divergence[out->rows[out->n].facet] += out->rows[out->n].contribution;
-        if (is_changed(d, i, &out->rows[out->n], s)) {
-            out->n_of[out->rows[out->n].facet]++;
-            out->n++;
-        }
-    }
-    for (size_t i = 0; i < d->latencies.n; i++) {
-        const uint16_t call = (uint16_t)d->latencies.key[i];
-        if (!s->waits && call >= STG_TOKEN_SPECIALS && stg_syscall_waits(stg_strings_get(d->names.calls, call))) {
-            continue;
-        }
-        if (compare_latency(d, i, n_units, s, &out->rows[out->n])) {
-            out->n_of[STG_DIFF_LATENCIES]++;
-            out->n++;
-        }
-    }
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&out->rows, d->items.n + d->latencies.n, sizeof *out->rows));
+    compare_items(out, d, sides, n_units, s);
+    compare_latencies(out, d, n_units, s);
     qsort(out->rows, out->n, sizeof *out->rows, by_contribution);
     return STG_OK;
+}
+
+enum stg_status stg_diff_compare(struct stg_diff_result *out, const struct stg_diff *d,
+                                 const struct stg_diff_settings *s)
+{
+    enum stg_status status = STG_OK;
+    uint8_t *sides = NULL;
+    *out = (struct stg_diff_result){.names = &d->names, .scale = 1, .kinds_chance = 1};
+    describe_sides(out, d);
+    if (!out->too_short) {
+        STG_TRY(find_scale(d, &out->scale));
+        STG_TRY(diff_find_only(out, &sides, d, s));
+        STG_TRY(compare_rates(out, d, sides, s));
+    }
+    out->changed = out->n > 0 || out->n_programs > 0 || out->n_deciding > 0;
+out:
+    stg_mem_free(sides);
+    return status;
 }
 
 void stg_diff_result_fini(struct stg_diff_result *r)
 {
     stg_mem_free(r->rows);
+    stg_mem_free(r->only);
     memset(r, 0, sizeof *r);
 }
