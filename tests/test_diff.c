@@ -461,6 +461,72 @@ static void test_objects(void **state)
     comparison_fini(&c);
 }
 
+static void put_fact(struct stg_strings *facts, const char *text)
+{
+    uint32_t id;
+    must(stg_strings_put(facts, text, strlen(text), &id));
+}
+
+/* What the trace of a side says: its command has ended so, and all of it was recorded or not. */
+static void give_facts(struct comparison *c, int side, const char *command, const char *end)
+{
+    struct stg_strings *facts = NULL;
+    must(stg_strings_new(&facts));
+    put_fact(facts, "hostname=here");
+    put_fact(facts, command);
+    put_fact(facts, end);
+    const struct stg_source_info info = {.facts = facts};
+    must(stg_diff_add_facts(c->diff, side, &info));
+    stg_strings_free(facts);
+}
+
+/* A run of a command that failed early has the same rates as long as it goes, and less of everything. */
+static void test_whole_runs(void **state)
+{
+    (void)state;
+    static const struct odd none;
+    struct comparison c;
+    const struct stg_diff_result *r = compare(&c, 16000, 4000, &none, false);
+    assert_false(r->changed);
+    assert_true(r->total_ratio <= 0); /* of recordings that were stopped it means nothing */
+    stg_diff_result_fini(&c.result);
+    give_facts(&c, STG_DIFF_A, "command=exited 0", "recording_end=command-ended");
+    give_facts(&c, STG_DIFF_B, "command=exited 0", "recording_end=stopped");
+    r = result_of(&c, false);
+    assert_false(r->changed);
+    stg_diff_result_fini(&c.result);
+    give_facts(&c, STG_DIFF_B, "command=exited 0", "recording_end=command-ended");
+    r = result_of(&c, false);
+    assert_true(r->changed && r->total_changed && !r->end_changed);
+    assert_true(r->total_ratio > 0.24 && r->total_ratio < 0.26);
+    stg_diff_result_fini(&c.result);
+    give_facts(&c, STG_DIFF_B, "command=exited 2", "recording_end=stopped");
+    r = result_of(&c, false);
+    assert_true(r->changed && r->end_changed && !r->total_changed);
+    assert_string_equal(r->run[STG_DIFF_B].ended, "exited 2");
+    comparison_fini(&c);
+}
+
+/* A whole run has all that it ever does, so little is enough to miss something. */
+static void test_short_runs(void **state)
+{
+    (void)state;
+    static const struct odd none;
+    struct comparison c;
+    (void)compare(&c, 16000, 200, &none, false);
+    stg_diff_result_fini(&c.result);
+    give_facts(&c, STG_DIFF_A, "command=exited 0", "recording_end=command-ended");
+    give_facts(&c, STG_DIFF_B, "command=exited 0", "recording_end=command-ended");
+    put(&c.made, 300, READ, 0, 1000);
+    rename_last(&c.made, 300, 300, SHELL);
+    give(&c, STG_DIFF_A, c.made.n - 2, c.made.n);
+    const struct stg_diff_result *r = result_of(&c, false);
+    assert_true(r->too_short && r->changed && r->total_changed);
+    assert_non_null(find_only(r, "sh", NULL));
+    assert_int_equal(r->n, 0);
+    comparison_fini(&c);
+}
+
 static void test_too_short(void **state)
 {
     (void)state;
@@ -490,7 +556,8 @@ int main(void)
         cmocka_unit_test(test_by_hand),   cmocka_unit_test(test_less),
         cmocka_unit_test(test_burst),     cmocka_unit_test(test_programs),
         cmocka_unit_test(test_sorts),     cmocka_unit_test(test_sorts_of_both),
-        cmocka_unit_test(test_objects),
+        cmocka_unit_test(test_objects),   cmocka_unit_test(test_whole_runs),
+        cmocka_unit_test(test_short_runs),
         cmocka_unit_test(test_too_short), cmocka_unit_test(test_waiting_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,6 +58,7 @@ static enum stg_status add_trace(struct stg_diff *d, int side, const char *path,
         }
         stg_progress_update(p, info.done);
     } while (n > 0);
+    STG_TRY(stg_diff_add_facts(d, side, &info));
 out:
     stg_source_close(source);
     return status;
@@ -115,7 +116,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     }
     STG_TRY(stg_diff_compare(&result, d, &settings));
     if (result.too_short) {
-        stg_log(STG_LOG_WARN, "a side has fewer than %d calls: nothing can be told", STG_DIFF_LEAST);
+        stg_log(STG_LOG_WARN, "a side has fewer than %d calls: no rates can be told", STG_DIFF_LEAST);
     }
     STG_TRY(s->json ? stg_report_diff_json(&out, &result, cli->operands)
                     : stg_report_diff_text(&out, &result, cli->operands, s->top, stg_log_may_colour(STDOUT_FILENO)));
@@ -170,7 +171,7 @@ static const struct stg_option options[] = {
      .min = 0.01,
      .max = 1e6,
      .fallback = "0.5",
-     .help = "least change of a rate that counts: 0.5 is half as much again, or two thirds"},
+     .help = "least change of a rate, or of the number of calls of a whole run, that counts: 0.5 is half as much again, or two thirds"},
     {.name = "min-latency",
      .arg = "RATIO",
      .type = STG_OPTION_DOUBLE,
@@ -213,6 +214,8 @@ static const char *const description[] = {
     "differ so (--level): `chance` is how likely it is that its occasions are all on one side (occurrences that come "
     "together are one occasion), and is corrected for how many calls there are; or far more sorts of call are on one side only than on the other "
     "only. A call that came once by itself is no change unless --strict says so.",
+    "Of traces that `strange record -- COMMAND` made it also compares how the command ended, and how many calls its whole run made: "
+    "--min-change holds for that, too.",
     "Of rates only what is beyond chance is reported: a difference must be --deviation standard errors, which are estimated "
     "from the blocks of each side so "
     "that bursts count as what they are, and at least twice what the halves of either side differ in. `part` is the "

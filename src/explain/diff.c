@@ -365,3 +365,29 @@ enum stg_status stg_diff_add_events(struct stg_diff *d, int side, const struct s
     }
     return STG_OK;
 }
+
+/* --- Facts --- */
+
+struct facts {
+    struct stg_diff_run *run;
+    bool command_ended, cut;
+};
+
+static enum stg_status take_fact(void *context, const char *key, const char *value)
+{
+    struct facts *f = context;
+    if (strcmp(key, "command") == 0) {
+        snprintf(f->run->ended, sizeof f->run->ended, "%s", value);
+    }
+    f->command_ended |= strcmp(key, "recording_end") == 0 && strcmp(value, "command-ended") == 0;
+    f->cut |= strcmp(key, "removed_events") == 0; /* the oldest went for --max-size or --flight */
+    return STG_OK;
+}
+
+enum stg_status stg_diff_add_facts(struct stg_diff *d, int side, const struct stg_source_info *info)
+{
+    struct facts f = {.run = &d->side[side].run};
+    STG_RETURN_IF_FAILED(stg_source_each_fact(info, take_fact, &f));
+    f.run->whole = f.command_ended && !f.cut && f.run->ended[0] != '\0';
+    return STG_OK;
+}

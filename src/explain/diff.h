@@ -15,6 +15,9 @@
  *     hour) looks the same, and wants a run like A that has it.
  * Each of the two tests gets half of `level`. The names of threads that are no program's count as one call each.
  *
+ * A trace that says so is the whole run of a command. How it ended is compared; and where both sides are whole runs, so
+ * is how many calls they have: beyond `min_change` that is a change, too. Elsewhere it says how long was recorded.
+ *
  * Items of four facets are counted on both sides: calls of a process; transitions, a call and the next one of the same
  * thread; results, a call with the errno or the log2 of the count that it returned; latencies, the times from entry to
  * exit. Names are matched, so the sides may be from different sources.
@@ -71,6 +74,9 @@ enum stg_status stg_diff_add_sequence(struct stg_diff *d, int side, const struct
 enum stg_status stg_diff_add_events(struct stg_diff *d, int side, const struct stg_source *source,
                                     const struct stg_event *events, size_t n) STG_MUST_USE;
 
+/* What the trace, which has been read, says of its recording. */
+enum stg_status stg_diff_add_facts(struct stg_diff *d, int side, const struct stg_source_info *info) STG_MUST_USE;
+
 struct stg_diff_row {
     enum stg_diff_facet facet;
     uint16_t proc, call;         /* ids in stg_diff_result.names */
@@ -99,6 +105,12 @@ struct stg_diff_only {
     uint32_t fd_kinds;                /* of its descriptors: a bit for each enum stg_fd_kind */
 };
 
+/* The run of a command that a trace is of. */
+struct stg_diff_run {
+    char ended[48]; /* "exited 2", "killed by signal 9" (docs/formats/trace.md); "": not known, or no command */
+    bool whole;     /* from its beginning until it and its descendants had ended */
+};
+
 struct stg_diff_result {
     const struct stg_vocab *names; /* borrowed from the counts */
     struct stg_diff_row *rows;     /* (n) facet by facet, the highest contribution first; owned */
@@ -113,6 +125,10 @@ struct stg_diff_result {
     size_t n_only, n_only_of[STG_DIFF_SIDES];
     size_t n_programs, n_deciding;  /* of these: programs, and others that are a change */
     double kinds_chance;            /* of the sign test; 1 when there is nothing on one side only */
+    struct stg_diff_run run[STG_DIFF_SIDES];
+    bool end_changed;               /* the command ended otherwise */
+    double total_ratio;             /* B's calls by A's, of whole runs; else 0 */
+    bool total_changed;
     bool changed;                   /* any of all this is a change */
 };
 #define STG_DIFF_LEAST 1024

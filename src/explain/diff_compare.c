@@ -48,7 +48,7 @@ static enum stg_status find_scale(const struct stg_diff *d, double *scale)
         }
     }
     qsort(ratios, n, sizeof *ratios, by_ratio);
-    *scale = n == 0 ? (double)d->side[STG_DIFF_B].n_calls / (double)d->side[STG_DIFF_A].n_calls : ratios[n - 1].value;
+    *scale = n == 0 ? (double)d->side[STG_DIFF_B].n_calls / fmax(1, (double)d->side[STG_DIFF_A].n_calls) : ratios[n - 1].value;
     for (size_t i = 0; i < n; i++) {
         below += ratios[i].weight;
         if (below * 2 >= all) {
@@ -225,8 +225,21 @@ static void describe_sides(struct stg_diff_result *out, const struct stg_diff *d
                           : s->has_time    ? (double)(s->last_ns - s->first_ns) / 1e9
                                            : 0;
         out->too_short |= s->n_calls < STG_DIFF_LEAST;
+        out->run[i] = s->run;
     }
     out->n_left_out = d->n_left_out;
+}
+
+/* How a command ended, and how much it did. */
+static void compare_runs(struct stg_diff_result *out, const struct stg_diff_settings *s)
+{
+    const struct stg_diff_run *a = &out->run[STG_DIFF_A], *b = &out->run[STG_DIFF_B];
+    const double least = 1 + s->min_change;
+    out->end_changed = a->ended[0] != '\0' && b->ended[0] != '\0' && strcmp(a->ended, b->ended) != 0;
+    if (a->whole && b->whole && out->n_calls[STG_DIFF_A] > 0) {
+        out->total_ratio = (double)out->n_calls[STG_DIFF_B] / (double)out->n_calls[STG_DIFF_A];
+        out->total_changed = out->total_ratio >= least || out->total_ratio <= 1 / least;
+    }
 }
 
 static void put_row(struct stg_diff_result *out)
@@ -283,12 +296,16 @@ enum stg_status stg_diff_compare(struct stg_diff_result *out, const struct stg_d
     uint8_t *sides = NULL;
     *out = (struct stg_diff_result){.names = &d->names, .scale = 1, .kinds_chance = 1};
     describe_sides(out, d);
-    if (!out->too_short) {
+    compare_runs(out, s);
+    if (!out->too_short || out->total_ratio > 0) { /* a whole run has all of its programs, short as it is */
         STG_TRY(find_scale(d, &out->scale));
         STG_TRY(diff_find_only(out, &sides, d, s));
+    }
+    if (!out->too_short) {
         STG_TRY(compare_rates(out, d, sides, s));
     }
-    out->changed = out->n > 0 || out->n_programs > 0 || out->n_deciding > 0;
+    out->changed = out->end_changed || out->total_changed ||
+                   out->n > 0 || out->n_programs > 0 || out->n_deciding > 0;
 out:
     stg_mem_free(sides);
     return status;

@@ -52,6 +52,7 @@ struct diff_side {
     uint64_t n_in_block[DIFF_BLOCKS];
     uint64_t first_ns, last_ns;
     bool has_time;
+    struct stg_diff_run run;
     struct stg_keys tids;        /* of a trace */
     struct stg_keys named;       /* threads with their names */
     struct diff_name *names;     /* (cap_names) by common id */

@@ -98,7 +98,9 @@ static json_t *all_only_json(const struct stg_diff_result *r)
 
 static json_t *side_json(const struct stg_diff_result *r, int side, const char *path)
 {
-    return json_pack("{s:o, s:I, s:I, s:o}", "path", json_of_text(path), "calls", (json_int_t)r->n_calls[side], "lost",
+    const struct stg_diff_run *run = &r->run[side];
+    return json_pack("{s:o, s:o, s:b, s:I, s:I, s:o}", "path", json_of_text(path), "command",
+                     run->ended[0] != '\0' ? json_of_text(run->ended) : json_null(), "whole_run", (int)run->whole, "calls", (json_int_t)r->n_calls[side], "lost",
                      (json_int_t)r->n_lost[side], r->by_sequence ? "sequences" : "seconds",
                      json_of_number(r->n_units[side]));
 }
@@ -120,10 +122,10 @@ enum stg_status stg_report_diff_json(struct stg_buffer *out, const struct stg_di
         rows = NULL;
     }
     return json_put_line(
-        out, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "schema", "strange.diff/2", "changed",
+        out, json_pack("{s:s, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:I, s:o, s:o, s:o}", "schema", "strange.diff/2", "changed",
                        r->too_short && !r->changed ? json_null() : json_boolean(r->changed), "a",
                        side_json(r, STG_DIFF_A, paths[STG_DIFF_A]), "b", side_json(r, STG_DIFF_B, paths[STG_DIFF_B]),
-                       "scale", json_of_number(r->scale), "divergence_bits", divergence, "left_out",
+                       "command_changed", (int)r->end_changed, "total_changed", (int)r->total_changed, "scale", json_of_number(r->scale), "divergence_bits", divergence, "left_out",
                        (json_int_t)r->n_left_out, "only", all_only_json(r), "sign_test", json_of_number(r->kinds_chance),
                        "rows", rows));
 }

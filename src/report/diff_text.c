@@ -209,6 +209,31 @@ static void put_side(struct writer *w, const struct stg_diff_result *r, int side
     writer_printf(w, ", %s lost events\n", lost);
 }
 
+/* What a whole run says that no rate does. */
+static void put_runs(struct writer *w, const struct stg_diff_result *r)
+{
+    if (r->end_changed) {
+        writer_put(w, "   the command ");
+        writer_plain(w, r->run[STG_DIFF_A].ended, 0);
+        writer_put(w, " in A and ");
+        writer_plain(w, r->run[STG_DIFF_B].ended, 0);
+        writer_put(w, " in B\n");
+    }
+    if (r->total_changed) {
+        char share[32];
+        words_percent(r->total_ratio, share);
+        writer_printf(w, "   B has %s of A's calls, and both are the whole run of a command\n", share);
+    }
+}
+
+static void put_fact(struct writer *w, const char **comma, bool is_so, const char *what)
+{
+    if (is_so) {
+        writer_printf(w, "%s %s", *comma, what);
+        *comma = ",";
+    }
+}
+
 /* "2 programs on one side only", after what came before. */
 static void put_part(struct writer *w, const char **comma, size_t n, const char *one, const char *more, const char *where)
 {
@@ -223,6 +248,8 @@ static void put_changes(struct writer *w, const struct stg_diff_result *r)
     static const char *const one[STG_DIFF_FACETS] = {"call", "transition", "result", "latency"};
     const char *comma = "";
     writer_put(w, "changed:");
+    put_fact(w, &comma, r->end_changed, "how the command ended");
+    put_fact(w, &comma, r->total_changed, "how many calls it makes");
     put_part(w, &comma, r->n_programs, "program", "programs", " on one side only");
     put_part(w, &comma, r->n_deciding, "call", "calls", " on one side only");
     for (int f = 0; f < STG_DIFF_FACETS; f++) {
@@ -252,6 +279,7 @@ enum stg_status stg_report_diff_text(struct stg_buffer *out, const struct stg_di
     put_verdict(&w, r);
     put_side(&w, r, STG_DIFF_A, paths[STG_DIFF_A]);
     put_side(&w, r, STG_DIFF_B, paths[STG_DIFF_B]);
+    put_runs(&w, r);
     const double factor = r->n_units[STG_DIFF_A] > 0 && r->n_units[STG_DIFF_B] > 0
                               ? r->scale * r->n_units[STG_DIFF_A] / r->n_units[STG_DIFF_B]
                               : r->scale * (double)r->n_calls[STG_DIFF_A] / (double)r->n_calls[STG_DIFF_B];
