@@ -160,23 +160,37 @@ struct rhythm {
     int write, execve;
 };
 
+static void give_rhythm(struct comparison *c, int side, struct rhythm rhythm)
+{
+    c->made.n = 0;
+    c->made.now_ns = 0;
+    for (int i = 0; i < 3000; i++) {
+        put(&c->made, 1, READ, 0, 100);
+        if (i % rhythm.write == 0) {
+            put(&c->made, 1, WRITE, 8, 100);
+        }
+        if (rhythm.execve > 0 && i % rhythm.execve == 0) {
+            put(&c->made, 1, EXECVE, -13, 100);
+        }
+    }
+    give(c, side, 0, c->made.n);
+}
+
 static const struct stg_diff_result *compare_rhythms(struct comparison *c, const struct rhythm sides[STG_DIFF_SIDES])
 {
     comparison_init(c);
     for (int side = 0; side < STG_DIFF_SIDES; side++) {
-        c->made.n = 0;
-        c->made.now_ns = 0;
-        for (int i = 0; i < 3000; i++) {
-            put(&c->made, 1, READ, 0, 100);
-            if (i % sides[side].write == 0) {
-                put(&c->made, 1, WRITE, 8, 100);
-            }
-            if (sides[side].execve > 0 && i % sides[side].execve == 0) {
-                put(&c->made, 1, EXECVE, -13, 100);
-            }
-        }
-        give(c, side, 0, c->made.n);
+        give_rhythm(c, side, sides[side]);
     }
+    return result_of(c, false);
+}
+
+/* The same with one more run that is as A. */
+static const struct stg_diff_result *with_like(struct comparison *c, struct rhythm like)
+{
+    stg_diff_result_fini(&c->result);
+    give_rhythm(c, STG_DIFF_LIKE, like);
+    must(stg_diff_end_like(c->diff));
     return result_of(c, false);
 }
 
@@ -527,6 +541,74 @@ static void test_short_runs(void **state)
     comparison_fini(&c);
 }
 
+/* What a run like A differs in from A by as much as B does is not told; by a little, it is. */
+static void test_like(void **state)
+{
+    (void)state;
+    const struct rhythm sides[] = {{8, 0}, {2, 0}};
+    struct comparison c;
+    assert_non_null(find(compare_rhythms(&c, sides), STG_DIFF_CALLS, "write"));
+    assert_non_null(find(with_like(&c, (struct rhythm){7, 0}), STG_DIFF_CALLS, "write"));
+    const struct stg_diff_result *r = with_like(&c, (struct rhythm){2, 0});
+    assert_null(find(r, STG_DIFF_CALLS, "write"));
+    assert_int_equal(r->n_like, 2);
+    assert_false(r->changed);
+    comparison_fini(&c);
+}
+
+/* What is only in B is in no run like A; what is only in A is in all of them. */
+static void test_like_and_only(void **state)
+{
+    (void)state;
+    const struct rhythm more[] = {{4, 0}, {4, 30}}, less[] = {{4, 30}, {4, 0}};
+    struct comparison c;
+    (void)compare_rhythms(&c, more);
+    const struct stg_diff_result *r = with_like(&c, (struct rhythm){4, 0});
+    const struct stg_diff_only *exec = find_only(r, "web", "execve");
+    assert_non_null(exec);
+    const double share = (1. + 0) / 3; /* B's part of three equal runs */
+    assert_true(fabs(exec->chance - pow(share, exec->n_occasions) - pow(1 - share, exec->n_occasions)) < 1e-6);
+    r = with_like(&c, (struct rhythm){4, 30});
+    assert_null(find_only(r, "web", "execve"));
+    assert_false(r->changed);
+    comparison_fini(&c);
+
+    (void)compare_rhythms(&c, less);
+    r = with_like(&c, (struct rhythm){4, 30});
+    exec = find_only(r, "web", "execve");
+    assert_non_null(exec);
+    assert_true(exec->side == STG_DIFF_A && exec->decides && exec->n_occasions > 32); /* of both runs */
+    r = with_like(&c, (struct rhythm){4, 0});
+    assert_int_equal(r->n_only, 0);
+    assert_false(r->changed);
+    comparison_fini(&c);
+}
+
+/* Durations of the runs, and how they ended. */
+static void test_like_durations_and_ends(void **state)
+{
+    (void)state;
+    static const struct odd none;
+    const struct odd odd = {.times = 3};
+    struct comparison c;
+    const struct stg_diff_result *r = compare(&c, 12000, 12000, &odd, false);
+    assert_non_null(find(r, STG_DIFF_LATENCIES, "read"));
+    give_facts(&c, STG_DIFF_A, "command=exited 0", "recording_end=command-ended");
+    give_facts(&c, STG_DIFF_B, "command=exited 1", "recording_end=command-ended");
+    for (int i = 0; i < 2; i++) { /* the second is as B */
+        fill(&c.made, 12000, 3, i == 0 ? &none : &odd);
+        give(&c, STG_DIFF_LIKE, 0, c.made.n);
+        give_facts(&c, STG_DIFF_LIKE, i == 0 ? "command=exited 0" : "command=exited 1", "recording_end=command-ended");
+        must(stg_diff_end_like(c.diff));
+        stg_diff_result_fini(&c.result);
+        r = result_of(&c, false);
+        assert_int_equal(find(r, STG_DIFF_LATENCIES, "read") != NULL, i == 0);
+        assert_int_equal(r->end_changed, i == 0);
+        assert_int_equal(r->changed, i == 0);
+    }
+    comparison_fini(&c);
+}
+
 static void test_too_short(void **state)
 {
     (void)state;
@@ -557,7 +639,8 @@ int main(void)
         cmocka_unit_test(test_burst),     cmocka_unit_test(test_programs),
         cmocka_unit_test(test_sorts),     cmocka_unit_test(test_sorts_of_both),
         cmocka_unit_test(test_objects),   cmocka_unit_test(test_whole_runs),
-        cmocka_unit_test(test_short_runs),
+        cmocka_unit_test(test_short_runs), cmocka_unit_test(test_like),
+        cmocka_unit_test(test_like_and_only), cmocka_unit_test(test_like_durations_and_ends),
         cmocka_unit_test(test_too_short), cmocka_unit_test(test_waiting_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,7 @@ enum stg_status stg_diff_new(struct stg_diff **out)
     stg_vocab_extend(&d->names); /* names beyond 65,535 are UNKNOWN instead of a failure */
     STG_TRY(stg_mem_zeroed(&d->counted, N_IDS, 1));
     STG_TRY(stg_strings_new(&d->paths));
-    for (int side = 0; side < STG_DIFF_SIDES; side++) {
+    for (int side = 0; side < DIFF_COUNTED; side++) {
         d->side[side].block_len = DIFF_FIRST_BLOCK;
     }
     *out = d;
@@ -46,7 +46,7 @@ void stg_diff_free(struct stg_diff *d)
     if (d == NULL) {
         return;
     }
-    for (int side = 0; side < STG_DIFF_SIDES; side++) {
+    for (int side = 0; side < DIFF_COUNTED; side++) {
         stg_keys_fini(&d->side[side].tids);
         stg_keys_fini(&d->side[side].named);
         stg_mem_free(d->side[side].names);
@@ -59,6 +59,7 @@ void stg_diff_free(struct stg_diff *d)
     stg_mem_free(d->item);
     stg_mem_free(d->latency);
     stg_mem_free(d->counted);
+    stg_mem_free(d->name_runs);
     stg_strings_free(d->paths);
     stg_vocab_fini(&d->names);
     stg_mem_free(d);
@@ -306,7 +307,7 @@ static enum stg_status keep_path(struct stg_diff *d, const char *path, uint32_t 
 /* What the call that was counted last was given. */
 static enum stg_status put_object(struct stg_diff *d, int side, const struct stg_source *source, const struct stg_event *e)
 {
-    if (d->call_item == STG_KEYS_NONE) {
+    if (d->call_item == STG_KEYS_NONE || side == STG_DIFF_LIKE) { /* what those have is not told */
         return STG_OK;
     }
     struct diff_object *o = &d->item[d->call_item].object[side];

@@ -31,12 +31,20 @@
  * An item has changed when all of this holds: the difference is `z` standard errors, where the error is that of batch
  * means (16 to 32 blocks of consecutive events on each side, so that bursts count as what they are), and at least
  * Poisson's; its contribution is twice what the two halves of either side differ in by themselves; the ratio is beyond
- * `min_change`; and, if both sides have it, it contributes `min_bits`. A latency has changed when both its median and
+ * `min_change`; and, if both sides have it, it contributes `min_bits`. The default of 5 for `z` is for many items: with an
+ * error that is of 32 to 64 blocks, t is beyond 5 by chance in 2e-5 of items or less, in 1 of 100 comparisons of 500 of them. A latency has changed when both its median and
  * its .95 quantile are `min_latency` times as long, or as short, and beyond twice what the halves of a side differ in:
  * calls that wait have two humps, of which the median takes now one, now the other.
  *
- * Memory: at most 65,536 items with 256 bytes of counts each, 4,096 latencies with 2 KiB of histogram each, 65,536
- * threads; what is beyond is counted in n_left_out. */
+ * Blocks and halves know the noise within a run. How far equal runs are apart (another hour, another load, another place in
+ * memory) only further runs as A can say. Where there are any, what differs among them and A counts as what the halves
+ * differ in: a contribution must be twice that between their lowest and their highest share, a duration beyond twice their
+ * ratio. What only B has, none of them has; what only A has, all of them have; both tests above then go by all their
+ * occasions, s being B's part of them all, so more runs make what is in B alone less likely by chance. How a command ended,
+ * and how many calls its run has, is no change when one of them is so.
+ *
+ * Memory: at most 65,536 items with 384 bytes of counts each, 4,096 latencies with 3 KiB of histogram each, 65,536
+ * threads of each side; what is beyond is counted in n_left_out. */
 #ifndef STG_EXPLAIN_DIFF_H
 #define STG_EXPLAIN_DIFF_H
 
@@ -48,7 +56,7 @@
 enum stg_diff_facet { STG_DIFF_CALLS, STG_DIFF_TRANSITIONS, STG_DIFF_RESULTS, STG_DIFF_LATENCIES, STG_DIFF_FACETS };
 const char *stg_diff_facet_name(enum stg_diff_facet f); /* "calls", "transitions", "results", "latencies" */
 
-enum { STG_DIFF_A, STG_DIFF_B, STG_DIFF_SIDES };
+enum { STG_DIFF_A, STG_DIFF_B, STG_DIFF_SIDES, STG_DIFF_LIKE = STG_DIFF_SIDES }; /* LIKE: a run that is as A */
 
 struct stg_diff; /* what has been counted */
 
@@ -76,6 +84,9 @@ enum stg_status stg_diff_add_events(struct stg_diff *d, int side, const struct s
 
 /* What the trace, which has been read, says of its recording. */
 enum stg_status stg_diff_add_facts(struct stg_diff *d, int side, const struct stg_source_info *info) STG_MUST_USE;
+
+/* What was added for STG_DIFF_LIKE is one run as A; what comes next for it is another. A and B are complete before. */
+enum stg_status stg_diff_end_like(struct stg_diff *d) STG_MUST_USE;
 
 struct stg_diff_row {
     enum stg_diff_facet facet;
@@ -125,6 +136,7 @@ struct stg_diff_result {
     size_t n_only, n_only_of[STG_DIFF_SIDES];
     size_t n_programs, n_deciding;  /* of these: programs, and others that are a change */
     double kinds_chance;            /* of the sign test; 1 when there is nothing on one side only */
+    size_t n_like;                  /* further runs as A */
     struct stg_diff_run run[STG_DIFF_SIDES];
     bool end_changed;               /* the command ended otherwise */
     double total_ratio;             /* B's calls by A's, of whole runs; else 0 */

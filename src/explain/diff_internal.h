@@ -30,13 +30,23 @@ struct diff_name {
     uint32_t n_processes, n_threads;
 };
 
+enum { DIFF_COUNTED = STG_DIFF_LIKE + 1, DIFF_QUANTILES = 2 }; /* .5 and .95 */
+
 struct diff_item {
-    uint32_t n[STG_DIFF_SIDES][DIFF_BLOCKS];
+    uint32_t n[DIFF_COUNTED][DIFF_BLOCKS];
     struct diff_object object[STG_DIFF_SIDES]; /* of calls */
+    uint32_t n_runs, n_occasions;              /* runs like A that have it, and their blocks that do */
+    float low, high;                           /* its shares in these, on A's scale */
 };
 
 struct diff_latency {
-    uint32_t n[STG_DIFF_SIDES][2][DIFF_BINS];
+    uint32_t n[DIFF_COUNTED][2][DIFF_BINS];
+    float low[DIFF_QUANTILES], high[DIFF_QUANTILES]; /* of the runs like A, ns; 0: none has enough */
+};
+
+/* In how many of the runs like A a name is, and the last of them, counted from 1. */
+struct diff_runs {
+    uint32_t n, last;
 };
 
 /* What a thread of a trace, or of a sequence, has done last. */
@@ -72,7 +82,13 @@ struct stg_diff {
     struct diff_item *item;
     struct diff_latency *latency;
     size_t cap_items, cap_latencies;
-    struct diff_side side[STG_DIFF_SIDES];
+    struct diff_side side[DIFF_COUNTED];
+    uint32_t n_like;             /* runs like A */
+    double like_scale;           /* how many times as often as in A a call occurs in all of them */
+    float like_low, like_high;   /* their calls by A's */
+    bool like_ended_so;          /* the command of one of them ended as B's */
+    struct diff_runs *name_runs; /* (cap_name_runs) by common id */
+    size_t cap_name_runs;
     uint64_t n_left_out;
 };
 
@@ -95,10 +111,32 @@ static inline uint16_t diff_proc_of(uint64_t key)
     return (uint16_t)(key >> 16);
 }
 
+/* A bit for each block in which there are any. */
+static inline uint32_t diff_blocks(const uint32_t *n)
+{
+    uint32_t bits = 0;
+    for (size_t b = 0; b < DIFF_BLOCKS; b++) {
+        bits |= (uint32_t)(n[b] > 0) << b;
+    }
+    return bits;
+}
+
 uint64_t diff_sum(const uint32_t *n, size_t from, size_t to);
+/* How many times as often as in A a call occurs on the side. */
+enum stg_status diff_scale(const struct stg_diff *d, int side, double *scale) STG_MUST_USE;
+/* Of a side's durations; false where there are too few. */
+bool diff_quantiles(const struct diff_latency *l, int side, double out[DIFF_QUANTILES]);
+/* Which side alone has what occurs so often in A and in B, and in so many of the runs like A; STG_DIFF_SIDES: neither. What some of
+ * those have and others have not is no side's. */
+static inline int diff_side_alone(const struct stg_diff *d, uint64_t n_a, uint64_t n_b, uint32_t n_runs)
+{
+    return n_a == 0 && n_runs == 0 && n_b > 0           ? STG_DIFF_B
+           : n_a > 0 && n_runs == d->n_like && n_b == 0 ? STG_DIFF_A
+                                                        : STG_DIFF_SIDES;
+}
 
 /* Fills what only one side has (diff_only.c). *sides (by process) is the side that alone has a name, STG_DIFF_SIDES
- * where both have it; the caller's to free. */
+ * where none does; the caller's to free. */
 enum stg_status diff_find_only(struct stg_diff_result *out, uint8_t **sides, const struct stg_diff *d,
                                const struct stg_diff_settings *s) STG_MUST_USE;
 

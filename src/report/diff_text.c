@@ -279,6 +279,10 @@ enum stg_status stg_report_diff_text(struct stg_buffer *out, const struct stg_di
     put_verdict(&w, r);
     put_side(&w, r, STG_DIFF_A, paths[STG_DIFF_A]);
     put_side(&w, r, STG_DIFF_B, paths[STG_DIFF_B]);
+    if (r->n_like > 0) {
+        put_number_of(&w, "   ", r->n_like, "further run as A", "further runs as A");
+        writer_put(&w, ": what differs so from run to run is not told\n");
+    }
     put_runs(&w, r);
     const double factor = r->n_units[STG_DIFF_A] > 0 && r->n_units[STG_DIFF_B] > 0
                               ? r->scale * r->n_units[STG_DIFF_A] / r->n_units[STG_DIFF_B]

@@ -123,6 +123,14 @@ case_diff() {
     refused 'give two of a kind' "$strange" diff train.txt train.data
     "$strange" -q train -o web.model --valid valid.data train.data
     refused 'is a model' "$strange" diff web.model train.data
+    strace_text 400 8 odd >stranger.txt
+    status 0 "$strange" diff train.txt strange.txt --like other.txt stranger.txt # runs like A do so, too
+    grep -qx '   2 further runs as A: what differs so from run to run is not told' out
+    status 1 "$strange" diff --like other.txt -- train.txt strange.txt
+    status 1 "$strange" diff --json train.data strange.data --like other.data
+    grep -q '"like": 1, ' out
+    refused 'give two of a kind' "$strange" diff train.txt other.txt --like train.data
+    refused absent.txt "$strange" diff train.txt other.txt --like absent.txt
     refused absent.txt "$strange" diff train.txt absent.txt
     : >empty.txt
     refused empty.txt "$strange" diff train.txt empty.txt
