@@ -88,11 +88,11 @@ static enum stg_status check_kind(const char *path, const char *first, enum stg_
 {
     enum stg_kind kind;
     STG_RETURN_IF_FAILED(kind_of(path, &kind));
-    return kind == wanted
-               ? STG_OK
-               : stg_fail(STG_ERR_USAGE,
-                          "%s and %s: one is a data set, the other a trace: give two of a kind, cut by `strange prepare` or not",
-                          first, path);
+    return kind == wanted ? STG_OK
+                          : stg_fail(STG_ERR_USAGE,
+                                     "%s and %s: one is a data set, the other a trace: give two of a kind, cut by "
+                                     "`strange prepare` or not",
+                                     first, path);
 }
 
 static enum stg_status check_kinds(const struct stg_cli *cli, const struct settings *s, enum stg_kind *kind)
@@ -175,12 +175,14 @@ static const struct stg_option options[] = {
      .min = 0,
      .max = 1000000,
      .fallback = "10",
-     .help = "rows to print of what is only in A, only in B, of calls, transitions, results and latencies; 0: the verdict alone"},
+     .help = "rows to print of what is only in A, only in B, of calls, transitions, results and latencies; 0: the "
+             "verdict alone"},
     {.name = "like",
      .arg = "A…",
      .type = STG_OPTION_LIST,
      .offset = offsetof(struct settings, like),
-     .help = "further runs that are as A: what differs among them and A is noise, and what B has alone none of them has"},
+     .help =
+         "further runs that are as A: what differs among them and A is noise, and what B has alone none of them has"},
     {.name = "level",
      .arg = "CHANCE",
      .type = STG_OPTION_DOUBLE,
@@ -192,7 +194,7 @@ static const struct stg_option options[] = {
     {.name = "strict",
      .type = STG_OPTION_FLAG,
      .offset = offsetof(struct settings, strict),
-     .help = "any call that a program makes on one side only is a change, if it is a single one"},
+     .help = "any call that a program makes on one side only is a change, even a single one"},
     {.name = "min-change",
      .arg = "SHARE",
      .type = STG_OPTION_DOUBLE,
@@ -200,7 +202,8 @@ static const struct stg_option options[] = {
      .min = 0.01,
      .max = 1e6,
      .fallback = "0.5",
-     .help = "least change of a rate, or of the number of calls of a whole run, that counts: 0.5 is half as much again, or two thirds"},
+     .help = "least change of a rate, or of the number of calls of a whole run, that counts: 0.5 is half as much "
+             "again, or two thirds"},
     {.name = "min-latency",
      .arg = "RATIO",
      .type = STG_OPTION_DOUBLE,
@@ -234,29 +237,38 @@ static const struct stg_option options[] = {
 };
 
 static const char *const description[] = {
-    "Compares two recordings, or two data sets, and prints what only one of them has, and which calls, which transitions "
+    "Compares two recordings, or two data sets, and prints what only one of them has, and which calls, which "
+    "transitions "
     "from one call of a thread to its next, which results (errors, sizes) and which durations changed, each ranked by "
     "how much. No model is needed. Rates are per sequence when both are data sets and "
     "per second when both are traces; a run that merely has more of everything has not changed.",
-    "A program that only one side has is always a change. A call that a program makes on one side only is always shown, "
-    "with the first file or the kinds of descriptors that it was given where a trace has them; it is a change when equal runs would hardly "
+    "A program that only one side has is always a change. A call that a program makes on one side only is always "
+    "shown, "
+    "with the first file or the kinds of descriptors that it was given where a trace has them; it is a change when "
+    "equal runs would hardly "
     "differ so (--level): `chance` is how likely it is that its occasions are all on one side (occurrences that come "
-    "together are one occasion), and is corrected for how many calls there are; or far more sorts of call are on one side only than on the other "
+    "together are one occasion), and is corrected for how many calls there are; or far more sorts of call are on one "
+    "side only than on the other "
     "only. A call that came once by itself is no change unless --strict says so.",
-    "Of traces that `strange record -- COMMAND` made it also compares how the command ended, and how many calls its whole run made: "
+    "Of traces that `strange record -- COMMAND` made it also compares how the command ended, and how many calls its "
+    "whole run made: "
     "--min-change holds for that, too.",
-    "Of rates only what is beyond chance is reported: a difference must be --deviation standard errors, which are estimated "
+    "Of rates only what is beyond chance is reported: a difference must be --deviation standard errors, which are "
+    "estimated "
     "from the blocks of each side so "
     "that bursts count as what they are, and at least twice what the halves of either side differ in. `part` is the "
     "item's part of the "
-    "Jensen-Shannon divergence. The noise within a run is not all: runs of another hour, under another load, differ by more. Give "
-    "some further runs that are as they should be (--like), at best from different times: a difference must be twice what they and A differ in.",
+    "Jensen-Shannon divergence. The noise within a run is not all: runs of another hour, under another load, differ by "
+    "more. Give "
+    "some further runs that are as they should be (--like), at best from different times: a difference must be twice "
+    "what they and A differ in.",
     NULL,
 };
 
 static const struct stg_example examples[] = {
     {"strange diff good-run/ next-run/", "what the next run does otherwise; exit status 1 when there is anything"},
-    {"strange diff monday/ friday/ --like tuesday/ wednesday/ thursday/", "what differs on Friday by more than from one day to the next"},
+    {"strange diff monday/ friday/ --like tuesday/ wednesday/ thursday/",
+     "what differs on Friday by more than from one day to the next"},
     {"strange diff --json --top 0 good.data next.data", "the same for a script, per request"},
     {NULL, NULL},
 };
@@ -271,7 +283,8 @@ const struct stg_command stg_command_diff = {
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .examples = examples,
-    .exit_status = "0: nothing changed beyond chance (also when there are too few calls to tell: a warning says so). 1: something did. 2: failure",
+    .exit_status = "0: nothing changed beyond chance (also when there are too few calls to tell: a warning says so). "
+                   "1: something did. 2: failure",
     .settings_size = sizeof(struct settings),
     .defaults = defaults,
     .run = run,

@@ -191,8 +191,7 @@ static enum stg_status note_name(struct stg_diff *d, int side, int32_t pid, int3
     struct diff_side *s = &d->side[side];
     const size_t before = s->cap_names, n = s->named.n;
     uint32_t i;
-    STG_RETURN_IF_FAILED(
-        stg_keys_put(&s->named, (uint32_t)tid | (uint64_t)proc << 32, DIFF_MAX_THREADS, &i));
+    STG_RETURN_IF_FAILED(stg_keys_put(&s->named, (uint32_t)tid | (uint64_t)proc << 32, DIFF_MAX_THREADS, &i));
     STG_RETURN_IF_FAILED(stg_mem_grow(&s->names, &s->cap_names, (size_t)proc + 1, sizeof *s->names));
     memset(s->names + before, 0, (s->cap_names - before) * sizeof *s->names);
     if (i == STG_KEYS_NONE || s->named.n > n) { /* those that are too many to know are new ones */
@@ -285,7 +284,8 @@ static enum stg_status thread_of(struct stg_diff *d, int side, const struct stg_
         STG_RETURN_IF_FAILED(common_id(&s->proc_of, &s->cap_procs, e->comm, source->comms, &d->names, stg_vocab_proc,
                                        &s->threads[i].proc));
         if (s->threads[i].proc != before) {
-            STG_RETURN_IF_FAILED(note_name(d, side, (e->has & STG_HAS_PID) != 0 ? e->pid : 0, e->tid, s->threads[i].proc));
+            STG_RETURN_IF_FAILED(
+                note_name(d, side, (e->has & STG_HAS_PID) != 0 ? e->pid : 0, e->tid, s->threads[i].proc));
         }
     }
     *out = &s->threads[i];
@@ -305,7 +305,8 @@ static enum stg_status keep_path(struct stg_diff *d, const char *path, uint32_t 
 }
 
 /* What the call that was counted last was given. */
-static enum stg_status put_object(struct stg_diff *d, int side, const struct stg_source *source, const struct stg_event *e)
+static enum stg_status put_object(struct stg_diff *d, int side, const struct stg_source *source,
+                                  const struct stg_event *e)
 {
     if (d->call_item == STG_KEYS_NONE || side == STG_DIFF_LIKE) { /* what those have is not told */
         return STG_OK;
@@ -322,8 +323,9 @@ static enum stg_status put_object(struct stg_diff *d, int side, const struct stg
         return STG_OK;
     }
     o->source = e->path;
-    return stg_strings_count(d->paths) < DIFF_MAX_PATHS ? keep_path(d, stg_strings_get(source->paths, e->path), &o->path)
-                                                        : STG_OK;
+    return stg_strings_count(d->paths) < DIFF_MAX_PATHS
+               ? keep_path(d, stg_strings_get(source->paths, e->path), &o->path)
+               : STG_OK;
 }
 
 static int64_t ret_of(const struct stg_event *e)

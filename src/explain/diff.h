@@ -31,17 +31,18 @@
  * An item has changed when all of this holds: the difference is `z` standard errors, where the error is that of batch
  * means (16 to 32 blocks of consecutive events on each side, so that bursts count as what they are), and at least
  * Poisson's; its contribution is twice what the two halves of either side differ in by themselves; the ratio is beyond
- * `min_change`; and, if both sides have it, it contributes `min_bits`. The default of 5 for `z` is for many items: with an
- * error that is of 32 to 64 blocks, t is beyond 5 by chance in 2e-5 of items or less, in 1 of 100 comparisons of 500 of them. A latency has changed when both its median and
- * its .95 quantile are `min_latency` times as long, or as short, and beyond twice what the halves of a side differ in:
- * calls that wait have two humps, of which the median takes now one, now the other.
+ * `min_change`; and, if both sides have it, it contributes `min_bits`. The default of 5 for `z` is for many items: with
+ * an error that is of 32 to 64 blocks, t is beyond 5 by chance in 2e-5 of items or less, in 1 of 100 comparisons of 500
+ * of them. A latency has changed when both its median and its .95 quantile are `min_latency` times as long, or as
+ * short, and beyond twice what the halves of a side differ in: calls that wait have two humps, of which the median
+ * takes now one, now the other.
  *
- * Blocks and halves know the noise within a run. How far equal runs are apart (another hour, another load, another place in
- * memory) only further runs as A can say. Where there are any, what differs among them and A counts as what the halves
- * differ in: a contribution must be twice that between their lowest and their highest share, a duration beyond twice their
- * ratio. What only B has, none of them has; what only A has, all of them have; both tests above then go by all their
- * occasions, s being B's part of them all, so more runs make what is in B alone less likely by chance. How a command ended,
- * and how many calls its run has, is no change when one of them is so.
+ * Blocks and halves know the noise within a run. How far equal runs are apart (another hour, another load, another
+ * place in memory) only further runs as A can say. Where there are any, what differs among them and A counts as what
+ * the halves differ in: a contribution must be twice that between their lowest and their highest share, a duration
+ * beyond twice their ratio. What only B has, none of them has; what only A has, all of them have; both tests above then
+ * go by all their occasions, s being B's part of them all, so more runs make what is in B alone less likely by chance.
+ * How a command ended, and how many calls its run has, is no change when one of them is so.
  *
  * Memory: at most 65,536 items with 384 bytes of counts each, 4,096 latencies with 3 KiB of histogram each, 65,536
  * threads of each side; what is beyond is counted in n_left_out. */
@@ -104,16 +105,17 @@ struct stg_diff_row {
 /* What only one side has: a program, the name of a thread, or a call of a program that both have. */
 struct stg_diff_only {
     int side;
-    uint16_t proc, call;              /* ids in stg_diff_result.names; STG_TOKEN_START: all that has this name */
-    bool is_program;                  /* else a thread's name, or a call */
-    uint64_t n;                       /* calls */
-    uint32_t n_processes, n_threads;  /* of this name, the threads beside the main ones; 0 with a call */
-    unsigned n_occasions;             /* blocks in which it occurs */
-    double chance;                    /* that this many occasions are all on one side; 1 when once */
-    bool decides;                     /* it is a change */
-    const char *path;                 /* the first file name that it was given, the end of a long one; NULL: none is known. Borrowed from the counts */
-    bool more_paths;                  /* it was given others, too */
-    uint32_t fd_kinds;                /* of its descriptors: a bit for each enum stg_fd_kind */
+    uint16_t proc, call;             /* ids in stg_diff_result.names; STG_TOKEN_START: all that has this name */
+    bool is_program;                 /* else a thread's name, or a call */
+    uint64_t n;                      /* calls */
+    uint32_t n_processes, n_threads; /* of this name, the threads beside the main ones; 0 with a call */
+    unsigned n_occasions;            /* blocks in which it occurs */
+    double chance;                   /* that this many occasions are all on one side; 1 when once */
+    bool decides;                    /* it is a change */
+    const char *path;  /* the first file name that it was given, the end of a long one; NULL: none is known. Borrowed
+                          from the counts */
+    bool more_paths;   /* it was given others, too */
+    uint32_t fd_kinds; /* of its descriptors: a bit for each enum stg_fd_kind */
 };
 
 /* The run of a command that a trace is of. */
@@ -134,14 +136,14 @@ struct stg_diff_result {
     bool too_short;                 /* a side has fewer than STG_DIFF_LEAST calls: no rates can be told */
     struct stg_diff_only *only;     /* (n_only) of A, then of B; programs first, then what has most occasions; owned */
     size_t n_only, n_only_of[STG_DIFF_SIDES];
-    size_t n_programs, n_deciding;  /* of these: programs, and others that are a change */
-    double kinds_chance;            /* of the sign test; 1 when there is nothing on one side only */
-    size_t n_like;                  /* further runs as A */
+    size_t n_programs, n_deciding; /* of these: programs, and others that are a change */
+    double kinds_chance;           /* of the sign test; 1 when there is nothing on one side only */
+    size_t n_like;                 /* further runs as A */
     struct stg_diff_run run[STG_DIFF_SIDES];
-    bool end_changed;               /* the command ended otherwise */
-    double total_ratio;             /* B's calls by A's, of whole runs; else 0 */
+    bool end_changed;   /* the command ended otherwise */
+    double total_ratio; /* B's calls by A's, of whole runs; else 0 */
     bool total_changed;
-    bool changed;                   /* any of all this is a change */
+    bool changed; /* any of all this is a change */
 };
 #define STG_DIFF_LEAST 1024
 

@@ -48,7 +48,8 @@ enum stg_status diff_scale(const struct stg_diff *d, int side, double *scale)
         }
     }
     qsort(ratios, n, sizeof *ratios, by_ratio);
-    *scale = n == 0 ? (double)d->side[side].n_calls / fmax(1, (double)d->side[STG_DIFF_A].n_calls) : ratios[n - 1].value;
+    *scale =
+        n == 0 ? (double)d->side[side].n_calls / fmax(1, (double)d->side[STG_DIFF_A].n_calls) : ratios[n - 1].value;
     for (size_t i = 0; i < n; i++) {
         below += ratios[i].weight;
         if (below * 2 >= all) {
@@ -69,9 +70,9 @@ static double halves_term(const struct stg_diff *d, const struct diff_item *item
     for (size_t b = 0; b < n_blocks; b++) {
         n[b >= half] += (double)s->n_in_block[b];
     }
-    return n[0] > 0 && n[1] > 0
-               ? term((double)diff_sum(item->n[side], 0, half) / n[0], (double)diff_sum(item->n[side], half, n_blocks) / n[1])
-               : 0;
+    return n[0] > 0 && n[1] > 0 ? term((double)diff_sum(item->n[side], 0, half) / n[0],
+                                       (double)diff_sum(item->n[side], half, n_blocks) / n[1])
+                                : 0;
 }
 
 /* What the runs that are as A differ in, A among them. */
@@ -81,7 +82,8 @@ static double runs_term(const struct stg_diff *d, const struct diff_item *item)
     if (d->n_like == 0) {
         return 0;
     }
-    const double low = item->n_runs < d->n_like ? 0 : fmin(a, item->low), high = item->n_runs == 0 ? a : fmax(a, item->high);
+    const double low = item->n_runs < d->n_like ? 0 : fmin(a, item->low),
+                 high = item->n_runs == 0 ? a : fmax(a, item->high);
     return term(low, high);
 }
 
@@ -263,8 +265,8 @@ static void compare_runs(struct stg_diff_result *out, const struct stg_diff *d, 
 {
     const struct stg_diff_run *a = &out->run[STG_DIFF_A], *b = &out->run[STG_DIFF_B];
     const double least = 1 + s->min_change;
-    out->end_changed = a->ended[0] != '\0' && b->ended[0] != '\0' && strcmp(a->ended, b->ended) != 0 &&
-                       !d->like_ended_so;
+    out->end_changed =
+        a->ended[0] != '\0' && b->ended[0] != '\0' && strcmp(a->ended, b->ended) != 0 && !d->like_ended_so;
     if (a->whole && b->whole && out->n_calls[STG_DIFF_A] > 0) {
         out->total_ratio = (double)out->n_calls[STG_DIFF_B] / (double)out->n_calls[STG_DIFF_A];
         const double low = d->n_like > 0 ? fmin(1, d->like_low) : 1, high = d->n_like > 0 ? fmax(1, d->like_high) : 1;
@@ -281,8 +283,8 @@ static void put_row(struct stg_diff_result *out)
 static bool is_alone(const struct stg_diff *d, size_t i)
 {
     const struct diff_item *item = &d->item[i];
-    return diff_side_alone(d, diff_sum(item->n[STG_DIFF_A], 0, DIFF_BLOCKS), diff_sum(item->n[STG_DIFF_B], 0, DIFF_BLOCKS),
-                           item->n_runs) != STG_DIFF_SIDES;
+    return diff_side_alone(d, diff_sum(item->n[STG_DIFF_A], 0, DIFF_BLOCKS),
+                           diff_sum(item->n[STG_DIFF_B], 0, DIFF_BLOCKS), item->n_runs) != STG_DIFF_SIDES;
 }
 
 /* A program's items are told by the program where one side has it alone, and so are calls that one side has alone. */
@@ -341,8 +343,7 @@ enum stg_status stg_diff_compare(struct stg_diff_result *out, const struct stg_d
     if (!out->too_short) {
         STG_TRY(compare_rates(out, d, sides, s));
     }
-    out->changed = out->end_changed || out->total_changed ||
-                   out->n > 0 || out->n_programs > 0 || out->n_deciding > 0;
+    out->changed = out->end_changed || out->total_changed || out->n > 0 || out->n_programs > 0 || out->n_deciding > 0;
 out:
     stg_mem_free(sides);
     return status;

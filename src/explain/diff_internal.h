@@ -63,9 +63,9 @@ struct diff_side {
     uint64_t first_ns, last_ns;
     bool has_time;
     struct stg_diff_run run;
-    struct stg_keys tids;        /* of a trace */
-    struct stg_keys named;       /* threads with their names */
-    struct diff_name *names;     /* (cap_names) by common id */
+    struct stg_keys tids;    /* of a trace */
+    struct stg_keys named;   /* threads with their names */
+    struct diff_name *names; /* (cap_names) by common id */
     size_t cap_names;
     struct diff_thread *threads; /* by index of tids */
     size_t cap_threads;
@@ -77,7 +77,7 @@ struct stg_diff {
     struct stg_vocab names;
     struct stg_strings *paths;
     uint32_t call_item; /* of the call that was counted last; STG_KEYS_NONE: there was no room */
-    uint8_t *counted; /* (65536) 0: not asked yet, 1: the call returns no count, 2: it does */
+    uint8_t *counted;   /* (65536) 0: not asked yet, 1: the call returns no count, 2: it does */
     struct stg_keys items, latencies;
     struct diff_item *item;
     struct diff_latency *latency;
@@ -126,8 +126,8 @@ uint64_t diff_sum(const uint32_t *n, size_t from, size_t to);
 enum stg_status diff_scale(const struct stg_diff *d, int side, double *scale) STG_MUST_USE;
 /* Of a side's durations; false where there are too few. */
 bool diff_quantiles(const struct diff_latency *l, int side, double out[DIFF_QUANTILES]);
-/* Which side alone has what occurs so often in A and in B, and in so many of the runs like A; STG_DIFF_SIDES: neither. What some of
- * those have and others have not is no side's. */
+/* Which side alone has what occurs so often in A and in B, and in so many of the runs like A; STG_DIFF_SIDES: neither.
+ * What some of those have and others have not is no side's. */
 static inline int diff_side_alone(const struct stg_diff *d, uint64_t n_a, uint64_t n_b, uint32_t n_runs)
 {
     return n_a == 0 && n_runs == 0 && n_b > 0           ? STG_DIFF_B

@@ -1,4 +1,5 @@
-/* What only one side has: programs, names of threads, and calls of a program that both have (diff.h says what decides). */
+/* What only one side has: programs, names of threads, and calls of a program that both have (diff.h says what decides).
+ */
 #include "base/memory.h"
 #include "explain/diff_internal.h"
 
@@ -126,7 +127,8 @@ static void find_calls(struct search *x)
 {
     for (size_t i = 0; i < x->d->items.n; i++) {
         const struct diff_item *item = &x->d->item[i];
-        const uint64_t n_a = diff_sum(item->n[STG_DIFF_A], 0, DIFF_BLOCKS), n_b = diff_sum(item->n[STG_DIFF_B], 0, DIFF_BLOCKS);
+        const uint64_t n_a = diff_sum(item->n[STG_DIFF_A], 0, DIFF_BLOCKS),
+                       n_b = diff_sum(item->n[STG_DIFF_B], 0, DIFF_BLOCKS);
         if (!is_call(x, i) || x->sides[diff_proc_of(x->d->items.key[i])] != STG_DIFF_SIDES) {
             continue;
         }
@@ -144,7 +146,8 @@ static void find_calls(struct search *x)
 static int by_chance(const void *a_, const void *b_)
 {
     const struct stg_diff_only *a = a_, *b = b_;
-    return a->is_program != b->is_program ? a->is_program - b->is_program : (a->chance > b->chance) - (a->chance < b->chance);
+    return a->is_program != b->is_program ? a->is_program - b->is_program
+                                          : (a->chance > b->chance) - (a->chance < b->chance);
 }
 
 static int for_people(const void *a_, const void *b_)

@@ -63,8 +63,8 @@ static json_t *only_json(const struct stg_diff_result *r, const struct stg_diff_
 {
     const char *kind = o->call != STG_TOKEN_START ? "call" : o->is_program ? "program" : "thread";
     const char *process = behaviour_process(r->names, o->proc);
-    json_t *out = json_pack("{s:s, s:s, s:o, s:I, s:b}", "side", o->side == STG_DIFF_A ? "a" : "b", "kind", kind, "process",
-                            json_of_text(process), "calls", (json_int_t)o->n, "decides", (int)o->decides);
+    json_t *out = json_pack("{s:s, s:s, s:o, s:I, s:b}", "side", o->side == STG_DIFF_A ? "a" : "b", "kind", kind,
+                            "process", json_of_text(process), "calls", (json_int_t)o->n, "decides", (int)o->decides);
     json_t *more =
         o->call == STG_TOKEN_START
             ? json_pack("{s:I, s:I}", "processes", (json_int_t)o->n_processes, "threads", (json_int_t)o->n_threads)
@@ -100,9 +100,9 @@ static json_t *side_json(const struct stg_diff_result *r, int side, const char *
 {
     const struct stg_diff_run *run = &r->run[side];
     return json_pack("{s:o, s:o, s:b, s:I, s:I, s:o}", "path", json_of_text(path), "command",
-                     run->ended[0] != '\0' ? json_of_text(run->ended) : json_null(), "whole_run", (int)run->whole, "calls", (json_int_t)r->n_calls[side], "lost",
-                     (json_int_t)r->n_lost[side], r->by_sequence ? "sequences" : "seconds",
-                     json_of_number(r->n_units[side]));
+                     run->ended[0] != '\0' ? json_of_text(run->ended) : json_null(), "whole_run", (int)run->whole,
+                     "calls", (json_int_t)r->n_calls[side], "lost", (json_int_t)r->n_lost[side],
+                     r->by_sequence ? "sequences" : "seconds", json_of_number(r->n_units[side]));
 }
 
 enum stg_status stg_report_diff_json(struct stg_buffer *out, const struct stg_diff_result *r,
@@ -122,10 +122,11 @@ enum stg_status stg_report_diff_json(struct stg_buffer *out, const struct stg_di
         rows = NULL;
     }
     return json_put_line(
-        out, json_pack("{s:s, s:o, s:o, s:o, s:I, s:b, s:b, s:o, s:o, s:I, s:o, s:o, s:o}", "schema", "strange.diff/2", "changed",
-                       r->too_short && !r->changed ? json_null() : json_boolean(r->changed), "a",
+        out, json_pack("{s:s, s:o, s:o, s:o, s:I, s:b, s:b, s:o, s:o, s:I, s:o, s:o, s:o}", "schema", "strange.diff/2",
+                       "changed", r->too_short && !r->changed ? json_null() : json_boolean(r->changed), "a",
                        side_json(r, STG_DIFF_A, paths[STG_DIFF_A]), "b", side_json(r, STG_DIFF_B, paths[STG_DIFF_B]),
-                       "like", (json_int_t)r->n_like, "command_changed", (int)r->end_changed, "total_changed", (int)r->total_changed, "scale", json_of_number(r->scale), "divergence_bits", divergence, "left_out",
-                       (json_int_t)r->n_left_out, "only", all_only_json(r), "sign_test", json_of_number(r->kinds_chance),
-                       "rows", rows));
+                       "like", (json_int_t)r->n_like, "command_changed", (int)r->end_changed, "total_changed",
+                       (int)r->total_changed, "scale", json_of_number(r->scale), "divergence_bits", divergence,
+                       "left_out", (json_int_t)r->n_left_out, "only", all_only_json(r), "sign_test",
+                       json_of_number(r->kinds_chance), "rows", rows));
 }

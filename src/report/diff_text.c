@@ -235,7 +235,8 @@ static void put_fact(struct writer *w, const char **comma, bool is_so, const cha
 }
 
 /* "2 programs on one side only", after what came before. */
-static void put_part(struct writer *w, const char **comma, size_t n, const char *one, const char *more, const char *where)
+static void put_part(struct writer *w, const char **comma, size_t n, const char *one, const char *more,
+                     const char *where)
 {
     if (n > 0) {
         writer_printf(w, "%s %zu %s%s", *comma, n, n == 1 ? one : more, where);
@@ -267,8 +268,8 @@ static void put_verdict(struct writer *w, const struct stg_diff_result *r)
     } else if (r->n_only == 0) {
         writer_put(w, "nothing changed\n");
     } else {
-        writer_printf(w, "nothing changed beyond chance; %zu %s on one side only (--strict: exit status 1)\n", r->n_only,
-                      r->n_only == 1 ? "call" : "calls");
+        writer_printf(w, "nothing changed beyond chance; %zu %s on one side only (--strict: exit status 1)\n",
+                      r->n_only, r->n_only == 1 ? "call" : "calls");
     }
 }
 
