@@ -491,7 +491,7 @@ static inline struct stg_net *fixture_model(const char *fixture, const struct st
     static uint32_t targets[FIXTURE_ROWS];
     static double scalars[FIXTURE_ROWS];
     static const size_t lengths[] = {7, 5, 1};
-    double read[1024];
+    double read[1024] = {0};
     struct stg_net *m = model_make(ops, shape, true);
     struct stg_params *p = stg_net_params(m);
     for (size_t i = 0; i < p->n; i++) {

@@ -90,13 +90,14 @@ static inline void recording_fini(struct recording *r)
 /* Records the workload in a mode; argument may be NULL. */
 static inline void record_workload(struct recording *r, struct stg_record_options *o, const char *mode, const char *argument)
 {
-    char *const command[] = {(char *)(uintptr_t)workload(), (char *)(uintptr_t)mode, (char *)(uintptr_t)argument, NULL};
+    char *const command[] = {(char *)workload(), (char *)mode, (char *)argument, NULL};
     o->command = command;
     o->follow = true;
     recording_start(r, o);
     recording_finish(r);
     assert_int_equal(r->end, STG_RECORD_COMMAND_DONE);
     assert_int_equal(stg_record_command_status(r->record), 0);
+    o->command = NULL; /* which ends here */
 }
 
 static inline const char *event_name(const struct recording *r, const struct stg_event *e)

@@ -152,7 +152,7 @@ static enum stg_status open_header(uint64_t length, const char *header, size_t n
     for (size_t i = 0; i < 8; i++) {
         file[i] = (uint8_t)(length >> (8 * i));
     }
-    memcpy(file + 8, header, n);
+    snprintf((char *)file + 8, sizeof file - 8, "%s", header);
     return open_bytes(file, 8 + n + n_data);
 }
 

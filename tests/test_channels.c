@@ -303,7 +303,8 @@ static void test_novelty_by_hand(void **state)
     struct stg_score scores[200], s;
     (void)state;
     for (size_t i = 0; i < 200; i++) { /* short ones: 0 … 99 in steps of 0.01, 0.02 for time; long ones ten times that */
-        const float x = (float)(i / 2) / 100;
+        const size_t step = i / 2;
+        const float x = (float)step / 100;
         scores[i] = (struct stg_score){.n_events = i % 2 == 0 ? 10 : 90, .n_tokens = 1};
         scores[i].value[STG_AGGREGATE_RMS] = i % 2 == 0 ? x : 10 * x;
         scores[i].value[STG_AGGREGATE_TIME] = 2 * x;
@@ -361,10 +362,11 @@ static void test_runs_that_differ(void **state)
     const size_t n = runs[RUNS + 2], rms = 1, time = 3, descriptors = 5; /* columns of a row: median, then spread */
     (void)state;
     for (size_t i = 0; i < n; i++) {
+        const size_t run = i / OF_EACH;
         scores[i] = (struct stg_score){.n_events = 10, .n_tokens = 1};
-        scores[i].value[STG_AGGREGATE_RMS] = (float)(i % OF_EACH) / 100 + (float)(i / OF_EACH); /* each run one above the one before */
+        scores[i].value[STG_AGGREGATE_RMS] = (float)(i % OF_EACH) / 100 + (float)run; /* each run one above the one before */
         scores[i].value[STG_AGGREGATE_STATE] = scores[i].value[STG_AGGREGATE_RMS];
-        scores[i].value[STG_AGGREGATE_TIME] = (float)(i % OF_EACH >= 97 ? i / OF_EACH : 0);      /* … above its .98 quantile */
+        scores[i].value[STG_AGGREGATE_TIME] = (float)(i % OF_EACH >= 97 ? run : 0);              /* … above its .98 quantile */
     }
     must(stg_channels_fit(&m, scores, (const size_t[]){0, n}, 1));
     const double within_rms = (double)m.channels[rms + 1], within_time = (double)m.channels[time + 1];

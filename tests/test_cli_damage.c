@@ -38,7 +38,7 @@ static int run(const char *a, const char *b, const char *c, const char *d, const
     char *argv[10];
     int argc = 0;
     for (; all[argc] != NULL; argc++) {
-        argv[argc] = (char *)(uintptr_t)all[argc];
+        argv[argc] = (char *)all[argc];
     }
     argv[argc] = NULL;
     return stg_cli_main(argc, argv);
@@ -149,7 +149,7 @@ static void check_truncated(const char *name, size_t every, enum stg_status (*us
         write_damaged(bytes, n);
         const enum stg_status status = use(in_dir("damaged"));
         if (status != STG_ERR_INPUT || strstr(stg_status_message(), "damaged") == NULL) {
-            fail_msg("%s cut to %zu of %zu bytes: status %s, '%s'", name, n, size, stg_status_name(status),
+            fail_msg("%s cut to %zu of %zu bytes: status %d, '%s'", name, n, size, (int)status,
                      stg_status_message());
         }
     }
@@ -174,7 +174,7 @@ static void check_flipped(const char *name, size_t every, enum stg_status (*use)
         n_found += status != STG_OK;
         n_tensor_bytes += i >= header + 8;
         if (i >= header + 8 && status != STG_ERR_INPUT) {
-            fail_msg("%s: a flipped bit in byte %zu of the tensors is not found: %s", name, i, stg_status_name(status));
+            fail_msg("%s: a flipped bit in byte %zu of the tensors is not found: status %d", name, i, (int)status);
         }
     }
     assert_true(n_found > n_tensor_bytes); /* and some of the header */
@@ -209,9 +209,8 @@ static void test_hostile_lengths(void **state)
         0, 1, 7, UINT64_MAX, UINT64_MAX - 7, UINT64_MAX - 8, (uint64_t)1 << 63, (uint64_t)1 << 32, 100000001};
     (void)state;
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
-        uint8_t bytes[64] = {0};
+        uint8_t bytes[64] = {[8] = '{', '}'};
         memcpy(bytes, &lengths[i], sizeof lengths[i]);
-        memcpy(bytes + 8, "{}", 2);
         write_damaged(bytes, sizeof bytes);
         assert_int_equal(use_dataset(in_dir("damaged")), STG_ERR_INPUT);
         assert_int_equal(use_model(in_dir("damaged")), STG_ERR_INPUT);

@@ -135,7 +135,7 @@ static void empty(const char *directory)
     const char *name;
     while ((name = other_file(directory, NULL, NULL)) != NULL) {
         char path[512];
-        snprintf(path, sizeof path, "%s/%s", directory, name);
+        assert_true((size_t)snprintf(path, sizeof path, "%s/%s", directory, name) < sizeof path);
         if (unlink(path) != 0) { /* a trace */
             empty(path);
             assert_int_equal(rmdir(path), 0);
@@ -313,7 +313,7 @@ static void disturb(const struct command *commands, size_t n)
     }
 }
 
-#define DISTURB(commands) disturb(commands, sizeof commands / sizeof commands[0])
+#define DISTURB(commands) disturb((commands), sizeof(commands) / sizeof((commands)[0]))
 
 /* --- The commands --- */
 

@@ -269,6 +269,17 @@ static void test_width(void **state)
     }
 }
 
+static const struct stg_option *option_of(const struct stg_command *of, const char *name)
+{
+    for (size_t i = 0; i < of->n_options; i++) {
+        if (strcmp(of->options[i].name, name) == 0) {
+            return &of->options[i];
+        }
+    }
+    fail_msg("%s has no --%s", of->name, name);
+    return NULL;
+}
+
 /* Lists that are written elsewhere agree with the tables. */
 static void test_lists_agree(void **state)
 {
@@ -291,15 +302,7 @@ static void test_lists_agree(void **state)
             fail_msg("man/meson.build has no %s", word);
         }
     }
-    const struct stg_option *model = NULL, *format = NULL;
-    for (size_t i = 0; i < stg_command_train.n_options; i++) {
-        model = strcmp(stg_command_train.options[i].name, "model") == 0 ? &stg_command_train.options[i] : model;
-    }
-    for (size_t i = 0; i < stg_command_prepare.n_options; i++) {
-        format = strcmp(stg_command_prepare.options[i].name, "format") == 0 ? &stg_command_prepare.options[i] : format;
-    }
-    assert_non_null(model);
-    assert_non_null(format);
+    const struct stg_option *model = option_of(&stg_command_train, "model"), *format = option_of(&stg_command_prepare, "format");
     for (size_t i = 0; stg_model_list[i] != NULL; i++) {
         const char *kind = stg_model_list[i]->kind;
         assert_true(strcmp(kind, "ensemble") == 0 || strstr(model->choices, kind) != NULL); /* an ensemble is made by --ensemble */

@@ -123,7 +123,7 @@ static double objective(const struct problem *p, const double *qkv)
 static void check_exact(const struct stg_kernels *k, const struct stg_attention *a)
 {
     struct problem p;
-    double row[64];
+    double row[64] = {0};
     problem_init(&p, a, k);
     problem_fill(&p, 1);
     const size_t n = a->T * 3 * p.width;

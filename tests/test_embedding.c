@@ -100,7 +100,7 @@ static void make(struct fixture *f, const char *kind, const char *preset)
     memset(f, 0, sizeof *f);
     assert_int_equal(fake_vocab(&f->vocab, CALLS + 1), STG_OK); /* one that never comes */
     stg_recipe_default(&f->recipe);
-    for (uint16_t c = 0; c < CALLS; c++) {
+    for (int c = 0; c < CALLS; c++) {
         fake_put(&f->seq, 7, STG_TOKEN_UNKNOWN, (uint16_t)(STG_TOKEN_SPECIALS + c), STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
         fake_put(&f->seq, 7, STG_TOKEN_UNKNOWN, (uint16_t)(STG_TOKEN_SPECIALS + c), STG_PHASE_EXIT, 0, 1);
     }
@@ -135,7 +135,7 @@ static float *row_of(const struct fixture *f, int call, uint8_t phase)
     const uint16_t id = (uint16_t)(STG_TOKEN_SPECIALS + call);
     const uint32_t row = of_symbols ? stg_symbols_find(f->model->symbols, id, phase, phase == STG_PHASE_EXIT ? 0 : STG_RET_ABSENT) : id;
     assert_true(row >= STG_TOKEN_SPECIALS && row < n);
-    return (float *)(uintptr_t)(table + row * dim); /* the model is the test's own */
+    return (float *)(table + row * dim); /* the model is the test's own */
 }
 
 /* Axis k and nothing else. */

@@ -484,8 +484,23 @@ static void test_processes(void **state)
     must(stg_process_wait(pid, 0, "sleep", &code));
     assert_int_equal(code, 128 + SIGTERM);
     unlink(out);
+    /* A log that is a link by now: what it leads to stays as it is. */
+    char victim[128];
+    scratch_path(victim, sizeof victim, "process.victim");
+    FILE *file = fopen(victim, "we");
+    assert_true(file != NULL && fputs("kept\n", file) >= 0 && fclose(file) == 0);
+    assert_int_equal(symlink(victim, out), 0);
+    s.argv = fails;
+    refused(stg_process_start(&pid, &s), STG_ERR_IO, "cannot be started: output: Too many levels");
+    s.out = NULL;
+    refused(stg_process_start(&pid, &s), STG_ERR_IO, "cannot be started: output: Too many levels");
+    stg_process_complaint(victim, line, sizeof line);
+    assert_string_equal(line, "kept");
+    assert_true(unlink(out) == 0 && unlink(victim) == 0);
     stg_process_find("sh", line, sizeof line);
     assert_non_null(strstr(line, "/bin/sh"));
+    stg_process_find("/tmp", line, sizeof line);
+    assert_string_equal(line, ""); /* a directory may be executed, too */
     stg_process_find("no-such-program-of-all", line, sizeof line);
     assert_string_equal(line, "");
 }

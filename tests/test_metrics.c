@@ -1,7 +1,7 @@
 #include "detect/metrics.h"
 
 #include "base/clock.h"
-#include "base/pool.h"
+#include "base/interrupt.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -209,7 +209,7 @@ static void test_interval_is_interrupted(void **state)
     double low, high;
     struct stg_rng rng;
     stg_rng_seed(&rng, 1);
-    stg_pool_interrupt();
+    stg_interrupt_ask();
     assert_int_equal(stg_auroc_interval(known, 3, novel, 3, 1000000, 0.95, &rng, &low, &high), STG_ERR_INTERRUPTED);
 }
 

@@ -350,13 +350,15 @@ static size_t replace_any(const char *from, const char *to)
         fail_msg("no %s in the header", from);
     }
     const size_t before = (size_t)(at - bytes);
-    const size_t rest = data_at - before - strlen(from);
+    const uint8_t *after = at + strlen(from);
+    const size_t rest = (size_t)(bytes + data_at - after);
     const size_t data_size = n_bytes - data_at;
     size_t n = before;
     memcpy(work, bytes, before);
-    memcpy(work + n, to, strlen(to));
-    n += strlen(to);
-    memcpy(work + n, at + strlen(from), rest);
+    for (const char *c = to; *c != '\0'; c++) {
+        work[n++] = (uint8_t)*c;
+    }
+    memcpy(work + n, after, rest);
     n += rest;
     for (; n % 64 != 0; n++) {
         work[n] = ' ';

@@ -231,7 +231,7 @@ static void scores_of(const struct stg_model *m, const struct data *d, size_t i,
     struct stg_walk walk;
     struct stg_seq seq;
     size_t n_walks;
-    get((void *)(uintptr_t)d, i, &seq);
+    get((void *)d, i, &seq);
     assert_int_equal(stg_walker_new(&walker, STG_WALK_ALL), STG_OK);
     assert_int_equal(stg_walker_begin(walker, &seq, STG_ORDER_TIME, 0, &n_walks), STG_OK);
     assert_int_equal(n_walks, 1);

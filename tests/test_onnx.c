@@ -156,7 +156,9 @@ static bool is_text(const struct message *m, const char *text)
 static void copy_text(const struct message *m, char *out, size_t size)
 {
     assert_true(size_of(m) < size);
-    memcpy(out, m->at, size_of(m));
+    if (size_of(m) > 0) {
+        memcpy(out, m->at, size_of(m));
+    }
     out[size_of(m)] = '\0';
 }
 
@@ -219,7 +221,8 @@ static void learn(struct graph *g, const char *name)
         fail_msg("%s is made twice", name);
     }
     assert_true(g->n_known < 4 * MAX_ITEMS);
-    snprintf(g->known[g->n_known++], 64, "%s", name);
+    assert_true(strlen(name) < sizeof g->known[0]);
+    memcpy(g->known[g->n_known++], name, strlen(name) + 1);
 }
 
 static void read_tensor(struct graph *g, struct message m)

@@ -119,7 +119,7 @@ static void test_top_of_many(void **state)
     const char *top[MANY];
     (void)state;
     assert_int_equal(fake_vocab(&v, MANY), STG_OK);
-    for (uint16_t c = 0; c < MANY; c++) {
+    for (int c = 0; c < MANY; c++) {
         fake_put(&f, 1, STG_TOKEN_UNKNOWN, (uint16_t)(STG_TOKEN_SPECIALS + c), STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
     }
     const struct stg_corpus c = fake_corpus_of(&f, 1);

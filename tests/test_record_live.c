@@ -73,7 +73,7 @@ static void test_no_children(void **state)
 {
     (void)state;
     need_recorder();
-    char *const command[] = {(char *)(uintptr_t)workload(), (char *)(uintptr_t)"family", (char *)(uintptr_t)"500", NULL};
+    char *const command[] = {(char *)workload(), (char *)"family", (char *)"500", NULL};
     struct stg_record_options o = {.command = command, .follow = false};
     struct recording r;
     recording_start(&r, &o);
@@ -598,7 +598,7 @@ static void test_command_that_is_none(void **state)
 {
     (void)state;
     need_recorder();
-    char *const command[] = {(char *)(uintptr_t)"/no/such/command", NULL};
+    char *const command[] = {(char *)"/no/such/command", NULL};
     struct stg_record_options o = {.command = command};
     struct stg_record *r = NULL;
     assert_int_equal(stg_record_open(&r, &o), STG_OK);
@@ -614,8 +614,8 @@ static void test_sigreturn(void **state)
 {
     (void)state;
     need_recorder();
-    char *const command[] = {(char *)(uintptr_t)"/bin/sh", (char *)(uintptr_t)"-c",
-                             (char *)(uintptr_t)"trap : USR1; kill -USR1 $$; kill -USR1 $$; exit 3", NULL};
+    char *const command[] = {(char *)"/bin/sh", (char *)"-c",
+                             (char *)"trap : USR1; kill -USR1 $$; kill -USR1 $$; exit 3", NULL};
     struct stg_record_options o = {.command = command, .follow = true};
     struct recording r;
     recording_start(&r, &o);

@@ -234,6 +234,37 @@ static void test_unfinished(void **state)
     assert_true(stg_ring_is_written(&merge.lanes[1].ring, f->cpu.far.consumed));
 }
 
+/* What the end does not wait for any longer: a record that is not written, and what is behind it. */
+static void test_rest(void **state)
+{
+    const struct {
+        struct stg_abi_head head;
+        uint64_t args[2];
+    } gap = {.head = {.ts_ns = 25, .pid = 1, .tid = 1, .kind = STG_ABI_LOST, .n_args = 2}, .args = {40, 24}};
+    struct fake *f = &fakes[1];
+    struct stg_event events[8];
+    struct stg_merge_rest rest;
+    (void)state;
+    merge.lanes[1].i_first = 0; /* two rings of one CPU */
+    assert_true(put_raw(f, &gap, sizeof gap, sizeof gap) && put_exit(f, 30, 1) && put_exit(&fakes[0], 31, 2));
+    f->cpu.n_put = 2;
+    f->cpu.n_lost = 40;
+    assert_int_equal(take(events, 8, UINT64_MAX), 3);
+    stg_merge_rest(&merge, 0, &f->cpu, &rest);
+    assert_true(rest.n_hidden == 0 && rest.n_untold == 0);
+    assert_true(put_raw(f, &gap, sizeof gap, 0xffff)); /* not written */
+    assert_true(put_raw(f, &gap, sizeof gap, sizeof gap) && put_exit(f, 50, 3) && put_exit(&fakes[0], 51, 4));
+    f->cpu.n_put = 5;
+    f->cpu.n_lost = 80;
+    assert_int_equal(take(events, 8, UINT64_MAX), 1); /* of the other ring */
+    stg_merge_rest(&merge, 0, &f->cpu, &rest);
+    assert_int_equal(rest.n_hidden, 2);
+    assert_int_equal(rest.n_untold, 40);
+    f->cpu.n_put = 2; /* some counts got lost */
+    stg_merge_rest(&merge, 0, &f->cpu, &rest);
+    assert_int_equal(rest.n_hidden, 1);
+}
+
 /* A ring of more than one block, round several times: records of all lengths run on behind each block's end. */
 static void test_blocks(void **state)
 {
@@ -412,7 +443,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_order),   TEST(test_late), TEST(test_unfinished), TEST(test_blocks),
-        TEST(test_two_rings), TEST(test_windows), TEST(test_damaged_length),
+        TEST(test_rest), TEST(test_two_rings), TEST(test_windows), TEST(test_damaged_length),
         TEST(test_entry),   TEST(test_numbers), TEST(test_gap),     TEST(test_lies),      TEST(test_marker_out_of_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -391,7 +391,8 @@ static void test_course(void **state)
     for (size_t i = 0; i < MANY; i++) { /* backwards: the last began first; scores rise with time, one in a span is below the two others */
         scores[i] = f->known[0];
         scores[i].begin_ns = (int64_t)(MANY - i);
-        scores[i].value[0] = (float)((MANY - 1 - i) / EACH) / 10 + (i % EACH == 1 ? 0 : 1);
+        const size_t span = (MANY - 1 - i) / EACH;
+        scores[i].value[0] = (float)span / 10 + (i % EACH == 1 ? 0 : 1);
     }
     const struct stg_scored_set many = {"known", scores, MANY};
     r.known = &many;

@@ -40,8 +40,8 @@ static int setup(void **state)
     if (stg_vocab_init(&fixture.names) != STG_OK) {
         return -1;
     }
-    for (char c = 'a'; c <= 'z'; c++) {
-        const char name[2] = {c, '\0'};
+    for (int c = 'a'; c <= 'z'; c++) {
+        const char name[2] = {(char)c, '\0'};
         uint16_t id;
         if (stg_vocab_call(&fixture.names, name, &id) != STG_OK) {
             return -1;

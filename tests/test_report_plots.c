@@ -84,7 +84,7 @@ static void make_nets(struct fixture *f)
         f->pattern[h][7] = 0.375f;
     }
     f->attention = (struct stg_attention_maps){.n_layers = 2, .n_heads = N_HEADS, .pattern = f->pattern, .n_pattern = 1234};
-    for (uint16_t i = 0; i < N_CALLS; i++) { /* the first two in one place, at the edge */
+    for (int i = 0; i < N_CALLS; i++) { /* the first two in one place, at the edge */
         f->calls[i] = (struct stg_embedded_call){.call = (uint16_t)(FAKE_READ + i), .count = (uint64_t)(30 - i), .x = i < 2 ? 0 : 4, .y = i < 2 ? 0 : 2, .nearest = FAKE_READ, .likeness = 0.5};
     }
     f->embedding = (struct stg_embedding){.calls = f->calls, .n = N_CALLS, .n_all = N_CALLS, .dim = 8, .share = {0.75, 0.125}};
@@ -374,7 +374,8 @@ static void test_labels(void **state)
     double x[MANY_CALLS], y[MANY_CALLS];
     size_t n = 0;
     for (size_t i = 0; i < MANY_CALLS; i++) {
-        calls[i] = (struct stg_embedded_call){.call = FAKE_OPENAT, .x = (double)(i % 20) * 0.01, .y = (double)(i / 20) * 0.01, .nearest = FAKE_OPENAT};
+        const size_t column = i % 20, row = i / 20;
+        calls[i] = (struct stg_embedded_call){.call = FAKE_OPENAT, .x = (double)column * 0.01, .y = (double)row * 0.01, .nearest = FAKE_OPENAT};
     }
     calls[0].x = -1; /* they fill a small part of the picture */
     const struct stg_embedding e = {.calls = calls, .n = MANY_CALLS, .n_all = MANY_CALLS, .dim = 2};

@@ -55,7 +55,7 @@ static void test_read(void **state)
 static void test_bad_lines(void **state)
 {
     static const char *const bad[] = {
-        "", "[]", "7", "{}", "{\"update\": 1}", GOOD, GOOD "} x", GOOD ", \"tokens\": 5}",
+        "", "[]", "7", "{}", "{\"update\": 1}", GOOD, GOOD "} x", GOOD ", \"tokens\": 5}", /* NOLINT(bugprone-suspicious-missing-comma): GOOD is a beginning */
         "{\"update\": -1, \"tokens\": 1, \"train_loss\": 1}",
         "{\"update\": 1.5, \"tokens\": 1, \"train_loss\": 1}",
         "{\"update\": 1, \"tokens\": \"1\", \"train_loss\": 1}",

@@ -1,5 +1,5 @@
 /* Cutter: rules, scopes, contexts, and what traces do that they should not. Synthetic events. */
-#include "token/cut.h"
+#include "token/cut_parts.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -212,6 +212,95 @@ static void test_thread_cut_follows_lives(void **state)
     assert_string_equal(cut(b), "0:a,b,exit,again");
 }
 
+static void gone(struct bench *b, uint64_t ts, int tid, uint64_t first, uint64_t second)
+{
+    struct stg_event *e = add(b, ts, tid, STG_EVENT_MARKER, "sched_process_exit");
+    e->args[0] = first;
+    e->args[1] = second;
+    e->n_args = 2;
+}
+
+static void test_exit_group_ends_threads_and_process(void **state)
+{
+    struct bench *b = *state;
+    b->recipe.cut = STG_CUT_THREAD;
+    entry(b, 1, 11, "a");
+    entry(b, 2, 12, "futex");
+    entry(b, 3, 13, "b");
+    back(b, 4, 13, "b", 0);
+    entry(b, 5, 21, "x");
+    entry(b, 6, 11, "exit_group");
+    back(b, 7, 12, "futex", -4); /* its way out: part of no sequence */
+    entry(b, 8, 21, "y");
+    back(b, 9, 12, "clone", 0); /* another process has that number now */
+    back(b, 10, 13, "b", 0);
+    entry(b, 11, 12, "exit");
+    assert_string_equal(cut(b), "11:a,exit_group|12:futex|13:b,b'|12:clone',exit|21:x,y|13:b'");
+    assert_int_equal(b->counts.n_orphan_exits, 2);
+    assert_int_equal(b->counts.n_unfinished, 3); /* a, x, y */
+    b->recipe.cut = STG_CUT_PROCESS;
+    assert_string_equal(cut(b), "0:a,futex,b,b',exit_group|0:x,y|0:clone',b',exit");
+    b->events[5].has &= (uint16_t)~STG_HAS_PID; /* whose process is not known ends alone */
+    assert_string_equal(cut(b), "0:a,futex,b,b',exit_group,futex',clone',b',exit|0:x,y");
+}
+
+static void test_exit_markers_end_threads_and_processes(void **state)
+{
+    struct bench *b = *state;
+    b->recipe.cut = STG_CUT_THREAD;
+    entry(b, 1, 11, "a");
+    entry(b, 2, 12, "b");
+    gone(b, 3, 12, 9, 0);
+    entry(b, 4, 12, "c");
+    gone(b, 5, 13, 9, 0); /* which made no event */
+    gone(b, 6, 11, 11, 1); /* LTTng's: thread and priority */
+    entry(b, 7, 11, "d");
+    gone(b, 8, 11, 0, 1); /* the last one of the process */
+    entry(b, 9, 12, "e");
+    assert_string_equal(cut(b), "12:b|11:a|11:d|12:c|12:e");
+    assert_int_equal(b->counts.n_unfinished, 5);
+    b->recipe.cut = STG_CUT_PROCESS;
+    assert_string_equal(cut(b), "0:a,b,c,d|0:e");
+}
+
+static void test_thread_of_another_process_is_another(void **state)
+{
+    struct bench *b = *state;
+    b->recipe.cut = STG_CUT_THREAD;
+    entry(b, 1, 11, "a");
+    entry(b, 2, 11, "b");
+    b->events[1].pid = 7;
+    for (uint64_t i = 0; i < 2; i++) { /* events that do not say are no others' */
+        entry(b, 3, i == 0 ? 11 : 12, "c");
+        b->events[b->n - 1].has &= (uint16_t)~STG_HAS_PID;
+    }
+    entry(b, 4, 12, "d");
+    assert_string_equal(cut(b), "11:a|11:b,c|12:c,d");
+}
+
+/* As after exit(): neither what is open goes on, nor does another one have its past. */
+static void test_requests_end_with_their_process(void **state)
+{
+    struct bench *b = *state;
+    b->recipe.n_context = 2;
+    entry(b, 1, 12, "poll");
+    enter(b, 2, 12, 1);
+    enter(b, 3, 100, 1);
+    entry(b, 4, 11, "exit_group");
+    back(b, 5, 12, "poll", -4); /* still the old one's, with its past */
+    leave(b, 6, 100);
+    leave(b, 7, 12);
+    assert_string_equal(cut(b), "100:exit_group,poll'");
+    assert_string_equal(b->contexts, "11:|12:poll |");
+    assert_int_equal(b->counts.n_open, 1);
+    assert_int_equal(b->counts.n_unmatched_end, 1);
+    enter(b, 8, 100, 1);
+    entry(b, 9, 12, "new");
+    leave(b, 10, 100);
+    assert_string_equal(cut(b), "100:exit_group,poll'|100:new");
+    assert_string_equal(b->contexts, "12:|");
+}
+
 static void test_windows_per_scope(void **state)
 {
     struct bench *b = *state;
@@ -386,8 +475,84 @@ static void test_bounded_memory(void **state)
     assert_int_equal(tally.n, 8);
     assert_true(tally.truncated > 0);
     assert_int_equal(b->counts.n_truncated, tally.truncated);
+    assert_int_equal(b->counts.n_relieved, tally.truncated);
     assert_true(tally.events > 4000 && tally.events < 24000);
     stg_cutter_free(c);
+}
+
+/* With 64 KiB, for which the events of one thread's number are put, n threads one after the other. */
+static void cut_many(struct bench *b, int n, struct tally *tally)
+{
+    struct stg_cutter *c = NULL;
+    *tally = (struct tally){0};
+    must(stg_cutter_new(&c, &b->recipe, &b->vocab, count, tally));
+    stg_cutter_limit(c, (size_t)64 << 10);
+    must(stg_cutter_begin(c, 0, b->names, b->comms));
+    for (int i = 0; i < n; i++) {
+        for (size_t k = 0; k < b->n; k++) {
+            b->events[k].tid = b->events[k].pid = 1 + i;
+        }
+        must(stg_cutter_put(c, b->events, b->n));
+    }
+    must(stg_cutter_finish(c));
+    stg_cutter_counts(c, &b->counts);
+    stg_cutter_free(c);
+}
+
+/* Each has 3,200 bytes of events. */
+static void test_memory_of_what_is_over_is_free(void **state)
+{
+    struct bench *b = *state;
+    struct tally tally;
+    enter(b, 1, 0, 1);
+    for (int i = 0; i < 99; i++) {
+        entry(b, 2, 0, "a");
+    }
+    leave(b, 3, 0);
+    entry(b, 4, 0, "exit");
+    b->recipe.cut = STG_CUT_THREAD; /* threads that have exited */
+    cut_many(b, 500, &tally);
+    assert_int_equal(tally.events, 50000);
+    assert_int_equal(tally.truncated, 0);
+    b->recipe.max_len = 99; /* processes that are cut off already */
+    b->recipe.cut = STG_CUT_PROCESS;
+    cut_many(b, 500, &tally);
+    assert_int_equal(tally.events, 49500);
+    assert_int_equal(b->counts.n_truncated, 500);
+    assert_int_equal(b->counts.n_relieved, 0);
+    b->recipe.max_len = 65536; /* threads that have no request any more */
+    b->recipe.cut = STG_CUT_REQUEST;
+    b->recipe.scope = STG_SCOPE_THREAD;
+    b->recipe.n_context = 4;
+    cut_many(b, 500, &tally);
+    assert_int_equal(tally.events, 49500);
+    assert_int_equal(tally.truncated, 0);
+}
+
+/* Each event of many threads is one too many: who gives way is known without a look at all of them. */
+static void test_many_threads_cost_few_steps(void **state)
+{
+    struct bench *b = *state;
+    struct stg_cutter *c = NULL;
+    struct tally tally = {0};
+    const int n = 20000;
+    entry(b, 1, 11, "a");
+    b->recipe.cut = STG_CUT_THREAD;
+    must(stg_cutter_new(&c, &b->recipe, &b->vocab, count, &tally));
+    stg_cutter_limit(c, (size_t)16 << 10);
+    must(stg_cutter_begin(c, 0, b->names, b->comms));
+    for (int i = 0; i < 2 * n; i++) { /* each thread once, and then once more */
+        b->events[0].tid = 1 + i % n;
+        must(stg_cutter_put(c, b->events, 1));
+        assert_true(c->bytes <= c->bound);
+    }
+    assert_true(c->n_steps > 0 && c->n_steps <= 2 * (uint64_t)n * CUT_HELD_LISTS);
+    must(stg_cutter_finish(c));
+    stg_cutter_counts(c, &b->counts);
+    stg_cutter_free(c);
+    assert_int_equal(tally.n, n);
+    assert_true(tally.events >= n && tally.events < n + 100); /* those that were left go on */
+    assert_int_equal(b->counts.n_relieved, tally.truncated);
 }
 
 /* More threads than there is room for contexts: those who have had theirs longest lose it, nobody gets another's. */
@@ -474,6 +639,10 @@ int main(void)
         TEST(test_entries_and_exits_that_do_not_pair),
         TEST(test_contexts_are_those_before_the_beginning),
         TEST(test_thread_cut_follows_lives),
+        TEST(test_exit_group_ends_threads_and_process),
+        TEST(test_exit_markers_end_threads_and_processes),
+        TEST(test_thread_of_another_process_is_another),
+        TEST(test_requests_end_with_their_process),
         TEST(test_windows_per_scope),
         TEST(test_accept_to_close),
         TEST(test_given_sequences),
@@ -483,6 +652,8 @@ int main(void)
         TEST(test_ids_that_are_none),
         TEST(test_each_trace_has_its_own_ids),
         TEST(test_bounded_memory),
+        TEST(test_memory_of_what_is_over_is_free),
+        TEST(test_many_threads_cost_few_steps),
         TEST(test_bounded_contexts),
         TEST(test_failing_allocations),
         TEST(test_refused_recipes),

@@ -228,7 +228,7 @@ static const struct stg_seq seq = {.n = 6, .call = calls, .phase = phases, .ret 
 static void test_symbols_are_tuples(void **state)
 {
     (void)state;
-    const struct stg_corpus corpus = {.n = 1, .context = (void *)(uintptr_t)&seq, .get = get_one};
+    const struct stg_corpus corpus = {.n = 1, .context = (void *)&seq, .get = get_one};
     struct stg_symbols *s = NULL;
     struct stg_vocab v;
     char text[64], path[64];
@@ -302,7 +302,7 @@ static void test_highest_descriptor(void **state)
 static void test_symbols_of_extended_data(void **state)
 {
     (void)state;
-    const struct stg_corpus corpus = {.n = 1, .context = (void *)(uintptr_t)&seq, .get = get_one};
+    const struct stg_corpus corpus = {.n = 1, .context = (void *)&seq, .get = get_one};
     struct stg_symbols *s = NULL;
     struct stg_vocab v;
     must(stg_vocab_init(&v));
@@ -374,7 +374,7 @@ static void test_symbols_of_a_vocabulary_have_its_ids(void **state)
     stg_symbols_free(s);
     must(stg_symbols_new(&s, STG_FIELD_CALL)); /* not all of them, and not in their order */
     const uint16_t some[] = {STG_TOKEN_SPECIALS, STG_TOKEN_SPECIALS + 1, 300, 200};
-    const struct stg_corpus corpus = {.n = 1, .context = (void *)(uintptr_t)some, .get = get_calls};
+    const struct stg_corpus corpus = {.n = 1, .context = (void *)some, .get = get_calls};
     must(stg_symbols_fit(s, &corpus));
     assert_int_equal(stg_symbols_count(s), STG_TOKEN_SPECIALS + 4);
     expect_mapped(s, 300);

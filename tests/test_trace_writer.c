@@ -5,14 +5,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-static void assert_message(const char *part)
-{
-    const char *message = stg_status_message();
-    if (strstr(message, part) == NULL || strchr(message, '\n') != NULL) {
-        fail_msg("got: %s; wanted one line with: %s", message, part);
-    }
-}
-
 static bool has_fact(const struct reading *r, const char *fact)
 {
     return stg_strings_find(r->info.facts, fact, strlen(fact)) != STG_STRINGS_NONE;
@@ -603,15 +595,6 @@ static void test_facts(void **state)
 }
 
 /* --- Refusals and leaving nothing behind --- */
-
-static void refused(struct stg_ctf_settings *settings, const char *path, enum stg_status wanted, const char *part)
-{
-    struct stg_ctf_writer *w = NULL;
-    settings->path = path;
-    assert_int_equal(stg_ctf_writer_open(&w, settings), wanted);
-    assert_null(w);
-    assert_message(part);
-}
 
 static void test_refused(void **state)
 {

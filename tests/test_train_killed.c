@@ -47,7 +47,7 @@ static char directory[128];
 static int run(const char *line, const char *output, bool resume, uint64_t moment_ns)
 {
     static char text[1024];
-    char *words[MAX_WORDS] = {(char *)(uintptr_t) "strange"};
+    char *words[MAX_WORDS] = {(char *)"strange"};
     int n = 1;
     int status = 0;
     char *rest = NULL;
@@ -57,7 +57,7 @@ static int run(const char *line, const char *output, bool resume, uint64_t momen
         words[n++] = word;
     }
     if (resume) {
-        words[n++] = (char *)(uintptr_t) "--resume";
+        words[n++] = (char *)"--resume";
     }
     fflush(stdout);
     const pid_t pid = fork();

@@ -88,15 +88,26 @@ struct shared_event {
 
 static struct shared_event event_of(const struct stg_seq *s, size_t k)
 {
-    struct shared_event e;
-    memset(&e, 0, sizeof e);
-    e.time_ns = s->time_ns[k];
-    e.pid = s->thread_pid[s->thread[k]];
-    e.tid = s->thread_tid[s->thread[k]];
-    e.call = s->call[k];
-    e.phase = s->phase[k];
-    e.ret = stg_ret_class(s->phase[k], s->ret[k]);
-    return e;
+    return (struct shared_event){.time_ns = s->time_ns[k],
+                                 .pid = s->thread_pid[s->thread[k]],
+                                 .tid = s->thread_tid[s->thread[k]],
+                                 .call = s->call[k],
+                                 .phase = s->phase[k],
+                                 .ret = stg_ret_class(s->phase[k], s->ret[k])};
+}
+
+/* By time, then anyhow. */
+static int compare_events(const void *a, const void *b)
+{
+    const struct shared_event *x = a, *y = b;
+    const int64_t of_x[] = {x->time_ns, x->pid, x->tid, x->call, x->phase, x->ret};
+    const int64_t of_y[] = {y->time_ns, y->pid, y->tid, y->call, y->phase, y->ret};
+    for (size_t i = 0; i < sizeof of_x / sizeof of_x[0]; i++) {
+        if (of_x[i] != of_y[i]) {
+            return of_x[i] < of_y[i] ? -1 : 1;
+        }
+    }
+    return 0;
 }
 
 static bool is_equal(const struct stg_seq *a, const struct stg_seq *b)
@@ -106,17 +117,11 @@ static bool is_equal(const struct stg_seq *a, const struct stg_seq *b)
     }
     for (size_t k = 0; k < a->n; k++) {
         const struct shared_event x = event_of(a, k), y = event_of(b, k);
-        if (memcmp(&x, &y, sizeof x) != 0) {
+        if (compare_events(&x, &y) != 0) {
             return false;
         }
     }
     return true;
-}
-
-static int compare_events(const void *a, const void *b)
-{
-    const struct shared_event *x = a, *y = b;
-    return x->time_ns != y->time_ns ? (x->time_ns < y->time_ns ? -1 : 1) : memcmp(x, y, sizeof *x);
 }
 
 /* The events strictly inside the request, sorted by time and then anyhow: equal when only the order of ties differs. */
@@ -138,8 +143,10 @@ static bool differs_in_ties_only(const struct stg_seq *a, const struct stg_seq *
     must(stg_mem_zeroed(&x, a->n + 1, sizeof *x));
     must(stg_mem_zeroed(&y, b->n + 1, sizeof *y));
     const size_t n = inner_events(a, x);
-    const bool same = a->end_ns - a->begin_ns == b->end_ns - b->begin_ns && n == inner_events(b, y) &&
-                      memcmp(x, y, n * sizeof *x) == 0;
+    bool same = a->end_ns - a->begin_ns == b->end_ns - b->begin_ns && n == inner_events(b, y);
+    for (size_t k = 0; k < n && same; k++) {
+        same = compare_events(&x[k], &y[k]) == 0;
+    }
     stg_mem_free(x);
     stg_mem_free(y);
     return same;

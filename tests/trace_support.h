@@ -238,6 +238,24 @@ static inline void settings_init(struct stg_ctf_settings *s, const struct tables
     s->packet_size = 8192;
 }
 
+static inline void assert_message(const char *part)
+{
+    const char *message = stg_status_message();
+    if (strstr(message, part) == NULL || strchr(message, '\n') != NULL) {
+        fail_msg("got: %s; wanted one line with: %s", message, part);
+    }
+}
+
+/* A writer for path is refused with one line that has this part. */
+static inline void refused(struct stg_ctf_settings *settings, const char *path, enum stg_status wanted, const char *part)
+{
+    struct stg_ctf_writer *w = NULL;
+    settings->path = path;
+    assert_int_equal(stg_ctf_writer_open(&w, settings), wanted);
+    assert_null(w);
+    assert_message(part);
+}
+
 static inline void write_events(const struct stg_ctf_settings *s, const struct stg_event *events, size_t n,
                                 struct stg_ctf_stats *stats)
 {

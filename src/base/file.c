@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include "base/memory.h"
+#include "base/temporary.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -126,7 +127,7 @@ void stg_file_map_close(struct stg_file_map *map)
 {
     forget_map(map);
     if (map->data != NULL) {
-        munmap((void *)(uintptr_t)map->data, map->size);
+        munmap((void *)map->data, map->size);
     }
     if (map->fd > 0) { /* 0 is a map that was never opened */
         close(map->fd);
@@ -140,7 +141,7 @@ void stg_file_map_release(const void *from, const void *to)
     const uintptr_t first = ((uintptr_t)from + page - 1) / page * page;
     const uintptr_t end = (uintptr_t)to / page * page;
     if (end > first) {
-        (void)madvise((void *)first, end - first, MADV_DONTNEED); /* a hint: nothing depends on it */
+        (void)madvise((char *)from + (first - (uintptr_t)from), end - first, MADV_DONTNEED); /* a hint: nothing depends on it */
     }
 }
 
@@ -170,7 +171,7 @@ enum stg_status stg_file_map_visit(const struct stg_file_map *map, size_t from, 
         const uint8_t *at = map->data + from;
         n = map->size - from < BLOCK ? map->size - from : BLOCK - from % BLOCK;
         /* Where the pages can be had, nothing is copied. Asked for like this, what cannot be read is no signal. */
-        if (block == NULL && madvise((void *)(uintptr_t)(at - from % page), n + from % page, MADV_POPULATE_READ) == 0) {
+        if (block == NULL && madvise((void *)(at - from % page), n + from % page, MADV_POPULATE_READ) == 0) {
             visit(context, at, n);
             stg_file_map_release(at - from % page, at + n);
             continue;
@@ -186,44 +187,14 @@ out:
     return status;
 }
 
-/* Temporary files of open writers, in fixed storage so that a signal handler may remove them. */
-enum { MAX_TEMPORARY = 64 };
-
-static struct {
-    atomic_int used;
-    char path[PATH_MAX];
-} temporaries[MAX_TEMPORARY];
-
-static int remember(const char *path)
-{
-    for (int i = 0; i < MAX_TEMPORARY; i++) {
-        int free_slot = 0;
-        /* 2 = being filled in: stg_file_abandon_all() leaves it alone. */
-        if (atomic_compare_exchange_strong(&temporaries[i].used, &free_slot, 2)) {
-            snprintf(temporaries[i].path, sizeof temporaries[i].path, "%s", path);
-            atomic_store(&temporaries[i].used, 1);
-            return i;
-        }
-    }
-    return -1;
-}
-
-void stg_file_abandon_all(void)
-{
-    for (int i = 0; i < MAX_TEMPORARY; i++) {
-        if (atomic_load(&temporaries[i].used) == 1) {
-            unlink(temporaries[i].path);
-        }
-    }
-}
-
 enum { WRITE_BUFFER = 1 << 16 };
 
 struct stg_file_writer {
     int fd;
-    int slot;       /* in temporaries, −1 = none */
+    int slot;       /* of what is to be removed, −1 = none */
     bool in_place;  /* a pipe or device, or open already: nothing to rename */
-    char *path, *temporary;
+    char *path;              /* as given, for messages */
+    char *target, *temporary; /* path, or what it is a link to; beside it */
     uint64_t size;
     size_t n_buffered;
     uint8_t buffer[WRITE_BUFFER];
@@ -248,13 +219,28 @@ static enum stg_status write_all(int fd, const void *data, size_t n, const char 
     return STG_OK;
 }
 
+/* A link that the kernel follows is followed; it does not where others could have put it (fs.protected_symlinks), and then it is replaced. */
+static enum stg_status find_target(struct stg_file_writer *w)
+{
+    struct stat st;
+    char full[PATH_MAX];
+    const bool leads = lstat(w->path, &st) == 0 && S_ISLNK(st.st_mode) && stat(w->path, &st) == 0;
+    if (!leads) {
+        return stg_mem_strdup(&w->target, w->path);
+    }
+    if (realpath(w->path, full) == NULL || strlen(full) > PATH_MAX - 64) {
+        return stg_fail_errno("%s: cannot find what it is a link to", w->path);
+    }
+    return stg_mem_strdup(&w->target, full);
+}
+
 static enum stg_status open_temporary(struct stg_file_writer *w)
 {
     static atomic_uint serial;
-    const size_t cap = strlen(w->path) + 48;
+    const size_t cap = strlen(w->target) + 48;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&w->temporary, cap, 1));
     for (int i = 0; i < 100; i++) {
-        snprintf(w->temporary, cap, "%s.tmp-%ld-%u", w->path, (long)getpid(), atomic_fetch_add(&serial, 1));
+        snprintf(w->temporary, cap, "%s.tmp-%ld-%u", w->target, (long)getpid(), atomic_fetch_add(&serial, 1));
         w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
         if (w->fd >= 0 || errno != EEXIST) {
             break;
@@ -263,7 +249,7 @@ static enum stg_status open_temporary(struct stg_file_writer *w)
     if (w->fd < 0) {
         return stg_fail_errno("%s: cannot create", w->path);
     }
-    w->slot = remember(w->temporary);
+    w->slot = stg_temporary_remember(w->temporary);
     return STG_OK;
 }
 
@@ -308,6 +294,7 @@ enum stg_status stg_file_writer_open(struct stg_file_writer **out, const char *p
             status = stg_fail_errno("%s: cannot open for writing", path);
         }
     } else {
+        STG_TRY(find_target(w));
         status = open_temporary(w);
     }
 out:
@@ -352,11 +339,6 @@ enum stg_status stg_file_writer_put(struct stg_file_writer *w, const void *data,
     return STG_OK;
 }
 
-uint64_t stg_file_writer_size(const struct stg_file_writer *w)
-{
-    return w->size;
-}
-
 /* The rename is on disk only when its directory is. A directory that cannot be synced (some network file systems) is no failure. */
 static void sync_directory(const char *path)
 {
@@ -385,16 +367,14 @@ enum stg_status stg_file_writer_commit(struct stg_file_writer *w)
     if (w->in_place) {
         return STG_OK;
     }
-    if (rename(w->temporary, w->path) != 0) {
+    if (rename(w->temporary, w->target) != 0) {
         return stg_fail_errno("%s: cannot rename the finished file into place", w->path);
     }
-    if (w->slot >= 0) {
-        atomic_store(&temporaries[w->slot].used, 0);
-        w->slot = -1;
-    }
+    stg_temporary_forget(w->slot);
+    w->slot = -1;
     stg_mem_free(w->temporary);
     w->temporary = NULL;
-    sync_directory(w->path);
+    sync_directory(w->target);
     return STG_OK;
 }
 
@@ -410,10 +390,9 @@ void stg_file_writer_free(struct stg_file_writer *w)
     if (!w->in_place && w->temporary != NULL && created) {
         unlink(w->temporary);
     }
-    if (w->slot >= 0) {
-        atomic_store(&temporaries[w->slot].used, 0);
-    }
+    stg_temporary_forget(w->slot);
     stg_mem_free(w->temporary);
+    stg_mem_free(w->target);
     stg_mem_free(w->path);
     stg_mem_free(w);
 }
@@ -488,11 +467,6 @@ enum stg_status stg_file_spill_put(struct stg_file_spill *s, const void *data, s
     return STG_OK;
 }
 
-uint64_t stg_file_spill_size(const struct stg_file_spill *s)
-{
-    return s->size;
-}
-
 enum stg_status stg_file_spill_visit(struct stg_file_spill *s, void (*visit)(void *, const void *, size_t), void *context)
 {
     STG_RETURN_IF_FAILED(write_all(s->fd, s->buffer, s->n_buffered, s->path, s->size - s->n_buffered));
@@ -503,7 +477,8 @@ enum stg_status stg_file_spill_visit(struct stg_file_spill *s, void (*visit)(voi
             continue;
         }
         if (k <= 0) {
-            return stg_fail_errno("%s: cannot read back its temporary file", s->path);
+            return k < 0 ? stg_fail_errno("%s: cannot read back its temporary file", s->path)
+                         : stg_fail(STG_ERR_IO, "%s: its temporary file became shorter while it was read back", s->path);
         }
         visit(context, s->buffer, (size_t)k);
         at += (uint64_t)k;

@@ -28,26 +28,24 @@ enum stg_status stg_file_map_visit(const struct stg_file_map *map, size_t from, 
                                    void *context) STG_MUST_USE;
 
 /* An atomic writer: bytes go to a temporary file beside path (path + ".tmp-" + pid + serial); commit flushes it to
- * disk and renames it; free without commit removes it. Nothing half-written is ever seen under path. The temporary
- * files of writers that are open are also removed by stg_file_abandon_all(), for signal-driven exits. */
+ * disk and renames it; free without commit removes it. Nothing half-written is ever seen under path. A link to a file stays one: its
+ * target is written, beside which the temporary file then is. A link that leads nowhere becomes the file. The temporary
+ * files of writers that are open are remembered as temporaries (temporary.h). */
 struct stg_file_writer;
 
 enum stg_status stg_file_writer_open(struct stg_file_writer **out, const char *path) STG_MUST_USE;
 enum stg_status stg_file_writer_put(struct stg_file_writer *w, const void *data, size_t n) STG_MUST_USE;
 enum stg_status stg_file_writer_commit(struct stg_file_writer *w) STG_MUST_USE;
-uint64_t stg_file_writer_size(const struct stg_file_writer *w); /* bytes put so far */
 void stg_file_writer_free(struct stg_file_writer *w);
 /* Fails as a writer would, before hours of work. What is there and no regular file is not tried: the reader of a pipe would take the
  * end of a trial for the end of the data. */
 enum stg_status stg_file_writer_try(const char *path) STG_MUST_USE;
-void stg_file_abandon_all(void);
 
 /* Spill: a temporary file without a name in the directory of path, for columns that are longer than memory should hold. */
 struct stg_file_spill;
 
 enum stg_status stg_file_spill_open(struct stg_file_spill **out, const char *path) STG_MUST_USE;
 enum stg_status stg_file_spill_put(struct stg_file_spill *s, const void *data, size_t n) STG_MUST_USE;
-uint64_t stg_file_spill_size(const struct stg_file_spill *s);
 /* Hands all of the spill to visit(context, bytes, n), block by block. */
 enum stg_status stg_file_spill_visit(struct stg_file_spill *s, void (*visit)(void *, const void *, size_t), void *context)
     STG_MUST_USE;

@@ -4,7 +4,6 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -37,23 +36,6 @@ struct stg_pool {
     enum stg_status status;
     char message[STG_STATUS_MESSAGE_SIZE];
 };
-
-static volatile sig_atomic_t interrupted;
-
-void stg_pool_interrupt(void)
-{
-    interrupted = 1;
-}
-
-int stg_pool_interrupted(void)
-{
-    return interrupted;
-}
-
-enum stg_status stg_pool_check(void)
-{
-    return interrupted ? stg_fail(STG_ERR_INTERRUPTED, "interrupted") : STG_OK;
-}
 
 static void work(struct stg_pool *pool, size_t i_thread)
 {

@@ -19,9 +19,4 @@ size_t stg_pool_threads(const struct stg_pool *pool); /* at least 1; pool may be
 typedef enum stg_status (*stg_pool_task)(void *context, size_t i_task, size_t i_thread);
 enum stg_status stg_pool_run(struct stg_pool *pool, size_t n_tasks, stg_pool_task task, void *context) STG_MUST_USE;
 
-/* Set by the command's handler of SIGINT, SIGTERM and SIGHUP; long loops look at it and return STG_ERR_INTERRUPTED. */
-void stg_pool_interrupt(void);       /* async-signal-safe */
-int stg_pool_interrupted(void);
-enum stg_status stg_pool_check(void) STG_MUST_USE; /* STG_ERR_INTERRUPTED with a message, or STG_OK */
-
 #endif

@@ -1,5 +1,5 @@
 /* Progress: one line on standard error with a bar, the rate and the time left; nothing when standard error is not a
- * terminal that lines can be cleared on, or logging is quiet. Updates are cheap (a clock read every 4096 calls at most) and drawn at most 10 × a second. */
+ * terminal that lines can be cleared on, or logging is quiet. An update costs a look at the clock, and is drawn at most 10 × a second. */
 #ifndef STG_BASE_PROGRESS_H
 #define STG_BASE_PROGRESS_H
 

@@ -18,7 +18,7 @@ void stg_status_one_line(char *text)
     }
 }
 
-enum stg_status stg_fail(enum stg_status code, const char *fmt, ...)
+void stg_status_set(const char *fmt, ...)
 {
     char text[sizeof message];
     va_list args;
@@ -27,7 +27,6 @@ enum stg_status stg_fail(enum stg_status code, const char *fmt, ...)
     va_end(args);
     memcpy(message, text, sizeof message);
     stg_status_one_line(message);
-    return code;
 }
 
 enum stg_status stg_fail_errno(const char *fmt, ...)
@@ -58,11 +57,4 @@ enum stg_status stg_context(enum stg_status code, const char *fmt, ...)
 const char *stg_status_message(void)
 {
     return message;
-}
-
-const char *stg_status_name(enum stg_status code)
-{
-    static const char *const names[] = {"ok",     "usage",       "input",       "mismatch", "io",
-                                        "memory", "unsupported", "interrupted", "internal"};
-    return (size_t)code < sizeof names / sizeof names[0] ? names[code] : "unknown";
 }

@@ -28,8 +28,12 @@ enum stg_status {
 /* Room for a message: a path and what is said of it. Longer ones are cut off. */
 #define STG_STATUS_MESSAGE_SIZE 5120
 
-/* Sets the thread's message and returns code. */
-enum stg_status stg_fail(enum stg_status code, const char *fmt, ...) STG_PRINTF(2, 3);
+/* Sets the thread's message. */
+void stg_status_set(const char *fmt, ...) STG_PRINTF(1, 2);
+
+/* stg_fail(code, fmt, …) sets the thread's message; its value is code. A macro, so that where it stands the compiler and the analyzer see a
+ * code that is not STG_OK. */
+#define stg_fail(code, ...) (stg_status_set(__VA_ARGS__), (enum stg_status)(code))
 
 /* stg_fail() with ": <strerror(errno)>" appended; the code is STG_ERR_MEMORY for ENOMEM, else STG_ERR_IO. */
 enum stg_status stg_fail_errno(const char *fmt, ...) STG_PRINTF(1, 2);
@@ -42,9 +46,6 @@ const char *stg_status_message(void);
 
 /* Makes of text one line that a terminal shows and does not obey: names from hostile input may hold anything. */
 void stg_status_one_line(char *text);
-
-/* A short name of the code, for JSON and tests ("input", "io", …). */
-const char *stg_status_name(enum stg_status code);
 
 /* Leaves a function that owns things through its one `out:` label. Needs `enum stg_status status` and `out:`. */
 #define STG_TRY(expression)                                                                                           \

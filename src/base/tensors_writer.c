@@ -169,6 +169,19 @@ static size_t order_of(const struct stg_tensors_writer *w, size_t *order)
     return k;
 }
 
+/* NULL: out of memory. */
+static json_t *make_shape(const struct pending *p)
+{
+    json_t *shape = json_array();
+    for (uint32_t i = 0; shape != NULL && i < p->n_dims; i++) {
+        if (json_array_append_new(shape, json_integer((json_int_t)p->dims[i])) != 0) {
+            json_decref(shape);
+            shape = NULL;
+        }
+    }
+    return shape;
+}
+
 static enum stg_status make_header(const struct stg_tensors_writer *w, const size_t *order, char **out)
 {
     enum stg_status status = stg_fail(STG_ERR_MEMORY, "out of memory: free memory");
@@ -179,9 +192,9 @@ static enum stg_status make_header(const struct stg_tensors_writer *w, const siz
     }
     for (size_t k = 0; k < w->n; k++) {
         const struct pending *p = &w->items[order[k]];
-        json_t *shape = json_array();
-        for (uint32_t i = 0; i < p->n_dims; i++) {
-            json_array_append_new(shape, json_integer((json_int_t)p->dims[i]));
+        json_t *shape = make_shape(p);
+        if (shape == NULL) {
+            goto out;
         }
         json_t *entry = json_pack("{s:s, s:o, s:[I,I]}", "dtype", stg_dtype_name(p->dtype), "shape", shape, "data_offsets", at,
                                   at + (json_int_t)p->size);

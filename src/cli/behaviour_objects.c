@@ -1,8 +1,8 @@
 #include "cli/behaviour_objects.h"
 
+#include "base/interrupt.h"
 #include "base/majority.h"
 #include "base/memory.h"
-#include "base/pool.h"
 #include "event/syscalls.h"
 #include "import/import.h"
 
@@ -147,7 +147,7 @@ static enum stg_status read_trace(struct stg_behaviours *b, size_t input, const 
     STG_TRY(stg_mem_zeroed(&r.pending, MOST_PENDING, sizeof *r.pending));
     STG_TRY(stg_source_next(r.source, &events, &n));
     while (n > 0 && n_read < MOST_EVENTS) {
-        STG_TRY(stg_pool_check());
+        STG_TRY(stg_interrupt_check());
         for (size_t i = 0; i < n; i++) {
             look_at(&r, &events[i]);
         }

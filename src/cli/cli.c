@@ -4,9 +4,10 @@
 #include "cli/output.h"
 
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/temporary.h"
 
 #include <signal.h>
 #include <stdatomic.h>
@@ -54,11 +55,11 @@ enum stg_status stg_command_need(const char *name, const struct stg_command **ou
 static void on_signal(int number)
 {
     (void)number;
-    if (stg_pool_interrupted()) { /* asked twice: no time for a checkpoint */
-        stg_file_abandon_all();
+    if (stg_interrupt_asked()) { /* asked twice: no time for a checkpoint */
+        stg_temporary_abandon_all();
         _exit(EXIT_FAILED);
     }
-    stg_pool_interrupt();
+    stg_interrupt_ask();
 }
 
 /* Whoever makes a file shorter that is mapped, or pulls its disk out, is told. Anything else is a crash. */
@@ -80,7 +81,7 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
         write(STDERR_FILENO, back, sizeof back - 1) < 0) {
         /* nobody to tell */
     }
-    stg_file_abandon_all();
+    stg_temporary_abandon_all();
     _exit(EXIT_FAILED);
 }
 
@@ -88,7 +89,7 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
 static void on_patient_signal(int number)
 {
     (void)number;
-    stg_pool_interrupt();
+    stg_interrupt_ask();
 }
 
 static void handle(int number, void (*handler)(int))

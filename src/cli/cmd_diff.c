@@ -4,6 +4,7 @@
 #include "cli/input.h"
 #include "cli/output.h"
 
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "import/import.h"
 #include "report/report.h"
@@ -30,7 +31,7 @@ static enum stg_status add_dataset(struct stg_diff *d, int side, const char *pat
     }
     for (size_t i = 0; i < stg_dataset_count(data); i++) {
         struct stg_seq seq;
-        STG_TRY(stg_pool_check());
+        STG_TRY(stg_interrupt_check());
         stg_dataset_get(data, i, &seq);
         STG_TRY(stg_diff_add_sequence(d, side, &seq, stg_dataset_vocab(data)));
         stg_progress_update(p, i + 1);
@@ -50,7 +51,7 @@ static enum stg_status add_trace(struct stg_diff *d, int side, const char *path,
     size_t n = 0;
     STG_TRY(stg_import_open(&source, path, format));
     do {
-        STG_TRY(stg_pool_check());
+        STG_TRY(stg_interrupt_check());
         STG_TRY(stg_source_next(source, &events, &n));
         STG_TRY(stg_diff_add_events(d, side, source, events, n));
         stg_source_info(source, &info);

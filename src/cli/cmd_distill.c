@@ -128,7 +128,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     struct stg_train_teacher teacher = {.path = cli->operands[0]};
     struct stg_model *model = NULL;
     struct stg_groups groups[2] = {0};
-    const struct stg_list data = {.items = (const char **)(uintptr_t)(cli->operands + 1), .n = cli->n_operands - 1};
+    const struct stg_list data = {.items = (const char **)(cli->operands + 1), .n = cli->n_operands - 1};
     (void)exit_code;
     STG_TRY(check_usage(s));
     STG_TRY(stg_input_model(&model, cli->operands[0]));

@@ -6,6 +6,7 @@
 #include "cli/output.h"
 
 #include "base/pool.h"
+#include "base/program.h"
 #include "compute/kernels.h"
 #include "import/import.h"
 #include "model/model.h"
@@ -133,22 +134,6 @@ static enum stg_status put_machine(json_t *facts)
     return STG_OK;
 }
 
-/* Whether a program of that name is in PATH. */
-static bool in_path(const char *program)
-{
-    const char *path = getenv("PATH");
-    char name[4096];
-    while (path != NULL && *path != '\0') {
-        const size_t len = strcspn(path, ":");
-        snprintf(name, sizeof name, "%.*s/%s", (int)(len < 4000 ? len : 0), path, program);
-        if (len < 4000 && access(name, X_OK) == 0) {
-            return true;
-        }
-        path += len + (path[len] == ':');
-    }
-    return false;
-}
-
 static enum stg_status put_check(json_t *checks, const char *name, bool good, const char *detail)
 {
     json_t *check = json_object();
@@ -187,7 +172,8 @@ static enum stg_status check_tracers(json_t *checks)
          "to look into CTF traces (strange does not need it): apt-get install babeltrace2"},
     };
     for (size_t i = 0; i < sizeof tools / sizeof tools[0]; i++) {
-        const bool there = in_path(tools[i].program);
+        char path[PATH_MAX];
+        const bool there = stg_program_find(tools[i].program, path, sizeof path);
         STG_RETURN_IF_FAILED(put_check(checks, tools[i].key, there, there ? "" : tools[i].install));
     }
     char paranoid[32];

@@ -158,7 +158,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     struct stg_pool *pool = NULL;
     struct stg_groups groups = {0};
     struct stg_buffer out = STG_BUFFER_INIT;
-    const struct stg_list paths = {.items = (const char **)(uintptr_t)(cli->operands + 1), .n = cli->n_operands - 1};
+    const struct stg_list paths = {.items = (const char **)(cli->operands + 1), .n = cli->n_operands - 1};
     (void)exit_code;
     STG_TRY(check_usage(s, cli));
     STG_TRY(stg_input_model(&model, cli->operands[0]));

@@ -8,9 +8,9 @@
 #include "cli/output.h"
 
 #include "base/clock.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/pool.h"
 #include "import/import.h"
 #include "onnx/onnx.h"
 #include "trace/ctf_writer.h"
@@ -46,7 +46,7 @@ static enum stg_status copy_events(struct stg_ctf_writer *w, struct stg_source *
 {
     while (n > 0) {
         struct stg_source_info info;
-        STG_RETURN_IF_FAILED(stg_pool_check());
+        STG_RETURN_IF_FAILED(stg_interrupt_check());
         STG_RETURN_IF_FAILED(stg_sink_put(stg_ctf_writer_sink(w), events, n));
         STG_RETURN_IF_FAILED(stg_source_next(source, &events, &n));
         stg_source_info(source, &info);
@@ -218,7 +218,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     if (strcmp(s->to, "ctf") == 0 && strcmp(s->out, "-") == 0) {
         return stg_fail(STG_ERR_USAGE, "-o -: a CTF trace is a directory: name a new one");
     }
-    const struct stg_list inputs = {.items = (const char **)(uintptr_t)cli->operands, .n = cli->n_operands};
+    const struct stg_list inputs = {.items = (const char **)cli->operands, .n = cli->n_operands};
     STG_RETURN_IF_FAILED(stg_output_apart("-o", s->out, &inputs));
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
         if (strcmp(formats[i].name, s->to) != 0) {

@@ -6,6 +6,7 @@
 #include "cli/input.h"
 #include "cli/output.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
 #include "train/train.h"
@@ -43,7 +44,7 @@ static enum stg_status put_recipe(json_t *facts, const struct stg_recipe *r)
 struct columns {
     int64_t *lengths, *durations; /* (sequences) */
     uint64_t *calls, *procs;      /* by vocabulary id */
-    uint64_t n_failed, n_truncated, n_lossy;
+    uint64_t n_failed, n_truncated, n_relieved, n_lossy;
     bool has_time;
 };
 
@@ -116,12 +117,16 @@ static enum stg_status put_columns(json_t *facts, struct columns *c, const struc
     const size_t n = stg_dataset_count(d), n_calls = stg_strings_count(v->calls), n_procs = stg_strings_count(v->procs);
     for (size_t i = 0; i < n; i++) {
         struct stg_seq seq;
-        STG_RETURN_IF_FAILED(stg_pool_check());
+        STG_RETURN_IF_FAILED(stg_interrupt_check());
         stg_dataset_get(d, i, &seq);
         add_sequence(c, &seq, i, n_calls, n_procs);
     }
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "failed_exits", json_integer((json_int_t)c->n_failed)));
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "cut_off", json_integer((json_int_t)c->n_truncated)));
+    for (size_t i = 0; i < stg_dataset_traces(d); i++) {
+        c->n_relieved += stg_dataset_trace(d, i)->counts.n_relieved;
+    }
+    STG_RETURN_IF_FAILED(stg_facts_put(facts, "cut_off_memory", json_integer((json_int_t)c->n_relieved)));
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "touched_by_loss", json_integer((json_int_t)c->n_lossy)));
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "length", stg_facts_quantiles(c->lengths, n)));
     if (c->has_time) {

@@ -119,7 +119,7 @@ static void fill(struct stg_campaign_settings *c, const struct settings *s, cons
 static enum stg_status analyse(const struct stg_cli *cli, const struct settings *s, const struct places *p,
                                const json_t *campaign)
 {
-    const struct stg_list all = {.items = (const char **)(uintptr_t)default_models,
+    const struct stg_list all = {.items = (const char **)default_models,
                                  .n = sizeof default_models / sizeof default_models[0]};
     const struct stg_analysis_settings a = {.dir = p->dir,
                                             .program = p->program,

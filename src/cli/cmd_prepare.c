@@ -117,6 +117,7 @@ static void add_counts(struct stg_cut_counts *sum, const struct stg_cut_counts *
     sum->n_backward += c->n_backward;
     sum->n_unknown += c->n_unknown;
     sum->n_truncated += c->n_truncated;
+    sum->n_relieved += c->n_relieved;
 }
 
 static json_t *counts_json(const struct stg_cut_counts *c)
@@ -135,6 +136,7 @@ static json_t *counts_json(const struct stg_cut_counts *c)
         {"backward_times", c->n_backward},
         {"unknown_events", c->n_unknown},
         {"cut_off", c->n_truncated},
+        {"cut_off_memory", c->n_relieved},
     };
     return stg_facts_counts(all, sizeof all / sizeof all[0]);
 }
@@ -171,9 +173,13 @@ static void say(const struct settings *s, const struct stg_recipe *r, const stru
                 "%llu events were lost in %llu gaps of the recording; the sequences that they touch are marked",
                 (unsigned long long)c->n_lost, (unsigned long long)c->n_gaps);
     }
-    if (c->n_truncated > 0) {
+    if (c->n_truncated > c->n_relieved) {
         stg_log(STG_LOG_WARN, "%llu sequences were longer than %llu events and are cut off there (--max-len)",
-                (unsigned long long)c->n_truncated, (unsigned long long)r->max_len);
+                (unsigned long long)(c->n_truncated - c->n_relieved), (unsigned long long)r->max_len);
+    }
+    if (c->n_relieved > 0) {
+        stg_log(STG_LOG_WARN, "%llu sequences are cut off earlier, as all that were open together did not fit into memory (512 MiB): "
+                "try a lower --max-len, or another --cut", (unsigned long long)c->n_relieved);
     }
     if (c->n_sequences == 0) {
         stg_log(
@@ -194,8 +200,8 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     if (s->out == NULL) {
         return stg_fail(STG_ERR_USAGE, "-o DATA is missing: say where to write the data set");
     }
-    const struct stg_list traces = {.items = (const char **)(uintptr_t)cli->operands, .n = cli->n_operands};
-    const struct stg_list vocabularies = {.items = (const char **)(uintptr_t)&s->vocab, .n = s->vocab != NULL ? 1 : 0};
+    const struct stg_list traces = {.items = (const char **)cli->operands, .n = cli->n_operands};
+    const struct stg_list vocabularies = {.items = (const char **)&s->vocab, .n = s->vocab != NULL ? 1 : 0};
     STG_TRY(stg_output_apart("-o", s->out, &traces));
     STG_TRY(stg_output_apart("-o", s->out, &vocabularies));
     STG_TRY(make_recipe(&recipe, s));

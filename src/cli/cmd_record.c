@@ -5,9 +5,9 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/pool.h"
 #include "base/progress.h"
 #include "event/syscalls.h"
 
@@ -122,7 +122,7 @@ static enum stg_status make_plan(struct plan *p, const struct settings *s, const
         return stg_fail(STG_ERR_USAGE, "there is no command behind --: give one, or leave -- out to record without a command");
     }
     stg_ctf_settings_default(&p->trace);
-    p->record.command = cli->n_operands > 0 ? (char *const *)(uintptr_t)cli->operands : NULL;
+    p->record.command = cli->n_operands > 0 ? (char *const *)cli->operands : NULL;
     p->record.user = s->user;
     p->record.follow = !s->no_children;
     p->record.comms = s->comm.items;
@@ -199,6 +199,9 @@ out:
 static enum stg_status open_trace(struct session *x, struct plan *p, const struct stg_cli *cli)
 {
     const struct stg_source *source = stg_record_source(x->record);
+    struct stg_record_stats stats;
+    stg_record_stats(x->record, &stats);
+    p->trace.n_cpus = stats.n_cpus;
     p->trace.path = x->settings->out;
     p->trace.names = source->names;
     p->trace.comms = source->comms;
@@ -300,7 +303,7 @@ static enum stg_status record_all(struct session *x)
         size_t n;
         const uint64_t now_ns = stg_clock_ns();
         const bool over = duration_ns > 0 && now_ns - x->start_ns >= duration_ns;
-        if (!stopped && (over || stg_pool_interrupted())) {
+        if (!stopped && (over || stg_interrupt_asked())) {
             stopped = true;
             stg_record_stop(x->record);
         }
@@ -356,7 +359,7 @@ static enum stg_status run_session(struct session *x, const struct stg_cli *cli)
 {
     const uint64_t cpu_ns = own_cpu_ns();
     x->start_ns = x->ticked_ns = stg_clock_ns();
-    STG_RETURN_IF_FAILED(stg_pool_check()); /* asked to stop while it attached: the command does not run */
+    STG_RETURN_IF_FAILED(stg_interrupt_check()); /* asked to stop while it attached: the command does not run */
     STG_RETURN_IF_FAILED(stg_record_start(x->record)); /* a command that does not run leaves no trace */
     stg_progress_start(&x->progress, "record", "events", 0);
     x->progress.enabled = x->progress.enabled && !cli->no_progress;
@@ -368,9 +371,6 @@ static enum stg_status run_session(struct session *x, const struct stg_cli *cli)
         return status;
     }
     stg_record_say(&x->report);
-    if (x->report.end == STG_RECORD_TARGET_GONE) {
-        return stg_fail(STG_ERR_IO, "%s: what was to be recorded has ended: the trace is complete up to then", x->settings->out);
-    }
     return x->settings->json ? stg_record_print_json(&x->report) : STG_OK;
 }
 
@@ -485,7 +485,7 @@ static const struct stg_option options[] = {
      .type = STG_OPTION_DURATION,
      .offset = offsetof(struct settings, duration_ns),
      .group = GROUP_HOW,
-     .fallback = "until SIGINT, SIGTERM, SIGHUP or the end of the command",
+     .fallback = "until SIGINT, SIGTERM, SIGHUP or the end of what is recorded",
      .help = "stop after this long"},
     {.name = "ring",
      .arg = "SIZE",
@@ -543,7 +543,7 @@ static const char *const description[] = {
     "prepare, babeltrace2 and Trace Compass read. Without a filter it records the whole machine but for itself. Needs root, or CAP_BPF and "
     "CAP_PERFMON; `strange doctor` says what is missing.",
     "A command runs as the user who called sudo. The recording ends with the last of its processes; its exit status is said on standard "
-    "error and stored in the trace.",
+    "error and stored in the trace. With --pid or --cgroup it ends when the last of these has ended or is gone.",
     "What the ring buffers have no room for is counted by CPU and is a gap in the trace, where it happened.",
     NULL,
 };

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
@@ -53,7 +54,7 @@ static enum stg_status explain_group(struct explained *x, const struct stg_group
     STG_TRY(stg_group_worst(group, aggregate, k, &worst, &n));
     for (size_t i = 0; i < n; i++) {
         struct stg_seq seq;
-        STG_TRY(stg_pool_check());
+        STG_TRY(stg_interrupt_check());
         const struct stg_input *in = stg_group_sequence(group, worst[i], &seq);
         STG_TRY(stg_explain(&x->items[x->n], m, &seq, stg_dataset_vocab(in->dataset), 3));
         x->sets[x->n] = group->name;
@@ -189,7 +190,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     struct stg_groups groups[4] = {0};
     struct stg_report_parts parts = {0};
     (void)exit_code;
-    const struct stg_list operands = {.items = (const char **)(uintptr_t)cli->operands, .n = cli->n_operands};
+    const struct stg_list operands = {.items = (const char **)cli->operands, .n = cli->n_operands};
     STG_TRY(check_usage(s));
     STG_TRY(stg_output_apart("-o", s->out, &operands));
     STG_TRY(stg_output_apart("-o", s->out, &s->training));

@@ -149,16 +149,46 @@ static enum stg_status put_shift(struct stg_buffer *out, const struct score_run 
         return STG_OK;
     }
     if (!s->shifted) {
-        return stg_buffer_printf(out, "no shift of the stream (a false one in %g sequences)\n", r->s->interval);
+        return stg_buffer_printf(out, "no shift of the stream (a false one in %g sequences, of runs that are like the calibration's)\n", r->s->interval);
     }
-    return stg_buffer_printf(out, "the stream shifted at sequence %llu, noticed at %llu (a false one in %g sequences)\n",
+    return stg_buffer_printf(out, "the stream shifted at sequence %llu, noticed at %llu (a false one in %g sequences, of runs that are like the calibration's)\n",
                              (unsigned long long)s->began, (unsigned long long)s->noticed, r->s->interval);
+}
+
+/* As many as chance explains, where there are several. */
+static enum stg_status put_chance(struct stg_buffer *out, const struct stg_verdict *v, size_t n)
+{
+    const double level = 100 * STG_VERDICT_LEVEL;
+    if (n < 2) {
+        return STG_OK;
+    }
+    return v->reachable ? stg_buffer_printf(out, "chance explains at most %llu, and %llu above all (%.1f %%)\n", (unsigned long long)v->bound,
+                                            (unsigned long long)v->bound_beyond, level)
+                        : stg_buffer_printf(out, "chance explains at most %llu (%.1f %%)\n", (unsigned long long)v->bound, level);
+}
+
+static enum stg_status put_verdict(struct stg_buffer *out, const struct score_run *r)
+{
+    const struct stg_verdict *v = &r->verdict;
+    if (!v->calibrated) {
+        return stg_buffer_printf(out, "no verdict: the model is not calibrated\n");
+    }
+    if (v->novel) {
+        return stg_buffer_printf(out, "verdict: novel\n");
+    }
+    if (!v->reachable) {
+        return stg_buffer_printf(out, "no verdict: too few calibration sequences for alpha %g\n", r->s->alpha);
+    }
+    if (r->s->strict && has_single(r)) {
+        return stg_buffer_printf(out, "verdict: novel, by single sequences (--strict)\n");
+    }
+    return stg_buffer_printf(out, "verdict: nothing novel%s\n",
+                             r->unseen.n_sequences == 0 ? "" : " by the number of sequences, but look at what training had not (--strict: exit status 1)");
 }
 
 static enum stg_status put_summary(struct stg_buffer *out, const struct score_run *r)
 {
     const struct stg_group *g = r->group;
-    const struct stg_verdict *v = &r->verdict;
     uint64_t n_lost = 0, n_events = 0;
     char sequences[32], events[32], lost[32];
     for (size_t i = 0; i < g->n; i++) {
@@ -170,31 +200,16 @@ static enum stg_status put_summary(struct stg_buffer *out, const struct score_ru
     stg_format_count(n_lost, lost, sizeof lost);
     STG_RETURN_IF_FAILED(stg_buffer_printf(out, "%s sequence%s, %s events, %s lost events\n", sequences,
                                            g->n == 1 ? "" : "s", events, lost));
-    if (!v->calibrated) {
-        STG_RETURN_IF_FAILED(stg_report_unseen(out, &r->unseen));
-        return stg_buffer_printf(out, "no verdict: the model is not calibrated\n");
-    }
-    STG_RETURN_IF_FAILED(put_counts(out, r, sequences));
-    if (g->n > 1 && v->reachable) {
-        STG_RETURN_IF_FAILED(stg_buffer_printf(out, "chance explains at most %llu, and %llu above all (%.1f %%)\n", (unsigned long long)v->bound,
-                                               (unsigned long long)v->bound_beyond, 100 * STG_VERDICT_LEVEL));
-    } else if (g->n > 1) {
-        STG_RETURN_IF_FAILED(
-            stg_buffer_printf(out, "chance explains at most %llu (%.1f %%)\n", (unsigned long long)v->bound, 100 * STG_VERDICT_LEVEL));
+    if (r->verdict.calibrated) {
+        STG_RETURN_IF_FAILED(put_counts(out, r, sequences));
+        STG_RETURN_IF_FAILED(put_chance(out, &r->verdict, g->n));
     }
     STG_RETURN_IF_FAILED(stg_report_unseen(out, &r->unseen));
-    STG_RETURN_IF_FAILED(put_group_count(out, r));
-    STG_RETURN_IF_FAILED(put_shift(out, r));
-    if (!v->novel && !v->reachable) {
-        return stg_buffer_printf(out, "no verdict: too few calibration sequences for alpha %g\n", r->s->alpha);
+    if (r->verdict.calibrated) {
+        STG_RETURN_IF_FAILED(put_group_count(out, r));
+        STG_RETURN_IF_FAILED(put_shift(out, r));
     }
-    if (!v->novel && r->s->strict && has_single(r)) {
-        return stg_buffer_printf(out, "verdict: novel, by single sequences (--strict)\n");
-    }
-    if (!v->novel && r->unseen.n_sequences > 0) {
-        return stg_buffer_printf(out, "verdict: nothing novel by the number of sequences, but look at what training had not (--strict: exit status 1)\n");
-    }
-    STG_RETURN_IF_FAILED(stg_buffer_printf(out, "verdict: %s\n", v->novel ? "novel" : "nothing novel"));
+    STG_RETURN_IF_FAILED(put_verdict(out, r));
     return r->found.behaviours.n == 0 ? STG_OK : stg_report_behaviours_brief(out, &r->found.behaviours, r->found.origins);
 }
 
@@ -273,7 +288,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     struct stg_groups groups = {0};
     struct stg_buffer out = STG_BUFFER_INIT;
     struct score_run r = {.s = s};
-    const struct stg_list paths = {.items = (const char **)(uintptr_t)(cli->operands + 1), .n = cli->n_operands - 1};
+    const struct stg_list paths = {.items = (const char **)(cli->operands + 1), .n = cli->n_operands - 1};
     STG_TRY(stg_input_model_in(&model, cli->operands[0], s->precision));
     STG_TRY(stg_aggregate_parse(s->aggregate, model, &r.aggregate));
     STG_TRY(stg_pool_new(&pool, cli->threads));
@@ -319,7 +334,7 @@ static const struct stg_option options[] = {
     STG_OPTION_AGGREGATE(
         struct settings,
         "what is made of the surprisals of a sequence: their mean (perplexity), their median, the highest mean of 16 "
-        "neighbours, their 0.95 quantile, or the root of their mean square"),
+        "neighbours, their 0.95 quantile, or the root of their mean square; or one of what is judged beside the calls, or novelty: all together"),
     STG_OPTION_GROUP(struct settings),
     STG_OPTION_INTERVAL(struct settings),
     STG_OPTION_PRECISION(struct settings),

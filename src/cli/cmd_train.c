@@ -35,6 +35,7 @@ struct job {
     struct stg_model *like; /* new, of the settings asked for: what is resumed must have them; NULL: nothing is */
     struct stg_train_settings settings;
     struct stg_train_result result;
+    bool calibration_validates; /* a counted model that is validated with what calibrates it: scored once, for both */
     char *checkpoint; /* owned; NULL for counted models */
     struct stg_model_settings model_settings;
     struct stg_model **members; /* (o->ensemble) of the ensemble, while they are trained; owned */
@@ -224,6 +225,16 @@ static enum stg_status new_model(struct job *j)
     return STG_OK;
 }
 
+/* It is overwritten, and removed in the end: notes or another model of that name would be lost. What is resumed is read first. */
+static enum stg_status check_checkpoint(const char *path)
+{
+    enum stg_kind kind;
+    if (access(path, F_OK) != 0 || (stg_kind_of(path, &kind) == STG_OK && kind == STG_KIND_CHECKPOINT)) {
+        return STG_OK;
+    }
+    return stg_fail(STG_ERR_USAGE, "%s: is no checkpoint, which would replace it: move it away or name another with --checkpoint", path);
+}
+
 static enum stg_status name_checkpoint(struct job *j)
 {
     if (j->model->ops->gradient == NULL) {
@@ -242,22 +253,35 @@ static enum stg_status name_checkpoint(struct job *j)
         status = stg_fail(STG_ERR_USAGE, "--resume: there is no checkpoint %s: train without it", j->checkpoint);
     }
     j->settings.checkpoint = j->checkpoint;
+    if (status == STG_OK && !j->o->resume) {
+        status = check_checkpoint(j->checkpoint);
+    }
 out:
     stg_buffer_fini(&name);
     return status;
 }
 
+static struct stg_corpora *validation_of(struct job *j)
+{
+    return j->valid.n > 0 ? &j->valid : &j->held;
+}
+
+static struct stg_corpora *calibration_of(struct job *j)
+{
+    return j->calibrate.n > 0 ? &j->calibrate : validation_of(j);
+}
+
 static enum stg_status fit(struct job *j, bool resume)
 {
     struct stg_corpus train, valid;
-    struct stg_corpora *from = j->valid.n > 0 ? &j->valid : &j->held;
     struct stg_progress progress;
     stg_corpora_corpus(&j->train, &train);
-    stg_corpora_corpus(from, &valid);
-    const struct stg_corpus *use = valid.n > 0 ? &valid : NULL;
+    stg_corpora_corpus(validation_of(j), &valid);
     const bool counted = !resume && j->model->ops->gradient == NULL;
     j->settings.progress = stg_cli_progress(j->cli, &progress, "train", counted ? "sequences" : "tokens", counted ? train.n : 0);
     j->settings.like = j->like;
+    j->calibration_validates = counted && calibration_of(j) == validation_of(j);
+    const struct stg_corpus *use = valid.n > 0 && !j->calibration_validates ? &valid : NULL;
     const enum stg_status status = resume
                                        ? stg_train_resume(&j->model, &train, use, &j->settings, j->pool, &j->result)
                                        : stg_train(j->model, &train, use, &j->settings, j->pool, &j->result);
@@ -284,9 +308,14 @@ static enum stg_status fit_sides(struct job *j)
     return status;
 }
 
-static struct stg_corpora *calibration_of(struct job *j)
+static enum stg_status calibrate(struct job *j)
 {
-    return j->calibrate.n > 0 ? &j->calibrate : j->valid.n > 0 ? &j->valid : &j->held;
+    double loss;
+    STG_RETURN_IF_FAILED(stg_train_calibrate(j->cli, j->model, calibration_of(j), j->o->quarantine, j->pool, &loss));
+    if (j->calibration_validates) {
+        j->result.valid_loss = loss;
+    }
+    return STG_OK;
 }
 
 static enum stg_status put_sets(json_t *record, const char *key, const struct stg_corpora *c)
@@ -459,7 +488,7 @@ static enum stg_status write_record(struct job *j)
     STG_RETURN_IF_FAILED(stg_facts_put(m->record, "kind", json_string(m->ops->kind)));
     STG_RETURN_IF_FAILED(stg_facts_put(m->record, "seed", json_integer((json_int_t)j->o->seed)));
     STG_RETURN_IF_FAILED(put_sets(m->record, "train", &j->train));
-    STG_RETURN_IF_FAILED(put_sets(m->record, "valid", j->valid.n > 0 ? &j->valid : &j->held));
+    STG_RETURN_IF_FAILED(put_sets(m->record, "valid", validation_of(j)));
     STG_RETURN_IF_FAILED(put_sets(m->record, "calibrate", calibration_of(j)));
     STG_RETURN_IF_FAILED(put_result(m->record, &j->result));
     if (j->teacher != NULL) {
@@ -562,7 +591,7 @@ static enum stg_status run_job(struct job *j, const struct stg_list *paths)
     }
     STG_RETURN_IF_FAILED(ensemble ? fit_ensemble(j) : fit(j, j->o->resume));
     STG_RETURN_IF_FAILED(fit_sides(j));
-    STG_RETURN_IF_FAILED(stg_train_calibrate(j->cli, j->model, calibration_of(j), j->o->quarantine, j->pool));
+    STG_RETURN_IF_FAILED(calibrate(j));
     STG_RETURN_IF_FAILED(write_record(j));
     if (j->o->learning_curve) {
         STG_RETURN_IF_FAILED(stg_train_learning(j->cli, j->model, &j->train, calibration_of(j), j->pool));
@@ -604,7 +633,7 @@ enum stg_status stg_train_with(struct stg_cli *cli, const struct stg_train_optio
 
 enum stg_status stg_train_run(struct stg_cli *cli, void *options, int *exit_code)
 {
-    const struct stg_list paths = {.items = (const char **)(uintptr_t)cli->operands, .n = cli->n_operands};
+    const struct stg_list paths = {.items = (const char **)cli->operands, .n = cli->n_operands};
     (void)exit_code;
     return stg_train_with(cli, options, NULL, &paths);
 }

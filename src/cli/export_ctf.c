@@ -1,6 +1,7 @@
 #include "cli/export_ctf.h"
 
 #include "base/clock.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
@@ -219,7 +220,7 @@ static enum stg_status put_until(struct stg_ctf_export *c, int64_t ns)
         struct open_sequence *o = c->heap[0];
         const struct stg_event e = next_event(c, o);
         next_values(c, o, values);
-        STG_RETURN_IF_FAILED(stg_pool_check());
+        STG_RETURN_IF_FAILED(stg_interrupt_check());
         STG_RETURN_IF_FAILED(stg_ctf_writer_put_valued(c->writer, &e, values));
         if (++o->next == o->seq.n) {
             free_sequence(o);

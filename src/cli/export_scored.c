@@ -5,6 +5,7 @@
 #include "cli/output.h"
 
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
@@ -46,7 +47,7 @@ static enum stg_status score_events(struct job *j, const struct stg_seq *seq, st
     for (int k = 0; k <= STG_SIDES; k++) {
         const struct stg_model *m = k == 0 ? j->model : j->model->side[k - 1];
         double end;
-        if (m == NULL) {
+        if (k > 0 && m == NULL) {
             continue;
         }
         STG_RETURN_IF_FAILED(stg_mem_grow(&j->surprisal[k], &j->cap[k], seq->n, sizeof *j->surprisal[k]));
@@ -69,7 +70,7 @@ static enum stg_status put_one(struct job *j, size_t i)
         s.p_value = stg_p_value(j->model, j->aggregate, (double)s.score->value[j->aggregate]);
         s.novel = s.p_value <= j->alpha;
     }
-    STG_RETURN_IF_FAILED(stg_pool_check());
+    STG_RETURN_IF_FAILED(stg_interrupt_check());
     if (j->format == STG_SCORED_CSV_SEQUENCES) {
         return stg_export_csv_sequence(&j->buffer, j->model, &s);
     }

@@ -142,7 +142,7 @@ static bool is_flat(const json_t *object)
     const char *key;
     json_t *value;
     size_t n = 0;
-    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    json_object_foreach((json_t *)object, key, value)
     {
         if (json_is_object(value) || json_is_array(value) || json_is_string(value)) {
             return false;
@@ -156,7 +156,7 @@ static enum stg_status put_flat(struct stg_buffer *out, const char *outer, const
 {
     const char *key, *comma = "";
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    json_object_foreach((json_t *)object, key, value)
     {
         char text[4352], name[64];
         label(key, name, sizeof name);
@@ -171,7 +171,7 @@ static enum stg_status put_object(struct stg_buffer *out, const json_t *object, 
 {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    json_object_foreach((json_t *)object, key, value)
     {
         char name[64], text[4352];
         label(key, name, sizeof name);

@@ -3,6 +3,7 @@
 #include "cli/facts.h"
 #include "cli/input.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "import/import.h"
 
@@ -99,7 +100,7 @@ static enum stg_status read_all(struct tally *t, struct stg_source *source, stru
     const struct stg_event *events = NULL;
     size_t n = 0;
     for (;;) {
-        STG_RETURN_IF_FAILED(stg_pool_check());
+        STG_RETURN_IF_FAILED(stg_interrupt_check());
         STG_RETURN_IF_FAILED(stg_source_next(source, &events, &n));
         if (n == 0) {
             return STG_OK;

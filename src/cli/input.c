@@ -4,12 +4,11 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "base/memory.h"
+#include "base/temporary.h"
 #include "train/train.h"
 
-#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -128,31 +127,6 @@ enum stg_status stg_input_model_in(struct stg_model **out, const char *path, con
     return precision != NULL && stg_precision_named(precision, &asked) ? stg_model_set_precision(*out, asked) : STG_OK;
 }
 
-/* A name for the temporary data set; the writer makes its own temporary file beside it, so the directory is what
- * matters. */
-static enum stg_status temporary_name(char **out)
-{
-    const char *dir = getenv("TMPDIR");
-    char name[4096];
-    if (dir == NULL || dir[0] == '\0') {
-        dir = "/tmp";
-    }
-    const int n = snprintf(name, sizeof name, "%s/strange-XXXXXX", dir);
-    if (n < 0 || (size_t)n >= sizeof name) {
-        return stg_fail(STG_ERR_USAGE, "TMPDIR: the name is too long: set a shorter one");
-    }
-    const int fd = mkstemp(name);
-    if (fd < 0) {
-        return stg_fail_errno("%s: cannot make a temporary file (set TMPDIR to a directory with room)", dir);
-    }
-    close(fd);
-    const enum stg_status status = stg_mem_strdup(out, name);
-    if (status != STG_OK) {
-        unlink(name);
-    }
-    return status;
-}
-
 void stg_input_warn_recipe(const struct stg_dataset *d, const char *whose, const struct stg_recipe *wanted)
 {
     const struct stg_recipe *recipe = stg_dataset_recipe(d);
@@ -183,20 +157,22 @@ static enum stg_status check_cut(const struct stg_input *in, const struct stg_re
 static enum stg_status cut_trace(struct stg_input *in, const struct stg_model *m, struct stg_pool *pool, const struct stg_cli *cli)
 {
     enum stg_status status = STG_OK;
-    char *name = NULL;
+    char name[PATH_MAX];
+    struct stg_temporary_dir dir = {0}; /* closed to others, as the data is a copy of what may be */
     struct stg_vocab vocab = {0};
     struct stg_recipe recipe = m->recipe;
     STG_TRY(stg_vocab_copy(&vocab, &m->vocab));
     stg_vocab_extend(&vocab);
-    STG_TRY(temporary_name(&name));
+    STG_TRY(stg_temporary_dir_make(&dir));
+    snprintf(name, sizeof name, "%s/data", dir.path);
     STG_TRY(stg_prepare_traces(name, &in->path, 1, NULL, &recipe, &vocab, NULL, cli));
     STG_TRY(stg_dataset_open(&in->dataset, name, pool));
     STG_TRY(check_cut(in, &recipe));
 out:
-    if (name != NULL) {
+    if (dir.path != NULL) {
         unlink(name); /* the mapping keeps the data */
     }
-    stg_mem_free(name);
+    stg_temporary_dir_remove(&dir);
     stg_vocab_fini(&vocab);
     return status;
 }

@@ -75,7 +75,7 @@ static enum stg_status put_behaviours(json_t *model, const json_t *eval)
                                        "tpr",   "n_novel",        "paper"};
     const char *name;
     json_t *from, *all = json_object();
-    json_object_foreach((json_t *)(uintptr_t)json_object_get(eval, "novel"), name, from)
+    json_object_foreach((json_t *)json_object_get(eval, "novel"), name, from)
     {
         json_t *to = json_object();
         for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {

@@ -65,6 +65,9 @@ void stg_record_say(const struct stg_record_report *r)
         stg_log(STG_LOG_INFO, "%llu older events were removed again to stay within the limit",
                 (unsigned long long)r->trace.n_removed_events);
     }
+    if (r->end == STG_RECORD_TARGET_GONE) {
+        stg_log(STG_LOG_INFO, "what was to be recorded has ended");
+    }
     if (r->command_runs) {
         stg_log(STG_LOG_WARN, "the command still runs: it did not end within a second of SIGTERM");
     } else if (r->command_status != -1) {

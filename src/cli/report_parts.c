@@ -1,5 +1,6 @@
 #include "cli/report_parts.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 
 #include <string.h>
@@ -51,7 +52,7 @@ static enum stg_status blame_one(void *context, size_t i, size_t i_thread)
     struct stg_extreme *e = &b->extremes->items[i];
     struct stg_seq seq;
     (void)i_thread;
-    STG_RETURN_IF_FAILED(stg_pool_check());
+    STG_RETURN_IF_FAILED(stg_interrupt_check());
     const struct stg_input *in = stg_group_sequence(b->group, e->i, &seq);
     e->trace = stg_input_trace(in, seq.trace);
     return stg_extreme_blame(e, b->model, &seq, stg_dataset_vocab(in->dataset));

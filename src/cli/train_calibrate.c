@@ -4,6 +4,7 @@
 #include "cli/input.h"
 
 #include "base/log.h"
+#include "base/majority.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
 #include "detect/quarantine.h"
@@ -13,6 +14,26 @@
 #include <math.h>
 
 #define MOST_NAMED 10 /* sequences in quarantine that are said, the most novel; the record has all */
+
+/* The process that most sequences of each run are of; 0 where the runs have none in common, or sequences are of no process. Such runs do not
+ * tell what differs after a restart: numbers of descriptors, above all. */
+static int32_t common_process(const size_t *offset, size_t n_runs, const struct stg_score *scores)
+{
+    int32_t common = 0;
+    for (size_t k = 0; k < n_runs; k++) {
+        struct stg_majority of_run = {0};
+        for (size_t i = offset[k]; i < offset[k + 1]; i++) {
+            stg_majority_vote(&of_run, (uint32_t)scores[i].pid, 1);
+        }
+        if (offset[k + 1] > offset[k] && common == 0) {
+            common = (int32_t)of_run.candidate;
+        }
+        if (common == 0 || (offset[k + 1] > offset[k] && (int32_t)of_run.candidate != common)) {
+            return 0;
+        }
+    }
+    return common;
+}
 
 /* Says what the runs of the calibration promise of a new one, and writes it into the record: runs (with sequences), the least alpha, and the
  * false-alarm rates of runs that were left out. */
@@ -49,6 +70,11 @@ static enum stg_status judge_runs(const struct stg_model *m, const size_t *offse
         stg_log(STG_LOG_INFO, "calibrated on %zu runs: at alpha %g a run that is left out has %.2g %% false alarms, from %.2g %% to %.2g %%",
                 n_runs, STG_ALPHA_DEFAULT, 100 * mean / (double)n, 100 * low, 100 * high);
     }
+    const int32_t process = n_runs > 1 ? common_process(offset, n_all, scores) : 0;
+    if (process > 0) {
+        stg_log(STG_LOG_WARN, "all runs of the calibration are of process %d: what differs after a restart is not known, and will seem novel; restart the "
+                "service between runs", (int)process);
+    }
 out:
     json_decref(rates);
     stg_mem_free(rate);
@@ -84,7 +110,8 @@ out:
     return status;
 }
 
-enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model *m, struct stg_corpora *from, double share, struct stg_pool *pool)
+enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model *m, struct stg_corpora *from, double share, struct stg_pool *pool,
+                                    double *loss)
 {
     enum stg_status status = STG_OK;
     struct stg_corpus corpus;
@@ -94,6 +121,7 @@ enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model 
     struct stg_progress progress;
     stg_corpora_corpus(from, &corpus);
     n = corpus.n;
+    *loss = (double)NAN;
     if (n == 0) {
         stg_log(STG_LOG_WARN, "not calibrated: no sequence could be held out; give --calibrate DATA");
         json_decref(named);
@@ -105,6 +133,7 @@ enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model 
     status = stg_score_corpus(m, &corpus, pool, p, scores);
     stg_progress_finish(p);
     STG_TRY(status);
+    *loss = stg_score_loss(scores, n);
     if (share > 0) {
         STG_TRY(quarantine(m, from, scores, offset, share, &n, &named));
     }

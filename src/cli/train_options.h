@@ -204,7 +204,7 @@
      .offset = STG_TRAIN_AT(checkpoint), \
      .group = STG_TRAIN_GROUP_GRADIENT, \
      .fallback = "MODEL.checkpoint", \
-     .help = "where the state is saved at every evaluation; removed when training is done"}, \
+     .help = "where the state is saved at every evaluation; removed when training is done. No file but a checkpoint is replaced"}, \
     {.name = "resume", \
      .type = STG_OPTION_FLAG, \
      .offset = STG_TRAIN_AT(resume), \

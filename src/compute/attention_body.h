@@ -9,10 +9,13 @@
  * ("step" apart), and within a class every row sees
  *   span BAND     the class's keys from i − window + 1 (or 0) to i itself,
  *   span OWN      the class's global keys that lie before the band,
- *   span FOREIGN  the global keys of the other classes, packed apart.
+ *   span FOREIGN  the global keys of the other classes.
  * Both ends of each span only grow with i, so that what a block of rows sees goes from the begin of its first to the end of its last.
  *
- * Operands are packed once a head and class:
+ * With a window, a sequence is worked on stretch by stretch, for all classes and heads: rows of it are fetched once and what is packed of
+ * them stays in the second cache. Without one there is a single stretch, as every row sees all keys before it.
+ *
+ * Operands are packed once a stretch, class and head; keys of each span apart:
  *   rows     (n, wide)          wide is dim rounded up to whole vectors, zeros behind
  *   panels   (n/VL, dim, VL)    VL rows transposed
  * In bf16 two neighbours along what is summed over are one unit of 32 bits: of rows, along dim (n, wide/2) or across rows (n/2, wide);
@@ -27,6 +30,7 @@
 #include <string.h>
 
 enum { VECS = 3, LANES = VECS * VL, KEYS = 6 * VL }; /* vectors and queries of a block; keys of a block */
+enum { STRETCH = 144 };                              /* queries of a class in a stretch, at least: whole blocks */
 
 enum span { BAND, OWN, FOREIGN, N_SPANS };
 
@@ -34,9 +38,9 @@ struct range {
     size_t from, to;
 };
 
-/* Keys and values of one head's rows of one class, or of the foreign ones. */
+/* Keys and values of one head that a stretch sees of a span: first … first + n − 1 of the class's rows, or of the foreign ones. */
 struct keys {
-    size_t n;
+    size_t first, n;
     float *k_along, *k_across; /* rows: for what is summed over dim, over keys */
     float *v_along;
     const float *v_across;     /* in float: where v stands, which is read without what pads rows */
@@ -46,15 +50,22 @@ struct keys {
 struct head {
     const struct stg_attention *a;
     size_t residue, step;       /* row of the sequence = residue + i·step */
-    size_t first, n_queries;    /* queries are first … first + n_queries − 1 */
+    size_t n, n_own;            /* rows of the class; global ones of these */
+    size_t first, n_queries;    /* the stretch's queries are first … first + n_queries − 1 of them */
     size_t window;              /* at most all rows of the class */
-    size_t n_own, wide;         /* global rows of the class; dim rounded up to whole vectors */
+    size_t wide;                /* dim rounded up to whole vectors */
     size_t at;                  /* element of the head in a row */
-    struct keys own, foreign;
+    struct keys keys[N_SPANS];
     size_t unit;                /* elements of a unit: 2 in bf16, else 1 */
     float *q_panels, *q_across, *dout_panels, *dout_across; /* queries; q is scaled by 1/√dim */
     float *dq;                  /* (blocks, dim, LANES) */
 };
+
+/* How many rows of the class `residue` come before row `end` of the sequence. */
+INLINE size_t rows_before(size_t end, size_t residue, size_t step)
+{
+    return end > residue ? up(end - residue, step) / step : 0;
+}
 
 /* What row i of the class sees of the span. */
 static struct range seen(const struct head *h, enum span span, size_t i)
@@ -66,7 +77,7 @@ static struct range seen(const struct head *h, enum span span, size_t i)
     case OWN:
         return (struct range){0, least(h->n_own, band)};
     default:
-        return (struct range){0, least(h->residue + i * h->step + 1, h->n_own + h->foreign.n) - least(i + 1, h->n_own)};
+        return (struct range){0, least(h->residue + i * h->step + 1, h->n_own + h->keys[FOREIGN].n) - least(i + 1, h->n_own)};
     }
 }
 
@@ -80,20 +91,14 @@ static size_t foreign_row(const struct head *h, size_t g)
 /* Rows of the class that see key j of the span: the other way round. */
 static struct range seen_by(const struct head *h, enum span span, size_t j)
 {
-    const size_t all = h->own.n;
+    const size_t all = h->n;
     if (span == BAND) {
         return (struct range){j, least(j + h->window, all)};
     }
     if (span == OWN) {
         return (struct range){least(j + h->window, all), all};
     }
-    const size_t row = foreign_row(h, j);
-    return (struct range){row > h->residue ? least(up(row - h->residue, h->step) / h->step, all) : 0, all};
-}
-
-static const struct keys *keys_of(const struct head *h, enum span span)
-{
-    return span == FOREIGN ? &h->foreign : &h->own;
+    return (struct range){least(rows_before(foreign_row(h, j), h->residue, h->step), all), all};
 }
 
 /* Of a block of n queries from i on, the lanes that see any of the keys. */
@@ -251,31 +256,51 @@ static __attribute__((noinline)) void sums_over_queries(const struct head *h, fl
     }
 }
 
+INLINE size_t step_of(const struct stg_attention *a)
+{
+    return a->window == 0 ? 1 : a->dilation;
+}
+
+/* Queries of a class in a stretch. */
+INLINE size_t stretch_of(const struct stg_attention *a)
+{
+    return a->window == 0 ? a->T : a->window < STRETCH ? STRETCH : up(a->window, LANES);
+}
+
 static size_t attention_scratch(const struct stg_attention *a)
 {
-    const size_t step = a->window == 0 ? 1 : a->dilation;
+    const size_t step = step_of(a);
     const size_t wide = up(a->dim, VL);
-    const size_t own = up(up(a->T, step) / step, LANES); /* rows of the largest class */
-    const size_t foreign = step > 1 ? up(a->n_global, VL) : 0;
+    const size_t rows = up(a->T, step) / step; /* of the largest class */
+    const size_t queries = up(least(rows, stretch_of(a)), LANES);
+    const size_t band = up(least(rows, queries + a->window + VL), VL);
+    const size_t global = a->window == 0 ? 0 : up(a->n_global, VL);
     /* Backward needs most: four packs of keys (six of foreign ones, because they are gathered first), five of queries; a block's dk and dv; lse
      * and dout·out; four tiles. attention_step needs the scores of one row. */
-    const size_t packs = (9 * own + 6 * foreign + 2 * KEYS) * wide + 2 * own + 4 * KEYS * LANES + 24 * 16;
+    const size_t packs = (4 * band + 5 * queries + 10 * global + 2 * KEYS) * wide + 2 * queries + 4 * KEYS * LANES + 24 * 16;
     const size_t scores = a->heads * (up(a->T, VL) + VL);
     return packs > scores ? packs : scores;
 }
 
-static void head_init(struct head *h, const struct stg_attention *a, size_t i_head, size_t residue)
+/* A head's queries of one class among rows `from` to `to` (excluded) of the sequence. */
+static void head_init(struct head *h, const struct stg_attention *a, size_t i_head, size_t residue, size_t from, size_t to)
 {
-    const size_t step = a->window == 0 ? 1 : a->dilation;
+    const size_t step = step_of(a);
     const size_t n_global = a->window == 0 ? 0 : least(a->n_global, a->T);
-    const size_t first = a->first_query > residue ? up(a->first_query - residue, step) / step : 0;
-    *h = (struct head){.a = a, .residue = residue, .step = step, .first = first, .wide = up(a->dim, VL), .at = i_head * a->dim};
+    *h = (struct head){.a = a, .residue = residue, .step = step, .wide = up(a->dim, VL), .at = i_head * a->dim};
     h->unit = HAS_BF16 && a->bf16 ? 2 : 1;
-    h->own.n = (a->T - residue + step - 1) / step;
-    h->n_queries = h->own.n - first;
-    h->window = a->window == 0 ? h->own.n : least(a->window, h->own.n);
-    h->n_own = n_global > residue ? (n_global - residue + step - 1) / step : 0;
-    h->foreign.n = n_global - h->n_own;
+    h->n = rows_before(a->T, residue, step);
+    h->n_own = rows_before(n_global, residue, step);
+    h->first = rows_before(from, residue, step);
+    h->n_queries = rows_before(to, residue, step) - h->first;
+    h->window = a->window == 0 ? h->n : least(a->window, h->n);
+    h->keys[FOREIGN].n = n_global - h->n_own;
+    if (h->n_queries > 0) {
+        const size_t end = h->first + h->n_queries;
+        h->keys[BAND].first = seen(h, BAND, h->first).from / VL * VL;
+        h->keys[BAND].n = end - h->keys[BAND].first;
+        h->keys[OWN].n = seen(h, OWN, end - 1).to;
+    }
 }
 
 /* Row of q, dq, out, dout of query i (from 0), stride apart. */
@@ -287,7 +312,7 @@ INLINE size_t query_row(const struct head *h, size_t i)
 /* The global rows of other classes as rows of `dim`, gathered, before they are packed. */
 static void gather_foreign(const struct head *h, float *to, const float *from)
 {
-    for (size_t g = 0; g < h->foreign.n; g++, to += h->a->dim) {
+    for (size_t g = 0; g < h->keys[FOREIGN].n; g++, to += h->a->dim) {
         memcpy(to, from + foreign_row(h, g) * h->a->ld_kv + h->at, h->a->dim * sizeof(float));
     }
 }
@@ -355,15 +380,18 @@ static void pack_queries(const struct head *h, float **panels, float **across, c
 static void head_pack(struct head *h, const float *q, const float *k, const float *v, int backward, float **scratch)
 {
     const struct stg_attention *a = h->a;
-    const size_t begin = h->residue * a->ld_kv + h->at;
     const float *from = q + query_row(h, 0) * a->ld_q + h->at;
-    pack_keys(h, &h->own, k + begin, v + begin, h->step * a->ld_kv, backward, scratch);
     pack_queries(h, &h->q_panels, backward ? &h->q_across : NULL, from, h->step * a->ld_q, 1.0f / sqrtf((float)a->dim), scratch);
-    if (h->foreign.n > 0) { /* gathered behind where they are packed to; forward takes no more of scratch, and backward packs both */
-        float *gathered = *scratch + 4 * up(h->foreign.n, VL) * h->wide;
+    for (int span = BAND; span <= OWN; span++) {
+        const size_t begin = (h->residue + h->keys[span].first * h->step) * a->ld_kv + h->at;
+        pack_keys(h, &h->keys[span], k + begin, v + begin, h->step * a->ld_kv, backward, scratch);
+    }
+    const size_t n = h->keys[FOREIGN].n;
+    if (n > 0) { /* gathered behind where they are packed to; forward takes no more of scratch, and backward packs both */
+        float *gathered = *scratch + 4 * up(n, VL) * h->wide;
         gather_foreign(h, gathered, k);
-        gather_foreign(h, gathered + h->foreign.n * a->dim, v);
-        pack_keys(h, &h->foreign, gathered, gathered + h->foreign.n * a->dim, a->dim, backward, scratch);
+        gather_foreign(h, gathered + n * a->dim, v);
+        pack_keys(h, &h->keys[FOREIGN], gathered, gathered + n * a->dim, a->dim, backward, scratch);
     }
 }
 
@@ -465,12 +493,13 @@ INLINE void soften(struct block *b, const size_t v, const size_t vecs, float *s,
 /* A block of queries against a piece of the keys. s: (KEYS, LANES) */
 static void attend(const struct head *h, enum span span, struct block *b, const struct piece *p, float *s)
 {
-    const struct keys *keys = keys_of(h, span);
+    const struct keys *keys = &h->keys[span];
+    const size_t key = p->keys.from - keys->first;
     const size_t v = p->vectors.from;
     const size_t vecs = p->vectors.to - v;
     const size_t n = p->keys.to - p->keys.from;
     const size_t dim = h->a->dim;
-    products_of_rows(h, s + v * VL, n, vecs, keys->k_along + p->keys.from * h->wide / h->unit,
+    products_of_rows(h, s + v * VL, n, vecs, keys->k_along + key * h->wide / h->unit,
                      h->q_panels + panel_at(h, b->i - h->first + v * VL));
     hide(h, span, b, p, s);
     if (vecs == 3) {
@@ -483,7 +512,7 @@ static void attend(const struct head *h, enum span span, struct block *b, const 
     if (in_bf16(h)) {
         pair_up(s, s, n, LANES);
     }
-    sums_over_keys(h, b->o + v * VL, vecs, keys->v_across + p->keys.from / h->unit * keys->v_row, keys->v_row, s + v * VL,
+    sums_over_keys(h, b->o + v * VL, vecs, keys->v_across + key / h->unit * keys->v_row, keys->v_row, s + v * VL,
                    up(n, h->unit) / h->unit);
 }
 
@@ -523,24 +552,30 @@ static void forward_block(const struct head *h, float *out, float *lse, struct b
     put_block(h, out, lse, b);
 }
 
+/* Forward of one head's queries of one class in a stretch. */
+static void forward_head(struct head *h, float *out, float *lse, const float *q, const float *k, const float *v, float *free)
+{
+    float *s = take(&free, KEYS * LANES);
+    struct block b = {.o = take(&free, LANES * h->a->dim)};
+    head_pack(h, q, k, v, 0, &free);
+    for (size_t begin = 0; begin < h->n_queries; begin += LANES) {
+        b.i = h->first + begin;
+        b.n = least(h->n_queries - begin, LANES);
+        forward_block(h, out, lse, &b, s);
+    }
+}
+
 static void attention_forward(float *out, float *lse, const float *q, const float *k, const float *v, const struct stg_attention *a,
                               float *scratch)
 {
-    const size_t step = a->window == 0 ? 1 : a->dilation;
-    for (size_t i = 0; i < a->heads * least(step, a->T); i++) {
-        struct head h;
-        float *free = scratch;
-        head_init(&h, a, i % a->heads, i / a->heads);
-        if (h.n_queries == 0) {
-            continue;
-        }
-        float *s = take(&free, KEYS * LANES);
-        struct block b = {.o = take(&free, LANES * a->dim)};
-        head_pack(&h, q, k, v, 0, &free);
-        for (size_t begin = 0; begin < h.n_queries; begin += LANES) {
-            b.i = h.first + begin;
-            b.n = least(h.n_queries - begin, LANES);
-            forward_block(&h, out, lse, &b, s);
+    const size_t rows = stretch_of(a) * step_of(a);
+    for (size_t from = a->first_query; from < a->T; from += rows) {
+        for (size_t i = 0; i < a->heads * least(step_of(a), a->T); i++) {
+            struct head h;
+            head_init(&h, a, i % a->heads, i / a->heads, from, least(from + rows, a->T));
+            if (h.n_queries > 0) {
+                forward_head(&h, out, lse, q, k, v, scratch);
+            }
         }
     }
 }
@@ -577,7 +612,8 @@ INLINE void weigh(float *p, float *ds, const size_t vecs, const float *lse, cons
 static void backward_piece(const struct head *h, enum span span, const struct block *b, const struct piece *piece, size_t begin,
                            const struct tiles *t)
 {
-    const struct keys *keys = keys_of(h, span);
+    const struct keys *keys = &h->keys[span];
+    const size_t key = piece->keys.from - keys->first;
     const size_t v = piece->vectors.from * VL;
     const size_t vecs = piece->vectors.to - piece->vectors.from;
     const size_t n = piece->keys.to - piece->keys.from;
@@ -585,8 +621,8 @@ static void backward_piece(const struct head *h, enum span span, const struct bl
     const size_t row = piece->keys.from - begin;
     float *p = t->p_wide + row * LANES;
     float *ds = t->ds_wide + row * LANES;
-    products_of_rows(h, p + v, n, vecs, keys->k_along + piece->keys.from * h->wide / h->unit, h->q_panels + panel_at(h, at + v));
-    products_of_rows(h, ds + v, n, vecs, keys->v_along + piece->keys.from * h->wide / h->unit, h->dout_panels + panel_at(h, at + v));
+    products_of_rows(h, p + v, n, vecs, keys->k_along + key * h->wide / h->unit, h->q_panels + panel_at(h, at + v));
+    products_of_rows(h, ds + v, n, vecs, keys->v_along + key * h->wide / h->unit, h->dout_panels + panel_at(h, at + v));
     hide(h, span, b, piece, p);
     if (vecs == 3) {
         weigh(p + v, ds + v, 3, t->lse + at + v, t->mean + at + v, n);
@@ -602,7 +638,7 @@ static void backward_piece(const struct head *h, enum span span, const struct bl
         }
         pair_up(ds, ds, n, LANES);
     }
-    sums_over_keys(h, h->dq + at * h->a->dim + v, vecs, keys->k_across + piece->keys.from / h->unit * h->wide, h->wide, ds + v,
+    sums_over_keys(h, h->dq + at * h->a->dim + v, vecs, keys->k_across + key / h->unit * h->wide, h->wide, ds + v,
                    up(n, h->unit) / h->unit);
 }
 
@@ -630,7 +666,7 @@ static void backward_block(const struct head *h, enum span span, const struct bl
     }
 }
 
-/* dk and dv of a block of keys go to the rows of the sequence; several classes add to a global row. */
+/* dk and dv of a block of keys go to the rows of the sequence; several stretches add to a row of both, and several classes to a global one. */
 static void add_keys(const struct head *h, enum span span, float *dk, float *dv, const struct tiles *t, struct range keys)
 {
     const struct stg_attention *a = h->a;
@@ -648,9 +684,9 @@ static void add_keys(const struct head *h, enum span span, float *dk, float *dv,
 static void backward_keys(const struct head *h, enum span span, float *dk, float *dv, const struct tiles *t)
 {
     const size_t end = h->first + h->n_queries;
-    const size_t n = span == BAND ? h->own.n : span == OWN ? h->n_own : h->foreign.n;
-    for (size_t begin = 0; begin < n; begin += KEYS) {
-        const struct range keys = {begin, least(begin + KEYS, n)};
+    const size_t last = h->keys[span].first + h->keys[span].n;
+    for (size_t begin = h->keys[span].first; begin < last; begin += KEYS) {
+        const struct range keys = {begin, least(begin + KEYS, last)};
         const size_t from = seen_by(h, span, keys.from).from;
         const size_t to = least(end, seen_by(h, span, keys.to - 1).to);
         memset(t->dk, 0, KEYS * h->wide * sizeof(float));
@@ -694,35 +730,50 @@ static void backward_head(struct head *h, float *dq, float *dk, float *dv, const
     }
 }
 
+/* Rows `from` to `to` (excluded) of what backward adds to. */
+static void clear_rows(float *dk, float *dv, const struct stg_attention *a, size_t from, size_t to)
+{
+    for (size_t row = from; row < to; row++) {
+        memset(dk + row * a->ld_kv, 0, a->heads * a->dim * sizeof(float));
+        memset(dv + row * a->ld_kv, 0, a->heads * a->dim * sizeof(float));
+    }
+}
+
+static void tiles_init(struct tiles *t, const struct head *h, float **scratch)
+{
+    t->lse = take(scratch, up(h->n_queries, VL));
+    t->mean = take(scratch, up(h->n_queries, VL));
+    t->p = t->p_wide = take(scratch, KEYS * LANES);
+    t->ds = t->ds_wide = take(scratch, KEYS * LANES);
+    if (in_bf16(h)) {
+        t->p_wide = take(scratch, KEYS * LANES);
+        t->ds_wide = take(scratch, KEYS * LANES);
+    }
+    t->dk = take(scratch, KEYS * h->wide);
+    t->dv = take(scratch, KEYS * h->wide);
+}
+
 static void attention_backward(float *dq, float *dk, float *dv, const float *dout, const float *q, const float *k, const float *v,
                                const float *out, const float *lse, const struct stg_attention *a, float *scratch)
 {
-    const size_t step = a->window == 0 ? 1 : a->dilation;
-    for (size_t s = 0; s < a->T; s++) {
-        memset(dk + s * a->ld_kv, 0, a->heads * a->dim * sizeof(float));
-        memset(dv + s * a->ld_kv, 0, a->heads * a->dim * sizeof(float));
-    }
-    for (size_t i = 0; i < a->heads * least(step, a->T); i++) {
-        struct head h;
-        struct tiles t;
-        float *free = scratch;
-        head_init(&h, a, i % a->heads, i / a->heads);
-        if (h.n_queries == 0) {
-            continue;
+    const size_t rows = stretch_of(a) * step_of(a);
+    clear_rows(dk, dv, a, 0, a->first_query);
+    for (size_t from = a->first_query; from < a->T; from += rows) {
+        const size_t to = least(from + rows, a->T);
+        clear_rows(dk, dv, a, from, to); /* no query before them sees these keys */
+        for (size_t i = 0; i < a->heads * least(step_of(a), a->T); i++) {
+            struct head h;
+            struct tiles t;
+            float *free = scratch;
+            head_init(&h, a, i % a->heads, i / a->heads, from, to);
+            if (h.n_queries == 0) {
+                continue;
+            }
+            tiles_init(&t, &h, &free);
+            head_pack(&h, q, k, v, 1, &free);
+            backward_pack(&h, &t, dout, out, lse, &free);
+            backward_head(&h, dq, dk, dv, &t);
         }
-        t.lse = take(&free, up(h.n_queries, VL));
-        t.mean = take(&free, up(h.n_queries, VL));
-        t.p = t.p_wide = take(&free, KEYS * LANES);
-        t.ds = t.ds_wide = take(&free, KEYS * LANES);
-        if (in_bf16(&h)) {
-            t.p_wide = take(&free, KEYS * LANES);
-            t.ds_wide = take(&free, KEYS * LANES);
-        }
-        t.dk = take(&free, KEYS * h.wide);
-        t.dv = take(&free, KEYS * h.wide);
-        head_pack(&h, q, k, v, 1, &free);
-        backward_pack(&h, &t, dout, out, lse, &free);
-        backward_head(&h, dq, dk, dv, &t);
     }
 }
 

@@ -25,7 +25,7 @@ struct stg_dataset {
 
 const char *const dataset_count_names[DATASET_COUNTS] = {
     "events",   "lost",         "gaps",       "sequences", "skipped", "open",      "unmatched_end",
-    "reopened", "orphan_exits", "unfinished", "backward",  "unknown", "truncated",
+    "reopened", "orphan_exits", "unfinished", "backward",  "unknown", "truncated", "truncated_memory",
 };
 
 static const size_t count_offsets[DATASET_COUNTS] = {
@@ -35,13 +35,13 @@ static const size_t count_offsets[DATASET_COUNTS] = {
     offsetof(struct stg_cut_counts, n_unmatched_end), offsetof(struct stg_cut_counts, n_reopened),
     offsetof(struct stg_cut_counts, n_orphan_exits),  offsetof(struct stg_cut_counts, n_unfinished),
     offsetof(struct stg_cut_counts, n_backward),      offsetof(struct stg_cut_counts, n_unknown),
-    offsetof(struct stg_cut_counts, n_truncated),
+    offsetof(struct stg_cut_counts, n_truncated),     offsetof(struct stg_cut_counts, n_relieved),
 };
 _Static_assert(sizeof(struct stg_cut_counts) == DATASET_COUNTS * sizeof(uint64_t), "every count has a name");
 
 uint64_t *dataset_count(const struct stg_cut_counts *counts, size_t i)
 {
-    return (uint64_t *)((char *)(uintptr_t)counts + count_offsets[i]);
+    return (uint64_t *)((char *)counts + count_offsets[i]);
 }
 
 static enum stg_status bad(const struct stg_dataset *d, const char *column, size_t row, const char *what)
@@ -413,7 +413,7 @@ static void corpus_get(void *context, size_t i, struct stg_seq *out)
 
 void stg_dataset_corpus(const struct stg_dataset *d, struct stg_corpus *out)
 {
-    *out = (struct stg_corpus){.n = d->n, .context = (void *)(uintptr_t)d, .get = corpus_get};
+    *out = (struct stg_corpus){.n = d->n, .context = (void *)d, .get = corpus_get};
 }
 
 static void slice_get(void *context, size_t i, struct stg_seq *out)

@@ -49,14 +49,13 @@ struct stg_dataset_writer;
 /* recipe is settled and copied. */
 enum stg_status stg_dataset_writer_open(struct stg_dataset_writer **out, const char *path,
                                         const struct stg_recipe *recipe) STG_MUST_USE;
-/* Provenance (`command`, `created`): the keys of docs/formats/dataset.md are the writer's own. */
+/* Provenance (`command`, `date`): the keys of docs/formats/dataset.md are the writer's own. */
 enum stg_status stg_dataset_writer_meta(struct stg_dataset_writer *w, const char *key, const char *value) STG_MUST_USE;
 /* Appends a sequence; its id is ignored, its trace is that of a stg_dataset_writer_trace() call to come. */
 enum stg_status stg_dataset_writer_put(struct stg_dataset_writer *w, const struct stg_seq *seq) STG_MUST_USE;
 /* Records a trace, after its sequences. Copied. */
 enum stg_status stg_dataset_writer_trace(struct stg_dataset_writer *w, const struct stg_dataset_trace *trace) STG_MUST_USE;
 uint32_t stg_dataset_writer_traces(const struct stg_dataset_writer *w); /* recorded so far = index of the next one */
-uint64_t stg_dataset_writer_count(const struct stg_dataset_writer *w);  /* sequences so far */
 enum stg_status stg_dataset_writer_commit(struct stg_dataset_writer *w, const struct stg_vocab *vocab) STG_MUST_USE;
 void stg_dataset_writer_free(struct stg_dataset_writer *w);
 

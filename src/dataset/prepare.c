@@ -1,6 +1,7 @@
 #include "dataset/prepare.h"
 
-#include "base/pool.h"
+#include "base/interrupt.h"
+
 
 #include <string.h>
 
@@ -15,7 +16,7 @@ static enum stg_status detect(struct stg_source *source, const char *begin, enum
     while (n_seen < RESOLVE_EVENTS) {
         const struct stg_event *events;
         size_t n;
-        STG_RETURN_IF_FAILED(stg_pool_check());
+        STG_RETURN_IF_FAILED(stg_interrupt_check());
         STG_RETURN_IF_FAILED(stg_source_next(source, &events, &n));
         if (n == 0) {
             break;
@@ -72,7 +73,7 @@ static enum stg_status drive(struct stg_cutter *cutter, struct stg_source *sourc
     for (;;) {
         const struct stg_event *events;
         size_t n;
-        STG_RETURN_IF_FAILED(stg_pool_check());
+        STG_RETURN_IF_FAILED(stg_interrupt_check());
         STG_RETURN_IF_FAILED(stg_source_next(source, &events, &n));
         if (n == 0) {
             return stg_cutter_finish(cutter);

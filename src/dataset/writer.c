@@ -18,7 +18,7 @@ struct stg_dataset_writer {
 };
 
 const struct dataset_column dataset_columns[DATASET_COLUMNS] = {
-#define COLUMN(id, column_name, column_dtype) [id] = {.name = column_name, .dtype = column_dtype},
+#define COLUMN(id, column_name, column_dtype) [id] = {.name = (column_name), .dtype = (column_dtype)},
     DATASET_COLUMN_TABLE(COLUMN)
 #undef COLUMN
 };
@@ -72,11 +72,6 @@ void stg_dataset_writer_free(struct stg_dataset_writer *w)
 uint32_t stg_dataset_writer_traces(const struct stg_dataset_writer *w)
 {
     return (uint32_t)json_array_size(w->traces);
-}
-
-uint64_t stg_dataset_writer_count(const struct stg_dataset_writer *w)
-{
-    return w->n_sequences;
 }
 
 enum stg_status stg_dataset_writer_meta(struct stg_dataset_writer *w, const char *key, const char *value)
@@ -134,11 +129,12 @@ enum stg_status stg_dataset_writer_put(struct stg_dataset_writer *w, const struc
 /* A path may hold any bytes, JSON only UTF-8: others become "?". */
 static json_t *text_of(const char *text)
 {
-    json_t *json = json_string(text != NULL ? text : "");
+    const char *given = text != NULL ? text : "";
+    json_t *json = json_string(given);
     if (json != NULL) {
         return json;
     }
-    char *copy = strdup(text);
+    char *copy = strdup(given);
     for (char *p = copy; p != NULL && *p != '\0'; p++) {
         *p = (unsigned char)*p < 0x80 ? *p : '?';
     }

@@ -1,19 +1,13 @@
 #include "detect/calibrate.h"
 
 #include "base/memory.h"
+#include "base/sort.h"
 #include "score/channels.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define MAX_CALIBRATION 65536u
-
-static int compare_floats(const void *a, const void *b)
-{
-    const float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
 
 /* Row i of n_out evenly spread over n_in sorted rows, both ends included. */
 static size_t thinned(size_t i, size_t n_in, size_t n_out)
@@ -90,7 +84,7 @@ enum stg_status stg_calibrate_runs(struct stg_model *m, const struct stg_score *
             }
             column[i] = a == STG_AGGREGATE_NOVELTY ? novelty_of(m, &scores[i]) : scores[i].value[a];
         }
-        qsort(column, n, sizeof *column, compare_floats);
+        stg_sort_floats(column, n);
         for (size_t i = 0; i < n_out; i++) {
             table[i * STG_AGGREGATES + a] = column[thinned(i, n, n_out)];
         }
@@ -137,7 +131,7 @@ double stg_threshold(const struct stg_model *m, enum stg_aggregate a, double alp
 {
     const size_t n = m->calibration == NULL ? 0 : m->n_calibration;
     const double all = (double)(n + 1);
-    if (!(alpha * all < all)) {
+    if (n == 0 || !(alpha * all < all)) {
         return alpha >= 1 ? -(double)INFINITY : (double)INFINITY;
     }
     /* The most calibration scores, plus one, that may be at or above it. The product is rounded; the comparison that

@@ -1,12 +1,12 @@
 #include "detect/evaluate.h"
 
 #include "base/memory.h"
+#include "base/sort.h"
 #include "detect/calibrate.h"
 #include "detect/fisher.h"
 #include "detect/shift.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* What every row is computed from. */
@@ -125,12 +125,6 @@ static size_t count_alarms(const struct stg_shift *begin, const struct stg_score
     return n;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Median over the beginnings; one from which no shift is noticed counts as never. */
 static double shift_delay(const struct stg_shift *begin, const struct stg_scored_set *set)
 {
@@ -143,7 +137,7 @@ static double shift_delay(const struct stg_shift *begin, const struct stg_scored
         }
         delay[k] = s.shifted ? (double)s.n : (double)INFINITY;
     }
-    qsort(delay, n, sizeof *delay, ascending);
+    stg_sort_doubles(delay, n);
     return delay[n / 2];
 }
 

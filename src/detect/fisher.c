@@ -1,10 +1,10 @@
 #include "detect/fisher.h"
 
 #include "base/memory.h"
+#include "base/sort.h"
 #include "detect/calibrate.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 /* A stream that falls into parts, in none of which a group may begin and in another end. */
 struct stream {
@@ -66,18 +66,12 @@ enum stg_status stg_fisher_groups(struct stg_fisher *out, const struct stg_model
     return group(out, &s, size);
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 enum stg_status stg_fisher_known(struct stg_fisher *out, const struct stg_model *m, enum stg_aggregate a, size_t size)
 {
     const struct stream s = {known_value, known_begins, m, a, NULL, m->n_stream};
     STG_RETURN_IF_FAILED(group(out, &s, size));
     if (out->n > 0) {
-        qsort(out->value, out->n, sizeof *out->value, ascending);
+        stg_sort_doubles(out->value, out->n);
     }
     return STG_OK;
 }

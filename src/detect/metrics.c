@@ -1,7 +1,8 @@
 #include "detect/metrics.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
-#include "base/pool.h"
+#include "base/sort.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -173,12 +174,6 @@ double stg_threshold_paper(const double *known, size_t n_known, const double *no
     return best;
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* One resample of both sets as counts per group; its area. */
 static double resample(const struct merged *m, struct group *counts, struct stg_rng *rng)
 {
@@ -209,10 +204,10 @@ enum stg_status stg_auroc_interval(const double *known, size_t n_known, const do
     STG_TRY(stg_mem_zeroed(&counts, m.n, sizeof *counts));
     STG_TRY(stg_mem_zeroed(&areas, n_resamples, sizeof *areas));
     for (size_t i = 0; i < n_resamples; i++) {
-        STG_TRY(stg_pool_check());
+        STG_TRY(stg_interrupt_check());
         areas[i] = resample(&m, counts, rng);
     }
-    qsort(areas, n_resamples, sizeof *areas, compare_doubles);
+    stg_sort_doubles(areas, n_resamples);
     const double tail = (1 - level) / 2 * (double)(n_resamples - 1);
     *low = areas[(size_t)floor(tail)];
     *high = areas[n_resamples - 1 - (size_t)floor(tail)];

@@ -1,6 +1,7 @@
 #include "detect/usual.h"
 
 #include "base/memory.h"
+#include "base/sort.h"
 #include "event/syscalls.h"
 
 #include <stdlib.h>
@@ -70,6 +71,15 @@ static enum stg_status count_events(struct stg_usual_counts *c, const struct stg
     return STG_OK;
 }
 
+/* A kind and its count in one number, which sorts by the kind and then by the count: floats that are not negative sort as their bits do. */
+static uint64_t pair_of(uint32_t kind, uint64_t count)
+{
+    const float value = (float)count;
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (uint64_t)kind << 32 | bits;
+}
+
 enum stg_status stg_usual_add(struct stg_usual_counts *c, const struct stg_seq *seq, const uint16_t *call_of,
                               const uint16_t *proc_of, const uint8_t *counted)
 {
@@ -86,44 +96,47 @@ enum stg_status stg_usual_add(struct stg_usual_counts *c, const struct stg_seq *
     STG_RETURN_IF_FAILED(count_events(c, seq, call_of, proc_of, counted, &n_touched));
     STG_RETURN_IF_FAILED(stg_mem_grow(&c->pairs, &c->cap, c->n + n_touched, sizeof *c->pairs));
     for (size_t i = 0; i < n_touched; i++) {
-        c->pairs[c->n++] = (struct stg_usual_pair){c->touched[i], (float)c->count[c->touched[i]]};
+        c->pairs[c->n++] = pair_of(c->touched[i], c->count[c->touched[i]]);
         c->count[c->touched[i]] = 0;
     }
     c->n_sequences++;
     return STG_OK;
 }
 
-static int compare_pairs(const void *a_, const void *b_)
+static float count_of(uint64_t pair)
 {
-    const struct stg_usual_pair *a = a_, *b = b_;
-    if (a->kind != b->kind) {
-        return a->kind < b->kind ? -1 : 1;
-    }
-    return (a->count > b->count) - (a->count < b->count);
+    const uint32_t bits = (uint32_t)pair;
+    float count;
+    memcpy(&count, &bits, sizeof count);
+    return count;
 }
 
 /* The sequences without the kind are zeros in front of the n sorted counts. */
-static float quantile(const struct stg_usual_pair *sorted, size_t n, size_t n_all, double q)
+static float quantile(const uint64_t *sorted, size_t n, size_t n_all, double q)
 {
     const size_t rank = (size_t)(q * (double)(n_all - 1) + 0.5);
-    return rank < n_all - n ? 0 : sorted[rank - (n_all - n)].count;
+    return rank < n_all - n ? 0 : count_of(sorted[rank - (n_all - n)]);
 }
 
-void stg_usual_quantiles(struct stg_usual_counts *c, struct stg_usual *out)
+enum stg_status stg_usual_quantiles(struct stg_usual_counts *c, struct stg_usual *out)
 {
+    uint64_t *room = NULL;
     memset(out, 0, c->kinds.n * sizeof *out);
-    qsort(c->pairs, c->n, sizeof *c->pairs, compare_pairs);
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&room, c->n, sizeof *room));
+    stg_sort_records(c->pairs, room, c->n, sizeof *room);
+    stg_mem_free(room);
     for (size_t i = 0, end; i < c->n; i = end) {
-        for (end = i; end < c->n && c->pairs[end].kind == c->pairs[i].kind;) {
+        for (end = i; end < c->n && c->pairs[end] >> 32 == c->pairs[i] >> 32;) {
             end++;
         }
-        out[c->pairs[i].kind] = (struct stg_usual){
+        out[c->pairs[i] >> 32] = (struct stg_usual){
             .low = quantile(c->pairs + i, end - i, c->n_sequences, 0.05),
             .median = quantile(c->pairs + i, end - i, c->n_sequences, 0.5),
             .high = quantile(c->pairs + i, end - i, c->n_sequences, 0.95),
             .share = (float)((double)(end - i) / (double)c->n_sequences),
         };
     }
+    return STG_OK;
 }
 
 void stg_usual_counts_fini(struct stg_usual_counts *c)
@@ -172,7 +185,7 @@ static enum stg_status take_rows(struct stg_model *m, struct stg_usual_counts *c
     STG_TRY(stg_mem_zeroed(&by_kind, c->kinds.n, sizeof *by_kind));
     STG_TRY(stg_mem_zeroed(&rows, c->kinds.n, sizeof *by_kind));
     STG_TRY(stg_mem_dup(&keys, c->kinds.key, c->kinds.n * sizeof *keys));
-    stg_usual_quantiles(c, by_kind);
+    STG_TRY(stg_usual_quantiles(c, by_kind));
     qsort(keys, c->kinds.n, sizeof *keys, compare_keys);
     for (size_t i = 0; i < c->kinds.n; i++) {
         memcpy(rows + i * STG_MODEL_USUAL_COLUMNS, &by_kind[stg_keys_find(&c->kinds, keys[i])], sizeof *by_kind);

@@ -37,13 +37,10 @@ struct stg_usual {
 };
 _Static_assert(sizeof(struct stg_usual) == STG_MODEL_USUAL_COLUMNS * sizeof(float), "a row of the model file");
 
-/* Pairs of a kind's index and its count in one sequence, for quantiles over sequences that mostly lack most kinds. */
+/* Pairs of a kind's index (upper half) and its count in one sequence, for quantiles over sequences that mostly lack most kinds. */
 struct stg_usual_counts {
     struct stg_keys kinds;
-    struct stg_usual_pair {
-        uint32_t kind;
-        float count;
-    } * pairs; /* (n) owned */
+    uint64_t *pairs; /* (n) owned */
     size_t n, cap;
     size_t n_sequences;
     uint64_t *count;   /* (STG_USUAL_MAX_KINDS) of the sequence at hand, by kind; zeros between sequences */
@@ -56,7 +53,7 @@ struct stg_usual_counts {
 enum stg_status stg_usual_add(struct stg_usual_counts *c, const struct stg_seq *seq, const uint16_t *call_of,
                               const uint16_t *proc_of, const uint8_t *counted) STG_MUST_USE;
 /* out (kinds.n): quantiles over all sequences. Sorts the pairs. */
-void stg_usual_quantiles(struct stg_usual_counts *c, struct stg_usual *out);
+enum stg_status stg_usual_quantiles(struct stg_usual_counts *c, struct stg_usual *out) STG_MUST_USE;
 void stg_usual_counts_fini(struct stg_usual_counts *c);
 
 /* counted (calls of v): whether each returns a count; owned by the caller. */

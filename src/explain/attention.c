@@ -1,5 +1,6 @@
 #include "explain/attention.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 
 #include <string.h>
@@ -152,7 +153,7 @@ enum stg_status stg_attention_of(struct stg_attention_maps *out, const struct st
     for (size_t i = 0; i < n_walks; i++) {
         struct stg_walk w;
         stg_walker_get(walker, i, &w);
-        STG_TRY(stg_pool_check());
+        STG_TRY(stg_interrupt_check());
         STG_TRY(look_at_walk(&k, m, run, &w));
     }
     for (size_t h = 0; h < out->n_heads && out->n_pattern > 0; h++) {

@@ -1,5 +1,6 @@
 #include "explain/behaviours.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
 #include "explain/behaviours_internal.h"
@@ -209,7 +210,7 @@ static enum stg_status examine(void *context, size_t i, size_t i_thread)
     const struct stg_score *score = &s->inputs[member->input].scores[member->index];
     struct stg_seq seq;
     stg_corpus_get(s->inputs[member->input].corpus, member->index, &seq);
-    STG_RETURN_IF_FAILED(stg_pool_check());
+    STG_RETURN_IF_FAILED(stg_interrupt_check());
     stg_keys_fini(&w->keys);
     STG_RETURN_IF_FAILED(stg_mem_grow(&w->surprisal, &w->cap_surprisal, seq.n, sizeof *w->surprisal));
     STG_RETURN_IF_FAILED(add_calls(w, s, &seq, member->input));

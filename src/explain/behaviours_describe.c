@@ -1,6 +1,7 @@
 /* A group of novel sequences, described: what is more and what is less than usual, what surprises, where and when. */
 #include "base/majority.h"
 #include "base/memory.h"
+#include "base/sort.h"
 #include "explain/behaviours_internal.h"
 
 #include <math.h>
@@ -70,20 +71,13 @@ static enum stg_status count_members(struct counts *c, const struct behaviour_se
         }
     }
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&c->quantiles, c->now.kinds.n, sizeof *c->quantiles));
-    stg_usual_quantiles(&c->now, c->quantiles);
-    return STG_OK;
+    return stg_usual_quantiles(&c->now, c->quantiles);
 }
 
 static struct stg_usual now_of(const struct counts *c, uint64_t key)
 {
     const uint32_t kind = stg_keys_find(&c->now.kinds, key);
     return kind == STG_KEYS_NONE ? (struct stg_usual){0} : c->quantiles[kind];
-}
-
-static int compare_floats(const void *a, const void *b)
-{
-    const float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
 }
 
 /* The median ratio of what nine in ten known sequences have. Within half of the usual length nothing is scaled: that
@@ -102,7 +96,7 @@ static enum stg_status find_scale(const struct stg_model *m, const struct counts
             ratios[n++] = now_of(c, m->usual_key[i]).median / usual.median;
         }
     }
-    qsort(ratios, n, sizeof *ratios, compare_floats);
+    stg_sort_floats(ratios, n);
     *scale = n == 0 ? 1 : ratios[n / 2];
     if (!(*scale < 0.5f || *scale > 1.5f) || !(*scale > 0)) {
         *scale = 1;
@@ -490,7 +484,7 @@ static enum stg_status find_channels(struct stg_behaviour *out, const struct beh
                 values[n++] = c < STG_CHANNELS ? score->z[c] : score->workers;
             }
         }
-        qsort(values, n, sizeof *values, compare_floats);
+        stg_sort_floats(values, n);
         *(c < STG_CHANNELS ? &out->z[c] : &out->workers) = values[n / 2];
     }
     stg_mem_free(values);

@@ -1,5 +1,6 @@
 #include "explain/counterfactual.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
 #include "score/channels.h"
@@ -259,7 +260,7 @@ enum stg_status stg_counterfactual(struct stg_counterfactual *out, const struct 
     STG_TRY(search_init(&s));
     STG_TRY(stg_mem_zeroed(&out->segments, x->n_segments, sizeof *out->segments));
     for (size_t best = 0; out->p_after <= alpha && best < x->n_segments && out->n < STG_COUNTERFACTUAL_MOST;) {
-        STG_TRY(stg_pool_check());
+        STG_TRY(stg_interrupt_check());
         STG_TRY(step(&s, &value, &best));
         if (best < x->n_segments) {
             out->segments[out->n++] = (uint32_t)best;

@@ -1,9 +1,9 @@
 #include "explain/delay.h"
 
 #include "base/memory.h"
+#include "base/sort.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 const int64_t stg_delay_ns[STG_DELAYS] = {0, 1000, 10000, 100000, 1000000, 10000000};
 
@@ -164,18 +164,12 @@ static void get_delayed(void *context, size_t i, struct stg_seq *out)
     *out = ((const struct sample *)context)->delayed[i].seq;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static struct stg_delay_range range_of(struct sample *s, enum stg_aggregate a)
 {
     for (size_t i = 0; i < s->n; i++) {
         s->sorted[i] = (double)s->scores[i].value[a];
     }
-    qsort(s->sorted, s->n, sizeof *s->sorted, by_value);
+    stg_sort_doubles(s->sorted, s->n);
     const double last = (double)s->n - 1;
     return (struct stg_delay_range){
         s->sorted[lround(0.05 * last)], s->sorted[lround(0.5 * last)], s->sorted[lround(0.95 * last)]};

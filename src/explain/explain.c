@@ -1,5 +1,6 @@
 #include "explain/explain.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "explain/blame.h"
 #include "score/disagreement.h"
@@ -173,7 +174,7 @@ enum stg_status stg_explain(struct stg_explanation *out, const struct stg_model 
         struct stg_walk w;
         stg_walker_get(s.walker, k, &w);
         s.walk_len[k] = stg_walk_scored(&w);
-        STG_TRY(stg_pool_check());
+        STG_TRY(stg_interrupt_check());
         STG_TRY(explain_walk(&s, seq, &w));
     }
     STG_TRY(stg_score_sequence(m, seq, &out->score));

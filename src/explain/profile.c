@@ -1,7 +1,7 @@
 #include "explain/profile.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
-#include "base/pool.h"
 
 #include <string.h>
 
@@ -72,7 +72,7 @@ enum stg_status stg_profile_add(struct stg_profile *p, const struct stg_corpus *
     STG_TRY(stg_mem_zeroed(&procs, (size_t)UINT16_MAX + 1, sizeof *procs));
     for (size_t i = 0; i < corpus->n; i++) {
         struct stg_seq seq;
-        STG_TRY(stg_pool_check());
+        STG_TRY(stg_interrupt_check());
         stg_corpus_get(corpus, i, &seq);
         count_sequence(p, &seq, calls, procs);
     }

@@ -142,8 +142,10 @@ enum stg_status stg_projection(const float *rows, size_t n, size_t dim, double (
         for (size_t i = 0; i < n; i++) {
             out[i][k] = value > 0 ? dot(&p, i) : 0;
         }
-        for (size_t i = 0; i < dim * dim; i++) { /* deflation: what is left is orthogonal to the axis */
-            p.covariance[i] -= value * p.axis[i / dim] * p.axis[i % dim];
+        for (size_t a = 0; a < dim; a++) { /* deflation: what is left is orthogonal to the axis */
+            for (size_t b = 0; b < dim; b++) {
+                p.covariance[a * dim + b] -= value * p.axis[a] * p.axis[b];
+            }
         }
     }
 out:

@@ -1,6 +1,6 @@
 #include "explain/unseen.h"
 
-#include "base/pool.h"
+#include "base/interrupt.h"
 
 enum stg_status stg_unseen_init(struct stg_unseen *u)
 {
@@ -48,7 +48,7 @@ enum stg_status stg_unseen_add(struct stg_unseen *u, const struct stg_corpus *co
     }
     for (size_t i = 0; i < corpus->n; i++) {
         struct stg_seq seq;
-        STG_RETURN_IF_FAILED(stg_pool_check());
+        STG_RETURN_IF_FAILED(stg_interrupt_check());
         stg_corpus_get(corpus, i, &seq);
         STG_RETURN_IF_FAILED(add_sequence(u, &seq, names, n_calls, n_procs));
     }

@@ -4,9 +4,9 @@
 
 #include "import/ctf_internal.h"
 
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/pool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +38,8 @@ struct ctf_source {
     struct ctf_traces traces;
     struct ctf_ring ring;
     pid_t child;                   /* 0 when reaped */
-    const struct ctf_batch *batch; /* held, not yet handed on; NULL when none */
+    struct ctf_batch *own;         /* copy of the last batch, which the child cannot change any more; owned */
+    const struct ctf_batch *batch; /* own, not yet handed on; NULL when none */
     bool ended;
     enum stg_status status; /* how it ended */
     char message[CTF_MESSAGE_LEN + 64];
@@ -204,7 +205,19 @@ static enum stg_status add_strings(struct ctf_source *s, const struct ctf_batch 
     return STG_OK;
 }
 
-/* The child may have been led astray by its input: nothing in a batch is believed. */
+/* The child may have been led astray by its input, and can write to what it shares: a batch is looked at once, where it cannot. */
+static bool copy_batch(struct ctf_batch *to, const struct ctf_batch *from)
+{
+    memcpy(to, from, offsetof(struct ctf_batch, text));
+    if (to->n_events > CTF_BATCH_EVENTS || to->text_size > CTF_BATCH_TEXT) {
+        return false;
+    }
+    memcpy(to->text, from->text, to->text_size);
+    memcpy(to->events, from->events, to->n_events * sizeof *to->events);
+    return true;
+}
+
+/* Nothing in a batch is believed. */
 static bool is_sound(const struct ctf_source *s, const struct ctf_batch *b)
 {
     const size_t n_names = stg_strings_count(s->base.names);
@@ -238,17 +251,17 @@ static void count(struct ctf_source *s, const struct ctf_batch *b)
 /* Waits for the next batch; afterwards either s->batch or s->ended is set. */
 static enum stg_status take_batch(struct ctf_source *s)
 {
-    const struct ctf_batch *b = NULL;
-    switch (ctf_ring_take(&s->ring, &b)) {
+    const struct ctf_batch *shared = NULL, *b = s->own;
+    switch (ctf_ring_take(&s->ring, &shared)) {
     case CTF_INTERRUPTED:
-        return stg_pool_check();
+        return stg_interrupt_check();
     case CTF_DIED:
         end_by_death(s);
         return STG_OK;
     case CTF_TAKEN:
         break;
     }
-    const bool sizes = b->n_events <= CTF_BATCH_EVENTS && b->text_size <= CTF_BATCH_TEXT;
+    const bool sizes = copy_batch(s->own, shared);
     if (sizes) {
         STG_RETURN_IF_FAILED(add_strings(s, b));
     }
@@ -275,6 +288,7 @@ static void ctf_close(struct stg_source *source)
     struct ctf_source *s = (struct ctf_source *)source;
     (void)reap(s, true);
     ctf_ring_fini(&s->ring);
+    stg_mem_free(s->own);
     ctf_find_fini(&s->traces);
     stg_strings_free(s->base.names);
     stg_strings_free(s->base.comms);
@@ -344,6 +358,7 @@ static enum stg_status ctf_open(struct stg_source **out, const char *path)
     if (!s->traces.one_by_one && s->traces.n > CTF_MAX_AT_ONCE) {
         STG_TRY(stg_fail(STG_ERR_INPUT, "%s: more than %d traces below one directory: name a smaller one", path, CTF_MAX_AT_ONCE));
     }
+    STG_TRY(stg_mem_zeroed(&s->own, 1, sizeof *s->own));
     STG_TRY(start_child(s));
     /* The first batch comes now, so that what cannot be read at all is refused here. */
     while (s->batch == NULL && !s->ended) {

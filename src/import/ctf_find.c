@@ -38,9 +38,10 @@ static enum stg_status look_at(const char *path, const char *name, bool follow, 
     return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? STG_OK : stg_fail_errno("%s", full);
 }
 
+/* Numbers by their value: the chunks of a long recording are 999999 and then 1000000. */
 static int by_name(const void *a, const void *b)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    return strverscmp(*(char *const *)a, *(char *const *)b);
 }
 
 /* The entries of a directory but hidden ones, sorted. */

@@ -209,7 +209,7 @@ static enum stg_status add_source(struct child *c, size_t i)
     enum stg_status status = STG_OK;
     const bt_component_source *source = NULL;
     bt_value *inputs = NULL;
-    const char *repaired = c->traces->items[i].repaired;
+    const char *repaired = c->traces->items[i].repaired.path;
     char name[24];
     bt_value *params = bt_value_map_create();
     (void)snprintf(name, sizeof name, "%zu", i);

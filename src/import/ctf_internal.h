@@ -4,8 +4,10 @@
 #ifndef STG_IMPORT_CTF_INTERNAL_H
 #define STG_IMPORT_CTF_INTERNAL_H
 
+#include "base/keys.h"
 #include "base/status.h"
 #include "base/strings.h"
+#include "base/temporary.h"
 #include "event/event.h"
 
 #include <stdbool.h>
@@ -23,7 +25,7 @@
 struct ctf_trace {
     char *path;    /* directory that holds `metadata`; owned */
     uint64_t size; /* bytes of its files but the metadata */
-    char *repaired;  /* the directory to read instead, or NULL; owned, and so is what is in it */
+    struct stg_temporary_dir repaired; /* to read instead, where it has a path */
     uint64_t n_torn; /* streams whose end is missing there */
     bool is_chunk;   /* of a rotating recording: what comes before it in time is in the chunks before it */
 };
@@ -35,7 +37,7 @@ struct ctf_traces {
     bool one_by_one; /* all of them are chunks */
 };
 
-/* The trace directories at and below path, in name order; STG_ERR_INPUT when there is none. */
+/* The trace directories at and below path, in name order, numbers by their value; STG_ERR_INPUT when there is none. */
 enum stg_status ctf_find(struct ctf_traces *out, const char *path) STG_MUST_USE;
 void ctf_find_fini(struct ctf_traces *traces);
 
@@ -117,15 +119,15 @@ extern volatile uint64_t ctf_child_steps;
 /* --- A map from 64-bit keys to 32-bit values (ctf_map.c) --- */
 
 struct ctf_map {
-    uint64_t *keys; /* 0 = free; owned */
-    uint32_t *values;
-    size_t n, cap; /* cap is a power of two */
+    struct stg_keys keys;
+    uint32_t *value; /* (cap) by index of the key; owned */
+    size_t cap;
 };
 
 #define CTF_MAP_NONE UINT32_MAX
 
 void ctf_map_fini(struct ctf_map *m);
-uint32_t ctf_map_get(const struct ctf_map *m, uint64_t key); /* CTF_MAP_NONE when absent; key > 0 */
+uint32_t ctf_map_get(const struct ctf_map *m, uint64_t key); /* CTF_MAP_NONE when absent */
 enum stg_status ctf_map_put(struct ctf_map *m, uint64_t key, uint32_t value) STG_MUST_USE;
 
 /* --- Filling batches (ctf_writer.c) --- */

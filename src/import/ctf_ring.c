@@ -2,7 +2,8 @@
  * ones back; because each side has only its own end, the death of one is the end of the other's stream. */
 #include "import/ctf_internal.h"
 
-#include "base/pool.h"
+#include "base/interrupt.h"
+
 
 #include <errno.h>
 #include <stdio.h>
@@ -67,7 +68,7 @@ enum ctf_take ctf_ring_take(struct ctf_ring *r, const struct ctf_batch **out)
         if (n >= 0 || errno != EINTR) {
             break;
         }
-        if (stg_pool_interrupted()) {
+        if (stg_interrupt_asked()) {
             return CTF_INTERRUPTED;
         }
     }

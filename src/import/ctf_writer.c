@@ -2,6 +2,8 @@
  * it. */
 #include "import/ctf_internal.h"
 
+#include "base/utf8.h"
+
 #include <string.h>
 
 enum stg_status ctf_writer_init(struct ctf_writer *w, struct ctf_ring *ring)
@@ -29,28 +31,12 @@ static enum stg_status publish(struct ctf_writer *w)
     return STG_OK;
 }
 
-/* Bytes of the UTF-8 character at text, 0 when it is none or a control character. */
+/* Bytes of the character at text, 0 when it is none or one that terminals obey. */
 static size_t character_len(const uint8_t *text, size_t len)
 {
-    if (text[0] < 0x80) {
-        return text[0] >= 0x20 && text[0] != 0x7f;
-    }
-    const size_t n = text[0] >= 0xc2 && text[0] <= 0xdf ? 2 : (text[0] & 0xf0) == 0xe0 ? 3 : 4;
-    if (text[0] < 0xc2 || text[0] > 0xf4 || n > len) {
-        return 0;
-    }
-    for (size_t i = 1; i < n; i++) {
-        if ((text[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    /* Not the overlong forms, the surrogates and what is beyond U+10FFFF; nor U+0080 … U+009F, which terminals obey. */
-    if ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] > 0x9f) ||
-        (text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] > 0x8f) ||
-        (text[0] == 0xc2 && text[1] < 0xa0)) {
-        return 0;
-    }
-    return n;
+    uint32_t code;
+    const size_t n = stg_utf8_decode(text, len, &code);
+    return n == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0) ? 0 : n;
 }
 
 static size_t clean(char *to, size_t max_len, const char *text, size_t len)

@@ -3,8 +3,8 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/log.h"
-#include "base/pool.h"
 #include "lab/process.h"
 #include "lab/text.h"
 
@@ -448,7 +448,7 @@ enum stg_status stg_campaign_run(struct stg_campaign *c)
             STG_RETURN_IF_FAILED(stg_stage_make(&c->stage));
             staged = true;
         }
-        STG_RETURN_IF_FAILED(stg_pool_check());
+        STG_RETURN_IF_FAILED(stg_interrupt_check());
         STG_RETURN_IF_FAILED(do_run(c, i, &session));
     }
     return STG_OK;

@@ -2,7 +2,8 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/pool.h"
+#include "base/interrupt.h"
+#include "base/program.h"
 #include "lab/text.h"
 
 #include <errno.h>
@@ -26,6 +27,12 @@
 static const char *const default_env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C",
                                           NULL};
 
+/* Logs are opened by root, and lie where the servers' user may put a link. */
+static int open_log(const char *path)
+{
+    return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW, 0644);
+}
+
 /* In the child: what failed, as the step's name; NULL when all is set. */
 static const char *redirect(const struct stg_process_settings *s)
 {
@@ -35,12 +42,12 @@ static const char *redirect(const struct stg_process_settings *s)
     if (in_fd < 0 || dup2(in_fd, 0) < 0) {
         return "input";
     }
-    const int out_fd = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0644);
+    const int out_fd = open_log(out);
     if (out_fd < 0 || dup2(out_fd, 1) < 0) {
         return "output";
     }
     const bool same = s->out != NULL && s->err != NULL && strcmp(s->out, s->err) == 0;
-    const int err_fd = same ? 1 : open(err, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0644);
+    const int err_fd = same ? 1 : open_log(err);
     return err_fd < 0 || dup2(err_fd, 2) < 0 ? "output" : NULL;
 }
 
@@ -161,7 +168,7 @@ enum stg_status stg_process_wait(pid_t pid, uint64_t timeout_ns, const char *wha
         if (ended) {
             return STG_OK;
         }
-        STG_RETURN_IF_FAILED(stg_pool_check());
+        STG_RETURN_IF_FAILED(stg_interrupt_check());
         if (timeout_ns > 0 && stg_clock_ns() - start > timeout_ns) {
             return stg_fail(STG_ERR_IO, "%s: does not end within %llu s", what,
                             (unsigned long long)(timeout_ns / 1000000000));
@@ -262,18 +269,13 @@ enum stg_status stg_process_run(const struct stg_process_settings *s, const char
     return stg_fail(STG_ERR_IO, "%s: exit status %d: %s", what, code, line[0] != '\0' ? line : "it said nothing");
 }
 
-static bool is_program(const char *path)
-{
-    return access(path, X_OK) == 0;
-}
-
 void stg_process_find(const char *name, char *out, size_t cap)
 {
     static const char *const folders[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
                                           "/usr/bin",        "/sbin",          "/bin"};
     out[0] = '\0';
     if (strchr(name, '/') != NULL) {
-        snprintf(out, cap, "%s", is_program(name) ? name : "");
+        snprintf(out, cap, "%s", stg_program_is(name) ? name : "");
         return;
     }
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
@@ -282,7 +284,7 @@ void stg_process_find(const char *name, char *out, size_t cap)
         snprintf(pattern, sizeof pattern, "%s/%s", folders[i], name); /* php-fpm8.2: the version is part of the name */
         if (glob(pattern, 0, NULL, &found) == 0) {
             const char *last = found.gl_pathv[found.gl_pathc - 1];
-            if (is_program(last)) {
+            if (stg_program_is(last)) {
                 snprintf(out, cap, "%s", last);
             }
             globfree(&found);

@@ -2,8 +2,8 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/interrupt.h"
 #include "base/memory.h"
-#include "base/pool.h"
 #include "lab/process.h"
 #include "lab/template.h"
 #include "lab/text.h"
@@ -95,7 +95,7 @@ static enum stg_status wait_socket(struct stg_servers *s, const char *name)
     const uint64_t start = stg_clock_ns();
     log_of(s, name, path);
     while (!answers(path)) {
-        STG_RETURN_IF_FAILED(stg_pool_check());
+        STG_RETURN_IF_FAILED(stg_interrupt_check());
         STG_RETURN_IF_FAILED(stg_servers_check(s));
         if (stg_clock_ns() - start > READY_NS) {
             return stg_fail(STG_ERR_IO, "%s: nothing listens there after 60 s", path);

@@ -2,7 +2,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/pool.h"
+#include "base/interrupt.h"
 #include "lab/account.h"
 #include "lab/process.h"
 #include "lab/text.h"
@@ -53,8 +53,8 @@ static enum stg_status sync_time(const char *folder, uint64_t gap_ns, uint64_t e
         if (gap_ns > 0) {
             stg_sleep_ns(gap_ns);
         }
-        if (stg_pool_interrupted()) {
-            status = stg_pool_check();
+        if (stg_interrupt_asked()) {
+            status = stg_interrupt_check();
         }
     }
     close(fd);
@@ -105,7 +105,7 @@ static enum stg_status settle(struct session *x)
             break;
         }
         stg_sleep_ns(TURN_NS);
-        STG_TRY(stg_pool_check());
+        STG_TRY(stg_interrupt_check());
         STG_TRY(stg_servers_check(&x->servers));
         STG_TRY(stg_process_check(&x->load, "the load", x->load_err));
         STG_TRY(stg_cgroup_tasks(&seen, s->stage->server_cgroup));
@@ -152,7 +152,7 @@ static enum stg_status wait_recorder(struct session *x)
     for (;;) {
         const bool ready = access(made, F_OK) == 0;
         stg_sleep_ns(ready ? x->s->lead_ns : TURN_NS / 4);
-        STG_RETURN_IF_FAILED(stg_pool_check());
+        STG_RETURN_IF_FAILED(stg_interrupt_check());
         STG_RETURN_IF_FAILED(stg_process_check(&x->recorder, "strange record", x->recorder_err));
         if (ready) {
             return STG_OK;
@@ -235,7 +235,7 @@ static enum stg_status run_window(struct session *x)
     while (stg_clock_ns() - before.ns < length) {
         const uint64_t left = length - (stg_clock_ns() - before.ns);
         stg_sleep_ns(left < TURN_NS ? left : TURN_NS);
-        STG_TRY(stg_pool_check());
+        STG_TRY(stg_interrupt_check());
         STG_TRY(stg_servers_check(&x->servers));
         STG_TRY(stg_process_check(&x->load, "the load", x->load_err));
         STG_TRY(stg_process_check(&x->recorder, "strange record", x->recorder_err));

@@ -1,7 +1,7 @@
 #include "lab/text.h"
 
 #include "base/file.h"
-#include "base/pool.h"
+#include "base/interrupt.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -143,6 +143,6 @@ void stg_sleep_ns(uint64_t ns)
 {
     struct timespec left = {.tv_sec = (time_t)(ns / UINT64_C(1000000000)),
                             .tv_nsec = (long)(ns % UINT64_C(1000000000))};
-    while (nanosleep(&left, &left) != 0 && errno == EINTR && !stg_pool_interrupted()) {
+    while (nanosleep(&left, &left) != 0 && errno == EINTR && !stg_interrupt_asked()) {
     }
 }

@@ -64,17 +64,28 @@ static void place(struct stg_counts *c, uint32_t node)
     c->slot[i] = node;
 }
 
-static enum stg_status grow_slots(struct stg_counts *c)
+/* n slots and all nodes in them, in their order: where a node stands does not depend on how often there was no room. */
+static enum stg_status make_slots(struct stg_counts *c, size_t n)
 {
     uint32_t *slot = NULL;
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&slot, c->n_slots * 2, sizeof *slot));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&slot, n, sizeof *slot));
     stg_mem_free(c->slot);
     c->slot = slot;
-    c->n_slots *= 2;
+    c->n_slots = n;
     for (uint32_t node = 1; node < c->n; node++) {
         place(c, node);
     }
     return STG_OK;
+}
+
+enum stg_status stg_counts_expect(struct stg_counts *c, size_t n)
+{
+    size_t n_slots = c->n_slots;
+    while ((n + 1) * 2 > n_slots) {
+        n_slots *= 2;
+    }
+    STG_RETURN_IF_FAILED(reserve(c, n + 1));
+    return n_slots > c->n_slots ? make_slots(c, n_slots) : STG_OK;
 }
 
 static uint32_t find(const struct stg_counts *c, uint32_t parent, uint32_t symbol)
@@ -82,29 +93,25 @@ static uint32_t find(const struct stg_counts *c, uint32_t parent, uint32_t symbo
     return stg_counts_find(c->parent, c->symbol, c->slot, c->n_slots, parent, symbol);
 }
 
-/* The node parent + symbol, made with all its suffixes when new. At most `order` levels deep. */
+/* The node parent + symbol, which is missing, made with all its suffixes that are. At most `order` levels deep. */
 static enum stg_status make(struct stg_counts *c, uint32_t parent, uint32_t symbol, uint32_t *out)
 {
     uint32_t path[STG_COUNTS_MAX_ORDER + 1]; /* parents whose child is missing, longest first */
     size_t n_path = 0;
-    uint32_t suffix = 0;
-    for (uint32_t at = parent;; at = c->suffix[at]) {
-        const uint32_t node = find(c, at, symbol);
-        if (node != STG_COUNTS_NONE) {
-            suffix = node;
-            break;
-        }
+    uint32_t at = parent, suffix;
+    do {
         path[n_path++] = at;
-        if (at == 0) {
-            suffix = 0;
-            break;
+        suffix = 0;
+        if (at != 0) {
+            at = c->suffix[at];
+            suffix = find(c, at, symbol);
         }
-    }
+    } while (suffix == STG_COUNTS_NONE);
     while (n_path > 0) { /* shortest first, so that each finds its suffix */
-        const uint32_t at = path[--n_path];
+        at = path[--n_path];
         STG_RETURN_IF_FAILED(reserve(c, c->n + 1));
         if ((c->n + 1) * 2 > c->n_slots) {
-            STG_RETURN_IF_FAILED(grow_slots(c));
+            STG_RETURN_IF_FAILED(make_slots(c, c->n_slots * 2));
         }
         const uint32_t node = (uint32_t)c->n++;
         c->parent[node] = at;

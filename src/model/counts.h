@@ -1,7 +1,8 @@
 /* Counts: all n-grams of a corpus up to an order, as a trie in a hash table. It is an automaton too: every n-gram knows its longest
  * proper suffix, so a stream needs one look-up per token and no look-back.
  *
- * Node 0 is the empty n-gram. A node's id is larger than its parent's (the n-gram without its last symbol). */
+ * Node 0 is the empty n-gram. A node's id is larger than those of its parent (the n-gram without its last symbol) and its suffix (without its
+ * first). */
 #ifndef STG_MODEL_COUNTS_H
 #define STG_MODEL_COUNTS_H
 
@@ -35,6 +36,9 @@ enum {
 
 enum stg_status stg_counts_init(struct stg_counts *c, uint32_t order) STG_MUST_USE;
 void stg_counts_fini(struct stg_counts *c);
+
+/* Room for n more nodes than the empty n-gram at once, instead of twice as many again and again. */
+enum stg_status stg_counts_expect(struct stg_counts *c, size_t n) STG_MUST_USE;
 
 /* The place of a key in n_slots (a power of two, at least 2): the highest bits of a product, as only those depend on all of the key
  * (Knuth, The Art of Computer Programming 3, section 6.4: multiplicative hashing). */

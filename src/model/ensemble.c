@@ -374,7 +374,7 @@ static enum stg_status load(struct stg_model **out, const struct stg_tensors *t,
         member_prefix(prefix, i);
         STG_TRY(stg_neural_get(&e->member[i], kind, prefix, t, vocab, symbols));
         /* The file's symbols become the ensemble's, which outlive the members; they are only read. */
-        e->member[i]->symbols = (struct stg_symbols *)(uintptr_t)symbols;
+        e->member[i]->symbols = (struct stg_symbols *)symbols;
     }
 out:
     if (status != STG_OK) {

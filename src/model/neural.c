@@ -454,7 +454,7 @@ static const struct stg_model_gradient_ops gradient = {.params = params, .pass =
 #define NEURAL_MODEL(name, text)                                                                                                          \
     const struct stg_model_ops stg_model_##name = {                                                                                       \
         .kind = #name,                                                                                                                    \
-        .summary = text,                                                                                                                  \
+        .summary = (text),                                                                                                                \
         .columns = STG_WALK_THREAD | STG_WALK_ELAPSED,                                                                                    \
         .create = create,                                                                                                                 \
         .fit = fit,                                                                                                                       \

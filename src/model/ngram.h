@@ -76,7 +76,7 @@ void stg_ngram_answers_free(struct stg_ngram_answers *r);
 enum stg_status stg_ngram_answers_score(struct stg_ngram_answers *r, const uint32_t *symbols, size_t n, size_t from, float *out) STG_MUST_USE;
 
 struct stg_ngram_count {
-    uint64_t key, times;
+    uint64_t key, times; /* sorted by the key, which comes first (base/sort.h) */
 };
 
 /* False when n_symbols different symbols do not fit. */

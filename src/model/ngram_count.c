@@ -4,10 +4,11 @@
  * of threads nor the order of the corpus in the first case. */
 #include "model/ngram.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/sort.h"
 
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { FIRST_SLOTS = 4096, TASK_SEQUENCES = 64 };
@@ -38,7 +39,7 @@ struct job {
 static enum stg_status grow(struct histogram *h)
 {
     struct histogram bigger = {.n = h->n, .n_slots = h->n_slots == 0 ? FIRST_SLOTS : h->n_slots * 2};
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&bigger.slot, bigger.n_slots, sizeof *bigger.slot));
+    STG_RETURN_IF_FAILED(stg_mem_aligned(&bigger.slot, bigger.n_slots, sizeof *bigger.slot));
     for (size_t i = 0; i < h->n_slots; i++) {
         if (h->slot[i].key != 0) {
             size_t k = stg_counts_hash(h->slot[i].key, bigger.n_slots);
@@ -137,7 +138,7 @@ static enum stg_status count_task(void *context, size_t i_task, size_t i_thread)
     struct worker *w = &job->workers[i_thread];
     const size_t from = i_task * TASK_SEQUENCES;
     const size_t to = job->corpus->n - from < TASK_SEQUENCES ? job->corpus->n : from + TASK_SEQUENCES;
-    STG_RETURN_IF_FAILED(stg_pool_check());
+    STG_RETURN_IF_FAILED(stg_interrupt_check());
     if (w->walker == NULL) {
         STG_RETURN_IF_FAILED(stg_walker_new(&w->walker, stg_model_columns(job->model)));
     }
@@ -153,17 +154,11 @@ static enum stg_status count_task(void *context, size_t i_task, size_t i_thread)
     return STG_OK;
 }
 
-static int by_key(const void *a, const void *b)
-{
-    const uint64_t x = ((const struct stg_ngram_count *)a)->key;
-    const uint64_t y = ((const struct stg_ngram_count *)b)->key;
-    return (x > y) - (x < y);
-}
-
 /* All histograms into the first one, whose slots become (*n) n-grams in the order of their keys. */
 static enum stg_status merge(struct worker *workers, size_t n_workers, size_t *n)
 {
     struct histogram *to = &workers[0].histogram;
+    struct stg_ngram_count *room = NULL;
     for (size_t k = 1; k < n_workers; k++) {
         struct histogram *from = &workers[k].histogram;
         for (size_t i = 0; i < from->n_slots; i++) {
@@ -181,9 +176,9 @@ static enum stg_status merge(struct worker *workers, size_t n_workers, size_t *n
             to->slot[(*n)++] = to->slot[i];
         }
     }
-    if (*n > 0) {
-        qsort(to->slot, *n, sizeof *to->slot, by_key);
-    }
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&room, *n, sizeof *room));
+    stg_sort_records(to->slot, room, *n, sizeof *room);
+    stg_mem_free(room);
     return STG_OK;
 }
 
@@ -193,6 +188,7 @@ static enum stg_status make_nodes(struct stg_counts *c, struct stg_ngram_packing
     uint32_t path[STG_COUNTS_MAX_ORDER + 1] = {0};   /* nodes of the n-gram before, by length */
     uint32_t symbols[STG_COUNTS_MAX_ORDER + 1] = {0};
     uint32_t known = 0;                              /* length of that */
+    STG_RETURN_IF_FAILED(stg_counts_expect(c, n)); /* each is a node, and few are more than these */
     for (size_t i = 0; i < n; i++) {
         uint32_t length = 0;
         uint32_t shared = 0;

@@ -56,7 +56,7 @@ static void estimate_discounts(const struct stg_counts *c, struct discounts *out
 static enum stg_status sum_contexts(const struct stg_counts *c, struct context **out)
 {
     struct context *x = NULL;
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&x, c->n, sizeof *x));
+    STG_RETURN_IF_FAILED(stg_mem_aligned(&x, c->n, sizeof *x));
     for (uint32_t i = 1; i < c->n; i++) {
         const uint64_t a = adjusted(c, i);
         if (a == 0) {
@@ -78,8 +78,7 @@ static double weight_of(const struct context *x, const struct discounts *d)
     return (d->d[1] * x->n[0] + d->d[2] * x->n[1] + d->d[3] * x->n[2]) / (double)x->total;
 }
 
-/* A parent's id is smaller than its children's and a suffix is shorter, so going through the lengths in turn finds everything below
- * already done. */
+/* A node's parent and suffix have smaller ids, so that what a node needs is done before it. */
 static enum stg_status kneser_ney(const struct stg_counts *c, size_t n_symbols, float *log_p, float *backoff)
 {
     struct context *x = NULL;
@@ -89,17 +88,13 @@ static enum stg_status kneser_ney(const struct stg_counts *c, size_t n_symbols, 
     STG_TRY(stg_mem_zeroed(&p, c->n, sizeof *p));
     STG_TRY(sum_contexts(c, &x));
     estimate_discounts(c, d);
-    for (uint32_t length = 1; length <= c->order; length++) {
-        for (uint32_t i = 1; i < c->n; i++) {
-            if (c->length[i] != length) {
-                continue;
-            }
-            const struct context *parent = &x[c->parent[i]];
-            const double lower = length == 1 ? 1.0 / (double)stg_ngram_outcomes(n_symbols) : p[c->suffix[i]];
-            const uint64_t a = adjusted(c, i);
-            const double own = parent->total == 0 ? 0.0 : ((double)a - d[length].d[a >= 3 ? 3 : a]) / (double)parent->total;
-            p[i] = own + weight_of(parent, &d[length]) * lower;
-        }
+    for (uint32_t i = 1; i < c->n; i++) {
+        const uint32_t length = c->length[i];
+        const struct context *parent = &x[c->parent[i]];
+        const double lower = length == 1 ? 1.0 / (double)stg_ngram_outcomes(n_symbols) : p[c->suffix[i]];
+        const uint64_t a = adjusted(c, i);
+        const double own = parent->total == 0 ? 0.0 : ((double)a - d[length].d[a >= 3 ? 3 : a]) / (double)parent->total;
+        p[i] = own + weight_of(parent, &d[length]) * lower;
     }
     for (uint32_t i = 0; i < c->n; i++) {
         const bool possible = i > 0 && stg_ngram_predictable(c->symbol[i]);

@@ -9,6 +9,7 @@
  * is certain, and the result is that of ngram_estimate.c. */
 #include "model/ngram.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 
 #include <math.h>
@@ -168,7 +169,7 @@ static enum stg_status ask(void *context, size_t i_task, size_t i_thread)
     const size_t V = stg_symbols_count(m->symbols);
     size_t tokens = 0;
     (void)i_thread;
-    STG_RETURN_IF_FAILED(stg_pool_check());
+    STG_RETURN_IF_FAILED(stg_interrupt_check());
     p->n_walks = 0;
     for (size_t i = 0; i < p->n; i++) {
         struct stg_seq seq;

@@ -1,5 +1,6 @@
 #include "model/pace.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/octave.h"
 
@@ -35,7 +36,7 @@ static enum stg_status count_chunk(void *context, size_t i_task, size_t i_thread
 {
     struct job *job = context;
     const size_t first = i_task * CHUNK, last = first + CHUNK < job->corpus->n ? first + CHUNK : job->corpus->n;
-    STG_RETURN_IF_FAILED(stg_pool_check());
+    STG_RETURN_IF_FAILED(stg_interrupt_check());
     if (job->counts[i_thread] == NULL) {
         STG_RETURN_IF_FAILED(stg_mem_zeroed(&job->counts[i_thread], job->n_calls * STG_PACE_PHASES * BINS, sizeof **job->counts));
         STG_RETURN_IF_FAILED(stg_walker_new(&job->walkers[i_thread], STG_WALK_ELAPSED));

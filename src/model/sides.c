@@ -45,14 +45,16 @@ static bool applies(enum stg_side side, const struct stg_corpus *corpus)
 static enum stg_status fit_side(struct stg_model *m, enum stg_side side, const struct stg_corpus *corpus, struct stg_pool *pool,
                                 struct stg_progress *progress)
 {
+    struct stg_model *own = NULL;
     struct stg_model_settings s;
     stg_model_settings_default(&s);
     s.kind = "ngram";
     s.fields = sides[side].fields;
     s.order = sides[side].order;
-    STG_RETURN_IF_FAILED(stg_model_new(&m->side[side], &s, &m->recipe, &m->vocab));
-    m->side[side]->max_walk = m->max_walk;
-    return m->side[side]->ops->fit(m->side[side], corpus, pool, progress);
+    STG_RETURN_IF_FAILED(stg_model_new(&own, &s, &m->recipe, &m->vocab));
+    m->side[side] = own;
+    own->max_walk = m->max_walk;
+    return own->ops->fit(own, corpus, pool, progress);
 }
 
 enum stg_status stg_model_fit_sides(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool,

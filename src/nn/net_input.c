@@ -18,7 +18,7 @@ void stg_net_input_row(const struct stg_net *m, float *x, const uint32_t *ids, c
 
 void stg_net_sequence_row(const struct stg_net *m, float *x, const struct stg_net_sequence *s, size_t t)
 {
-    const double *scalars = s->scalars == NULL ? NULL : s->scalars + t * m->shape.n_waves;
+    const double *scalars = m->shape.n_waves == 0 ? NULL : s->scalars + t * m->shape.n_waves;
     stg_net_input_row(m, x, s->ids + t * m->shape.n_tables, scalars);
 }
 

@@ -146,7 +146,8 @@ static void updated(struct stg_net *net)
 /* Glorot and Bengio 2010 (uniform), for `blocks` matrices side by side; biases stay zero. */
 static void init_linear(struct stg_net *net, const struct stg_linear *l, size_t blocks, double scale, struct stg_rng *rng)
 {
-    stg_net_init_uniform(net, l->weight, scale * sqrt(6.0 / (double)(l->inputs + l->outputs / blocks)), rng);
+    const size_t outputs = l->outputs / blocks;
+    stg_net_init_uniform(net, l->weight, scale * sqrt(6.0 / (double)(l->inputs + outputs)), rng);
 }
 
 static void init_norm(struct stg_net *net, const struct stg_transformer_norm *norm)

@@ -5,7 +5,7 @@
 #include <math.h>
 
 #define EPSILON 1e-5f /* of the norms */
-#define UNSEEN  -1e30f /* a score whose exponential is zero, whatever the others are */
+#define UNSEEN  (-1e30f) /* a score whose exponential is zero, whatever the others are */
 
 struct rows {
     struct onnx_value row, column; /* (T,1), (1,T): 0 … T − 1 */
@@ -77,7 +77,8 @@ static struct onnx_value attend(const struct onnx_net *n, struct onnx_value pref
     const struct onnx_value part[] = {onnx_name("%.40s.q", name), onnx_name("%.40s.k", name), onnx_name("%.40s.v", name)};
     onnx_split(g, part, 3, qkv);
     const struct onnx_value dot = onnx_binary(g, "MatMul", onnx_name("%.40s.dot", name), by_head(n, part[0], false), by_head(n, part[1], true));
-    const float scale = 1.0f / sqrtf((float)(n->shape->hidden / n->shape->heads));
+    const size_t per_head = n->shape->hidden / n->shape->heads;
+    const float scale = 1.0f / sqrtf((float)per_head);
     const struct onnx_value score = onnx_binary(g, "Mul", onnx_name("%.40s.score", name), dot, onnx_real(g, onnx_name("%.40s.scale", name), scale));
     const struct onnx_value in[] = {seen, score, onnx_real(g, onnx_name("%.40s.unseen", name), UNSEEN)};
     const struct onnx_value masked = onnx_name("%.40s.masked", name);
@@ -135,22 +136,23 @@ static struct onnx_value swiglu(const struct onnx_net *n, size_t l, struct onnx_
     return onnx_binary(g, "Mul", onnx_name("layer.%zu.ff.act", l), silu, part[1]);
 }
 
+static struct onnx_value activate(const struct onnx_net *n, size_t l, struct onnx_value x)
+{
+    switch (n->shape->activation) {
+    case STG_ACTIVATION_GELU:
+        return gelu(n, l, x);
+    case STG_ACTIVATION_SWIGLU:
+        return swiglu(n, l, x);
+    case STG_ACTIVATION_RELU:
+        break;
+    }
+    return onnx_unary(n->graph, "Relu", onnx_name("layer.%zu.ff.act", l), x);
+}
+
 static struct onnx_value feed_forward(const struct onnx_net *n, size_t l, struct onnx_value x)
 {
     const struct onnx_value wide = onnx_linear(n, onnx_name("layer.%zu.ff_in", l), x);
-    struct onnx_value act = wide;
-    switch (n->shape->activation) {
-    case STG_ACTIVATION_RELU:
-        act = onnx_unary(n->graph, "Relu", onnx_name("layer.%zu.ff.act", l), wide);
-        break;
-    case STG_ACTIVATION_GELU:
-        act = gelu(n, l, wide);
-        break;
-    case STG_ACTIVATION_SWIGLU:
-        act = swiglu(n, l, wide);
-        break;
-    }
-    return onnx_linear(n, onnx_name("layer.%zu.ff_out", l), act);
+    return onnx_linear(n, onnx_name("layer.%zu.ff_out", l), activate(n, l, wide));
 }
 
 static struct onnx_value norm(const struct onnx_net *n, struct onnx_value name, struct onnx_value x)

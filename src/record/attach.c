@@ -3,8 +3,10 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "base/program.h"
 #include "record/bpf_object.h"
 #include "record/elf.h"
+#include "record/probe.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -37,29 +39,6 @@ static enum stg_status refused(const char *what, int error)
                     what, strerror(-error), last_warning[0] == '\0' ? "" : ": ", last_warning);
 }
 
-/* 1 + the highest number of a CPU that is there. */
-static size_t count_cpus(void)
-{
-    unsigned last = 0;
-    FILE *file = fopen("/sys/devices/system/cpu/present", "re");
-    if (file != NULL) {
-        char text[256] = "";
-        if (fgets(text, sizeof text, file) != NULL) {
-            const char *at = strrchr(text, '-');
-            const char *comma = strrchr(text, ',');
-            at = at == NULL || (comma != NULL && comma > at) ? comma : at;
-            if (sscanf(at == NULL ? text : at + 1, "%u", &last) != 1) {
-                last = 0;
-            }
-        }
-        fclose(file);
-    } else {
-        const long n = sysconf(_SC_NPROCESSORS_CONF);
-        last = n > 1 ? (unsigned)n - 1 : 0;
-    }
-    return last >= STG_ABI_MAX_CPUS ? STG_ABI_MAX_CPUS : last + 1;
-}
-
 static size_t power_of_2(size_t size)
 {
     size_t p = (size_t)sysconf(_SC_PAGESIZE);
@@ -77,7 +56,11 @@ static enum stg_status plan_rings(struct stg_record *r, size_t ring_size)
         return stg_fail_errno("record: the kernel gives no random number");
     }
     r->bpf->rodata->config.ring_key = key;
-    r->n_cpus = count_cpus();
+    r->n_cpus = stg_record_cpus();
+    if (r->n_cpus > STG_ABI_MAX_CPUS) {
+        return stg_fail(STG_ERR_UNSUPPORTED, "record: this machine has %zu CPUs: at most %d can be recorded: boot with nr_cpus=%d", r->n_cpus,
+                        STG_ABI_MAX_CPUS, STG_ABI_MAX_CPUS);
+    }
     r->ring_size = power_of_2(ring_size > 0 ? ring_size : stg_record_ring_size(r->n_cpus));
     const size_t near_size = r->ring_size > STG_ABI_NEAR_SIZE ? STG_ABI_NEAR_SIZE : 0;
     r->bpf->rodata->config.near_size = (uint32_t)near_size;
@@ -172,20 +155,11 @@ static enum stg_status add_link(struct stg_record *r, struct bpf_link *link, con
 /* A program without a slash is looked for as the shell does. A path stays as it is: below /proc/PID/root it means another root. */
 static enum stg_status find_file(const char *path, char out[PATH_MAX])
 {
-    const char *dirs = getenv("PATH");
-    if (strchr(path, '/') != NULL || dirs == NULL) {
+    if (strchr(path, '/') != NULL) {
         snprintf(out, PATH_MAX, "%s", path);
         return access(out, R_OK) == 0 ? STG_OK : stg_fail_errno("%s: cannot read it", path);
     }
-    for (; *dirs != '\0'; dirs += *dirs == ':') {
-        const size_t len = strcspn(dirs, ":");
-        const int n = snprintf(out, PATH_MAX, "%.*s/%s", (int)len, dirs, path);
-        if (n > 0 && n < PATH_MAX && access(out, X_OK) == 0) {
-            return STG_OK;
-        }
-        dirs += len;
-    }
-    return stg_fail(STG_ERR_USAGE, "%s: there is no such program: give its path", path);
+    return stg_program_find(path, out, PATH_MAX) ? STG_OK : stg_fail(STG_ERR_USAGE, "%s: there is no such program: give its path", path);
 }
 
 static enum stg_status add_marker_link(struct stg_record *r, struct bpf_link *link)

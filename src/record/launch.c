@@ -2,6 +2,7 @@
 #include "record/record_internal.h"
 
 #include "base/memory.h"
+#include "base/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,28 +47,6 @@ static int become(const struct passwd *user)
     return 0;
 }
 
-/* The file that a name means: one execve() is recorded, not one for each directory of PATH. */
-static int find_program(const char *name, char *out, size_t cap)
-{
-    const char *path = getenv("PATH");
-    if (strchr(name, '/') != NULL) {
-        return snprintf(out, cap, "%s", name) < (int)cap ? 0 : -1;
-    }
-    path = path == NULL ? "/usr/local/bin:/usr/bin:/bin" : path;
-    for (;;) {
-        const size_t len = strcspn(path, ":");
-        const int n = snprintf(out, cap, "%.*s/%s", (int)len, len == 0 ? "." : path, name);
-        if (n > 0 && (size_t)n < cap && access(out, X_OK) == 0) {
-            return 0;
-        }
-        if (path[len] == '\0') {
-            errno = ENOENT;
-            return -1;
-        }
-        path += len + 1;
-    }
-}
-
 _Noreturn static void run_child(int go, int failed, char *const *command, const struct passwd *user)
 {
     char file[4096], byte;
@@ -83,8 +62,12 @@ _Noreturn static void run_child(int go, int failed, char *const *command, const 
         signal(SIGINT, SIG_DFL);
         signal(SIGTERM, SIG_DFL);
         f.of_user = become(user) != 0;
-        if (!f.of_user && find_program(command[0], file, sizeof file) == 0) {
-            execve(file, command, environ);
+        if (!f.of_user) {
+            const bool found = stg_program_find(command[0], file, sizeof file);
+            errno = ENOENT;
+            if (found) { /* one execve() is recorded, not one for each directory of PATH */
+                execve(file, command, environ);
+            }
         }
         f.error = errno;
         if (write(failed, &f, sizeof f) != (ssize_t)sizeof f) {
@@ -140,6 +123,10 @@ enum stg_status stg_launch_go(struct stg_record_launch *l)
     l->failed = -1;
     if (n != (ssize_t)sizeof f) { /* the pipe was closed by execve() */
         return STG_OK;
+    }
+    if (!f.of_user && f.error == ENOEXEC) {
+        return stg_fail(STG_ERR_USAGE, "%s: cannot run the command: it is no program of this machine, and as a script it lacks a first line "
+                                       "like #!/bin/sh: add one, or run it as sh %s", l->name, l->name);
     }
     return f.of_user ? stg_fail(STG_ERR_USAGE, "%s: cannot run the command as user %u: %s", l->name, l->uid, strerror(f.error))
                      : stg_fail(STG_ERR_USAGE, "%s: cannot run the command: %s", l->name, strerror(f.error));

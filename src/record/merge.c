@@ -166,6 +166,9 @@ static enum stg_status take_one(struct stg_merge *m, struct stg_lane *l, struct 
     const uint8_t *word = stg_ring_at(&l->ring, ref.at);
     const uint64_t len = stg_ring_len(&l->ring, word, ref.at);
     STG_RETURN_IF_FAILED(stg_decode(d, word + STG_ABI_WORD_SIZE, len, l->cpu, out, good));
+    const bool gap = *good && out->kind == STG_EVENT_LOST;
+    l->n_records += !gap;
+    l->n_told += gap ? out->n_lost : 0;
     uint64_t *last_ns = &m->lanes[l->i_first].last_ns;
     if (*good && out->ts_ns < *last_ns) {
         out->ts_ns = *last_ns;
@@ -213,4 +216,19 @@ enum stg_status stg_merge_take(struct stg_merge *m, struct stg_decoder *d, uint6
         }
     }
     return STG_OK;
+}
+
+void stg_merge_rest(const struct stg_merge *m, size_t i_first, const struct stg_abi_cpu *cpu, struct stg_merge_rest *out)
+{
+    uint64_t n_records = 0, n_told = 0;
+    bool hides = false;
+    for (size_t i = i_first; i < m->n_lanes && m->lanes[i].i_first == i_first; i++) {
+        const struct stg_lane *l = &m->lanes[i];
+        hides = hides || (l->ring.size > 0 && l->noted < __atomic_load_n(l->ring.reserved, __ATOMIC_ACQUIRE)); /* the last look may be before it */
+        n_records += l->n_records;
+        n_told += l->n_told;
+    }
+    /* The programs count without a lock: at least the one that is not written is known. */
+    const uint64_t n_hidden = cpu->n_put > n_records ? cpu->n_put - n_records : 1;
+    *out = (struct stg_merge_rest){.n_hidden = hides ? n_hidden : 0, .n_untold = cpu->n_lost > n_told ? cpu->n_lost - n_told : 0};
 }

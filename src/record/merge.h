@@ -25,6 +25,7 @@ struct stg_lane {
     struct stg_merge_ref *refs; /* (STG_MERGE_REFS, once there are any) noted and not handed out: head … tail − 1, sorted by time; owned */
     size_t head, tail;
     uint64_t last_ns;           /* of the event last handed out */
+    uint64_t n_records, n_told; /* handed out: records but gaps; events that gaps told of */
     size_t i_first;             /* the first lane of the same CPU, this one or one before: its last_ns is that of the CPU */
     bool shifted;               /* refs may be in another order than the ring … */
     uint64_t shifted_at;        /* … up to this position */
@@ -50,5 +51,14 @@ void stg_merge_scan(struct stg_merge *m, double *most);
 /* events[0 … *n − 1] = the next at most cap events that are not newer than limit_ns, in order of time. *n = 0: there are none. */
 enum stg_status stg_merge_take(struct stg_merge *m, struct stg_decoder *d, uint64_t limit_ns, struct stg_event *events,
                                size_t cap, size_t *n) STG_MUST_USE;
+
+/* Of a CPU after the last take(): a record that was begun and never written hides itself and all behind it. */
+struct stg_merge_rest {
+    uint64_t n_hidden; /* records that are not handed out; 0: the rings are empty */
+    uint64_t n_untold; /* lost events that hidden gaps tell of, or none does */
+};
+
+/* i_first: the first lane of the CPU; cpu: its counts. */
+void stg_merge_rest(const struct stg_merge *m, size_t i_first, const struct stg_abi_cpu *cpu, struct stg_merge_rest *out);
 
 #endif

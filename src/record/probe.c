@@ -91,13 +91,32 @@ static bool btf_names(const char *what)
     return found;
 }
 
+size_t stg_record_cpus(void)
+{
+    unsigned last = 0;
+    char text[256];
+    if (read_text("/sys/devices/system/cpu/present", text, sizeof text)) {
+        const char *at = strrchr(text, '-');
+        const char *comma = strrchr(text, ',');
+        at = at == NULL || (comma != NULL && comma > at) ? comma : at;
+        if (sscanf(at == NULL ? text : at + 1, "%u", &last) != 1) {
+            last = 0;
+        }
+    } else {
+        const long n = sysconf(_SC_NPROCESSORS_CONF);
+        last = n > 1 ? (unsigned)n - 1 : 0;
+    }
+    return (size_t)last + 1;
+}
+
 static void probe_privileges(struct probe *p)
 {
     const uint64_t caps = own_capabilities();
     const bool admin = has(caps, CAP_SYS_ADMIN);
     const bool load = admin || (has(caps, CAP_BPF) && has(caps, CAP_PERFMON));
     need(p, "record_privilege", load,
-         "%s%s%s missing: sudo strange record …, or sudo setcap cap_bpf,cap_perfmon+ep $(command -v strange)",
+         "%s%s%s missing: sudo strange record …; or for a group, as who may run it sees all that the machine does: s=$(command -v strange); "
+         "sudo chgrp GROUP $s && sudo chmod 750 $s && sudo setcap cap_bpf,cap_perfmon+ep $s",
          has(caps, CAP_BPF) ? "" : "CAP_BPF", has(caps, CAP_BPF) || has(caps, CAP_PERFMON) ? "" : " and ",
          has(caps, CAP_PERFMON) ? "" : "CAP_PERFMON");
     need(p, "record_markers", admin, "CAP_SYS_ADMIN is missing, which --begin, --end and --marker take: sudo strange record …");
@@ -111,6 +130,9 @@ static void probe_kernel(struct probe *p)
          "/sys/kernel/btf/vmlinux is missing: boot a kernel with CONFIG_DEBUG_INFO_BTF=y: apt-get install linux-image-amd64");
     need(p, "record_tracepoints", btf && btf_names("btf_trace_sys_enter"),
          "this kernel has no tracepoints of system calls: boot one with CONFIG_FTRACE_SYSCALLS=y: apt-get install linux-image-amd64");
+    const size_t n_cpus = stg_record_cpus();
+    need(p, "record_cpus", n_cpus <= STG_ABI_MAX_CPUS, "this machine has %zu CPUs, of which %d can be recorded: boot with nr_cpus=%d", n_cpus,
+         STG_ABI_MAX_CPUS, STG_ABI_MAX_CPUS);
     read_text("/sys/kernel/security/lockdown", text, sizeof text);
     need(p, "record_lockdown", strstr(text, "[confidentiality]") == NULL,
          "the kernel is locked down to confidentiality, so that BPF may not read it: boot with lockdown=integrity");

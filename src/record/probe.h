@@ -13,6 +13,9 @@ struct stg_record_need {
 
 #define STG_RECORD_MAX_NEEDS 16
 
+/* 1 + the highest number of a CPU that is there. */
+size_t stg_record_cpus(void);
+
 /* Fills out[0 … n − 1], the build first and what only some options need last; returns n ≤ STG_RECORD_MAX_NEEDS. */
 size_t stg_record_probe(struct stg_record_need out[STG_RECORD_MAX_NEEDS]);
 

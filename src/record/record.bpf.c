@@ -15,6 +15,8 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 #define NR_RT_SIGRETURN 15
 #define NR_EXECVE       59
 #define NR_EXECVEAT     322
+#define COMPAT_NR_EXECVE   11 /* of 32-bit calls */
+#define COMPAT_NR_EXECVEAT 358
 #define NR_URETPROBE    335 /* made by the kernel's trampoline of a uretprobe, … */
 #define NR_UPROBE       336 /* … and of an optimised uprobe: never by a program */
 #define X32_BIT         0x40000000
@@ -365,7 +367,7 @@ int BPF_PROG(stg_sys_enter, const struct pt_regs *regs, long id)
     const struct task_struct *task = bpf_get_current_task_btf();
     const bool compat = is_compat(task);
     const __u32 number = (__u32)id & ~X32_BIT;
-    const bool executes = compat ? number == 11 || number == 358 : number == NR_EXECVE || number == NR_EXECVEAT;
+    const bool executes = compat ? number == COMPAT_NR_EXECVE || number == COMPAT_NR_EXECVEAT : number == NR_EXECVE || number == NR_EXECVEAT;
     if (!wanted(cpu, task, executes)) {
         return 0;
     }

@@ -2,8 +2,8 @@
 #include "record/record_internal.h"
 
 #include "base/clock.h"
+#include "base/interrupt.h"
 #include "base/memory.h"
-#include "base/pool.h"
 #include "record/bpf_object.h"
 
 #include <errno.h>
@@ -201,12 +201,19 @@ static void drain(struct stg_record *r)
     r->drained = true;
 }
 
-/* Gaps after which no record came that could tell of them. */
+/* Gaps after which no record came that could tell of them. What a program had begun and did not get to write within the time of draining,
+ * and what is behind it in the ring, is lost as well. */
 static void put_last_gaps(struct stg_record *r, size_t *n)
 {
-    for (; r->i_gap < STG_ABI_MAX_CPUS && *n < STG_RECORD_BATCH; r->i_gap++) {
+    for (; r->i_gap < r->n_cpus && *n < STG_RECORD_BATCH; r->i_gap++) {
         struct stg_abi_cpu *cpu = &r->bpf->bss->cpus[r->i_gap];
-        const uint64_t gap = __atomic_exchange_n(&cpu->gap, 0, __ATOMIC_ACQ_REL);
+        struct stg_merge_rest rest;
+        uint64_t gap = __atomic_exchange_n(&cpu->gap, 0, __ATOMIC_ACQ_REL);
+        stg_merge_rest(&r->merge, 2 * r->i_gap, cpu, &rest);
+        if (rest.n_hidden > 0) {
+            r->hidden_by_cpu[r->i_gap] = rest.n_hidden;
+            gap = rest.n_hidden + rest.n_untold;
+        }
         if (gap > 0) {
             r->batch[(*n)++] = (struct stg_event){
                 .kind = STG_EVENT_LOST,
@@ -269,7 +276,7 @@ enum stg_status stg_record_poll(struct stg_record *r, uint64_t wait_ns, const st
         }
         sleep_ns(until_ns - now_ns < r->pause_ns ? until_ns - now_ns : r->pause_ns);
         look(r, stg_clock_ns());
-        if (stg_pool_interrupted() && !r->stopped) {
+        if (stg_interrupt_asked() && !r->stopped) {
             return take(r, n);
         }
     }
@@ -291,8 +298,8 @@ void stg_record_stats(const struct stg_record *r, struct stg_record_stats *out)
     for (size_t i = 0; i < STG_ABI_MAX_CPUS; i++) {
         const struct stg_abi_cpu *cpu = &r->bpf->bss->cpus[i];
         out->n_put += cpu->n_put;
-        out->n_lost += cpu->n_lost;
-        out->lost_by_cpu[i] = cpu->n_lost;
+        out->lost_by_cpu[i] = cpu->n_lost + r->hidden_by_cpu[i];
+        out->n_lost += out->lost_by_cpu[i];
         out->n_untracked += cpu->n_untracked;
         for (size_t k = 0; k < STG_RECORD_N_FILTERS; k++) {
             out->n_filtered[k] += cpu->n_filtered[k];
@@ -310,7 +317,7 @@ static enum stg_status source_next(struct stg_source *s, const struct stg_event 
         STG_RETURN_IF_FAILED(stg_record_start(r));
     }
     do {
-        if (stg_pool_interrupted()) {
+        if (stg_interrupt_asked()) {
             stg_record_stop(r);
         }
         STG_RETURN_IF_FAILED(stg_record_poll(r, 1000000000, events, n, &why));

@@ -48,7 +48,7 @@ struct stg_record_stats {
     uint64_t n_events;    /* delivered, gaps not counted */
     uint64_t n_by_kind[7]; /* … by enum stg_event_kind */
     uint64_t n_put;       /* records that the programs put into the rings, gaps not counted */
-    uint64_t n_lost;      /* … and that found no room */
+    uint64_t n_lost;      /* that found no room, or were not written when recording ended */
     uint64_t n_gaps;      /* in which these were lost */
     uint64_t n_inverted;  /* events that were in a ring before older ones, and were put right */
     uint64_t n_late;      /* events that came too late to be put right */

@@ -43,6 +43,7 @@ struct stg_record {
     bool started, stopped, drained;
     enum stg_record_end end;  /* why it ends or ended */
     size_t i_gap;             /* CPUs whose last gap was delivered */
+    uint64_t hidden_by_cpu[STG_RECORD_MAX_CPUS]; /* records that the end did not get to see */
     struct stg_record_stats stats;
 };
 

@@ -130,7 +130,7 @@ json_t *stg_report_attention_json(const struct stg_attention_maps *a)
             failed = json_object_set_new(pattern, distances[d], json_real((double)a->pattern[h][d])) != 0;
         }
         const size_t per_layer = a->n_heads / a->n_layers;
-        json_t *head = json_pack("{s:I, s:I, s:o}", "layer", (json_int_t)(h / per_layer + 1), "head", (json_int_t)(h % per_layer + 1),
+        json_t *head = json_pack("{s:I, s:I, s:o}", "layer", (json_int_t)(h / per_layer) + 1, "head", (json_int_t)(h % per_layer) + 1,
                                  "pattern", pattern);
         failed = failed || head == NULL || json_array_append(heads, head) != 0;
         json_decref(head);

@@ -202,13 +202,17 @@ void behaviour_sparkline(const struct stg_behaviour *x, char out[4 * STG_BEHAVIO
 {
     static const char *const bars[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
     uint32_t most = 1;
-    out[0] = '\0';
     for (size_t i = 0; i < STG_BEHAVIOUR_SLICES; i++) {
         most = x->slices[i] > most ? x->slices[i] : most;
     }
-    for (size_t i = 0; i < STG_BEHAVIOUR_SLICES; i++) { /* 3 bytes each */
-        strcat(out, x->slices[i] == 0 ? " " : bars[(size_t)x->slices[i] * 7 / most]);
+    char *to = out;
+    for (size_t i = 0; i < STG_BEHAVIOUR_SLICES; i++) {
+        const char *bar = x->slices[i] == 0 ? " " : bars[(size_t)x->slices[i] * 7 / most];
+        const size_t len = strlen(bar); /* at most 3 */
+        memcpy(to, bar, len);
+        to += len;
     }
+    *to = '\0';
 }
 
 void behaviour_sentence(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[WORDS_SENTENCE])

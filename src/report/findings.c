@@ -151,7 +151,9 @@ static bool range_of(const struct stg_model *m, uint32_t symbol, uint64_t *least
     words_symbol(m, symbol, text, sizeof text);
     const char *last = strrchr(text, ' ');
     const int n = last == NULL ? 0 : sscanf(last, " %" SCNu64 "-%" SCNu64, least, most);
-    *most = n == 1 ? *least : *most;
+    if (n == 1) {
+        *most = *least;
+    }
     return n >= 1;
 }
 

@@ -213,16 +213,16 @@ static void fill_gaps_of_one(struct folder *f)
 static uint32_t blocks_alike(const struct folder *f, const struct run *run, size_t i)
 {
     const size_t end = run->at + (size_t)run->times * run->period;
-    size_t from = i;
-    while (from + run->period <= end) {
+    uint32_t n = 0;
+    for (size_t from = i; from + run->period <= end; from += run->period) {
         for (size_t k = from; k < from + run->period; k++) {
             if (f->mark[k] == MARK_BLAMED) {
-                return (uint32_t)((from - i) / run->period);
+                return n;
             }
         }
-        from += run->period;
+        n++;
     }
-    return (uint32_t)((from - i) / run->period);
+    return n;
 }
 
 /* What has been put out so far. */

@@ -4,9 +4,9 @@
 #include "report/html_frame.h"
 
 #include "base/memory.h"
+#include "base/sort.h"
 #include "report/words.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define N_BINS     32
@@ -128,12 +128,6 @@ static void put_bars(struct writer *w, const struct pair *p, bool procs, const c
     writer_put(w, "</svg>\n");
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* "812 (120 to 4,031)": median, and the .05 and .95 quantile. */
 static enum stg_status put_quantiles(struct writer *w, const struct stg_scored_set *set, double (*of)(const struct stg_score *), html_tick *words)
 {
@@ -148,7 +142,7 @@ static enum stg_status put_quantiles(struct writer *w, const struct stg_scored_s
     for (size_t i = 0; i < set->n; i++) {
         sorted[i] = of(&set->scores[i]);
     }
-    qsort(sorted, set->n, sizeof *sorted, by_value);
+    stg_sort_doubles(sorted, set->n);
     for (size_t k = 0; k < 3; k++) {
         words(sorted[lround(qs[k] * (double)(set->n - 1))], text[k]);
     }

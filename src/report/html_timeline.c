@@ -3,6 +3,7 @@
 #include "report/html_frame.h"
 
 #include "base/memory.h"
+#include "base/sort.h"
 #include "detect/calibrate.h"
 #include "report/words.h"
 
@@ -30,12 +31,6 @@ static int by_begin(const void *a, const void *b)
     return ((*x)->id > (*y)->id) - ((*x)->id < (*y)->id);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
 static enum stg_status course_of(struct course *c, const struct stg_scored_set *set, enum stg_aggregate aggregate)
 {
     *c = (struct course){.n = set->n, .n_spans = set->n < MAX_SPANS ? set->n : MAX_SPANS, .aggregate = aggregate};
@@ -61,7 +56,7 @@ static double span_quantile(struct course *c, size_t i, double q)
     for (size_t k = from; k < to; k++) {
         c->sorted[k - from] = c->order[k]->value[c->aggregate];
     }
-    qsort(c->sorted, to - from, sizeof *c->sorted, by_value);
+    stg_sort_floats(c->sorted, to - from);
     return (double)c->sorted[(size_t)(q * (double)(to - from - 1) + 0.5)];
 }
 

@@ -11,6 +11,6 @@ json_t *json_of_number(double value);
 /* Names come from traces and need not be UTF-8. */
 json_t *json_of_text(const char *from);
 /* Appends object (taken, NULL when memory was out while it was made) and a newline. */
-enum stg_status json_put_line(struct stg_buffer *out, json_t *object);
+enum stg_status json_put_line(struct stg_buffer *out, json_t *object) STG_MUST_USE;
 
 #endif

@@ -1,5 +1,7 @@
 #include "report/writer.h"
 
+#include "base/utf8.h"
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -46,32 +48,6 @@ void writer_repeat(struct writer *w, const char *text, size_t n)
     }
 }
 
-/* Bytes of the well-formed code point at text (Unicode 15, table 3-7), 0 when it is not one; *code its value. */
-static size_t decode(const unsigned char *text, uint32_t *code)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    const size_t n = text[0] < 0x80   ? 1
-                     : text[0] < 0xC2 ? 0
-                     : text[0] < 0xE0 ? 2
-                     : text[0] < 0xF0 ? 3
-                     : text[0] < 0xF5 ? 4
-                                      : 0;
-    if (n < 2) {
-        *code = text[0];
-        return n;
-    }
-    uint32_t value = text[0] & (0x7Fu >> n);
-    for (size_t i = 1; i < n; i++) {
-        if ((text[i] & 0xC0) != 0x80) { /* also the end of the string */
-            return 0;
-        }
-        value = value << 6 | (text[i] & 0x3Fu);
-    }
-    *code = value;
-    const bool surrogate = value >= 0xD800 && value <= 0xDFFF;
-    return value < least[n] || value > 0x10FFFF || surrogate ? 0 : n;
-}
-
 /* Control characters, and those that reorder or hide text. */
 static bool is_unsafe(uint32_t code)
 {
@@ -83,7 +59,7 @@ static bool is_unsafe(uint32_t code)
 static const char *next_piece(const char **text, char piece[8])
 {
     uint32_t code = 0;
-    const size_t n = decode((const unsigned char *)*text, &code);
+    const size_t n = stg_utf8_decode(*text, 4, &code);
     if (n == 0 || is_unsafe(code)) {
         *text += n == 0 ? 1 : n;
         return REPLACEMENT;

@@ -112,9 +112,10 @@ static float select_kth(const float *v, size_t n, size_t k, const struct halves 
 {
     enum { SMALL = 12, ROUNDS = 64 };
     const struct stg_kernels *kernels = stg_kernels();
-    float behind = INFINITY; /* the least value above those that are left, if any */
-    float *left = NULL;      /* which stand in one of the halves after the first round */
-    for (int rounds = 0; n > SMALL && rounds < ROUNDS; rounds++) {
+    float behind = INFINITY;   /* the least value above those that are left, if any */
+    float *left = room->below; /* which stand in one of the halves after the first round */
+    int rounds = 0;
+    for (; n > SMALL && rounds < ROUNDS; rounds++) {
         const float pivot = median_of_3(v[0], v[n / 2], v[n - 1]);
         size_t n_above;
         const size_t n_below = kernels->split(room->below, room->above, &n_above, v, n, pivot);
@@ -137,9 +138,8 @@ static float select_kth(const float *v, size_t n, size_t k, const struct halves 
         v = left = room->above;
         n = n_above;
     }
-    if (left == NULL) {
-        memcpy(room->below, v, n * sizeof *v);
-        left = room->below;
+    if (rounds == 0) {
+        memcpy(left, v, n * sizeof *v);
     }
     n > SMALL ? heap_sort(left, n) : insertion_sort(left, n);
     *next = k + 1 < n ? left[k + 1] : behind;

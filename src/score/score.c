@@ -1,5 +1,6 @@
 #include "score/channels.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "score/disagreement.h"
 
@@ -54,6 +55,16 @@ void stg_score_describe(struct stg_score *out, const struct stg_seq *seq)
         .workers = seq->workers,
         .disagreement = (double)NAN,
     };
+}
+
+double stg_score_loss(const struct stg_score *scores, size_t n)
+{
+    double sum = 0, tokens = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += (double)scores[i].value[STG_AGGREGATE_MEAN] * (double)scores[i].n_tokens;
+        tokens += (double)scores[i].n_tokens;
+    }
+    return tokens > 0 ? sum / tokens : (double)NAN;
 }
 
 static void worker_fini(struct worker *w, const struct stg_model *m)
@@ -192,7 +203,7 @@ static enum stg_status score_batch(void *context, size_t i_task, size_t i_thread
     const size_t first = job->first[i_task], n = job->first[i_task + 1] - first;
     size_t n_walks = 0, n_tokens = 0;
     w->columns = stg_model_columns(job->model);
-    STG_RETURN_IF_FAILED(stg_pool_check());
+    STG_RETURN_IF_FAILED(stg_interrupt_check());
     for (size_t i = 0; i < n; i++) {
         struct stg_seq seq;
         stg_corpus_get(job->corpus, first + i, &seq);
@@ -266,7 +277,7 @@ static void get_only(void *context, size_t i, struct stg_seq *out)
 
 enum stg_status stg_score_sequence(const struct stg_model *m, const struct stg_seq *seq, struct stg_score *out)
 {
-    const struct stg_corpus corpus = {.n = 1, .context = (void *)(uintptr_t)seq, .get = get_only};
+    const struct stg_corpus corpus = {.n = 1, .context = (void *)seq, .get = get_only};
     return stg_score_corpus(m, &corpus, NULL, NULL, out);
 }
 

@@ -63,6 +63,9 @@ struct stg_score {
 /* All of a score but values, tokens and disagreement (NAN), from the sequence. */
 void stg_score_describe(struct stg_score *out, const struct stg_seq *seq);
 
+/* Mean surprisal per token of n sequences, nats; NAN when they have no token. */
+double stg_score_loss(const struct stg_score *scores, size_t n);
+
 /* Scores every sequence of the corpus on the pool's threads. scores has room for corpus->n; order = corpus order; the result
  * does not depend on the number of threads. Memory: one batch of at most 32,768 tokens (or one sequence) per thread.
  * progress (NULL: none) counts sequences, on from where it stands. */

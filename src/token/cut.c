@@ -100,9 +100,16 @@ static enum cut_name_kind classify(const struct stg_cutter *c, const char *name)
     return CUT_NAME_OTHER;
 }
 
-static bool ends_thread(const char *name)
+static enum cut_name_kind classify_end(const char *name)
 {
-    return strcmp(name, "exit") == 0 || strcmp(name, "exit_group") == 0;
+    return strcmp(name, "exit") == 0         ? CUT_NAME_EXIT
+           : strcmp(name, "exit_group") == 0 ? CUT_NAME_EXIT_GROUP
+                                             : CUT_NAME_OTHER;
+}
+
+static bool is_gone(const char *name)
+{
+    return strcmp(name, "sched_process_exit") == 0 || strcmp(name, "sched:sched_process_exit") == 0;
 }
 
 /* What a name means to the cut rule; looked up once per name. */
@@ -120,7 +127,9 @@ static enum stg_status kind_of(struct stg_cutter *c, uint32_t name, struct cut_n
     STG_RETURN_IF_FAILED(stg_mem_grow(&c->name_kind, &c->cap_kinds, (size_t)name + 1, sizeof *c->name_kind));
     memset(c->name_kind + before, CUT_NAME_NEW, (c->cap_kinds - before) * sizeof *c->name_kind);
     const char *text = stg_strings_get(c->names, name);
-    kind->kind = (uint8_t)(ends_thread(text) ? CUT_NAME_EXIT : classify(c, text));
+    kind->kind = (uint8_t)classify_end(text);
+    kind->kind = kind->kind != CUT_NAME_OTHER ? kind->kind : (uint8_t)classify(c, text);
+    kind->kind = kind->kind == CUT_NAME_OTHER && is_gone(text) ? CUT_NAME_GONE : kind->kind;
     kind->descriptor = (int8_t)stg_syscall_descriptor_index(text);
     c->name_kind[name] = *kind;
     return STG_OK;
@@ -184,7 +193,7 @@ static struct cut_open *thread_unlink(struct cut_thread *t, int64_t key)
     return NULL;
 }
 
-static void discard(struct stg_cutter *c, struct cut_open *open)
+void cut_discard(struct stg_cutter *c, struct cut_open *open)
 {
     cut_log_close(c, open);
     c->n_open--;
@@ -202,7 +211,7 @@ static enum stg_status close_open(struct stg_cutter *c, struct cut_open *open, i
             status = cut_deliver(c, open, ts_ns);
         }
     }
-    discard(c, open);
+    cut_discard(c, open);
     return status;
 }
 
@@ -237,7 +246,7 @@ static void drop_reopened(struct stg_cutter *c, struct cut_thread *t, int64_t ke
     struct cut_open *earlier = thread_unlink(t, key);
     if (earlier != NULL) {
         c->counts.n_reopened++;
-        discard(c, earlier);
+        cut_discard(c, earlier);
     }
 }
 
@@ -245,6 +254,9 @@ static enum stg_status put_marker(struct stg_cutter *c, const struct stg_event *
 {
     struct cut_name kind;
     STG_RETURN_IF_FAILED(kind_of(c, e->name, &kind));
+    if (kind.kind == CUT_NAME_GONE) {
+        return cut_thread_gone(c, e);
+    }
     if (kind.kind != CUT_NAME_BEGIN && kind.kind != CUT_NAME_END && kind.kind != CUT_NAME_CONFIRM) {
         return STG_OK;
     }
@@ -289,7 +301,7 @@ static enum stg_status put_given(struct stg_cutter *c, const struct stg_event *e
     }
     if (open != NULL) {
         c->counts.n_reopened++;
-        discard(c, open);
+        cut_discard(c, open);
     }
     note_first(c, ts_ns);
     uint32_t index;
@@ -326,7 +338,7 @@ static void implicit_open(struct stg_cutter *c, struct cut_log *log, const struc
     cut_log_open(c, log, &log->implicit);
 }
 
-static enum stg_status implicit_close(struct stg_cutter *c, struct cut_log *log)
+enum stg_status cut_implicit_close(struct stg_cutter *c, struct cut_log *log)
 {
     if (log->first == NULL) {
         return STG_OK;
@@ -400,18 +412,14 @@ static enum stg_status accept_close(struct stg_cutter *c, uint32_t thread, const
     return open == NULL ? STG_OK : close_open(c, open, ts_ns);
 }
 
-/* After the thread's last event. Its number may be given to another thread, which is not to inherit anything. */
-static enum stg_status end_thread(struct stg_cutter *c, struct cut_thread *t, struct cut_log *log)
+/* After the entry of exit or exit_group, which do not return. */
+static enum stg_status end_life(struct stg_cutter *c, uint32_t thread, const struct stg_event *e, enum cut_name_kind kind)
 {
-    t->ring_len = t->ring_next = 0;
-    t->call = CUT_NAME_NONE;
-    t->cpu = -1;
-    if (c->recipe.cut != STG_CUT_THREAD) {
-        return STG_OK;
+    c->threads[thread].call = CUT_NAME_NONE;
+    if (kind == CUT_NAME_EXIT_GROUP && (e->has & STG_HAS_PID) != 0) {
+        STG_RETURN_IF_FAILED(cut_process_end(c, e->pid));
     }
-    const enum stg_status status = implicit_close(c, log);
-    log->muted = false;
-    return status;
+    return cut_thread_end(c, thread);
 }
 
 static enum stg_status put_call(struct stg_cutter *c, const struct stg_event *e, int64_t ts_ns)
@@ -419,9 +427,13 @@ static enum stg_status put_call(struct stg_cutter *c, const struct stg_event *e,
     uint32_t thread;
     struct cut_name kind;
     struct cut_log *log;
+    bool late = false;
     c->counts.n_events++;
     STG_RETURN_IF_FAILED(cut_thread_get(c, e, &thread));
     STG_RETURN_IF_FAILED(kind_of(c, e->name, &kind));
+    if (c->threads[thread].dying) {
+        STG_RETURN_IF_FAILED(cut_thread_revive(c, thread, e, &late));
+    }
     STG_RETURN_IF_FAILED(cut_log_get(c, &c->threads[thread], &log));
     if (c->recipe.cut != STG_CUT_GIVEN) {
         count_pairs(c, &c->threads[thread], e);
@@ -430,7 +442,7 @@ static enum stg_status put_call(struct stg_cutter *c, const struct stg_event *e,
         STG_RETURN_IF_FAILED(accept_open(c, thread, e, ts_ns));
     }
     log->now_ns = ts_ns > log->now_ns ? ts_ns : log->now_ns;
-    if (is_implicit(c->recipe.cut)) {
+    if (is_implicit(c->recipe.cut) && (!late || c->recipe.cut == STG_CUT_WINDOW)) {
         note_first(c, ts_ns);
         implicit_open(c, log, &c->threads[thread], e, log->now_ns);
     }
@@ -447,12 +459,15 @@ static enum stg_status put_call(struct stg_cutter *c, const struct stg_event *e,
     STG_RETURN_IF_FAILED(cut_log_push(c, log, &row));
     STG_RETURN_IF_FAILED(cut_ring_put(c, thread, &row));
     if (c->recipe.cut == STG_CUT_WINDOW && log->first != NULL && log->end - log->first->begin == c->recipe.window) {
-        STG_RETURN_IF_FAILED(implicit_close(c, log));
+        STG_RETURN_IF_FAILED(cut_implicit_close(c, log));
     }
     if (kind.kind == CUT_NAME_CLOSE) {
         STG_RETURN_IF_FAILED(accept_close(c, thread, e, ts_ns));
     }
-    return kind.kind == CUT_NAME_EXIT && e->kind == STG_EVENT_ENTRY ? end_thread(c, &c->threads[thread], log) : STG_OK;
+    if ((kind.kind == CUT_NAME_EXIT || kind.kind == CUT_NAME_EXIT_GROUP) && e->kind == STG_EVENT_ENTRY) {
+        return end_life(c, thread, e, kind.kind);
+    }
+    return late ? cut_thread_end(c, thread) : STG_OK;
 }
 
 enum stg_status stg_cutter_put(struct stg_cutter *c, const struct stg_event *events, size_t n)
@@ -518,7 +533,7 @@ static enum stg_status finish_implicit(struct stg_cutter *c)
         qsort(logs, n, sizeof *logs, compare_serials);
     }
     for (size_t i = 0; i < n; i++) {
-        STG_TRY(implicit_close(c, logs[i]));
+        STG_TRY(cut_implicit_close(c, logs[i]));
     }
 out:
     stg_mem_free(logs);

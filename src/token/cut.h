@@ -13,7 +13,7 @@ enum stg_cut {
     STG_CUT_REQUEST, /* begin … end markers of a thread */
     STG_CUT_ACCEPT,  /* accept/accept4 that succeeds … close/shutdown of that descriptor on the thread */
     STG_CUT_THREAD,  /* a thread's whole life in the trace */
-    STG_CUT_PROCESS,
+    STG_CUT_PROCESS, /* a process's */
     STG_CUT_WINDOW,  /* every N events of the scope */
 };
 
@@ -72,13 +72,14 @@ struct stg_cut_counts {
     uint64_t n_lost, n_gaps; /* lost events seen */
     uint64_t n_sequences;    /* delivered */
     uint64_t n_skipped;      /* before skip_first, of a skipped state, or not confirmed */
-    uint64_t n_open;         /* still open at the end: not sequences (request, accept) */
+    uint64_t n_open;         /* still open at the end of the trace, or of their thread: not sequences (request, accept) */
     uint64_t n_unmatched_end, n_reopened; /* end without begin; begin while open (the earlier one is dropped) */
     uint64_t n_orphan_exits; /* exits without an entry in the trace (calls under way, new threads): normal */
     uint64_t n_unfinished;   /* entries without exit */
     uint64_t n_backward;     /* timestamps before their predecessor's */
     uint64_t n_unknown;      /* events whose call is not in the vocabulary that is frozen or extended */
-    uint64_t n_truncated;    /* sequences cut at max_len */
+    uint64_t n_truncated;    /* sequences cut off: at max_len, or … */
+    uint64_t n_relieved;     /* … for memory: so many of them */
 };
 
 /* Called for each finished sequence; seq is borrowed for the call. */
@@ -92,8 +93,12 @@ struct stg_cutter;
  *
  * Events are kept once however many sequences are open: each scope (the system, a process, a thread) has a log of its recent
  * events, and an open sequence is a range of it. A sequence that reaches max_len is delivered at once, flagged, and ends there.
- * Peak memory: logs × 2 × max_len × 32 bytes, at most 512 MiB in all, beyond which the oldest sequence of the longest log is
- * delivered early, flagged and counted as truncated; plus 80 bytes per thread and at most 256 MiB of contexts.
+ * Peak memory: open sequences' logs × 2 × max_len × 32 bytes, at most 512 MiB in all, beyond which the oldest sequence of one of
+ * the longest logs is delivered early, flagged and counted as relieved; plus 100 bytes per thread (450 with a log for each, or for each
+ * process) and at most 256 MiB of contexts.
+ *
+ * A thread's or process's number that comes again after its end (docs/formats/dataset.md) is another one's. Sequences that end with
+ * their process are delivered in order of their threads' first events.
  *
  * Sequences are delivered in order of their end in the stream of events. What still is open at the end of a trace is dropped
  * and counted (request, accept, given, a window that is not full), or delivered in order of its beginning (thread, process). */

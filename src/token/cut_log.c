@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* A log that shrinks below this keeps its memory. */
+/* A log that holds no sequence, and will hold others, keeps up to so many rows of memory: until all logs hold too much. */
 #define KEEP_ROWS 4096
 
 void cut_log_fini(struct cut_log *log)
@@ -33,6 +33,44 @@ static enum stg_status reserve(struct stg_cutter *c, struct cut_row **rows, size
     return STG_OK;
 }
 
+static void unlist(struct stg_cutter *c, struct cut_log *log)
+{
+    struct cut_held_list *list = &c->held[log->held];
+    *(log->held_before != NULL ? &log->held_before->held_after : &list->first) = log->held_after;
+    *(log->held_after != NULL ? &log->held_after->held_before : &list->last) = log->held_before;
+    log->held_before = log->held_after = NULL;
+    log->held = CUT_HELD_NOTHING;
+}
+
+/* Puts the log in the list that it belongs to, after its memory or its sequences changed. */
+static void enlist(struct stg_cutter *c, struct cut_log *log)
+{
+    const size_t rows = log->cap + log->context_cap;
+    const unsigned held = rows == 0            ? CUT_HELD_NOTHING
+                          : log->first == NULL ? CUT_HELD_IDLE
+                                               : CUT_HELD_OPEN + 63U - (unsigned)__builtin_clzll(rows);
+    if (held == log->held) {
+        return;
+    }
+    if (log->held != CUT_HELD_NOTHING) {
+        unlist(c, log);
+    }
+    if (held != CUT_HELD_NOTHING) {
+        struct cut_held_list *list = &c->held[held];
+        log->held = (uint8_t)held;
+        log->held_before = list->last;
+        *(list->last != NULL ? &list->last->held_after : &list->first) = log;
+        list->last = log;
+    }
+}
+
+static void release(struct stg_cutter *c, struct cut_log *log)
+{
+    c->bytes -= (log->cap + log->context_cap) * sizeof *log->row;
+    cut_log_fini(log);
+    enlist(c, log);
+}
+
 /* Drops rows in front that no open sequence needs. */
 static void trim(struct stg_cutter *c, struct cut_log *log)
 {
@@ -45,8 +83,7 @@ static void trim(struct stg_cutter *c, struct cut_log *log)
     log->context_head = log->context_len == drop_context ? 0 : log->context_head + drop_context;
     log->context_len -= drop_context;
     if (log->len == 0 && log->cap > KEEP_ROWS && c->recipe.scope != STG_SCOPE_SYSTEM) {
-        c->bytes -= (log->cap + log->context_cap) * sizeof *log->row;
-        cut_log_fini(log);
+        release(c, log);
     }
 }
 
@@ -65,6 +102,7 @@ void cut_log_open(struct stg_cutter *c, struct cut_log *log, struct cut_open *op
         log->first = open;
     }
     log->last = open;
+    enlist(c, log);
 }
 
 void cut_log_close(struct stg_cutter *c, struct cut_open *open)
@@ -86,12 +124,17 @@ void cut_log_close(struct stg_cutter *c, struct cut_open *open)
     open->log = NULL;
     open->prev = open->next = NULL;
     trim(c, log);
+    /* With its sequence a thread or process is over for this log: most numbers never come again. */
+    if (open == &log->implicit && c->recipe.cut != STG_CUT_WINDOW) {
+        release(c, log);
+    }
+    enlist(c, log);
 }
 
 /* Gives memory back where more than half of it is free. */
 static enum stg_status shrink(struct stg_cutter *c, struct cut_row **rows, size_t *cap, size_t *head, size_t len)
 {
-    if (len * 2 > *cap) {
+    if (len * 2 > *cap || *cap == 0) {
         return STG_OK;
     }
     struct cut_row *smaller = NULL;
@@ -109,23 +152,43 @@ static enum stg_status shrink(struct stg_cutter *c, struct cut_row **rows, size_
     return STG_OK;
 }
 
-/* The bound on all logs: the longest one gives up its oldest sequence. */
+/* Ends the log's oldest sequence to have its memory. */
+static enum stg_status give_up(struct stg_cutter *c, struct cut_log *log)
+{
+    const uint64_t before = c->counts.n_truncated;
+    STG_RETURN_IF_FAILED(cut_truncate(c, log->first));
+    c->counts.n_relieved += c->counts.n_truncated - before;
+    STG_RETURN_IF_FAILED(shrink(c, &log->row, &log->cap, &log->head, log->len));
+    STG_RETURN_IF_FAILED(shrink(c, &log->context, &log->context_cap, &log->context_head, log->context_len));
+    enlist(c, log);
+    return STG_OK;
+}
+
+/* Of the logs that hold most, to a factor of two, the one that has done so longest; one without sequences before all others. */
+static struct cut_log *next_to_relieve(struct stg_cutter *c)
+{
+    struct cut_log *log = c->held[CUT_HELD_IDLE].first;
+    c->n_steps++;
+    for (unsigned held = CUT_HELD_LISTS; log == NULL && held-- > CUT_HELD_OPEN;) {
+        log = c->held[held].first;
+        c->n_steps++;
+    }
+    return log;
+}
+
+/* The bound on all logs: those without sequences let go of their memory, then one that is long gives up its oldest sequence. */
 static enum stg_status relieve(struct stg_cutter *c)
 {
     while (c->bytes > c->bound) {
-        struct cut_log *longest = NULL;
-        for (struct cut_log *log = c->logs; log != NULL; log = log->next) {
-            if (log->first != NULL && (longest == NULL || log->cap > longest->cap)) {
-                longest = log;
-            }
-        }
-        if (longest == NULL) {
+        struct cut_log *log = next_to_relieve(c);
+        if (log == NULL) {
             return STG_OK;
         }
-        STG_RETURN_IF_FAILED(cut_truncate(c, longest->first));
-        STG_RETURN_IF_FAILED(shrink(c, &longest->row, &longest->cap, &longest->head, longest->len));
-        STG_RETURN_IF_FAILED(
-            shrink(c, &longest->context, &longest->context_cap, &longest->context_head, longest->context_len));
+        if (log->first == NULL) {
+            release(c, log);
+        } else {
+            STG_RETURN_IF_FAILED(give_up(c, log));
+        }
     }
     return STG_OK;
 }
@@ -149,11 +212,15 @@ static enum stg_status save_context(struct stg_cutter *c, struct cut_log *log, s
 
 enum stg_status cut_log_push(struct stg_cutter *c, struct cut_log *log, struct cut_row *row)
 {
+    const size_t before = c->bytes;
     if (log->first != NULL) {
         STG_RETURN_IF_FAILED(save_context(c, log, row));
         STG_RETURN_IF_FAILED(reserve(c, &log->row, &log->cap, &log->head, log->len, 1));
         log->row[log->head + log->len] = *row;
         log->len++;
+    }
+    if (c->bytes != before) {
+        enlist(c, log);
     }
     log->end++;
     c->threads[row->thread].last = log->end;

@@ -1,5 +1,5 @@
-/* Cut, parts: what cut.c (rules), cut_log.c (events kept), cut_threads.c (threads and processes), cut_load.c (how busy
- * the machine is), cut_workers.c (who works) and cut_build.c (columns) share. Private to token/. */
+/* Cut, parts: what cut.c (rules), cut_log.c (events kept), cut_threads.c (threads and processes), cut_lives.c (their
+ * ends), cut_load.c (how busy the machine is), cut_workers.c (who works) and cut_build.c (columns) share. Private to token/. */
 #ifndef STG_TOKEN_CUT_PARTS_H
 #define STG_TOKEN_CUT_PARTS_H
 
@@ -51,6 +51,18 @@ struct cut_open {
     bool confirmed; /* the marker that confirms it was seen */
 };
 
+/* Lists of logs by the memory that they hold; what has been in a list longest is first. */
+enum cut_held {
+    CUT_HELD_NOTHING = 0, /* in no list */
+    CUT_HELD_IDLE,        /* no sequence needs it */
+    CUT_HELD_OPEN,        /* with sequences: 2^n rows and more are in list CUT_HELD_OPEN + n */
+    CUT_HELD_LISTS = CUT_HELD_OPEN + 64
+};
+
+struct cut_held_list {
+    struct cut_log *first, *last;
+};
+
 /* Recent events of one scope. Positions count all its events, kept or not, from 1. */
 struct cut_log {
     struct cut_row *row; /* (cap) rows head … head + len − 1 are kept */
@@ -62,6 +74,8 @@ struct cut_log {
     int64_t now_ns;                /* largest time so far */
     struct cut_open *first, *last; /* open sequences that keep events, oldest first */
     struct cut_log *next;          /* list of all logs */
+    struct cut_log *held_before, *held_after; /* those that hold as much */
+    uint8_t held;                  /* enum cut_held, or more: which list that is */
     struct cut_open implicit;      /* the open one of thread, process and window cuts */
     bool muted;                    /* its implicit sequence has been cut off: nothing more is taken */
 };
@@ -77,11 +91,21 @@ struct cut_thread {
     int32_t cpu;    /* of its last event, < 0 = not known */
     uint32_t group; /* its name's, CUT_NAME_NONE = none */
     double weight, entropy; /* in the group: w, and w ln w */
+    uint32_t process, next, previous; /* index of its process, and those of the threads beside it there; see CUT_NO_PROCESS */
+    bool dying;     /* its process is over: all that may come is the return from its call */
     uint16_t local; /* index in the sequence being built, when serial is that of the build */
     uint64_t serial;
 };
 
-#define CUT_NO_RING UINT32_MAX
+#define CUT_NO_RING    UINT32_MAX
+#define CUT_NO_THREAD  UINT32_MAX
+#define CUT_NO_PROCESS UINT32_MAX /* not known, or the thread is over */
+
+/* Threads that live, in order of their first event. */
+struct cut_process {
+    uint32_t first, last;
+    struct cut_log *log; /* only in the scope of processes; NULL until needed */
+};
 
 enum cut_name_kind {
     CUT_NAME_NEW = 0,
@@ -91,7 +115,9 @@ enum cut_name_kind {
     CUT_NAME_CONFIRM,
     CUT_NAME_ACCEPT,
     CUT_NAME_CLOSE,
-    CUT_NAME_EXIT
+    CUT_NAME_EXIT,
+    CUT_NAME_EXIT_GROUP,
+    CUT_NAME_GONE
 };
 
 /* What a name means to the cut rule. */
@@ -136,14 +162,16 @@ struct stg_cutter {
     struct stg_keys tids;       /* → index of a thread */
     struct cut_thread *threads; /* (n_threads) */
     size_t n_threads, cap_threads;
-    struct stg_keys pids;          /* → index of a process; only in the scope of processes */
-    struct cut_log **process_logs; /* (n_processes) */
+    struct stg_keys pids;          /* → index of a process */
+    struct cut_process *processes; /* (n_processes) */
     size_t n_processes, cap_processes;
     struct cut_log *logs; /* list of all */
     struct cut_log *system;
     struct cut_open *given; /* STG_CUT_GIVEN: the open one */
     size_t n_open;
     size_t bytes, bound; /* held by logs, and what they may hold; rings may hold half of that */
+    struct cut_held_list held[CUT_HELD_LISTS];
+    uint64_t n_steps; /* lists and logs looked at to find one that gives up memory; tests count them */
 
     struct cut_row *rings;                            /* (n_rings × n_context) */
     uint32_t *ring_owner;                             /* (n_rings) thread index */
@@ -151,7 +179,7 @@ struct stg_cutter {
 
     struct cut_name *name_kind; /* (cap_kinds) by name id */
     size_t cap_kinds;
-    struct cut_ids calls, procs, context_calls;
+    struct cut_ids calls, procs;
     struct cut_columns columns;
     uint64_t serial;
 
@@ -167,9 +195,25 @@ struct stg_cutter {
     struct stg_cut_counts counts;
 };
 
-/* cut_threads.c */
+/* cut.c: what the log's implicit sequence has so far is all of it. */
+enum stg_status cut_implicit_close(struct stg_cutter *c, struct cut_log *log) STG_MUST_USE;
+/* A sequence that is not delivered. */
+void cut_discard(struct stg_cutter *c, struct cut_open *open);
+
+/* cut_lives.c: the thread makes no further event; the next one with its number is another one's. */
+enum stg_status cut_thread_end(struct stg_cutter *c, uint32_t thread) STG_MUST_USE;
+/* All threads of the process end, and so does its sequence. A thread in a call may still return from it: it is dying. */
+enum stg_status cut_process_end(struct stg_cutter *c, int32_t pid) STG_MUST_USE;
+/* An event of a thread that was dying: *late, the return from its call, which belongs to no life's sequence, or another thread's first. */
+enum stg_status cut_thread_revive(struct stg_cutter *c, uint32_t thread, const struct stg_event *e, bool *late) STG_MUST_USE;
+/* The kernel's word that a thread is gone. */
+enum stg_status cut_thread_gone(struct stg_cutter *c, const struct stg_event *e) STG_MUST_USE;
+
+/* cut_threads.c: a thread that comes with another process than before is another one, whose number was given again. */
 enum stg_status cut_thread_get(struct stg_cutter *c, const struct stg_event *e, uint32_t *index) STG_MUST_USE;
 enum stg_status cut_log_get(struct stg_cutter *c, struct cut_thread *t, struct cut_log **out) STG_MUST_USE;
+/* Takes the thread out of its process. */
+void cut_process_leave(struct stg_cutter *c, uint32_t thread);
 /* Remembers an event of the thread for later sequences. */
 enum stg_status cut_ring_put(struct stg_cutter *c, uint32_t thread, const struct cut_row *row) STG_MUST_USE;
 /* Copies the thread's ring, oldest first, to out (n_context rows); returns how many. */

@@ -2,6 +2,8 @@
 
 #include "base/memory.h"
 
+#include <string.h>
+
 /* Linux never has more (PID_MAX_LIMIT is 2^22): a trace that does is damaged. */
 #define MAX_THREADS (SIZE_C(1) << 22)
 #define SIZE_C(x)   ((size_t)(x))
@@ -14,7 +16,61 @@ static enum stg_status thread_add(struct stg_cutter *c, int32_t tid, uint32_t *i
     if (*index == STG_KEYS_NONE) {
         return stg_fail(STG_ERR_MEMORY, "more than %zu threads in one trace: the trace is damaged", MAX_THREADS);
     }
-    c->threads[c->n_threads++] = (struct cut_thread){.tid = tid, .call = CUT_NAME_NONE, .ring = CUT_NO_RING, .cpu = -1, .group = CUT_NAME_NONE};
+    c->threads[c->n_threads++] = (struct cut_thread){.tid = tid, .call = CUT_NAME_NONE, .ring = CUT_NO_RING, .cpu = -1, .group = CUT_NAME_NONE,
+                                                     .process = CUT_NO_PROCESS};
+    return STG_OK;
+}
+
+/* The process of that number. */
+static enum stg_status process_get(struct stg_cutter *c, int32_t pid, uint32_t *index)
+{
+    *index = stg_keys_find(&c->pids, (uint32_t)pid);
+    if (*index != STG_KEYS_NONE) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(stg_mem_grow(&c->processes, &c->cap_processes, c->n_processes + 1, sizeof *c->processes));
+    STG_RETURN_IF_FAILED(stg_keys_put(&c->pids, (uint32_t)pid, MAX_THREADS, index));
+    if (*index == STG_KEYS_NONE) {
+        return stg_fail(STG_ERR_MEMORY, "more than %zu processes in one trace: the trace is damaged", MAX_THREADS);
+    }
+    c->processes[c->n_processes++] = (struct cut_process){.first = CUT_NO_THREAD, .last = CUT_NO_THREAD};
+    return STG_OK;
+}
+
+void cut_process_leave(struct stg_cutter *c, uint32_t thread)
+{
+    struct cut_thread *t = &c->threads[thread];
+    if (t->process == CUT_NO_PROCESS) {
+        return;
+    }
+    struct cut_process *p = &c->processes[t->process];
+    *(t->previous != CUT_NO_THREAD ? &c->threads[t->previous].next : &p->first) = t->next;
+    *(t->next != CUT_NO_THREAD ? &c->threads[t->next].previous : &p->last) = t->previous;
+    t->process = CUT_NO_PROCESS;
+}
+
+static enum stg_status process_join(struct stg_cutter *c, uint32_t thread, int32_t pid)
+{
+    uint32_t process;
+    STG_RETURN_IF_FAILED(process_get(c, pid, &process));
+    struct cut_thread *t = &c->threads[thread];
+    if (t->pid != pid) {
+        if (t->dying || (c->recipe.cut == STG_CUT_THREAD && t->process != CUT_NO_PROCESS)) {
+            STG_RETURN_IF_FAILED(cut_thread_end(c, thread));
+        }
+        cut_process_leave(c, thread);
+        t->pid = pid;
+        if (c->recipe.scope == STG_SCOPE_PROCESS) {
+            t->log = NULL;
+            t->last = 0;
+        }
+    }
+    struct cut_process *p = &c->processes[process];
+    t->process = process;
+    t->previous = p->last;
+    t->next = CUT_NO_THREAD;
+    *(p->last != CUT_NO_THREAD ? &c->threads[p->last].next : &p->first) = thread;
+    p->last = thread;
     return STG_OK;
 }
 
@@ -24,15 +80,9 @@ enum stg_status cut_thread_get(struct stg_cutter *c, const struct stg_event *e, 
     if (*index == STG_KEYS_NONE) {
         STG_RETURN_IF_FAILED(thread_add(c, e->tid, index));
     }
-    struct cut_thread *t = &c->threads[*index];
-    if ((e->has & STG_HAS_PID) && t->pid != e->pid) {
-        t->pid = e->pid;
-        if (c->recipe.scope == STG_SCOPE_PROCESS) {
-            t->log = NULL;
-            t->last = 0;
-        }
-    }
-    return STG_OK;
+    const struct cut_thread *t = &c->threads[*index];
+    const bool joins = (e->has & STG_HAS_PID) != 0 && (t->pid != e->pid || t->process == CUT_NO_PROCESS);
+    return joins ? process_join(c, *index, e->pid) : STG_OK;
 }
 
 static enum stg_status log_new(struct stg_cutter *c, struct cut_log **out)
@@ -44,26 +94,14 @@ static enum stg_status log_new(struct stg_cutter *c, struct cut_log **out)
     return STG_OK;
 }
 
-static enum stg_status process_add(struct stg_cutter *c, int32_t pid, uint32_t *index)
-{
-    struct cut_log *log = NULL;
-    STG_RETURN_IF_FAILED(stg_mem_grow(&c->process_logs, &c->cap_processes, c->n_processes + 1, sizeof(struct cut_log *)));
-    STG_RETURN_IF_FAILED(log_new(c, &log));
-    STG_RETURN_IF_FAILED(stg_keys_put(&c->pids, (uint32_t)pid, MAX_THREADS, index));
-    if (*index == STG_KEYS_NONE) {
-        return stg_fail(STG_ERR_MEMORY, "more than %zu processes in one trace: the trace is damaged", MAX_THREADS);
-    }
-    c->process_logs[c->n_processes++] = log;
-    return STG_OK;
-}
-
 static enum stg_status process_log(struct stg_cutter *c, int32_t pid, struct cut_log **out)
 {
-    uint32_t index = stg_keys_find(&c->pids, (uint32_t)pid);
-    if (index == STG_KEYS_NONE) {
-        STG_RETURN_IF_FAILED(process_add(c, pid, &index));
+    uint32_t index;
+    STG_RETURN_IF_FAILED(process_get(c, pid, &index));
+    if (c->processes[index].log == NULL) {
+        STG_RETURN_IF_FAILED(log_new(c, &c->processes[index].log));
     }
-    *out = c->process_logs[index];
+    *out = c->processes[index].log;
     return STG_OK;
 }
 
@@ -165,6 +203,7 @@ void cut_threads_reset(struct stg_cutter *c)
         cut_log_fini(log);
         stg_mem_free(log);
     }
+    memset(c->held, 0, sizeof c->held);
     c->system = NULL;
     c->bytes = 0;
     c->n_threads = c->n_processes = 0;
@@ -177,7 +216,7 @@ void cut_threads_fini(struct stg_cutter *c)
 {
     cut_threads_reset(c);
     stg_mem_free(c->threads);
-    stg_mem_free(c->process_logs);
+    stg_mem_free(c->processes);
     stg_keys_fini(&c->tids);
     stg_keys_fini(&c->pids);
     stg_mem_free(c->rings);

@@ -339,10 +339,13 @@ uint32_t stg_symbols_find(const struct stg_symbols *s, uint16_t call, uint8_t ph
 
 static void map_classes(const struct stg_symbols *s, const struct stg_walk *w, uint32_t *out)
 {
-    for (size_t i = 0; i < w->n && s->fields == STG_FIELD_ELAPSED; i++) {
-        out[i] = s->of_class[log2_class(w->elapsed_ns[i])];
+    if (s->fields == STG_FIELD_ELAPSED) {
+        for (size_t i = 0; i < w->n; i++) {
+            out[i] = s->of_class[log2_class(w->elapsed_ns[i])];
+        }
+        return;
     }
-    for (size_t i = 0; i < w->n && s->fields == STG_FIELD_DESCRIPTOR; i++) {
+    for (size_t i = 0; i < w->n; i++) { /* descriptors */
         const bool has_one = w->own && w->phase[i] == STG_PHASE_ENTRY && w->ret[i] != STG_RET_ABSENT;
         out[i] = has_one ? s->of_class[descriptor_class(w->ret[i])] : STG_TOKEN_MASK;
     }
@@ -399,7 +402,7 @@ size_t stg_symbols_unknown(const struct stg_symbols *s, const struct stg_walk *w
         part.call += from;
         part.phase += from;
         part.ret += from;
-        part.elapsed_ns = w->elapsed_ns == NULL ? NULL : w->elapsed_ns + from;
+        part.elapsed_ns = s->fields == STG_FIELD_ELAPSED ? w->elapsed_ns + from : NULL;
         stg_symbols_map(s, &part, symbols);
         for (size_t i = 0; i < part.n; i++) {
             n += symbols[i] == STG_TOKEN_UNKNOWN;

@@ -2,6 +2,7 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "event/syscalls.h"
 
 #include <jansson.h>
@@ -82,35 +83,13 @@ void stg_vocab_extend(struct stg_vocab *v)
     v->base_procs = stg_strings_count(v->procs);
 }
 
-/* Bytes of the well-formed UTF-8 character at p (RFC 3629), 0 when there is none. */
-static size_t utf8_len(const unsigned char *p, size_t left)
-{
-    if (p[0] < 0x80) {
-        return 1;
-    }
-    const size_t n = p[0] >= 0xC2 && p[0] < 0xE0   ? 2
-                     : p[0] >= 0xE0 && p[0] < 0xF0 ? 3
-                     : p[0] >= 0xF0 && p[0] < 0xF5 ? 4
-                                                   : 0;
-    if (n == 0 || n > left) {
-        return 0;
-    }
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xC0) != 0x80) {
-            return 0;
-        }
-    }
-    const bool overlong = (p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xF0 && p[1] < 0x90);
-    const bool outside = (p[0] == 0xED && p[1] >= 0xA0) || (p[0] == 0xF4 && p[1] >= 0x90);
-    return overlong || outside ? 0 : n;
-}
-
 /* A thread may call itself anything, but JSON holds UTF-8 only: other bytes become "\xHH". */
 static enum stg_status clean(struct stg_buffer *out, const char *name, size_t len)
 {
     size_t i = 0;
+    uint32_t code;
     while (i < len) {
-        const size_t n = utf8_len((const unsigned char *)name + i, len - i);
+        const size_t n = stg_utf8_decode(name + i, len - i, &code);
         if (n > 0) {
             STG_RETURN_IF_FAILED(stg_buffer_put(out, name + i, n));
         } else {

@@ -32,8 +32,8 @@ static void free_writer(struct stg_ctf_writer *w)
     trace_dir_fini(&w->dir);
     stg_mem_free(w->finished);
     stg_mem_free(w->failure_message);
-    stg_mem_free((char *)(uintptr_t)w->settings.path);
-    stg_mem_free((char *)(uintptr_t)w->settings.name);
+    stg_mem_free((char *)w->settings.path);
+    stg_mem_free((char *)w->settings.name);
     stg_mem_free(w);
 }
 
@@ -154,7 +154,6 @@ static void end(struct stg_ctf_writer *w)
 static enum stg_status close_sink(struct stg_sink *sink, int commit)
 {
     struct stg_ctf_writer *w = (struct stg_ctf_writer *)sink;
-    enum stg_status status = STG_OK;
     if (w->settings.flight_ns > 0) {
         if (!commit && w->made_root) {
             (void)rmdir(w->settings.path); /* which fails when it has snapshots */
@@ -168,10 +167,10 @@ static enum stg_status close_sink(struct stg_sink *sink, int commit)
         return STG_OK;
     }
     if (!w->failed) {
-        status = note_failure(w, trace_streams_flush(w));
+        (void)note_failure(w, trace_streams_flush(w)); /* fail_again() says it, after the chunk has got its end */
     }
     const enum stg_status ended = trace_chunk_end(w);
-    status = w->failed ? fail_again(w) : ended;
+    const enum stg_status status = w->failed ? fail_again(w) : ended;
     if (status != STG_OK && w->settings.all_or_nothing) {
         trace_chunk_abandon(w);
     }
@@ -229,6 +228,7 @@ enum stg_status stg_ctf_writer_open(struct stg_ctf_writer **out, const struct st
     w->base = (struct stg_sink){&sink_ops, settings->names, settings->comms, settings->paths};
     trace_uuid_make(w->clock_uuid);
     STG_TRY(copy_settings(w, settings));
+    STG_TRY(trace_streams_check(w, w->settings.n_cpus));
     STG_TRY(w->settings.flight_ns > 0 ? begin_flight(w, settings->path != NULL) : begin(w));
     *out = w;
     return STG_OK;

@@ -41,7 +41,8 @@ union stg_ctf_value {
 };
 
 struct stg_ctf_settings {
-    const char *path; /* directory to make; it may exist if it is empty. Flight mode: of the snapshots, or NULL */
+    const char *path; /* directory to make; it may exist if it is empty and, for root, writable to nobody else. Flight mode: of the
+                       * snapshots, or NULL */
     /* The tables that the events' ids index; borrowed until close. They may grow. paths may be NULL (no event has a
      * path). */
     const struct stg_strings *names, *comms, *paths;
@@ -59,6 +60,7 @@ struct stg_ctf_settings {
     uint64_t rotate_ns;   /* … or so much time of events; 0 = never */
     uint64_t max_size; /* bytes on disk at most: the oldest chunks go, which is counted; 0 = any. Rotates by max_size /
                         * 8 where rotate_size says nothing. At least 16 packets */
+    size_t n_cpus;     /* of which events may come: max_size must do for them. 0: any number, and the first events of one too many fail */
     uint64_t
         flight_ns; /* flight recorder: keep the last so many nanoseconds in memory, write nothing before snapshot() */
     uint64_t
@@ -84,7 +86,7 @@ struct stg_ctf_writer;
 void stg_ctf_settings_default(struct stg_ctf_settings *s);
 
 /* *out owned by the caller, ended by stg_sink_close() of stg_ctf_writer_sink(). The directory is made and holds an
- * empty trace. A directory that is not empty or cannot be made is STG_ERR_USAGE or STG_ERR_IO with one line, and
+ * empty trace. A directory that is not empty, root's that others may write in, or that cannot be made is STG_ERR_USAGE or STG_ERR_IO with one line, and
  * nothing is left. */
 enum stg_status stg_ctf_writer_open(struct stg_ctf_writer **out, const struct stg_ctf_settings *settings) STG_MUST_USE;
 

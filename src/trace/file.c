@@ -30,6 +30,8 @@
 #define NAME_SIZE  32
 
 #define METADATA_DRAFT ".metadata"
+/* A draft is a new file always: none that somebody has put there, nor what a link of that name leads to. */
+#define CREATE_NEW (O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)
 
 static enum stg_status refuse(const char *path, const char *name, const char *what)
 {
@@ -58,11 +60,16 @@ static int write_at(int fd, const void *data, size_t n, uint64_t offset)
 
 /* --- Directories --- */
 
-static enum stg_status check_empty(const char *path)
+static enum stg_status check_empty(int fd, const char *path)
 {
-    DIR *directory = opendir(path);
+    const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    DIR *directory = copy < 0 ? NULL : fdopendir(copy);
     if (directory == NULL) {
-        return stg_fail_errno("%s", path);
+        const enum stg_status status = stg_fail_errno("%s", path);
+        if (copy >= 0) {
+            close(copy);
+        }
+        return status;
     }
     const struct dirent *entry = NULL;
     bool empty = true;
@@ -74,6 +81,24 @@ static enum stg_status check_empty(const char *path)
                  : stg_fail(STG_ERR_USAGE, "%s: the directory is not empty: remove it or name another one", path);
 }
 
+/* Who may write in a directory may put links and files among those of the trace: what root records is not for others to say. */
+static enum stg_status check_private(int fd, const char *path)
+{
+    struct stat info;
+    if (geteuid() != 0) {
+        return STG_OK;
+    }
+    if (fstat(fd, &info) != 0) {
+        return stg_fail_errno("%s", path);
+    }
+    if (info.st_uid != 0 || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        return stg_fail(STG_ERR_USAGE, "%s: others than root may write in this directory: name a new one, or make it root's alone (chown, chmod)",
+                        path);
+    }
+    return STG_OK;
+}
+
+/* What was made here is opened only if it is what stands there: a link was put into its place. */
 enum stg_status trace_dir_make(struct trace_dir *d, const char *path, bool may_exist, bool *made)
 {
     enum stg_status status = STG_OK;
@@ -84,12 +109,14 @@ enum stg_status trace_dir_make(struct trace_dir *d, const char *path, bool may_e
         *made = true;
     } else if (errno != EEXIST || !may_exist) {
         STG_TRY(stg_fail_errno("%s: cannot make the directory", path));
-    } else {
-        STG_TRY(check_empty(path));
     }
-    d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (*made ? O_NOFOLLOW : 0));
     if (d->fd < 0) {
         STG_TRY(stg_fail_errno("%s: cannot open the directory", path));
+    }
+    STG_TRY(check_empty(d->fd, path));
+    if (!*made) {
+        STG_TRY(check_private(d->fd, path));
     }
     return STG_OK;
 out:
@@ -112,7 +139,7 @@ void trace_dir_fini(struct trace_dir *d)
 
 enum stg_status trace_dir_metadata(const struct trace_dir *d, const struct stg_buffer *text)
 {
-    const int fd = openat(d->fd, METADATA_DRAFT, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    const int fd = openat(d->fd, METADATA_DRAFT, O_WRONLY | CREATE_NEW, 0666);
     if (fd < 0) {
         return refuse(d->path, "metadata", "cannot create");
     }
@@ -195,7 +222,7 @@ static void make_empty(const struct trace_file *f, uint8_t *to, uint64_t n, uint
 static enum stg_status create(struct trace_file *f, const struct trace_dir *d, const char *hidden, uint8_t *packet,
                               size_t size, const struct trace_growth *g)
 {
-    const int fd = openat(d->fd, hidden, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    const int fd = openat(d->fd, hidden, O_RDWR | CREATE_NEW, 0666);
     if (fd < 0) {
         return refuse(d->path, hidden + 1, "cannot create");
     }

@@ -58,17 +58,28 @@ void trace_streams_fini(struct stg_ctf_writer *w)
     stg_mem_free(w->by_cpu);
 }
 
+static uint64_t share_of(const struct stg_ctf_writer *w, size_t n_streams)
+{
+    return w->settings.max_size / 8 / n_streams;
+}
+
+enum stg_status trace_streams_check(const struct stg_ctf_writer *w, size_t n)
+{
+    if (w->settings.max_size == 0 || n == 0 || share_of(w, n) >= TRACE_MIN_PACKET / 2) {
+        return STG_OK;
+    }
+    return stg_fail(STG_ERR_USAGE, "a maximum size of %llu bytes is too small for %zu CPUs: allow at least %zu",
+                    (unsigned long long)w->settings.max_size, n, TRACE_MIN_PACKET * 8 * n);
+}
+
 /* Where max_size is small for so many CPUs, packets become smaller, so that all of them together stay a part of it. */
 static enum stg_status limit_packets(struct stg_ctf_writer *w, size_t n_streams)
 {
-    const uint64_t share = w->settings.max_size / 8 / n_streams;
+    const uint64_t share = share_of(w, n_streams);
     if (w->settings.max_size == 0 || share >= w->packet_limit) {
         return STG_OK;
     }
-    if (share < TRACE_MIN_PACKET / 2) {
-        return stg_fail(STG_ERR_USAGE, "a maximum size of %llu bytes is too small for %zu CPUs: allow at least %zu",
-                        (unsigned long long)w->settings.max_size, n_streams, TRACE_MIN_PACKET * 8 * n_streams);
-    }
+    STG_RETURN_IF_FAILED(trace_streams_check(w, n_streams));
     w->packet_limit = share < TRACE_MIN_PACKET ? TRACE_MIN_PACKET : (size_t)share;
     return STG_OK;
 }

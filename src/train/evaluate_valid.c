@@ -1,6 +1,7 @@
 /* Loss on validation data, for both families of models. */
 #include "train/run.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 
 #define BATCH_TOKENS 16384 /* of one pass without gradients */
@@ -20,7 +21,7 @@ enum stg_status stg_train_evaluate(struct stg_train_run *r, double *loss, double
     struct stg_model_loss sum = {0};
     for (size_t i = 0; i < n_used;) {
         size_t n_batch = 0, tokens = 0;
-        STG_TRY(stg_pool_check());
+        STG_TRY(stg_interrupt_check());
         while (i < n_used && n_batch < sizeof batch / sizeof batch[0]) {
             struct stg_seq seq;
             batch[n_batch] = spaced(i, n_used, n);

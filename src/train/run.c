@@ -2,6 +2,7 @@
 #include "train/run.h"
 
 #include "base/clock.h"
+#include "base/interrupt.h"
 #include "base/memory.h"
 
 #include <math.h>
@@ -255,7 +256,7 @@ enum stg_status stg_train_run_loop(struct stg_train_run *r, struct stg_train_res
         if (stopped != NULL) {
             break;
         }
-        if (stg_pool_interrupted()) {
+        if (stg_interrupt_asked()) {
             return interrupted(r);
         }
         if (r->state.i_batch >= r->batches.n) {

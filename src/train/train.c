@@ -132,14 +132,9 @@ static enum stg_status counted_loss(const struct stg_model *m, const struct stg_
 {
     enum stg_status status = STG_OK;
     struct stg_score *scores = NULL;
-    double sum = 0, tokens = 0;
     STG_TRY(stg_mem_zeroed(&scores, valid->n, sizeof *scores));
     STG_TRY(stg_score_corpus(m, valid, pool, NULL, scores));
-    for (size_t i = 0; i < valid->n; i++) {
-        sum += (double)scores[i].value[STG_AGGREGATE_MEAN] * (double)scores[i].n_tokens;
-        tokens += (double)scores[i].n_tokens;
-    }
-    *loss = tokens > 0 ? sum / tokens : (double)NAN;
+    *loss = stg_score_loss(scores, valid->n);
 out:
     stg_mem_free(scores);
     return status;

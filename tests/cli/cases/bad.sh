@@ -143,6 +143,21 @@ case_output_is_input() {
     refused '-o and --checkpoint: both write x' "$strange" train --model lstm --checkpoint x -o x train.data
     refused '--checkpoint and --log: both write y' "$strange" train --model lstm --checkpoint y --log y -o x train.data
     refused '--checkpoint: . is no file' "$strange" train --model lstm --checkpoint . -o x train.data
+    for file in notes other.model empty cut; do
+        case $file in
+            notes) echo 'not to be lost' >notes ;;
+            other.model) cp web.model other.model ;;
+            empty) : >empty ;;
+            cut) head -c 100 web.model >cut ;;
+        esac
+        cp $file kept
+        refused "$file: is no checkpoint" "$strange" train --model lstm --updates 1 --checkpoint $file -o x train.data
+        cmp $file kept || no "$file is not as it was"
+    done
+    cp notes x.checkpoint
+    refused 'x.checkpoint: is no checkpoint' "$strange" train --model lstm --updates 1 -o x train.data
+    cmp notes x.checkpoint
+    rm notes other.model empty cut kept x.checkpoint
     refused 'is read, too' "$strange" distill --student ngram -o web.model web.model train.data
     refused 'is read, too' "$strange" distill --student ngram -o odd.data --known test.data --novel x=odd.data -- web.model train.data
     refused 'is read, too' "$strange" export --to csv -o test.data web.model test.data

@@ -46,7 +46,7 @@ case_choices_are_told() {
     grep -qF 'while it is open: system, process, thread (default: system)' page || { cat page; no 'scope'; }
     grep -qF 'as this format: ctf, perf, strace, sysdig, paper, intlist (default' page || no 'format'
     grep -qF 'interleaved as they happened (default: thread)' page || no 'order is told twice'
-    "$strange" help score | tr -s ' \n' ' ' | grep -qF 'mean, median, window, upper, rms, time, state, novelty' || no 'aggregate'
+    "$strange" help score | tr -s ' \n' ' ' | grep -qF 'mean, median, window, upper, rms, time, state, pace, load, migration, workers, novelty' || no 'aggregate'
     "$strange" help --man prepare | grep -qxF 'One of: system, process, thread.' || no 'manual'
     refused "did you mean 'strace'" "$strange" prepare --format starce -o d t
     refused '--ngram-order: 9 is out of bounds' "$strange" train --ngram-order 9 -o m d

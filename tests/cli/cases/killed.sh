@@ -17,7 +17,7 @@ case_kill_while_working() {
             kill_when $pid $signal /
             case $signal:$got in
                 *:0 | *:1) rm -f new.model new.html ;; # it was faster
-                KILL:137) rm -f new.*.tmp-* tmp/* ;;   # could not clean up
+                KILL:137) rm -rf new.*.tmp-* tmp/* ;;  # could not clean up
                 *:2)
                     [ "$(wc -l <err)" = 1 ] || { cat err; no "not one line: $line"; }
                     interrupted=$((interrupted + 1))
@@ -28,6 +28,19 @@ case_kill_while_working() {
         done
     done
     [ $interrupted -gt 4 ] || no "only $interrupted runs were interrupted"
+}
+
+# What a trace is cut into for a while is for nobody else to read.
+case_cut_trace_is_private() {
+    trained
+    umask 022
+    strace_text 20000 5 >long.txt
+    "$strange" -q score web.model long.txt >out 2>err &
+    pid=$!
+    n=0 modes=
+    until modes=$(stat -c %a tmp/* 2>stat.err) || [ $n = 2000 ]; do n=$((n + 1)); done
+    kill_when $pid TERM /
+    [ "$modes" = 700 ] || no "modes in TMPDIR: $modes"
 }
 
 # The end of a terminal is like Ctrl-C, and nohup keeps it away.

@@ -91,6 +91,7 @@ case_record_unprivileged() {
     refused 'run it as root' setpriv --reuid 65534 --regid 65534 --clear-groups ./strange-copy record -o trace -- true
     status 0 setpriv --reuid 65534 --regid 65534 --clear-groups ./strange-copy doctor
     grep -q 'CAP_BPF and CAP_PERFMON missing' out
+    grep -q 'chmod 750 .*setcap' out || { cat out; no 'everybody could trace'; }
     absent trace
 }
 
@@ -275,7 +276,9 @@ case_record_target_ends() {
     sleep 60 &
     target=$!
     (kill_when $target TERM trace) &
-    refused 'what was to be recorded has ended' "$strange" -q record --pid $target -o trace
+    status 0 "$strange" record --json --pid $target -o trace
+    grep -q '"end": *"target-gone"' out || { cat out; no "why it ended"; }
+    grep -q 'what was to be recorded has ended' err
     status 0 "$strange" info trace
     refused 'there is no process' "$strange" record --pid 4194303 -o other
     absent other
@@ -285,7 +288,8 @@ case_record_target_ends() {
         mkdir $mount/strange-test-$$ || continue
         sleep 60 &
         (kill_when $! TERM gone; rmdir $mount/strange-test-$$) &
-        refused 'what was to be recorded has ended' "$strange" -q record --cgroup $mount/strange-test-$$ -o gone
+        status 0 "$strange" -q record --json --cgroup $mount/strange-test-$$ -o gone
+        grep -q '"end": *"target-gone"' out || { cat out; no "why it ended"; }
         refused 'cannot open it' "$strange" -q record --cgroup $mount/strange-test-$$ -o never
         absent never
     done
@@ -304,6 +308,39 @@ case_record_poor_kernel() {
         mount -t tmpfs none /sys/kernel/debug && exec "$strange" record -o t --marker "uprobe:$STRANGE_WORKLOAD:workload_mark" -- true'
     unshare -m sh -c 'mount -t tmpfs none /sys/bus/event_source && exec "$strange" doctor' | grep -q 'CONFIG_UPROBE_EVENTS=y'
     absent t
+}
+
+# A directory of a program's name is none, and a script that does not say what runs it is told of.
+case_record_program() {
+    may_record
+    mkdir -p first/true first/record_workload second
+    ln -s "$STRANGE_WORKLOAD" second/record_workload
+    PATH=$PWD/first:$PWD/second:$PATH
+    status 0 "$strange" -q record -o a --marker uprobe:record_workload:workload_mark -- true
+    echo 'touch ran' >script
+    chmod +x script
+    refused 'lacks a first line like #!/bin/sh' "$strange" -q record -o b -- ./script
+    refused 'no-such-program: cannot run the command: No such file' "$strange" -q record -o b -- no-such-program
+    refused 'no-such-program: there is no such program' "$strange" -q record -o b --marker uprobe:no-such-program:f -- true
+    absent b ran
+}
+
+# The rings are for 512 CPUs: more are not left out silently.
+case_record_many_cpus() {
+    may_record
+    root_only
+    unshare -m true 2>/dev/null || exit 77
+    echo 0-511 >most
+    echo 0,2-512 >many
+    export cpus=/sys/devices/system/cpu/present
+    # shellcheck disable=SC2016 # the inner shells expand it
+    refused 'has 513 CPUs: at most 512' unshare -m sh -c 'mount --bind many $cpus && exec "$strange" record -o t -- touch ran'
+    absent t ran
+    # shellcheck disable=SC2016
+    unshare -m sh -c 'mount --bind many $cpus && exec "$strange" doctor' | grep -q 'this machine has 513 CPUs'
+    # shellcheck disable=SC2016
+    unshare -m sh -c 'mount --bind most $cpus && exec "$strange" doctor' >out
+    ! grep -q 'CPUs, of which' out || no 'there is room for 512'
 }
 
 # A marker's file that is a pipe is not waited for; a reader that cannot give up its privileges says so.
@@ -398,7 +435,7 @@ case_record_flight_directory() {
     refused 'not empty' "$strange" record --flight 1s -o closed -- true
     root_only
     mkdir small
-    mount -t tmpfs -o size=1m strange-test small 2>/dev/null || exit 77
+    mount -t tmpfs -o size=1m,mode=755 strange-test small 2>/dev/null || exit 77
     got=0
     (
         set -e

@@ -1,0 +1,105 @@
+#include "base/temporary.h"
+
+#include "base/memory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* In fixed storage so that a signal handler may remove them. */
+enum { MAX_TEMPORARY = 64, FREE = 0, REMEMBERED, BEING_FILLED };
+
+static struct {
+    atomic_int used;
+    char path[PATH_MAX];
+} temporaries[MAX_TEMPORARY];
+
+int stg_temporary_remember(const char *path)
+{
+    for (int i = 0; i < MAX_TEMPORARY; i++) {
+        int free_slot = FREE;
+        if (atomic_compare_exchange_strong(&temporaries[i].used, &free_slot, BEING_FILLED)) {
+            snprintf(temporaries[i].path, sizeof temporaries[i].path, "%s", path);
+            atomic_store(&temporaries[i].used, REMEMBERED);
+            return i;
+        }
+    }
+    return -1;
+}
+
+void stg_temporary_forget(int number)
+{
+    if (number >= 0) {
+        atomic_store(&temporaries[number].used, FREE);
+    }
+}
+
+/* By the system call, as a signal handler may not use opendir(). */
+static void remove_directory(const char *path)
+{
+    alignas(struct dirent64) char entries[4096];
+    long n;
+    const int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    while (fd >= 0 && (n = syscall(SYS_getdents64, fd, entries, sizeof entries)) > 0) {
+        for (long i = 0; i < n;) {
+            const struct dirent64 *entry = (const struct dirent64 *)(const void *)(entries + i);
+            (void)unlinkat(fd, entry->d_name, 0); /* not the directory itself and the one above, which are none */
+            i += entry->d_reclen;
+        }
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    (void)rmdir(path);
+}
+
+void stg_temporary_abandon_all(void)
+{
+    for (int i = 0; i < MAX_TEMPORARY; i++) {
+        if (atomic_load(&temporaries[i].used) == REMEMBERED && unlink(temporaries[i].path) != 0 && errno == EISDIR) {
+            remove_directory(temporaries[i].path);
+        }
+    }
+}
+
+enum stg_status stg_temporary_dir_make(struct stg_temporary_dir *out)
+{
+    const char *root = getenv("TMPDIR");
+    char path[PATH_MAX];
+    *out = (struct stg_temporary_dir){.number = -1};
+    root = root == NULL || *root == '\0' ? "/tmp" : root;
+    if (strlen(root) > PATH_MAX - 64) {
+        return stg_fail(STG_ERR_USAGE, "TMPDIR: the name is too long: set a shorter one");
+    }
+    snprintf(path, sizeof path, "%s/strange-XXXXXX", root);
+    if (mkdtemp(path) == NULL) {
+        return stg_fail_errno("%s: cannot make a temporary directory (set TMPDIR to a directory with room)", root);
+    }
+    const enum stg_status status = stg_mem_strdup(&out->path, path);
+    if (status != STG_OK) {
+        (void)rmdir(path);
+        return status;
+    }
+    out->number = stg_temporary_remember(path);
+    return STG_OK;
+}
+
+void stg_temporary_dir_remove(struct stg_temporary_dir *d)
+{
+    if (d->path != NULL) {
+        if (rmdir(d->path) != 0) {
+            remove_directory(d->path);
+        }
+        stg_temporary_forget(d->number);
+    }
+    stg_mem_free(d->path);
+    *d = (struct stg_temporary_dir){.number = -1};
+}

@@ -1,0 +1,24 @@
+/* Temporaries: files and directories that are to vanish however the program ends. Those that are remembered here are removed by
+ * stg_temporary_abandon_all(), for exits that a signal drives. */
+#ifndef STG_BASE_TEMPORARY_H
+#define STG_BASE_TEMPORARY_H
+
+#include "base/status.h"
+
+/* Returns a number for stg_temporary_forget(); −1, which it takes too, when too many are remembered already. */
+int stg_temporary_remember(const char *path);
+void stg_temporary_forget(int number);
+/* Async-signal-safe. Of a directory all files go, then itself. */
+void stg_temporary_abandon_all(void);
+
+/* A directory in $TMPDIR (/tmp without it) for files, that nobody else may enter; remembered. */
+struct stg_temporary_dir {
+    char *path; /* owned; NULL: none */
+    int number;
+};
+
+enum stg_status stg_temporary_dir_make(struct stg_temporary_dir *out) STG_MUST_USE;
+/* With the files in it. d may be {0}. */
+void stg_temporary_dir_remove(struct stg_temporary_dir *d);
+
+#endif

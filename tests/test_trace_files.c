@@ -1,0 +1,120 @@
+/* trace/: what stands in the places where a trace is to be written, and the order in which its parts are read. */
+#include "trace_support.h"
+
+#include <sys/stat.h>
+
+/* The parts of a recording that has more of them than its numbers have digits. */
+static void test_order_of_chunks(void **state)
+{
+    static const char *const chunks[] = {"many/000999", "many/001000", "many/999999", "many/1000000"};
+    struct tables t;
+    struct stg_ctf_settings settings;
+    struct stg_ctf_stats stats;
+    struct reading r;
+    (void)state;
+    tables_init(&t);
+    assert_int_equal(mkdir(in_work("many"), 0755), 0);
+    for (size_t i = N_OF(chunks); i-- > 0;) {
+        const struct stg_event e = {.ts_ns = 100 + i, .name = STG_NAME_NONE, .comm = STG_NAME_NONE, .has = STG_HAS_TIME | STG_HAS_CPU, .kind = STG_EVENT_BEGIN};
+        settings_init(&settings, &t, in_work(chunks[i]));
+        write_events(&settings, &e, 1, &stats);
+    }
+    must_read_trace(&r, in_work("many"));
+    assert_int_equal(r.n, N_OF(chunks));
+    for (size_t i = 0; i < r.n; i++) {
+        assert_int_equal(r.events[i].ts_ns, 100 + i);
+    }
+    reading_fini(&r);
+    tables_fini(&t);
+}
+
+/* What stands where a draft is to be made is neither written nor followed. */
+static void test_planted_links(void **state)
+{
+    static const char *const planted[] = {".metadata", ".channel0_0"};
+    const struct stg_event e = {.ts_ns = 5, .name = STG_NAME_NONE, .comm = STG_NAME_NONE, .has = STG_HAS_TIME | STG_HAS_CPU, .kind = STG_EVENT_BEGIN};
+    struct tables t;
+    struct stg_ctf_settings settings;
+    (void)state;
+    tables_init(&t);
+    ctf_write_file(work, "victim", "kept", 4);
+    for (size_t i = 0; i < 2; i++) {
+        struct stg_ctf_writer *w = NULL;
+        char name[64], link[512];
+        size_t size = 0;
+        (void)snprintf(name, sizeof name, "planted-%zu", i);
+        settings_init(&settings, &t, in_work(name));
+        must(stg_ctf_writer_open(&w, &settings));
+        (void)snprintf(link, sizeof link, "%s/%s", in_work(name), planted[i]);
+        assert_int_equal(symlink(in_work("victim"), link), 0);
+        must(stg_sink_put(stg_ctf_writer_sink(w), &e, 1));
+        assert_int_equal(stg_sink_close(stg_ctf_writer_sink(w), 1), STG_ERR_IO);
+        assert_message("cannot create: File exists");
+        uint8_t *victim = ctf_read_file(work, "victim", &size);
+        assert_true(size == 4 && memcmp(victim, "kept", 4) == 0);
+        free(victim);
+    }
+    tables_fini(&t);
+}
+
+/* Root takes no directory that is not its own alone, whatever mode it is in: others could put files into the trace. */
+static void test_others_directory(void **state)
+{
+    static const struct {
+        mode_t mode;
+        uid_t owner;
+    } all[] = {{0755, 65534}, {01777, 0}, {0775, 0}};
+    struct tables t;
+    struct stg_ctf_settings settings;
+    struct stg_ctf_writer *w = NULL;
+    const char *path = in_work("of-others");
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    tables_init(&t);
+    settings_init(&settings, &t, NULL);
+    assert_int_equal(mkdir(path, 0755), 0);
+    for (size_t i = 0; i < 3 * N_OF(all); i++) {
+        settings.rotate_size = i % 3 == 1 ? 1 << 20 : 0;
+        settings.flight_ns = i % 3 == 2 ? 1 : 0;
+        assert_int_equal(chown(path, all[i / 3].owner, 0), 0);
+        assert_int_equal(chmod(path, all[i / 3].mode), 0);
+        refused(&settings, path, STG_ERR_USAGE, "others than root may write");
+    }
+    assert_int_equal(chmod(path, 0755), 0);
+    settings.flight_ns = 0;
+    must(stg_ctf_writer_open(&w, &settings));
+    must(stg_sink_close(stg_ctf_writer_sink(w), 1));
+    tables_fini(&t);
+}
+
+/* That the machine's CPUs are too many is known before the first event of the last one. */
+static void test_size_for_cpus(void **state)
+{
+    struct tables t;
+    struct stg_ctf_settings settings;
+    struct stg_ctf_writer *w = NULL;
+    (void)state;
+    tables_init(&t);
+    settings_init(&settings, &t, NULL);
+    settings.max_size = 1 << 17;
+    settings.n_cpus = 5;
+    refused(&settings, in_work("cpus"), STG_ERR_USAGE, "too small for 5 CPUs: allow at least 327680");
+    assert_int_not_equal(access(in_work("cpus"), F_OK), 0);
+    settings.n_cpus = 4;
+    must(stg_ctf_writer_open(&w, &settings));
+    must(stg_sink_close(stg_ctf_writer_sink(w), 1));
+    tables_fini(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_order_of_chunks),
+        cmocka_unit_test(test_planted_links),
+        cmocka_unit_test(test_others_directory),
+        cmocka_unit_test(test_size_for_cpus),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
