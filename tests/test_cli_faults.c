@@ -417,6 +417,7 @@ static void test_explain(void **state)
         {.line = "export --threads 1 --to csv --rows sequences -o - in/ngram.model in/test.data"},
         {.line = "diff --threads 1 in/train.data in/novel.data"},
         {.line = "diff --json data/strace/terminal.txt data/perf/raw.txt"},
+        {.line = "diff --threads 1 in/train.data in/novel.data --like in/test.data"},
     };
     (void)state;
     DISTURB(commands);

@@ -12,7 +12,8 @@
 
 #include <cmocka.h>
 
-enum { READ, WRITE, CLOSE, FUTEX, EXECVE, N_CALLS, MAX_EVENTS = 16384 };
+enum { READ, WRITE, CLOSE, FUTEX, EXECVE, N_CALLS, N_RARE = 8, MAX_EVENTS = 16384 }; /* calls from N_CALLS on are rare ones */
+enum { WEB, SHELL, WORKER, N_NAMES };
 
 /* A source of made-up events. */
 struct made {
@@ -24,15 +25,21 @@ struct made {
 
 static void made_init(struct made *m)
 {
-    static const char *const names[N_CALLS] = {"read", "write", "close", "futex", "execve"};
+    static const char *const names[N_CALLS + N_RARE] = {"read",   "write",  "close", "futex", "execve",   "chdir", "rename",
+                                                        "getcwd", "unlink", "lseek", "fsync", "fdatasync", "clone"};
+    static const char *const comms[N_NAMES] = {"web", "sh", "worker"};
     uint32_t id;
     memset(m, 0, sizeof *m);
     must(stg_strings_new(&m->source.names));
     must(stg_strings_new(&m->source.comms));
-    for (uint32_t i = 0; i < N_CALLS; i++) {
+    must(stg_strings_new(&m->source.paths));
+    for (uint32_t i = 0; i < N_CALLS + N_RARE; i++) {
         must(stg_strings_put(m->source.names, names[i], strlen(names[i]), &id));
     }
-    must(stg_strings_put(m->source.comms, "web", 3, &id));
+    for (uint32_t i = 0; i < N_NAMES; i++) {
+        must(stg_strings_put(m->source.comms, comms[i], strlen(comms[i]), &id));
+    }
+    must(stg_strings_put(m->source.paths, "/tmp/evil", 9, &id));
     m->events = calloc(MAX_EVENTS, sizeof *m->events);
 }
 
@@ -40,6 +47,7 @@ static void made_fini(struct made *m)
 {
     stg_strings_free(m->source.names);
     stg_strings_free(m->source.comms);
+    stg_strings_free(m->source.paths);
     free(m->events);
 }
 
@@ -50,7 +58,7 @@ static void put(struct made *m, int32_t tid, uint32_t call, int64_t ret, uint64_
                           .name = call,
                           .tid = tid,
                           .pid = 7,
-                          .has = STG_HAS_TIME | STG_HAS_TID | STG_HAS_COMM,
+                          .has = STG_HAS_TIME | STG_HAS_TID | STG_HAS_PID | STG_HAS_COMM,
                           .kind = STG_EVENT_ENTRY};
     m->events[m->n++] = e;
     e.ts_ns += lasts;
@@ -59,6 +67,16 @@ static void put(struct made *m, int32_t tid, uint32_t call, int64_t ret, uint64_
     e.ret = ret;
     m->events[m->n++] = e;
     m->now_ns = e.ts_ns + 500;
+}
+
+/* The call that was put last is by another thread, named so. */
+static void rename_last(struct made *m, int32_t pid, int32_t tid, uint32_t comm)
+{
+    for (size_t i = m->n - 2; i < m->n; i++) {
+        m->events[i].pid = pid;
+        m->events[i].tid = tid;
+        m->events[i].comm = comm;
+    }
 }
 
 struct odd {
@@ -142,29 +160,55 @@ struct rhythm {
     int write, execve;
 };
 
+static void give_rhythm(struct comparison *c, int side, struct rhythm rhythm)
+{
+    c->made.n = 0;
+    c->made.now_ns = 0;
+    for (int i = 0; i < 3000; i++) {
+        put(&c->made, 1, READ, 0, 100);
+        if (i % rhythm.write == 0) {
+            put(&c->made, 1, WRITE, 8, 100);
+        }
+        if (rhythm.execve > 0 && i % rhythm.execve == 0) {
+            put(&c->made, 1, EXECVE, -13, 100);
+        }
+    }
+    give(c, side, 0, c->made.n);
+}
+
 static const struct stg_diff_result *compare_rhythms(struct comparison *c, const struct rhythm sides[STG_DIFF_SIDES])
 {
     comparison_init(c);
     for (int side = 0; side < STG_DIFF_SIDES; side++) {
-        c->made.n = 0;
-        c->made.now_ns = 0;
-        for (int i = 0; i < 3000; i++) {
-            put(&c->made, 1, READ, 0, 100);
-            if (i % sides[side].write == 0) {
-                put(&c->made, 1, WRITE, 8, 100);
-            }
-            if (sides[side].execve > 0 && i % sides[side].execve == 0) {
-                put(&c->made, 1, EXECVE, -13, 100);
-            }
-        }
-        give(c, side, 0, c->made.n);
+        give_rhythm(c, side, sides[side]);
     }
+    return result_of(c, false);
+}
+
+/* The same with one more run that is as A. */
+static const struct stg_diff_result *with_like(struct comparison *c, struct rhythm like)
+{
+    stg_diff_result_fini(&c->result);
+    give_rhythm(c, STG_DIFF_LIKE, like);
+    must(stg_diff_end_like(c->diff));
     return result_of(c, false);
 }
 
 static const char *call_of(const struct stg_diff_result *r, const struct stg_diff_row *row)
 {
     return stg_strings_get(r->names->calls, row->call);
+}
+
+static const struct stg_diff_only *find_only(const struct stg_diff_result *r, const char *process, const char *call)
+{
+    for (size_t i = 0; i < r->n_only; i++) {
+        const struct stg_diff_only *o = &r->only[i];
+        const bool same = call == NULL ? o->call == STG_TOKEN_START : strcmp(stg_strings_get(r->names->calls, o->call), call) == 0;
+        if (same && strcmp(stg_strings_get(r->names->procs, o->proc), process) == 0) {
+            return o;
+        }
+    }
+    return NULL;
 }
 
 static const struct stg_diff_row *find(const struct stg_diff_result *r, enum stg_diff_facet facet, const char *call)
@@ -196,13 +240,14 @@ static void test_calls_and_transitions(void **state)
     const struct odd odd = {.more_writes = 1, .execs = 0.05};
     struct comparison c;
     const struct stg_diff_result *r = compare(&c, 16000, 8000, &odd, false);
-    const struct stg_diff_row *write = find(r, STG_DIFF_CALLS, "write"), *exec = find(r, STG_DIFF_CALLS, "execve");
+    const struct stg_diff_row *write = find(r, STG_DIFF_CALLS, "write");
+    const struct stg_diff_only *exec = find_only(r, "web", "execve");
     assert_non_null(write);
     assert_true(write->ratio > 1.8 && write->ratio < 2.2);
     assert_true(write->z > 5);
     assert_non_null(exec);
-    assert_true(exec->ratio > 1e300); /* new */
-    assert_true(exec->rate[STG_DIFF_A] < 1e-9 && exec->rate[STG_DIFF_B] > 0);
+    assert_null(find(r, STG_DIFF_CALLS, "execve"));
+    assert_true(exec->side == STG_DIFF_B && exec->decides && exec->n_occasions > 10 && exec->n >= exec->n_occasions);
     assert_null(find(r, STG_DIFF_CALLS, "read"));
     assert_null(find(r, STG_DIFF_CALLS, "close"));
     assert_non_null(find(r, STG_DIFF_TRANSITIONS, "execve"));
@@ -275,14 +320,15 @@ static void test_less(void **state)
     const struct rhythm sides[] = {{2, 30}, {4, 0}}; /* half the writes, and no execve */
     struct comparison c;
     const struct stg_diff_result *r = compare_rhythms(&c, sides);
-    const struct stg_diff_row *write = find(r, STG_DIFF_CALLS, "write"), *gone = find(r, STG_DIFF_CALLS, "execve");
+    const struct stg_diff_row *write = find(r, STG_DIFF_CALLS, "write");
+    const struct stg_diff_only *gone = find_only(r, "web", "execve");
     assert_non_null(write);
     assert_true(fabs(write->ratio - 0.5) < 1e-12 && write->z < -5);
     assert_non_null(gone);
-    assert_true(gone->ratio <= 0 && gone->rate[STG_DIFF_A] > 0 && gone->rate[STG_DIFF_B] <= 0);
+    assert_true(gone->side == STG_DIFF_A && gone->decides && gone->n == 100);
     assert_null(find(r, STG_DIFF_CALLS, "read"));
     assert_non_null(find(r, STG_DIFF_RESULTS, "execve"));
-    assert_true(r->divergence[STG_DIFF_CALLS] >= write->contribution + gone->contribution - 1e-12);
+    assert_true(r->divergence[STG_DIFF_CALLS] >= write->contribution - 1e-12);
     comparison_fini(&c);
 }
 
@@ -305,7 +351,261 @@ static void test_burst(void **state)
     }
     give(&c, STG_DIFF_B, middle, n);
     const struct stg_diff_result *r = result_of(&c, false);
-    assert_null(find(r, STG_DIFF_CALLS, "execve"));
+    const struct stg_diff_only *exec = find_only(r, "web", "execve");
+    assert_non_null(exec); /* told, all the same */
+    assert_true(exec->n == 50 && exec->n_occasions == 1 && exec->chance >= 1 && !exec->decides);
+    assert_false(r->changed);
+    comparison_fini(&c);
+}
+
+/* Two equal sides; give_rare() adds to B, in its middle. */
+static void begin_equal(struct comparison *c)
+{
+    static const struct odd none;
+    comparison_init(c);
+    for (int side = 0; side < STG_DIFF_SIDES; side++) {
+        fill(&c->made, 8000, 1 + (uint64_t)side, &none);
+        give(c, side, 0, c->made.n);
+    }
+}
+
+/* Each of the first n rare calls once, by the process of the rest, in B. */
+static void give_rare(struct comparison *c, uint32_t n)
+{
+    const size_t first = c->made.n;
+    for (uint32_t i = 0; i < n; i++) {
+        put(&c->made, 100, N_CALLS + i, 0, 1000);
+    }
+    give(c, STG_DIFF_B, first, c->made.n);
+}
+
+/* A program that only one side has is a change, though it made one call; the name of a thread is not. */
+static void test_programs(void **state)
+{
+    (void)state;
+    struct comparison c;
+    begin_equal(&c);
+    size_t first = c.made.n;
+    put(&c.made, 100, READ, 0, 1000);
+    rename_last(&c.made, 7, 200, WORKER);
+    give(&c, STG_DIFF_B, first, c.made.n);
+    const struct stg_diff_result *r = result_of(&c, false);
+    const struct stg_diff_only *worker = find_only(r, "worker", NULL);
+    assert_non_null(worker);
+    assert_true(!worker->is_program && worker->n_threads == 1 && !worker->decides);
+    assert_false(r->changed);
+    stg_diff_result_fini(&c.result);
+
+    first = c.made.n;
+    put(&c.made, 100, READ, 0, 1000);
+    rename_last(&c.made, 300, 300, SHELL);
+    give(&c, STG_DIFF_B, first, c.made.n);
+    r = result_of(&c, false);
+    const struct stg_diff_only *shell = find_only(r, "sh", NULL);
+    assert_non_null(shell);
+    assert_true(shell->is_program && shell->side == STG_DIFF_B && shell->n == 1 && shell->n_processes == 1 && shell->decides);
+    assert_ptr_equal(shell, r->only); /* programs come first */
+    assert_true(r->changed && r->n_programs == 1 && r->n_deciding == 0);
+    assert_null(find_only(r, "sh", "read")); /* its calls are the program's */
+    comparison_fini(&c);
+}
+
+/* Eight sorts of call, each once, on one side only: equal runs hardly differ so. Three do. */
+static void test_sorts(void **state)
+{
+    (void)state;
+    for (uint32_t n = 3; n <= N_RARE; n += 5) {
+        struct comparison c;
+        begin_equal(&c);
+        give_rare(&c, n);
+        const struct stg_diff_result *r = result_of(&c, false);
+        assert_int_equal(r->n_only, n);
+        assert_int_equal(r->n_only_of[STG_DIFF_B], n);
+        assert_int_equal(r->changed, n == N_RARE);
+        assert_int_equal(r->n_deciding, n == N_RARE ? n : 0);
+        assert_true(fabs(r->kinds_chance - 2 * pow(0.5, n)) < 0.01); /* as long as each other, nearly */
+        comparison_fini(&c);
+    }
+}
+
+/* As many sorts on the other side take that away; strictly, one is enough. */
+static void test_sorts_of_both(void **state)
+{
+    (void)state;
+    struct comparison c;
+    begin_equal(&c);
+    give_rare(&c, N_RARE / 2);
+    const size_t first = c.made.n;
+    for (uint32_t i = N_RARE / 2; i < N_RARE; i++) {
+        put(&c.made, 100, N_CALLS + i, 0, 1000);
+    }
+    give(&c, STG_DIFF_A, first, c.made.n);
+    const struct stg_diff_result *r = result_of(&c, false);
+    assert_int_equal(r->n_only_of[STG_DIFF_A], N_RARE / 2);
+    assert_true(r->kinds_chance > 0.9 && !r->changed);
+    stg_diff_result_fini(&c.result);
+    struct stg_diff_settings s;
+    stg_diff_settings_default(&s);
+    s.strict = true;
+    must(stg_diff_compare(&c.result, c.diff, &s));
+    assert_true(c.result.changed && c.result.n_deciding == N_RARE);
+    comparison_fini(&c);
+}
+
+/* A call's file and the kind of its descriptor. */
+static void test_objects(void **state)
+{
+    (void)state;
+    struct comparison c;
+    begin_equal(&c);
+    c.made.n = 0;
+    put(&c.made, 100, N_CALLS, 0, 1000);
+    put(&c.made, 100, N_CALLS + 1, 0, 1000);
+    c.made.events[0].has |= STG_HAS_PATH;
+    c.made.events[2].has |= STG_HAS_FD;
+    c.made.events[2].fd_kind = STG_FD_INET;
+    give(&c, STG_DIFF_B, 0, c.made.n);
+    const struct stg_diff_result *r = result_of(&c, false);
+    const struct stg_diff_only *chdir = find_only(r, "web", "chdir"), *rename = find_only(r, "web", "rename");
+    assert_non_null(chdir);
+    assert_non_null(rename);
+    assert_string_equal(chdir->path, "/tmp/evil");
+    assert_true(chdir->fd_kinds == 0 && !chdir->more_paths && rename->path == NULL);
+    assert_int_equal(rename->fd_kinds, UINT32_C(1) << STG_FD_INET);
+    comparison_fini(&c);
+}
+
+static void put_fact(struct stg_strings *facts, const char *text)
+{
+    uint32_t id;
+    must(stg_strings_put(facts, text, strlen(text), &id));
+}
+
+/* What the trace of a side says: its command has ended so, and all of it was recorded or not. */
+static void give_facts(struct comparison *c, int side, const char *command, const char *end)
+{
+    struct stg_strings *facts = NULL;
+    must(stg_strings_new(&facts));
+    put_fact(facts, "hostname=here");
+    put_fact(facts, command);
+    put_fact(facts, end);
+    const struct stg_source_info info = {.facts = facts};
+    must(stg_diff_add_facts(c->diff, side, &info));
+    stg_strings_free(facts);
+}
+
+/* A run of a command that failed early has the same rates as long as it goes, and less of everything. */
+static void test_whole_runs(void **state)
+{
+    (void)state;
+    static const struct odd none;
+    struct comparison c;
+    const struct stg_diff_result *r = compare(&c, 16000, 4000, &none, false);
+    assert_false(r->changed);
+    assert_true(r->total_ratio <= 0); /* of recordings that were stopped it means nothing */
+    stg_diff_result_fini(&c.result);
+    give_facts(&c, STG_DIFF_A, "command=exited 0", "recording_end=command-ended");
+    give_facts(&c, STG_DIFF_B, "command=exited 0", "recording_end=stopped");
+    r = result_of(&c, false);
+    assert_false(r->changed);
+    stg_diff_result_fini(&c.result);
+    give_facts(&c, STG_DIFF_B, "command=exited 0", "recording_end=command-ended");
+    r = result_of(&c, false);
+    assert_true(r->changed && r->total_changed && !r->end_changed);
+    assert_true(r->total_ratio > 0.24 && r->total_ratio < 0.26);
+    stg_diff_result_fini(&c.result);
+    give_facts(&c, STG_DIFF_B, "command=exited 2", "recording_end=stopped");
+    r = result_of(&c, false);
+    assert_true(r->changed && r->end_changed && !r->total_changed);
+    assert_string_equal(r->run[STG_DIFF_B].ended, "exited 2");
+    comparison_fini(&c);
+}
+
+/* A whole run has all that it ever does, so little is enough to miss something. */
+static void test_short_runs(void **state)
+{
+    (void)state;
+    static const struct odd none;
+    struct comparison c;
+    (void)compare(&c, 16000, 200, &none, false);
+    stg_diff_result_fini(&c.result);
+    give_facts(&c, STG_DIFF_A, "command=exited 0", "recording_end=command-ended");
+    give_facts(&c, STG_DIFF_B, "command=exited 0", "recording_end=command-ended");
+    put(&c.made, 300, READ, 0, 1000);
+    rename_last(&c.made, 300, 300, SHELL);
+    give(&c, STG_DIFF_A, c.made.n - 2, c.made.n);
+    const struct stg_diff_result *r = result_of(&c, false);
+    assert_true(r->too_short && r->changed && r->total_changed);
+    assert_non_null(find_only(r, "sh", NULL));
+    assert_int_equal(r->n, 0);
+    comparison_fini(&c);
+}
+
+/* What a run like A differs in from A by as much as B does is not told; by a little, it is. */
+static void test_like(void **state)
+{
+    (void)state;
+    const struct rhythm sides[] = {{8, 0}, {2, 0}};
+    struct comparison c;
+    assert_non_null(find(compare_rhythms(&c, sides), STG_DIFF_CALLS, "write"));
+    assert_non_null(find(with_like(&c, (struct rhythm){7, 0}), STG_DIFF_CALLS, "write"));
+    const struct stg_diff_result *r = with_like(&c, (struct rhythm){2, 0});
+    assert_null(find(r, STG_DIFF_CALLS, "write"));
+    assert_int_equal(r->n_like, 2);
+    assert_false(r->changed);
+    comparison_fini(&c);
+}
+
+/* What is only in B is in no run like A; what is only in A is in all of them. */
+static void test_like_and_only(void **state)
+{
+    (void)state;
+    const struct rhythm more[] = {{4, 0}, {4, 30}}, less[] = {{4, 30}, {4, 0}};
+    struct comparison c;
+    (void)compare_rhythms(&c, more);
+    const struct stg_diff_result *r = with_like(&c, (struct rhythm){4, 0});
+    const struct stg_diff_only *exec = find_only(r, "web", "execve");
+    assert_non_null(exec);
+    const double share = (1. + 0) / 3; /* B's part of three equal runs */
+    assert_true(fabs(exec->chance - pow(share, exec->n_occasions) - pow(1 - share, exec->n_occasions)) < 1e-6);
+    r = with_like(&c, (struct rhythm){4, 30});
+    assert_null(find_only(r, "web", "execve"));
+    assert_false(r->changed);
+    comparison_fini(&c);
+
+    (void)compare_rhythms(&c, less);
+    r = with_like(&c, (struct rhythm){4, 30});
+    exec = find_only(r, "web", "execve");
+    assert_non_null(exec);
+    assert_true(exec->side == STG_DIFF_A && exec->decides && exec->n_occasions > 32); /* of both runs */
+    r = with_like(&c, (struct rhythm){4, 0});
+    assert_int_equal(r->n_only, 0);
+    assert_false(r->changed);
+    comparison_fini(&c);
+}
+
+/* Durations of the runs, and how they ended. */
+static void test_like_durations_and_ends(void **state)
+{
+    (void)state;
+    static const struct odd none;
+    const struct odd odd = {.times = 3};
+    struct comparison c;
+    const struct stg_diff_result *r = compare(&c, 12000, 12000, &odd, false);
+    assert_non_null(find(r, STG_DIFF_LATENCIES, "read"));
+    give_facts(&c, STG_DIFF_A, "command=exited 0", "recording_end=command-ended");
+    give_facts(&c, STG_DIFF_B, "command=exited 1", "recording_end=command-ended");
+    for (int i = 0; i < 2; i++) { /* the second is as B */
+        fill(&c.made, 12000, 3, i == 0 ? &none : &odd);
+        give(&c, STG_DIFF_LIKE, 0, c.made.n);
+        give_facts(&c, STG_DIFF_LIKE, i == 0 ? "command=exited 0" : "command=exited 1", "recording_end=command-ended");
+        must(stg_diff_end_like(c.diff));
+        stg_diff_result_fini(&c.result);
+        r = result_of(&c, false);
+        assert_int_equal(find(r, STG_DIFF_LATENCIES, "read") != NULL, i == 0);
+        assert_int_equal(r->end_changed, i == 0);
+        assert_int_equal(r->changed, i == 0);
+    }
     comparison_fini(&c);
 }
 
@@ -336,7 +636,11 @@ int main(void)
         cmocka_unit_test(test_same),      cmocka_unit_test(test_calls_and_transitions),
         cmocka_unit_test(test_results),   cmocka_unit_test(test_latencies),
         cmocka_unit_test(test_by_hand),   cmocka_unit_test(test_less),
-        cmocka_unit_test(test_burst),
+        cmocka_unit_test(test_burst),     cmocka_unit_test(test_programs),
+        cmocka_unit_test(test_sorts),     cmocka_unit_test(test_sorts_of_both),
+        cmocka_unit_test(test_objects),   cmocka_unit_test(test_whole_runs),
+        cmocka_unit_test(test_short_runs), cmocka_unit_test(test_like),
+        cmocka_unit_test(test_like_and_only), cmocka_unit_test(test_like_durations_and_ends),
         cmocka_unit_test(test_too_short), cmocka_unit_test(test_waiting_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include "explain/diff_internal.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { N_IDS = UINT16_MAX + 1 };
@@ -17,7 +18,7 @@ const char *stg_diff_facet_name(enum stg_diff_facet f)
 
 void stg_diff_settings_default(struct stg_diff_settings *s)
 {
-    *s = (struct stg_diff_settings){.z = 5, .min_change = 0.5, .min_latency = 2, .min_bits = 0.001};
+    *s = (struct stg_diff_settings){.z = 5, .min_change = 0.5, .min_latency = 2, .min_bits = 0.001, .level = 0.05};
 }
 
 enum stg_status stg_diff_new(struct stg_diff **out)
@@ -29,7 +30,8 @@ enum stg_status stg_diff_new(struct stg_diff **out)
     STG_TRY(stg_vocab_init(&d->names));
     stg_vocab_extend(&d->names); /* names beyond 65,535 are UNKNOWN instead of a failure */
     STG_TRY(stg_mem_zeroed(&d->counted, N_IDS, 1));
-    for (int side = 0; side < STG_DIFF_SIDES; side++) {
+    STG_TRY(stg_strings_new(&d->paths));
+    for (int side = 0; side < DIFF_COUNTED; side++) {
         d->side[side].block_len = DIFF_FIRST_BLOCK;
     }
     *out = d;
@@ -44,8 +46,10 @@ void stg_diff_free(struct stg_diff *d)
     if (d == NULL) {
         return;
     }
-    for (int side = 0; side < STG_DIFF_SIDES; side++) {
+    for (int side = 0; side < DIFF_COUNTED; side++) {
         stg_keys_fini(&d->side[side].tids);
+        stg_keys_fini(&d->side[side].named);
+        stg_mem_free(d->side[side].names);
         stg_mem_free(d->side[side].threads);
         stg_mem_free(d->side[side].call_of);
         stg_mem_free(d->side[side].proc_of);
@@ -55,26 +59,28 @@ void stg_diff_free(struct stg_diff *d)
     stg_mem_free(d->item);
     stg_mem_free(d->latency);
     stg_mem_free(d->counted);
+    stg_mem_free(d->name_runs);
+    stg_strings_free(d->paths);
     stg_vocab_fini(&d->names);
     stg_mem_free(d);
 }
 
 /* --- Counting --- */
 
-static enum stg_status count(struct stg_diff *d, int side, uint64_t key)
+/* *i: where; STG_KEYS_NONE when there is no room. */
+static enum stg_status count(struct stg_diff *d, int side, uint64_t key, uint32_t *i)
 {
-    uint32_t i;
     const size_t n = d->items.n;
-    STG_RETURN_IF_FAILED(stg_keys_put(&d->items, key, DIFF_MAX_ITEMS, &i));
-    if (i == STG_KEYS_NONE) {
+    STG_RETURN_IF_FAILED(stg_keys_put(&d->items, key, DIFF_MAX_ITEMS, i));
+    if (*i == STG_KEYS_NONE) {
         d->n_left_out++;
         return STG_OK;
     }
     STG_RETURN_IF_FAILED(stg_mem_grow(&d->item, &d->cap_items, d->items.n, sizeof *d->item));
     if (d->items.n > n) {
-        d->item[i] = (struct diff_item){0};
+        d->item[*i] = (struct diff_item){0};
     }
-    d->item[i].n[side][d->side[side].block]++;
+    d->item[*i].n[side][d->side[side].block]++;
     return STG_OK;
 }
 
@@ -105,8 +111,12 @@ static enum stg_status put_call(struct stg_diff *d, int side, uint16_t proc, uin
     }
     s->n_in_block[s->block]++;
     s->n_calls++;
-    STG_RETURN_IF_FAILED(count(d, side, diff_key(STG_DIFF_CALLS, proc, call, 0, 0)));
-    return before == STG_TOKEN_START ? STG_OK : count(d, side, diff_key(STG_DIFF_TRANSITIONS, proc, before, call, 0));
+    STG_RETURN_IF_FAILED(count(d, side, diff_key(STG_DIFF_CALLS, proc, call, 0, 0), &d->call_item));
+    if (before == STG_TOKEN_START) {
+        return STG_OK;
+    }
+    uint32_t i;
+    return count(d, side, diff_key(STG_DIFF_TRANSITIONS, proc, before, call, 0), &i);
 }
 
 static bool returns_count(struct stg_diff *d, uint16_t call)
@@ -126,7 +136,8 @@ static enum stg_status put_result(struct stg_diff *d, int side, uint16_t proc, u
         return STG_OK; /* a success says no more than the call */
     }
     const uint8_t size = !sized ? 0 : ret == 0 ? 1 : (uint8_t)(65 - __builtin_clzll((uint64_t)ret));
-    return count(d, side, diff_key(STG_DIFF_RESULTS, proc, call, class, size));
+    uint32_t i;
+    return count(d, side, diff_key(STG_DIFF_RESULTS, proc, call, class, size), &i);
 }
 
 static size_t bin_of(uint64_t ns)
@@ -174,6 +185,21 @@ static enum stg_status put_event(struct stg_diff *d, int side, struct diff_threa
     return STG_OK;
 }
 
+/* A thread has, or takes, a name. The main thread of a process makes it a program's; where no process is known, any. */
+static enum stg_status note_name(struct stg_diff *d, int side, int32_t pid, int32_t tid, uint16_t proc)
+{
+    struct diff_side *s = &d->side[side];
+    const size_t before = s->cap_names, n = s->named.n;
+    uint32_t i;
+    STG_RETURN_IF_FAILED(stg_keys_put(&s->named, (uint32_t)tid | (uint64_t)proc << 32, DIFF_MAX_THREADS, &i));
+    STG_RETURN_IF_FAILED(stg_mem_grow(&s->names, &s->cap_names, (size_t)proc + 1, sizeof *s->names));
+    memset(s->names + before, 0, (s->cap_names - before) * sizeof *s->names);
+    if (i == STG_KEYS_NONE || s->named.n > n) { /* those that are too many to know are new ones */
+        *(pid <= 0 || pid == tid ? &s->names[proc].n_processes : &s->names[proc].n_threads) += 1;
+    }
+    return STG_OK;
+}
+
 /* --- Sequences --- */
 
 /* The common id of a name, looked up once for each id of the input's. */
@@ -197,14 +223,16 @@ static enum stg_status common_id(uint16_t **map, size_t *cap, uint32_t id, const
     return STG_OK;
 }
 
-static enum stg_status begin_threads(struct stg_diff *d, struct diff_side *s, const struct stg_seq *seq,
+static enum stg_status begin_threads(struct stg_diff *d, int side, const struct stg_seq *seq,
                                      const struct stg_vocab *names)
 {
+    struct diff_side *s = &d->side[side];
     STG_RETURN_IF_FAILED(stg_mem_grow(&s->threads, &s->cap_threads, seq->n_threads, sizeof *s->threads));
     for (size_t t = 0; t < seq->n_threads; t++) {
         s->threads[t] = (struct diff_thread){.last = STG_TOKEN_START, .open = STG_TOKEN_START};
         STG_RETURN_IF_FAILED(common_id(&s->proc_of, &s->cap_procs, seq->thread_proc[t], names->procs, &d->names,
                                        stg_vocab_proc, &s->threads[t].proc));
+        STG_RETURN_IF_FAILED(note_name(d, side, seq->thread_pid[t], seq->thread_tid[t], s->threads[t].proc));
         if (seq->context_offset != NULL && seq->context_offset[t + 1] > seq->context_offset[t]) {
             const uint16_t call = seq->context_call[seq->context_offset[t + 1] - 1];
             STG_RETURN_IF_FAILED(common_id(&s->call_of, &s->cap_calls, call, names->calls, &d->names, stg_vocab_call,
@@ -221,7 +249,7 @@ enum stg_status stg_diff_add_sequence(struct stg_diff *d, int side, const struct
     const bool timed = (seq->flags & STG_SEQ_NO_TIME) == 0;
     s->n_sequences++;
     s->n_lost += seq->n_lost;
-    STG_RETURN_IF_FAILED(begin_threads(d, s, seq, names));
+    STG_RETURN_IF_FAILED(begin_threads(d, side, seq, names));
     for (size_t i = 0; i < seq->n; i++) {
         uint16_t call;
         STG_RETURN_IF_FAILED(
@@ -252,11 +280,52 @@ static enum stg_status thread_of(struct stg_diff *d, int side, const struct stg_
             (struct diff_thread){.last = STG_TOKEN_START, .open = STG_TOKEN_START, .proc = STG_TOKEN_UNKNOWN};
     }
     if ((e->has & STG_HAS_COMM) != 0) { /* a thread may change its name */
+        const uint16_t before = s->threads[i].proc;
         STG_RETURN_IF_FAILED(common_id(&s->proc_of, &s->cap_procs, e->comm, source->comms, &d->names, stg_vocab_proc,
                                        &s->threads[i].proc));
+        if (s->threads[i].proc != before) {
+            STG_RETURN_IF_FAILED(
+                note_name(d, side, (e->has & STG_HAS_PID) != 0 ? e->pid : 0, e->tid, s->threads[i].proc));
+        }
     }
     *out = &s->threads[i];
     return STG_OK;
+}
+
+/* The end of a long path tells more than its beginning. */
+static enum stg_status keep_path(struct stg_diff *d, const char *path, uint32_t *id)
+{
+    char text[DIFF_PATH_SIZE + 8];
+    const size_t len = strlen(path);
+    const char *end = len <= DIFF_PATH_SIZE ? path : strchr(path + len - DIFF_PATH_SIZE, '/'); /* no character is cut */
+    snprintf(text, sizeof text, "%s%s", len <= DIFF_PATH_SIZE ? "" : "…", end == NULL ? "" : end);
+    STG_RETURN_IF_FAILED(stg_strings_put(d->paths, text, strlen(text), id));
+    *id += 1;
+    return STG_OK;
+}
+
+/* What the call that was counted last was given. */
+static enum stg_status put_object(struct stg_diff *d, int side, const struct stg_source *source,
+                                  const struct stg_event *e)
+{
+    if (d->call_item == STG_KEYS_NONE || side == STG_DIFF_LIKE) { /* what those have is not told */
+        return STG_OK;
+    }
+    struct diff_object *o = &d->item[d->call_item].object[side];
+    if ((e->has & STG_HAS_FD) != 0 && e->fd_kind < STG_N_FD_KINDS) {
+        o->kinds |= UINT32_C(1) << e->fd_kind;
+    }
+    if ((e->has & STG_HAS_PATH) == 0) {
+        return STG_OK;
+    }
+    if (o->path != 0) {
+        o->kinds |= o->source != e->path ? DIFF_MORE_PATHS : 0;
+        return STG_OK;
+    }
+    o->source = e->path;
+    return stg_strings_count(d->paths) < DIFF_MAX_PATHS
+               ? keep_path(d, stg_strings_get(source->paths, e->path), &o->path)
+               : STG_OK;
 }
 
 static int64_t ret_of(const struct stg_event *e)
@@ -294,7 +363,34 @@ enum stg_status stg_diff_add_events(struct stg_diff *d, int side, const struct s
         if (t != NULL) {
             const uint8_t phase = e->kind == STG_EVENT_ENTRY ? STG_PHASE_ENTRY : STG_PHASE_EXIT;
             STG_RETURN_IF_FAILED(put_event(d, side, t, call, phase, ret_of(e), e->ts_ns, timed));
+            STG_RETURN_IF_FAILED(phase == STG_PHASE_ENTRY ? put_object(d, side, source, e) : STG_OK);
         }
     }
+    return STG_OK;
+}
+
+/* --- Facts --- */
+
+struct facts {
+    struct stg_diff_run *run;
+    bool command_ended, cut;
+};
+
+static enum stg_status take_fact(void *context, const char *key, const char *value)
+{
+    struct facts *f = context;
+    if (strcmp(key, "command") == 0) {
+        snprintf(f->run->ended, sizeof f->run->ended, "%s", value);
+    }
+    f->command_ended |= strcmp(key, "recording_end") == 0 && strcmp(value, "command-ended") == 0;
+    f->cut |= strcmp(key, "removed_events") == 0; /* the oldest went for --max-size or --flight */
+    return STG_OK;
+}
+
+enum stg_status stg_diff_add_facts(struct stg_diff *d, int side, const struct stg_source_info *info)
+{
+    struct facts f = {.run = &d->side[side].run};
+    STG_RETURN_IF_FAILED(stg_source_each_fact(info, take_fact, &f));
+    f.run->whole = f.command_ended && !f.cut && f.run->ended[0] != '\0';
     return STG_OK;
 }

@@ -1,4 +1,22 @@
-/* Diff: which calls, transitions, results and latencies differ between two recordings or data sets, A and B.
+/* Diff: what only one of two recordings or data sets, A and B, has, and which calls, transitions, results and latencies
+ * differ between them.
+ *
+ * What one side has alone is no matter of rates. A program (a name that the main thread of a process has, or any name
+ * where processes are not known) that only one side has is always a change. A call that a program, which both sides
+ * have, makes on one side only is always told, and is a change when two equal runs would hardly differ so:
+ *   - One call: its occasions are the blocks (below) in which it occurs, so that a burst is one. If both sides did the
+ *     same, each of k occasions would be B's with probability s, B's part of what both do, so all are on one side with
+ *     s^k + (1 - s)^k: the binomial test of equal Poisson rates (Przyborowski and Wilenski, Biometrika 31, 1940). Over
+ *     all calls of all programs that is corrected by Holm's method (Scandinavian Journal of Statistics 6, 1979). Once
+ *     is never enough.
+ *   - All of them together: of such calls of equal runs about as many are A's as B's. The sign test, each call with
+ *     its own probability s^k / (s^k + (1 - s)^k) of being B's (a Poisson-binomial law). A fork or an attack is done
+ *     once, but by calls of many sorts. It takes the sorts as independent: rare work that is in order (a save once an
+ *     hour) looks the same, and wants a run like A that has it.
+ * Each of the two tests gets half of `level`. The names of threads that are no program's count as one call each.
+ *
+ * A trace that says so is the whole run of a command. How it ended is compared; and where both sides are whole runs, so
+ * is how many calls they have: beyond `min_change` that is a change, too. Elsewhere it says how long was recorded.
  *
  * Items of four facets are counted on both sides: calls of a process; transitions, a call and the next one of the same
  * thread; results, a call with the errno or the log2 of the count that it returned; latencies, the times from entry to
@@ -13,12 +31,21 @@
  * An item has changed when all of this holds: the difference is `z` standard errors, where the error is that of batch
  * means (16 to 32 blocks of consecutive events on each side, so that bursts count as what they are), and at least
  * Poisson's; its contribution is twice what the two halves of either side differ in by themselves; the ratio is beyond
- * `min_change`; and, if both sides have it, it contributes `min_bits`. A latency has changed when both its median and
- * its .95 quantile are `min_latency` times as long, or as short, and beyond twice what the halves of a side differ in:
- * calls that wait have two humps, of which the median takes now one, now the other.
+ * `min_change`; and, if both sides have it, it contributes `min_bits`. The default of 5 for `z` is for many items: with
+ * an error that is of 32 to 64 blocks, t is beyond 5 by chance in 2e-5 of items or less, in 1 of 100 comparisons of 500
+ * of them. A latency has changed when both its median and its .95 quantile are `min_latency` times as long, or as
+ * short, and beyond twice what the halves of a side differ in: calls that wait have two humps, of which the median
+ * takes now one, now the other.
  *
- * Memory: at most 65,536 items with 256 bytes of counts each, 4,096 latencies with 2 KiB of histogram each, 65,536
- * threads; what is beyond is counted in n_left_out. */
+ * Blocks and halves know the noise within a run. How far equal runs are apart (another hour, another load, another
+ * place in memory) only further runs as A can say. Where there are any, what differs among them and A counts as what
+ * the halves differ in: a contribution must be twice that between their lowest and their highest share, a duration
+ * beyond twice their ratio. What only B has, none of them has; what only A has, all of them have; both tests above then
+ * go by all their occasions, s being B's part of them all, so more runs make what is in B alone less likely by chance.
+ * How a command ended, and how many calls its run has, is no change when one of them is so.
+ *
+ * Memory: at most 65,536 items with 384 bytes of counts each, 4,096 latencies with 3 KiB of histogram each, 65,536
+ * threads of each side; what is beyond is counted in n_left_out. */
 #ifndef STG_EXPLAIN_DIFF_H
 #define STG_EXPLAIN_DIFF_H
 
@@ -30,7 +57,7 @@
 enum stg_diff_facet { STG_DIFF_CALLS, STG_DIFF_TRANSITIONS, STG_DIFF_RESULTS, STG_DIFF_LATENCIES, STG_DIFF_FACETS };
 const char *stg_diff_facet_name(enum stg_diff_facet f); /* "calls", "transitions", "results", "latencies" */
 
-enum { STG_DIFF_A, STG_DIFF_B, STG_DIFF_SIDES };
+enum { STG_DIFF_A, STG_DIFF_B, STG_DIFF_SIDES, STG_DIFF_LIKE = STG_DIFF_SIDES }; /* LIKE: a run that is as A */
 
 struct stg_diff; /* what has been counted */
 
@@ -41,6 +68,8 @@ struct stg_diff_settings {
     bool waits;      /* latencies of calls that wait (stg_syscall_waits) too; default false: load changes them, not the
                         program */
     double min_bits; /* default .001; of what one side lacks nothing is asked */
+    double level;    /* default .05: how often what only one side has may be called a change between equal runs */
+    bool strict;     /* what only one side has is always a change; default false */
 };
 void stg_diff_settings_default(struct stg_diff_settings *s);
 
@@ -53,6 +82,12 @@ enum stg_status stg_diff_add_sequence(struct stg_diff *d, int side, const struct
 /* Adds the next n events of a source, which is the same in all calls for the side. */
 enum stg_status stg_diff_add_events(struct stg_diff *d, int side, const struct stg_source *source,
                                     const struct stg_event *events, size_t n) STG_MUST_USE;
+
+/* What the trace, which has been read, says of its recording. */
+enum stg_status stg_diff_add_facts(struct stg_diff *d, int side, const struct stg_source_info *info) STG_MUST_USE;
+
+/* What was added for STG_DIFF_LIKE is one run as A; what comes next for it is another. A and B are complete before. */
+enum stg_status stg_diff_end_like(struct stg_diff *d) STG_MUST_USE;
 
 struct stg_diff_row {
     enum stg_diff_facet facet;
@@ -67,6 +102,28 @@ struct stg_diff_row {
         upper_ns[STG_DIFF_SIDES]; /* latencies: .5 and .95 quantile, to a quarter of an octave */
 };
 
+/* What only one side has: a program, the name of a thread, or a call of a program that both have. */
+struct stg_diff_only {
+    int side;
+    uint16_t proc, call;             /* ids in stg_diff_result.names; STG_TOKEN_START: all that has this name */
+    bool is_program;                 /* else a thread's name, or a call */
+    uint64_t n;                      /* calls */
+    uint32_t n_processes, n_threads; /* of this name, the threads beside the main ones; 0 with a call */
+    unsigned n_occasions;            /* blocks in which it occurs */
+    double chance;                   /* that this many occasions are all on one side; 1 when once */
+    bool decides;                    /* it is a change */
+    const char *path;  /* the first file name that it was given, the end of a long one; NULL: none is known. Borrowed
+                          from the counts */
+    bool more_paths;   /* it was given others, too */
+    uint32_t fd_kinds; /* of its descriptors: a bit for each enum stg_fd_kind */
+};
+
+/* The run of a command that a trace is of. */
+struct stg_diff_run {
+    char ended[48]; /* "exited 2", "killed by signal 9" (docs/formats/trace.md); "": not known, or no command */
+    bool whole;     /* from its beginning until it and its descendants had ended */
+};
+
 struct stg_diff_result {
     const struct stg_vocab *names; /* borrowed from the counts */
     struct stg_diff_row *rows;     /* (n) facet by facet, the highest contribution first; owned */
@@ -76,7 +133,17 @@ struct stg_diff_result {
     bool by_sequence;               /* rates are per sequence; else per second */
     double n_units[STG_DIFF_SIDES]; /* sequences, or seconds (0 without a clock: then rates are shares of the calls) */
     double scale;                   /* how many times as often a call occurs in B */
-    bool too_short;                 /* a side has fewer than STG_DIFF_LEAST calls: nothing can be told */
+    bool too_short;                 /* a side has fewer than STG_DIFF_LEAST calls: no rates can be told */
+    struct stg_diff_only *only;     /* (n_only) of A, then of B; programs first, then what has most occasions; owned */
+    size_t n_only, n_only_of[STG_DIFF_SIDES];
+    size_t n_programs, n_deciding; /* of these: programs, and others that are a change */
+    double kinds_chance;           /* of the sign test; 1 when there is nothing on one side only */
+    size_t n_like;                 /* further runs as A */
+    struct stg_diff_run run[STG_DIFF_SIDES];
+    bool end_changed;   /* the command ended otherwise */
+    double total_ratio; /* B's calls by A's, of whole runs; else 0 */
+    bool total_changed;
+    bool changed; /* any of all this is a change */
 };
 #define STG_DIFF_LEAST 1024
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t sum(const uint32_t *n, size_t from, size_t to)
+uint64_t diff_sum(const uint32_t *n, size_t from, size_t to)
 {
     uint64_t total = 0;
     for (size_t i = from; i < to; i++) {
@@ -33,22 +33,23 @@ static int by_ratio(const void *a_, const void *b_)
     return (a->value > b->value) - (a->value < b->value);
 }
 
-static enum stg_status find_scale(const struct stg_diff *d, double *scale)
+enum stg_status diff_scale(const struct stg_diff *d, int side, double *scale)
 {
     struct ratio *ratios = NULL;
     size_t n = 0;
     double all = 0, below = 0;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&ratios, d->items.n, sizeof *ratios));
     for (size_t i = 0; i < d->items.n; i++) {
-        const double a = (double)sum(d->item[i].n[STG_DIFF_A], 0, DIFF_BLOCKS),
-                     b = (double)sum(d->item[i].n[STG_DIFF_B], 0, DIFF_BLOCKS);
-        if (d->items.key[i] >> 60 == STG_DIFF_CALLS && a > 0 && b > 0) {
+        const double a = (double)diff_sum(d->item[i].n[STG_DIFF_A], 0, DIFF_BLOCKS),
+                     b = (double)diff_sum(d->item[i].n[side], 0, DIFF_BLOCKS);
+        if (diff_facet_of(d->items.key[i]) == STG_DIFF_CALLS && a > 0 && b > 0) {
             ratios[n++] = (struct ratio){b / a, a};
             all += a;
         }
     }
     qsort(ratios, n, sizeof *ratios, by_ratio);
-    *scale = n == 0 ? (double)d->side[STG_DIFF_B].n_calls / (double)d->side[STG_DIFF_A].n_calls : ratios[n - 1].value;
+    *scale =
+        n == 0 ? (double)d->side[side].n_calls / fmax(1, (double)d->side[STG_DIFF_A].n_calls) : ratios[n - 1].value;
     for (size_t i = 0; i < n; i++) {
         below += ratios[i].weight;
         if (below * 2 >= all) {
@@ -69,9 +70,21 @@ static double halves_term(const struct stg_diff *d, const struct diff_item *item
     for (size_t b = 0; b < n_blocks; b++) {
         n[b >= half] += (double)s->n_in_block[b];
     }
-    return n[0] > 0 && n[1] > 0
-               ? term((double)sum(item->n[side], 0, half) / n[0], (double)sum(item->n[side], half, n_blocks) / n[1])
-               : 0;
+    return n[0] > 0 && n[1] > 0 ? term((double)diff_sum(item->n[side], 0, half) / n[0],
+                                       (double)diff_sum(item->n[side], half, n_blocks) / n[1])
+                                : 0;
+}
+
+/* What the runs that are as A differ in, A among them. */
+static double runs_term(const struct stg_diff *d, const struct diff_item *item)
+{
+    const double a = (double)diff_sum(item->n[STG_DIFF_A], 0, DIFF_BLOCKS) / (double)d->side[STG_DIFF_A].n_calls;
+    if (d->n_like == 0) {
+        return 0;
+    }
+    const double low = item->n_runs < d->n_like ? 0 : fmin(a, item->low),
+                 high = item->n_runs == 0 ? a : fmax(a, item->high);
+    return term(low, high);
 }
 
 /* Square of the standard error of the item's share of the side's calls: batch means, and Poisson's where that is more.
@@ -80,7 +93,7 @@ static double error_square(const struct stg_diff *d, const struct diff_item *ite
 {
     const struct diff_side *s = &d->side[side];
     const size_t n_blocks = s->block + 1;
-    const double n = (double)s->n_calls, share = (double)sum(item->n[side], 0, DIFF_BLOCKS) / n;
+    const double n = (double)s->n_calls, share = (double)diff_sum(item->n[side], 0, DIFF_BLOCKS) / n;
     double square = 0;
     for (size_t b = 0; b < n_blocks; b++) {
         const double difference = (double)item->n[side][b] - share * (double)s->n_in_block[b];
@@ -96,14 +109,14 @@ static void compare_item(const struct stg_diff *d, size_t i, double scale, const
     const struct diff_item *item = &d->item[i];
     const uint64_t key = d->items.key[i];
     const double n_a = (double)d->side[STG_DIFF_A].n_calls;
-    const double a = (double)sum(item->n[STG_DIFF_A], 0, DIFF_BLOCKS) / n_a;
-    const double b = (double)sum(item->n[STG_DIFF_B], 0, DIFF_BLOCKS) / n_a / scale;
+    const double a = (double)diff_sum(item->n[STG_DIFF_A], 0, DIFF_BLOCKS) / n_a;
+    const double b = (double)diff_sum(item->n[STG_DIFF_B], 0, DIFF_BLOCKS) / n_a / scale;
     const double to_a = (double)d->side[STG_DIFF_B].n_calls / n_a / scale; /* shares of B's calls to those of A's */
     const double error = sqrt(error_square(d, item, STG_DIFF_A) + to_a * to_a * error_square(d, item, STG_DIFF_B));
     *row = (struct stg_diff_row){
-        .facet = (enum stg_diff_facet)(key >> 60),
-        .call = (uint16_t)key,
-        .proc = (uint16_t)(key >> 16),
+        .facet = diff_facet_of(key),
+        .call = diff_call_of(key),
+        .proc = diff_proc_of(key),
         .other = (uint16_t)(key >> 32),
         .size = (uint8_t)(key >> 48 & 0x7F),
         .ratio = a > 0 ? b / a : (double)INFINITY,
@@ -111,17 +124,22 @@ static void compare_item(const struct stg_diff *d, size_t i, double scale, const
         .z = error > 0 ? (b - a) / error : 0,
     };
     for (int side = 0; side < STG_DIFF_SIDES; side++) {
-        row->rate[side] = (double)sum(item->n[side], 0, DIFF_BLOCKS) / n_units[side];
+        row->rate[side] = (double)diff_sum(item->n[side], 0, DIFF_BLOCKS) / n_units[side];
     }
+}
+
+static bool is_one_sided(const struct stg_diff_row *row)
+{
+    return !(row->ratio > 0) || !(row->ratio < INFINITY);
 }
 
 static bool is_changed(const struct stg_diff *d, size_t i, const struct stg_diff_row *row,
                        const struct stg_diff_settings *s)
 {
-    const double noise = fmax(halves_term(d, &d->item[i], STG_DIFF_A), halves_term(d, &d->item[i], STG_DIFF_B));
+    const double halves = fmax(halves_term(d, &d->item[i], STG_DIFF_A), halves_term(d, &d->item[i], STG_DIFF_B));
+    const double noise = fmax(halves, runs_term(d, &d->item[i]));
     const double least = 1 + s->min_change;
-    const bool one_sided =
-        !(row->ratio > 0) || !(row->ratio < INFINITY); /* rare as it may be, it is another thing to do */
+    const bool one_sided = is_one_sided(row); /* rare as it may be, it is another thing to do */
     return fabs(row->z) >= s->z && row->contribution > 2 * noise && (row->ratio >= least || row->ratio <= 1 / least) &&
            (one_sided || row->contribution >= s->min_bits);
 }
@@ -131,7 +149,7 @@ static bool is_changed(const struct stg_diff *d, size_t i, const struct stg_diff
 /* The geometric middle of the bin in which the q-quantile lies. */
 static double quantile(const uint32_t *n, double q)
 {
-    const uint64_t all = sum(n, 0, DIFF_BINS);
+    const uint64_t all = diff_sum(n, 0, DIFF_BINS);
     const uint64_t rank = (uint64_t)(q * (double)(all - 1) + 0.5);
     uint64_t below = 0;
     for (size_t i = 0; i < DIFF_BINS; i++) {
@@ -150,8 +168,8 @@ static double halves_latency(const struct diff_latency *l, double q)
 {
     double most = 0;
     for (int side = 0; side < STG_DIFF_SIDES; side++) {
-        if (sum(l->n[side][0], 0, DIFF_BINS) < LEAST_LATENCIES / 4 ||
-            sum(l->n[side][1], 0, DIFF_BINS) < LEAST_LATENCIES / 4) {
+        if (diff_sum(l->n[side][0], 0, DIFF_BINS) < LEAST_LATENCIES / 4 ||
+            diff_sum(l->n[side][1], 0, DIFF_BINS) < LEAST_LATENCIES / 4) {
             return (double)INFINITY;
         }
         most = fmax(most, fabs(log2(quantile(l->n[side][0], q) / quantile(l->n[side][1], q))));
@@ -159,34 +177,49 @@ static double halves_latency(const struct diff_latency *l, double q)
     return most;
 }
 
+static const double quantiles[DIFF_QUANTILES] = {0.5, 0.95};
+
+bool diff_quantiles(const struct diff_latency *l, int side, double out[DIFF_QUANTILES])
+{
+    uint32_t both[DIFF_BINS];
+    for (size_t b = 0; b < DIFF_BINS; b++) {
+        both[b] = l->n[side][0][b] + l->n[side][1][b];
+    }
+    for (size_t q = 0; q < DIFF_QUANTILES; q++) {
+        out[q] = quantile(both, quantiles[q]);
+    }
+    return diff_sum(both, 0, DIFF_BINS) >= LEAST_LATENCIES;
+}
+
+/* |log2 ratio| of a quantile between A and the runs that are as A, the lowest and the highest. */
+static double runs_latency(const struct diff_latency *l, size_t q, double a)
+{
+    return l->high[q] > 0 ? log2(fmax(a, l->high[q]) / fmin(a, l->low[q])) : 0;
+}
+
 static bool compare_latency(const struct stg_diff *d, size_t i, const double n_units[STG_DIFF_SIDES],
                             const struct stg_diff_settings *s, struct stg_diff_row *row)
 {
     const struct diff_latency *l = &d->latency[i];
     const uint64_t key = d->latencies.key[i];
-    *row = (struct stg_diff_row){.facet = STG_DIFF_LATENCIES, .call = (uint16_t)key, .proc = (uint16_t)(key >> 16)};
+    double of[STG_DIFF_SIDES][DIFF_QUANTILES], lesser = 0;
+    *row = (struct stg_diff_row){.facet = STG_DIFF_LATENCIES, .call = diff_call_of(key), .proc = diff_proc_of(key)};
     for (int side = 0; side < STG_DIFF_SIDES; side++) {
-        uint32_t both[DIFF_BINS];
-        for (size_t b = 0; b < DIFF_BINS; b++) {
-            both[b] = l->n[side][0][b] + l->n[side][1][b];
-        }
-        const uint64_t n = sum(both, 0, DIFF_BINS);
-        if (n < LEAST_LATENCIES) {
+        if (!diff_quantiles(l, side, of[side])) {
             return false;
         }
-        row->rate[side] = (double)n / n_units[side];
-        row->median_ns[side] = quantile(both, 0.5);
-        row->upper_ns[side] = quantile(both, 0.95);
+        row->rate[side] =
+            (double)(diff_sum(l->n[side][0], 0, DIFF_BINS) + diff_sum(l->n[side][1], 0, DIFF_BINS)) / n_units[side];
+        row->median_ns[side] = of[side][0];
+        row->upper_ns[side] = of[side][1];
     }
-    const double quantiles[2][3] = {{0.5, row->median_ns[STG_DIFF_A], row->median_ns[STG_DIFF_B]},
-                                    {0.95, row->upper_ns[STG_DIFF_A], row->upper_ns[STG_DIFF_B]}};
-    double lesser = 0;
-    for (int k = 0; k < 2; k++) {
-        const double change = log2(quantiles[k][2] / quantiles[k][1]), noise = halves_latency(l, quantiles[k][0]);
+    for (size_t q = 0; q < DIFF_QUANTILES; q++) {
+        const double change = log2(of[STG_DIFF_B][q] / of[STG_DIFF_A][q]);
+        const double noise = fmax(halves_latency(l, quantiles[q]), runs_latency(l, q, of[STG_DIFF_A][q]));
         if (fabs(change) < log2(s->min_latency) || fabs(change) <= 2 * noise || change * lesser < 0) {
             return false;
         }
-        lesser = k == 0 || fabs(change) < fabs(lesser) ? change : lesser;
+        lesser = q == 0 || fabs(change) < fabs(lesser) ? change : lesser;
         row->z = fmax(row->z, noise);
     }
     row->contribution = fabs(lesser);
@@ -221,48 +254,104 @@ static void describe_sides(struct stg_diff_result *out, const struct stg_diff *d
                           : s->has_time    ? (double)(s->last_ns - s->first_ns) / 1e9
                                            : 0;
         out->too_short |= s->n_calls < STG_DIFF_LEAST;
+        out->run[i] = s->run;
     }
     out->n_left_out = d->n_left_out;
+    out->n_like = d->n_like;
+}
+
+/* How a command ended, and how much it did. */
+static void compare_runs(struct stg_diff_result *out, const struct stg_diff *d, const struct stg_diff_settings *s)
+{
+    const struct stg_diff_run *a = &out->run[STG_DIFF_A], *b = &out->run[STG_DIFF_B];
+    const double least = 1 + s->min_change;
+    out->end_changed =
+        a->ended[0] != '\0' && b->ended[0] != '\0' && strcmp(a->ended, b->ended) != 0 && !d->like_ended_so;
+    if (a->whole && b->whole && out->n_calls[STG_DIFF_A] > 0) {
+        out->total_ratio = (double)out->n_calls[STG_DIFF_B] / (double)out->n_calls[STG_DIFF_A];
+        const double low = d->n_like > 0 ? fmin(1, d->like_low) : 1, high = d->n_like > 0 ? fmax(1, d->like_high) : 1;
+        out->total_changed = out->total_ratio >= high * least || out->total_ratio <= low / least;
+    }
+}
+
+static void put_row(struct stg_diff_result *out)
+{
+    out->n_of[out->rows[out->n].facet]++;
+    out->n++;
+}
+
+static bool is_alone(const struct stg_diff *d, size_t i)
+{
+    const struct diff_item *item = &d->item[i];
+    return diff_side_alone(d, diff_sum(item->n[STG_DIFF_A], 0, DIFF_BLOCKS),
+                           diff_sum(item->n[STG_DIFF_B], 0, DIFF_BLOCKS), item->n_runs) != STG_DIFF_SIDES;
+}
+
+/* A program's items are told by the program where one side has it alone, and so are calls that one side has alone. */
+static void compare_items(struct stg_diff_result *out, const struct stg_diff *d, const uint8_t *sides,
+                          const double n_units[STG_DIFF_SIDES], const struct stg_diff_settings *s)
+{
+    for (size_t i = 0; i < d->items.n; i++) {
+        struct stg_diff_row *row = &out->rows[out->n];
+        compare_item(d, i, out->scale, n_units, row);
+        out->divergence[row->facet] += row->contribution;
+        const bool told = sides[row->proc] != STG_DIFF_SIDES || (row->facet == STG_DIFF_CALLS && is_alone(d, i));
+        if (!told && is_changed(d, i, row, s)) {
+            put_row(out);
+        }
+    }
+}
+
+static void compare_latencies(struct stg_diff_result *out, const struct stg_diff *d,
+                              const double n_units[STG_DIFF_SIDES], const struct stg_diff_settings *s)
+{
+    for (size_t i = 0; i < d->latencies.n; i++) {
+        const uint16_t call = diff_call_of(d->latencies.key[i]);
+        const bool waits = call >= STG_TOKEN_SPECIALS && stg_syscall_waits(stg_strings_get(d->names.calls, call));
+        if ((s->waits || !waits) && compare_latency(d, i, n_units, s, &out->rows[out->n])) {
+            put_row(out);
+        }
+    }
+}
+
+static enum stg_status compare_rates(struct stg_diff_result *out, const struct stg_diff *d, const uint8_t *sides,
+                                     const struct stg_diff_settings *s)
+{
+    double n_units[STG_DIFF_SIDES];
+    for (int i = 0; i < STG_DIFF_SIDES; i++) {
+        n_units[i] = out->n_units[i] > 0 ? out->n_units[i] : (double)out->n_calls[i];
+    }
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&out->rows, d->items.n + d->latencies.n, sizeof *out->rows));
+    compare_items(out, d, sides, n_units, s);
+    compare_latencies(out, d, n_units, s);
+    qsort(out->rows, out->n, sizeof *out->rows, by_contribution);
+    return STG_OK;
 }
 
 enum stg_status stg_diff_compare(struct stg_diff_result *out, const struct stg_diff *d,
                                  const struct stg_diff_settings *s)
 {
-    *out = (struct stg_diff_result){.names = &d->names, .scale = 1};
+    enum stg_status status = STG_OK;
+    uint8_t *sides = NULL;
+    *out = (struct stg_diff_result){.names = &d->names, .scale = 1, .kinds_chance = 1};
     describe_sides(out, d);
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&out->rows, d->items.n + d->latencies.n, sizeof *out->rows));
-    if (out->too_short) {
-        return STG_OK;
+    compare_runs(out, d, s);
+    if (!out->too_short || out->total_ratio > 0) { /* a whole run has all of its programs, short as it is */
+        STG_TRY(diff_scale(d, STG_DIFF_B, &out->scale));
+        STG_TRY(diff_find_only(out, &sides, d, s));
     }
-    double n_units[STG_DIFF_SIDES];
-    for (int i = 0; i < STG_DIFF_SIDES; i++) {
-        n_units[i] = out->n_units[i] > 0 ? out->n_units[i] : (double)out->n_calls[i];
+    if (!out->too_short) {
+        STG_TRY(compare_rates(out, d, sides, s));
     }
-    STG_RETURN_IF_FAILED(find_scale(d, &out->scale));
-    for (size_t i = 0; i < d->items.n; i++) {
-        compare_item(d, i, out->scale, n_units, &out->rows[out->n]);
-        out->divergence[out->rows[out->n].facet] += out->rows[out->n].contribution;
-        if (is_changed(d, i, &out->rows[out->n], s)) {
-            out->n_of[out->rows[out->n].facet]++;
-            out->n++;
-        }
-    }
-    for (size_t i = 0; i < d->latencies.n; i++) {
-        const uint16_t call = (uint16_t)d->latencies.key[i];
-        if (!s->waits && call >= STG_TOKEN_SPECIALS && stg_syscall_waits(stg_strings_get(d->names.calls, call))) {
-            continue;
-        }
-        if (compare_latency(d, i, n_units, s, &out->rows[out->n])) {
-            out->n_of[STG_DIFF_LATENCIES]++;
-            out->n++;
-        }
-    }
-    qsort(out->rows, out->n, sizeof *out->rows, by_contribution);
-    return STG_OK;
+    out->changed = out->end_changed || out->total_changed || out->n > 0 || out->n_programs > 0 || out->n_deciding > 0;
+out:
+    stg_mem_free(sides);
+    return status;
 }
 
 void stg_diff_result_fini(struct stg_diff_result *r)
 {
     stg_mem_free(r->rows);
+    stg_mem_free(r->only);
     memset(r, 0, sizeof *r);
 }

@@ -12,14 +12,41 @@ enum {
     DIFF_FIRST_BLOCK = 32, /* calls; doubled whenever all blocks are full */
     DIFF_BINS = 128,       /* quarters of an octave: up to 2^32 ns */
     DIFF_CHUNK = 1024,     /* calls that go to one half of a latency's histogram before the other half has its turn */
+    DIFF_MAX_PATHS = 1 << 13,
+    DIFF_PATH_SIZE = 200, /* bytes that are kept of a path, its end */
 };
 
+/* What a call was given on one side. */
+struct diff_object {
+    uint32_t path;   /* id in paths, plus one; 0: none yet */
+    uint32_t source; /* its id in the source's paths */
+    uint32_t kinds;  /* a bit for each enum stg_fd_kind, and DIFF_MORE_PATHS */
+};
+#define DIFF_MORE_PATHS (UINT32_C(1) << 31)
+_Static_assert(STG_N_FD_KINDS <= 31, "kinds of descriptors have a bit each");
+
+/* Who has a name, on one side. */
+struct diff_name {
+    uint32_t n_processes, n_threads;
+};
+
+enum { DIFF_COUNTED = STG_DIFF_LIKE + 1, DIFF_QUANTILES = 2 }; /* .5 and .95 */
+
 struct diff_item {
-    uint32_t n[STG_DIFF_SIDES][DIFF_BLOCKS];
+    uint32_t n[DIFF_COUNTED][DIFF_BLOCKS];
+    struct diff_object object[STG_DIFF_SIDES]; /* of calls */
+    uint32_t n_runs, n_occasions;              /* runs like A that have it, and their blocks that do */
+    float low, high;                           /* its shares in these, on A's scale */
 };
 
 struct diff_latency {
-    uint32_t n[STG_DIFF_SIDES][2][DIFF_BINS];
+    uint32_t n[DIFF_COUNTED][2][DIFF_BINS];
+    float low[DIFF_QUANTILES], high[DIFF_QUANTILES]; /* of the runs like A, ns; 0: none has enough */
+};
+
+/* In how many of the runs like A a name is, and the last of them, counted from 1. */
+struct diff_runs {
+    uint32_t n, last;
 };
 
 /* What a thread of a trace, or of a sequence, has done last. */
@@ -35,7 +62,11 @@ struct diff_side {
     uint64_t n_in_block[DIFF_BLOCKS];
     uint64_t first_ns, last_ns;
     bool has_time;
-    struct stg_keys tids;        /* of a trace */
+    struct stg_diff_run run;
+    struct stg_keys tids;    /* of a trace */
+    struct stg_keys named;   /* threads with their names */
+    struct diff_name *names; /* (cap_names) by common id */
+    size_t cap_names;
     struct diff_thread *threads; /* by index of tids */
     size_t cap_threads;
     uint16_t *call_of, *proc_of; /* (cap) common ids of a source's names, 0: not asked yet */
@@ -44,12 +75,20 @@ struct diff_side {
 
 struct stg_diff {
     struct stg_vocab names;
-    uint8_t *counted; /* (65536) 0: not asked yet, 1: the call returns no count, 2: it does */
+    struct stg_strings *paths;
+    uint32_t call_item; /* of the call that was counted last; STG_KEYS_NONE: there was no room */
+    uint8_t *counted;   /* (65536) 0: not asked yet, 1: the call returns no count, 2: it does */
     struct stg_keys items, latencies;
     struct diff_item *item;
     struct diff_latency *latency;
     size_t cap_items, cap_latencies;
-    struct diff_side side[STG_DIFF_SIDES];
+    struct diff_side side[DIFF_COUNTED];
+    uint32_t n_like;             /* runs like A */
+    double like_scale;           /* how many times as often as in A a call occurs in all of them */
+    float like_low, like_high;   /* their calls by A's */
+    bool like_ended_so;          /* the command of one of them ended as B's */
+    struct diff_runs *name_runs; /* (cap_name_runs) by common id */
+    size_t cap_name_runs;
     uint64_t n_left_out;
 };
 
@@ -58,5 +97,47 @@ static inline uint64_t diff_key(enum stg_diff_facet facet, uint16_t proc, uint16
 {
     return (uint64_t)call | (uint64_t)proc << 16 | (uint64_t)other << 32 | (uint64_t)size << 48 | (uint64_t)facet << 60;
 }
+
+static inline enum stg_diff_facet diff_facet_of(uint64_t key)
+{
+    return (enum stg_diff_facet)(key >> 60);
+}
+static inline uint16_t diff_call_of(uint64_t key)
+{
+    return (uint16_t)key;
+}
+static inline uint16_t diff_proc_of(uint64_t key)
+{
+    return (uint16_t)(key >> 16);
+}
+
+/* A bit for each block in which there are any. */
+static inline uint32_t diff_blocks(const uint32_t *n)
+{
+    uint32_t bits = 0;
+    for (size_t b = 0; b < DIFF_BLOCKS; b++) {
+        bits |= (uint32_t)(n[b] > 0) << b;
+    }
+    return bits;
+}
+
+uint64_t diff_sum(const uint32_t *n, size_t from, size_t to);
+/* How many times as often as in A a call occurs on the side. */
+enum stg_status diff_scale(const struct stg_diff *d, int side, double *scale) STG_MUST_USE;
+/* Of a side's durations; false where there are too few. */
+bool diff_quantiles(const struct diff_latency *l, int side, double out[DIFF_QUANTILES]);
+/* Which side alone has what occurs so often in A and in B, and in so many of the runs like A; STG_DIFF_SIDES: neither.
+ * What some of those have and others have not is no side's. */
+static inline int diff_side_alone(const struct stg_diff *d, uint64_t n_a, uint64_t n_b, uint32_t n_runs)
+{
+    return n_a == 0 && n_runs == 0 && n_b > 0           ? STG_DIFF_B
+           : n_a > 0 && n_runs == d->n_like && n_b == 0 ? STG_DIFF_A
+                                                        : STG_DIFF_SIDES;
+}
+
+/* Fills what only one side has (diff_only.c). *sides (by process) is the side that alone has a name, STG_DIFF_SIDES
+ * where none does; the caller's to free. */
+enum stg_status diff_find_only(struct stg_diff_result *out, uint8_t **sides, const struct stg_diff *d,
+                               const struct stg_diff_settings *s) STG_MUST_USE;
 
 #endif

@@ -45,11 +45,64 @@ static json_t *row_json(const struct stg_diff_result *r, const struct stg_diff_r
     return out;
 }
 
+static json_t *descriptors_json(const struct stg_diff_only *o)
+{
+    json_t *out = json_array();
+    bool ok = out != NULL;
+    for (unsigned kind = STG_FD_OTHER + 1; kind < STG_N_FD_KINDS && ok; kind++) {
+        ok = (o->fd_kinds >> kind & 1) == 0 || json_array_append_new(out, json_string(stg_fd_kind_name(kind))) == 0;
+    }
+    if (!ok) {
+        json_decref(out);
+        return NULL;
+    }
+    return out;
+}
+
+static json_t *only_json(const struct stg_diff_result *r, const struct stg_diff_only *o)
+{
+    const char *kind = o->call != STG_TOKEN_START ? "call" : o->is_program ? "program" : "thread";
+    const char *process = behaviour_process(r->names, o->proc);
+    json_t *out = json_pack("{s:s, s:s, s:o, s:I, s:b}", "side", o->side == STG_DIFF_A ? "a" : "b", "kind", kind,
+                            "process", json_of_text(process), "calls", (json_int_t)o->n, "decides", (int)o->decides);
+    json_t *more =
+        o->call == STG_TOKEN_START
+            ? json_pack("{s:I, s:I}", "processes", (json_int_t)o->n_processes, "threads", (json_int_t)o->n_threads)
+            : json_pack("{s:o, s:o, s:b, s:o}", "call", json_of_text(behaviour_call(r->names, o->call)), "file",
+                        o->path != NULL ? json_of_text(o->path) : json_null(), "more_files", (int)o->more_paths,
+                        "descriptors", descriptors_json(o));
+    bool ok = out != NULL && more != NULL && json_object_update(out, more) == 0;
+    if (ok && !o->is_program) {
+        ok = json_object_set_new(out, "occasions", json_integer(o->n_occasions)) == 0 &&
+             json_object_set_new(out, "chance", json_of_number(o->chance)) == 0;
+    }
+    json_decref(more);
+    if (!ok) {
+        json_decref(out);
+        return NULL;
+    }
+    return out;
+}
+
+static json_t *all_only_json(const struct stg_diff_result *r)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < r->n_only; i++) {
+        if (json_array_append_new(out, only_json(r, &r->only[i])) != 0) {
+            json_decref(out);
+            return NULL;
+        }
+    }
+    return out;
+}
+
 static json_t *side_json(const struct stg_diff_result *r, int side, const char *path)
 {
-    return json_pack("{s:o, s:I, s:I, s:o}", "path", json_of_text(path), "calls", (json_int_t)r->n_calls[side], "lost",
-                     (json_int_t)r->n_lost[side], r->by_sequence ? "sequences" : "seconds",
-                     json_of_number(r->n_units[side]));
+    const struct stg_diff_run *run = &r->run[side];
+    return json_pack("{s:o, s:o, s:b, s:I, s:I, s:o}", "path", json_of_text(path), "command",
+                     run->ended[0] != '\0' ? json_of_text(run->ended) : json_null(), "whole_run", (int)run->whole,
+                     "calls", (json_int_t)r->n_calls[side], "lost", (json_int_t)r->n_lost[side],
+                     r->by_sequence ? "sequences" : "seconds", json_of_number(r->n_units[side]));
 }
 
 enum stg_status stg_report_diff_json(struct stg_buffer *out, const struct stg_diff_result *r,
@@ -68,10 +121,12 @@ enum stg_status stg_report_diff_json(struct stg_buffer *out, const struct stg_di
         json_decref(rows);
         rows = NULL;
     }
-    return json_put_line(out,
-                         json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:I, s:o}", "schema", "strange.diff/1", "changed",
-                                   r->too_short ? json_null() : json_boolean(r->n > 0), "a",
-                                   side_json(r, STG_DIFF_A, paths[STG_DIFF_A]), "b",
-                                   side_json(r, STG_DIFF_B, paths[STG_DIFF_B]), "scale", json_of_number(r->scale),
-                                   "divergence_bits", divergence, "left_out", (json_int_t)r->n_left_out, "rows", rows));
+    return json_put_line(
+        out, json_pack("{s:s, s:o, s:o, s:o, s:I, s:b, s:b, s:o, s:o, s:I, s:o, s:o, s:o}", "schema", "strange.diff/2",
+                       "changed", r->too_short && !r->changed ? json_null() : json_boolean(r->changed), "a",
+                       side_json(r, STG_DIFF_A, paths[STG_DIFF_A]), "b", side_json(r, STG_DIFF_B, paths[STG_DIFF_B]),
+                       "like", (json_int_t)r->n_like, "command_changed", (int)r->end_changed, "total_changed",
+                       (int)r->total_changed, "scale", json_of_number(r->scale), "divergence_bits", divergence,
+                       "left_out", (json_int_t)r->n_left_out, "only", all_only_json(r), "sign_test",
+                       json_of_number(r->kinds_chance), "rows", rows));
 }

@@ -3,6 +3,8 @@
 #include "report/words.h"
 #include "report/writer.h"
 
+#include "event/syscalls.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -106,6 +108,90 @@ static void put_facet(struct writer *w, const struct stg_diff_result *r, size_t 
     }
 }
 
+/* --- What only one side has --- */
+
+/* "apache2  getpid", "program sh", "thread ib_io_rd-1" */
+static void name_only(const struct stg_vocab *names, const struct stg_diff_only *o, char *out, size_t cap)
+{
+    const char *process = behaviour_process(names, o->proc);
+    if (o->call == STG_TOKEN_START) {
+        snprintf(out, cap, "%s %.64s", o->is_program ? "program" : "thread", process);
+    } else {
+        snprintf(out, cap, "%.64s%s%.64s", process, process[0] != '\0' ? "  " : "", behaviour_call(names, o->call));
+    }
+}
+
+static void put_number_of(struct writer *w, const char *before, uint64_t n, const char *one, const char *more)
+{
+    char count[32];
+    words_count(n, count);
+    writer_printf(w, "%s%s %s", before, count, n == 1 ? one : more);
+}
+
+/* What it was about: its file, or what its descriptors are. */
+static void put_object(struct writer *w, const struct stg_diff_only *o)
+{
+    const char *comma = "  ";
+    if (o->path != NULL) {
+        writer_put(w, "  ");
+        writer_plain(w, o->path, 0);
+        writer_put(w, o->more_paths ? " and others" : "");
+        return;
+    }
+    for (unsigned kind = STG_FD_OTHER + 1; kind < STG_N_FD_KINDS; kind++) {
+        if ((o->fd_kinds >> kind & 1) != 0) {
+            writer_printf(w, "%s%s", comma, stg_fd_kind_name(kind));
+            comma = ", ";
+        }
+    }
+}
+
+static void put_only(struct writer *w, const struct stg_diff_result *r, const struct stg_diff_only *o, size_t width)
+{
+    char name[200], count[32], occasions[32] = "", chance[32] = "";
+    name_only(r->names, o, name, sizeof name);
+    words_count(o->n, count);
+    if (!o->is_program) {
+        snprintf(occasions, sizeof occasions, "%u", o->n_occasions);
+        snprintf(chance, sizeof chance, "%.2g", o->chance);
+    }
+    writer_put(w, "  ");
+    writer_plain(w, name, width);
+    writer_printf(w, "  %11s  %9s  %8s", count, occasions, chance);
+    if (o->is_program) {
+        put_number_of(w, "  in ", o->n_processes, "process", "processes");
+    } else if (o->n_threads > 0) {
+        put_number_of(w, "  in ", o->n_threads, "thread", "threads");
+    } else {
+        put_object(w, o);
+    }
+    writer_put(w, "\n");
+}
+
+static void put_only_of(struct writer *w, const struct stg_diff_result *r, int side, size_t top, bool colour)
+{
+    const struct stg_diff_only *first = r->only + (side == STG_DIFF_A ? 0 : r->n_only_of[STG_DIFF_A]);
+    const size_t n = r->n_only_of[side], shown = n < top ? n : top;
+    size_t width = 24;
+    for (size_t i = 0; i < shown; i++) {
+        char name[200];
+        name_only(r->names, &first[i], name, sizeof name);
+        width = text_width(name) > width ? text_width(name) : width;
+    }
+    if (shown == 0) {
+        return;
+    }
+    writer_put(w, colour ? "\n\033[1m" : "\n");
+    writer_plain(w, side == STG_DIFF_A ? "only in A" : "only in B", width + 2);
+    writer_printf(w, "  %11s  %9s  %8s%s\n", "calls", "occasions", "chance", colour ? "\033[0m" : "");
+    for (size_t i = 0; i < shown; i++) {
+        put_only(w, r, &first[i], width);
+    }
+    if (shown < n) {
+        writer_printf(w, "  and %zu more\n", n - shown);
+    }
+}
+
 static void put_side(struct writer *w, const struct stg_diff_result *r, int side, const char *path)
 {
     char calls[32], lost[32], units[32];
@@ -123,22 +209,68 @@ static void put_side(struct writer *w, const struct stg_diff_result *r, int side
     writer_printf(w, ", %s lost events\n", lost);
 }
 
-static void put_verdict(struct writer *w, const struct stg_diff_result *r)
+/* What a whole run says that no rate does. */
+static void put_runs(struct writer *w, const struct stg_diff_result *r)
+{
+    if (r->end_changed) {
+        writer_put(w, "   the command ");
+        writer_plain(w, r->run[STG_DIFF_A].ended, 0);
+        writer_put(w, " in A and ");
+        writer_plain(w, r->run[STG_DIFF_B].ended, 0);
+        writer_put(w, " in B\n");
+    }
+    if (r->total_changed) {
+        char share[32];
+        words_percent(r->total_ratio, share);
+        writer_printf(w, "   B has %s of A's calls, and both are the whole run of a command\n", share);
+    }
+}
+
+static void put_fact(struct writer *w, const char **comma, bool is_so, const char *what)
+{
+    if (is_so) {
+        writer_printf(w, "%s %s", *comma, what);
+        *comma = ",";
+    }
+}
+
+/* "2 programs on one side only", after what came before. */
+static void put_part(struct writer *w, const char **comma, size_t n, const char *one, const char *more,
+                     const char *where)
+{
+    if (n > 0) {
+        writer_printf(w, "%s %zu %s%s", *comma, n, n == 1 ? one : more, where);
+        *comma = ",";
+    }
+}
+
+static void put_changes(struct writer *w, const struct stg_diff_result *r)
 {
     static const char *const one[STG_DIFF_FACETS] = {"call", "transition", "result", "latency"};
-    if (r->too_short) {
-        writer_printf(w, "no verdict: fewer than %d calls on a side\n", STG_DIFF_LEAST);
-        return;
-    }
-    if (r->n == 0) {
-        writer_put(w, "nothing changed\n");
-        return;
-    }
+    const char *comma = "";
     writer_put(w, "changed:");
+    put_fact(w, &comma, r->end_changed, "how the command ended");
+    put_fact(w, &comma, r->total_changed, "how many calls it makes");
+    put_part(w, &comma, r->n_programs, "program", "programs", " on one side only");
+    put_part(w, &comma, r->n_deciding, "call", "calls", " on one side only");
     for (int f = 0; f < STG_DIFF_FACETS; f++) {
-        writer_printf(w, "%s %zu %s", f > 0 ? "," : "", r->n_of[f], r->n_of[f] == 1 ? one[f] : stg_diff_facet_name((enum stg_diff_facet)f));
+        put_part(w, &comma, r->n_of[f], one[f], stg_diff_facet_name((enum stg_diff_facet)f), "");
     }
     writer_put(w, "\n");
+}
+
+static void put_verdict(struct writer *w, const struct stg_diff_result *r)
+{
+    if (r->changed) {
+        put_changes(w, r);
+    } else if (r->too_short) {
+        writer_printf(w, "no verdict: fewer than %d calls on a side\n", STG_DIFF_LEAST);
+    } else if (r->n_only == 0) {
+        writer_put(w, "nothing changed\n");
+    } else {
+        writer_printf(w, "nothing changed beyond chance; %zu %s on one side only (--strict: exit status 1)\n",
+                      r->n_only, r->n_only == 1 ? "call" : "calls");
+    }
 }
 
 enum stg_status stg_report_diff_text(struct stg_buffer *out, const struct stg_diff_result *r,
@@ -148,6 +280,11 @@ enum stg_status stg_report_diff_text(struct stg_buffer *out, const struct stg_di
     put_verdict(&w, r);
     put_side(&w, r, STG_DIFF_A, paths[STG_DIFF_A]);
     put_side(&w, r, STG_DIFF_B, paths[STG_DIFF_B]);
+    if (r->n_like > 0) {
+        put_number_of(&w, "   ", r->n_like, "further run as A", "further runs as A");
+        writer_put(&w, ": what differs so from run to run is not told\n");
+    }
+    put_runs(&w, r);
     const double factor = r->n_units[STG_DIFF_A] > 0 && r->n_units[STG_DIFF_B] > 0
                               ? r->scale * r->n_units[STG_DIFF_A] / r->n_units[STG_DIFF_B]
                               : r->scale * (double)r->n_calls[STG_DIFF_A] / (double)r->n_calls[STG_DIFF_B];
@@ -155,6 +292,9 @@ enum stg_status stg_report_diff_text(struct stg_buffer *out, const struct stg_di
     snprintf(times, sizeof times, "%.3g", factor);
     if (!r->too_short && strcmp(times, "1") != 0) {
         writer_printf(&w, "   every sort of call %s times as often in B, which is taken into account\n", times);
+    }
+    for (int side = 0; side < STG_DIFF_SIDES; side++) {
+        put_only_of(&w, r, side, top, colour);
     }
     for (size_t first = 0; first < r->n && top > 0; first += r->n_of[r->rows[first].facet]) {
         put_facet(&w, r, first, top, colour);

@@ -48,6 +48,10 @@ case_record_command() {
     [ "$(number command_status)" = 7 ]
     grep -q 'the command exited 7' err
     "$strange" info other | grep -q 'exited 7'
+    status 1 "$strange" diff trace other
+    sed -n 1p out | grep -q '^changed: how the command ended, how many calls it makes'
+    grep -qx '   the command exited 0 in A and exited 7 in B' out
+    "$strange" diff --json trace other | grep -q '"command": "exited 7", "whole_run": true'
 }
 
 case_record_usage() {

@@ -102,17 +102,18 @@ case_diff() {
     status 0 "$strange" diff train.txt shorter.txt
     ! grep -q ' 1 times as often' out || no 'once as often'
     status 1 "$strange" diff train.txt strange.txt
-    sed -n 1p out | grep -q '^changed: 3 calls, ' || no 'the verdict is not the first line'
-    for call in socket execve ptrace; do grep -q "^  $call  .* new " out || no "$call is not new"; done
+    sed -n 1p out | grep -q '^changed: 3 calls on one side only, ' || no 'the verdict is not the first line'
+    grep -q '^only in B ' out
+    for call in socket execve ptrace; do grep -q "^  $call  " out || no "$call is not new"; done
     grep -q 'execve EACCES' out
     grep -q 'fstat → socket' out
     "$strange" -q prepare --cut accept --scope thread --vocab train.data -o other.data other.txt
     "$strange" -q prepare --cut accept --scope thread --vocab train.data -o strange.data strange.txt
     status 0 "$strange" diff train.data other.data
     status 1 "$strange" diff --json train.data strange.data
-    for key in schema changed a b scale divergence_bits rows; do grep -q "\"$key\":" out || no "no $key"; done
+    for key in schema changed a b scale divergence_bits only sign_test rows; do grep -q "\"$key\":" out || no "no $key"; done
     grep -q '"facet": "transitions", "process": "", "call": "fstat", .*"next": "socket"' out
-    grep -q '"facet": "calls", "process": "", "call": "socket", "a": 0.0, "b": 0.[0-9]*, "ratio": null' out || no 'a new call is not told by its rates'
+    grep -q '"side": "b", "kind": "call", "process": "", "calls": [0-9]*, "decides": true, "call": "socket"' out || no 'a new call is not told'
     grep -q '"facet": "results", "process": "", "call": "execve", [^}]*"error": "EACCES"' out || no 'nor how it ended'
     status 1 "$strange" diff --top 0 strange.data train.data # the other way round: gone
     [ "$(wc -l <out)" = 3 ] # the verdict and what was compared
@@ -122,9 +123,24 @@ case_diff() {
     refused 'give two of a kind' "$strange" diff train.txt train.data
     "$strange" -q train -o web.model --valid valid.data train.data
     refused 'is a model' "$strange" diff web.model train.data
+    strace_text 400 8 odd >stranger.txt
+    status 0 "$strange" diff train.txt strange.txt --like other.txt stranger.txt # runs like A do so, too
+    grep -qx '   2 further runs as A: what differs so from run to run is not told' out
+    status 1 "$strange" diff --like other.txt -- train.txt strange.txt
+    status 1 "$strange" diff --json train.data strange.data --like other.data
+    grep -q '"like": 1, ' out
+    refused 'give two of a kind' "$strange" diff train.txt other.txt --like train.data
+    refused absent.txt "$strange" diff train.txt other.txt --like absent.txt
     refused absent.txt "$strange" diff train.txt absent.txt
     : >empty.txt
     refused empty.txt "$strange" diff train.txt empty.txt
+    echo '77 1700000009.000000 ptrace(0) = 0 <0.000010>' >once.txt # by itself once is no evidence
+    cat train.txt once.txt >more.txt
+    status 0 "$strange" diff train.txt more.txt
+    sed -n 1p out | grep -q '^nothing changed beyond chance; 1 call on one side only'
+    grep -q '^  ptrace  *1  *1  *1' out || no 'what came once is not told'
+    status 1 "$strange" diff --strict train.txt more.txt
+    sed -n 1p out | grep -qx 'changed: 1 call on one side only'
 }
 
 # For Perfetto and as tables; the file is there when all of it is.
