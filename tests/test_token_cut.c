@@ -222,9 +222,87 @@ static void test_windows_per_scope(void **state)
     entry(b, 3, 11, "c");
     entry(b, 4, 100, "d");
     entry(b, 5, 11, "e");
-    assert_string_equal(cut(b), "0:a,b|0:c,d");
+    assert_string_equal(cut(b), "0:a,b|0:c,d|0:e");
     b->recipe.scope = STG_SCOPE_THREAD;
-    assert_string_equal(cut(b), "11:a,c|100:b,d");
+    assert_string_equal(cut(b), "11:a,c|100:b,d|11:e");
+    assert_int_equal(b->counts.n_open, 0);
+}
+
+/* n events of a thread, of which the last is `exit` when it ends; cut into windows of four. */
+static const char *windows_of(struct bench *b, size_t n, bool ends)
+{
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"};
+    b->n = 0;
+    for (size_t i = 0; i < n; i++) {
+        entry(b, 1 + i, 11, ends && i + 1 == n ? "exit" : names[i]);
+    }
+    b->recipe.cut = STG_CUT_WINDOW;
+    b->recipe.window = 4;
+    return cut(b);
+}
+
+static void test_the_last_window_is_kept(void **state)
+{
+    struct bench *b = *state;
+    assert_string_equal(windows_of(b, 1, false), "0:a"); /* nothing that it could join */
+    assert_string_equal(windows_of(b, 4, false), "0:a,b,c,d");
+    assert_string_equal(windows_of(b, 5, false), "0:a,b,c,d,e"); /* less than half a window */
+    assert_int_equal(b->last.flags, 0);
+    assert_int_equal(b->last.end_ns, 5);
+    assert_string_equal(windows_of(b, 6, false), "0:a,b,c,d|0:e,f");
+    assert_string_equal(windows_of(b, 9, false), "0:a,b,c,d|0:e,f,g,h,i");
+    assert_string_equal(windows_of(b, 10, false), "0:a,b,c,d|0:e,f,g,h|0:i,j");
+    assert_int_equal(b->counts.n_sequences, 3);
+    b->recipe.window = 1;
+    assert_string_equal(cut(b), "0:a|0:b|0:c|0:d|0:e|0:f|0:g|0:h|0:i|0:j");
+}
+
+/* Its number may be given to another thread, which is no part of the window. */
+static void test_a_threads_last_window_ends_with_it(void **state)
+{
+    struct bench *b = *state;
+    b->recipe.scope = STG_SCOPE_THREAD;
+    (void)windows_of(b, 5, true);
+    entry(b, 10, 12, "x");
+    entry(b, 11, 11, "y");
+    assert_string_equal(cut(b), "11:a,b,c,d,exit|12:x|11:y");
+}
+
+static void test_a_full_window_is_that_of_its_last_event(void **state)
+{
+    struct bench *b = *state;
+    (void)windows_of(b, 4, false);
+    struct stg_event *e = add(b, 5, 0, STG_EVENT_LOST, "lost");
+    e->n_lost = 7;
+    assert_string_equal(cut(b), "0:a,b,c,d");
+    assert_int_equal(b->last.n_lost, 0);
+    entry(b, 6, 11, "e");
+    assert_string_equal(cut(b), "0:a,b,c,d,e");
+    assert_int_equal(b->last.n_lost, 7);
+}
+
+/* No window is cut off for a rest that is too long to join it. */
+static void test_a_rest_beyond_the_bounds_stands_alone(void **state)
+{
+    struct bench *b = *state;
+    b->recipe.max_len = 1; /* is at least the window */
+    assert_string_equal(windows_of(b, 5, false), "0:a,b,c,d|0:e");
+    assert_int_equal(b->counts.n_truncated, 0);
+}
+
+/* What a window knows of each thread before it, though two of them are one. */
+static void test_contexts_of_joined_windows(void **state)
+{
+    struct bench *b = *state;
+    b->recipe.n_context = 2;
+    (void)windows_of(b, 4, false);
+    entry(b, 10, 12, "p");
+    entry(b, 11, 11, "q");
+    entry(b, 12, 11, "r");
+    entry(b, 13, 11, "s");
+    entry(b, 14, 12, "t");
+    assert_string_equal(cut(b), "0:a,b,c,d|0:p,q,r,s,t");
+    assert_string_equal(b->contexts, "12:|11:c d |");
 }
 
 static void test_accept_to_close(void **state)
@@ -475,6 +553,11 @@ int main(void)
         TEST(test_contexts_are_those_before_the_beginning),
         TEST(test_thread_cut_follows_lives),
         TEST(test_windows_per_scope),
+        TEST(test_the_last_window_is_kept),
+        TEST(test_a_threads_last_window_ends_with_it),
+        TEST(test_a_full_window_is_that_of_its_last_event),
+        TEST(test_a_rest_beyond_the_bounds_stands_alone),
+        TEST(test_contexts_of_joined_windows),
         TEST(test_accept_to_close),
         TEST(test_given_sequences),
         TEST(test_long_sequences_are_cut_off),

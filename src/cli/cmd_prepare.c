@@ -242,7 +242,7 @@ static const struct stg_option options[] = {
      .help =
          "what a sequence is: request (--begin to --end on a thread), accept (accept to close on a thread), thread, "
          "process, "
-         "window:N events, given (the trace's own); auto: given, else request where its markers occur, else thread"},
+         "window:N events (a last rest of less than half as many joins the window before it), given (the trace's own); auto: given, else request where its markers occur, else thread"},
     {.name = "scope",
      .arg = "SCOPE",
      .type = STG_OPTION_CHOICE,

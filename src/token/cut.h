@@ -14,7 +14,7 @@ enum stg_cut {
     STG_CUT_ACCEPT,  /* accept/accept4 that succeeds … close/shutdown of that descriptor on the thread */
     STG_CUT_THREAD,  /* a thread's whole life in the trace */
     STG_CUT_PROCESS,
-    STG_CUT_WINDOW,  /* every N events of the scope */
+    STG_CUT_WINDOW,  /* every N events of the scope; a last rest of less than half as many joins the window before it */
 };
 
 enum stg_scope {
@@ -95,8 +95,10 @@ struct stg_cutter;
  * Peak memory: logs × 2 × max_len × 32 bytes, at most 512 MiB in all, beyond which the oldest sequence of the longest log is
  * delivered early, flagged and counted as truncated; plus 80 bytes per thread and at most 256 MiB of contexts.
  *
- * Sequences are delivered in order of their end in the stream of events. What still is open at the end of a trace is dropped
- * and counted (request, accept, given, a window that is not full), or delivered in order of its beginning (thread, process). */
+ * Sequences are delivered in order of their end in the stream of events, full windows when half of another one has followed in their
+ * scope (so that a window's log has one and a half). What still is open at the end of a trace is dropped and counted (request, accept, given),
+ * or delivered in order of its beginning (thread, process, window; windows of a thread when it exits). A rest joins the window before it only
+ * where both together are within max_len and the bound on memory. */
 enum stg_status stg_cutter_new(struct stg_cutter **out, const struct stg_recipe *recipe, struct stg_vocab *vocab,
                                stg_cut_take take, void *context) STG_MUST_USE;
 void stg_cutter_free(struct stg_cutter *c);

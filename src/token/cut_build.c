@@ -183,18 +183,34 @@ static enum stg_status build_context(struct stg_cutter *c, const struct cut_open
     return STG_OK;
 }
 
+void cut_settle(const struct stg_cutter *c, struct cut_open *open)
+{
+    open->end = open->log->end;
+    open->facts = (struct cut_facts){.n_lost = c->lost - open->lost};
+    cut_load_describe(c, open, &open->facts);
+    cut_workers_describe(c, open, &open->facts);
+}
+
 enum stg_status cut_deliver(struct stg_cutter *c, struct cut_open *open, int64_t end_ns)
 {
     const struct cut_log *log = open->log;
+    if (open->end == 0) {
+        cut_settle(c, open);
+    }
+    const struct cut_facts *facts = &open->facts;
     struct cut_columns *k = &c->columns;
     const struct cut_row *rows = log->row + log->head + (size_t)(open->begin - (log->end - log->len));
     struct stg_seq seq = {
         .id = c->n_delivered,
-        .n = (size_t)(log->end - open->begin),
+        .n = (size_t)(open->end - open->begin),
         .begin_ns = open->begin_ns,
         .tid = open->tid,
         .pid = open->pid,
-        .n_lost = c->lost - open->lost,
+        .n_lost = facts->n_lost,
+        .runnable = facts->runnable,
+        .alone = facts->alone,
+        .stayed = facts->stayed,
+        .workers = facts->workers,
         .trace = c->i_trace,
         .flags = open->flags,
     };
@@ -203,8 +219,6 @@ enum stg_status cut_deliver(struct stg_cutter *c, struct cut_open *open, int64_t
         seq.flags |= STG_SEQ_TRUNCATED;
     }
     STG_RETURN_IF_FAILED(build_events(c, open, rows, &seq));
-    cut_load_describe(c, open, &seq);
-    cut_workers_describe(c, open, &seq);
     if (c->recipe.n_context > 0) {
         STG_RETURN_IF_FAILED(build_context(c, open, &seq));
     }
@@ -229,7 +243,7 @@ enum stg_status cut_truncate(struct stg_cutter *c, struct cut_open *open)
 {
     struct cut_log *log = open->log;
     enum stg_status status = STG_OK;
-    open->flags |= STG_SEQ_TRUNCATED;
+    open->flags |= open->end == 0 ? STG_SEQ_TRUNCATED : 0;
     if (cut_is_confirmed(c, open)) {
         status = cut_deliver(c, open, open->begin_ns);
     }

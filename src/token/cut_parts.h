@@ -34,12 +34,20 @@ struct cut_group {
     double sum, entropy; /* of the threads' weights w: sum of w, of w ln w */
 };
 
+/* What surrounded a sequence up to its last event. */
+struct cut_facts {
+    uint64_t n_lost;
+    float runnable, alone, stayed, workers; /* as in struct stg_seq */
+};
+
 /* A sequence under way: the rows of its log from position `begin` on. */
 struct cut_open {
     struct cut_open *prev, *next; /* in its log, oldest first; unlinked once discarded or delivered early */
     struct cut_open *next_of_thread;
     struct cut_log *log; /* NULL when it keeps no events: skipped, or delivered early */
     uint64_t begin;      /* position */
+    uint64_t end;        /* position after its last event, which settled its facts; 0 = it still takes events */
+    struct cut_facts facts;
     uint64_t context;    /* position in the log's context rows */
     uint64_t lost;       /* the cutter's lost count at its beginning */
     uint64_t serial;     /* thread, process and window cuts: number by beginning */
@@ -63,6 +71,7 @@ struct cut_log {
     struct cut_open *first, *last; /* open sequences that keep events, oldest first */
     struct cut_log *next;          /* list of all logs */
     struct cut_open implicit;      /* the open one of thread, process and window cuts */
+    struct cut_open full;          /* window cut: the one before it, until it is known whether a rest joins it */
     bool muted;                    /* its implicit sequence has been cut off: nothing more is taken */
 };
 
@@ -183,12 +192,12 @@ void cut_load_init(struct stg_cutter *c);
 void cut_load_put(struct stg_cutter *c, struct cut_thread *t, const struct stg_event *e);
 /* A sequence begins. */
 void cut_load_open(const struct stg_cutter *c, struct cut_open *open);
-/* What seq says of it, delivered now. */
-void cut_load_describe(const struct stg_cutter *c, const struct cut_open *open, struct stg_seq *seq);
+/* Of a sequence that ends now. */
+void cut_load_describe(const struct stg_cutter *c, const struct cut_open *open, struct cut_facts *facts);
 
 /* cut_workers.c: the thread, which may have another name than before, makes the event. */
 enum stg_status cut_workers_put(struct stg_cutter *c, uint32_t thread, const struct stg_event *e) STG_MUST_USE;
-void cut_workers_describe(const struct stg_cutter *c, const struct cut_open *open, struct stg_seq *seq);
+void cut_workers_describe(const struct stg_cutter *c, const struct cut_open *open, struct cut_facts *facts);
 
 /* cut_log.c */
 enum stg_status cut_log_push(struct stg_cutter *c, struct cut_log *log, struct cut_row *row) STG_MUST_USE;
@@ -197,11 +206,13 @@ void cut_log_open(struct stg_cutter *c, struct cut_log *log, struct cut_open *op
 void cut_log_close(struct stg_cutter *c, struct cut_open *open);
 void cut_log_fini(struct cut_log *log);
 
-/* cut_build.c: delivers rows begin … of open; n_lost and flags are open's. */
+/* cut_build.c. The event before was open's last one. */
+void cut_settle(const struct stg_cutter *c, struct cut_open *open);
+/* Delivers rows begin … end of open, which is settled now unless it is. */
 enum stg_status cut_deliver(struct stg_cutter *c, struct cut_open *open, int64_t end_ns) STG_MUST_USE;
 /* False: it needs a confirmation and has none; counted. Such a one is not to be delivered. */
 bool cut_is_confirmed(struct stg_cutter *c, const struct cut_open *open);
-/* Delivers open before its end and takes it out of its log. */
+/* Delivers open before its end and takes it out of its log; a full window is delivered as it is, and nothing joins it. */
 enum stg_status cut_truncate(struct stg_cutter *c, struct cut_open *open) STG_MUST_USE;
 void cut_columns_fini(struct cut_columns *columns);
 
