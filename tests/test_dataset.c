@@ -330,6 +330,56 @@ static enum stg_status open_changed(const char *column, size_t row, int64_t valu
     return status;
 }
 
+/* Three sequences of threads 1 and 2; with `back`, thread 1 has a second row in the second. */
+static void write_rows(bool with_back)
+{
+    static const uint16_t call[] = {STG_TOKEN_UNKNOWN}, row[] = {0}, proc[] = {1, 1, 1}, back[] = {0, 0, 2};
+    static const uint8_t phase[] = {STG_PHASE_ENTRY};
+    static const int64_t ret[] = {0}, time_ns[] = {0};
+    static const int32_t tid[] = {1, 2, 1}, pid[] = {1, 1, 1};
+    static const uint64_t no_context[] = {0, 0, 0, 0};
+    const struct stg_recipe recipe = request_recipe();
+    struct stg_dataset_writer *w = NULL;
+    struct stg_vocab vocab;
+    must(stg_vocab_init(&vocab));
+    must(stg_dataset_writer_open(&w, path, &recipe));
+    for (size_t i = 0; i < 3; i++) {
+        struct stg_seq s = {.n = 1, .call = call, .phase = phase, .ret = ret, .time_ns = time_ns, .thread = row, .n_threads = i == 1 ? 3 : 2,
+                            .thread_tid = tid, .thread_pid = pid, .thread_proc = proc, .context_offset = no_context};
+        s.thread_back = i == 1 && with_back ? back : NULL;
+        must(stg_dataset_writer_put(w, &s));
+    }
+    must(stg_dataset_writer_trace(w, &(struct stg_dataset_trace){.path = "x", .format = "scripted"}));
+    must(stg_dataset_writer_commit(w, &vocab));
+    stg_dataset_writer_free(w);
+    stg_vocab_fini(&vocab);
+}
+
+static void test_rows_of_threads_come_back(void **state)
+{
+    (void)state;
+    struct stg_dataset *d = NULL;
+    struct stg_seq s;
+    write_rows(false);
+    must(stg_dataset_open(&d, path, NULL));
+    stg_dataset_get(d, 1, &s);
+    assert_null(s.thread_back); /* files without such threads are as they always were */
+    stg_dataset_free(d);
+    write_rows(true);
+    must(stg_dataset_open(&d, path, NULL));
+    static const uint16_t expected[][3] = {{0, 0}, {0, 0, 2}, {0, 0}};
+    for (size_t i = 0; i < 3; i++) {
+        stg_dataset_get(d, i, &s);
+        assert_memory_equal(s.thread_back, expected[i], s.n_threads * sizeof(uint16_t));
+    }
+    stg_dataset_free(d);
+    assert_int_equal(open_changed("thread_back", 4, 0, NULL), STG_OK);
+    assert_int_equal(open_changed("thread_back", 4, 1, NULL), STG_ERR_INPUT); /* of another thread */
+    assert_int_equal(open_changed("thread_back", 4, 3, NULL), STG_ERR_INPUT); /* before the sequence's */
+    assert_int_equal(open_changed("thread_back", 0, 1, NULL), STG_ERR_INPUT);
+    assert_int_equal(open_changed("thread_tid", 2, 3, NULL), STG_ERR_INPUT);
+}
+
 static void test_every_index_is_checked(void **state)
 {
     (void)state;
@@ -562,6 +612,7 @@ int main(void)
         cmocka_unit_test(test_abandoned_writer_leaves_nothing),
         cmocka_unit_test(test_auto_cut),
         cmocka_unit_test(test_recipe_words),
+        cmocka_unit_test(test_rows_of_threads_come_back),
         cmocka_unit_test(test_every_index_is_checked),
         cmocka_unit_test(test_older_files_are_read),
         cmocka_unit_test(test_threads_share_the_checks),

@@ -212,6 +212,62 @@ static void test_thread_cut_follows_lives(void **state)
     assert_string_equal(cut(b), "0:a,b,exit,again");
 }
 
+static void named(struct bench *b, uint64_t ts, int tid, const char *name, const char *comm)
+{
+    add(b, ts, tid, STG_EVENT_ENTRY, name)->comm = intern(b->comms, comm);
+}
+
+/* A shell's child that becomes another program is told by both names, and is one thread. */
+static void test_a_thread_with_two_names(void **state)
+{
+    struct bench *b = *state;
+    b->recipe.cut = STG_CUT_PROCESS;
+    named(b, 1, 11, "read", "sh");
+    named(b, 2, 12, "execve", "sh");
+    assert_string_equal(cut(b), "0:read,execve");
+    assert_string_equal(b->threads, "11 sh -1|12 sh -1|");
+    back(b, 3, 12, "execve", 0);
+    b->events[b->n - 1].comm = intern(b->comms, "curl");
+    named(b, 4, 11, "wait4", "sh");
+    named(b, 5, 12, "connect", "curl");
+    add(b, 6, 12, STG_EVENT_ENTRY, "close")->has &= (uint16_t)~STG_HAS_COMM; /* says nothing */
+    named(b, 7, 12, "write", "sh");
+    named(b, 8, 12, "poll", "curl");
+    named(b, 9, 11, "open", "dash");
+    assert_string_equal(cut(b), "0:read,execve,execve',wait4,connect,close,write,poll,open");
+    assert_string_equal(b->threads, "11 sh 0|12 sh 0|12 curl 1|11 dash 3|");
+}
+
+/* A thread that calls itself something else all the time does not make rows without end. */
+static void test_a_thread_with_many_names(void **state)
+{
+    struct bench *b = *state;
+    char comm[16];
+    b->recipe.cut = STG_CUT_THREAD;
+    for (uint64_t i = 0; i < 1000; i++) {
+        snprintf(comm, sizeof comm, "n%u", (unsigned)i % 100);
+        named(b, 1 + i, 11, "prctl", comm);
+    }
+    (void)cut(b);
+    assert_int_equal(b->last.n, 1000);
+    assert_int_equal(b->last.n_threads, 16);
+}
+
+/* What a thread did before the sequence is that of its first row. */
+static void test_contexts_of_a_thread_with_two_names(void **state)
+{
+    struct bench *b = *state;
+    b->recipe.n_context = 2;
+    named(b, 1, 11, "before", "sh");
+    enter(b, 2, 11, 1);
+    named(b, 3, 11, "execve", "sh");
+    named(b, 4, 11, "brk", "curl");
+    leave(b, 5, 11);
+    assert_string_equal(cut(b), "11:execve,brk");
+    assert_string_equal(b->threads, "11 sh 0|11 curl 1|");
+    assert_string_equal(b->contexts, "11:[UNKNOWN] |11:|");
+}
+
 static void test_windows_per_scope(void **state)
 {
     struct bench *b = *state;
@@ -552,6 +608,9 @@ int main(void)
         TEST(test_entries_and_exits_that_do_not_pair),
         TEST(test_contexts_are_those_before_the_beginning),
         TEST(test_thread_cut_follows_lives),
+        TEST(test_a_thread_with_two_names),
+        TEST(test_a_thread_with_many_names),
+        TEST(test_contexts_of_a_thread_with_two_names),
         TEST(test_windows_per_scope),
         TEST(test_the_last_window_is_kept),
         TEST(test_a_threads_last_window_ends_with_it),

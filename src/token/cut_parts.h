@@ -86,7 +86,7 @@ struct cut_thread {
     int32_t cpu;    /* of its last event, < 0 = not known */
     uint32_t group; /* its name's, CUT_NAME_NONE = none */
     double weight, entropy; /* in the group: w, and w ln w */
-    uint16_t local; /* index in the sequence being built, when serial is that of the build */
+    uint16_t local, newest; /* row in the sequence being built, and its last one, when serial is that of the build */
     uint64_t serial;
 };
 
@@ -118,6 +118,9 @@ struct cut_columns {
     size_t cap;
     int32_t *thread_tid, *thread_pid;
     uint16_t *thread_proc;
+    uint16_t *thread_back;  /* as in struct stg_seq */
+    uint16_t *thread_older; /* the row of the thread's name before */
+    uint32_t *thread_comm;  /* id of the name in the source's comms */
     uint64_t *context_offset;
     uint64_t *context_from; /* first context row of each thread, as a position in the log's context */
     size_t cap_threads;
