@@ -31,6 +31,7 @@ struct scripted {
     struct stg_event events[2000];
     size_t n, at;
     bool given;
+    struct stg_strings *facts; /* owned; NULL: says nothing */
 };
 
 static enum stg_status scripted_next(struct stg_source *source, const struct stg_event **events, size_t *n)
@@ -46,13 +47,15 @@ static void scripted_info(const struct stg_source *source, struct stg_source_inf
 {
     const struct scripted *s = (const struct scripted *)source;
     *out = (struct stg_source_info){
-        .format = "scripted", .path = "a \xff path", .done = s->at, .total = s->n, .has_sequences = s->given};
+        .format = "scripted", .path = "a \xff path", .done = s->at, .total = s->n, .has_sequences = s->given,
+        .facts = s->facts};
 }
 
 static void scripted_close(struct stg_source *source)
 {
     stg_strings_free(source->names);
     stg_strings_free(source->comms);
+    stg_strings_free(((struct scripted *)source)->facts);
     stg_mem_free(source);
 }
 
@@ -75,7 +78,18 @@ static void script(struct scripted *s, uint64_t ts, int tid, enum stg_event_kind
     must(stg_strings_put(s->source.comms, "httpd", 5, &e->comm));
 }
 
-/* format selects what the trace holds: "requests", "given" or "plain". */
+static void say_markers(struct scripted *s)
+{
+    static const char *const facts[] = {"hostname=x", "begin_marker=web:begin", "end_marker=web:end"};
+    must(stg_strings_new(&s->facts));
+    for (size_t i = 0; i < 3; i++) {
+        uint32_t id;
+        must(stg_strings_put(s->facts, facts[i], strlen(facts[i]), &id));
+    }
+}
+
+/* format selects what the trace holds: "requests", "own" (with markers that it says are its own), "unmarked" (says so, but has none of them),
+ * "given" or "plain". */
 static enum stg_status scripted_open(struct stg_source **out, const char *at, const char *format)
 {
     struct scripted *s = NULL;
@@ -85,20 +99,23 @@ static enum stg_status scripted_open(struct stg_source **out, const char *at, co
     must(stg_strings_new(&s->source.names));
     must(stg_strings_new(&s->source.comms));
     s->given = strcmp(format, "given") == 0;
-    const bool marked = strcmp(format, "requests") == 0;
+    const bool own = strcmp(format, "own") == 0, marked = strcmp(format, "requests") == 0;
+    if (own || strcmp(format, "unmarked") == 0) {
+        say_markers(s);
+    }
     for (size_t i = 0; i < N_BEFORE; i++) {
         script(s, i % 3, 13, STG_EVENT_ENTRY, "poll");
     }
     script(s, 3, 11, STG_EVENT_ENTRY, "poll");
     for (uint64_t i = 0; i < 2; i++) {
-        script(s, 10 + i * 10, 11, STG_EVENT_MARKER, marked ? "httpd:enter_event_handler" : "mark");
+        script(s, 10 + i * 10, 11, STG_EVENT_MARKER, marked ? "httpd:enter_event_handler" : own ? "web:begin" : "mark");
         script(s, 11 + i * 10, 11, STG_EVENT_ENTRY, "read");
         script(s, 12 + i * 10, 11, STG_EVENT_EXIT, "read");
         script(s, 13 + i * 10, 12, STG_EVENT_ENTRY, "write");
         if (i == 1) {
             script(s, 24, 0, STG_EVENT_LOST, "lost");
         }
-        script(s, 15 + i * 10, 11, STG_EVENT_MARKER, marked ? "httpd:exit_event_handler" : "mark");
+        script(s, 15 + i * 10, 11, STG_EVENT_MARKER, marked ? "httpd:exit_event_handler" : own ? "web:end" : "mark");
     }
     *out = &s->source;
     return STG_OK;
@@ -258,6 +275,45 @@ static void test_auto_cut(void **state)
     expect_cut("requests", STG_CUT_REQUEST);
     expect_cut("given", STG_CUT_GIVEN);
     expect_cut("plain", STG_CUT_THREAD);
+    expect_cut("own", STG_CUT_REQUEST);
+    expect_cut("unmarked", STG_CUT_THREAD);
+}
+
+static void test_a_trace_is_cut_by_its_own_markers(void **state)
+{
+    (void)state;
+    struct stg_source *opened = NULL;
+    for (int i = 0; i < 2; i++) {
+        struct stg_recipe recipe;
+        stg_recipe_default(&recipe);
+        recipe.cut = i == 0 ? STG_CUT_AUTO : STG_CUT_REQUEST;
+        must(stg_prepare_resolve(&recipe, scripted_open, "x", "own", &opened));
+        assert_int_equal(recipe.cut, STG_CUT_REQUEST);
+        assert_string_equal(recipe.begin, "web:begin");
+        assert_string_equal(recipe.end, "web:end");
+        assert_int_equal(recipe.n_skip_state, 0); /* its first field is no state of httpd's connections */
+        assert_null(opened);
+    }
+}
+
+static void test_chosen_markers_stay(void **state)
+{
+    (void)state;
+    struct stg_recipe recipe;
+    struct stg_source *opened = NULL;
+    char longest[129];
+    stg_recipe_default(&recipe);
+    recipe.cut = STG_CUT_REQUEST;
+    assert_true(stg_recipe_set_markers(&recipe, recipe.begin, "x"));
+    assert_int_equal(recipe.n_skip_state, 2);
+    assert_true(stg_recipe_set_markers(&recipe, "a", "b"));
+    assert_int_equal(recipe.n_skip_state, 0);
+    memset(longest, 'a', 128);
+    longest[128] = '\0';
+    assert_false(stg_recipe_set_markers(&recipe, longest, "b"));
+    must(stg_prepare_resolve(&recipe, scripted_open, "x", "own", &opened));
+    assert_string_equal(recipe.begin, "a");
+    assert_string_equal(recipe.end, "b");
 }
 
 static void test_recipe_words(void **state)
@@ -611,6 +667,8 @@ int main(void)
         cmocka_unit_test(test_without_context_and_empty),
         cmocka_unit_test(test_abandoned_writer_leaves_nothing),
         cmocka_unit_test(test_auto_cut),
+        cmocka_unit_test(test_a_trace_is_cut_by_its_own_markers),
+        cmocka_unit_test(test_chosen_markers_stay),
         cmocka_unit_test(test_recipe_words),
         cmocka_unit_test(test_rows_of_threads_come_back),
         cmocka_unit_test(test_every_index_is_checked),

@@ -4,6 +4,7 @@
 #include "cli/facts.h"
 #include "cli/input.h"
 #include "cli/output.h"
+#include "cli/prepare_markers.h"
 #include "cli/prepare_traces.h"
 
 #include "base/log.h"
@@ -22,7 +23,7 @@ struct settings {
     uint32_t context;
 };
 
-/* A marker as record takes it stands for the name of its events. */
+/* A marker as record takes it stands for the name of its events. NULL: to stays. */
 static enum stg_status copy_marker(char *to, size_t cap, const char *option, const char *name)
 {
     struct stg_marker marker;
@@ -75,8 +76,12 @@ static enum stg_status make_recipe(struct stg_recipe *r, const struct settings *
     if (s->begin != NULL && r->cut == STG_CUT_AUTO) {
         r->cut = STG_CUT_REQUEST;
     }
-    STG_RETURN_IF_FAILED(copy_marker(r->begin, sizeof r->begin, "--begin", s->begin));
-    STG_RETURN_IF_FAILED(copy_marker(r->end, sizeof r->end, "--end", s->end));
+    if (s->begin != NULL) {
+        char begin[sizeof r->begin], end[sizeof r->end];
+        STG_RETURN_IF_FAILED(copy_marker(begin, sizeof begin, "--begin", s->begin));
+        STG_RETURN_IF_FAILED(copy_marker(end, sizeof end, "--end", s->end));
+        (void)!stg_recipe_set_markers(r, begin, end); /* they fit */
+    }
     STG_RETURN_IF_FAILED(copy_marker(r->confirm, sizeof r->confirm, "--confirm", s->confirm));
     return stg_recipe_check(r);
 }
@@ -117,6 +122,9 @@ static void add_counts(struct stg_cut_counts *sum, const struct stg_cut_counts *
     sum->n_backward += c->n_backward;
     sum->n_unknown += c->n_unknown;
     sum->n_truncated += c->n_truncated;
+    sum->n_begins += c->n_begins;
+    sum->n_ends += c->n_ends;
+    sum->n_confirms += c->n_confirms;
 }
 
 static json_t *counts_json(const struct stg_cut_counts *c)
@@ -159,7 +167,7 @@ out:
     return status;
 }
 
-static void say(const struct settings *s, const struct stg_recipe *r, const struct stg_cut_counts *c)
+static void say(const struct settings *s, const struct stg_recipe *r, const struct stg_cut_counts *c, bool explained)
 {
     char sequences[32], events[32];
     stg_format_count(c->n_sequences, sequences, sizeof sequences);
@@ -175,7 +183,7 @@ static void say(const struct settings *s, const struct stg_recipe *r, const stru
         stg_log(STG_LOG_WARN, "%llu sequences were longer than %llu events and are cut off there (--max-len)",
                 (unsigned long long)c->n_truncated, (unsigned long long)r->max_len);
     }
-    if (c->n_sequences == 0) {
+    if (c->n_sequences == 0 && !explained) {
         stg_log(
             STG_LOG_WARN,
             "no sequences: %llu skipped, %llu still open at the end; try another --cut, or look with `strange info`",
@@ -190,6 +198,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     struct stg_recipe recipe;
     struct stg_vocab vocab = {0};
     struct stg_cut_counts *counts = NULL, sum = {0};
+    bool explained = false;
     (void)exit_code;
     if (s->out == NULL) {
         return stg_fail(STG_ERR_USAGE, "-o DATA is missing: say where to write the data set");
@@ -205,7 +214,8 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     for (size_t i = 0; i < cli->n_operands; i++) {
         add_counts(&sum, &counts[i]);
     }
-    say(s, &recipe, &sum);
+    STG_TRY(stg_prepare_check_markers(&recipe, &sum, cli->operands[0], s->format, &explained));
+    say(s, &recipe, &sum, explained);
     STG_TRY(s->json ? print_json(s, &recipe, &vocab, &sum) : STG_OK);
 out:
     stg_mem_free(counts);
@@ -242,7 +252,7 @@ static const struct stg_option options[] = {
      .help =
          "what a sequence is: request (--begin to --end on a thread), accept (accept to close on a thread), thread, "
          "process, "
-         "window:N events (a last rest of less than half as many joins the window before it), given (the trace's own); auto: given, else request where its markers occur, else thread"},
+         "window:N events (a last rest of less than half as many joins the window before it), given (the trace's own); auto: given, else request where its markers occur (those that the trace was recorded with, or httpd's), else thread"},
     {.name = "scope",
      .arg = "SCOPE",
      .type = STG_OPTION_CHOICE,
@@ -261,13 +271,13 @@ static const struct stg_option options[] = {
      .arg = "EVENT",
      .type = STG_OPTION_STRING,
      .offset = offsetof(struct settings, begin),
-     .fallback = "httpd:enter_event_handler",
+     .fallback = "that of the recording, else httpd:enter_event_handler",
      .help = "marker event that begins a request; a marker as record takes it (uprobe:PATH:SYMBOL) means its events"},
     {.name = "end",
      .arg = "EVENT",
      .type = STG_OPTION_STRING,
      .offset = offsetof(struct settings, end),
-     .fallback = "httpd:exit_event_handler",
+     .fallback = "that of the recording, else httpd:exit_event_handler",
      .help = "marker event that ends it"},
     {.name = "confirm",
      .arg = "EVENT",

@@ -253,10 +253,12 @@ static enum stg_status put_marker(struct stg_cutter *c, const struct stg_event *
     struct cut_thread *t = &c->threads[index];
     struct cut_open *open;
     if (kind.kind == CUT_NAME_CONFIRM) {
+        c->counts.n_confirms++;
         confirm(t);
         return STG_OK;
     }
     if (kind.kind == CUT_NAME_END) {
+        c->counts.n_ends++;
         open = thread_unlink(t, 0);
         if (open == NULL) {
             c->counts.n_unmatched_end++;
@@ -264,6 +266,7 @@ static enum stg_status put_marker(struct stg_cutter *c, const struct stg_event *
         }
         return close_open(c, open, ts_ns);
     }
+    c->counts.n_begins++;
     drop_reopened(c, t, 0);
     note_first(c, ts_ns);
     const bool skipped = is_skipped_state(c, e) || is_early(c, ts_ns);

@@ -37,6 +37,7 @@ struct stg_recipe {
     char confirm[128];       /* request: name of a marker that has to occur on the thread in between; "" = none has to */
     uint32_t skip_state[8];  /* request: first integer field of the begin marker at which the request is not one (6, 7) */
     uint32_t n_skip_state;
+    bool own_markers;        /* nobody chose begin and end: a trace that says which are its own is cut by those (dataset/prepare.h); not stored */
 };
 
 #define STG_RECIPE_MAX_LEN 16777216u
@@ -52,6 +53,8 @@ enum stg_status stg_order_parse(const char *text, enum stg_order *out) STG_MUST_
 
 /* STG_ERR_USAGE when a field is out of its range. */
 enum stg_status stg_recipe_check(const struct stg_recipe *r) STG_MUST_USE;
+/* Another begin and end, whose fields are no connection states: none is skipped, unless they are the default's. False when a name is too long. */
+bool stg_recipe_set_markers(struct stg_recipe *r, const char *begin, const char *end) STG_MUST_USE;
 /* Makes fields agree that depend on each other: `thread`, `process` and `given` have one scope and no context; max_len is at
  * least the window. */
 void stg_recipe_settle(struct stg_recipe *r);
@@ -59,7 +62,7 @@ void stg_recipe_settle(struct stg_recipe *r);
  * nothing does. A source's own sequences (given) are what their maker says, so that only the order counts. */
 const char *stg_recipe_difference(const struct stg_recipe *a, const struct stg_recipe *b);
 
-/* Cut auto, scope system, thread order with 16 context events, Apache's markers, connection states 6 and 7 skipped. */
+/* Cut auto, scope system, thread order with 16 context events, the trace's own markers or else Apache's, connection states 6 and 7 skipped. */
 void stg_recipe_default(struct stg_recipe *r);
 /* The paper's: system, time order, skip connection_state 6 and 7; the cut is settled by the source (requests, or the given sequences). */
 void stg_recipe_paper(struct stg_recipe *r);
@@ -79,6 +82,7 @@ struct stg_cut_counts {
     uint64_t n_backward;     /* timestamps before their predecessor's */
     uint64_t n_unknown;      /* events whose call is not in the vocabulary that is frozen or extended */
     uint64_t n_truncated;    /* sequences cut at max_len */
+    uint64_t n_begins, n_ends, n_confirms; /* markers of the recipe's names seen (request) */
 };
 
 /* Called for each finished sequence; seq is borrowed for the call. */

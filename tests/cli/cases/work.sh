@@ -661,3 +661,19 @@ case_quarantine() {
     grep -q 'quarantine: 26 of 260 sequences' err || no 'how many is not said'
     refused '--quarantine' "$strange" train --quarantine 0.9 -o clean.model train.data
 }
+
+# A marker that does not occur is named, with those that do.
+case_work_mistyped_markers() {
+    trace=$STRANGE_TEST_DATA/ctf-web
+    in='httpd:enter_event_handler' out='httpd:exit_event_handler'
+    for options in "--begin httpd:enter --end $out" "--begin $in --end httpd:exit" "--confirm httpd:proces_request"; do
+        # shellcheck disable=SC2086 # several words
+        status 0 "$strange" prepare $options -o t.data "$trace"
+        ! grep -q 'no sequences' err || no "says it twice: $options"
+        grep -q "warning: --[a-z]*: the marker [a-z:_]* does not occur: the trace has .*$in" err || { cat err; no "$options"; }
+    done
+    grep -q -- '--confirm: the marker httpd:proces_request does not occur' err
+    strace_text 5 >t.txt
+    status 0 "$strange" prepare --cut request -o t.data t.txt
+    grep -q -- '--begin: the marker httpd:enter_event_handler does not occur: the trace has no markers' err
+}
