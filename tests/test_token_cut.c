@@ -29,6 +29,10 @@ static void test_requests_overlap_and_hold_all_threads(void **state)
     assert_string_equal(cut(b), "11:read,poll,read'|12:poll,read',write");
     assert_int_equal(b->counts.n_sequences, 2);
     assert_int_equal(b->counts.n_events, 6);
+    assert_int_equal(b->counts.n_covered, 4); /* "before" and "after" are in none */
+    assert_int_equal(b->counts.n_stored, 6);
+    assert_int_equal(b->counts.n_begins, 2);
+    assert_int_equal(b->counts.n_ends, 2);
     assert_int_equal(b->last.begin_ns, 12);
     assert_int_equal(b->last.end_ns, 20);
     assert_int_equal(b->last.n_threads, 3);
@@ -107,6 +111,7 @@ static void test_only_confirmed_requests_are_kept(void **state)
     leave(b, 10, 12);
     assert_string_equal(cut(b), "11:answer");
     assert_int_equal(b->counts.n_skipped, 2);
+    assert_int_equal(b->counts.n_confirms, 3);
     assert_int_equal(stg_strings_count(b->vocab.calls), STG_TOKEN_SPECIALS + 1); /* "handshake" is not in it */
 }
 

@@ -5,9 +5,9 @@
 #include "cli/input.h"
 #include "cli/output.h"
 #include "cli/prepare_markers.h"
+#include "cli/prepare_summary.h"
 #include "cli/prepare_traces.h"
 
-#include "base/log.h"
 #include "base/memory.h"
 #include "event/marker.h"
 
@@ -122,6 +122,8 @@ static void add_counts(struct stg_cut_counts *sum, const struct stg_cut_counts *
     sum->n_backward += c->n_backward;
     sum->n_unknown += c->n_unknown;
     sum->n_truncated += c->n_truncated;
+    sum->n_covered += c->n_covered;
+    sum->n_stored += c->n_stored;
     sum->n_begins += c->n_begins;
     sum->n_ends += c->n_ends;
     sum->n_confirms += c->n_confirms;
@@ -143,6 +145,8 @@ static json_t *counts_json(const struct stg_cut_counts *c)
         {"backward_times", c->n_backward},
         {"unknown_events", c->n_unknown},
         {"cut_off", c->n_truncated},
+        {"events_in_sequences", c->n_covered},
+        {"events_of_sequences", c->n_stored},
     };
     return stg_facts_counts(all, sizeof all / sizeof all[0]);
 }
@@ -165,30 +169,6 @@ out:
     json_decref(facts);
     stg_buffer_fini(&out);
     return status;
-}
-
-static void say(const struct settings *s, const struct stg_recipe *r, const struct stg_cut_counts *c, bool explained)
-{
-    char sequences[32], events[32];
-    stg_format_count(c->n_sequences, sequences, sizeof sequences);
-    stg_format_count(c->n_events, events, sizeof events);
-    stg_log(STG_LOG_INFO, "%s: %s sequence%s (cut by %s, %s order) from %s events", s->out, sequences,
-            c->n_sequences == 1 ? "" : "s", stg_cut_name(r->cut), stg_order_name(r->order), events);
-    if (c->n_lost > 0 || c->n_gaps > 0) {
-        stg_log(STG_LOG_WARN,
-                "%llu events were lost in %llu gaps of the recording; the sequences that they touch are marked",
-                (unsigned long long)c->n_lost, (unsigned long long)c->n_gaps);
-    }
-    if (c->n_truncated > 0) {
-        stg_log(STG_LOG_WARN, "%llu sequences were longer than %llu events and are cut off there (--max-len)",
-                (unsigned long long)c->n_truncated, (unsigned long long)r->max_len);
-    }
-    if (c->n_sequences == 0 && !explained) {
-        stg_log(
-            STG_LOG_WARN,
-            "no sequences: %llu skipped, %llu still open at the end; try another --cut, or look with `strange info`",
-            (unsigned long long)c->n_skipped, (unsigned long long)c->n_open);
-    }
 }
 
 static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
@@ -215,7 +195,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
         add_counts(&sum, &counts[i]);
     }
     STG_TRY(stg_prepare_check_markers(&recipe, &sum, cli->operands[0], s->format, &explained));
-    say(s, &recipe, &sum, explained);
+    stg_prepare_summary(s->out, &recipe, &sum, explained);
     STG_TRY(s->json ? print_json(s, &recipe, &vocab, &sum) : STG_OK);
 out:
     stg_mem_free(counts);

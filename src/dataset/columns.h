@@ -51,7 +51,7 @@ struct dataset_column {
 extern const struct dataset_column dataset_columns[DATASET_COLUMNS];
 
 /* The counts of a trace, as members of its JSON object. */
-#define DATASET_COUNTS 16
+#define DATASET_COUNTS 18
 extern const char *const dataset_count_names[DATASET_COUNTS];
 uint64_t *dataset_count(const struct stg_cut_counts *counts, size_t i);
 

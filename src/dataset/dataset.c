@@ -26,7 +26,7 @@ struct stg_dataset {
 const char *const dataset_count_names[DATASET_COUNTS] = {
     "events",   "lost",         "gaps",       "sequences", "skipped", "open",      "unmatched_end",
     "reopened", "orphan_exits", "unfinished", "backward",  "unknown", "truncated",
-    "begins",   "ends",         "confirms",
+    "covered",  "stored",       "begins",     "ends",      "confirms",
 };
 
 static const size_t count_offsets[DATASET_COUNTS] = {
@@ -36,7 +36,8 @@ static const size_t count_offsets[DATASET_COUNTS] = {
     offsetof(struct stg_cut_counts, n_unmatched_end), offsetof(struct stg_cut_counts, n_reopened),
     offsetof(struct stg_cut_counts, n_orphan_exits),  offsetof(struct stg_cut_counts, n_unfinished),
     offsetof(struct stg_cut_counts, n_backward),      offsetof(struct stg_cut_counts, n_unknown),
-    offsetof(struct stg_cut_counts, n_truncated),     offsetof(struct stg_cut_counts, n_begins),
+    offsetof(struct stg_cut_counts, n_truncated),     offsetof(struct stg_cut_counts, n_covered),
+    offsetof(struct stg_cut_counts, n_stored),        offsetof(struct stg_cut_counts, n_begins),
     offsetof(struct stg_cut_counts, n_ends),          offsetof(struct stg_cut_counts, n_confirms),
 };
 _Static_assert(sizeof(struct stg_cut_counts) == DATASET_COUNTS * sizeof(uint64_t), "every count has a name");

@@ -82,6 +82,8 @@ struct stg_cut_counts {
     uint64_t n_backward;     /* timestamps before their predecessor's */
     uint64_t n_unknown;      /* events whose call is not in the vocabulary that is frozen or extended */
     uint64_t n_truncated;    /* sequences cut at max_len */
+    uint64_t n_covered;      /* events that are in a sequence */
+    uint64_t n_stored;       /* events of all sequences: one that is in two counts twice */
     uint64_t n_begins, n_ends, n_confirms; /* markers of the recipe's names seen (request) */
 };
 

@@ -151,14 +151,14 @@ static enum stg_status rename_thread(struct stg_cutter *c, const struct cut_row 
     return STG_OK;
 }
 
-static enum stg_status build_events(struct stg_cutter *c, const struct cut_open *open, const struct cut_row *rows,
+static enum stg_status build_events(struct stg_cutter *c, const struct cut_open *open, struct cut_row *rows,
                                     struct stg_seq *seq)
 {
     struct cut_columns *k = &c->columns;
     STG_RETURN_IF_FAILED(reserve_events(k, seq->n));
     c->serial++;
     for (size_t i = 0; i < seq->n; i++) {
-        const struct cut_row *row = &rows[i];
+        struct cut_row *row = &rows[i];
         if (c->threads[row->thread].serial != c->serial) {
             if (seq->n_threads == MAX_THREADS_OF_SEQUENCE) {
                 seq->n = i;
@@ -179,7 +179,10 @@ static enum stg_status build_events(struct stg_cutter *c, const struct cut_open 
         k->ret[i] = row->ret;
         k->time_ns[i] = row->ts_ns > open->begin_ns ? row->ts_ns - open->begin_ns : 0;
         k->thread[i] = c->threads[row->thread].local;
+        c->counts.n_covered += !row->delivered;
+        row->delivered = true;
     }
+    c->counts.n_stored += seq->n;
     return STG_OK;
 }
 
@@ -229,7 +232,7 @@ enum stg_status cut_deliver(struct stg_cutter *c, struct cut_open *open, int64_t
     }
     const struct cut_facts *facts = &open->facts;
     struct cut_columns *k = &c->columns;
-    const struct cut_row *rows = log->row + log->head + (size_t)(open->begin - (log->end - log->len));
+    struct cut_row *rows = log->row + log->head + (size_t)(open->begin - (log->end - log->len));
     struct stg_seq seq = {
         .id = c->n_delivered,
         .n = (size_t)(open->end - open->begin),

@@ -15,7 +15,8 @@ struct cut_row {
     int64_t ret;        /* as stored in a data set */
     uint32_t thread;    /* index into the cutter's threads */
     uint32_t name : 24; /* id in the source's names */
-    uint32_t phase : 8;
+    uint32_t phase : 7;
+    uint32_t delivered : 1; /* with a sequence already */
     uint32_t comm : 24;     /* id in the source's comms */
     uint32_t n_context : 8; /* rows of context saved before this event, from cut_log.context[context - context_base] */
     uint32_t context;       /* position modulo 2^32 */

@@ -677,3 +677,25 @@ case_work_mistyped_markers() {
     status 0 "$strange" prepare --cut request -o t.data t.txt
     grep -q -- '--begin: the marker httpd:enter_event_handler does not occur: the trace has no markers' err
 }
+
+# What is left out, what overlaps and what is too little is said, and only then.
+case_work_what_is_left_out() {
+    strace_text 200 | sed '0~12d' >t.txt # some connections are not closed, or not accepted
+    status 0 "$strange" prepare --cut accept --scope thread -o t.data t.txt
+    grep -q 'strange: warning: left out: [0-9]* connections whose descriptor was accepted again' err || { cat err; no 'reopened'; }
+    awk '/accept4|close/ || NR % 5 == 0' t.txt >outside.txt
+    status 0 "$strange" prepare --cut accept --scope thread -o t.data outside.txt
+    grep -q ' events; [3-6][0-9] % of the events are in sequences$' err || { cat err; no 'a part of the events'; }
+    status 0 "$strange" prepare --json --cut accept --scope thread -o t.data t.txt
+    grep -Eq '"events_in_sequences": [0-9]+, "events_of_sequences": [0-9]+' out || no 'counts'
+    strace_text 200 | sed 's/^101 /100 /' | awk '/accept4/ { fd = fd == 7 ? 17 : 7; old = fd == 7 ? 17 : 7; sub(/= 7/, "= " fd) } /close/ { sub(/close\(7/, "close(" old) } { print }' >loop.txt
+    status 0 "$strange" prepare --cut accept --scope thread -o t.data loop.txt
+    grep -q 'sequences overlap: an event is in [12]\.[0-9] of them on the average; --cut window:100' err || { cat err; no 'overlap'; }
+    status 0 "$strange" prepare -o t.data loop.txt
+    grep -q 'strange: 1 sequence of 2,[0-9]* events: too few to judge; try --cut window:100' err || { cat err; no 'too few'; }
+    strace_text 200 >t.txt
+    status 0 "$strange" prepare --cut accept --scope thread -o t.data t.txt
+    [ "$(wc -l <err)" = 1 ] && ! grep -q % err || { cat err; no 'nothing is amiss'; }
+    status 0 "$strange" prepare --cut window:100 -o t.data t.txt
+    [ "$(wc -l <err)" = 1 ] && ! grep -q % err || { cat err; no 'nothing is amiss with windows'; }
+}
