@@ -405,6 +405,16 @@ case_unknown_names() {
     [ "$("$strange" info --json both.model | sed 's/.*"vocabulary": {"calls": \([0-9]*\).*/\1/')" = \
         "$("$strange" info --json train.data | sed 's/.*"vocabulary": {"calls": \([0-9]*\).*/\1/')" ]
     refused 'its vocabulary differs' "$strange" train -o none.model odd.data train.data
+    # Another order is what helps, or other data: both are said.
+    refused 'both begin with that of train.data: give this one first' "$strange" train -o none.model odd.data train.data
+    strace_text 60 5 odd | sed 's/ptrace/keyctl/' >other.txt
+    "$strange" -q prepare --cut accept --scope thread --vocab train.data -o other.data other.txt
+    refused 'other.data: its vocabulary differs from that of odd.data; both begin with that of train.data: give this one first' \
+        "$strange" train -o none.model odd.data other.data train.data
+    refused 'both extend that of their --vocab: give data with that one first, or prepare this again with --vocab odd.data' \
+        "$strange" train -o none.model odd.data other.data
+    status 0 "$strange" train -o all.model train.data odd.data other.data
+    refused 'other.data: its vocabulary differs from that of odd.data: prepare it with --vocab odd.data' "$strange" train -o none.model --valid other.data odd.data
 }
 
 # A call that training had not is named however few have it; --strict counts it.
