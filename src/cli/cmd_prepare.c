@@ -311,6 +311,7 @@ static const struct stg_example examples[] = {
     {"strange prepare --vocab train.data -o test.data next-run/", "a second data set that goes with the first"},
     {"strange prepare --cut accept --scope thread -o train.data strace.txt",
      "connections of a server traced with strace"},
+    {"strange prepare --cut window:100 -o train.data redis-run/", "an event loop, whose threads are one endless sequence (docs/howto/cut.md)"},
     {NULL, NULL},
 };
 

@@ -73,7 +73,7 @@ static void say_overlap(const struct stg_recipe *r, const struct stg_cut_counts 
     if (r->cut != STG_CUT_ACCEPT || depth < OVERLAPPING) {
         return;
     }
-    stg_log(STG_LOG_INFO, "sequences overlap: an event is in %.1f of them on the average; %s--cut window:%d suits a thread that serves several connections at a time",
+    stg_log(STG_LOG_INFO, "sequences overlap: an event is in %.1f of them on the average, and what is new makes as many novel; %s--cut window:%d has each event once",
             depth, r->scope == STG_SCOPE_THREAD ? "" : "--scope thread keeps to the thread that accepted, ", HINT_WINDOW);
 }
 
