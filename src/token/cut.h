@@ -99,7 +99,7 @@ struct stg_cutter;
  * Events are kept once however many sequences are open: each scope (the system, a process, a thread) has a log of its recent
  * events, and an open sequence is a range of it. A sequence that reaches max_len is delivered at once, flagged, and ends there.
  * Peak memory: logs × 2 × max_len × 32 bytes, at most 512 MiB in all, beyond which the oldest sequence of the longest log is
- * delivered early, flagged and counted as truncated; plus 80 bytes per thread and at most 256 MiB of contexts.
+ * delivered early, flagged and counted as truncated; plus 88 bytes per thread, 456 per log and at most 256 MiB of contexts.
  *
  * Sequences are delivered in order of their end in the stream of events, full windows when half of another one has followed in their
  * scope (so that a window's log has one and a half). What still is open at the end of a trace is dropped and counted (request, accept, given),
