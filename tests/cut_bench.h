@@ -22,6 +22,7 @@ struct bench {
     struct stg_seq last; /* scalars of the last sequence */
     int64_t time_ns[4096];
     char contexts[1024]; /* of the last sequence, per thread: "tid:call call|" */
+    char threads[1024];  /* of the last sequence, rows of threads: "tid name back|" */
 };
 
 static inline int set_up(void **state)
@@ -102,6 +103,10 @@ static inline enum stg_status take(void *context, const struct stg_seq *s)
         b->time_ns[k] = s->time_ns[k];
     }
     b->last = *s;
+    for (size_t i = 0, n = 0; i < s->n_threads && n < sizeof b->threads; i++) {
+        n += (size_t)snprintf(b->threads + n, sizeof b->threads - n, "%d %s %d|", s->thread_tid[i],
+                              stg_strings_get(b->vocab.procs, s->thread_proc[i]), s->thread_back != NULL ? s->thread_back[i] : -1);
+    }
     b->contexts[0] = '\0';
     for (size_t i = 0, n = 0; s->context_offset != NULL && i < s->n_threads; i++) {
         n += (size_t)snprintf(b->contexts + n, sizeof b->contexts - n, "%d:", s->thread_tid[i]);

@@ -31,6 +31,7 @@ struct scripted {
     struct stg_event events[2000];
     size_t n, at;
     bool given;
+    struct stg_strings *facts; /* owned; NULL: says nothing */
 };
 
 static enum stg_status scripted_next(struct stg_source *source, const struct stg_event **events, size_t *n)
@@ -46,13 +47,15 @@ static void scripted_info(const struct stg_source *source, struct stg_source_inf
 {
     const struct scripted *s = (const struct scripted *)source;
     *out = (struct stg_source_info){
-        .format = "scripted", .path = "a \xff path", .done = s->at, .total = s->n, .has_sequences = s->given};
+        .format = "scripted", .path = "a \xff path", .done = s->at, .total = s->n, .has_sequences = s->given,
+        .facts = s->facts};
 }
 
 static void scripted_close(struct stg_source *source)
 {
     stg_strings_free(source->names);
     stg_strings_free(source->comms);
+    stg_strings_free(((struct scripted *)source)->facts);
     stg_mem_free(source);
 }
 
@@ -75,7 +78,18 @@ static void script(struct scripted *s, uint64_t ts, int tid, enum stg_event_kind
     must(stg_strings_put(s->source.comms, "httpd", 5, &e->comm));
 }
 
-/* format selects what the trace holds: "requests", "given" or "plain". */
+static void say_markers(struct scripted *s)
+{
+    static const char *const facts[] = {"hostname=x", "begin_marker=web:begin", "end_marker=web:end"};
+    must(stg_strings_new(&s->facts));
+    for (size_t i = 0; i < 3; i++) {
+        uint32_t id;
+        must(stg_strings_put(s->facts, facts[i], strlen(facts[i]), &id));
+    }
+}
+
+/* format selects what the trace holds: "requests", "own" (with markers that it says are its own), "unmarked" (says so, but has none of them),
+ * "given" or "plain". */
 static enum stg_status scripted_open(struct stg_source **out, const char *at, const char *format)
 {
     struct scripted *s = NULL;
@@ -85,20 +99,23 @@ static enum stg_status scripted_open(struct stg_source **out, const char *at, co
     must(stg_strings_new(&s->source.names));
     must(stg_strings_new(&s->source.comms));
     s->given = strcmp(format, "given") == 0;
-    const bool marked = strcmp(format, "requests") == 0;
+    const bool own = strcmp(format, "own") == 0, marked = strcmp(format, "requests") == 0;
+    if (own || strcmp(format, "unmarked") == 0) {
+        say_markers(s);
+    }
     for (size_t i = 0; i < N_BEFORE; i++) {
         script(s, i % 3, 13, STG_EVENT_ENTRY, "poll");
     }
     script(s, 3, 11, STG_EVENT_ENTRY, "poll");
     for (uint64_t i = 0; i < 2; i++) {
-        script(s, 10 + i * 10, 11, STG_EVENT_MARKER, marked ? "httpd:enter_event_handler" : "mark");
+        script(s, 10 + i * 10, 11, STG_EVENT_MARKER, marked ? "httpd:enter_event_handler" : own ? "web:begin" : "mark");
         script(s, 11 + i * 10, 11, STG_EVENT_ENTRY, "read");
         script(s, 12 + i * 10, 11, STG_EVENT_EXIT, "read");
         script(s, 13 + i * 10, 12, STG_EVENT_ENTRY, "write");
         if (i == 1) {
             script(s, 24, 0, STG_EVENT_LOST, "lost");
         }
-        script(s, 15 + i * 10, 11, STG_EVENT_MARKER, marked ? "httpd:exit_event_handler" : "mark");
+        script(s, 15 + i * 10, 11, STG_EVENT_MARKER, marked ? "httpd:exit_event_handler" : own ? "web:end" : "mark");
     }
     *out = &s->source;
     return STG_OK;
@@ -281,6 +298,45 @@ static void test_auto_cut(void **state)
     expect_cut("requests", STG_CUT_REQUEST);
     expect_cut("given", STG_CUT_GIVEN);
     expect_cut("plain", STG_CUT_THREAD);
+    expect_cut("own", STG_CUT_REQUEST);
+    expect_cut("unmarked", STG_CUT_THREAD);
+}
+
+static void test_a_trace_is_cut_by_its_own_markers(void **state)
+{
+    (void)state;
+    struct stg_source *opened = NULL;
+    for (int i = 0; i < 2; i++) {
+        struct stg_recipe recipe;
+        stg_recipe_default(&recipe);
+        recipe.cut = i == 0 ? STG_CUT_AUTO : STG_CUT_REQUEST;
+        must(stg_prepare_resolve(&recipe, scripted_open, "x", "own", &opened));
+        assert_int_equal(recipe.cut, STG_CUT_REQUEST);
+        assert_string_equal(recipe.begin, "web:begin");
+        assert_string_equal(recipe.end, "web:end");
+        assert_int_equal(recipe.n_skip_state, 0); /* its first field is no state of httpd's connections */
+        assert_null(opened);
+    }
+}
+
+static void test_chosen_markers_stay(void **state)
+{
+    (void)state;
+    struct stg_recipe recipe;
+    struct stg_source *opened = NULL;
+    char longest[129];
+    stg_recipe_default(&recipe);
+    recipe.cut = STG_CUT_REQUEST;
+    assert_true(stg_recipe_set_markers(&recipe, recipe.begin, "x"));
+    assert_int_equal(recipe.n_skip_state, 2);
+    assert_true(stg_recipe_set_markers(&recipe, "a", "b"));
+    assert_int_equal(recipe.n_skip_state, 0);
+    memset(longest, 'a', 128);
+    longest[128] = '\0';
+    assert_false(stg_recipe_set_markers(&recipe, longest, "b"));
+    must(stg_prepare_resolve(&recipe, scripted_open, "x", "own", &opened));
+    assert_string_equal(recipe.begin, "a");
+    assert_string_equal(recipe.end, "b");
 }
 
 static void test_recipe_words(void **state)
@@ -351,6 +407,56 @@ static enum stg_status open_changed(const char *column, size_t row, int64_t valu
     const enum stg_status status = stg_dataset_open(&d, other, pool);
     stg_dataset_free(d);
     return status;
+}
+
+/* Three sequences of threads 1 and 2; with `back`, thread 1 has a second row in the second. */
+static void write_rows(bool with_back)
+{
+    static const uint16_t call[] = {STG_TOKEN_UNKNOWN}, row[] = {0}, proc[] = {1, 1, 1}, back[] = {0, 0, 2};
+    static const uint8_t phase[] = {STG_PHASE_ENTRY};
+    static const int64_t ret[] = {0}, time_ns[] = {0};
+    static const int32_t tid[] = {1, 2, 1}, pid[] = {1, 1, 1};
+    static const uint64_t no_context[] = {0, 0, 0, 0};
+    const struct stg_recipe recipe = request_recipe();
+    struct stg_dataset_writer *w = NULL;
+    struct stg_vocab vocab;
+    must(stg_vocab_init(&vocab));
+    must(stg_dataset_writer_open(&w, path, &recipe));
+    for (size_t i = 0; i < 3; i++) {
+        struct stg_seq s = {.n = 1, .call = call, .phase = phase, .ret = ret, .time_ns = time_ns, .thread = row, .n_threads = i == 1 ? 3 : 2,
+                            .thread_tid = tid, .thread_pid = pid, .thread_proc = proc, .context_offset = no_context};
+        s.thread_back = i == 1 && with_back ? back : NULL;
+        must(stg_dataset_writer_put(w, &s));
+    }
+    must(stg_dataset_writer_trace(w, &(struct stg_dataset_trace){.path = "x", .format = "scripted"}));
+    must(stg_dataset_writer_commit(w, &vocab));
+    stg_dataset_writer_free(w);
+    stg_vocab_fini(&vocab);
+}
+
+static void test_rows_of_threads_come_back(void **state)
+{
+    (void)state;
+    struct stg_dataset *d = NULL;
+    struct stg_seq s;
+    write_rows(false);
+    must(stg_dataset_open(&d, path, NULL));
+    stg_dataset_get(d, 1, &s);
+    assert_null(s.thread_back); /* files without such threads are as they always were */
+    stg_dataset_free(d);
+    write_rows(true);
+    must(stg_dataset_open(&d, path, NULL));
+    static const uint16_t expected[][3] = {{0, 0}, {0, 0, 2}, {0, 0}};
+    for (size_t i = 0; i < 3; i++) {
+        stg_dataset_get(d, i, &s);
+        assert_memory_equal(s.thread_back, expected[i], s.n_threads * sizeof(uint16_t));
+    }
+    stg_dataset_free(d);
+    assert_int_equal(open_changed("thread_back", 4, 0, NULL), STG_OK);
+    assert_int_equal(open_changed("thread_back", 4, 1, NULL), STG_ERR_INPUT); /* of another thread */
+    assert_int_equal(open_changed("thread_back", 4, 3, NULL), STG_ERR_INPUT); /* before the sequence's */
+    assert_int_equal(open_changed("thread_back", 0, 1, NULL), STG_ERR_INPUT);
+    assert_int_equal(open_changed("thread_tid", 2, 3, NULL), STG_ERR_INPUT);
 }
 
 static void test_every_index_is_checked(void **state)
@@ -585,7 +691,10 @@ int main(void)
         cmocka_unit_test(test_without_context_and_empty),
         cmocka_unit_test(test_abandoned_writer_leaves_nothing),
         cmocka_unit_test(test_auto_cut),
+        cmocka_unit_test(test_a_trace_is_cut_by_its_own_markers),
+        cmocka_unit_test(test_chosen_markers_stay),
         cmocka_unit_test(test_recipe_words),
+        cmocka_unit_test(test_rows_of_threads_come_back),
         cmocka_unit_test(test_every_index_is_checked),
         cmocka_unit_test(test_older_files_are_read),
         cmocka_unit_test(test_threads_share_the_checks),

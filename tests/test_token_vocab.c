@@ -96,7 +96,7 @@ static void test_spellings_of_a_call(void **state)
 static void test_extended(void **state)
 {
     (void)state;
-    struct stg_vocab first, v, other;
+    struct stg_vocab first, v, other, also;
     char name[16];
     uint16_t id = 0;
     must(stg_vocab_init(&first));
@@ -119,6 +119,14 @@ static void test_extended(void **state)
     assert_int_equal(call(&other, "write"), 5);
     must(stg_vocab_proc(&other, "p", &id));
     assert_false(stg_vocab_begins_with(&v, &other));
+    must(stg_vocab_copy(&also, &first));
+    stg_vocab_extend(&also);
+    assert_int_equal(call(&also, "open"), 6);
+    assert_false(stg_vocab_begins_with(&v, &also) || stg_vocab_begins_with(&also, &v));
+    assert_true(stg_vocab_same_base(&v, &also));
+    stg_vocab_fini(&also);
+    assert_false(stg_vocab_same_base(&v, &first)); /* which extends none */
+    assert_false(stg_vocab_same_base(&first, &first));
     for (unsigned i = 7; i < 65535; i++) {
         snprintf(name, sizeof name, "n%u", i);
         assert_int_equal(call(&v, name), i);

@@ -117,6 +117,41 @@ static void test_thread_order_with_context(void **state)
     assert_false(w.end); /* the thread goes on */
 }
 
+/* Thread 0 has another name, and so another row, from its second event on. */
+static void test_rows_of_one_thread_are_one_walk(void **state)
+{
+    (void)state;
+    static const uint16_t renamed[] = {0, 1, 2, 1, 2}, names[] = {5, 6, 7}, rows_back[] = {0, 0, 2};
+    static const int32_t three_tids[] = {11, 12, 11}, three_pids[] = {10, 10, 10};
+    static const uint64_t offsets[] = {3, 5, 5, 5};
+    struct stg_seq s = sequence(true);
+    struct stg_walk w;
+    s.thread = renamed;
+    s.n_threads = 3;
+    s.thread_tid = three_tids;
+    s.thread_pid = three_pids;
+    s.thread_proc = names;
+    s.thread_back = rows_back;
+    s.context_offset = offsets;
+    assert_int_equal(begin(&s, STG_ORDER_THREAD, 0), 2);
+    stg_walker_get(walker, 0, &w);
+    assert_rows(&w, 5, (const uint16_t[]){20, 21, 5, 7, 9}, (const int64_t[]){0, 60, 50, 20, 20, 20},
+                (const uint32_t[]){UINT32_MAX, UINT32_MAX, 0, 2, 4});
+    assert_int_equal(w.n_context, 2);
+    assert_true(w.end && w.own && !w.start);
+    assert_int_equal(w.proc[0], 5);
+    assert_int_equal(w.proc[2], 5);
+    assert_int_equal(w.proc[3], 7);
+    assert_int_equal(w.tid[4], 11);
+    stg_walker_get(walker, 1, &w);
+    assert_rows(&w, 2, (const uint16_t[]){6, 8}, (const int64_t[]){15, 15, 40}, (const uint32_t[]){1, 3});
+    assert_int_equal(begin(&s, STG_ORDER_TIME, 0), 1);
+    s = sequence(true); /* the same walker, of a sequence whose rows are threads */
+    assert_int_equal(begin(&s, STG_ORDER_THREAD, 0), 2);
+    stg_walker_get(walker, 1, &w);
+    assert_int_equal(w.n, 2);
+}
+
 static void test_thread_order_without_context(void **state)
 {
     (void)state;
@@ -196,6 +231,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_time_order),
         TEST(test_thread_order_with_context),
+        TEST(test_rows_of_one_thread_are_one_walk),
         TEST(test_thread_order_without_context),
         TEST(test_bounds_drop_the_end),
         TEST(test_empty_sequence),

@@ -4,9 +4,10 @@
 #include "cli/facts.h"
 #include "cli/input.h"
 #include "cli/output.h"
+#include "cli/prepare_markers.h"
+#include "cli/prepare_summary.h"
 #include "cli/prepare_traces.h"
 
-#include "base/log.h"
 #include "base/memory.h"
 #include "event/marker.h"
 
@@ -22,7 +23,7 @@ struct settings {
     uint32_t context;
 };
 
-/* A marker as record takes it stands for the name of its events. */
+/* A marker as record takes it stands for the name of its events. NULL: to stays. */
 static enum stg_status copy_marker(char *to, size_t cap, const char *option, const char *name)
 {
     struct stg_marker marker;
@@ -75,8 +76,12 @@ static enum stg_status make_recipe(struct stg_recipe *r, const struct settings *
     if (s->begin != NULL && r->cut == STG_CUT_AUTO) {
         r->cut = STG_CUT_REQUEST;
     }
-    STG_RETURN_IF_FAILED(copy_marker(r->begin, sizeof r->begin, "--begin", s->begin));
-    STG_RETURN_IF_FAILED(copy_marker(r->end, sizeof r->end, "--end", s->end));
+    if (s->begin != NULL) {
+        char begin[sizeof r->begin], end[sizeof r->end];
+        STG_RETURN_IF_FAILED(copy_marker(begin, sizeof begin, "--begin", s->begin));
+        STG_RETURN_IF_FAILED(copy_marker(end, sizeof end, "--end", s->end));
+        (void)!stg_recipe_set_markers(r, begin, end); /* they fit */
+    }
     STG_RETURN_IF_FAILED(copy_marker(r->confirm, sizeof r->confirm, "--confirm", s->confirm));
     return stg_recipe_check(r);
 }
@@ -118,6 +123,11 @@ static void add_counts(struct stg_cut_counts *sum, const struct stg_cut_counts *
     sum->n_unknown += c->n_unknown;
     sum->n_truncated += c->n_truncated;
     sum->n_relieved += c->n_relieved;
+    sum->n_covered += c->n_covered;
+    sum->n_stored += c->n_stored;
+    sum->n_begins += c->n_begins;
+    sum->n_ends += c->n_ends;
+    sum->n_confirms += c->n_confirms;
 }
 
 static json_t *counts_json(const struct stg_cut_counts *c)
@@ -137,6 +147,8 @@ static json_t *counts_json(const struct stg_cut_counts *c)
         {"unknown_events", c->n_unknown},
         {"cut_off", c->n_truncated},
         {"cut_off_memory", c->n_relieved},
+        {"events_in_sequences", c->n_covered},
+        {"events_of_sequences", c->n_stored},
     };
     return stg_facts_counts(all, sizeof all / sizeof all[0]);
 }
@@ -161,34 +173,6 @@ out:
     return status;
 }
 
-static void say(const struct settings *s, const struct stg_recipe *r, const struct stg_cut_counts *c)
-{
-    char sequences[32], events[32];
-    stg_format_count(c->n_sequences, sequences, sizeof sequences);
-    stg_format_count(c->n_events, events, sizeof events);
-    stg_log(STG_LOG_INFO, "%s: %s sequence%s (cut by %s, %s order) from %s events", s->out, sequences,
-            c->n_sequences == 1 ? "" : "s", stg_cut_name(r->cut), stg_order_name(r->order), events);
-    if (c->n_lost > 0 || c->n_gaps > 0) {
-        stg_log(STG_LOG_WARN,
-                "%llu events were lost in %llu gaps of the recording; the sequences that they touch are marked",
-                (unsigned long long)c->n_lost, (unsigned long long)c->n_gaps);
-    }
-    if (c->n_truncated > c->n_relieved) {
-        stg_log(STG_LOG_WARN, "%llu sequences were longer than %llu events and are cut off there (--max-len)",
-                (unsigned long long)(c->n_truncated - c->n_relieved), (unsigned long long)r->max_len);
-    }
-    if (c->n_relieved > 0) {
-        stg_log(STG_LOG_WARN, "%llu sequences are cut off earlier, as all that were open together did not fit into memory (512 MiB): "
-                "try a lower --max-len, or another --cut", (unsigned long long)c->n_relieved);
-    }
-    if (c->n_sequences == 0) {
-        stg_log(
-            STG_LOG_WARN,
-            "no sequences: %llu skipped, %llu still open at the end; try another --cut, or look with `strange info`",
-            (unsigned long long)c->n_skipped, (unsigned long long)c->n_open);
-    }
-}
-
 static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
 {
     const struct settings *s = context;
@@ -196,6 +180,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     struct stg_recipe recipe;
     struct stg_vocab vocab = {0};
     struct stg_cut_counts *counts = NULL, sum = {0};
+    bool explained = false;
     (void)exit_code;
     if (s->out == NULL) {
         return stg_fail(STG_ERR_USAGE, "-o DATA is missing: say where to write the data set");
@@ -211,7 +196,8 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     for (size_t i = 0; i < cli->n_operands; i++) {
         add_counts(&sum, &counts[i]);
     }
-    say(s, &recipe, &sum);
+    STG_TRY(stg_prepare_check_markers(&recipe, &sum, cli->operands[0], s->format, &explained));
+    stg_prepare_summary(s->out, &recipe, &sum, explained);
     STG_TRY(s->json ? print_json(s, &recipe, &vocab, &sum) : STG_OK);
 out:
     stg_mem_free(counts);
@@ -248,7 +234,7 @@ static const struct stg_option options[] = {
      .help =
          "what a sequence is: request (--begin to --end on a thread), accept (accept to close on a thread), thread, "
          "process, "
-         "window:N events, given (the trace's own); auto: given, else request where its markers occur, else thread"},
+         "window:N events (a last rest of less than half as many joins the window before it), given (the trace's own); auto: given, else request where its markers occur (those that the trace was recorded with, or httpd's), else thread"},
     {.name = "scope",
      .arg = "SCOPE",
      .type = STG_OPTION_CHOICE,
@@ -267,13 +253,13 @@ static const struct stg_option options[] = {
      .arg = "EVENT",
      .type = STG_OPTION_STRING,
      .offset = offsetof(struct settings, begin),
-     .fallback = "httpd:enter_event_handler",
+     .fallback = "that of the recording, else httpd:enter_event_handler",
      .help = "marker event that begins a request; a marker as record takes it (uprobe:PATH:SYMBOL) means its events"},
     {.name = "end",
      .arg = "EVENT",
      .type = STG_OPTION_STRING,
      .offset = offsetof(struct settings, end),
-     .fallback = "httpd:exit_event_handler",
+     .fallback = "that of the recording, else httpd:exit_event_handler",
      .help = "marker event that ends it"},
     {.name = "confirm",
      .arg = "EVENT",
@@ -327,6 +313,7 @@ static const struct stg_example examples[] = {
     {"strange prepare --vocab train.data -o test.data next-run/", "a second data set that goes with the first"},
     {"strange prepare --cut accept --scope thread -o train.data strace.txt",
      "connections of a server traced with strace"},
+    {"strange prepare --cut window:100 -o train.data redis-run/", "an event loop, whose threads are one endless sequence (docs/howto/cut.md)"},
     {NULL, NULL},
 };
 

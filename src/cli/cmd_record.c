@@ -214,8 +214,8 @@ static enum stg_status open_trace(struct session *x, struct plan *p, const struc
     STG_RETURN_IF_FAILED(stg_ctf_writer_set(x->trace, "command_line", cli->line));
     STG_RETURN_IF_FAILED(set_filters(x, cli));
     if (x->settings->begin != NULL) {
-        STG_RETURN_IF_FAILED(stg_ctf_writer_set(x->trace, "begin_marker", p->markers[0].name));
-        STG_RETURN_IF_FAILED(stg_ctf_writer_set(x->trace, "end_marker", p->markers[1].name));
+        STG_RETURN_IF_FAILED(stg_ctf_writer_set(x->trace, STG_MARKER_FACT_BEGIN, p->markers[0].name));
+        STG_RETURN_IF_FAILED(stg_ctf_writer_set(x->trace, STG_MARKER_FACT_END, p->markers[1].name));
     }
     return stg_ctf_writer_set(x->trace, "strange_version", STG_VERSION);
 }

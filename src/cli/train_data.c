@@ -26,7 +26,51 @@ static void lay_out(struct stg_corpora *c)
     }
 }
 
-static enum stg_status open_one(struct stg_dataset **out, const char *path, const struct stg_dataset *like, struct stg_pool *pool)
+/* The vocabulary of the file, which may be no data set. */
+static enum stg_status load_vocab(struct stg_vocab *out, const char *path)
+{
+    struct stg_tensors *t = NULL;
+    STG_RETURN_IF_FAILED(stg_tensors_open_unverified(&t, path, STG_DATASET_FORMAT, STG_DATASET_VERSION));
+    const enum stg_status status = stg_vocab_load(out, t);
+    stg_tensors_free(t);
+    return status;
+}
+
+/* Of all paths, the first whose vocabulary both others begin with; NULL when there is none. */
+static const char *find_common(const struct stg_list *paths, const struct stg_vocab *a, const struct stg_vocab *b)
+{
+    for (size_t i = 0; i < paths->n; i++) {
+        struct stg_vocab v = {0};
+        const bool common = load_vocab(&v, paths->items[i]) == STG_OK && stg_vocab_begins_with(a, &v) && stg_vocab_begins_with(b, &v);
+        stg_vocab_fini(&v);
+        if (common) {
+            return paths->items[i];
+        }
+    }
+    return NULL;
+}
+
+/* d does not go with first. paths: the list whose first one that is, so that another order may help; NULL: it is not in a list. */
+static enum stg_status refuse(const struct stg_dataset *d, const struct stg_dataset *first, const struct stg_list *paths)
+{
+    const char *path = stg_dataset_path(d), *first_path = stg_dataset_path(first);
+    const struct stg_vocab *v = stg_dataset_vocab(d), *of_first = stg_dataset_vocab(first);
+    const char *common = paths == NULL ? NULL : find_common(paths, v, of_first);
+    if (common != NULL) {
+        return stg_fail(STG_ERR_MISMATCH, "%s: its vocabulary differs from that of %s; both begin with that of %s: give this one first",
+                        path, first_path, common);
+    }
+    if (paths != NULL && stg_vocab_same_base(v, of_first)) {
+        return stg_fail(STG_ERR_MISMATCH,
+                        "%s: its vocabulary differs from that of %s; both extend that of their --vocab: give data with that one first, or prepare "
+                        "this again with --vocab %s",
+                        path, first_path, first_path);
+    }
+    return stg_fail(STG_ERR_MISMATCH, "%s: its vocabulary differs from that of %s: prepare it with --vocab %s", path, first_path, first_path);
+}
+
+static enum stg_status open_one(struct stg_dataset **out, const char *path, const struct stg_dataset *like, const struct stg_list *paths,
+                                struct stg_pool *pool)
 {
     enum stg_kind kind;
     STG_RETURN_IF_FAILED(stg_kind_of(path, &kind));
@@ -35,8 +79,7 @@ static enum stg_status open_one(struct stg_dataset **out, const char *path, cons
     }
     STG_RETURN_IF_FAILED(stg_dataset_open(out, path, pool));
     if (like != NULL && !stg_vocab_begins_with(stg_dataset_vocab(*out), stg_dataset_vocab(like))) {
-        return stg_fail(STG_ERR_MISMATCH, "%s: its vocabulary differs from that of %s: prepare it with --vocab %s",
-                        path, stg_dataset_path(like), stg_dataset_path(like));
+        return refuse(*out, like, paths);
     }
     if (like != NULL) {
         stg_input_warn_recipe(*out, stg_dataset_path(like), stg_dataset_recipe(like));
@@ -55,7 +98,7 @@ enum stg_status stg_corpora_open(struct stg_corpora *out, const struct stg_list 
                                       like != NULL ? like
                                       : i > 0      ? out->sets[0]
                                                    : NULL,
-                                      pool));
+                                      like != NULL ? NULL : paths, pool));
         stg_dataset_corpus(out->sets[i], &out->whole[i]);
         out->slices[i] = (struct stg_slice){.corpus = &out->whole[i], .first = 0, .n = out->whole[i].n};
     }

@@ -5,7 +5,8 @@
 #include "base/tensors.h"
 #include "token/cut.h"
 
-/* id, name, type. Those from context_offset on exist only where the recipe keeps context; runnable to workers are missing in older files. */
+/* id, name, type. Those from context_offset on exist only where the recipe keeps context, thread_back only where a thread has two names;
+ * runnable to workers are missing in older files. */
 #define DATASET_COLUMN_TABLE(X)                                                                                        \
     X(DATASET_CALL, "call", STG_U16)                                                                                   \
     X(DATASET_PHASE, "phase", STG_U8)                                                                                  \
@@ -28,6 +29,7 @@
     X(DATASET_THREAD_TID, "thread_tid", STG_I32)                                                                       \
     X(DATASET_THREAD_PID, "thread_pid", STG_I32)                                                                       \
     X(DATASET_THREAD_PROC, "thread_proc", STG_U16)                                                                     \
+    X(DATASET_THREAD_BACK, "thread_back", STG_U16)                                                                     \
     X(DATASET_CONTEXT_OFFSET, "context_offset", STG_U64)                                                               \
     X(DATASET_CONTEXT_CALL, "context_call", STG_U16)                                                                   \
     X(DATASET_CONTEXT_PHASE, "context_phase", STG_U8)                                                                  \
@@ -49,7 +51,7 @@ struct dataset_column {
 extern const struct dataset_column dataset_columns[DATASET_COLUMNS];
 
 /* The counts of a trace, as members of its JSON object. */
-#define DATASET_COUNTS 14
+#define DATASET_COUNTS 19
 extern const char *const dataset_count_names[DATASET_COUNTS];
 uint64_t *dataset_count(const struct stg_cut_counts *counts, size_t i);
 

@@ -26,6 +26,7 @@ struct stg_dataset {
 const char *const dataset_count_names[DATASET_COUNTS] = {
     "events",   "lost",         "gaps",       "sequences", "skipped", "open",      "unmatched_end",
     "reopened", "orphan_exits", "unfinished", "backward",  "unknown", "truncated", "truncated_memory",
+    "covered",  "stored",       "begins",     "ends",      "confirms",
 };
 
 static const size_t count_offsets[DATASET_COUNTS] = {
@@ -36,6 +37,9 @@ static const size_t count_offsets[DATASET_COUNTS] = {
     offsetof(struct stg_cut_counts, n_orphan_exits),  offsetof(struct stg_cut_counts, n_unfinished),
     offsetof(struct stg_cut_counts, n_backward),      offsetof(struct stg_cut_counts, n_unknown),
     offsetof(struct stg_cut_counts, n_truncated),     offsetof(struct stg_cut_counts, n_relieved),
+    offsetof(struct stg_cut_counts, n_covered),       offsetof(struct stg_cut_counts, n_stored),
+    offsetof(struct stg_cut_counts, n_begins),        offsetof(struct stg_cut_counts, n_ends),
+    offsetof(struct stg_cut_counts, n_confirms),
 };
 _Static_assert(sizeof(struct stg_cut_counts) == DATASET_COUNTS * sizeof(uint64_t), "every count has a name");
 
@@ -105,6 +109,9 @@ static enum stg_status find_columns(struct stg_dataset *d)
     STG_RETURN_IF_FAILED(need(d, DATASET_THREAD_OFFSETS, d->n + 1));
     STG_RETURN_IF_FAILED(check_offsets(d, DATASET_THREAD_OFFSETS, n_threads));
     STG_RETURN_IF_FAILED(need_all(d, DATASET_THREAD_PID, DATASET_THREAD_PROC, n_threads));
+    if (stg_tensors_find(d->tensors, dataset_columns[DATASET_THREAD_BACK].name) != NULL) {
+        STG_RETURN_IF_FAILED(need(d, DATASET_THREAD_BACK, n_threads));
+    }
     d->has_context = d->recipe.n_context > 0;
     if (!d->has_context) {
         return STG_OK;
@@ -177,9 +184,13 @@ static enum stg_status check_threads(const struct stg_dataset *d, const struct s
         if (s->thread_proc[i] >= n_procs) {
             return bad(d, "thread_proc", (size_t)s->id, "not in the vocabulary");
         }
+        const size_t back = s->thread_back != NULL ? s->thread_back[i] : 0;
+        if (back > i || (back > 0 && (s->thread_back[i - back] != 0 || s->thread_tid[i - back] != s->thread_tid[i]))) {
+            return bad(d, "thread_back", (size_t)s->id, "not the first row of that thread");
+        }
         const size_t begin = d->has_context ? (size_t)s->context_offset[i] : 0;
         const size_t end = d->has_context ? (size_t)s->context_offset[i + 1] : 0;
-        if (end - begin > d->recipe.n_context) {
+        if (end - begin > (back > 0 ? 0 : d->recipe.n_context)) {
             return bad(d, "context_offset", (size_t)s->id, "more context than the recipe keeps");
         }
         for (size_t k = begin; k < end; k++) {
@@ -366,6 +377,9 @@ void stg_dataset_get(const struct stg_dataset *d, size_t i, struct stg_seq *out)
         .trace = *AT(d, DATASET_TRACE, uint32_t, i),
         .flags = *AT(d, DATASET_FLAGS, uint32_t, i),
     };
+    if (d->column[DATASET_THREAD_BACK] != NULL) {
+        out->thread_back = AT(d, DATASET_THREAD_BACK, uint16_t, threads[0]);
+    }
     if (d->column[DATASET_RUNNABLE] != NULL) {
         out->runnable = *AT(d, DATASET_RUNNABLE, float, i);
         out->alone = *AT(d, DATASET_ALONE, float, i);

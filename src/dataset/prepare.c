@@ -1,36 +1,68 @@
 #include "dataset/prepare.h"
 
 #include "base/interrupt.h"
-
+#include "event/marker.h"
 
 #include <string.h>
 
 #define RESOLVE_EVENTS 1000000
 
-/* What the first events say about the cut rule. */
-static enum stg_status detect(struct stg_source *source, const char *begin, enum stg_cut *cut)
+/* The markers between which a trace says that its requests are. */
+struct own_markers {
+    char begin[STG_MARKER_NAME_SIZE], end[STG_MARKER_NAME_SIZE];
+};
+
+static enum stg_status put_fact(void *context, const char *key, const char *value)
 {
+    struct own_markers *own = context;
+    char *to = strcmp(key, STG_MARKER_FACT_BEGIN) == 0 ? own->begin : strcmp(key, STG_MARKER_FACT_END) == 0 ? own->end : NULL;
+    if (to != NULL && strlen(value) < STG_MARKER_NAME_SIZE) {
+        memcpy(to, value, strlen(value) + 1);
+    }
+    return STG_OK;
+}
+
+static enum stg_status take_own_markers(struct stg_recipe *recipe, const struct stg_source *source)
+{
+    struct stg_source_info info;
+    struct own_markers own = {{0}, {0}};
+    stg_source_info(source, &info);
+    STG_RETURN_IF_FAILED(stg_source_each_fact(&info, put_fact, &own));
+    const bool good = own.begin[0] != '\0' && own.end[0] != '\0' && strcmp(own.begin, own.end) != 0;
+    if (good && !stg_recipe_set_markers(recipe, own.begin, own.end)) {
+        return stg_fail(STG_ERR_INTERNAL, "a marker's name is longer than a recipe has room for");
+    }
+    return STG_OK;
+}
+
+/* What the first events, and what comes with them, say about the cut rule. */
+static enum stg_status detect(struct stg_source *source, struct stg_recipe *recipe)
+{
+    const bool wants_rule = recipe->cut == STG_CUT_AUTO;
     uint32_t wanted = STG_STRINGS_NONE;
     size_t n_seen = 0;
-    *cut = STG_CUT_THREAD;
+    recipe->cut = wants_rule ? STG_CUT_THREAD : recipe->cut;
     while (n_seen < RESOLVE_EVENTS) {
         const struct stg_event *events;
         size_t n;
         STG_RETURN_IF_FAILED(stg_interrupt_check());
         STG_RETURN_IF_FAILED(stg_source_next(source, &events, &n));
-        if (n == 0) {
+        if (n_seen == 0 && recipe->own_markers) {
+            STG_RETURN_IF_FAILED(take_own_markers(recipe, source));
+        }
+        if (n == 0 || !wants_rule) {
             break;
         }
         if (wanted == STG_STRINGS_NONE) {
-            wanted = stg_strings_find(source->names, begin, strlen(begin));
+            wanted = stg_strings_find(source->names, recipe->begin, strlen(recipe->begin));
         }
         for (size_t i = 0; i < n; i++) {
             if (events[i].kind == STG_EVENT_BEGIN) {
-                *cut = STG_CUT_GIVEN;
+                recipe->cut = STG_CUT_GIVEN;
                 return STG_OK;
             }
             if (events[i].kind == STG_EVENT_MARKER && events[i].name == wanted && wanted != STG_STRINGS_NONE) {
-                *cut = STG_CUT_REQUEST;
+                recipe->cut = STG_CUT_REQUEST;
                 return STG_OK;
             }
         }
@@ -45,16 +77,16 @@ enum stg_status stg_prepare_resolve(struct stg_recipe *recipe, stg_prepare_open 
     enum stg_status status = STG_OK;
     struct stg_source *source = NULL;
     *opened = NULL;
-    if (recipe->cut == STG_CUT_AUTO) {
+    if (recipe->cut == STG_CUT_AUTO || (recipe->cut == STG_CUT_REQUEST && recipe->own_markers)) {
         struct stg_source_info info;
         STG_TRY(open(&source, path, format));
         stg_source_info(source, &info);
         if (info.has_sequences || info.no_markers) {
-            recipe->cut = info.has_sequences ? STG_CUT_GIVEN : STG_CUT_THREAD;
+            recipe->cut = recipe->cut != STG_CUT_AUTO ? recipe->cut : info.has_sequences ? STG_CUT_GIVEN : STG_CUT_THREAD;
             *opened = source;
             source = NULL;
         } else {
-            STG_TRY(detect(source, recipe->begin, &recipe->cut));
+            STG_TRY(detect(source, recipe));
         }
     }
     stg_recipe_settle(recipe);

@@ -14,7 +14,7 @@ struct stg_dataset_writer {
     json_t *traces;                 /* owned */
     size_t column[DATASET_COLUMNS]; /* handles */
     uint64_t n_sequences, n_events, n_threads, n_context;
-    bool has_context;
+    bool has_context, has_back;
 };
 
 const struct dataset_column dataset_columns[DATASET_COLUMNS] = {
@@ -26,6 +26,11 @@ const struct dataset_column dataset_columns[DATASET_COLUMNS] = {
 static enum stg_status append(struct stg_dataset_writer *w, enum dataset_column_id id, const void *data, size_t n)
 {
     return n == 0 ? STG_OK : stg_tensors_writer_append(w->tensors, w->column[id], data, n);
+}
+
+static enum stg_status add_column(struct stg_dataset_writer *w, enum dataset_column_id id)
+{
+    return stg_tensors_writer_column(w->tensors, dataset_columns[id].name, dataset_columns[id].dtype, &w->column[id]);
 }
 
 enum stg_status stg_dataset_writer_open(struct stg_dataset_writer **out, const char *path,
@@ -44,8 +49,7 @@ enum stg_status stg_dataset_writer_open(struct stg_dataset_writer **out, const c
     STG_TRY(stg_tensors_writer_open(&w->tensors, path, STG_DATASET_FORMAT, STG_DATASET_VERSION));
     STG_TRY(stg_recipe_save(&w->recipe, w->tensors));
     for (size_t i = 0; i < (w->has_context ? DATASET_COLUMNS : DATASET_CONTEXT_OFFSET); i++) {
-        STG_TRY(
-            stg_tensors_writer_column(w->tensors, dataset_columns[i].name, dataset_columns[i].dtype, &w->column[i]));
+        STG_TRY(i == DATASET_THREAD_BACK ? STG_OK : add_column(w, (enum dataset_column_id)i));
     }
     STG_TRY(append(w, DATASET_OFFSETS, &zero, 1));
     STG_TRY(append(w, DATASET_THREAD_OFFSETS, &zero, 1));
@@ -97,6 +101,31 @@ static enum stg_status put_context(struct stg_dataset_writer *w, const struct st
     return append(w, DATASET_CONTEXT_TIME, seq->context_time_ns + first, n);
 }
 
+static enum stg_status put_zeros(struct stg_dataset_writer *w, enum dataset_column_id id, uint64_t n)
+{
+    static const uint16_t zeros[4096];
+    for (uint64_t part; n > 0; n -= part) {
+        part = n < 4096 ? n : 4096;
+        STG_RETURN_IF_FAILED(append(w, id, zeros, (size_t)part));
+    }
+    return STG_OK;
+}
+
+/* Most data has no thread with two names: the column begins with the first that has, and then says so of all before it. */
+static enum stg_status put_back(struct stg_dataset_writer *w, const struct stg_seq *seq)
+{
+    if (!w->has_back && seq->thread_back == NULL) {
+        return STG_OK;
+    }
+    if (!w->has_back) {
+        STG_RETURN_IF_FAILED(add_column(w, DATASET_THREAD_BACK));
+        STG_RETURN_IF_FAILED(put_zeros(w, DATASET_THREAD_BACK, w->n_threads));
+        w->has_back = true;
+    }
+    return seq->thread_back == NULL ? put_zeros(w, DATASET_THREAD_BACK, seq->n_threads)
+                                    : append(w, DATASET_THREAD_BACK, seq->thread_back, seq->n_threads);
+}
+
 enum stg_status stg_dataset_writer_put(struct stg_dataset_writer *w, const struct stg_seq *seq)
 {
     STG_RETURN_IF_FAILED(append(w, DATASET_CALL, seq->call, seq->n));
@@ -107,6 +136,7 @@ enum stg_status stg_dataset_writer_put(struct stg_dataset_writer *w, const struc
     STG_RETURN_IF_FAILED(append(w, DATASET_THREAD_TID, seq->thread_tid, seq->n_threads));
     STG_RETURN_IF_FAILED(append(w, DATASET_THREAD_PID, seq->thread_pid, seq->n_threads));
     STG_RETURN_IF_FAILED(append(w, DATASET_THREAD_PROC, seq->thread_proc, seq->n_threads));
+    STG_RETURN_IF_FAILED(put_back(w, seq));
     w->n_sequences++;
     w->n_events += seq->n;
     w->n_threads += seq->n_threads;

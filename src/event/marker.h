@@ -8,6 +8,10 @@
 
 #define STG_MARKER_NAME_SIZE 128 /* bytes of a marker's name with its NUL */
 
+/* Facts of a trace (stg_source_each_fact): the names of the markers between which requests are. */
+#define STG_MARKER_FACT_BEGIN "begin_marker"
+#define STG_MARKER_FACT_END   "end_marker"
+
 enum stg_marker_kind {
     STG_MARKER_UPROBE,    /* entry of a function */
     STG_MARKER_URETPROBE, /* its return */

@@ -265,10 +265,12 @@ static enum stg_status put_marker(struct stg_cutter *c, const struct stg_event *
     struct cut_thread *t = &c->threads[index];
     struct cut_open *open;
     if (kind.kind == CUT_NAME_CONFIRM) {
+        c->counts.n_confirms++;
         confirm(t);
         return STG_OK;
     }
     if (kind.kind == CUT_NAME_END) {
+        c->counts.n_ends++;
         open = thread_unlink(t, 0);
         if (open == NULL) {
             c->counts.n_unmatched_end++;
@@ -276,6 +278,7 @@ static enum stg_status put_marker(struct stg_cutter *c, const struct stg_event *
         }
         return close_open(c, open, ts_ns);
     }
+    c->counts.n_begins++;
     drop_reopened(c, t, 0);
     note_first(c, ts_ns);
     const bool skipped = is_skipped_state(c, e) || is_early(c, ts_ns);
@@ -319,7 +322,7 @@ static enum stg_status put_given(struct stg_cutter *c, const struct stg_event *e
 static void implicit_open(struct stg_cutter *c, struct cut_log *log, const struct cut_thread *t,
                           const struct stg_event *e, int64_t ts_ns)
 {
-    if (log->first != NULL || log->muted) {
+    if (log->implicit.log != NULL || log->muted) {
         return;
     }
     if (is_early(c, ts_ns)) {
@@ -338,19 +341,40 @@ static void implicit_open(struct stg_cutter *c, struct cut_log *log, const struc
     cut_log_open(c, log, &log->implicit);
 }
 
-enum stg_status cut_implicit_close(struct stg_cutter *c, struct cut_log *log)
+/* Delivers the log's first sequence. */
+static enum stg_status close_first(struct stg_cutter *c, struct cut_log *log)
 {
-    if (log->first == NULL) {
-        return STG_OK;
-    }
-    const enum stg_status status = cut_deliver(c, log->first, log->now_ns);
-    cut_log_close(c, log->first);
+    struct cut_open *first = log->first;
+    const enum stg_status status = cut_deliver(c, first, first->end == 0 ? log->now_ns : first->begin_ns);
+    cut_log_close(c, first);
     return status;
 }
 
-static bool is_implicit(enum stg_cut cut)
+/* Nothing follows in this log. A window after a full one would have let go of that one, had it half of its events: so it joins it. */
+enum stg_status cut_implicit_close(struct stg_cutter *c, struct cut_log *log)
 {
-    return cut == STG_CUT_THREAD || cut == STG_CUT_PROCESS || cut == STG_CUT_WINDOW;
+    if (log->full.log != NULL && log->implicit.log != NULL) {
+        cut_log_close(c, &log->implicit);
+        log->full.end = 0;
+    }
+    return log->first == NULL ? STG_OK : close_first(c, log);
+}
+
+/* After an event. A full window waits until half of another one follows; so nothing shorter than half a window ever stands alone where
+ * there is one to join. */
+static enum stg_status window_advance(struct stg_cutter *c, struct cut_log *log)
+{
+    const uint64_t n = log->implicit.log == NULL ? 0 : log->end - log->implicit.begin, window = c->recipe.window;
+    if (n >= window - window / 2 && log->full.log != NULL) {
+        STG_RETURN_IF_FAILED(close_first(c, log));
+    }
+    if (n == window) {
+        cut_settle(c, &log->implicit);
+        log->full = log->implicit; /* the only one that is open here */
+        log->first = log->last = &log->full;
+        log->implicit.log = NULL;
+    }
+    return STG_OK;
 }
 
 /* Entries and exits that do not pair: counted, never repaired. */
@@ -442,7 +466,7 @@ static enum stg_status put_call(struct stg_cutter *c, const struct stg_event *e,
         STG_RETURN_IF_FAILED(accept_open(c, thread, e, ts_ns));
     }
     log->now_ns = ts_ns > log->now_ns ? ts_ns : log->now_ns;
-    if (is_implicit(c->recipe.cut) && (!late || c->recipe.cut == STG_CUT_WINDOW)) {
+    if (cut_is_implicit(c->recipe.cut) && (!late || c->recipe.cut == STG_CUT_WINDOW)) {
         note_first(c, ts_ns);
         implicit_open(c, log, &c->threads[thread], e, log->now_ns);
     }
@@ -458,8 +482,8 @@ static enum stg_status put_call(struct stg_cutter *c, const struct stg_event *e,
     STG_RETURN_IF_FAILED(cut_workers_put(c, thread, e));
     STG_RETURN_IF_FAILED(cut_log_push(c, log, &row));
     STG_RETURN_IF_FAILED(cut_ring_put(c, thread, &row));
-    if (c->recipe.cut == STG_CUT_WINDOW && log->first != NULL && log->end - log->first->begin == c->recipe.window) {
-        STG_RETURN_IF_FAILED(cut_implicit_close(c, log));
+    if (c->recipe.cut == STG_CUT_WINDOW) {
+        STG_RETURN_IF_FAILED(window_advance(c, log));
     }
     if (kind.kind == CUT_NAME_CLOSE) {
         STG_RETURN_IF_FAILED(accept_close(c, thread, e, ts_ns));
@@ -514,10 +538,10 @@ enum stg_status stg_cutter_put(struct stg_cutter *c, const struct stg_event *eve
 static int compare_serials(const void *a, const void *b)
 {
     const struct cut_log *const *x = a, *const *y = b;
-    return (*x)->implicit.serial < (*y)->implicit.serial ? -1 : (*x)->implicit.serial > (*y)->implicit.serial;
+    return (*x)->first->serial < (*y)->first->serial ? -1 : (*x)->first->serial > (*y)->first->serial;
 }
 
-/* Threads and processes that live on at the end of the trace, in order of their beginning. */
+/* Threads and processes that live on at the end of the trace, and last windows, in order of their beginning. */
 static enum stg_status finish_implicit(struct stg_cutter *c)
 {
     enum stg_status status = STG_OK;
@@ -546,11 +570,7 @@ enum stg_status stg_cutter_finish(struct stg_cutter *c)
     if (c->names == NULL) {
         return STG_OK;
     }
-    if (c->recipe.cut == STG_CUT_WINDOW) { /* a window is full or it is none */
-        for (const struct cut_log *log = c->logs; log != NULL; log = log->next) {
-            c->counts.n_open += log->first != NULL;
-        }
-    } else if (is_implicit(c->recipe.cut)) {
+    if (cut_is_implicit(c->recipe.cut)) {
         status = finish_implicit(c);
     }
     for (size_t i = 0; i < c->n_threads; i++) {

@@ -14,7 +14,7 @@ enum stg_cut {
     STG_CUT_ACCEPT,  /* accept/accept4 that succeeds … close/shutdown of that descriptor on the thread */
     STG_CUT_THREAD,  /* a thread's whole life in the trace */
     STG_CUT_PROCESS, /* a process's */
-    STG_CUT_WINDOW,  /* every N events of the scope */
+    STG_CUT_WINDOW,  /* every N events of the scope; a last rest of less than half as many joins the window before it */
 };
 
 enum stg_scope {
@@ -37,6 +37,7 @@ struct stg_recipe {
     char confirm[128];       /* request: name of a marker that has to occur on the thread in between; "" = none has to */
     uint32_t skip_state[8];  /* request: first integer field of the begin marker at which the request is not one (6, 7) */
     uint32_t n_skip_state;
+    bool own_markers;        /* nobody chose begin and end: a trace that says which are its own is cut by those (dataset/prepare.h); not stored */
 };
 
 #define STG_RECIPE_MAX_LEN 16777216u
@@ -52,6 +53,8 @@ enum stg_status stg_order_parse(const char *text, enum stg_order *out) STG_MUST_
 
 /* STG_ERR_USAGE when a field is out of its range. */
 enum stg_status stg_recipe_check(const struct stg_recipe *r) STG_MUST_USE;
+/* Another begin and end, whose fields are no connection states: none is skipped, unless they are the default's. False when a name is too long. */
+bool stg_recipe_set_markers(struct stg_recipe *r, const char *begin, const char *end) STG_MUST_USE;
 /* Makes fields agree that depend on each other: `thread`, `process` and `given` have one scope and no context; max_len is at
  * least the window. */
 void stg_recipe_settle(struct stg_recipe *r);
@@ -59,7 +62,7 @@ void stg_recipe_settle(struct stg_recipe *r);
  * nothing does. A source's own sequences (given) are what their maker says, so that only the order counts. */
 const char *stg_recipe_difference(const struct stg_recipe *a, const struct stg_recipe *b);
 
-/* Cut auto, scope system, thread order with 16 context events, Apache's markers, connection states 6 and 7 skipped. */
+/* Cut auto, scope system, thread order with 16 context events, the trace's own markers or else Apache's, connection states 6 and 7 skipped. */
 void stg_recipe_default(struct stg_recipe *r);
 /* The paper's: system, time order, skip connection_state 6 and 7; the cut is settled by the source (requests, or the given sequences). */
 void stg_recipe_paper(struct stg_recipe *r);
@@ -80,6 +83,9 @@ struct stg_cut_counts {
     uint64_t n_unknown;      /* events whose call is not in the vocabulary that is frozen or extended */
     uint64_t n_truncated;    /* sequences cut off: at max_len, or … */
     uint64_t n_relieved;     /* … for memory: so many of them */
+    uint64_t n_covered;      /* events that are in a sequence */
+    uint64_t n_stored;       /* events of all sequences: one that is in two counts twice */
+    uint64_t n_begins, n_ends, n_confirms; /* markers of the recipe's names seen (request) */
 };
 
 /* Called for each finished sequence; seq is borrowed for the call. */
@@ -94,14 +100,16 @@ struct stg_cutter;
  * Events are kept once however many sequences are open: each scope (the system, a process, a thread) has a log of its recent
  * events, and an open sequence is a range of it. A sequence that reaches max_len is delivered at once, flagged, and ends there.
  * Peak memory: open sequences' logs × 2 × max_len × 32 bytes, at most 512 MiB in all, beyond which the oldest sequence of one of
- * the longest logs is delivered early, flagged and counted as relieved; plus 100 bytes per thread (450 with a log for each, or for each
+ * the longest logs is delivered early, flagged and counted as relieved; plus 100 bytes per thread (560 with a log for each, or for each
  * process) and at most 256 MiB of contexts.
  *
  * A thread's or process's number that comes again after its end (docs/formats/dataset.md) is another one's. Sequences that end with
  * their process are delivered in order of their threads' first events.
  *
- * Sequences are delivered in order of their end in the stream of events. What still is open at the end of a trace is dropped
- * and counted (request, accept, given, a window that is not full), or delivered in order of its beginning (thread, process). */
+ * Sequences are delivered in order of their end in the stream of events, full windows when half of another one has followed in their
+ * scope (so that a window's log has one and a half). What still is open at the end of a trace is dropped and counted (request, accept, given),
+ * or delivered in order of its beginning (thread, process, window; windows of a thread when it exits). A rest joins the window before it only
+ * where both together are within max_len and the bound on memory. */
 enum stg_status stg_cutter_new(struct stg_cutter **out, const struct stg_recipe *recipe, struct stg_vocab *vocab,
                                stg_cut_take take, void *context) STG_MUST_USE;
 void stg_cutter_free(struct stg_cutter *c);

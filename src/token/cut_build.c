@@ -6,11 +6,13 @@
 #include <string.h>
 
 #define MAX_THREADS_OF_SEQUENCE 65535
+#define MAX_NAMES_OF_THREAD     16 /* in a sequence; then it keeps the one it has */
 
 void cut_columns_fini(struct cut_columns *k)
 {
     void *const all[] = {k->call,         k->phase,         k->ret,         k->time_ns,        k->thread,
                          k->thread_tid,   k->thread_pid,    k->thread_proc, k->context_offset, k->context_from,
+                         k->thread_back,  k->thread_older,  k->thread_comm,
                          k->context_call, k->context_phase, k->context_ret, k->context_time_ns};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         stg_mem_free(all[i]);
@@ -51,9 +53,10 @@ static enum stg_status reserve_threads(struct cut_columns *k, size_t need)
     const struct column columns[] = {
         {&k->thread_tid, sizeof *k->thread_tid},     {&k->thread_pid, sizeof *k->thread_pid},
         {&k->thread_proc, sizeof *k->thread_proc},   {&k->context_offset, sizeof *k->context_offset},
-        {&k->context_from, sizeof *k->context_from},
+        {&k->context_from, sizeof *k->context_from}, {&k->thread_back, sizeof *k->thread_back},
+        {&k->thread_older, sizeof *k->thread_older}, {&k->thread_comm, sizeof *k->thread_comm},
     };
-    return reserve(columns, 5, &k->cap_threads, need);
+    return reserve(columns, sizeof columns / sizeof columns[0], &k->cap_threads, need);
 }
 
 static enum stg_status reserve_context(struct cut_columns *k, size_t need)
@@ -105,8 +108,8 @@ static enum stg_status resolve_context(struct stg_cutter *c, uint32_t name, uint
     return status;
 }
 
-/* First event of a thread in the sequence. */
-static enum stg_status add_thread(struct stg_cutter *c, const struct cut_row *row, size_t *n_threads)
+/* First event of a thread in the sequence, or (back > 0) of one of its names: the thread's first row is so many rows back. */
+static enum stg_status add_thread(struct stg_cutter *c, const struct cut_row *row, size_t back, size_t *n_threads)
 {
     struct cut_columns *k = &c->columns;
     struct cut_thread *t = &c->threads[row->thread];
@@ -115,29 +118,56 @@ static enum stg_status add_thread(struct stg_cutter *c, const struct cut_row *ro
     k->thread_tid[i] = t->tid;
     k->thread_pid[i] = t->pid;
     STG_RETURN_IF_FAILED(resolve(c->vocab, &c->procs, c->comms, row->comm, stg_vocab_proc, &k->thread_proc[i]));
-    k->context_offset[i] = row->n_context; /* a length for now */
+    k->thread_back[i] = (uint16_t)back;
+    k->thread_older[i] = back > 0 ? t->newest : (uint16_t)i;
+    k->thread_comm[i] = row->comm;
+    k->context_offset[i] = back > 0 ? 0 : row->n_context; /* a length for now */
     k->context_from[i] = row->context;
-    t->local = (uint16_t)i;
+    t->local = t->newest = (uint16_t)i;
     t->serial = c->serial;
     (*n_threads)++;
     return STG_OK;
 }
 
-static enum stg_status build_events(struct stg_cutter *c, const struct cut_open *open, const struct cut_row *rows,
+/* The thread goes on under another name: that of a program which it executes, or one that it gives itself. */
+static enum stg_status rename_thread(struct stg_cutter *c, const struct cut_row *row, struct stg_seq *seq)
+{
+    struct cut_columns *k = &c->columns;
+    struct cut_thread *t = &c->threads[row->thread];
+    size_t i = t->newest, n_names = 1;
+    while (k->thread_comm[i] != row->comm && k->thread_back[i] > 0) {
+        i = k->thread_older[i];
+        n_names++;
+    }
+    if (k->thread_comm[i] == row->comm) {
+        t->local = (uint16_t)i;
+        return STG_OK;
+    }
+    if (n_names == MAX_NAMES_OF_THREAD || seq->n_threads == MAX_THREADS_OF_SEQUENCE) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(add_thread(c, row, seq->n_threads - i, &seq->n_threads)); /* i is the first row */
+    seq->thread_back = k->thread_back;
+    return STG_OK;
+}
+
+static enum stg_status build_events(struct stg_cutter *c, const struct cut_open *open, struct cut_row *rows,
                                     struct stg_seq *seq)
 {
     struct cut_columns *k = &c->columns;
     STG_RETURN_IF_FAILED(reserve_events(k, seq->n));
     c->serial++;
     for (size_t i = 0; i < seq->n; i++) {
-        const struct cut_row *row = &rows[i];
+        struct cut_row *row = &rows[i];
         if (c->threads[row->thread].serial != c->serial) {
             if (seq->n_threads == MAX_THREADS_OF_SEQUENCE) {
                 seq->n = i;
                 seq->flags |= STG_SEQ_TRUNCATED;
                 break;
             }
-            STG_RETURN_IF_FAILED(add_thread(c, row, &seq->n_threads));
+            STG_RETURN_IF_FAILED(add_thread(c, row, 0, &seq->n_threads));
+        } else if (row->comm != k->thread_comm[c->threads[row->thread].local] && row->comm != CUT_NAME_NONE) {
+            STG_RETURN_IF_FAILED(rename_thread(c, row, seq));
         }
         if (row->name < c->calls.cap && c->calls.id[row->name] != STG_TOKEN_MASK) {
             k->call[i] = c->calls.id[row->name];
@@ -149,7 +179,10 @@ static enum stg_status build_events(struct stg_cutter *c, const struct cut_open 
         k->ret[i] = row->ret;
         k->time_ns[i] = row->ts_ns > open->begin_ns ? row->ts_ns - open->begin_ns : 0;
         k->thread[i] = c->threads[row->thread].local;
+        c->counts.n_covered += !row->delivered;
+        row->delivered = true;
     }
+    c->counts.n_stored += seq->n;
     return STG_OK;
 }
 
@@ -183,18 +216,34 @@ static enum stg_status build_context(struct stg_cutter *c, const struct cut_open
     return STG_OK;
 }
 
+void cut_settle(const struct stg_cutter *c, struct cut_open *open)
+{
+    open->end = open->log->end;
+    open->facts = (struct cut_facts){.n_lost = c->lost - open->lost};
+    cut_load_describe(c, open, &open->facts);
+    cut_workers_describe(c, open, &open->facts);
+}
+
 enum stg_status cut_deliver(struct stg_cutter *c, struct cut_open *open, int64_t end_ns)
 {
     const struct cut_log *log = open->log;
+    if (open->end == 0) {
+        cut_settle(c, open);
+    }
+    const struct cut_facts *facts = &open->facts;
     struct cut_columns *k = &c->columns;
-    const struct cut_row *rows = log->row + log->head + (size_t)(open->begin - (log->end - log->len));
+    struct cut_row *rows = log->row + log->head + (size_t)(open->begin - (log->end - log->len));
     struct stg_seq seq = {
         .id = c->n_delivered,
-        .n = (size_t)(log->end - open->begin),
+        .n = (size_t)(open->end - open->begin),
         .begin_ns = open->begin_ns,
         .tid = open->tid,
         .pid = open->pid,
-        .n_lost = c->lost - open->lost,
+        .n_lost = facts->n_lost,
+        .runnable = facts->runnable,
+        .alone = facts->alone,
+        .stayed = facts->stayed,
+        .workers = facts->workers,
         .trace = c->i_trace,
         .flags = open->flags,
     };
@@ -203,8 +252,6 @@ enum stg_status cut_deliver(struct stg_cutter *c, struct cut_open *open, int64_t
         seq.flags |= STG_SEQ_TRUNCATED;
     }
     STG_RETURN_IF_FAILED(build_events(c, open, rows, &seq));
-    cut_load_describe(c, open, &seq);
-    cut_workers_describe(c, open, &seq);
     if (c->recipe.n_context > 0) {
         STG_RETURN_IF_FAILED(build_context(c, open, &seq));
     }
@@ -217,6 +264,7 @@ enum stg_status cut_deliver(struct stg_cutter *c, struct cut_open *open, int64_t
     seq.thread_tid = k->thread_tid;
     seq.thread_pid = k->thread_pid;
     seq.thread_proc = k->thread_proc;
+    seq.thread_back = seq.thread_back != NULL ? k->thread_back : NULL; /* which may have moved since */
     const int64_t last_ns = open->begin_ns + (seq.n > 0 ? k->time_ns[seq.n - 1] : 0);
     seq.end_ns = (seq.flags & STG_SEQ_TRUNCATED) == 0 && end_ns > last_ns ? end_ns : last_ns;
     c->counts.n_truncated += (seq.flags & STG_SEQ_TRUNCATED) != 0;
@@ -229,7 +277,7 @@ enum stg_status cut_truncate(struct stg_cutter *c, struct cut_open *open)
 {
     struct cut_log *log = open->log;
     enum stg_status status = STG_OK;
-    open->flags |= STG_SEQ_TRUNCATED;
+    open->flags |= open->end == 0 ? STG_SEQ_TRUNCATED : 0;
     if (cut_is_confirmed(c, open)) {
         status = cut_deliver(c, open, open->begin_ns);
     }

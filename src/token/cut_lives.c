@@ -12,10 +12,10 @@ static void drop_opens(struct stg_cutter *c, struct cut_thread *t)
     }
 }
 
-/* The sequence of a whole life, if the cut rule has such: the next event of the log is another life's. */
-static enum stg_status end_sequence(struct stg_cutter *c, struct cut_log *log, enum stg_cut whole)
+/* The sequence that goes on as long as the thread or process, or its last window: the next event of the log is another life's. */
+static enum stg_status end_sequence(struct stg_cutter *c, struct cut_log *log, enum stg_scope scope)
 {
-    if (c->recipe.cut != whole || log == NULL) {
+    if (!cut_is_implicit(c->recipe.cut) || c->recipe.scope != scope || log == NULL) {
         return STG_OK;
     }
     log->muted = false;
@@ -32,7 +32,7 @@ enum stg_status cut_thread_end(struct stg_cutter *c, uint32_t thread)
     t->ring_len = t->ring_next = 0;
     t->cpu = -1;
     t->dying = false;
-    return end_sequence(c, t->log, STG_CUT_THREAD);
+    return end_sequence(c, t->log, STG_SCOPE_THREAD);
 }
 
 enum stg_status cut_process_end(struct stg_cutter *c, int32_t pid)
@@ -47,9 +47,9 @@ enum stg_status cut_process_end(struct stg_cutter *c, int32_t pid)
         cut_process_leave(c, thread);
         drop_opens(c, t);
         t->dying = true;
-        STG_RETURN_IF_FAILED(end_sequence(c, t->log, STG_CUT_THREAD));
+        STG_RETURN_IF_FAILED(end_sequence(c, t->log, STG_SCOPE_THREAD));
     }
-    return end_sequence(c, c->processes[process].log, STG_CUT_PROCESS);
+    return end_sequence(c, c->processes[process].log, STG_SCOPE_PROCESS);
 }
 
 enum stg_status cut_thread_revive(struct stg_cutter *c, uint32_t thread, const struct stg_event *e, bool *late)

@@ -45,15 +45,15 @@ void cut_load_open(const struct stg_cutter *c, struct cut_open *open)
     add(&open->before, -1, &c->recent);
 }
 
-void cut_load_describe(const struct stg_cutter *c, const struct cut_open *open, struct stg_seq *seq)
+void cut_load_describe(const struct stg_cutter *c, const struct cut_open *open, struct cut_facts *facts)
 {
     struct cut_load load = c->total;
     add(&load, 1, &open->before);
     if (load.n >= STG_SEQ_LOAD_LEAST) {
-        seq->runnable = (float)exp(load.ln_runnable / load.n);
-        seq->alone = (float)(load.alone / load.n);
+        facts->runnable = (float)exp(load.ln_runnable / load.n);
+        facts->alone = (float)(load.alone / load.n);
     }
     if (load.n_placed >= STG_SEQ_LOAD_LEAST) {
-        seq->stayed = (float)fmax(load.stayed / load.n_placed, FLT_MIN);
+        facts->stayed = (float)fmax(load.stayed / load.n_placed, FLT_MIN);
     }
 }

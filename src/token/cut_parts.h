@@ -15,7 +15,8 @@ struct cut_row {
     int64_t ret;        /* as stored in a data set */
     uint32_t thread;    /* index into the cutter's threads */
     uint32_t name : 24; /* id in the source's names */
-    uint32_t phase : 8;
+    uint32_t phase : 7;
+    uint32_t delivered : 1; /* with a sequence already */
     uint32_t comm : 24;     /* id in the source's comms */
     uint32_t n_context : 8; /* rows of context saved before this event, from cut_log.context[context - context_base] */
     uint32_t context;       /* position modulo 2^32 */
@@ -34,12 +35,20 @@ struct cut_group {
     double sum, entropy; /* of the threads' weights w: sum of w, of w ln w */
 };
 
+/* What surrounded a sequence up to its last event. */
+struct cut_facts {
+    uint64_t n_lost;
+    float runnable, alone, stayed, workers; /* as in struct stg_seq */
+};
+
 /* A sequence under way: the rows of its log from position `begin` on. */
 struct cut_open {
     struct cut_open *prev, *next; /* in its log, oldest first; unlinked once discarded or delivered early */
     struct cut_open *next_of_thread;
     struct cut_log *log; /* NULL when it keeps no events: skipped, or delivered early */
     uint64_t begin;      /* position */
+    uint64_t end;        /* position after its last event, which settled its facts; 0 = it still takes events */
+    struct cut_facts facts;
     uint64_t context;    /* position in the log's context rows */
     uint64_t lost;       /* the cutter's lost count at its beginning */
     uint64_t serial;     /* thread, process and window cuts: number by beginning */
@@ -77,6 +86,7 @@ struct cut_log {
     struct cut_log *held_before, *held_after; /* those that hold as much */
     uint8_t held;                  /* enum cut_held, or more: which list that is */
     struct cut_open implicit;      /* the open one of thread, process and window cuts */
+    struct cut_open full;          /* window cut: the one before it, until it is known whether a rest joins it */
     bool muted;                    /* its implicit sequence has been cut off: nothing more is taken */
 };
 
@@ -93,7 +103,7 @@ struct cut_thread {
     double weight, entropy; /* in the group: w, and w ln w */
     uint32_t process, next, previous; /* index of its process, and those of the threads beside it there; see CUT_NO_PROCESS */
     bool dying;     /* its process is over: all that may come is the return from its call */
-    uint16_t local; /* index in the sequence being built, when serial is that of the build */
+    uint16_t local, newest; /* row in the sequence being built, and its last one, when serial is that of the build */
     uint64_t serial;
 };
 
@@ -135,6 +145,9 @@ struct cut_columns {
     size_t cap;
     int32_t *thread_tid, *thread_pid;
     uint16_t *thread_proc;
+    uint16_t *thread_back;  /* as in struct stg_seq */
+    uint16_t *thread_older; /* the row of the thread's name before */
+    uint32_t *thread_comm;  /* id of the name in the source's comms */
     uint64_t *context_offset;
     uint64_t *context_from; /* first context row of each thread, as a position in the log's context */
     size_t cap_threads;
@@ -195,6 +208,11 @@ struct stg_cutter {
     struct stg_cut_counts counts;
 };
 
+/* Sequences that begin by themselves, with the first event of their scope. */
+static inline bool cut_is_implicit(enum stg_cut cut)
+{
+    return cut == STG_CUT_THREAD || cut == STG_CUT_PROCESS || cut == STG_CUT_WINDOW;
+}
 /* cut.c: what the log's implicit sequence has so far is all of it. */
 enum stg_status cut_implicit_close(struct stg_cutter *c, struct cut_log *log) STG_MUST_USE;
 /* A sequence that is not delivered. */
@@ -227,12 +245,12 @@ void cut_load_init(struct stg_cutter *c);
 void cut_load_put(struct stg_cutter *c, struct cut_thread *t, const struct stg_event *e);
 /* A sequence begins. */
 void cut_load_open(const struct stg_cutter *c, struct cut_open *open);
-/* What seq says of it, delivered now. */
-void cut_load_describe(const struct stg_cutter *c, const struct cut_open *open, struct stg_seq *seq);
+/* Of a sequence that ends now. */
+void cut_load_describe(const struct stg_cutter *c, const struct cut_open *open, struct cut_facts *facts);
 
 /* cut_workers.c: the thread, which may have another name than before, makes the event. */
 enum stg_status cut_workers_put(struct stg_cutter *c, uint32_t thread, const struct stg_event *e) STG_MUST_USE;
-void cut_workers_describe(const struct stg_cutter *c, const struct cut_open *open, struct stg_seq *seq);
+void cut_workers_describe(const struct stg_cutter *c, const struct cut_open *open, struct cut_facts *facts);
 
 /* cut_log.c */
 enum stg_status cut_log_push(struct stg_cutter *c, struct cut_log *log, struct cut_row *row) STG_MUST_USE;
@@ -241,11 +259,13 @@ void cut_log_open(struct stg_cutter *c, struct cut_log *log, struct cut_open *op
 void cut_log_close(struct stg_cutter *c, struct cut_open *open);
 void cut_log_fini(struct cut_log *log);
 
-/* cut_build.c: delivers rows begin … of open; n_lost and flags are open's. */
+/* cut_build.c. The event before was open's last one. */
+void cut_settle(const struct stg_cutter *c, struct cut_open *open);
+/* Delivers rows begin … end of open, which is settled now unless it is. */
 enum stg_status cut_deliver(struct stg_cutter *c, struct cut_open *open, int64_t end_ns) STG_MUST_USE;
 /* False: it needs a confirmation and has none; counted. Such a one is not to be delivered. */
 bool cut_is_confirmed(struct stg_cutter *c, const struct cut_open *open);
-/* Delivers open before its end and takes it out of its log. */
+/* Delivers open before its end and takes it out of its log; a full window is delivered as it is, and nothing joins it. */
 enum stg_status cut_truncate(struct stg_cutter *c, struct cut_open *open) STG_MUST_USE;
 void cut_columns_fini(struct cut_columns *columns);
 

@@ -75,7 +75,7 @@ enum stg_status cut_workers_put(struct stg_cutter *c, uint32_t thread, const str
     return STG_OK;
 }
 
-void cut_workers_describe(const struct stg_cutter *c, const struct cut_open *open, struct stg_seq *seq)
+void cut_workers_describe(const struct stg_cutter *c, const struct cut_open *open, struct cut_facts *facts)
 {
     const uint32_t i = stg_keys_find(&c->tids, (uint32_t)open->tid);
     const uint32_t group = open->tid == 0 || i == STG_KEYS_NONE ? CUT_NAME_NONE : c->threads[i].group;
@@ -83,5 +83,5 @@ void cut_workers_describe(const struct stg_cutter *c, const struct cut_open *ope
         return;
     }
     const struct cut_group *g = &c->groups[group];
-    seq->workers = (float)fmax(exp(log(g->sum) - g->entropy / g->sum), 1);
+    facts->workers = (float)fmax(exp(log(g->sum) - g->entropy / g->sum), 1);
 }

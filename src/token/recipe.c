@@ -83,6 +83,9 @@ enum stg_status stg_order_parse(const char *text, enum stg_order *out)
     return STG_OK;
 }
 
+#define DEFAULT_BEGIN "httpd:enter_event_handler"
+#define DEFAULT_END   "httpd:exit_event_handler"
+
 void stg_recipe_default(struct stg_recipe *r)
 {
     *r = (struct stg_recipe){
@@ -91,11 +94,26 @@ void stg_recipe_default(struct stg_recipe *r)
         .order = STG_ORDER_THREAD,
         .max_len = DEFAULT_MAX_LEN,
         .n_context = DEFAULT_CONTEXT,
-        .begin = "httpd:enter_event_handler",
-        .end = "httpd:exit_event_handler",
+        .begin = DEFAULT_BEGIN,
+        .end = DEFAULT_END,
         .skip_state = {6, 7},
         .n_skip_state = 2,
+        .own_markers = true,
     };
+}
+
+bool stg_recipe_set_markers(struct stg_recipe *r, const char *begin, const char *end)
+{
+    if (strlen(begin) >= sizeof r->begin || strlen(end) >= sizeof r->end) {
+        return false;
+    }
+    memcpy(r->begin, begin, strlen(begin) + 1);
+    memcpy(r->end, end, strlen(end) + 1);
+    r->own_markers = false;
+    if (strcmp(begin, DEFAULT_BEGIN) != 0) {
+        r->n_skip_state = 0;
+    }
+    return true;
 }
 
 void stg_recipe_paper(struct stg_recipe *r)

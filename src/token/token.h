@@ -66,12 +66,14 @@ struct stg_seq {
     const int64_t *ret;      /* (n) exits: raw return value, STG_RET_ABSENT, STG_RET_FAILED or STG_RET_SUCCEEDED; entries: the
                               * descriptor that the call is about (−100 is AT_FDCWD), STG_RET_ABSENT when there is none or it is not known */
     const int64_t *time_ns;  /* (n) time since the sequence began; never decreases */
-    const uint16_t *thread;  /* (n) index of the event's thread, by first appearance in the sequence */
+    const uint16_t *thread;  /* (n) index of the event's row among those of threads, by first appearance in the sequence */
 
-    size_t n_threads;
+    size_t n_threads;               /* rows: of each thread one for every name that it has here */
     const int32_t *thread_tid;      /* (n_threads) */
     const int32_t *thread_pid;      /* (n_threads) */
-    const uint16_t *thread_proc;    /* (n_threads) vocabulary id of the thread's name at its first event here */
+    const uint16_t *thread_proc;    /* (n_threads) vocabulary id of the thread's name */
+    const uint16_t *thread_back;    /* (n_threads) how many rows before it the thread's first row is, whose walk this one's events are in;
+                                     * NULL: every row is a thread of its own. Context is that of first rows */
     const uint64_t *context_offset; /* (n_threads + 1) into context_*: rows [k], [k+1]; NULL without stored context */
     const uint16_t *context_call;   /* whole column of the data set, indexed through context_offset */
     const uint8_t *context_phase;

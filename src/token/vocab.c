@@ -172,14 +172,14 @@ enum stg_status stg_vocab_proc(struct stg_vocab *v, const char *name, uint16_t *
     return lookup(v, v->procs, name, id);
 }
 
-static bool strings_begin_with(const struct stg_strings *s, const struct stg_strings *first)
+/* Both have n names at least, and the first n are the same. */
+static bool strings_agree(const struct stg_strings *a, const struct stg_strings *b, size_t n)
 {
-    const size_t n = stg_strings_count(first);
-    if (n > stg_strings_count(s)) {
+    if (n > stg_strings_count(a) || n > stg_strings_count(b)) {
         return false;
     }
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(stg_strings_get(s, (uint32_t)i), stg_strings_get(first, (uint32_t)i)) != 0) {
+        if (strcmp(stg_strings_get(a, (uint32_t)i), stg_strings_get(b, (uint32_t)i)) != 0) {
             return false;
         }
     }
@@ -188,7 +188,14 @@ static bool strings_begin_with(const struct stg_strings *s, const struct stg_str
 
 bool stg_vocab_begins_with(const struct stg_vocab *v, const struct stg_vocab *first)
 {
-    return strings_begin_with(v->calls, first->calls) && strings_begin_with(v->procs, first->procs);
+    return strings_agree(v->calls, first->calls, stg_strings_count(first->calls)) &&
+           strings_agree(v->procs, first->procs, stg_strings_count(first->procs));
+}
+
+bool stg_vocab_same_base(const struct stg_vocab *a, const struct stg_vocab *b)
+{
+    return a->base_calls > 0 && a->base_calls == b->base_calls && a->base_procs == b->base_procs &&
+           strings_agree(a->calls, b->calls, a->base_calls) && strings_agree(a->procs, b->procs, a->base_procs);
 }
 
 bool stg_vocab_equal(const struct stg_vocab *a, const struct stg_vocab *b)

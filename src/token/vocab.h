@@ -38,6 +38,8 @@ enum stg_status stg_vocab_proc(struct stg_vocab *v, const char *name, uint16_t *
 bool stg_vocab_equal(const struct stg_vocab *a, const struct stg_vocab *b);
 /* v has the names of first with the same ids, and perhaps more. */
 bool stg_vocab_begins_with(const struct stg_vocab *v, const struct stg_vocab *first);
+/* Both extend a vocabulary, and the same one. */
+bool stg_vocab_same_base(const struct stg_vocab *a, const struct stg_vocab *b);
 /* The call is none of the vocabulary's own: UNKNOWN, or a name that extends another vocabulary. */
 bool stg_vocab_is_new_call(const struct stg_vocab *v, uint16_t id);
 /* Metadata keys `vocab.calls`, `vocab.procs` (JSON arrays), and `vocab.base` when it extends another. */

@@ -7,7 +7,8 @@
 enum { CUT_OFF = UINT32_MAX }; /* in `row`: the event is beyond the bound of its walk */
 
 struct walk_range {
-    size_t first; /* row */
+    size_t first;  /* row */
+    size_t thread; /* the first row of its thread among those of the sequence's threads */
     size_t n, n_context;
     int64_t last_ns; /* time of its last row so far */
     bool start, end, own;
@@ -35,6 +36,9 @@ struct stg_walker {
     size_t cap_row;
     struct walk_range *range; /* (n_range) */
     size_t n_range, cap_range;
+    uint16_t *walk_of; /* (n_threads) the walk of a row of the sequence's threads, where is_mapped; else it has the row's number */
+    size_t cap_walk_of;
+    bool is_mapped;
 };
 
 enum stg_status stg_walker_new(struct stg_walker **out, unsigned columns)
@@ -59,6 +63,7 @@ void stg_walker_free(struct stg_walker *w)
     stg_mem_free(w->index);
     stg_mem_free(w->row);
     stg_mem_free(w->range);
+    stg_mem_free(w->walk_of);
     stg_mem_free(w);
 }
 
@@ -97,8 +102,14 @@ static enum stg_status reserve(struct stg_walker *w, size_t rows)
     return STG_OK;
 }
 
-static void fill_context(struct stg_walker *w, struct walk_range *r, const struct stg_seq *seq, size_t thread)
+static struct walk_range *range_of(const struct stg_walker *w, size_t thread)
 {
+    return &w->range[w->is_mapped ? w->walk_of[thread] : thread];
+}
+
+static void fill_context(struct stg_walker *w, struct walk_range *r, const struct stg_seq *seq)
+{
+    const size_t thread = r->thread;
     const uint64_t begin = seq->context_offset[thread];
     const size_t n = (size_t)(seq->context_offset[thread + 1] - begin);
     for (size_t i = 0; i < n; i++) {
@@ -150,7 +161,7 @@ static void fill_columns(struct stg_walker *w, const struct stg_seq *seq, enum s
 static void fill_elapsed(struct stg_walker *w, const struct stg_seq *seq, enum stg_order order)
 {
     for (size_t k = 0; k < seq->n; k++) {
-        struct walk_range *r = &w->range[order == STG_ORDER_TIME ? 0 : seq->thread[k]];
+        struct walk_range *r = order == STG_ORDER_TIME ? w->range : range_of(w, seq->thread[k]);
         if (w->row[k] != CUT_OFF) {
             w->elapsed[w->row[k]] = seq->time_ns[k] - r->last_ns;
             r->last_ns = seq->time_ns[k];
@@ -174,7 +185,7 @@ static enum stg_status fill(struct stg_walker *w, const struct stg_seq *seq, enu
     w->phase = copies ? w->own_phase : seq->phase;
     w->ret = copies ? w->own_ret : seq->ret;
     for (size_t i = 0; i < w->n_range && copies && seq->context_offset != NULL; i++) {
-        fill_context(w, &w->range[i], seq, i);
+        fill_context(w, &w->range[i], seq);
     }
     if (borrowed) {
         w->range[0].n = rows - 1;
@@ -182,7 +193,7 @@ static enum stg_status fill(struct stg_walker *w, const struct stg_seq *seq, enu
     }
     STG_RETURN_IF_FAILED(stg_mem_grow(&w->row, &w->cap_row, seq->n, sizeof *w->row));
     for (size_t k = 0; k < seq->n; k++) {
-        struct walk_range *r = &w->range[copies ? seq->thread[k] : 0];
+        struct walk_range *r = copies ? range_of(w, seq->thread[k]) : w->range;
         const size_t next = r->first + r->n;
         const bool fits = next + 1 < (r == &w->range[w->n_range - 1] ? rows : r[1].first);
         w->row[k] = fits ? (uint32_t)next : CUT_OFF;
@@ -216,21 +227,39 @@ static bool thread_ends(const struct stg_seq *seq, size_t thread)
 static enum stg_status begin_threads(struct stg_walker *w, const struct stg_seq *seq, size_t max_len)
 {
     size_t rows = 0;
-    for (size_t i = 0; i < seq->n_threads; i++) {
-        w->range[i] = (struct walk_range){0};
+    for (size_t i = seq->n_threads; i-- > 0;) { /* so that the first row of a thread is the last one to say that it is one */
+        *range_of(w, i) = (struct walk_range){.thread = i};
     }
     for (size_t k = 0; k < seq->n; k++) {
-        w->range[seq->thread[k]].n++;
+        range_of(w, seq->thread[k])->n++;
     }
-    for (size_t i = 0; i < seq->n_threads; i++) {
+    for (size_t i = 0; i < w->n_range; i++) {
         struct walk_range *r = &w->range[i];
-        const size_t context = seq->context_offset == NULL ? 0 : seq->context_offset[i + 1] - seq->context_offset[i];
+        const size_t thread = r->thread;
+        const size_t context = seq->context_offset == NULL ? 0 : seq->context_offset[thread + 1] - seq->context_offset[thread];
         const size_t events = max_len > 0 && r->n > max_len ? max_len : r->n;
-        *r = (struct walk_range){.first = rows, .start = context == 0, .end = events == r->n && thread_ends(seq, i)};
-        r->own = seq->tid != 0 && seq->thread_tid[i] == seq->tid;
+        *r = (struct walk_range){
+            .first = rows, .thread = thread, .start = context == 0, .end = events == r->n && thread_ends(seq, thread)};
+        r->own = seq->tid != 0 && seq->thread_tid[thread] == seq->tid;
         rows += context + events + 1;
     }
     return fill(w, seq, STG_ORDER_THREAD, rows);
+}
+
+/* Which rows of threads make one walk; *n = how many walks there are. */
+static enum stg_status map_threads(struct stg_walker *w, const struct stg_seq *seq, size_t *n)
+{
+    w->is_mapped = seq->thread_back != NULL;
+    *n = seq->n_threads;
+    if (!w->is_mapped) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(stg_mem_grow(&w->walk_of, &w->cap_walk_of, seq->n_threads, sizeof *w->walk_of));
+    *n = 0;
+    for (size_t i = 0; i < seq->n_threads; i++) {
+        w->walk_of[i] = seq->thread_back[i] == 0 ? (uint16_t)(*n)++ : w->walk_of[i - seq->thread_back[i]];
+    }
+    return STG_OK;
 }
 
 enum stg_status stg_walker_begin(struct stg_walker *w, const struct stg_seq *seq, enum stg_order order, size_t max_len,
@@ -238,7 +267,10 @@ enum stg_status stg_walker_begin(struct stg_walker *w, const struct stg_seq *seq
 {
     *n_walks = 0;
     w->n_range = 0;
-    const size_t walks = order == STG_ORDER_TIME ? 1 : seq->n_threads;
+    size_t walks = 1;
+    if (order == STG_ORDER_THREAD) {
+        STG_RETURN_IF_FAILED(map_threads(w, seq, &walks));
+    }
     STG_RETURN_IF_FAILED(stg_mem_grow(&w->range, &w->cap_range, walks > 0 ? walks : 1, sizeof *w->range));
     w->n_range = walks;
     STG_RETURN_IF_FAILED(order == STG_ORDER_TIME ? begin_time(w, seq, max_len) : begin_threads(w, seq, max_len));

@@ -566,6 +566,11 @@ case_record_requests() {
     may_record
     status 0 "$strange" record --begin "uprobe:$STRANGE_WORKLOAD:workload_mark" --end "uretprobe:$STRANGE_WORKLOAD:workload_mark" -o trace -- \
         "$STRANGE_WORKLOAD" marks 250
+    # The trace says which its markers are.
+    for cut in auto request; do
+        status 0 "$strange" prepare --cut $cut -o own.data trace
+        grep -q '250 sequences (cut by request' err
+    done
     status 0 "$strange" prepare --cut request --begin record_workload:workload_mark --end record_workload:workload_mark__return -o marks.data trace
     grep -q '250 sequences' err
     # The same, in the words of record.

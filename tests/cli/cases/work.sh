@@ -441,6 +441,16 @@ case_unknown_names() {
     [ "$("$strange" info --json both.model | sed 's/.*"vocabulary": {"calls": \([0-9]*\).*/\1/')" = \
         "$("$strange" info --json train.data | sed 's/.*"vocabulary": {"calls": \([0-9]*\).*/\1/')" ]
     refused 'its vocabulary differs' "$strange" train -o none.model odd.data train.data
+    # Another order is what helps, or other data: both are said.
+    refused 'both begin with that of train.data: give this one first' "$strange" train -o none.model odd.data train.data
+    strace_text 60 5 odd | sed 's/ptrace/keyctl/' >other.txt
+    "$strange" -q prepare --cut accept --scope thread --vocab train.data -o other.data other.txt
+    refused 'other.data: its vocabulary differs from that of odd.data; both begin with that of train.data: give this one first' \
+        "$strange" train -o none.model odd.data other.data train.data
+    refused 'both extend that of their --vocab: give data with that one first, or prepare this again with --vocab odd.data' \
+        "$strange" train -o none.model odd.data other.data
+    status 0 "$strange" train -o all.model train.data odd.data other.data
+    refused 'other.data: its vocabulary differs from that of odd.data: prepare it with --vocab odd.data' "$strange" train -o none.model --valid other.data odd.data
 }
 
 # What training had not is told first however few sequences have it, and never that all is as usual; so it is on the first screen.
@@ -739,4 +749,42 @@ case_quarantine() {
     grep -q 'quarantine: sequence [0-9]* of odd.data' err || no 'none of the novel ones is among the most novel'
     grep -q 'quarantine: 26 of 260 sequences' err || no 'how many is not said'
     refused '--quarantine' "$strange" train --quarantine 0.9 -o clean.model train.data
+}
+
+# A marker that does not occur is named, with those that do.
+case_work_mistyped_markers() {
+    trace=$STRANGE_TEST_DATA/ctf-web
+    in='httpd:enter_event_handler' out='httpd:exit_event_handler'
+    for options in "--begin httpd:enter --end $out" "--begin $in --end httpd:exit" "--confirm httpd:proces_request"; do
+        # shellcheck disable=SC2086 # several words
+        status 0 "$strange" prepare $options -o t.data "$trace"
+        ! grep -q 'no sequences' err || no "says it twice: $options"
+        grep -q "warning: --[a-z]*: the marker [a-z:_]* does not occur: the trace has .*$in" err || { cat err; no "$options"; }
+    done
+    grep -q -- '--confirm: the marker httpd:proces_request does not occur' err
+    strace_text 5 >t.txt
+    status 0 "$strange" prepare --cut request -o t.data t.txt
+    grep -q -- '--begin: the marker httpd:enter_event_handler does not occur: the trace has no markers' err
+}
+
+# What is left out, what overlaps and what is too little is said, and only then.
+case_work_what_is_left_out() {
+    strace_text 200 | sed '0~12d' >t.txt # some connections are not closed, or not accepted
+    status 0 "$strange" prepare --cut accept --scope thread -o t.data t.txt
+    grep -q 'strange: warning: left out: [0-9]* connections whose descriptor was accepted again' err || { cat err; no 'reopened'; }
+    awk '/accept4|close/ || NR % 5 == 0' t.txt >outside.txt
+    status 0 "$strange" prepare --cut accept --scope thread -o t.data outside.txt
+    grep -q ' events; [3-6][0-9] % of the events are in sequences$' err || { cat err; no 'a part of the events'; }
+    status 0 "$strange" prepare --json --cut accept --scope thread -o t.data t.txt
+    grep -Eq '"events_in_sequences": [0-9]+, "events_of_sequences": [0-9]+' out || no 'counts'
+    strace_text 200 | sed 's/^101 /100 /' | awk '/accept4/ { fd = fd == 7 ? 17 : 7; old = fd == 7 ? 17 : 7; sub(/= 7/, "= " fd) } /close/ { sub(/close\(7/, "close(" old) } { print }' >loop.txt
+    status 0 "$strange" prepare --cut accept --scope thread -o t.data loop.txt
+    grep -q 'sequences overlap: an event is in [12]\.[0-9] of them on the average, and what is new makes as many novel; --cut window:100' err || { cat err; no 'overlap'; }
+    status 0 "$strange" prepare -o t.data loop.txt
+    grep -q 'strange: 1 sequence of 2,[0-9]* events: too few to judge; try --cut window:100' err || { cat err; no 'too few'; }
+    strace_text 200 >t.txt
+    status 0 "$strange" prepare --cut accept --scope thread -o t.data t.txt
+    [ "$(wc -l <err)" = 1 ] && ! grep -q % err || { cat err; no 'nothing is amiss'; }
+    status 0 "$strange" prepare --cut window:100 -o t.data t.txt
+    [ "$(wc -l <err)" = 1 ] && ! grep -q % err || { cat err; no 'nothing is amiss with windows'; }
 }
