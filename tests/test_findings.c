@@ -319,8 +319,7 @@ static void test_consequences(void **state)
     make(t);
     assert_says(&t->f[0],
                 "apache2 makes calls that no known sequence makes: chdir (in 20 % of them), rename (in 20 % of them, "
-                "as of temp-7.rdb), newfstatat (1 in "
-                "each), getpid (9 in each)",
+                "as of temp-7.rdb), newfstatat (1 in each), getpid (9 in each), getpeername (9 in each)",
                 "it changes names of files; it goes to another directory; it looks up or opens files that it otherwise "
                 "does not need to; it asks who it "
                 "is, as programs do for each line of a log and for each new secure connection");

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Findings are as long as people read. */
+/* Findings are as long as people read. New calls are all told: findings_unseen.c relies on it. */
 enum { MOST_CALLS = 4, MOST_ORDER = 3, MOST_NUMBERS = 3, LEAST_PERCENT = 3 };
 #define ACTS 10.0f /* weight of a new call that acts on others: more than all shares of surprisal together */
 
@@ -74,7 +74,7 @@ static void put_calls(struct finding *f, const struct stg_behaviours *b, const s
         const char *call = behaviour_call(&b->names, c->kind.call);
         const unsigned consequence = stg_syscall_consequence(call);
         if (c->kind.proc != proc || c->kind.phase != 0 || is_new(c) != new ||
-            k / x->n_more + consequence + 1 != STG_CONSEQUENCES || n == MOST_CALLS) {
+            k / x->n_more + consequence + 1 != STG_CONSEQUENCES || (!new && n == MOST_CALLS)) {
             continue;
         }
         words_append(f->what, sizeof f->what, "%s%.64s", n++ == 0 ? beginning(f, new, of_new_program) : ", ", call);
