@@ -136,4 +136,6 @@ static inline const char *cut(struct bench *b)
     return b->out;
 }
 
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
 #endif

@@ -198,8 +198,6 @@ static void test_workers_of_a_long_trace(void **state)
     assert_true(fabs((double)b->last.workers - 2) < 1e-4);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -12,7 +12,9 @@ struct stg_buffer {
     size_t cap; /* bytes allocated */
 };
 
+/* clang-format off */
 #define STG_BUFFER_INIT {0}
+/* clang-format on */
 
 void stg_buffer_fini(struct stg_buffer *b);
 void stg_buffer_clear(struct stg_buffer *b); /* keeps the memory */
