@@ -38,8 +38,8 @@ static enum stg_status read_all(const char *path, uint64_t *n_records)
 
 static int run_babeltrace(const char *path)
 {
-    char *const arguments[] = {(char[]){"babeltrace2"}, (char *)path, (char[]){"-c"},
-                               (char[]){"sink.utils.dummy"}, NULL};
+    char *const arguments[] = {(char[]){"babeltrace2"}, (char *)path, (char[]){"-c"}, (char[]){"sink.utils.dummy"},
+                               NULL};
     pid_t child = 0;
     int how = 0;
     if (posix_spawnp(&child, "babeltrace2", NULL, NULL, arguments, environ) != 0) {

@@ -1,6 +1,7 @@
 /* Speed of the kernels on the models' shapes, every variant on one thread: bench_kernels [seconds of each] [name part].
- * One line per kernel and variant: time of a call, GFLOP/s (multiplications and additions counted apart), GB/s where memory may be what
- * limits, and its part of the limit: multiply-adds in registers or reading as much memory again and again, both measured here. With STRANGE_CPU only that variant. */
+ * One line per kernel and variant: time of a call, GFLOP/s (multiplications and additions counted apart), GB/s where
+ * memory may be what limits, and its part of the limit: multiply-adds in registers or reading as much memory again and
+ * again, both measured here. With STRANGE_CPU only that variant. */
 #include "bench/nets.h"
 
 #include "base/clock.h"
@@ -50,7 +51,8 @@ static void run_attention_forward(struct work *w)
 static void run_attention_backward(struct work *w)
 {
     float *dqkv = w->d;
-    w->k->attention_backward(dqkv, dqkv + D, dqkv + 2 * D, w->b, w->a, w->a + D, w->a + 2 * D, w->b, w->c, &w->attention, w->scratch);
+    w->k->attention_backward(dqkv, dqkv + D, dqkv + 2 * D, w->b, w->a, w->a + D, w->a + 2 * D, w->b, w->c,
+                             &w->attention, w->scratch);
 }
 
 static void run_attention_step(struct work *w)
@@ -145,13 +147,14 @@ static void run_bf16_weight_gradient(struct work *w)
 /* Debian's oneDNN threads with OpenMP; each call is to stay on its thread. A oneDNN built without it needs nothing. */
 extern void omp_set_num_threads(int n) __attribute__((weak));
 
-static void gemm(char transposed, const struct work *w, size_t M, size_t N, size_t K, const float *b, float beta, float *c)
+static void gemm(char transposed, const struct work *w, size_t M, size_t N, size_t K, const float *b, float beta,
+                 float *c)
 {
     if (omp_set_num_threads != NULL) {
         omp_set_num_threads(1);
     }
-    (void)dnnl_sgemm(transposed, 'N', (dnnl_dim_t)M, (dnnl_dim_t)N, (dnnl_dim_t)K, 1.0f, w->a, (dnnl_dim_t)w->K, b, (dnnl_dim_t)N, beta, c,
-                     (dnnl_dim_t)N);
+    (void)dnnl_sgemm(transposed, 'N', (dnnl_dim_t)M, (dnnl_dim_t)N, (dnnl_dim_t)K, 1.0f, w->a, (dnnl_dim_t)w->K, b,
+                     (dnnl_dim_t)N, beta, c, (dnnl_dim_t)N);
 }
 
 static void run_gemm_gradient(struct work *w)
@@ -165,27 +168,34 @@ static void run_gemm(struct work *w)
 }
 #endif
 
-#define ATTENTION(bf16, window, n_global) {T, 0, HEADS, D / HEADS, 3 * D, 3 * D, D, window, 1, n_global, bf16}
+#define ATTENTION(bf16, window, n_global)                                  \
+    {                                                                      \
+        T, 0, HEADS, D / HEADS, 3 * D, 3 * D, D, window, 1, n_global, bf16 \
+    }
 #define PAIRS(window) (D * ((window) == 0 ? T * (T + 1.0) / 2 : (double)T * (window)))
 
 static const struct kernel kernels[] = {
     {"attention_forward 1100", run_attention_forward, 4 * PAIRS(0), 0, ATTENTION(0, 0, 0), 0, 0, 0},
     {"attention_backward 1100", run_attention_backward, 10 * PAIRS(0), 0, ATTENTION(0, 0, 0), 0, 0, 0},
-    {"attention_forward 1100 window 32 global 1", run_attention_forward, 4 * PAIRS(33), 0, ATTENTION(0, 32, 1), 0, 0, 0},
-    {"attention_backward 1100 window 32 global 1", run_attention_backward, 10 * PAIRS(33), 0, ATTENTION(0, 32, 1), 0, 0, 0},
+    {"attention_forward 1100 window 32 global 1", run_attention_forward, 4 * PAIRS(33), 0, ATTENTION(0, 32, 1), 0, 0,
+     0},
+    {"attention_backward 1100 window 32 global 1", run_attention_backward, 10 * PAIRS(33), 0, ATTENTION(0, 32, 1), 0, 0,
+     0},
     {"attention_forward bf16 1100", run_attention_forward, 4 * PAIRS(0), 0, ATTENTION(1, 0, 0), 0, 0, 0},
     {"attention_backward bf16 1100", run_attention_backward, 10 * PAIRS(0), 0, ATTENTION(1, 0, 0), 0, 0, 0},
-    {"attention_forward bf16 1100 window 32 global 1", run_attention_forward, 4 * PAIRS(33), 0, ATTENTION(1, 32, 1), 0, 0, 0},
-    {"attention_backward bf16 1100 window 32 global 1", run_attention_backward, 10 * PAIRS(33), 0, ATTENTION(1, 32, 1), 0, 0, 0},
-    {"attention_step 1100", run_attention_step, 4.0 * T * D, 8.0 * T * D, ATTENTION(0, 0, 0), 0, 0, 0},
+    {"attention_forward bf16 1100 window 32 global 1", run_attention_forward, 4 * PAIRS(33), 0, ATTENTION(1, 32, 1), 0,
+     0, 0},
+    {"attention_backward bf16 1100 window 32 global 1", run_attention_backward, 10 * PAIRS(33), 0, ATTENTION(1, 32, 1),
+     0, 0, 0},
+    {"attention_step 1100", run_attention_step, 4.0 * T *D, 8.0 * T *D, ATTENTION(0, 0, 0), 0, 0, 0},
     {"attention_step window 32 global 1", run_attention_step, 4.0 * 33 * D, 8.0 * 33 * D, ATTENTION(0, 32, 1), 0, 0, 0},
-    {"layer_norm_forward 1100x168", run_layer_norm_forward, 0, 8.0 * T * D, {0}, 0, 0, 0},
-    {"layer_norm_backward 1100x168", run_layer_norm_backward, 0, 12.0 * T * D, {0}, 0, 0, 0},
-    {"swiglu_forward 1100x448", run_swiglu_forward, 0, 6.0 * T * WIDE, {0}, 0, 0, 0},
-    {"swiglu_backward 1100x448", run_swiglu_backward, 0, 10.0 * T * WIDE, {0}, 0, 0, 0},
-    {"gelu_forward 1100x672", run_gelu_forward, 0, 32.0 * T * D, {0}, 0, 0, 0},
-    {"gelu_backward 1100x672", run_gelu_backward, 0, 48.0 * T * D, {0}, 0, 0, 0},
-    {"dropout 1100x168", run_dropout, 0, 8.0 * T * D, {0}, 0, 0, 0},
+    {"layer_norm_forward 1100x168", run_layer_norm_forward, 0, 8.0 * T *D, {0}, 0, 0, 0},
+    {"layer_norm_backward 1100x168", run_layer_norm_backward, 0, 12.0 * T *D, {0}, 0, 0, 0},
+    {"swiglu_forward 1100x448", run_swiglu_forward, 0, 6.0 * T *WIDE, {0}, 0, 0, 0},
+    {"swiglu_backward 1100x448", run_swiglu_backward, 0, 10.0 * T *WIDE, {0}, 0, 0, 0},
+    {"gelu_forward 1100x672", run_gelu_forward, 0, 32.0 * T *D, {0}, 0, 0, 0},
+    {"gelu_backward 1100x672", run_gelu_backward, 0, 48.0 * T *D, {0}, 0, 0, 0},
+    {"dropout 1100x168", run_dropout, 0, 8.0 * T *D, {0}, 0, 0, 0},
     {"cross_entropy 1100x95", run_cross_entropy, 0, 8.0 * T * 95, {0}, 0, 0, 0},
     {"soft_cross_entropy 1100x95", run_soft_cross_entropy, 0, 12.0 * T * 95, {0}, 0, 0, 0},
     {"gates_forward 8x256", run_gates_forward, 0, 48.0 * 8 * 256, {0}, 8, 0, 256},
@@ -227,7 +237,8 @@ static const struct kernel kernels[] = {
 #endif
 };
 
-/* The fastest of calls over the given seconds, in ns: others' work on the machine only ever adds. Short calls are timed together. */
+/* The fastest of calls over the given seconds, in ns: others' work on the machine only ever adds. Short calls are timed
+ * together. */
 static double best_of(struct work *w, const struct kernel *kernel, double seconds)
 {
     double best = 1e30;
@@ -250,7 +261,8 @@ static double best_of(struct work *w, const struct kernel *kernel, double second
     return best;
 }
 
-/* Time that the kernel needs at least, ns: its arithmetic or its memory, whichever takes longer (the roofline of Williams et al. 2009). */
+/* Time that the kernel needs at least, ns: its arithmetic or its memory, whichever takes longer (the roofline of
+ * Williams et al. 2009). */
 static double least_ns(const struct kernel *kernel, const double peak[2])
 {
     const double gflops = peak[strstr(kernel->name, "bf16") != NULL];
@@ -305,9 +317,10 @@ int main(int argc, char **argv)
         if (getenv("STRANGE_CPU") != NULL && all[v] != stg_kernels()) {
             continue;
         }
-        const double peak[2] = {bench_peak_gflops(all[v]->name, STG_PRECISION_F32), bench_peak_gflops(all[v]->name, STG_PRECISION_BF16)};
-        printf("%s: %.1f GFLOP/s in float, %.1f in bf16, %.1f GB/s of 1 MiB, %.1f GB/s of 256 MiB, on one thread\n", all[v]->name, peak[0],
-               peak[1], bench_read_gbs(1 << 20), bench_read_gbs(1 << 28));
+        const double peak[2] = {bench_peak_gflops(all[v]->name, STG_PRECISION_F32),
+                                bench_peak_gflops(all[v]->name, STG_PRECISION_BF16)};
+        printf("%s: %.1f GFLOP/s in float, %.1f in bf16, %.1f GB/s of 1 MiB, %.1f GB/s of 256 MiB, on one thread\n",
+               all[v]->name, peak[0], peak[1], bench_read_gbs(1 << 20), bench_read_gbs(1 << 28));
         w.k = all[v];
         for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++) {
             if (strstr(kernels[i].name, only) != NULL) {

@@ -1,6 +1,7 @@
-/* Speed of a net on the paper's shape: bench_nets lstm|transformer|longformer [threads] [seconds] [f32|bf16] [length] [recompute]. One line
- * per measurement: tokens per second with the most memory so far, the time of a step of one stream, and of many stepped together; then how
- * far that is from the limits of the machine. A batch has 17,600 tokens, or one sequence that is longer.
+/* Speed of a net on the paper's shape: bench_nets lstm|transformer|longformer [threads] [seconds] [f32|bf16] [length]
+ * [recompute]. One line per measurement: tokens per second with the most memory so far, the time of a step of one
+ * stream, and of many stepped together; then how far that is from the limits of the machine. A batch has 17,600 tokens,
+ * or one sequence that is longer.
  *
  * bench_nets KIND THREADS SECONDS PRECISION mixed|streams|growth|threads prints one table instead:
  *   mixed    batches of sequences of an eighth to twice the length beside batches of equal ones
@@ -27,14 +28,17 @@ struct options {
     bool recompute;
 };
 
-static enum stg_status init(struct bench *b, const struct options *o, size_t threads, size_t length, enum bench_lengths lengths)
+static enum stg_status init(struct bench *b, const struct options *o, size_t threads, size_t length,
+                            enum bench_lengths lengths)
 {
     *b = (struct bench){.seconds = o->seconds};
     return bench_init(b, o->net, o->precision, o->recompute, threads, length, lengths);
 }
 
-/* How much of what one thread could do is done: products against multiply-adds in registers, a step against reading its weights. */
-static void print_limits(const struct bench *b, size_t length, const struct bench_rate *score, const struct bench_rate *train, double step_us)
+/* How much of what one thread could do is done: products against multiply-adds in registers, a step against reading its
+ * weights. */
+static void print_limits(const struct bench *b, size_t length, const struct bench_rate *score,
+                         const struct bench_rate *train, double step_us)
 {
     const enum stg_precision precision = stg_net_shape(b->model)->precision;
     const double peak = bench_peak_gflops(stg_kernels()->name, precision);
@@ -42,7 +46,8 @@ static void print_limits(const struct bench *b, size_t length, const struct benc
     const double gbs = bench_read_gbs((size_t)bytes);
     printf("limits: %.0f GFLOP/s for a thread, %.0f GB/s of an array of %.1f MB\n", peak, gbs, bytes * 1e-6);
     if (peak > 0) {
-        printf("roofline score %.0f %%, train %.0f %% of the multiply-adds", 100 * score->rows_cpu * bench_flop_of_row(b, length, false) / (peak * 1e9),
+        printf("roofline score %.0f %%, train %.0f %% of the multiply-adds",
+               100 * score->rows_cpu * bench_flop_of_row(b, length, false) / (peak * 1e9),
                100 * train->rows_cpu * bench_flop_of_row(b, length, true) / (peak * 1e9));
     }
     printf("%sstream %.0f %% of the reading\n", peak > 0 ? "; " : "roofline ", 100 * bytes / (step_us * 1e3) / gbs);
@@ -57,14 +62,18 @@ static enum stg_status all(struct bench *b, const struct options *o)
     double together_us;
     STG_RETURN_IF_FAILED(init(b, o, o->threads, o->length, BENCH_EQUAL));
     printf("%s %s %s, %zu threads, %zu parameters\n", o->net->name, stg_kernels()->name,
-           o->precision == STG_PRECISION_BF16 ? "bf16" : "f32", stg_pool_threads(b->pool), stg_net_params(b->model)->n_values);
+           o->precision == STG_PRECISION_BF16 ? "bf16" : "f32", stg_pool_threads(b->pool),
+           stg_net_params(b->model)->n_values);
     STG_RETURN_IF_FAILED(bench_score(b, &score));
-    printf("score %.0f tokens/s (%.0f for each processor second; %.0f MiB so far)\n", score.rows_s, score.rows_cpu, bench_memory_mib());
+    printf("score %.0f tokens/s (%.0f for each processor second; %.0f MiB so far)\n", score.rows_s, score.rows_cpu,
+           bench_memory_mib());
     STG_RETURN_IF_FAILED(bench_train(b, &train));
-    printf("train %.0f tokens/s (%.0f for each processor second; %.0f MiB so far)\n", train.rows_s, train.rows_cpu, bench_memory_mib());
+    printf("train %.0f tokens/s (%.0f for each processor second; %.0f MiB so far)\n", train.rows_s, train.rows_cpu,
+           bench_memory_mib());
     STG_RETURN_IF_FAILED(bench_stream(b, 1, &clock_us, &fastest_us));
     printf("stream %.1f us/event (fastest %.1f of a processor)\n", clock_us, fastest_us);
-    printf("memory %.0f KiB\n", bench_memory_mib() * 1024); /* of what other programs are asked for, too: without the streams */
+    printf("memory %.0f KiB\n",
+           bench_memory_mib() * 1024); /* of what other programs are asked for, too: without the streams */
     if (b->rows >= STREAMS) {
         STG_RETURN_IF_FAILED(bench_stream(b, STREAMS, &clock_us, &together_us));
         printf("streams %.1f us/event (fastest %.1f of a processor)\n", clock_us, together_us);
@@ -109,7 +118,8 @@ static enum stg_status mixed(struct bench *b, const struct options *o)
     for (size_t i = 0; i < 2; i++) {
         const double equal = median(rates[i][0], ROUNDS);
         const double of_mixed = median(rates[i][1], ROUNDS);
-        printf("%-14s %-8s %14.0f %14.0f %8.2f\n", o->net->name, i == 0 ? "score" : "train", equal, of_mixed, of_mixed / equal);
+        printf("%-14s %-8s %14.0f %14.0f %8.2f\n", o->net->name, i == 0 ? "score" : "train", equal, of_mixed,
+               of_mixed / equal);
     }
     return STG_OK;
 }
@@ -143,8 +153,8 @@ static enum stg_status grow_to(const struct options *o, size_t length)
     STG_TRY(bench_score(&b, &score));
     const double scoring = bench_memory_mib();
     STG_TRY(bench_train(&b, &train));
-    printf("%-14s %8zu %8zu %12.2f %12.2f %12.0f %12.0f\n", o->net->name, length, b.rows, 1e6 / score.rows_cpu, 1e6 / train.rows_cpu,
-           scoring - before, bench_memory_mib() - before);
+    printf("%-14s %8zu %8zu %12.2f %12.2f %12.0f %12.0f\n", o->net->name, length, b.rows, 1e6 / score.rows_cpu,
+           1e6 / train.rows_cpu, scoring - before, bench_memory_mib() - before);
     fflush(stdout);
 out:
     bench_fini(&b);
@@ -154,7 +164,8 @@ out:
 static enum stg_status growth(struct bench *b, const struct options *o)
 {
     (void)b;
-    printf("%-14s %8s %8s %12s %12s %12s %12s\n", "", "length", "batch", "score us", "train us", "score MiB", "train MiB");
+    printf("%-14s %8s %8s %12s %12s %12s %12s\n", "", "length", "batch", "score us", "train us", "score MiB",
+           "train MiB");
     fflush(stdout);
     for (size_t length = 256; length <= 65536; length *= 4) {
         int how = 0;
@@ -185,8 +196,8 @@ static enum stg_status threads(struct bench *b, const struct options *o)
         STG_RETURN_IF_FAILED(bench_train(b, &train));
         first[0] = n == 1 ? score.rows_s : first[0];
         first[1] = n == 1 ? train.rows_s : first[1];
-        printf("%-14s %8zu %14.0f %8.2f %14.0f %8.2f\n", o->net->name, n, score.rows_s, score.rows_s / first[0], train.rows_s,
-               train.rows_s / first[1]);
+        printf("%-14s %8zu %14.0f %8.2f %14.0f %8.2f\n", o->net->name, n, score.rows_s, score.rows_s / first[0],
+               train.rows_s, train.rows_s / first[1]);
         bench_fini(b);
     }
     return STG_OK;

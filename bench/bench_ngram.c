@@ -1,4 +1,5 @@
-/* Speed of the n-gram: bench_ngram TRAIN.data TEST.data [order] [rounds]. Medians of tokens per second for estimation and queries. */
+/* Speed of the n-gram: bench_ngram TRAIN.data TEST.data [order] [rounds]. Medians of tokens per second for estimation
+ * and queries. */
 #include "base/clock.h"
 #include "base/memory.h"
 #include "dataset/dataset.h"
@@ -60,8 +61,8 @@ static enum stg_status measure(struct bench *b, size_t n_rounds)
         stg_model_free(m);
         STG_RETURN_IF_FAILED(status);
     }
-    printf("ngram order %u, %zu threads: estimation %.0f tokens/s, scoring %.0f tokens/s\n", b->order, stg_pool_threads(b->pool),
-           median(estimate, n_rounds), median(query, n_rounds));
+    printf("ngram order %u, %zu threads: estimation %.0f tokens/s, scoring %.0f tokens/s\n", b->order,
+           stg_pool_threads(b->pool), median(estimate, n_rounds), median(query, n_rounds));
     return STG_OK;
 }
 

@@ -1,6 +1,7 @@
 /* A closed loop of requests that are little but system calls: what bench record slows down by tracing it.
  *
- *   bench_record SECONDS     a client and a server process over a Unix socket; prints requests/s, processor time and calls per request */
+ *   bench_record SECONDS     a client and a server process over a Unix socket; prints requests/s, processor time and
+ * calls per request */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -81,9 +82,10 @@ int main(int argc, char **argv)
     struct rusage own, other;
     getrusage(RUSAGE_SELF, &own);
     getrusage(RUSAGE_CHILDREN, &other);
-    const double cpu = (double)(own.ru_utime.tv_sec + own.ru_stime.tv_sec + other.ru_utime.tv_sec + other.ru_stime.tv_sec) +
-                       (double)(own.ru_utime.tv_usec + own.ru_stime.tv_usec + other.ru_utime.tv_usec + other.ru_stime.tv_usec) / 1e6;
-    printf("%.0f requests/s %.2f us/request %d calls/request %lu requests\n", (double)n / (now - start), cpu / (double)n * 1e6,
-           CALLS_PER_REQUEST, n);
+    const double cpu =
+        (double)(own.ru_utime.tv_sec + own.ru_stime.tv_sec + other.ru_utime.tv_sec + other.ru_stime.tv_sec) +
+        (double)(own.ru_utime.tv_usec + own.ru_stime.tv_usec + other.ru_utime.tv_usec + other.ru_stime.tv_usec) / 1e6;
+    printf("%.0f requests/s %.2f us/request %d calls/request %lu requests\n", (double)n / (now - start),
+           cpu / (double)n * 1e6, CALLS_PER_REQUEST, n);
     return 0;
 }

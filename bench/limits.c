@@ -24,30 +24,30 @@ typedef float vec512 __attribute__((vector_size(64)));
 typedef float vec256 __attribute__((vector_size(32)));
 
 /* Twelve sums that depend on themselves alone: enough to keep two units busy that take four to five cycles. */
-#define LOOP(name, type, isa, step)                                                                                                       \
-    __attribute__((target(isa), noinline)) static float name(size_t n)                                                                    \
-    {                                                                                                                                     \
-        type acc[SUMS];                                                                                                                   \
-        type x;                                                                                                                           \
-        for (size_t i = 0; i < sizeof x / sizeof(float); i++) {                                                                           \
-            x[i] = (float)(n % 3) * 0.3f;                                                                                                 \
-        }                                                                                                                                 \
-        for (size_t i = 0; i < SUMS; i++) {                                                                                               \
-            acc[i] = x + (float)i;                                                                                                        \
-        }                                                                                                                                 \
-        for (size_t k = 0; k < n; k++) {                                                                                                  \
-            _Pragma("GCC unroll 12") for (size_t i = 0; i < SUMS; i++)                                                                    \
-            {                                                                                                                             \
-                acc[i] = step;                                                                                                            \
-            }                                                                                                                             \
-        }                                                                                                                                 \
-        for (size_t i = 1; i < SUMS; i++) {                                                                                               \
-            acc[0] += acc[i];                                                                                                             \
-        }                                                                                                                                 \
-        return acc[0][0];                                                                                                                 \
+#define LOOP(name, type, isa, step)                                    \
+    __attribute__((target(isa), noinline)) static float name(size_t n) \
+    {                                                                  \
+        type acc[SUMS];                                                \
+        type x;                                                        \
+        for (size_t i = 0; i < sizeof x / sizeof(float); i++) {        \
+            x[i] = (float)(n % 3) * 0.3f;                              \
+        }                                                              \
+        for (size_t i = 0; i < SUMS; i++) {                            \
+            acc[i] = x + (float)i;                                     \
+        }                                                              \
+        for (size_t k = 0; k < n; k++) {                               \
+            _Pragma("GCC unroll 12") for (size_t i = 0; i < SUMS; i++) \
+            {                                                          \
+                acc[i] = step;                                         \
+            }                                                          \
+        }                                                              \
+        for (size_t i = 1; i < SUMS; i++) {                            \
+            acc[0] += acc[i];                                          \
+        }                                                              \
+        return acc[0][0];                                              \
     }
-LOOP(fma_512, vec512, "avx512f", acc[i] *x + x)
-LOOP(fma_256, vec256, "avx2,fma", acc[i] *x + x)
+LOOP(fma_512, vec512, "avx512f", acc[i] * x + x)
+LOOP(fma_256, vec256, "avx2,fma", acc[i] * x + x)
 LOOP(dot_bf16, vec512, "avx512f,avx512bf16", (vec512)_mm512_dpbf16_ps((__m512)acc[i], (__m512bh)x, (__m512bh)x))
 #endif
 

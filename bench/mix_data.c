@@ -1,5 +1,5 @@
-/* mix_data OUT DATA FIRST N [DATA FIRST N]…: a data set of N sequences from FIRST on of each of the given ones, which share a vocabulary:
- * known data with something novel among it, for the benchmark of contamination. */
+/* mix_data OUT DATA FIRST N [DATA FIRST N]…: a data set of N sequences from FIRST on of each of the given ones, which
+ * share a vocabulary: known data with something novel among it, for the benchmark of contamination. */
 #include "base/pool.h"
 #include "dataset/dataset.h"
 

@@ -10,15 +10,18 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#define PAPER_FIELDS                                                                                                                      \
-    .n_tables = BENCH_TABLES, .table_rows = {BENCH_CALLS, 58, 3, 3}, .table_dim = {48, 48, 12, 12}, .n_waves = BENCH_WAVES, .wave_dim = 12, \
-    .outputs = BENCH_CALLS, .layers = 2
-#define PAPER_ATTENTION .heads = 4, .ff = 448, .activation = STG_ACTIVATION_SWIGLU, .norm = STG_NORM_POST, .dropout = 0.01f
+#define PAPER_FIELDS                                                                                \
+    .n_tables = BENCH_TABLES, .table_rows = {BENCH_CALLS, 58, 3, 3}, .table_dim = {48, 48, 12, 12}, \
+    .n_waves = BENCH_WAVES, .wave_dim = 12, .outputs = BENCH_CALLS, .layers = 2
+#define PAPER_ATTENTION \
+    .heads = 4, .ff = 448, .activation = STG_ACTIVATION_SWIGLU, .norm = STG_NORM_POST, .dropout = 0.01f
 
 static const struct bench_net nets[] = {
     {"lstm", &stg_net_lstm, {PAPER_FIELDS, .hidden = 256, .dropout = 0.05f}},
     {"transformer", &stg_net_transformer, {PAPER_FIELDS, PAPER_ATTENTION, .window = {2048, 2048}, .dilation = {1, 1}}},
-    {"longformer", &stg_net_transformer, {PAPER_FIELDS, PAPER_ATTENTION, .window = {32, 32}, .dilation = {1, 1}, .n_global = 1}},
+    {"longformer",
+     &stg_net_transformer,
+     {PAPER_FIELDS, PAPER_ATTENTION, .window = {32, 32}, .dilation = {1, 1}, .n_global = 1}},
 };
 enum { N_NETS = sizeof nets / sizeof nets[0] };
 
@@ -74,8 +77,8 @@ static enum stg_status fill(struct bench *b, size_t length, enum bench_lengths l
     return STG_OK;
 }
 
-enum stg_status bench_init(struct bench *b, const struct bench_net *net, enum stg_precision precision, bool recompute, size_t threads,
-                           size_t length, enum bench_lengths lengths)
+enum stg_status bench_init(struct bench *b, const struct bench_net *net, enum stg_precision precision, bool recompute,
+                           size_t threads, size_t length, enum bench_lengths lengths)
 {
     struct stg_rng rng;
     struct stg_net_shape shape = net->shape;
@@ -179,7 +182,8 @@ static enum stg_status score_part(void *context, size_t i, size_t i_thread)
 enum stg_status bench_score(struct bench *b, struct bench_rate *out)
 {
     struct measured m;
-    STG_RETURN_IF_FAILED(stg_pool_run(b->pool, stg_pool_threads(b->pool), score_part, b)); /* allocates, and is not counted */
+    STG_RETURN_IF_FAILED(
+        stg_pool_run(b->pool, stg_pool_threads(b->pool), score_part, b)); /* allocates, and is not counted */
     start(&m);
     do {
         STG_RETURN_IF_FAILED(stg_pool_run(b->pool, stg_pool_threads(b->pool), score_part, b));
@@ -190,10 +194,12 @@ enum stg_status bench_score(struct bench *b, struct bench_rate *out)
 }
 
 /* One step of all streams, with predictions. */
-static enum stg_status step(struct bench *b, struct stg_net_work *run, float *const *states, size_t n, size_t i, float *log_p)
+static enum stg_status step(struct bench *b, struct stg_net_work *run, float *const *states, size_t n, size_t i,
+                            float *log_p)
 {
     const size_t row = i * n % (b->rows - n + 1);
-    STG_RETURN_IF_FAILED(stg_net_step(b->model, run, states, n, b->ids + row * BENCH_TABLES, b->scalars + row * BENCH_WAVES));
+    STG_RETURN_IF_FAILED(
+        stg_net_step(b->model, run, states, n, b->ids + row * BENCH_TABLES, b->scalars + row * BENCH_WAVES));
     return stg_net_predict(b->model, run, (const float *const *)states, n, log_p);
 }
 
@@ -201,7 +207,8 @@ enum stg_status bench_stream(struct bench *b, size_t n, double *clock_us, double
 {
     enum stg_status status = STG_OK;
     struct stg_net_work *run = NULL;
-    const size_t slice = n >= 100 ? 1 : 100 / n; /* steps: long enough for the clock, short enough to be left alone once */
+    const size_t slice =
+        n >= 100 ? 1 : 100 / n; /* steps: long enough for the clock, short enough to be left alone once */
     size_t stride = 0;
     float *memory = NULL;
     float **states = NULL;
@@ -240,14 +247,15 @@ double bench_memory_mib(void)
     return getrusage(RUSAGE_SELF, &u) == 0 ? (double)u.ru_maxrss / 1024.0 : 0;
 }
 
-/* Elements of the matrices that every row is multiplied by: the parameters but for embeddings, biases and norms, and those of the global
- * rows, which are few. */
+/* Elements of the matrices that every row is multiplied by: the parameters but for embeddings, biases and norms, and
+ * those of the global rows, which are few. */
 static double matrix_elements(const struct bench *b)
 {
     const struct stg_params *p = stg_net_params(b->model);
     double n = 0;
     for (size_t i = 0; i < p->n; i++) {
-        if (p->table[i].rows > 1 && strncmp(p->table[i].name, "embed.", 6) != 0 && strstr(p->table[i].name, ".global") == NULL) {
+        if (p->table[i].rows > 1 && strncmp(p->table[i].name, "embed.", 6) != 0 &&
+            strstr(p->table[i].name, ".global") == NULL) {
             n += (double)(p->table[i].rows * p->table[i].cols);
         }
     }

@@ -37,8 +37,8 @@ enum bench_lengths {
 };
 
 /* b is zeroed before. A batch has BENCH_ROWS rows, or one sequence that is longer. _fini also after a failure. */
-enum stg_status bench_init(struct bench *b, const struct bench_net *net, enum stg_precision precision, bool recompute, size_t threads,
-                           size_t length, enum bench_lengths lengths) STG_MUST_USE;
+enum stg_status bench_init(struct bench *b, const struct bench_net *net, enum stg_precision precision, bool recompute,
+                           size_t threads, size_t length, enum bench_lengths lengths) STG_MUST_USE;
 void bench_fini(struct bench *b);
 
 struct bench_rate {
@@ -47,19 +47,20 @@ struct bench_rate {
 };
 enum stg_status bench_train(struct bench *b, struct bench_rate *out) STG_MUST_USE;
 enum stg_status bench_score(struct bench *b, struct bench_rate *out) STG_MUST_USE;
-/* n streams stepped together with predictions, on one thread; µs of one event: by the clock, and the fastest of many slices by
- * processor time, as others' work only ever adds. */
+/* n streams stepped together with predictions, on one thread; µs of one event: by the clock, and the fastest of many
+ * slices by processor time, as others' work only ever adds. */
 enum stg_status bench_stream(struct bench *b, size_t n, double *clock_us, double *fastest_us) STG_MUST_USE;
 double bench_memory_mib(void); /* the most that this process has had */
 
-/* Multiplications and additions of one row: products of the layers and the head, and attention over `length` rows. Training's are three times
- * those forward; an LSTM's scoring looks up what its embeddings add to the first layer. */
+/* Multiplications and additions of one row: products of the layers and the head, and attention over `length` rows.
+ * Training's are three times those forward; an LSTM's scoring looks up what its embeddings add to the first layer. */
 double bench_flop_of_row(const struct bench *b, size_t length, bool training);
 /* Bytes of weights, and of what was looked up, that one step of a stream reads. */
 double bench_step_bytes(const struct bench *b);
 
-/* The limits of this machine, by one thread: multiply-adds that stay in registers, with the instructions of a variant of the kernels
- * (GFLOP/s; 0: not told for it), and reading an array of that many bytes again and again (GB/s). The fastest of a few tries. */
+/* The limits of this machine, by one thread: multiply-adds that stay in registers, with the instructions of a variant
+ * of the kernels (GFLOP/s; 0: not told for it), and reading an array of that many bytes again and again (GB/s). The
+ * fastest of a few tries. */
 double bench_peak_gflops(const char *variant, enum stg_precision precision);
 double bench_read_gbs(size_t bytes);
 

@@ -1,5 +1,5 @@
-/* Checkpoints: whatever the bytes, they are refused or restore a state whose numbers are sound. The checksum is repaired first, and the
- * digest of the run is taken from the file, so that the damage gets past both. */
+/* Checkpoints: whatever the bytes, they are refused or restore a state whose numbers are sound. The checksum is
+ * repaired first, and the digest of the run is taken from the file, so that the damage gets past both. */
 #include "repair.h"
 
 #include "base/memory.h"
@@ -13,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_state(const struct stg_train_state *s)
 {
-    if (!isfinite(s->factor) || s->factor <= 0 || !isfinite(s->best_loss) || !isfinite(s->train_loss) || s->seconds < 0) {
+    if (!isfinite(s->factor) || s->factor <= 0 || !isfinite(s->best_loss) || !isfinite(s->train_loss) ||
+        s->seconds < 0) {
         abort();
     }
 }
@@ -26,7 +27,8 @@ static void restore(struct stg_model *m, const struct stg_tensors *file)
     /* The moments belong to the parameters, which free them with the model. */
     if (stg_mem_aligned(&r.params->moment1, r.params->size, sizeof *r.params->moment1) == STG_OK &&
         stg_mem_aligned(&r.params->moment2, r.params->size, sizeof *r.params->moment2) == STG_OK &&
-        stg_mem_aligned(&r.best, r.params->size, sizeof *r.best) == STG_OK && stg_checkpoint_restore(&r, file) == STG_OK) {
+        stg_mem_aligned(&r.best, r.params->size, sizeof *r.best) == STG_OK &&
+        stg_checkpoint_restore(&r, file) == STG_OK) {
         check_state(&r.state);
     }
     stg_mem_free(r.best);

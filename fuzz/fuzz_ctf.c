@@ -1,9 +1,10 @@
-/* import/ctf*.c: two bytes with the length of the metadata, the metadata, then one stream file (named as trace/ does, whose torn files
- * are repaired). Whatever babeltrace2
- * makes of it, the parent must come back with events or with one line.
+/* import/ctf*.c: two bytes with the length of the metadata, the metadata, then one stream file (named as trace/ does,
+ * whose torn files are repaired). Whatever babeltrace2 makes of it, the parent must come back with events or with one
+ * line.
  *
- * Most of the code runs in a forked process, whose coverage the fuzzer would not see. So the linker redirects _exit() to this file
- * (fuzz_ctf_wrap.txt): the process leaves its counters in shared memory, and they are added to those of this one. */
+ * Most of the code runs in a forked process, whose coverage the fuzzer would not see. So the linker redirects _exit()
+ * to this file (fuzz_ctf_wrap.txt): the process leaves its counters in shared memory, and they are added to those of
+ * this one. */
 #include "import/import.h"
 
 #include <stdint.h>
@@ -19,8 +20,8 @@ static char directory[64];
 
 /* --- Coverage of the reading process --- */
 
-/* One byte per edge of the program (inline 8-bit counters), and as many that are shared with the forked process. The compiler tells the
- * fuzzer where they are when the program starts. */
+/* One byte per edge of the program (inline 8-bit counters), and as many that are shared with the forked process. The
+ * compiler tells the fuzzer where they are when the program starts. */
 static uint8_t *counters, *shared;
 static size_t n_counters;
 

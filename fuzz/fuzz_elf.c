@@ -1,4 +1,5 @@
-/* Fuzz target of the look-up of functions and static probes in programs: whatever the file is, the answer lies in it. */
+/* Fuzz target of the look-up of functions and static probes in programs: whatever the file is, the answer lies in
+ * it. */
 #include "record/elf.h"
 
 #include <stdlib.h>

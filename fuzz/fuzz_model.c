@@ -1,5 +1,5 @@
-/* Model files: whatever the bytes, they are refused or make a model that scores. The checksum is repaired first, so that the damage
- * gets past it. */
+/* Model files: whatever the bytes, they are refused or make a model that scores. The checksum is repaired first, so
+ * that the damage gets past it. */
 #include "repair.h"
 
 #include "model/model.h"
@@ -21,7 +21,8 @@ static void use(const struct stg_model *m)
         for (int i = 0; i < 4; i++) {
             (void)!m->ops->step(m, run, &state, &token, 1, &surprisal);
             (void)!m->ops->predict(m, run, state, log_p);
-            token = (struct stg_model_token){.call = STG_TOKEN_UNKNOWN, .phase = STG_PHASE_ENTRY, .proc = STG_TOKEN_UNKNOWN};
+            token = (struct stg_model_token){
+                .call = STG_TOKEN_UNKNOWN, .phase = STG_PHASE_ENTRY, .proc = STG_TOKEN_UNKNOWN};
         }
     }
     m->ops->state_free(state);

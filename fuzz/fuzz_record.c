@@ -1,5 +1,6 @@
-/* Fuzz target of the recorder's rings: what stands in them is taken from the input, in two rings that wrap. Whatever it is, the merge and
- * the decoder deliver sound events, each CPU's in order of time, give back all they have read, or refuse. */
+/* Fuzz target of the recorder's rings: what stands in them is taken from the input, in two rings that wrap. Whatever it
+ * is, the merge and the decoder deliver sound events, each CPU's in order of time, give back all they have read, or
+ * refuse. */
 #include "record/merge.h"
 
 #include <stdlib.h>
@@ -14,8 +15,8 @@ static const char *const markers[] = {"m:begin", "m:end"};
 static void check(const struct stg_decoder *d, const struct stg_event *e, uint64_t last_ns[2])
 {
     const bool lost = e->kind == STG_EVENT_LOST;
-    if (e->kind < STG_EVENT_ENTRY || e->kind > STG_EVENT_LOST || e->n_args > STG_EVENT_MAX_ARGS || e->cpu < 0 || e->cpu > 1 ||
-        (lost ? e->name != STG_NAME_NONE || e->n_lost == 0 : e->name >= stg_strings_count(d->names)) ||
+    if (e->kind < STG_EVENT_ENTRY || e->kind > STG_EVENT_LOST || e->n_args > STG_EVENT_MAX_ARGS || e->cpu < 0 ||
+        e->cpu > 1 || (lost ? e->name != STG_NAME_NONE || e->n_lost == 0 : e->name >= stg_strings_count(d->names)) ||
         ((e->has & STG_HAS_COMM) != 0) != (e->comm != STG_NAME_NONE) ||
         (e->comm != STG_NAME_NONE && e->comm >= stg_strings_count(d->comms)) ||
         ((e->has & STG_HAS_PATH) != 0 && e->path >= stg_strings_count(d->paths)) ||
@@ -26,9 +27,10 @@ static void check(const struct stg_decoder *d, const struct stg_event *e, uint64
     last_ns[e->cpu] = e->ts_ns;
 }
 
-/* Moves the next bytes of the input into a ring, as far as there is room; a record that runs on behind the end finds there what wraps.
- * The input holds plain lengths where the programs put words, of which the next is at *next. */
-static void feed(uint64_t *ring, uint64_t consumer, uint64_t *producer, uint64_t *next, const uint8_t **data, size_t *size)
+/* Moves the next bytes of the input into a ring, as far as there is room; a record that runs on behind the end finds
+ * there what wraps. The input holds plain lengths where the programs put words, of which the next is at *next. */
+static void feed(uint64_t *ring, uint64_t consumer, uint64_t *producer, uint64_t *next, const uint8_t **data,
+                 size_t *size)
 {
     uint8_t *bytes = (uint8_t *)ring;
     while (*size >= 8 && *producer + 8 - consumer <= SIZE) {
@@ -76,8 +78,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     for (int i = 0; i < 2; i++) {
         m.lanes[i].cpu = i;
-        m.lanes[i].ring = (struct stg_ring){.data = (const uint8_t *)memory[i], .size = SIZE, .consumer = &consumers[i],
-                                            .reserved = &producers[i]};
+        m.lanes[i].ring = (struct stg_ring){
+            .data = (const uint8_t *)memory[i], .size = SIZE, .consumer = &consumers[i], .reserved = &producers[i]};
     }
     bool good = true;
     for (int round = 0; good && round < 64 && size >= 8; round++) {

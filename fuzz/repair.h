@@ -1,4 +1,5 @@
-/* Files with a checksum: put right before they are read, so that what lies behind the checksum is reached. And a file in memory. */
+/* Files with a checksum: put right before they are read, so that what lies behind the checksum is reached. And a file
+ * in memory. */
 #ifndef STG_FUZZ_REPAIR_H
 #define STG_FUZZ_REPAIR_H
 
@@ -28,7 +29,8 @@ static inline void fuzz_repair_checksum(uint8_t *bytes, size_t size)
     uint8_t *at = memmem(bytes + 8, (size_t)length, key, sizeof key - 1);
     if (at != NULL && at + sizeof key - 1 + 16 <= bytes + 8 + length) {
         char text[17];
-        snprintf(text, sizeof text, "%016" PRIx64, (uint64_t)XXH3_64bits(bytes + 8 + length, size - 8 - (size_t)length));
+        snprintf(text, sizeof text, "%016" PRIx64,
+                 (uint64_t)XXH3_64bits(bytes + 8 + length, size - 8 - (size_t)length));
         memcpy(at + sizeof key - 1, text, 16);
     }
 }

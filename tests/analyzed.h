@@ -1,5 +1,5 @@
-/* What clang-tidy reads before each test (tests/.clang-tidy) and nobody else: cmocka does not declare that a failed assertion does not come
- * back, so that what was asserted would not be known from there on. */
+/* What clang-tidy reads before each test (tests/.clang-tidy) and nobody else: cmocka does not declare that a failed
+ * assertion does not come back, so that what was asserted would not be known from there on. */
 #ifndef STG_TESTS_ANALYZED_H
 #define STG_TESTS_ANALYZED_H
 

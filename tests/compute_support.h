@@ -53,8 +53,8 @@ static inline void fill_normal(struct stg_rng *rng, float *to, size_t n, double 
 }
 
 /* |got − expected| <= absolute + relative·|expected| everywhere; NaN fails. */
-static inline void assert_near(const char *variant, const char *what, const float *got, const float *expected, size_t n, double relative,
-                               double absolute)
+static inline void assert_near(const char *variant, const char *what, const float *got, const float *expected, size_t n,
+                               double relative, double absolute)
 {
     for (size_t i = 0; i < n; i++) {
         const double e = (double)expected[i];

@@ -105,7 +105,8 @@ static inline enum stg_status take(void *context, const struct stg_seq *s)
     b->last = *s;
     for (size_t i = 0, n = 0; i < s->n_threads && n < sizeof b->threads; i++) {
         n += (size_t)snprintf(b->threads + n, sizeof b->threads - n, "%d %s %d|", s->thread_tid[i],
-                              stg_strings_get(b->vocab.procs, s->thread_proc[i]), s->thread_back != NULL ? s->thread_back[i] : -1);
+                              stg_strings_get(b->vocab.procs, s->thread_proc[i]),
+                              s->thread_back != NULL ? s->thread_back[i] : -1);
     }
     b->contexts[0] = '\0';
     for (size_t i = 0, n = 0; s->context_offset != NULL && i < s->n_threads; i++) {

@@ -1,5 +1,6 @@
-/* How much of the same a test does. What is tried at each byte, bit, call or moment takes ten times as long under a sanitizer, whose builds
- * set STRANGE_THIN=N in the environment: one point in N is tried there, all of them without it. Kinds of cases are never left out. */
+/* How much of the same a test does. What is tried at each byte, bit, call or moment takes ten times as long under a
+ * sanitizer, whose builds set STRANGE_THIN=N in the environment: one point in N is tried there, all of them without it.
+ * Kinds of cases are never left out. */
 #ifndef TESTS_EFFORT_H
 #define TESTS_EFFORT_H
 

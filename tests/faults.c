@@ -100,20 +100,20 @@ static bool transfer_fails(const char *name, size_t *n)
 }
 
 /* WRAP(result, name, parameters, arguments, failed): a function of the linker's making and what it stands before. */
-#define WRAP(result, name, parameters, arguments, failed)                                                             \
-    result __real_##name parameters;                                                                                  \
-    result __wrap_##name parameters;                                                                                  \
-    result __wrap_##name parameters                                                                                   \
-    {                                                                                                                 \
-        return fails(#name) ? (failed) : __real_##name arguments;                                                     \
+#define WRAP(result, name, parameters, arguments, failed)         \
+    result __real_##name parameters;                              \
+    result __wrap_##name parameters;                              \
+    result __wrap_##name parameters                               \
+    {                                                             \
+        return fails(#name) ? (failed) : __real_##name arguments; \
     }
 
-#define WRAP_TRANSFER(name, parameters, arguments)                                                                    \
-    ssize_t __real_##name parameters;                                                                                 \
-    ssize_t __wrap_##name parameters;                                                                                 \
-    ssize_t __wrap_##name parameters                                                                                  \
-    {                                                                                                                 \
-        return transfer_fails(#name, &n) ? -1 : __real_##name arguments;                                              \
+#define WRAP_TRANSFER(name, parameters, arguments)                       \
+    ssize_t __real_##name parameters;                                    \
+    ssize_t __wrap_##name parameters;                                    \
+    ssize_t __wrap_##name parameters                                     \
+    {                                                                    \
+        return transfer_fails(#name, &n) ? -1 : __real_##name arguments; \
     }
 
 WRAP_TRANSFER(read, (int fd, void *data, size_t n), (fd, data, n))
@@ -157,22 +157,23 @@ WRAP(FILE *, fopen64, (const char *path, const char *mode), (path, mode), NULL)
 WRAP(DIR *, opendir, (const char *path), (path), NULL)
 WRAP(void *, mmap64, (void *at, size_t n, int protection, int flags, int fd, off_t offset),
      (at, n, protection, flags, fd, offset), MAP_FAILED)
-WRAP(int, pthread_create, (pthread_t *out, const pthread_attr_t *how, void *(*start)(void *), void *context),
+WRAP(int, pthread_create, (pthread_t * out, const pthread_attr_t *how, void *(*start)(void *), void *context),
      (out, how, start, context), EAGAIN)
 WRAP(void *, calloc, (size_t n, size_t size), (n, size), NULL)
 WRAP(void *, realloc, (void *old, size_t size), (old, size), NULL)
 WRAP(void *, aligned_alloc, (size_t alignment, size_t size), (alignment, size), NULL)
 WRAP(char *, strdup, (const char *text), (text), NULL)
 
-/* jansson: our calls into it, not its own allocations, of which it does not check all (2.14: a string that it cannot escape is left out
- * of the text). */
+/* jansson: our calls into it, not its own allocations, of which it does not check all (2.14: a string that it cannot
+ * escape is left out of the text). */
 WRAP(json_t *, json_object, (void), (), NULL)
 WRAP(json_t *, json_array, (void), (), NULL)
 WRAP(json_t *, json_string, (const char *text), (text), NULL)
 WRAP(json_t *, json_integer, (json_int_t value), (value), NULL)
 WRAP(json_t *, json_real, (double value), (value), NULL)
 WRAP(char *, json_dumps, (const json_t *json, size_t flags), (json, flags), NULL)
-WRAP(json_t *, json_loadb, (const char *text, size_t n, size_t flags, json_error_t *error), (text, n, flags, error), NULL)
+WRAP(json_t *, json_loadb, (const char *text, size_t n, size_t flags, json_error_t *error), (text, n, flags, error),
+     NULL)
 
 /* The setters own the value, whatever happens. */
 int __real_json_object_set_new(json_t *object, const char *key, json_t *value);
@@ -207,7 +208,7 @@ int __wrap_close(int fd)
 }
 
 /* With a file that is compiled for several programs, clang-tidy 14 forgets va_start() after the first: hence NOLINT. */
-#define NEEDS_MODE(flags) (((flags) & O_CREAT) != 0 || ((flags) & O_TMPFILE) == O_TMPFILE)
+#define NEEDS_MODE(flags) (((flags)&O_CREAT) != 0 || ((flags)&O_TMPFILE) == O_TMPFILE)
 
 int __real_openat64(int at, const char *path, int flags, ...);
 int __wrap_openat64(int at, const char *path, int flags, ...);
@@ -215,7 +216,8 @@ int __wrap_openat64(int at, const char *path, int flags, ...)
 {
     va_list arguments;
     va_start(arguments, flags);
-    const mode_t mode = NEEDS_MODE(flags) ? va_arg(arguments, mode_t) : 0; /* NOLINT(clang-analyzer-valist.Uninitialized) */
+    const mode_t mode =
+        NEEDS_MODE(flags) ? va_arg(arguments, mode_t) : 0; /* NOLINT(clang-analyzer-valist.Uninitialized) */
     va_end(arguments);
     return fails("openat64") ? -1 : __real_openat64(at, path, flags, mode);
 }
@@ -226,7 +228,8 @@ int __wrap_open64(const char *path, int flags, ...)
 {
     va_list arguments;
     va_start(arguments, flags);
-    const mode_t mode = NEEDS_MODE(flags) ? va_arg(arguments, mode_t) : 0; /* NOLINT(clang-analyzer-valist.Uninitialized) */
+    const mode_t mode =
+        NEEDS_MODE(flags) ? va_arg(arguments, mode_t) : 0; /* NOLINT(clang-analyzer-valist.Uninitialized) */
     va_end(arguments);
     return fails("open64") ? -1 : __real_open64(path, flags, mode);
 }

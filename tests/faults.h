@@ -1,7 +1,9 @@
-/* Faults: system calls and allocations of the code under test that fail on purpose, one per run. A test that includes this has a
- * file NAME_wrap.txt beside it that lists the functions the linker redirects here (`--wrap`); tests/meson.build does the rest.
+/* Faults: system calls and allocations of the code under test that fail on purpose, one per run. A test that includes
+ * this has a file NAME_wrap.txt beside it that lists the functions the linker redirects here (`--wrap`);
+ * tests/meson.build does the rest.
  *
- * The way to use it: run once undisturbed and read faults_count(); then arm 1, 2, … count, and look at each run's outcome. */
+ * The way to use it: run once undisturbed and read faults_count(); then arm 1, 2, … count, and look at each run's
+ * outcome. */
 #ifndef TESTS_FAULTS_H
 #define TESTS_FAULTS_H
 
@@ -12,11 +14,12 @@ enum fault {
     FAULT_ERROR,     /* the call fails with the given errno; a call that opens, makes or allocates does nothing */
     FAULT_INTERRUPT, /* read, write, pread: −1 with EINTR, as when a signal arrives; nothing else is touched */
     FAULT_SHORT,     /* read, write, pread: half of the bytes (at least one) are moved */
-    FAULT_KILL,      /* SIGKILL: pwrite has moved half of its bytes by then, another call has not begun. Allocations do not count */
+    FAULT_KILL, /* SIGKILL: pwrite has moved half of its bytes by then, another call has not begun. Allocations do not
+                   count */
 };
 
-/* The n-th counted call from now (1 = the next) meets the fault, once; FAULT_NONE switches off. Calls are counted where the
- * fault can happen: all wrapped ones for FAULT_ERROR, transfers only for the others. */
+/* The n-th counted call from now (1 = the next) meets the fault, once; FAULT_NONE switches off. Calls are counted where
+ * the fault can happen: all wrapped ones for FAULT_ERROR, transfers only for the others. */
 void faults_arm(enum fault fault, uint64_t n, int error);
 
 /* Calls counted since the last faults_arm(). */

@@ -14,8 +14,8 @@
 
 #include <cmocka.h>
 
-/* A small reader of HTML: every tag closed by its own name, attributes quoted, text escaped, ids unique, links to them.
- */
+/* A small reader of HTML: every tag closed by its own name, attributes quoted, text escaped, ids unique, links to
+ * them. */
 struct html {
     bool has_script;
     const char *at;
@@ -81,9 +81,11 @@ static inline void check_strip(const char *text, size_t len)
     json_t *data = json_loadb(text, len, 0, NULL), *e;
     size_t i;
     assert_non_null(data);
-    const size_t n_lanes = json_array_size(json_object_get(data, "lanes")), n_names = json_array_size(json_object_get(data, "names"));
+    const size_t n_lanes = json_array_size(json_object_get(data, "lanes")),
+                 n_names = json_array_size(json_object_get(data, "names"));
     assert_true(json_array_size(json_object_get(data, "events")) > 0);
-    json_array_foreach(json_object_get(data, "events"), i, e) {
+    json_array_foreach(json_object_get(data, "events"), i, e)
+    {
         assert_true(json_array_size(e) >= 9 && json_array_size(e) % 2 == 1);
         assert_true((size_t)json_integer_value(json_array_get(e, 0)) < n_lanes);
         assert_true((size_t)json_integer_value(json_array_get(e, 2)) < n_names);

@@ -1,4 +1,5 @@
-/* A step that a test needs and that is not what it tests: where it fails, the test does, with the library's message and the line that asked. */
+/* A step that a test needs and that is not what it tests: where it fails, the test does, with the library's message and
+ * the line that asked. */
 #ifndef TESTS_MUST_H
 #define TESTS_MUST_H
 

@@ -1,13 +1,14 @@
-/* What the tests of nets share: batches, finite differences, streams against batches, PyTorch's numbers (tools/net_fixture.py). */
+/* What the tests of nets share: batches, finite differences, streams against batches, PyTorch's numbers
+ * (tools/net_fixture.py). */
 #ifndef STG_TESTS_NN_SUPPORT_H
 #define STG_TESTS_NN_SUPPORT_H
 
 #include "nn/net_internal.h"
 
 #include "base/memory.h"
+#include "effort.h"
 #include "must.h"
 #include "nn/optim.h"
-#include "effort.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +23,7 @@
 enum { SEQUENCES = 4, FIELDS = 2, OUTPUTS = 11, MAX_ROWS = 24 };
 
 /* The fields of every test: two tables, one scalar. */
-#define TEST_FIELDS                                                                                                                       \
+#define TEST_FIELDS \
     .n_tables = FIELDS, .table_rows = {OUTPUTS, 3}, .table_dim = {5, 3}, .n_waves = 1, .wave_dim = 4, .outputs = OUTPUTS
 
 static inline void assert_near(double a, double b, double tolerance, const char *what, size_t i)
@@ -74,7 +75,8 @@ static inline void batch_free(struct batch *b)
     stg_mem_free(b->scalars);
 }
 
-static inline struct stg_net *model_make(const struct stg_net_ops *ops, const struct stg_net_shape *shape, bool training)
+static inline struct stg_net *model_make(const struct stg_net_ops *ops, const struct stg_net_shape *shape,
+                                         bool training)
 {
     struct stg_net *m = NULL;
     struct stg_rng rng;
@@ -98,9 +100,10 @@ static inline double objective(struct stg_net *m, const struct batch *b, double 
     return loss.objective / (double)loss.n;
 }
 
-/* Every parameter of the net (some of each tensor where tests are thinned), by central differences of the given step. */
-static inline void check_gradients_of(const struct batch *b, const struct stg_net_ops *ops, const struct stg_net_shape *shape,
-                                      double smoothing, float step)
+/* Every parameter of the net (some of each tensor where tests are thinned), by central differences of the given
+ * step. */
+static inline void check_gradients_of(const struct batch *b, const struct stg_net_ops *ops,
+                                      const struct stg_net_shape *shape, double smoothing, float step)
 {
     struct stg_net *m = model_make(ops, shape, true);
     struct stg_params *p = stg_net_params(m);
@@ -127,7 +130,8 @@ static inline void check_gradients_of(const struct batch *b, const struct stg_ne
     stg_net_free(m);
 }
 
-static inline void check_gradients(const struct stg_net_ops *ops, const struct stg_net_shape *shape, double smoothing, float step)
+static inline void check_gradients(const struct stg_net_ops *ops, const struct stg_net_shape *shape, double smoothing,
+                                   float step)
 {
     struct batch b;
     batch_make(&b, shape, (const size_t[]){7, 1, 9, 7});
@@ -147,7 +151,8 @@ static inline void check_soft_gradients(const struct stg_net_ops *ops, const str
         for (size_t i = 0; i < 9 * OUTPUTS; i++) {
             log_p[s][i] = -3 * (float)stg_rng_unit(&rng);
         }
-        b.sequences[s].soft = (struct stg_net_soft){.log_p = log_p[s], .first = s == 2 ? 2 : 0, .weight = 0.7f, .temperature = 2};
+        b.sequences[s].soft =
+            (struct stg_net_soft){.log_p = log_p[s], .first = s == 2 ? 2 : 0, .weight = 0.7f, .temperature = 2};
     }
     b.targets[8] = b.targets[9] = STG_NET_UNSCORED; /* the first two of the third sequence */
     check_gradients_of(&b, ops, shape, 0.1, step);
@@ -216,8 +221,8 @@ static inline void score(const struct stg_net *m, const struct batch *b, float *
 }
 
 /* Row t of every sequence that has one, together; surprisals by predict. Returns their sum. */
-static inline double step_together(const struct stg_net *m, struct stg_net_work *work, float *const stream[SEQUENCES], const struct batch *b,
-                            size_t t, float *const *expected, double tolerance)
+static inline double step_together(const struct stg_net *m, struct stg_net_work *work, float *const stream[SEQUENCES],
+                                   const struct batch *b, size_t t, float *const *expected, double tolerance)
 {
     float *states[SEQUENCES];
     uint32_t ids[SEQUENCES * FIELDS];
@@ -245,8 +250,10 @@ static inline double step_together(const struct stg_net *m, struct stg_net_work 
     return sum;
 }
 
-/* The distributions of a batch are those behind its surprisals, and are distributions; rows of unscored targets have them too. */
-static inline void check_distributions(const struct stg_net *m, struct stg_net_work *work, const struct batch *b, float *const *surprisal)
+/* The distributions of a batch are those behind its surprisals, and are distributions; rows of unscored targets have
+ * them too. */
+static inline void check_distributions(const struct stg_net *m, struct stg_net_work *work, const struct batch *b,
+                                       float *const *surprisal)
 {
     float *to[SEQUENCES];
     for (size_t s = 0; s < SEQUENCES; s++) {
@@ -268,9 +275,10 @@ static inline void check_distributions(const struct stg_net *m, struct stg_net_w
     }
 }
 
-/* Batch scores, the loss of a pass and a stream fed row by row are the same surprisals within the tolerance (0: to the bit); a reset stream
- * begins anew. */
-static inline void check_streams(const struct stg_net_ops *ops, const struct stg_net_shape *shape, size_t longest, double tolerance)
+/* Batch scores, the loss of a pass and a stream fed row by row are the same surprisals within the tolerance (0: to the
+ * bit); a reset stream begins anew. */
+static inline void check_streams(const struct stg_net_ops *ops, const struct stg_net_shape *shape, size_t longest,
+                                 double tolerance)
 {
     struct batch b;
     struct stg_net_work *work = NULL;
@@ -314,8 +322,10 @@ static inline void check_streams(const struct stg_net_ops *ops, const struct stg
     batch_free(&b);
 }
 
-/* The same weights in bf16: streams agree with batches as they do in float, and both with float's within STG_NET_BF16_TOLERANCE. */
-static inline void check_bf16_streams(const struct stg_net_ops *ops, const struct stg_net_shape *shape, size_t longest, double tolerance)
+/* The same weights in bf16: streams agree with batches as they do in float, and both with float's within
+ * STG_NET_BF16_TOLERANCE. */
+static inline void check_bf16_streams(const struct stg_net_ops *ops, const struct stg_net_shape *shape, size_t longest,
+                                      double tolerance)
 {
     struct stg_net_shape shapes[2] = {*shape, *shape};
     float *to[2][SEQUENCES];
@@ -450,7 +460,8 @@ static inline void values(const char *fixture, double *out, size_t n, const char
 }
 
 /* An array of the parameters' layout against the fixture's. */
-static inline void compare_params(const char *fixture, const struct stg_params *p, const float *array, const char *prefix, double tolerance)
+static inline void compare_params(const char *fixture, const struct stg_params *p, const float *array,
+                                  const char *prefix, double tolerance)
 {
     for (size_t i = 0; i < p->n; i++) {
         const struct stg_param *e = &p->table[i];
@@ -464,8 +475,9 @@ static inline void compare_params(const char *fixture, const struct stg_params *
     }
 }
 
-/* As compare_params() after updates. Adam divides by the gradient's size: where that is 1e-6, so is what float leaves of it after two
- * layers. Where it is nothing but rounding (a key's bias moves all scores of a row alike), the step is any of at most the rate. */
+/* As compare_params() after updates. Adam divides by the gradient's size: where that is 1e-6, so is what float leaves
+ * of it after two layers. Where it is nothing but rounding (a key's bias moves all scores of a row alike), the step is
+ * any of at most the rate. */
 static inline void compare_trained(const char *fixture, const struct stg_params *p, double rate)
 {
     for (size_t i = 0; i < p->n; i++) {
@@ -484,8 +496,8 @@ static inline void compare_trained(const char *fixture, const struct stg_params 
 }
 
 /* The net and the sequences of the fixture, in arrays that live until the next call. */
-static inline struct stg_net *fixture_model(const char *fixture, const struct stg_net_ops *ops, const struct stg_net_shape *shape,
-                                     struct stg_net_sequence sequences[3])
+static inline struct stg_net *fixture_model(const char *fixture, const struct stg_net_ops *ops,
+                                            const struct stg_net_shape *shape, struct stg_net_sequence sequences[3])
 {
     static uint32_t ids[FIXTURE_ROWS * FIELDS];
     static uint32_t targets[FIXTURE_ROWS];
@@ -518,7 +530,8 @@ static inline struct stg_net *fixture_model(const char *fixture, const struct st
 }
 
 /* Surprisals in batch, and ln p of every output row by row as a stream. */
-static inline void check_pytorch_scores(const char *name, const struct stg_net_ops *ops, const struct stg_net_shape *shape)
+static inline void check_pytorch_scores(const char *name, const struct stg_net_ops *ops,
+                                        const struct stg_net_shape *shape)
 {
     char *fixture = fixture_read(name);
     struct stg_net_sequence sequences[3];
@@ -540,7 +553,8 @@ static inline void check_pytorch_scores(const char *name, const struct stg_net_o
         must(stg_net_step(m, work, &state, 1, sequences[0].ids + t * FIELDS, sequences[0].scalars + t));
         must(stg_net_predict(m, work, (const float *const[]){state}, 1, log_p));
         for (size_t v = 0; v < OUTPUTS; v++) {
-            assert_near((double)log_p[v], expected[t * OUTPUTS + v], 1e-4 * fabs(expected[t * OUTPUTS + v]), "log p", t);
+            assert_near((double)log_p[v], expected[t * OUTPUTS + v], 1e-4 * fabs(expected[t * OUTPUTS + v]), "log p",
+                        t);
         }
     }
     stg_mem_free(state);
@@ -550,7 +564,8 @@ static inline void check_pytorch_scores(const char *name, const struct stg_net_o
 }
 
 /* Loss, gradients, and what ten steps of Adam with clipping make of the parameters. */
-static inline void check_pytorch_training(const char *name, const struct stg_net_ops *ops, const struct stg_net_shape *shape)
+static inline void check_pytorch_training(const char *name, const struct stg_net_ops *ops,
+                                          const struct stg_net_shape *shape)
 {
     char *fixture = fixture_read(name);
     struct stg_net_sequence sequences[3];
@@ -578,9 +593,10 @@ static inline void check_pytorch_training(const char *name, const struct stg_net
     free(fixture);
 }
 
-/* Sequences so long that scoring, or the backward pass, takes them in pieces: training sees what scoring does, within a part of the loss, and
- * gradients stay finite. */
-static inline void check_long(const struct stg_net_ops *ops, const struct stg_net_shape *shape, const size_t lengths[SEQUENCES], double part)
+/* Sequences so long that scoring, or the backward pass, takes them in pieces: training sees what scoring does, within a
+ * part of the loss, and gradients stay finite. */
+static inline void check_long(const struct stg_net_ops *ops, const struct stg_net_shape *shape,
+                              const size_t lengths[SEQUENCES], double part)
 {
     struct stg_net_loss trained;
     struct stg_net_loss scored;

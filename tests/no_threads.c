@@ -1,5 +1,5 @@
-/* Takes the place of pthread_create() in tests that start no thread, so that the list of those that do, which alone are built for
- * ThreadSanitizer, is complete. */
+/* Takes the place of pthread_create() in tests that start no thread, so that the list of those that do, which alone are
+ * built for ThreadSanitizer, is complete. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* One walk of one sequence and a corpus of just that, for tests of nets: what a net says of it can be asked in batch, event by event, and of
- * what a net was exported to. */
+/* One walk of one sequence and a corpus of just that, for tests of nets: what a net says of it can be asked in batch,
+ * event by event, and of what a net was exported to. */
 #ifndef TESTS_ONE_WALK_H
 #define TESTS_ONE_WALK_H
 

@@ -1,4 +1,5 @@
-/* What the tests of the recorder have in common: the workload, recordings of it kept in memory, and who may record here. */
+/* What the tests of the recorder have in common: the workload, recordings of it kept in memory, and who may record
+ * here. */
 #ifndef STG_TESTS_RECORD_SUPPORT_H
 #define STG_TESTS_RECORD_SUPPORT_H
 
@@ -88,7 +89,8 @@ static inline void recording_fini(struct recording *r)
 }
 
 /* Records the workload in a mode; argument may be NULL. */
-static inline void record_workload(struct recording *r, struct stg_record_options *o, const char *mode, const char *argument)
+static inline void record_workload(struct recording *r, struct stg_record_options *o, const char *mode,
+                                   const char *argument)
 {
     char *const command[] = {(char *)workload(), (char *)mode, (char *)argument, NULL};
     o->command = command;

@@ -1,13 +1,13 @@
 /* A program whose system calls are known: what the tests of the recorder run.
  *
  *   record_workload calls N       N × (getppid, close(−1), write to /dev/null)
- *   record_workload family N      three children, one of them by a second fork, each N × getppid; a thread with N × getppid
- *   record_workload marks N       N × (workload_mark(i), in it getppid; static probes strange_test:tick with i, and kinds while watched)
- *   record_workload hold          tells "ready" and does N × getppid for each byte it reads
+ *   record_workload family N      three children, one of them by a second fork, each N × getppid; a thread with N ×
+ * getppid record_workload marks N       N × (workload_mark(i), in it getppid; static probes strange_test:tick with i,
+ * and kinds while watched) record_workload hold          tells "ready" and does N × getppid for each byte it reads
  *   record_workload files         fcntl(fd, F_GETFD) on a descriptor of each kind, and access() of a path
  *   record_workload compat N      N × getpid by the 32-bit door
- *   record_workload flood SECONDS getppid as fast as it can; prints how many
- */
+ *   record_workload flood SECONDS getppid as fast as it can; prints how
+ * many */
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -141,11 +141,21 @@ static int files(long n)
         return 1;
     }
     const int fds[] = {
-        open("/etc/passwd", O_RDONLY),     open("/etc", O_RDONLY | O_DIRECTORY),      open("/dev/null", O_RDONLY),
-        ends[0],                           socket(AF_INET, SOCK_STREAM, 0),           socket(AF_INET, SOCK_DGRAM, 0),
-        pair[0],                           socket(AF_NETLINK, SOCK_RAW, 0),           epoll_create1(0),
-        eventfd(0, 0),                     timerfd_create(CLOCK_MONOTONIC, 0),        inotify_init(),
-        memfd_create("workload", 0),       open("/proc/self/status", O_RDONLY),       500,
+        open("/etc/passwd", O_RDONLY),
+        open("/etc", O_RDONLY | O_DIRECTORY),
+        open("/dev/null", O_RDONLY),
+        ends[0],
+        socket(AF_INET, SOCK_STREAM, 0),
+        socket(AF_INET, SOCK_DGRAM, 0),
+        pair[0],
+        socket(AF_NETLINK, SOCK_RAW, 0),
+        epoll_create1(0),
+        eventfd(0, 0),
+        timerfd_create(CLOCK_MONOTONIC, 0),
+        inotify_init(),
+        memfd_create("workload", 0),
+        open("/proc/self/status", O_RDONLY),
+        500,
     };
     for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
         syscall(SYS_fcntl, fds[i], F_GETFD);
@@ -184,7 +194,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(long);
-    } modes[] = {{"calls", calls}, {"family", family}, {"marks", marks}, {"hold", hold}, {"files", files}, {"compat", compat}, {"flood", flood}};
+    } modes[] = {{"calls", calls}, {"family", family}, {"marks", marks}, {"hold", hold},
+                 {"files", files}, {"compat", compat}, {"flood", flood}};
     const long n = argc > 2 ? strtol(argv[2], NULL, 10) : 1;
     for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof modes[0]; i++) {
         if (strcmp(argv[1], modes[i].name) == 0) {

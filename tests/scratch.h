@@ -1,5 +1,5 @@
-/* Where tests put files: in memory where the system offers that, as thousands of small files that are synced one by one keep a disk busy
- * for minutes. */
+/* Where tests put files: in memory where the system offers that, as thousands of small files that are synced one by one
+ * keep a disk busy for minutes. */
 #ifndef TESTS_SCRATCH_H
 #define TESTS_SCRATCH_H
 

@@ -118,10 +118,12 @@ static void allocations_fail_when_told_and_when_impossible(void **state)
     stg_mem_free(p);
 }
 
-/* Around the sizes from which on memory comes in large pages: zeroed up to its end and the caller's, though it was another's before. */
+/* Around the sizes from which on memory comes in large pages: zeroed up to its end and the caller's, though it was
+ * another's before. */
 static void large_memory_is_zeroed_and_aligned(void **state)
 {
-    static const size_t sizes[] = {(1 << 20) - 65, 1 << 20, (2 << 20) - 1, 2 << 20, (2 << 20) + 1, 3 << 20, (5 << 20) + 64};
+    static const size_t sizes[] = {(1 << 20) - 65, 1 << 20, (2 << 20) - 1, 2 << 20,
+                                   (2 << 20) + 1,  3 << 20, (5 << 20) + 64};
     (void)state;
     for (size_t round = 0; round < 2; round++) {
         for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {

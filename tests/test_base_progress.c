@@ -1,4 +1,5 @@
-/* The progress line: on a terminal only, with rate and time left, cleared in the end. The terminal is a pseudo-terminal. */
+/* The progress line: on a terminal only, with rate and time left, cleared in the end. The terminal is a
+ * pseudo-terminal. */
 #include "base/progress.h"
 
 #include "base/log.h"
@@ -60,7 +61,7 @@ static void test_line(void **state)
     stg_progress_start(&p, "train", "tokens", 40000000);
     assert_int_equal(p.enabled, 1);
     stg_progress_update(&p, 1);
-    assert_string_equal(written(), ""); /* not more often than ten times a second */
+    assert_string_equal(written(), "");       /* not more often than ten times a second */
     p.start_ns -= UINT64_C(100) * 1000000000; /* as if it had begun 100 s ago */
     p.drawn_ns = 0;
     snprintf(p.note, sizeof p.note, "loss 0.8");

@@ -16,7 +16,8 @@ struct record {
     uint64_t place; /* before sorting */
 };
 
-/* Sorts n records whose keys are random where the mask has bits, and looks whether they rise and equal ones kept their order. */
+/* Sorts n records whose keys are random where the mask has bits, and looks whether they rise and equal ones kept their
+ * order. */
 static void sort_and_check(size_t n, uint64_t mask, uint64_t rest)
 {
     struct record records[MOST], room[MOST];
@@ -55,7 +56,8 @@ static void records_of_keys_alone(void **state)
     (void)state;
     uint64_t keys[] = {7, UINT64_MAX, 0, 256, 255, 7}, room[6];
     stg_sort_records(keys, room, 6, sizeof *keys);
-    assert_true(keys[0] == 0 && keys[1] == 7 && keys[2] == 7 && keys[3] == 255 && keys[4] == 256 && keys[5] == UINT64_MAX);
+    assert_true(keys[0] == 0 && keys[1] == 7 && keys[2] == 7 && keys[3] == 255 && keys[4] == 256 &&
+                keys[5] == UINT64_MAX);
 }
 
 int main(void)

@@ -37,17 +37,17 @@ static void test_well_formed(void **state)
 static void test_malformed(void **state)
 {
     (void)state;
-    is("\x80", 1, 0, 0);             /* continues nothing */
-    is("\xC0\xAF", 2, 0, 0);         /* overlong forms */
+    is("\x80", 1, 0, 0);     /* continues nothing */
+    is("\xC0\xAF", 2, 0, 0); /* overlong forms */
     is("\xC1\xBF", 2, 0, 0);
     is("\xE0\x9F\xBF", 3, 0, 0);
     is("\xF0\x8F\xBF\xBF", 4, 0, 0);
-    is("\xED\xA0\x80", 3, 0, 0);     /* surrogates */
+    is("\xED\xA0\x80", 3, 0, 0); /* surrogates */
     is("\xED\xBF\xBF", 3, 0, 0);
     is("\xF4\x90\x80\x80", 4, 0, 0); /* beyond U+10FFFF */
     is("\xF5\x80\x80\x80", 4, 0, 0);
     is("\xFF", 1, 0, 0);
-    is("\xC3", 1, 0, 0);             /* cut off by the length, and by a NUL before it */
+    is("\xC3", 1, 0, 0); /* cut off by the length, and by a NUL before it */
     is("\xE2\x82", 2, 0, 0);
     is("\xE2\x82\0\x80", 4, 0, 0);
     is("\xC3(", 2, 0, 0);

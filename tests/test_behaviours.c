@@ -167,14 +167,16 @@ static void test_many_groups(void **state)
     free(group);
 }
 
-/* Of requests in which every read fails, in the second half of the data: what there is less of, what surprises, where it stands, and when. */
+/* Of requests in which every read fails, in the second half of the data: what there is less of, what surprises, where
+ * it stands, and when. */
 static void check_parts(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x)
 {
     size_t in_slices = 0, early = 0, in_items = b->n_rest;
     bool fewer = false, surprising = false;
     for (size_t i = 0; i < x->n_fewer; i++) {
         const struct stg_behaviour_change *c = &x->fewer[i];
-        fewer |= c->kind.call == FAKE_READ && c->kind.phase == STG_PHASE_EXIT && c->kind.size > 0 && c->now < 1 && c->usual.median > 2;
+        fewer |= c->kind.call == FAKE_READ && c->kind.phase == STG_PHASE_EXIT && c->kind.size > 0 && c->now < 1 &&
+                 c->usual.median > 2;
     }
     for (size_t i = 0; i < x->n_surprises; i++) {
         const struct stg_behaviour_surprise *s = &x->surprises[i];
@@ -236,7 +238,7 @@ static void test_found(void **state)
     const struct stg_behaviour *x = &b.items[0];
     assert_in_range(x->n, N / 2, MANY);
     assert_int_equal(x->trend, STG_TREND_GROWING); /* the second half of the data is odd */
-    assert_true(fabsf(x->workers - 30) < 5); /* the median */
+    assert_true(fabsf(x->workers - 30) < 5);       /* the median */
     assert_true(x->n_more > 0);
     bool told = false;
     for (size_t i = 0; i < x->n_more; i++) {

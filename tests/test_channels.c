@@ -30,10 +30,16 @@ struct fixture {
     struct stg_model *model;
 };
 
-/* Two threads that read by turns, each 1 to 2 us after its event before; the first, which the cut followed, from descriptors 3 to 6. */
+/* Two threads that read by turns, each 1 to 2 us after its event before; the first, which the cut followed, from
+ * descriptors 3 to 6. */
 static void fill(struct fake_seq *s, uint64_t id, struct stg_rng *rng)
 {
-    *s = (struct fake_seq){.id = id, .n = N_EVENTS, .n_threads = 2, .tid = {7, 8}, .pid = {7, 7}, .proc = {STG_TOKEN_UNKNOWN, STG_TOKEN_UNKNOWN}};
+    *s = (struct fake_seq){.id = id,
+                           .n = N_EVENTS,
+                           .n_threads = 2,
+                           .tid = {7, 8},
+                           .pid = {7, 7},
+                           .proc = {STG_TOKEN_UNKNOWN, STG_TOKEN_UNKNOWN}};
     const int64_t descriptor = 3 + (int64_t)stg_rng_below(rng, 4);
     int64_t now = 0;
     for (size_t i = 0; i < N_EVENTS; i++) {
@@ -42,7 +48,9 @@ static void fill(struct fake_seq *s, uint64_t id, struct stg_rng *rng)
         s->call[i] = READ;
         s->thread[i] = (uint16_t)(i % 2);
         s->phase[i] = i / 2 % 2 == 0 ? STG_PHASE_ENTRY : STG_PHASE_EXIT;
-        s->ret[i] = s->phase[i] == STG_PHASE_EXIT ? 100 + (int64_t)stg_rng_below(rng, 20) : i % 2 == 0 ? descriptor : 40;
+        s->ret[i] = s->phase[i] == STG_PHASE_EXIT ? 100 + (int64_t)stg_rng_below(rng, 20)
+                    : i % 2 == 0                  ? descriptor
+                                                  : 40;
     }
 }
 
@@ -82,7 +90,8 @@ static int teardown(void **state)
 }
 
 /* What a table of those fields makes of the walk of the followed thread, or of the other one. */
-static void map(const struct fixture *f, const struct stg_symbols *s, const struct fake_seq *seq, size_t walk, uint32_t *out)
+static void map(const struct fixture *f, const struct stg_symbols *s, const struct fake_seq *seq, size_t walk,
+                uint32_t *out)
 {
     struct stg_walker *walker = NULL;
     struct stg_walk w;
@@ -128,7 +137,8 @@ static void test_sizes(void **state)
     stg_symbols_free(s);
 }
 
-/* Every size lies in the class that its symbol is described by: those below 16 alone, larger ones with less than an eighth more. */
+/* Every size lies in the class that its symbol is described by: those below 16 alone, larger ones with less than an
+ * eighth more. */
 static void test_size_classes(void **state)
 {
     struct fixture *f = *state;
@@ -302,7 +312,8 @@ static void test_novelty_by_hand(void **state)
     struct stg_model side = {0}, m = {.side = {&side, NULL}, .recipe = {.order = STG_ORDER_THREAD}};
     struct stg_score scores[200], s;
     (void)state;
-    for (size_t i = 0; i < 200; i++) { /* short ones: 0 … 99 in steps of 0.01, 0.02 for time; long ones ten times that */
+    for (size_t i = 0; i < 200;
+         i++) { /* short ones: 0 … 99 in steps of 0.01, 0.02 for time; long ones ten times that */
         const size_t step = i / 2;
         const float x = (float)step / 100;
         scores[i] = (struct stg_score){.n_events = i % 2 == 0 ? 10 : 90, .n_tokens = 1};
@@ -311,9 +322,11 @@ static void test_novelty_by_hand(void **state)
     }
     must(stg_channels_fit(&m, scores, (const size_t[]){0, 200}, 1));
     assert_int_equal(m.n_channel_bins, 2);
-    s = (struct stg_score){.n_events = 10, .n_tokens = 1, .value = {[STG_AGGREGATE_RMS] = 2.0f, [STG_AGGREGATE_TIME] = 0.1f}};
+    s = (struct stg_score){
+        .n_events = 10, .n_tokens = 1, .value = {[STG_AGGREGATE_RMS] = 2.0f, [STG_AGGREGATE_TIME] = 0.1f}};
     stg_channels_judge(&m, &s);
-    const double spread = (0.89 - 0.5) / 1.2816; /* the 0.9 quantile of 100 is the 90th, and further out the distance is smaller */
+    const double spread =
+        (0.89 - 0.5) / 1.2816; /* the 0.9 quantile of 100 is the 90th, and further out the distance is smaller */
     assert_true(fabs((double)s.z[STG_CHANNEL_CONTENT] - 1.5 / spread) < 1e-3);
     assert_true(s.z[STG_CHANNEL_TIME] < 0);
     assert_true(s.z[STG_CHANNEL_STATE] >= 0 && s.z[STG_CHANNEL_STATE] <= 0);
@@ -323,7 +336,8 @@ static void test_novelty_by_hand(void **state)
     int64_t fast = 0;
     m.pace.fast = &fast;
     stg_channels_judge(&m, &s);
-    assert_true(fabs((double)s.value[STG_AGGREGATE_NOVELTY] - log(1 + 1.5 / spread + 0.5 * (3 - 1.0) / (2 * spread) + 0.25 * 8)) < 1e-3);
+    assert_true(fabs((double)s.value[STG_AGGREGATE_NOVELTY] -
+                     log(1 + 1.5 / spread + 0.5 * (3 - 1.0) / (2 * spread) + 0.25 * 8)) < 1e-3);
     m.pace.fast = NULL;
     s.n_events = 1000; /* longer than all: judged with the longest */
     stg_channels_judge(&m, &s);
@@ -341,7 +355,8 @@ static void test_novelty_by_hand(void **state)
     m.side[0] = NULL;
     must(stg_channels_fit(&m, scores, (const size_t[]){0, 200}, 1));
     assert_int_equal(m.n_channel_bins, 1);
-    s = (struct stg_score){.n_events = 10, .n_tokens = 1, .value = {[STG_AGGREGATE_MEAN] = 9, [STG_AGGREGATE_RMS] = 20}};
+    s = (struct stg_score){
+        .n_events = 10, .n_tokens = 1, .value = {[STG_AGGREGATE_MEAN] = 9, [STG_AGGREGATE_RMS] = 20}};
     stg_channels_judge(&m, &s);
     assert_true(fabsf(s.z[STG_CHANNEL_CONTENT] - (20 - m.channels[1]) / m.channels[2]) < 1e-4f);
     m.recipe.order = STG_ORDER_TIME; /* the paper's */
@@ -358,15 +373,17 @@ static void test_runs_that_differ(void **state)
     enum { RUNS = 4, OF_EACH = 100, FEW = 3 };
     struct stg_model side = {0}, m = {.side = {&side, NULL}, .recipe = {.order = STG_ORDER_THREAD}};
     static struct stg_score scores[RUNS * OF_EACH + FEW];
-    static const size_t runs[] = {0, OF_EACH, OF_EACH, 2 * OF_EACH, 3 * OF_EACH, 4 * OF_EACH, 4 * OF_EACH + FEW}; /* one without a sequence */
+    static const size_t runs[] = {0,           OF_EACH,     OF_EACH,          2 * OF_EACH,
+                                  3 * OF_EACH, 4 * OF_EACH, 4 * OF_EACH + FEW}; /* one without a sequence */
     const size_t n = runs[RUNS + 2], rms = 1, time = 3, descriptors = 5; /* columns of a row: median, then spread */
     (void)state;
     for (size_t i = 0; i < n; i++) {
         const size_t run = i / OF_EACH;
         scores[i] = (struct stg_score){.n_events = 10, .n_tokens = 1};
-        scores[i].value[STG_AGGREGATE_RMS] = (float)(i % OF_EACH) / 100 + (float)run; /* each run one above the one before */
+        scores[i].value[STG_AGGREGATE_RMS] =
+            (float)(i % OF_EACH) / 100 + (float)run; /* each run one above the one before */
         scores[i].value[STG_AGGREGATE_STATE] = scores[i].value[STG_AGGREGATE_RMS];
-        scores[i].value[STG_AGGREGATE_TIME] = (float)(i % OF_EACH >= 97 ? run : 0);              /* … above its .98 quantile */
+        scores[i].value[STG_AGGREGATE_TIME] = (float)(i % OF_EACH >= 97 ? run : 0); /* … above its .98 quantile */
     }
     must(stg_channels_fit(&m, scores, (const size_t[]){0, n}, 1));
     const double within_rms = (double)m.channels[rms + 1], within_time = (double)m.channels[time + 1];

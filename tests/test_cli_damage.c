@@ -149,8 +149,7 @@ static void check_truncated(const char *name, size_t every, enum stg_status (*us
         write_damaged(bytes, n);
         const enum stg_status status = use(in_dir("damaged"));
         if (status != STG_ERR_INPUT || strstr(stg_status_message(), "damaged") == NULL) {
-            fail_msg("%s cut to %zu of %zu bytes: status %d, '%s'", name, n, size, (int)status,
-                     stg_status_message());
+            fail_msg("%s cut to %zu of %zu bytes: status %d, '%s'", name, n, size, (int)status, stg_status_message());
         }
     }
     free(bytes);

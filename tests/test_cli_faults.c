@@ -1,6 +1,6 @@
-/* Every command, with each of its calls into the system failing in turn: exit status 2, one line on standard error, no output file, no
- * temporary file, nothing leaked (the sanitizers look). A fault that a command can do without (a probe, a directory that
- * cannot be synced) leaves the result as it was. */
+/* Every command, with each of its calls into the system failing in turn: exit status 2, one line on standard error, no
+ * output file, no temporary file, nothing leaked (the sanitizers look). A fault that a command can do without (a probe,
+ * a directory that cannot be synced) leaves the result as it was. */
 #include "faults.h"
 #include "scratch.h"
 
@@ -26,8 +26,8 @@
 
 enum { MAX_WORDS = 40, MAX_TEXT = 1 << 20 };
 
-/* Faults tried per command: all when there are no more, else evenly spread ones. STRANGE_FAULTS=N in the environment sets another
- * number for every command. */
+/* Faults tried per command: all when there are no more, else evenly spread ones. STRANGE_FAULTS=N in the environment
+ * sets another number for every command. */
 enum { MAX_FAULTS = 75 };
 
 /* What starts no second thread has nothing to tell ThreadSanitizer, under which it takes minutes. */
@@ -182,8 +182,8 @@ static size_t lines(const char *text)
     return n;
 }
 
-/* What failed after the output was in place (a summary on standard output) leaves it whole: a data set or model that `info` reads, a
- * page with its end. */
+/* What failed after the output was in place (a summary on standard output) leaves it whole: a data set or model that
+ * `info` reads, a page with its end. */
 static bool is_whole(const char *name)
 {
     static struct outcome info;
@@ -235,8 +235,9 @@ static bool check(const struct command *c, const struct outcome *o, uint64_t at)
         wrong = "a temporary file left behind";
     }
     if (wrong != NULL) {
-        fail_msg("strange %s: call %llu (%s) failed: %s\n  exit status %d, standard error: %s\n  standard output: %.200s", c->line,
-                 (unsigned long long)at, o->met == NULL ? "none" : o->met, wrong, o->code, o->err, o->out);
+        fail_msg(
+            "strange %s: call %llu (%s) failed: %s\n  exit status %d, standard error: %s\n  standard output: %.200s",
+            c->line, (unsigned long long)at, o->met == NULL ? "none" : o->met, wrong, o->code, o->err, o->out);
     }
     return failed;
 }
@@ -357,15 +358,17 @@ static void test_train_counted(void **state)
     static const struct command commands[] = {
         {.line = "train --threads 1 -o out/x --ngram-order 3 in/train.data", .output = "x"},
         {.line = "train --threads 2 -o out/x --smoothing paper in/train.data", .output = "x"},
-        {.line = "train --threads 1 -o out/x --json --valid in/test.data -- in/train.data", .output = "x", .varies = true},
+        {.line = "train --threads 1 -o out/x --json --valid in/test.data -- in/train.data",
+         .output = "x",
+         .varies = true},
         {.line = "train --threads 1 -o out/x --model stide --calibrate in/test.data -- in/train.data", .output = "x"},
     };
     (void)state;
     DISTURB(commands);
 }
 
-#define LSTM                                                                                                          \
-    "train --model lstm --hidden 8 --layers 1 --threads 1 --batch 4 --eval-every 2 --valid in/test.data -o out/x "     \
+#define LSTM                                                                                                       \
+    "train --model lstm --hidden 8 --layers 1 --threads 1 --batch 4 --eval-every 2 --valid in/test.data -o out/x " \
     "--schedule plateau --checkpoint out/checkpoint " /* linear would not resume with another bound */
 
 static void test_train_lstm(void **state)
@@ -396,7 +399,8 @@ static void test_eval_and_report(void **state)
         {.line = "eval --threads 1 in/ngram.model --known in/test.data --novel n=in/novel.data"},
         {.line = "eval --threads 2 --json in/ngram.model --known in/test.data --novel n=in/novel.data --valid-known "
                  "in/test.data --valid-novel n=in/novel.data"},
-        {.line = "report --threads 1 -o out/x --known in/test.data --novel n=in/novel.data -- in/ngram.model", .output = "x"},
+        {.line = "report --threads 1 -o out/x --known in/test.data --novel n=in/novel.data -- in/ngram.model",
+         .output = "x"},
         {.line = "report --threads 1 -o out/x --known in/test.data -- in/stide.model", .output = "x"},
     };
     (void)state;
@@ -492,9 +496,9 @@ static int set_up(void **state)
     const char *data = getenv("STRANGE_TEST_DATA");
     (void)state;
     scratch_path(home, sizeof home, "faults-XXXXXX");
-    if (data == NULL || mkdtemp(home) == NULL || chdir(home) != 0 || symlink(data, "data") != 0 || mkdir("in", 0700) != 0 ||
-        mkdir("out", 0700) != 0 || mkdir("tmp", 0700) != 0 || setenv("TMPDIR", "tmp", 1) != 0 ||
-        setenv("SOURCE_DATE_EPOCH", "1700000000", 1) != 0) {
+    if (data == NULL || mkdtemp(home) == NULL || chdir(home) != 0 || symlink(data, "data") != 0 ||
+        mkdir("in", 0700) != 0 || mkdir("out", 0700) != 0 || mkdir("tmp", 0700) != 0 ||
+        setenv("TMPDIR", "tmp", 1) != 0 || setenv("SOURCE_DATE_EPOCH", "1700000000", 1) != 0) {
         return -1;
     }
     write_list("in/list.txt", 30, 1, 0);
@@ -506,7 +510,8 @@ static int set_up(void **state)
     must_run("prepare --cut thread -o in/strace.data data/strace/terminal.txt", 0);
     must_run("train --calibrate in/test.data -o in/ngram.model in/train.data", 0);
     must_run("train --model stide --calibrate in/test.data -o in/stide.model in/train.data", 0);
-    must_run("train --model lstm --hidden 8 --layers 1 --updates 3 --valid in/test.data -o in/lstm.model in/train.data", 0);
+    must_run("train --model lstm --hidden 8 --layers 1 --updates 3 --valid in/test.data -o in/lstm.model in/train.data",
+             0);
     must_run("train --calibrate in/strace.data -o in/strace.model in/strace.data", 0);
     make_checkpoint();
     return 0;
@@ -527,15 +532,9 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_prepare),
-        cmocka_unit_test(test_prepare_ctf),
-        cmocka_unit_test(test_export),
-        cmocka_unit_test(test_train_counted),
-        cmocka_unit_test(test_train_lstm),
-        cmocka_unit_test(test_score),
-        cmocka_unit_test(test_eval_and_report),
-        cmocka_unit_test(test_explain),
-        cmocka_unit_test(test_info),
+        cmocka_unit_test(test_prepare),         cmocka_unit_test(test_prepare_ctf), cmocka_unit_test(test_export),
+        cmocka_unit_test(test_train_counted),   cmocka_unit_test(test_train_lstm),  cmocka_unit_test(test_score),
+        cmocka_unit_test(test_eval_and_report), cmocka_unit_test(test_explain),     cmocka_unit_test(test_info),
         cmocka_unit_test(test_help_and_doctor),
     };
     const struct CMUnitTest threaded[] = {

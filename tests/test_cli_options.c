@@ -302,10 +302,12 @@ static void test_lists_agree(void **state)
             fail_msg("man/meson.build has no %s", word);
         }
     }
-    const struct stg_option *model = option_of(&stg_command_train, "model"), *format = option_of(&stg_command_prepare, "format");
+    const struct stg_option *model = option_of(&stg_command_train, "model"),
+                            *format = option_of(&stg_command_prepare, "format");
     for (size_t i = 0; stg_model_list[i] != NULL; i++) {
         const char *kind = stg_model_list[i]->kind;
-        assert_true(strcmp(kind, "ensemble") == 0 || strstr(model->choices, kind) != NULL); /* an ensemble is made by --ensemble */
+        assert_true(strcmp(kind, "ensemble") == 0 ||
+                    strstr(model->choices, kind) != NULL); /* an ensemble is made by --ensemble */
     }
     for (size_t i = 0; stg_import_list[i] != NULL; i++) {
         assert_non_null(strstr(format->choices, stg_import_list[i]->name));

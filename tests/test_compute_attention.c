@@ -1,5 +1,6 @@
-/* Attention: the definition against a matrix of scores in double precision and its finite differences; every variant against the
- * definition, at odd sizes and extremes, in memory that ends where the arrays end; the streaming step against forward. */
+/* Attention: the definition against a matrix of scores in double precision and its finite differences; every variant
+ * against the definition, at odd sizes and extremes, in memory that ends where the arrays end; the streaming step
+ * against forward. */
 #include "compute/kernels.h"
 
 #include "compute_support.h"
@@ -62,8 +63,8 @@ static void forward(const struct stg_kernels *k, struct problem *p)
 
 static void backward(const struct stg_kernels *k, struct problem *p)
 {
-    k->attention_backward(p->dqkv + p->a.first_query * p->a.ld_q, p->dqkv + p->width, p->dqkv + 2 * p->width, p->dout, q_of(p),
-                          p->qkv + p->width, p->qkv + 2 * p->width, p->out, p->lse, &p->a, p->scratch);
+    k->attention_backward(p->dqkv + p->a.first_query * p->a.ld_q, p->dqkv + p->width, p->dqkv + 2 * p->width, p->dout,
+                          q_of(p), p->qkv + p->width, p->qkv + 2 * p->width, p->out, p->lse, &p->a, p->scratch);
     for (size_t t = 0; t < p->a.first_query; t++) { /* rows without a query have no dq: nothing to compare */
         memset(p->dqkv + t * p->a.ld_q, 0, p->width * sizeof(float));
     }
@@ -71,7 +72,8 @@ static void backward(const struct stg_kernels *k, struct problem *p)
 
 static int sees(const struct stg_attention *a, size_t t, size_t s)
 {
-    return s <= t && (a->window == 0 || s < a->n_global || ((t - s) % a->dilation == 0 && (t - s) / a->dilation < a->window));
+    return s <= t &&
+           (a->window == 0 || s < a->n_global || ((t - s) % a->dilation == 0 && (t - s) / a->dilation < a->window));
 }
 
 /* One output row of one head in double precision; returns ln Σ exp. */
@@ -84,7 +86,8 @@ static double exact_row(double *out, const struct problem *p, const double *qkv,
     for (size_t s = 0; s <= t; s++) {
         scores[s] = 0;
         for (size_t i = 0; i < a->dim; i++) {
-            scores[s] += qkv[t * a->ld_q + h * a->dim + i] * qkv[s * a->ld_q + p->width + h * a->dim + i] / sqrt((double)a->dim);
+            scores[s] +=
+                qkv[t * a->ld_q + h * a->dim + i] * qkv[s * a->ld_q + p->width + h * a->dim + i] / sqrt((double)a->dim);
         }
         max = sees(a, t, s) && scores[s] > max ? scores[s] : max;
     }
@@ -152,7 +155,8 @@ static void check_exact(const struct stg_kernels *k, const struct stg_attention 
         qkv[i] = x;
         const double expected = i / p.a.ld_q < a->first_query && i % p.a.ld_q < p.width ? 0 : (above - below) / 2e-5;
         if (!(fabs((double)p.dqkv[i] - expected) < 1e-5 * (1 + fabs(expected)))) {
-            fail_msg("%s: gradient %zu of row %zu: %g is not %g", k->name, i % p.a.ld_q, i / p.a.ld_q, (double)p.dqkv[i], expected);
+            fail_msg("%s: gradient %zu of row %zu: %g is not %g", k->name, i % p.a.ld_q, i / p.a.ld_q,
+                     (double)p.dqkv[i], expected);
         }
     }
     free(qkv);
@@ -160,15 +164,22 @@ static void check_exact(const struct stg_kernels *k, const struct stg_attention 
 }
 
 /* T, first query, heads, dim, strides, window, dilation, global rows, bf16 */
-#define SHAPE(T, first, heads, dim, window, dilation, n_global) {T, first, heads, dim, 0, 0, 0, window, dilation, n_global, 0}
-#define BF16_SHAPE(T, first, heads, dim, window, dilation, n_global) {T, first, heads, dim, 0, 0, 0, window, dilation, n_global, 1}
+#define SHAPE(T, first, heads, dim, window, dilation, n_global)      \
+    {                                                                \
+        T, first, heads, dim, 0, 0, 0, window, dilation, n_global, 0 \
+    }
+#define BF16_SHAPE(T, first, heads, dim, window, dilation, n_global) \
+    {                                                                \
+        T, first, heads, dim, 0, 0, 0, window, dilation, n_global, 1 \
+    }
 
 static void variants_against_double_precision(void **state)
 {
     static const struct stg_attention shapes[] = {
-        SHAPE(9, 0, 2, 5, 0, 1, 0),  SHAPE(9, 4, 1, 3, 0, 1, 0),  SHAPE(11, 0, 1, 4, 3, 1, 0), SHAPE(11, 0, 1, 4, 3, 1, 2),
-        SHAPE(13, 0, 2, 3, 3, 2, 0), SHAPE(13, 6, 1, 3, 2, 3, 4), SHAPE(5, 0, 1, 2, 1, 1, 0),  SHAPE(20, 0, 1, 2, 4, 3, 5),
-        SHAPE(5, 0, 1, 2, 1, 1, 9),  SHAPE(40, 33, 1, 6, 5, 2, 1),
+        SHAPE(9, 0, 2, 5, 0, 1, 0),   SHAPE(9, 4, 1, 3, 0, 1, 0),  SHAPE(11, 0, 1, 4, 3, 1, 0),
+        SHAPE(11, 0, 1, 4, 3, 1, 2),  SHAPE(13, 0, 2, 3, 3, 2, 0), SHAPE(13, 6, 1, 3, 2, 3, 4),
+        SHAPE(5, 0, 1, 2, 1, 1, 0),   SHAPE(20, 0, 1, 2, 4, 3, 5), SHAPE(5, 0, 1, 2, 1, 1, 9),
+        SHAPE(40, 33, 1, 6, 5, 2, 1),
     };
     (void)state;
     for (size_t v = 0; stg_kernels_all()[v] != NULL; v++) {
@@ -179,7 +190,8 @@ static void variants_against_double_precision(void **state)
 }
 
 /* Root of the mean square of the differences, relative to that of what is expected; all zeros are let pass. */
-static void assert_alike(const char *variant, const char *what, const float *got, const float *expected, size_t n, double bound)
+static void assert_alike(const char *variant, const char *what, const float *got, const float *expected, size_t n,
+                         double bound)
 {
     double wrong = 0;
     double size = 0;
@@ -188,12 +200,15 @@ static void assert_alike(const char *variant, const char *what, const float *got
         size += (double)expected[i] * (double)expected[i];
     }
     if (size > 1e-30 && !(sqrt(wrong / size) < bound)) {
-        fail_msg("%s: %s: relative error %g of %zu elements, more than %g", variant, what, sqrt(wrong / size), n, bound);
+        fail_msg("%s: %s: relative error %g of %zu elements, more than %g", variant, what, sqrt(wrong / size), n,
+                 bound);
     }
 }
 
-/* scale: of q, k and v. An error of 1e-7 of a score of size s is one of s·1e-7 of a weight, so the bound grows with the scores. */
-static void check_variant(const struct stg_kernels *plain, const struct stg_kernels *k, const struct stg_attention *a, double scale)
+/* scale: of q, k and v. An error of 1e-7 of a score of size s is one of s·1e-7 of a weight, so the bound grows with the
+ * scores. */
+static void check_variant(const struct stg_kernels *plain, const struct stg_kernels *k, const struct stg_attention *a,
+                          double scale)
 {
     struct problem x;
     struct problem y;
@@ -243,7 +258,8 @@ static void full_attention(void **state)
             every_variant(&(struct stg_attention)SHAPE(T, 0, 1 + j, dims[(i + j * 5) % 11], 0, 1, 0), 1);
             every_variant(&(struct stg_attention)SHAPE(T, T / 2, 1, dims[(i + j * 3) % 11], 0, 1, 0), 1);
             every_variant(&(struct stg_attention)SHAPE(T, T - 1, 1, 42, 0, 1, 0), 1);
-            every_variant(&(struct stg_attention)SHAPE(T, 0, 1, 8, 0, 3, 1 + j), 1); /* neither is read without a window */
+            every_variant(&(struct stg_attention)SHAPE(T, 0, 1, 8, 0, 3, 1 + j),
+                          1); /* neither is read without a window */
         }
     }
 }
@@ -308,15 +324,16 @@ static void one_key_takes_all(void **state)
         }
         forward(stg_kernels_all()[i], &p);
         for (size_t t = 77; t < T; t++) {
-            assert_near(stg_kernels_all()[i]->name, "winner", p.out + t * DIM, p.qkv + 77 * p.a.ld_q + 2 * DIM, DIM, 1e-6, 0);
+            assert_near(stg_kernels_all()[i]->name, "winner", p.out + t * DIM, p.qkv + 77 * p.a.ld_q + 2 * DIM, DIM,
+                        1e-6, 0);
         }
         problem_fini(&p);
     }
 }
 
 /* A cache in bf16 gives what the same numbers in float give. */
-static void check_half_step(const struct stg_kernels *k, const struct stg_attention *one, const float *q, const float *cache, size_t n,
-                            size_t ring, float *scratch)
+static void check_half_step(const struct stg_kernels *k, const struct stg_attention *one, const float *q,
+                            const float *cache, size_t n, size_t ring, float *scratch)
 {
     const size_t width = one->heads * one->dim;
     struct tail tail[3];
@@ -366,8 +383,9 @@ static void check_steps(const struct stg_kernels *k, const struct stg_attention 
 static void steps_equal_forward(void **state)
 {
     static const struct stg_attention shapes[] = {
-        SHAPE(100, 0, 2, 42, 0, 1, 0), SHAPE(40, 0, 3, 5, 0, 1, 0), SHAPE(100, 0, 2, 42, 32, 1, 1), SHAPE(60, 0, 1, 16, 4, 3, 5),
-        SHAPE(1, 0, 1, 1, 1, 1, 1),    SHAPE(30, 0, 1, 7, 6, 2, 0),    SHAPE(20, 0, 1, 7, 0, 3, 4), /* the last two are not read */
+        SHAPE(100, 0, 2, 42, 0, 1, 0), SHAPE(40, 0, 3, 5, 0, 1, 0), SHAPE(100, 0, 2, 42, 32, 1, 1),
+        SHAPE(60, 0, 1, 16, 4, 3, 5),  SHAPE(1, 0, 1, 1, 1, 1, 1),  SHAPE(30, 0, 1, 7, 6, 2, 0),
+        SHAPE(20, 0, 1, 7, 0, 3, 4), /* the last two are not read */
     };
     (void)state;
     for (size_t v = 0; stg_kernels_all()[v] != NULL; v++) {

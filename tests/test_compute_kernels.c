@@ -15,7 +15,8 @@ static float *x[6], *y[6];   /* (MAX) what plain (x) and the variant (y) wrote *
 
 static int setup(void **state)
 {
-    float **all[] = {&a, &b, &c, &d, &x[0], &x[1], &x[2], &x[3], &x[4], &x[5], &y[0], &y[1], &y[2], &y[3], &y[4], &y[5]};
+    float **all[] = {&a,    &b,    &c,    &d,    &x[0], &x[1], &x[2], &x[3],
+                     &x[4], &x[5], &y[0], &y[1], &y[2], &y[3], &y[4], &y[5]};
     (void)state;
     stg_rng_seed(&rng, 9);
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -44,7 +45,8 @@ static void both(size_t k, const float *from, size_t n)
     x[k][n] = y[k][n] = GUARD;
 }
 
-static void same(const struct stg_kernels *k, const char *what, size_t array, size_t n, double relative, double absolute)
+static void same(const struct stg_kernels *k, const char *what, size_t array, size_t n, double relative,
+                 double absolute)
 {
     for (size_t i = 0; i < n; i++) {
         const double expected = (double)x[array][i];
@@ -70,8 +72,10 @@ static void the_list_begins_with_plain(void **state)
     assert_int_equal(n_chosen, 1);
 }
 
-/* B rows of x (B,K) by w (K,N), or by w (N,K) transposed; strides wider than rows. Added to nothing, to what is there, to a bias. */
-static void check_product(const struct stg_kernels *plain, const struct stg_kernels *k, size_t B, size_t K, size_t N, int transposed)
+/* B rows of x (B,K) by w (K,N), or by w (N,K) transposed; strides wider than rows. Added to nothing, to what is there,
+ * to a bias. */
+static void check_product(const struct stg_kernels *plain, const struct stg_kernels *k, size_t B, size_t K, size_t N,
+                          int transposed)
 {
     const size_t rows = transposed ? N : K;
     const size_t ldw = (transposed ? K : N) + 3;
@@ -102,7 +106,8 @@ static void check_product(const struct stg_kernels *plain, const struct stg_kern
 
 static void check_products(const struct stg_kernels *plain, const struct stg_kernels *k)
 {
-    static const size_t sizes[][2] = {{1, 1}, {3, 5}, {7, 31}, {8, 32}, {17, 33}, {33, 64}, {40, 95}, {95, 17}, {64, 66}};
+    static const size_t sizes[][2] = {{1, 1},   {3, 5},   {7, 31},  {8, 32}, {17, 33},
+                                      {33, 64}, {40, 95}, {95, 17}, {64, 66}};
     for (size_t B = 1; B <= 9; B++) {
         for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
             check_product(plain, k, B, sizes[i][0], sizes[i][1], 0);
@@ -151,7 +156,8 @@ static void products(void **state)
     each_variant(check_large_products);
 }
 
-static void check_gates_of(const struct stg_kernels *plain, const struct stg_kernels *k, size_t B, size_t H, double scale)
+static void check_gates_of(const struct stg_kernels *plain, const struct stg_kernels *k, size_t B, size_t H,
+                           double scale)
 {
     const size_t n = B * H;
     fill_normal(&rng, a, 4 * n, scale);
@@ -194,7 +200,8 @@ static void gates(void **state)
     each_variant(check_gates);
 }
 
-static void check_loss(const struct stg_kernels *plain, const struct stg_kernels *k, size_t V, double scale, float smoothing)
+static void check_loss(const struct stg_kernels *plain, const struct stg_kernels *k, size_t V, double scale,
+                       float smoothing)
 {
     float loss[2];
     float objective[2];
@@ -222,8 +229,8 @@ static void fill_soft(float *to, size_t V)
     to[V - 1] = -100.0f;
 }
 
-static void check_soft_loss(const struct stg_kernels *plain, const struct stg_kernels *k, size_t V, double scale, float weight,
-                            float temperature)
+static void check_soft_loss(const struct stg_kernels *plain, const struct stg_kernels *k, size_t V, double scale,
+                            float weight, float temperature)
 {
     float loss[2];
     float objective[2];
@@ -235,7 +242,8 @@ static void check_soft_loss(const struct stg_kernels *plain, const struct stg_ke
     k->soft_cross_entropy(y[0], &loss[1], &objective[1], b, V, target, 0.1f, weight, temperature, 0.25f);
     same(k, "soft_cross_entropy: gradient", 0, V, 1e-4, 1e-6 * (double)fmaxf(temperature, 1));
     assert_true(fabsf(loss[0] - loss[1]) <= 1e-5f * fabsf(loss[0]) + 1e-5f);
-    assert_true(fabsf(objective[0] - objective[1]) <= 1e-5f * fabsf(objective[0]) + 1e-5f * fmaxf(1, temperature * temperature));
+    assert_true(fabsf(objective[0] - objective[1]) <=
+                1e-5f * fabsf(objective[0]) + 1e-5f * fmaxf(1, temperature * temperature));
     /* Without weight it is the other kernel. */
     both(0, a, V);
     k->cross_entropy(y[0], &loss[0], &objective[0], V, target, 0.1f, 0.25f);
@@ -345,7 +353,8 @@ static void check_dropout_masks_are_identical(const struct stg_kernels *plain, c
             n_dropped += y[0][j] == 0.0f;
         }
         /* 5 standard deviations of a binomial */
-        assert_true(fabs((double)n_dropped - (double)p * (double)n) <= 5.0 * sqrt((double)n * (double)p * (1.0 - (double)p)));
+        assert_true(fabs((double)n_dropped - (double)p * (double)n) <=
+                    5.0 * sqrt((double)n * (double)p * (1.0 - (double)p)));
     }
 }
 
@@ -424,7 +433,9 @@ static void splits(void **state)
 static void sinusoids(void **state)
 {
     (void)state;
-    static const double ends[] = {0, -0.0, 5e-324, 1e-300, 1e-8, 0x1.921fb54442d18p-1, 0x1.921fb54442d18p0, 0x1.2d97c7f3321d2p1, 0x1p49, 0x1p50, 0x1p51, 1e300};
+    static const double ends[] = {
+        0,      -0.0,   5e-324, 1e-300, 1e-8, 0x1.921fb54442d18p-1, 0x1.921fb54442d18p0, 0x1.2d97c7f3321d2p1,
+        0x1p49, 0x1p50, 0x1p51, 1e300};
     enum { MOST = 24 };
     double scale[MOST];
     for (size_t i = 0; i < MOST; i++) {

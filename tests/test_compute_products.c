@@ -1,5 +1,5 @@
-/* Products in bf16, weight gradients and conversion: every variant against the definition, at odd sizes, in memory that ends where the
- * arrays end; the definition of bf16 against the rule it follows. */
+/* Products in bf16, weight gradients and conversion: every variant against the definition, at odd sizes, in memory that
+ * ends where the arrays end; the definition of bf16 against the rule it follows. */
 #include "compute/kernels.h"
 
 #include "compute/product.h"
@@ -9,8 +9,10 @@
 
 static struct stg_rng rng;
 
-/* B rows of x (B,K) by w (K,N), or by w (N,K) transposed; strides wider than rows. Added to a bias, to what is there, to nothing. */
-static void check_product(const struct stg_kernels *plain, const struct stg_kernels *k, size_t B, size_t K, size_t N, int transposed)
+/* B rows of x (B,K) by w (K,N), or by w (N,K) transposed; strides wider than rows. Added to a bias, to what is there,
+ * to nothing. */
+static void check_product(const struct stg_kernels *plain, const struct stg_kernels *k, size_t B, size_t K, size_t N,
+                          int transposed)
 {
     const struct stg_kernels *const variant[2] = {plain, k};
     const size_t ldw = (transposed ? K : N) + 3;
@@ -60,7 +62,8 @@ static void poison(const struct stg_kernels *k)
 
 static void check_products(const struct stg_kernels *plain, const struct stg_kernels *k)
 {
-    static const size_t sizes[][2] = {{1, 1}, {2, 16}, {3, 5}, {7, 31}, {8, 32}, {17, 33}, {33, 64}, {40, 95}, {95, 17}, {64, 66}, {9, 168}};
+    static const size_t sizes[][2] = {{1, 1},   {2, 16},  {3, 5},   {7, 31},  {8, 32}, {17, 33},
+                                      {33, 64}, {40, 95}, {95, 17}, {64, 66}, {9, 168}};
     for (size_t B = 1; B <= 17; B++) {
         for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
             poison(k);
@@ -126,7 +129,8 @@ static void bf16_is_rounded_to_nearest_even(void **state)
     const struct stg_kernels *k = stg_kernels_all()[0];
     (void)state;
     for (size_t i = 0; i < 100000; i++) {
-        const uint32_t bits = i < 65536 ? (uint32_t)i << 15 : (uint32_t)stg_rng_next(&rng); /* all ties of positive numbers first */
+        const uint32_t bits =
+            i < 65536 ? (uint32_t)i << 15 : (uint32_t)stg_rng_next(&rng); /* all ties of positive numbers first */
         float x;
         float neighbour[2];
         uint16_t y;
@@ -140,7 +144,8 @@ static void bf16_is_rounded_to_nearest_even(void **state)
         const uint16_t both[2] = {(uint16_t)(bits >> 16), (uint16_t)((bits >> 16) + 1)};
         k->from_bf16(neighbour, both, 2);
         const double below = fabs((double)x - (double)neighbour[0]);
-        const double above = fabs((double)neighbour[1] - (double)x); /* infinite behind the largest: then only a tie is in question */
+        const double above =
+            fabs((double)neighbour[1] - (double)x); /* infinite behind the largest: then only a tie is in question */
         if (isfinite(neighbour[1]) && below != above) {
             assert_int_equal(y, below < above ? both[0] : both[1]);
         } else if (isfinite(neighbour[1])) {
@@ -176,7 +181,8 @@ static void conversions_are_identical(void **state)
     each_variant(check_conversion);
 }
 
-/* The three products of a layer in both precisions against sums in double precision, and that a row does not depend on others. */
+/* The three products of a layer in both precisions against sums in double precision, and that a row does not depend on
+ * others. */
 static void layers(void **state)
 {
     enum { M = 300, K = 19, N = 137 };

@@ -1,5 +1,5 @@
-/* Layer normalisation and activations: the definitions' gradients against finite differences, every variant against the definition, at
- * odd widths and extremes, in memory that ends where the arrays end. */
+/* Layer normalisation and activations: the definitions' gradients against finite differences, every variant against the
+ * definition, at odd widths and extremes, in memory that ends where the arrays end. */
 #include "compute/kernels.h"
 
 #include "compute_support.h"
@@ -36,7 +36,8 @@ static void release(struct arrays *s)
     }
 }
 
-static void check_layer_norm(const struct stg_kernels *plain, const struct stg_kernels *k, size_t N, size_t C, double scale)
+static void check_layer_norm(const struct stg_kernels *plain, const struct stg_kernels *k, size_t N, size_t C,
+                             double scale)
 {
     struct arrays s = {.n = 0};
     const float *x = array(&s, N * C, scale);

@@ -46,9 +46,12 @@ static enum stg_status scripted_next(struct stg_source *source, const struct stg
 static void scripted_info(const struct stg_source *source, struct stg_source_info *out)
 {
     const struct scripted *s = (const struct scripted *)source;
-    *out = (struct stg_source_info){
-        .format = "scripted", .path = "a \xff path", .done = s->at, .total = s->n, .has_sequences = s->given,
-        .facts = s->facts};
+    *out = (struct stg_source_info){.format = "scripted",
+                                    .path = "a \xff path",
+                                    .done = s->at,
+                                    .total = s->n,
+                                    .has_sequences = s->given,
+                                    .facts = s->facts};
 }
 
 static void scripted_close(struct stg_source *source)
@@ -73,7 +76,8 @@ static void script(struct scripted *s, uint64_t ts, int tid, enum stg_event_kind
                             .n_lost = 3,
                             .runnable = (uint8_t)(ts % 10),
                             .cpu = s->n % 4 == 0,
-                            .has = STG_HAS_TIME | STG_HAS_TID | STG_HAS_PID | STG_HAS_COMM | STG_HAS_RET | STG_HAS_RUNNABLE | STG_HAS_CPU};
+                            .has = STG_HAS_TIME | STG_HAS_TID | STG_HAS_PID | STG_HAS_COMM | STG_HAS_RET |
+                                   STG_HAS_RUNNABLE | STG_HAS_CPU};
     must(stg_strings_put(s->source.names, name, strlen(name), &e->name));
     must(stg_strings_put(s->source.comms, "httpd", 5, &e->comm));
 }
@@ -88,8 +92,8 @@ static void say_markers(struct scripted *s)
     }
 }
 
-/* format selects what the trace holds: "requests", "own" (with markers that it says are its own), "unmarked" (says so, but has none of them),
- * "given" or "plain". */
+/* format selects what the trace holds: "requests", "own" (with markers that it says are its own), "unmarked" (says so,
+ * but has none of them), "given" or "plain". */
 static enum stg_status scripted_open(struct stg_source **out, const char *at, const char *format)
 {
     struct scripted *s = NULL;
@@ -185,7 +189,7 @@ static void test_what_is_written_comes_back(void **state)
     assert_int_equal(s.pid, 10);
     assert_true(fabs((double)s.runnable - sqrt(2)) < 0.01); /* of 1 and 2, mostly; 0 is not known */
     assert_true(fabs((double)s.alone - 0.5) < 0.01);
-    assert_true(s.workers > 1 && s.workers < 1.2f); /* threads 11 and 12 made nearly none of the events */
+    assert_true(s.workers > 1 && s.workers < 1.2f);    /* threads 11 and 12 made nearly none of the events */
     assert_true(fabs((double)s.stayed - 0.52) < 0.03); /* every fourth event is on the other CPU */
     assert_int_equal(s.ret[0], STG_RET_ABSENT);
     assert_int_equal(s.ret[1], -11);
@@ -366,7 +370,8 @@ static void test_recipe_words(void **state)
 
 /* --- Damage --- */
 
-/* Copies the data set to `other`, checksum in order, with one element of one column changed; of the column `without` nothing. */
+/* Copies the data set to `other`, checksum in order, with one element of one column changed; of the column `without`
+ * nothing. */
 static void copy_changed(const char *column, size_t row, int64_t value, const char *without)
 {
     struct stg_tensors *t = NULL;
@@ -423,8 +428,17 @@ static void write_rows(bool with_back)
     must(stg_vocab_init(&vocab));
     must(stg_dataset_writer_open(&w, path, &recipe));
     for (size_t i = 0; i < 3; i++) {
-        struct stg_seq s = {.n = 1, .call = call, .phase = phase, .ret = ret, .time_ns = time_ns, .thread = row, .n_threads = i == 1 ? 3 : 2,
-                            .thread_tid = tid, .thread_pid = pid, .thread_proc = proc, .context_offset = no_context};
+        struct stg_seq s = {.n = 1,
+                            .call = call,
+                            .phase = phase,
+                            .ret = ret,
+                            .time_ns = time_ns,
+                            .thread = row,
+                            .n_threads = i == 1 ? 3 : 2,
+                            .thread_tid = tid,
+                            .thread_pid = pid,
+                            .thread_proc = proc,
+                            .context_offset = no_context};
         s.thread_back = i == 1 && with_back ? back : NULL;
         must(stg_dataset_writer_put(w, &s));
     }
@@ -533,7 +547,8 @@ static void test_older_files_are_read(void **state)
     stg_dataset_free(d);
 }
 
-/* So many events that threads share the checks: a fault is found wherever it is, in the first stretch, the last, or between. */
+/* So many events that threads share the checks: a fault is found wherever it is, in the first stretch, the last, or
+ * between. */
 static void test_threads_share_the_checks(void **state)
 {
     (void)state;
@@ -548,8 +563,17 @@ static void test_threads_share_the_checks(void **state)
     recipe.n_context = 0;
     const int32_t one = 1;
     const uint16_t proc = STG_TOKEN_UNKNOWN;
-    const struct stg_seq s = {.n = N, .call = call, .phase = phase, .ret = ret, .time_ns = time_ns, .thread = thread, .n_threads = 1,
-                              .thread_tid = &one, .thread_pid = &one, .thread_proc = &proc, .end_ns = 1};
+    const struct stg_seq s = {.n = N,
+                              .call = call,
+                              .phase = phase,
+                              .ret = ret,
+                              .time_ns = time_ns,
+                              .thread = thread,
+                              .n_threads = 1,
+                              .thread_tid = &one,
+                              .thread_pid = &one,
+                              .thread_proc = &proc,
+                              .end_ns = 1};
     for (size_t i = 0; i < N; i++) {
         call[i] = STG_TOKEN_UNKNOWN;
     }
@@ -609,7 +633,8 @@ static void test_damaged_bytes_are_refused(void **state)
     stg_file_map_close(&map);
 }
 
-/* Everything from a trace to an open data set, each allocation failing in turn: an error, nothing leaked, nothing half-written. */
+/* Everything from a trace to an open data set, each allocation failing in turn: an error, nothing leaked, nothing
+ * half-written. */
 static enum stg_status whole_way(const struct stg_recipe *recipe, struct stg_source *source)
 {
     enum stg_status status;

@@ -124,9 +124,10 @@ static void test_place(void **state)
     assert_int_equal(stg_delay_place(&s, &rng), 0);
 }
 
-/* Surprisal 1, and 5 for an event a millisecond or more after its thread's event before; the other thread's end, which waits too, has 1. */
-static enum stg_status score_pauses(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks, size_t n,
-                                    float *const *surprisal)
+/* Surprisal 1, and 5 for an event a millisecond or more after its thread's event before; the other thread's end, which
+ * waits too, has 1. */
+static enum stg_status score_pauses(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks,
+                                    size_t n, float *const *surprisal)
 {
     (void)m;
     (void)r;
@@ -167,7 +168,8 @@ static void test_effect(void **state)
         const struct stg_delay_range *range = &effect.range[STG_AGGREGATE_MEAN][d];
         const double pauses = stg_delay_ns[d] >= 1000000 ? 1 : 0;
         assert_true(fabs(range->median - (1 + 4 * pauses / score.n_tokens)) < 1e-6);
-        assert_true(fabs(range->low - range->median) < 1e-9 && fabs(range->high - range->median) < 1e-9); /* all alike */
+        assert_true(fabs(range->low - range->median) < 1e-9 &&
+                    fabs(range->high - range->median) < 1e-9); /* all alike */
     }
     const struct stg_corpus none = fake_corpus_of(f + 2, 1);
     assert_int_equal(stg_delay_effect(&effect, &model.base, &none, 1, NULL), STG_OK);
@@ -200,14 +202,28 @@ static void alike_get(void *context, size_t i, struct stg_seq *out)
     static const uint16_t proc = FAKE_APACHE;
     struct alike *a = context;
     a->asked[i]++;
-    *out = (struct stg_seq){.id = i, .n = a->n, .call = a->call, .phase = a->phase, .ret = a->ret, .time_ns = a->time_ns, .thread = a->thread,
-                            .n_threads = 1, .thread_tid = &tid, .thread_pid = &tid, .thread_proc = &proc, .end_ns = a->time_ns[a->n - 1]};
+    *out = (struct stg_seq){.id = i,
+                            .n = a->n,
+                            .call = a->call,
+                            .phase = a->phase,
+                            .ret = a->ret,
+                            .time_ns = a->time_ns,
+                            .thread = a->thread,
+                            .n_threads = 1,
+                            .thread_tid = &tid,
+                            .thread_pid = &tid,
+                            .thread_proc = &proc,
+                            .end_ns = a->time_ns[a->n - 1]};
 }
 
 static void alike_init(struct alike *a, size_t n)
 {
-    *a = (struct alike){.call = calloc(n, sizeof *a->call), .thread = calloc(n, sizeof *a->thread), .phase = calloc(n, 1),
-                        .ret = calloc(n, sizeof *a->ret), .time_ns = calloc(n, sizeof *a->time_ns), .n = n};
+    *a = (struct alike){.call = calloc(n, sizeof *a->call),
+                        .thread = calloc(n, sizeof *a->thread),
+                        .phase = calloc(n, 1),
+                        .ret = calloc(n, sizeof *a->ret),
+                        .time_ns = calloc(n, sizeof *a->time_ns),
+                        .n = n};
     for (size_t i = 0; i < n; i++) {
         a->call[i] = FAKE_READ;
         a->phase[i] = STG_PHASE_ENTRY;
@@ -226,8 +242,8 @@ static void alike_fini(struct alike *a)
 }
 
 /* Rises from walk to walk, whatever it is of. */
-static enum stg_status score_rising(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks, size_t n,
-                                    float *const *surprisal)
+static enum stg_status score_rising(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks,
+                                    size_t n, float *const *surprisal)
 {
     static size_t n_scored;
     (void)m;
@@ -241,7 +257,8 @@ static enum stg_status score_rising(const struct stg_model *m, struct stg_model_
     return STG_OK;
 }
 
-/* At most 200, evenly spaced; of long ones as many as have half of what is allowed; none that is longer than that alone. */
+/* At most 200, evenly spaced; of long ones as many as have half of what is allowed; none that is longer than that
+ * alone. */
 static void test_sample(void **state)
 {
     enum { ALL = 500 };
@@ -305,12 +322,8 @@ static void test_memory_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_inject),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_place),
-        cmocka_unit_test(test_effect),
-        cmocka_unit_test(test_lengths),
-        cmocka_unit_test(test_sample),
+        cmocka_unit_test(test_inject),       cmocka_unit_test(test_limits),  cmocka_unit_test(test_place),
+        cmocka_unit_test(test_effect),       cmocka_unit_test(test_lengths), cmocka_unit_test(test_sample),
         cmocka_unit_test(test_memory_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

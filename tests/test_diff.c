@@ -12,7 +12,16 @@
 
 #include <cmocka.h>
 
-enum { READ, WRITE, CLOSE, FUTEX, EXECVE, N_CALLS, N_RARE = 8, MAX_EVENTS = 16384 }; /* calls from N_CALLS on are rare ones */
+enum {
+    READ,
+    WRITE,
+    CLOSE,
+    FUTEX,
+    EXECVE,
+    N_CALLS,
+    N_RARE = 8,
+    MAX_EVENTS = 16384
+}; /* calls from N_CALLS on are rare ones */
 enum { WEB, SHELL, WORKER, N_NAMES };
 
 /* A source of made-up events. */
@@ -25,8 +34,9 @@ struct made {
 
 static void made_init(struct made *m)
 {
-    static const char *const names[N_CALLS + N_RARE] = {"read",   "write",  "close", "futex", "execve",   "chdir", "rename",
-                                                        "getcwd", "unlink", "lseek", "fsync", "fdatasync", "clone"};
+    static const char *const names[N_CALLS + N_RARE] = {"read",  "write",     "close",  "futex",  "execve",
+                                                        "chdir", "rename",    "getcwd", "unlink", "lseek",
+                                                        "fsync", "fdatasync", "clone"};
     static const char *const comms[N_NAMES] = {"web", "sh", "worker"};
     uint32_t id;
     memset(m, 0, sizeof *m);
@@ -144,7 +154,8 @@ static const struct stg_diff_result *result_of(struct comparison *c, bool waits)
 }
 
 /* A of n events as they are, B of n_b events that are odd; c is the caller's to end. */
-static const struct stg_diff_result *compare(struct comparison *c, size_t n, size_t n_b, const struct odd *odd, bool waits)
+static const struct stg_diff_result *compare(struct comparison *c, size_t n, size_t n_b, const struct odd *odd,
+                                             bool waits)
 {
     static const struct odd none;
     comparison_init(c);
@@ -203,7 +214,8 @@ static const struct stg_diff_only *find_only(const struct stg_diff_result *r, co
 {
     for (size_t i = 0; i < r->n_only; i++) {
         const struct stg_diff_only *o = &r->only[i];
-        const bool same = call == NULL ? o->call == STG_TOKEN_START : strcmp(stg_strings_get(r->names->calls, o->call), call) == 0;
+        const bool same =
+            call == NULL ? o->call == STG_TOKEN_START : strcmp(stg_strings_get(r->names->calls, o->call), call) == 0;
         if (same && strcmp(stg_strings_get(r->names->procs, o->proc), process) == 0) {
             return o;
         }
@@ -255,8 +267,9 @@ static void test_calls_and_transitions(void **state)
     assert_non_null(refused);
     assert_int_equal(refused->other, 2 + 13);
     for (size_t i = 1; i < r->n; i++) { /* in order */
-        assert_true(r->rows[i - 1].facet < r->rows[i].facet ||
-                    (r->rows[i - 1].facet == r->rows[i].facet && r->rows[i - 1].contribution >= r->rows[i].contribution));
+        assert_true(
+            r->rows[i - 1].facet < r->rows[i].facet ||
+            (r->rows[i - 1].facet == r->rows[i].facet && r->rows[i - 1].contribution >= r->rows[i].contribution));
     }
     comparison_fini(&c);
 }
@@ -403,7 +416,8 @@ static void test_programs(void **state)
     r = result_of(&c, false);
     const struct stg_diff_only *shell = find_only(r, "sh", NULL);
     assert_non_null(shell);
-    assert_true(shell->is_program && shell->side == STG_DIFF_B && shell->n == 1 && shell->n_processes == 1 && shell->decides);
+    assert_true(shell->is_program && shell->side == STG_DIFF_B && shell->n == 1 && shell->n_processes == 1 &&
+                shell->decides);
     assert_ptr_equal(shell, r->only); /* programs come first */
     assert_true(r->changed && r->n_programs == 1 && r->n_deciding == 0);
     assert_null(find_only(r, "sh", "read")); /* its calls are the program's */
@@ -633,15 +647,15 @@ static void test_waiting_calls(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same),      cmocka_unit_test(test_calls_and_transitions),
-        cmocka_unit_test(test_results),   cmocka_unit_test(test_latencies),
-        cmocka_unit_test(test_by_hand),   cmocka_unit_test(test_less),
-        cmocka_unit_test(test_burst),     cmocka_unit_test(test_programs),
-        cmocka_unit_test(test_sorts),     cmocka_unit_test(test_sorts_of_both),
-        cmocka_unit_test(test_objects),   cmocka_unit_test(test_whole_runs),
-        cmocka_unit_test(test_short_runs), cmocka_unit_test(test_like),
+        cmocka_unit_test(test_same),          cmocka_unit_test(test_calls_and_transitions),
+        cmocka_unit_test(test_results),       cmocka_unit_test(test_latencies),
+        cmocka_unit_test(test_by_hand),       cmocka_unit_test(test_less),
+        cmocka_unit_test(test_burst),         cmocka_unit_test(test_programs),
+        cmocka_unit_test(test_sorts),         cmocka_unit_test(test_sorts_of_both),
+        cmocka_unit_test(test_objects),       cmocka_unit_test(test_whole_runs),
+        cmocka_unit_test(test_short_runs),    cmocka_unit_test(test_like),
         cmocka_unit_test(test_like_and_only), cmocka_unit_test(test_like_durations_and_ends),
-        cmocka_unit_test(test_too_short), cmocka_unit_test(test_waiting_calls),
+        cmocka_unit_test(test_too_short),     cmocka_unit_test(test_waiting_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,11 +41,13 @@ static void test_known_answer(void **state)
     }
 }
 
-/* The coordinate that grows from the longest column of the covariance need not be the axis' largest: here that is another one, below zero. */
+/* The coordinate that grows from the longest column of the covariance need not be the axis' largest: here that is
+ * another one, below zero. */
 static void test_sign(void **state)
 {
     static const double along[N] = {-3, -1, 1, 3}, across[N] = {1, -1, -1, 1};
-    const double axis[] = {-0.7, 0.6, sqrt(0.15)}, second[] = {0.42, 0.64, -0.6 * sqrt(0.15)}; /* orthogonal; the second of length 0.8 */
+    const double axis[] = {-0.7, 0.6, sqrt(0.15)},
+                 second[] = {0.42, 0.64, -0.6 * sqrt(0.15)}; /* orthogonal; the second of length 0.8 */
     float rows[N][3];
     double out[N][2], share[2];
     (void)state;
@@ -114,7 +116,8 @@ static void make(struct fixture *f, const char *kind, const char *preset)
     s.layers = 1;
     s.hidden = preset != NULL ? 0 : 16;
     s.heads = 2;
-    s.fields = preset != NULL ? STG_FIELD_CALL | STG_FIELD_PHASE : 0; /* so that symbols are not the names, whatever the input */
+    s.fields = preset != NULL ? STG_FIELD_CALL | STG_FIELD_PHASE
+                              : 0; /* so that symbols are not the names, whatever the input */
     s.seed = 1;
     assert_int_equal(stg_model_new(&f->model, &s, &f->recipe, &f->vocab), STG_OK);
     assert_int_equal(f->model->ops->fit(f->model, &corpus, NULL, NULL), STG_OK);
@@ -133,7 +136,8 @@ static float *row_of(const struct fixture *f, int call, uint8_t phase)
     bool of_symbols;
     const float *table = f->model->ops->embedding(f->model, &n, &dim, &of_symbols);
     const uint16_t id = (uint16_t)(STG_TOKEN_SPECIALS + call);
-    const uint32_t row = of_symbols ? stg_symbols_find(f->model->symbols, id, phase, phase == STG_PHASE_EXIT ? 0 : STG_RET_ABSENT) : id;
+    const uint32_t row =
+        of_symbols ? stg_symbols_find(f->model->symbols, id, phase, phase == STG_PHASE_EXIT ? 0 : STG_RET_ABSENT) : id;
     assert_true(row >= STG_TOKEN_SPECIALS && row < n);
     return (float *)(table + row * dim); /* the model is the test's own */
 }
@@ -150,10 +154,12 @@ static void set_row(const struct fixture *f, int call, uint8_t phase, size_t k, 
     }
 }
 
-/* Calls 0 and 2 look one way, 1 another; exits, which look like something else, count for the call that has nothing else. */
+/* Calls 0 and 2 look one way, 1 another; exits, which look like something else, count for the call that has nothing
+ * else. */
 static void check_calls(const char *kind, const char *preset, bool of_symbols)
 {
-    static const uint64_t count[STG_TOKEN_SPECIALS + CALLS + 1] = {[STG_TOKEN_UNKNOWN] = 99, [5] = 10, [6] = 30, [7] = 20, [10] = 10, [11] = 1};
+    static const uint64_t count[STG_TOKEN_SPECIALS + CALLS + 1] = {
+        [STG_TOKEN_UNKNOWN] = 99, [5] = 10, [6] = 30, [7] = 20, [10] = 10, [11] = 1};
     static const uint64_t one[STG_TOKEN_SPECIALS + CALLS + 1] = {[7] = 1};
     struct fixture f;
     struct stg_embedding e;
@@ -262,8 +268,9 @@ static void test_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_answer), cmocka_unit_test(test_sign), cmocka_unit_test(test_little), cmocka_unit_test(test_symbols),
-        cmocka_unit_test(test_names),        cmocka_unit_test(test_many), cmocka_unit_test(test_none),
+        cmocka_unit_test(test_known_answer), cmocka_unit_test(test_sign),  cmocka_unit_test(test_little),
+        cmocka_unit_test(test_symbols),      cmocka_unit_test(test_names), cmocka_unit_test(test_many),
+        cmocka_unit_test(test_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -148,8 +148,10 @@ static void test_consequence(void **state)
 
 static void test_returns_count(void **state)
 {
-    static const char *const counts[] = {"copy_file_range", "getdents64", "read", "recvfrom", "splice", "write", "writev", "poll", "pread"};
-    static const char *const others[] = {"", "accept4", "brk", "clone", "close", "getpid", "mmap", "openat", "reads", "zzz"};
+    static const char *const counts[] = {"copy_file_range", "getdents64", "read", "recvfrom", "splice",
+                                         "write",           "writev",     "poll", "pread"};
+    static const char *const others[] = {"",       "accept4", "brk",    "clone", "close",
+                                         "getpid", "mmap",    "openat", "reads", "zzz"};
     (void)state;
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
         assert_true(stg_syscall_returns_count(counts[i]));

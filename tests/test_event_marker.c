@@ -17,8 +17,10 @@ static void test_forms(void **state)
         const char *path, *provider, *symbol, *name;
     } all[] = {
         {"uprobe:/usr/sbin/httpd:ap_run", STG_MARKER_UPROBE, "/usr/sbin/httpd", "", "ap_run", "httpd:ap_run"},
-        {"uretprobe:/usr/sbin/httpd:ap_run", STG_MARKER_URETPROBE, "/usr/sbin/httpd", "", "ap_run", "httpd:ap_run__return"},
-        {"usdt:/usr/sbin/mysqld:mysql:query__start", STG_MARKER_USDT, "/usr/sbin/mysqld", "mysql", "query__start", "mysql:query__start"},
+        {"uretprobe:/usr/sbin/httpd:ap_run", STG_MARKER_URETPROBE, "/usr/sbin/httpd", "", "ap_run",
+         "httpd:ap_run__return"},
+        {"usdt:/usr/sbin/mysqld:mysql:query__start", STG_MARKER_USDT, "/usr/sbin/mysqld", "mysql", "query__start",
+         "mysql:query__start"},
         {"uprobe:httpd:f=x:begin", STG_MARKER_UPROBE, "httpd", "", "f", "x:begin"},
         {"uprobe:/a=b/c:d/e:f", STG_MARKER_UPROBE, "/a=b/c:d/e", "", "f", "e:f"},
         {"usdt:/a=b/c:p:n=m", STG_MARKER_USDT, "/a=b/c", "p", "n", "m"},
@@ -38,12 +40,14 @@ static void test_forms(void **state)
 
 static void test_refused(void **state)
 {
-    static const char *const all[] = {"",           "httpd:f",      "uprobe:",        "uprobe:/bin/x", "uprobe::f",         "uprobe:/bin/x:",
-                                      "kprobe:x:y", "usdt:/bin/x:n", "usdt:/bin/x:p:", "usdt::p:n",     "uprobe:/bin/x:f="};
+    static const char *const all[] = {
+        "",           "httpd:f",       "uprobe:",        "uprobe:/bin/x", "uprobe::f",       "uprobe:/bin/x:",
+        "kprobe:x:y", "usdt:/bin/x:n", "usdt:/bin/x:p:", "usdt::p:n",     "uprobe:/bin/x:f="};
     (void)state;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         struct stg_marker m;
-        if (stg_marker_parse(&m, all[i], "--begin") != STG_ERR_USAGE || strncmp(stg_status_message(), "--begin: ", 9) != 0) {
+        if (stg_marker_parse(&m, all[i], "--begin") != STG_ERR_USAGE ||
+            strncmp(stg_status_message(), "--begin: ", 9) != 0) {
             fail_msg("'%s': %s", all[i], stg_status_message());
         }
     }

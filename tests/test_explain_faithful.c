@@ -109,8 +109,8 @@ static bool mark_segment(const struct stg_explanation *x, const struct stg_segme
     return found;
 }
 
-/* Of N_EACH held-out sequences with that change, those in which the first segment is it and is about one of the fields.
- */
+/* Of N_EACH held-out sequences with that change, those in which the first segment is it and is about one of the
+ * fields. */
 static size_t count_found(struct fixture *f, enum change what, unsigned fields)
 {
     struct stg_rng rng;

@@ -186,8 +186,10 @@ static void test_perfetto_args(void **state)
             n_failed += ret < 0;
         }
         if (kind_of(e)[0] == 'X' && strcmp(json_string_value(json_object_get(e, "name")), "openat") == 0) {
-            assert_true(fabs(json_number_value(args_of(e, "surprisal")) - (double)f->surprisal[0]) < 1e-3 * (double)f->surprisal[0]);
-            assert_true(fabs(json_number_value(args_of(e, "surprisal_return")) - (double)f->surprisal[1]) < 1e-3 * (double)f->surprisal[1]);
+            assert_true(fabs(json_number_value(args_of(e, "surprisal")) - (double)f->surprisal[0]) <
+                        1e-3 * (double)f->surprisal[0]);
+            assert_true(fabs(json_number_value(args_of(e, "surprisal_return")) - (double)f->surprisal[1]) <
+                        1e-3 * (double)f->surprisal[1]);
         }
     }
     assert_true(n_failed > 0);
@@ -390,8 +392,8 @@ static void test_csv(void **state)
     char *head = strtok(b.data, "\r\n"), *line = strtok(NULL, "\r\n");
     assert_int_equal(count(head, ','), count(line, ','));
     char want[300];
-    snprintf(want, sizeof want, "5,17345678901,%lld,1000,101,%u,0,%u,%.6g,,0.001,1,,,,,", (long long)seq.end_ns, (unsigned)seq.n,
-             score.n_unknown, exp((double)score.value[STG_AGGREGATE_MEAN]));
+    snprintf(want, sizeof want, "5,17345678901,%lld,1000,101,%u,0,%u,%.6g,,0.001,1,,,,,", (long long)seq.end_ns,
+             (unsigned)seq.n, score.n_unknown, exp((double)score.value[STG_AGGREGATE_MEAN]));
     assert_string_equal(line, want);
     stg_buffer_fini(&b);
 }
@@ -399,14 +401,10 @@ static void test_csv(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_perfetto),
-        cmocka_unit_test(test_perfetto_args),
-        cmocka_unit_test(test_perfetto_novel),
-        cmocka_unit_test(test_perfetto_counter),
-        cmocka_unit_test(test_perfetto_halves),
-        cmocka_unit_test(test_overlap),
-        cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_perfetto),        cmocka_unit_test(test_perfetto_args),
+        cmocka_unit_test(test_perfetto_novel),  cmocka_unit_test(test_perfetto_counter),
+        cmocka_unit_test(test_perfetto_halves), cmocka_unit_test(test_overlap),
+        cmocka_unit_test(test_hostile),         cmocka_unit_test(test_csv),
         cmocka_unit_test(test_csv_values),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

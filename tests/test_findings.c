@@ -1,4 +1,5 @@
-/* report/findings: what a behaviour is, in words. The behaviours are made by hand, so that each rule is asked by itself. */
+/* report/findings: what a behaviour is, in words. The behaviours are made by hand, so that each rule is asked by
+ * itself. */
 #include "report/findings.h"
 
 #include "fake_model.h"
@@ -37,7 +38,8 @@ static int setup(void **state)
     assert_int_equal(stg_vocab_init(&t.model.vocab), STG_OK);
     assert_int_equal(stg_vocab_call(&t.model.vocab, "read", &id), STG_OK);
     assert_int_equal(stg_vocab_proc(&t.model.vocab, "apache2", &id), STG_OK);
-    assert_int_equal(stg_symbols_new(&t.model.symbols, STG_FIELD_CALL | STG_FIELD_PHASE | STG_FIELD_RET | STG_FIELD_SIZE), STG_OK);
+    assert_int_equal(
+        stg_symbols_new(&t.model.symbols, STG_FIELD_CALL | STG_FIELD_PHASE | STG_FIELD_RET | STG_FIELD_SIZE), STG_OK);
     assert_int_equal(stg_symbols_bind(t.model.symbols, &t.model.vocab), STG_OK);
     fake_put(&seq, 1, FAKE_APACHE, FAKE_READ, STG_PHASE_EXIT, 108, 1);
     fake_put(&seq, 1, FAKE_APACHE, FAKE_READ, STG_PHASE_EXIT, 8, 1);
@@ -139,9 +141,11 @@ static void test_calls(void **state)
     make(t);
     assert_int_equal(t->n, 1);
     assert_says(&t->f[0],
-                "apache2 makes calls that no known sequence makes: accept4 (in 36 % of them, on a TCP socket), getpid (1,234 in each), "
+                "apache2 makes calls that no known sequence makes: accept4 (in 36 % of them, on a TCP socket), getpid "
+                "(1,234 in each), "
                 "mprotect (1 in each), and more of openat (35 in each, usually 2, as of /etc/x)",
-                "it opens or ends connections; it looks up or opens files that it otherwise does not need to; it asks who it is, as programs do for "
+                "it opens or ends connections; it looks up or opens files that it otherwise does not need to; it asks "
+                "who it is, as programs do for "
                 "each line of a log and for each new secure connection");
     begin(t);
     more(t, "mprotect", 3, 1, 1);
@@ -203,7 +207,8 @@ static void test_amounts(void **state)
     surprise(t, "read", STG_PHASE_EXIT, 88, 108);
     surprise(t, "read", STG_PHASE_EXIT, 9, 8);
     make(t);
-    assert_says(&t->f[0], "the same calls return other amounts: apache2 read 88 (usually 104-111), apache2 read 9 (usually 8)",
+    assert_says(&t->f[0],
+                "the same calls return other amounts: apache2 read 88 (usually 104-111), apache2 read 9 (usually 8)",
                 "messages have other lengths: other contents, headers or encoding");
     /* What another call was expected to return says nothing of this one's amount; nor does what was hardly expected,
      * and what hardly surprises is one of many. */
@@ -450,7 +455,8 @@ static void test_descriptors(void **state)
     t->x.z[STG_CHANNEL_STATE] = 3;
     put_descriptor(t, 2, 0.5f, STG_FD_FILE);
     make(t);
-    assert_says(&t->f[0], "apache2 does write on descriptor 2 (standard error, a file), which known sequences hardly use",
+    assert_says(&t->f[0],
+                "apache2 does write on descriptor 2 (standard error, a file), which known sequences hardly use",
                 "that is where programs log");
     t->x.z[STG_CHANNEL_STATE] = 0.9f; /* what is odd in a sequence that is as usual as any */
     make(t);
@@ -476,7 +482,8 @@ static void test_workers(void **state)
     t->model.n_channel_bins = 1;
     t->model.side[STG_SIDE_TIME] = &t->model;
     make(t);
-    assert_says(&t->f[0], "the work is shared by fewer threads than in known sequences: 25, usually 100", "fewer workers are allowed, or needed");
+    assert_says(&t->f[0], "the work is shared by fewer threads than in known sequences: 25, usually 100",
+                "fewer workers are allowed, or needed");
     assert_true(fabsf(t->f[0].weight - 0.75f) < 1e-6f);
     t->x.workers = 200;
     make(t);
@@ -500,10 +507,12 @@ static void test_times_and_fewer(void **state)
     begin(t);
     t->x.z[STG_CHANNEL_PACE] = 4;
     make(t);
-    assert_says(&t->f[0], "calls come sooner after one another than in known sequences", "short calls in a row, or a machine that is idler or faster");
+    assert_says(&t->f[0], "calls come sooner after one another than in known sequences",
+                "short calls in a row, or a machine that is idler or faster");
     t->x.z[STG_CHANNEL_LOAD] = 4; /* of both, what explains the other */
     make(t);
-    assert_says(&t->f[0], "more threads want the same processors than in known sequences", "something else on this machine computes meanwhile");
+    assert_says(&t->f[0], "more threads want the same processors than in known sequences",
+                "something else on this machine computes meanwhile");
     begin(t);
     t->b.duration = (struct stg_usual){1e6f, 2e6f, 3e6f, 1};
     t->x.duration_ns = 4e6f;
@@ -511,14 +520,17 @@ static void test_times_and_fewer(void **state)
     assert_says(&t->f[0], "sequences last longer: half of them last more than 4.000 ms (known ones: 2.000 ms)",
                 "they wait for something: a busier machine, or something slow that they ask for");
     begin(t);
-    t->x.fewer[0] = (struct stg_behaviour_change){.kind = {.call = call_of(t, "fcntl"), .proc = FAKE_APACHE}, .now = 3, .usual = {5, 5, 5, 1}};
-    t->x.fewer[1] = (struct stg_behaviour_change){.kind = {.call = FAKE_READ, .proc = FAKE_APACHE}, .now = 18, .usual = {20, 20, 20, 1}};
+    t->x.fewer[0] = (struct stg_behaviour_change){
+        .kind = {.call = call_of(t, "fcntl"), .proc = FAKE_APACHE}, .now = 3, .usual = {5, 5, 5, 1}};
+    t->x.fewer[1] = (struct stg_behaviour_change){
+        .kind = {.call = FAKE_READ, .proc = FAKE_APACHE}, .now = 18, .usual = {20, 20, 20, 1}};
     t->x.n_fewer = 2; /* a tenth fewer is nothing to tell first */
     make(t);
     assert_says(&t->f[0], "fewer calls: apache2 fcntl (3 in each, usually 5)", "");
 }
 
-/* Errors by their meaning; calls in another order; the heaviest first, and what every sequence newly does before all. */
+/* Errors by their meaning; calls in another order; the heaviest first, and what every sequence newly does before
+ * all. */
 static void test_order(void **state)
 {
     struct fixture *t = *state;
@@ -602,11 +614,13 @@ static void test_set(void **state)
         s[i].end_ns = i < 7 ? 3000000 : 1000000;
     }
     findings_of_set(&m, s, N, text);
-    assert_string_equal(text, "70 % of them last longer than 2.000 ms, as half of the known ones do: a busier machine would do that, and runs differ.");
+    assert_string_equal(text, "70 % of them last longer than 2.000 ms, as half of the known ones do: a busier machine "
+                              "would do that, and runs differ.");
     findings_of_set(&m, s + 2, 8, text);
     assert_non_null(strstr(text, "62 % of them"));
     findings_of_set(&m, s + 5, 5, text);
-    assert_string_equal(text, "40 % of them last longer than 2.000 ms, as half of the known ones do: an idler machine would do that, and runs differ.");
+    assert_string_equal(text, "40 % of them last longer than 2.000 ms, as half of the known ones do: an idler machine "
+                              "would do that, and runs differ.");
     findings_of_set(&m, s + 4, 6, text);
     assert_string_equal(text, "50 % of them last longer than 2.000 ms, as half of the known ones do.");
 }

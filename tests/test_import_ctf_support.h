@@ -25,7 +25,7 @@ void ctf_make_comm(struct ctf_maker *m, const char *text); /* 16 bytes */
 void ctf_make_stream(struct ctf_maker *m, const char *name);
 
 /* TSDL of an event with id and payload members. */
-#define CTF_EVENT(id, name, fields)                                                                                    \
+#define CTF_EVENT(id, name, fields) \
     "event { name = \"" name "\"; id = " #id "; stream_id = 0; fields := struct { " fields " }; };\n"
 #define CTF_I32(name)  "integer { size = 32; align = 8; signed = true; } " name "; "
 #define CTF_I64(name)  "integer { size = 64; align = 8; signed = true; } " name "; "

@@ -223,7 +223,8 @@ static void expect_names(const char *text, const char *names)
 /* With -Y it tells them. */
 static void names_come_from_the_prefix(void **state)
 {
-    static const char attached[] = "[pid 7<sh>] 1700000001.000010 clone(child_stack=NULLstrace: Process 8<sh> attached\n";
+    static const char attached[] =
+        "[pid 7<sh>] 1700000001.000010 clone(child_stack=NULLstrace: Process 8<sh> attached\n";
     (void)state;
     expect_names("7<strace> 1700000001.000001 execve(\"/bin/sh\", [\"sh\"], 0x7) = 0 <0.000001>\n"
                  "7<sh> 1700000001.000010 wait4(8<ls>,  <unfinished ...>\n"

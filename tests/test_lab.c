@@ -1,5 +1,5 @@
-/* The lab without servers: scenario files, templates, the plan, checks of effects, accounting, HTTP replies, latencies.
- */
+/* The lab without servers: scenario files, templates, the plan, checks of effects, accounting, HTTP replies,
+ * latencies. */
 #include "cli/lab_report.h"
 #include "lab/account.h"
 #include "lab/campaign.h"
@@ -264,7 +264,9 @@ static void test_attempts(void **state)
     stg_campaign_settings_default(&settings);
     assert_int_equal(settings.repeats, 2);
     must(parse(&s, "check.rate = >= 5\n", NULL));
-    double good[STG_MEASURES] = {[STG_MEASURE_RATE] = 5, [STG_MEASURE_ANSWERED_SHARE] = 0.8, [STG_MEASURE_FOREIGN_CPU_SHARE] = 0.06,
+    double good[STG_MEASURES] = {[STG_MEASURE_RATE] = 5,
+                                 [STG_MEASURE_ANSWERED_SHARE] = 0.8,
+                                 [STG_MEASURE_FOREIGN_CPU_SHARE] = 0.06,
                                  [STG_MEASURE_STEAL_CPU_SHARE] = 0.03};
     must(stg_campaign_judge(&is, &settings, &s, good, 1));
     assert_false(is.again);
@@ -272,7 +274,8 @@ static void test_attempts(void **state)
     memcpy(odd, good, sizeof odd);
     odd[STG_MEASURE_RATE] = 4;
     for (uint32_t attempt = 1; attempt <= 3; attempt++) {
-        refused(stg_campaign_judge(&is, &settings, &s, odd, attempt), STG_ERR_INPUT, "did not have its effect: rate is 4, and not >= 5");
+        refused(stg_campaign_judge(&is, &settings, &s, odd, attempt), STG_ERR_INPUT,
+                "did not have its effect: rate is 4, and not >= 5");
         assert_int_equal(is.again, attempt < 3);
         assert_null(is.disturbed);
     }
@@ -294,7 +297,8 @@ static void test_attempts(void **state)
             assert_int_equal(is.again, attempt < 3);
             assert_non_null(strstr(is.disturbed, disturbances[i].why));
             odd[STG_MEASURE_RATE] = 4;
-            refused(stg_campaign_judge(&is, &settings, &s, odd, attempt), STG_ERR_INPUT, attempt < 3 ? "did not have" : disturbances[i].why);
+            refused(stg_campaign_judge(&is, &settings, &s, odd, attempt), STG_ERR_INPUT,
+                    attempt < 3 ? "did not have" : disturbances[i].why);
             assert_int_equal(is.again, attempt < 3);
         }
     }
@@ -460,7 +464,8 @@ static void test_processes(void **state)
     refused(stg_process_run(&s, "a thing"), STG_ERR_IO, "a thing: exit status 3: two three");
     stg_process_complaint(out, line, sizeof line);
     assert_string_equal(line, "two three");
-    const char *const explains[] = {"/bin/sh", "-c", "echo 'FATAL ERROR: no such tool'; echo; echo 'see the manual'; echo; exit 1", NULL};
+    const char *const explains[] = {
+        "/bin/sh", "-c", "echo 'FATAL ERROR: no such tool'; echo; echo 'see the manual'; echo; exit 1", NULL};
     s.argv = explains;
     refused(stg_process_run(&s, "a thing"), STG_ERR_IO, "a thing: exit status 1: FATAL ERROR: no such tool");
     stg_process_complaint("/nowhere", line, sizeof line);

@@ -55,7 +55,8 @@ static int teardown(void **state)
 }
 
 /* Points of the curve of f->train (the first n_train), on f->held. */
-static size_t curve(struct fixture *f, size_t n_train, size_t n_held, struct stg_learning_point points[STG_LEARNING_POINTS])
+static size_t curve(struct fixture *f, size_t n_train, size_t n_held,
+                    struct stg_learning_point points[STG_LEARNING_POINTS])
 {
     const struct stg_corpus train = fake_corpus_of(f->train, n_train), held = fake_corpus_of(f->held, n_held);
     size_t n;

@@ -395,7 +395,8 @@ static void test_sizes_beyond_the_file(void **state)
         {4, "\\\"global\\\":1", "\\\"global\\\":17", "header"},
         {5, "\"ensemble.members\":\"2\"", "\"ensemble.members\":\"0\"", "configuration of the ensemble"},
         {5, "\"ensemble.members\":\"2\"", "\"ensemble.members\":\"65\"", "configuration of the ensemble"},
-        {5, "\"ensemble.members\":\"2\"", "\"ensemble.members\":\"99999999999999999999\"", "configuration of the ensemble"},
+        {5, "\"ensemble.members\":\"2\"", "\"ensemble.members\":\"99999999999999999999\"",
+         "configuration of the ensemble"},
         {5, "\"ensemble.members\":\"2\"", "\"ensemble.members\":\"-1\"", "configuration of the ensemble"},
         {5, "\"ensemble.members\":\"2\"", "\"ensemble.members\":\"3\"", "member.2."},
         {5, "\"ensemble.kind\":\"lstm\"", "\"ensemble.kind\":\"ensemble\"", "configuration of the net"},
@@ -591,12 +592,17 @@ static void test_seeds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_undamaged),       cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_flipped),         cmocka_unit_test(test_header),
-        cmocka_unit_test(test_hostile_nodes),   cmocka_unit_test(test_hostile_slots),
-        cmocka_unit_test(test_hostile_symbols), cmocka_unit_test(test_sizes_beyond_the_file),
+        cmocka_unit_test(test_undamaged),
+        cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_flipped),
+        cmocka_unit_test(test_header),
+        cmocka_unit_test(test_hostile_nodes),
+        cmocka_unit_test(test_hostile_slots),
+        cmocka_unit_test(test_hostile_symbols),
+        cmocka_unit_test(test_sizes_beyond_the_file),
         cmocka_unit_test(test_ids_beyond_the_vocabulary),
-        cmocka_unit_test(test_hostile_usual),   cmocka_unit_test(test_seeds),
+        cmocka_unit_test(test_hostile_usual),
+        cmocka_unit_test(test_seeds),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

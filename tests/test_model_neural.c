@@ -1,5 +1,5 @@
-/* Neural models of every kind, with both inputs: a stream gives the surprisals of a batch, nothing is seen of the future, a saved
- * model is the same one, settings that cannot be are refused. */
+/* Neural models of every kind, with both inputs: a stream gives the surprisals of a batch, nothing is seen of the
+ * future, a saved model is the same one, settings that cannot be are refused. */
 #include "base/memory.h"
 #include "explain/explain.h"
 #include "model/ensemble.h"
@@ -20,9 +20,9 @@
 static const struct {
     const char *kind, *preset, *window, *dilation, *norm;
 } kinds[] = {
-    {"lstm", NULL, NULL, NULL, NULL},         {"lstm", "paper", NULL, NULL, NULL},
-    {"transformer", NULL, NULL, NULL, NULL},  {"transformer", "paper", NULL, NULL, NULL},
-    {"longformer", NULL, "8,4", "1,3", NULL}, {"longformer", "paper", NULL, NULL, NULL},
+    {"lstm", NULL, NULL, NULL, NULL},          {"lstm", "paper", NULL, NULL, NULL},
+    {"transformer", NULL, NULL, NULL, NULL},   {"transformer", "paper", NULL, NULL, NULL},
+    {"longformer", NULL, "8,4", "1,3", NULL},  {"longformer", "paper", NULL, NULL, NULL},
     {"transformer", NULL, "16", NULL, "none"},
 };
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
@@ -155,14 +155,15 @@ static void check_distributions(struct stg_model *m, const struct one_walk *d)
     m->ops = ops;
     for (size_t i = 0; i < SCORED * V; i++) {
         if (fabs((double)(log_p[0][i] - log_p[1][i])) > 1e-4) {
-            fail_msg("%s: symbol %zu of token %zu: %g in batch, %g step by step", ops->kind, i % V, i / V, (double)log_p[0][i],
-                     (double)log_p[1][i]);
+            fail_msg("%s: symbol %zu of token %zu: %g in batch, %g step by step", ops->kind, i % V, i / V,
+                     (double)log_p[0][i], (double)log_p[1][i]);
         }
     }
     score(m, d, surprisal);
     for (size_t t = 0; t < SCORED; t++) {
         const size_t i = CONTEXT + t;
-        const uint32_t symbol = i == LENGTH ? STG_TOKEN_END : stg_symbols_find(m->symbols, d->call[i], d->phase[i], d->ret[i]);
+        const uint32_t symbol =
+            i == LENGTH ? STG_TOKEN_END : stg_symbols_find(m->symbols, d->call[i], d->phase[i], d->ret[i]);
         const double above = (double)(surprisal[t] + log_p[0][t * V + symbol]);
         assert_true(m->ops->members == NULL ? fabs(above) < 1e-5 : above > 0);
         double sum = 0;
@@ -199,7 +200,8 @@ static void distributions_are_those_of_the_stream(void **state)
     stg_model_free(m);
 }
 
-/* Taught by itself, a model has nothing to learn: the distributions stand beside the tokens that they are of, after a context too. */
+/* Taught by itself, a model has nothing to learn: the distributions stand beside the tokens that they are of, after a
+ * context too. */
 static void a_model_agrees_with_itself(void **state)
 {
     struct one_walk *d = *state;
@@ -290,7 +292,8 @@ static void an_ensemble_predicts_the_mean_of_its_members(void **state)
         double first = 0;
         for (size_t v = 0; v < V; v++) {
             const size_t i = t * V + v;
-            const double above = (double)log_p[3][i] - ((double)log_p[0][i] + (double)log_p[1][i] + (double)log_p[2][i]) / 3;
+            const double above =
+                (double)log_p[3][i] - ((double)log_p[0][i] + (double)log_p[1][i] + (double)log_p[2][i]) / 3;
             first = v == 0 ? above : first;
             assert_true(above > 0 && fabs(above - first) < 1e-4);
         }

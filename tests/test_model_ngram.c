@@ -35,9 +35,19 @@ struct data {
 static void get(void *context, size_t i, struct stg_seq *out)
 {
     const struct data *d = context;
-    *out = (struct stg_seq){.id = i, .n = d->n[i], .call = d->call[i], .phase = d->phase, .ret = d->ret, .time_ns = d->time_ns,
-                            .thread = d->thread, .n_threads = 1, .thread_tid = &d->id, .thread_pid = &d->id,
-                            .thread_proc = &d->proc, .end_ns = LENGTH, .tid = 1};
+    *out = (struct stg_seq){.id = i,
+                            .n = d->n[i],
+                            .call = d->call[i],
+                            .phase = d->phase,
+                            .ret = d->ret,
+                            .time_ns = d->time_ns,
+                            .thread = d->thread,
+                            .n_threads = 1,
+                            .thread_tid = &d->id,
+                            .thread_pid = &d->id,
+                            .thread_proc = &d->proc,
+                            .end_ns = LENGTH,
+                            .tid = 1};
     if (d->context_offset[1] > 0) {
         out->context_offset = d->context_offset;
         out->context_call = d->call[(i + 1) % SEQUENCES];
@@ -78,7 +88,8 @@ static int setup(void **state)
         for (size_t k = 0; k < LENGTH; k++) {
             /* The next call depends on the two before, so that every order has something to learn. */
             const unsigned before = k < 2 ? 0 : d->call[i][k - 1] + 2U * d->call[i][k - 2];
-            const unsigned odd = (unsigned)stg_rng_below(&rng, 3) == 0 ? (unsigned)stg_rng_below(&rng, CALLS) : before % CALLS;
+            const unsigned odd =
+                (unsigned)stg_rng_below(&rng, 3) == 0 ? (unsigned)stg_rng_below(&rng, CALLS) : before % CALLS;
             d->call[i][k] = (uint16_t)(FIRST_CALL + odd);
         }
     }
@@ -104,7 +115,8 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct stg_model *fitted(struct data *d, const char *kind, uint32_t order, const char *smoothing, struct stg_pool *pool)
+static struct stg_model *fitted(struct data *d, const char *kind, uint32_t order, const char *smoothing,
+                                struct stg_pool *pool)
 {
     struct stg_model_settings s;
     struct stg_model *m = NULL;
@@ -288,7 +300,8 @@ static void test_sums_and_steps(void **state)
                 float log_p[SYMBOLS];
                 float surprisal;
                 double sum = 0;
-                struct stg_model_token token = {.call = (uint16_t)s[at], .phase = STG_PHASE_ENTRY, .ret = STG_RET_ABSENT};
+                struct stg_model_token token = {
+                    .call = (uint16_t)s[at], .phase = STG_PHASE_ENTRY, .ret = STG_RET_ABSENT};
                 token.special = s[at] < FIRST_CALL ? (uint8_t)s[at] : 0;
                 assert_int_equal(m->ops->predict(m, run, stream, log_p), STG_OK);
                 for (size_t v = 0; v < SYMBOLS; v++) {
@@ -380,7 +393,8 @@ static void assert_same_counts(const struct stg_counts *a, const struct stg_coun
     free(map);
 }
 
-/* The fast way of counting gives the counts of the definition, with contexts too, and on any number of threads the same nodes. */
+/* The fast way of counting gives the counts of the definition, with contexts too, and on any number of threads the same
+ * nodes. */
 static void test_counts(void **state)
 {
     struct data *d = *state;
@@ -425,7 +439,8 @@ static void assert_same_scores(const struct stg_model *a, const struct stg_model
 static void test_many_symbols(void **state)
 {
     struct data *d = *state;
-    struct stg_model *narrow = fitted(d, "stide", 8, NULL, NULL); /* its scores do not depend on the number of symbols */
+    struct stg_model *narrow =
+        fitted(d, "stide", 8, NULL, NULL); /* its scores do not depend on the number of symbols */
     for (int i = CALLS; i < 300; i++) {
         char name[16];
         uint16_t id;
@@ -524,8 +539,8 @@ static void test_file_and_threads(void **state)
     stg_pool_free(pool);
 }
 
-static struct stg_model *student_of(struct data *d, const struct stg_model *teacher, uint32_t order, double weight, double temperature,
-                                    struct stg_pool *pool)
+static struct stg_model *student_of(struct data *d, const struct stg_model *teacher, uint32_t order, double weight,
+                                    double temperature, struct stg_pool *pool)
 {
     const struct stg_teacher t = {teacher, weight, temperature};
     struct stg_model_settings s;
@@ -572,7 +587,8 @@ static void flip(double p[5], double q)
     }
 }
 
-/* Order 2, by its definition over full tables: what the teacher says is mixed in, and all that Kneser-Ney counts is expected. */
+/* Order 2, by its definition over full tables: what the teacher says is mixed in, and all that Kneser-Ney counts is
+ * expected. */
 struct expected {
     double mean[SYMBOLS][SYMBOLS], p[SYMBOLS][SYMBOLS][5], missing[SYMBOLS]; /* of bigrams, by context */
     double left[SYMBOLS], left_p[SYMBOLS][5];                                /* of single symbols */
@@ -691,8 +707,8 @@ static void test_expected_definition(void **state)
     stg_model_free(student);
 }
 
-/* A student says more of what its teacher says the more it listens; it is the same from a file and on any number of threads, and cannot
- * be added to. */
+/* A student says more of what its teacher says the more it listens; it is the same from a file and on any number of
+ * threads, and cannot be added to. */
 static void test_student(void **state)
 {
     struct data *d = *state;

@@ -23,7 +23,8 @@ static size_t fill(struct fixture *f, size_t n, uint64_t odd)
     f->symbols[at++] = STG_TOKEN_START;
     for (; at < n; at++) {
         const uint32_t next = STG_TOKEN_SPECIALS + (f->symbols[at - 1] * 7 + 3) % CALLS;
-        f->symbols[at] = stg_rng_below(&f->rng, odd) == 0 ? STG_TOKEN_SPECIALS + (uint32_t)stg_rng_below(&f->rng, CALLS) : next;
+        f->symbols[at] =
+            stg_rng_below(&f->rng, odd) == 0 ? STG_TOKEN_SPECIALS + (uint32_t)stg_rng_below(&f->rng, CALLS) : next;
         f->symbols[at] = stg_rng_below(&f->rng, 50) == 0 ? STG_TOKEN_MASK : f->symbols[at];
     }
     return n;
@@ -51,7 +52,8 @@ static void fit(struct fixture *f, enum stg_ngram_kind kind)
     must(stg_ngram_index(&f->table));
 }
 
-static void expect_same(const struct fixture *f, enum stg_ngram_kind kind, struct stg_ngram_answers *answers, size_t n, size_t from)
+static void expect_same(const struct fixture *f, enum stg_ngram_kind kind, struct stg_ngram_answers *answers, size_t n,
+                        size_t from)
 {
     float *out = NULL; /* as long as it need be, so that what goes over its end is found */
     uint32_t state = 0;
@@ -65,7 +67,8 @@ static void expect_same(const struct fixture *f, enum stg_ngram_kind kind, struc
     stg_mem_free(out);
 }
 
-/* Before all are taken and after, with contexts of many lengths, and where more different n-grams come than there is room for. */
+/* Before all are taken and after, with contexts of many lengths, and where more different n-grams come than there is
+ * room for. */
 static void answers_are_those_of_the_trie(void **state)
 {
     static struct fixture f;
@@ -114,7 +117,8 @@ static void memory_fails(void **state)
     fit(&f, STG_NGRAM_KNESER_NEY);
     for (uint64_t n = 1; n <= 2; n++) {
         stg_mem_fail_at(n);
-        assert_int_equal(stg_ngram_answers_new(&answers, STG_NGRAM_KNESER_NEY, &f.table, ORDER, SYMBOLS), STG_ERR_MEMORY);
+        assert_int_equal(stg_ngram_answers_new(&answers, STG_NGRAM_KNESER_NEY, &f.table, ORDER, SYMBOLS),
+                         STG_ERR_MEMORY);
         assert_null(answers);
     }
     must(stg_ngram_answers_new(&answers, STG_NGRAM_KNESER_NEY, &f.table, ORDER, SYMBOLS));

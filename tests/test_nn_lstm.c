@@ -46,8 +46,14 @@ static void the_papers_shape_has_its_parameters(void **state)
 {
     (void)state;
     const struct stg_net_shape paper = {
-        .n_tables = 4, .table_rows = {95, 58, 3, 3}, .table_dim = {48, 48, 12, 12}, .n_waves = 4, .wave_dim = 12,
-        .layers = 2, .hidden = 256, .outputs = 95,
+        .n_tables = 4,
+        .table_rows = {95, 58, 3, 3},
+        .table_dim = {48, 48, 12, 12},
+        .n_waves = 4,
+        .wave_dim = 12,
+        .layers = 2,
+        .hidden = 256,
+        .outputs = 95,
     };
     struct stg_net *m = NULL;
     must(stg_net_new(&m, &stg_net_lstm, &paper, false));
@@ -77,7 +83,8 @@ static void impossible_shapes_are_refused(void **state)
 static void long_sequences_run_in_segments(void **state)
 {
     (void)state;
-    check_long(&stg_net_lstm, &small, (const size_t[]){STG_LSTM_BPTT + 700, 1, STG_LSTM_BPTT, 2 * STG_LSTM_BPTT + 1}, 1e-5);
+    check_long(&stg_net_lstm, &small, (const size_t[]){STG_LSTM_BPTT + 700, 1, STG_LSTM_BPTT, 2 * STG_LSTM_BPTT + 1},
+               1e-5);
 }
 
 static void streams_and_batches_agree(void **state)

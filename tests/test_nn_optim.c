@@ -43,7 +43,8 @@ static void check_kind(struct stg_optimizer o, const char *prefix)
 
 static struct stg_optimizer optimizer(enum stg_optimizer_kind kind)
 {
-    return (struct stg_optimizer){.kind = kind, .rate = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .decay = 0.1};
+    return (struct stg_optimizer){
+        .kind = kind, .rate = 1e-2, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .decay = 0.1};
 }
 
 static void adam_is_that_of_pytorch(void **state)

@@ -1,5 +1,5 @@
-/* Transformer and Longformer, every option: gradients against finite differences, values against PyTorch's, streams against
- * batches, nothing seen of the future, published sizes. */
+/* Transformer and Longformer, every option: gradients against finite differences, values against PyTorch's, streams
+ * against batches, nothing seen of the future, published sizes. */
 #include "nn_support.h"
 
 #include "nn/transformer_internal.h"
@@ -10,23 +10,23 @@ static const struct variant {
     struct stg_net_shape shape;
 } variants[] = {
     {"transformer",
-     {TEST_FIELDS, .layers = 2, .hidden = 12, .heads = 2, .ff = 10, .activation = STG_ACTIVATION_SWIGLU, .norm = STG_NORM_POST,
-      .window = {1000, 1000}, .dilation = {1, 1}}},
+     {TEST_FIELDS, .layers = 2, .hidden = 12, .heads = 2, .ff = 10, .activation = STG_ACTIVATION_SWIGLU,
+      .norm = STG_NORM_POST, .window = {1000, 1000}, .dilation = {1, 1}}},
     {"transformer-pre",
-     {TEST_FIELDS, .layers = 2, .hidden = 8, .heads = 2, .ff = 10, .activation = STG_ACTIVATION_GELU, .norm = STG_NORM_PRE,
-      .window = {1000, 1000}, .dilation = {1, 1}}},
+     {TEST_FIELDS, .layers = 2, .hidden = 8, .heads = 2, .ff = 10, .activation = STG_ACTIVATION_GELU,
+      .norm = STG_NORM_PRE, .window = {1000, 1000}, .dilation = {1, 1}}},
     {"transformer-fixup",
-     {TEST_FIELDS, .layers = 2, .hidden = 0, .heads = 3, .ff = 10, .activation = STG_ACTIVATION_RELU, .norm = STG_NORM_NONE,
-      .window = {1000, 1000}, .dilation = {1, 1}}},
+     {TEST_FIELDS, .layers = 2, .hidden = 0, .heads = 3, .ff = 10, .activation = STG_ACTIVATION_RELU,
+      .norm = STG_NORM_NONE, .window = {1000, 1000}, .dilation = {1, 1}}},
     {"longformer",
-     {TEST_FIELDS, .layers = 2, .hidden = 12, .heads = 2, .ff = 10, .activation = STG_ACTIVATION_SWIGLU, .norm = STG_NORM_POST,
-      .window = {3, 2}, .dilation = {1, 2}, .n_global = 1}},
+     {TEST_FIELDS, .layers = 2, .hidden = 12, .heads = 2, .ff = 10, .activation = STG_ACTIVATION_SWIGLU,
+      .norm = STG_NORM_POST, .window = {3, 2}, .dilation = {1, 2}, .n_global = 1}},
     {"longformer-2",
-     {TEST_FIELDS, .layers = 2, .hidden = 12, .heads = 2, .ff = 10, .activation = STG_ACTIVATION_GELU, .norm = STG_NORM_PRE,
-      .window = {2, 2}, .dilation = {1, 1}, .n_global = 2}},
+     {TEST_FIELDS, .layers = 2, .hidden = 12, .heads = 2, .ff = 10, .activation = STG_ACTIVATION_GELU,
+      .norm = STG_NORM_PRE, .window = {2, 2}, .dilation = {1, 1}, .n_global = 2}},
     {"window without global rows",
-     {TEST_FIELDS, .layers = 3, .hidden = 8, .heads = 1, .ff = 8, .activation = STG_ACTIVATION_SWIGLU, .norm = STG_NORM_PRE,
-      .window = {1, 5, 4}, .dilation = {1, 3, 1}}},
+     {TEST_FIELDS, .layers = 3, .hidden = 8, .heads = 1, .ff = 8, .activation = STG_ACTIVATION_SWIGLU,
+      .norm = STG_NORM_PRE, .window = {1, 5, 4}, .dilation = {1, 3, 1}}},
 };
 enum { N_VARIANTS = sizeof variants / sizeof variants[0], N_FIXTURES = 5 };
 
@@ -104,7 +104,8 @@ static void streams_and_batches_agree(void **state)
     }
 }
 
-/* What a watched step tells makes of the values what the step made of them: of each row's own, and of the global rows' own ones. */
+/* What a watched step tells makes of the values what the step made of them: of each row's own, and of the global rows'
+ * own ones. */
 /* tolerance: of what is attended to, as keys and values may be kept rounded. */
 static void check_watched(const struct variant *v, enum stg_precision precision, double tolerance)
 {
@@ -127,7 +128,8 @@ static void check_watched(const struct variant *v, enum stg_precision precision,
     must(stg_mem_zeroed(&values[1], ROWS * d, sizeof(float)));
     for (size_t t = 0; t < ROWS; t++) {
         const size_t global = t < shape->n_global;
-        must(stg_net_step_watched(m, work, state, s->ids + t * shape->n_tables, s->scalars + t * shape->n_waves, weights));
+        must(stg_net_step_watched(m, work, state, s->ids + t * shape->n_tables, s->scalars + t * shape->n_waves,
+                                  weights));
         const struct stg_transformer_activations *a = &((struct stg_transformer_work *)work)->layer[last];
         memcpy(values[0] + t * d, a->qkv + 2 * d, d * sizeof(float));
         if (global) {
@@ -137,7 +139,8 @@ static void check_watched(const struct variant *v, enum stg_precision precision,
             double sum = 0;
             for (size_t k = 0; k <= t; k++) {
                 const size_t l = h / shape->heads, back = t - k;
-                const bool seen = k < shape->n_global || global || (back % shape->dilation[l] == 0 && back / shape->dilation[l] < shape->window[l]);
+                const bool seen = k < shape->n_global || global ||
+                                  (back % shape->dilation[l] == 0 && back / shape->dilation[l] < shape->window[l]);
                 assert_true(seen ? weights[h * (t + 1) + k] > 0 : weights[h * (t + 1) + k] <= 0);
                 sum += (double)weights[h * (t + 1) + k];
             }
@@ -232,9 +235,19 @@ static void the_papers_shapes_have_their_parameters(void **state)
 {
     (void)state;
     struct stg_net_shape paper = {
-        .n_tables = 4, .table_rows = {95, 58, 3, 3}, .table_dim = {48, 48, 12, 12}, .n_waves = 4, .wave_dim = 12, .layers = 2,
-        .heads = 4, .ff = 448, .outputs = 95, .activation = STG_ACTIVATION_SWIGLU, .norm = STG_NORM_POST,
-        .window = {2048, 2048}, .dilation = {1, 1},
+        .n_tables = 4,
+        .table_rows = {95, 58, 3, 3},
+        .table_dim = {48, 48, 12, 12},
+        .n_waves = 4,
+        .wave_dim = 12,
+        .layers = 2,
+        .heads = 4,
+        .ff = 448,
+        .outputs = 95,
+        .activation = STG_ACTIVATION_SWIGLU,
+        .norm = STG_NORM_POST,
+        .window = {2048, 2048},
+        .dilation = {1, 1},
     };
     struct stg_net *m = NULL;
     must(stg_net_new(&m, &stg_net_transformer, &paper, false));

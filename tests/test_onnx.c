@@ -1,5 +1,6 @@
-/* onnx/: graphs of every kind of net. A small reader of Protocol Buffers checks what each file holds against the model; where ONNX Runtime
- * is there (STRANGE_ONNXRUNTIME names a directory with node_modules/onnxruntime-node), it computes what the model computes. */
+/* onnx/: graphs of every kind of net. A small reader of Protocol Buffers checks what each file holds against the model;
+ * where ONNX Runtime is there (STRANGE_ONNXRUNTIME names a directory with node_modules/onnxruntime-node), it computes
+ * what the model computes. */
 #include "onnx/onnx.h"
 
 #include "base/memory.h"
@@ -34,7 +35,8 @@ static const struct {
     {"longformer", NULL, NULL, NULL, NULL, NULL, -1, 0},
     {"longformer", "paper", NULL, NULL, NULL, NULL, -1, 0},
     {"longformer", NULL, "8,4", "1,3", "post", "gelu", 3, 32},
-    {"longformer", NULL, "8,8", "2,3", "post", "relu", 1, 32}, /* layers that see different rows through windows of one length */
+    {"longformer", NULL, "8,8", "2,3", "post", "relu", 1,
+     32}, /* layers that see different rows through windows of one length */
     {"transformer", NULL, "16", NULL, "none", "relu", -1, 32},
     {"transformer", "paper", "5", NULL, "pre", "gelu", -1, 64}, /* rows are projected */
 };
@@ -348,7 +350,8 @@ static size_t count_ops(const struct graph *g, const char *op)
 
 static void check_inputs(const struct graph *g, const struct stg_neural *n)
 {
-    static const char *const paper[] = {"call", "process", "phase", "return_class", "pid", "tid", "elapsed_ns", "order"};
+    static const char *const paper[] = {"call", "process", "phase",      "return_class",
+                                        "pid",  "tid",     "elapsed_ns", "order"};
     static const char *const symbol[] = {"symbol", "process", "elapsed_ns", "order"};
     const bool is_paper = n->input == STG_INPUT_PAPER;
     assert_int_equal(g->n_inputs, is_paper ? 8 : n->shape.n_waves > 0 ? 4 : 3);
@@ -365,7 +368,8 @@ static void check_inputs(const struct graph *g, const struct stg_neural *n)
 }
 
 /* LSTM's matrices are turned and their gates in another order: i, o, f, c instead of i, f, g, o. */
-static void check_gates(const struct graph *g, const struct stg_param *p, const float *value, const char *name, size_t H)
+static void check_gates(const struct graph *g, const struct stg_param *p, const float *value, const char *name,
+                        size_t H)
 {
     static const size_t place[] = {0, 2, 3, 1}; /* of our gates in ONNX's order */
     const struct tensor *t = tensor_of(g, name);
@@ -506,7 +510,8 @@ static void structure(void **state)
         check_params(&g, n);
         check_metadata(model, m);
         assert_int_equal(count_ops(&g, "LSTM"), strcmp(m->ops->kind, "lstm") == 0 ? n->shape.layers : 0);
-        assert_int_equal(count_ops(&g, "Softmax"), n->shape.heads == 0 ? 0 : n->shape.layers * (n->shape.n_global > 0 ? 2 : 1));
+        assert_int_equal(count_ops(&g, "Softmax"),
+                         n->shape.heads == 0 ? 0 : n->shape.layers * (n->shape.n_global > 0 ? 2 : 1));
         assert_int_equal(count_ops(&g, "LogSoftmax"), 1);
         stg_buffer_fini(&file);
         stg_model_free(m);
@@ -516,11 +521,11 @@ static void structure(void **state)
 /* The examples of the format's description, and what they leave out. */
 static void wire(void **state)
 {
-    static const uint8_t wanted[] = {0x08, 0x96, 0x01,                                                       /* 1: 150 */
-                                     0x12, 0x07, 't',  'e',  's',  't',  'i',  'n',  'g',                    /* 2: "testing" */
-                                     0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01,       /* 3: −1 */
-                                     0x25, 0x00, 0x00, 0xc0, 0x3f,                                           /* 4: 1.5 */
-                                     0xa2, 0x01, 0x03, 0x08, 0x96, 0x01};                                    /* 20: {1: 150} */
+    static const uint8_t wanted[] = {0x08, 0x96, 0x01,                                    /* 1: 150 */
+                                     0x12, 0x07, 't',  'e',  's',  't',  'i',  'n',  'g', /* 2: "testing" */
+                                     0x18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, /* 3: −1 */
+                                     0x25, 0x00, 0x00, 0xc0, 0x3f,                                     /* 4: 1.5 */
+                                     0xa2, 0x01, 0x03, 0x08, 0x96, 0x01}; /* 20: {1: 150} */
     struct onnx_wire w = {0}, inner = {0};
     (void)state;
     onnx_wire_integer(&w, 1, 150);
@@ -595,7 +600,8 @@ static void add_row(json_t *inputs, const struct stg_neural *n, const struct one
         add(inputs, "order", i + 1);
     }
     if (n->input == STG_INPUT_SYMBOL) {
-        add(inputs, "symbol", start ? STG_TOKEN_START : stg_symbols_find(n->base.symbols, d->call[i], d->phase[i], d->ret[i]));
+        add(inputs, "symbol",
+            start ? STG_TOKEN_START : stg_symbols_find(n->base.symbols, d->call[i], d->phase[i], d->ret[i]));
         return;
     }
     add(inputs, "call", start ? STG_TOKEN_START : d->call[i]);
@@ -641,8 +647,8 @@ static void add_case(json_t *cases, const char *directory, struct one_walk *d, s
     json_t *entry = json_object(), *inputs = json_object();
     make_file(&file, m);
     snprintf(path, sizeof path, "%s/%zu.onnx", directory, k);
-    snprintf(name, sizeof name, "%s%s%s%s", kinds[k].kind, kinds[k].preset != NULL ? " paper" : "", kinds[k].hidden > 0 ? ", other options " : "",
-             kinds[k].hidden > 0 ? kinds[k].norm : "");
+    snprintf(name, sizeof name, "%s%s%s%s", kinds[k].kind, kinds[k].preset != NULL ? " paper" : "",
+             kinds[k].hidden > 0 ? ", other options " : "", kinds[k].hidden > 0 ? kinds[k].norm : "");
     put_file(path, &file);
     for (ptrdiff_t i = -1; i < LENGTH; i++) {
         add_row(inputs, (const struct stg_neural *)m, d, i);
@@ -688,7 +694,8 @@ static void onnx_runtime(void **state)
     snprintf(path, sizeof path, "%s/cases.json", directory);
     assert_int_equal(json_dump_file(cases, path, JSON_REAL_PRECISION(17)), 0);
     json_decref(cases);
-    snprintf(command, sizeof command, "node '%s/tests/onnx_compare.js' '%s' '%s' %s", source != NULL ? source : ".", where, path, TOLERANCE);
+    snprintf(command, sizeof command, "node '%s/tests/onnx_compare.js' '%s' '%s' %s", source != NULL ? source : ".",
+             where, path, TOLERANCE);
     const int rc = system(command);
     unlink(path);
     for (size_t k = 0; k < N_KINDS; k++) {
@@ -748,8 +755,9 @@ static void no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wire),    cmocka_unit_test(structure), cmocka_unit_test(too_large), cmocka_unit_test(no_parameter), cmocka_unit_test(onnx_runtime),
-        cmocka_unit_test(refused), cmocka_unit_test(no_memory),
+        cmocka_unit_test(wire),         cmocka_unit_test(structure),    cmocka_unit_test(too_large),
+        cmocka_unit_test(no_parameter), cmocka_unit_test(onnx_runtime), cmocka_unit_test(refused),
+        cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests(tests, setup, one_walk_teardown);
 }

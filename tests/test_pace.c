@@ -22,11 +22,13 @@ enum { N_SEQUENCES = 400, N_EVENTS = 40, READ = STG_TOKEN_SPECIALS, WRITE, RARE,
 static struct fake_seq seqs[N_SEQUENCES];
 static const struct stg_corpus corpus = {.n = N_SEQUENCES, .context = seqs, .get = fake_corpus_get};
 
-/* One thread: entries of read 1,000 to 2,000 ns after the event before, exits 10,000 to 20,000; the last event is one of write. */
+/* One thread: entries of read 1,000 to 2,000 ns after the event before, exits 10,000 to 20,000; the last event is one
+ * of write. */
 static void fill(struct fake_seq *s, uint64_t id, struct stg_rng *rng)
 {
     int64_t now = 0;
-    *s = (struct fake_seq){.id = id, .n = N_EVENTS, .n_threads = 1, .tid = {7}, .pid = {7}, .proc = {STG_TOKEN_UNKNOWN}};
+    *s =
+        (struct fake_seq){.id = id, .n = N_EVENTS, .n_threads = 1, .tid = {7}, .pid = {7}, .proc = {STG_TOKEN_UNKNOWN}};
     for (size_t i = 0; i < N_EVENTS; i++) {
         const int64_t scale = i % 2 == 0 ? 1 : 10;
         now += scale * (1000 + (int64_t)stg_rng_below(rng, 1000));
@@ -35,7 +37,7 @@ static void fill(struct fake_seq *s, uint64_t id, struct stg_rng *rng)
         s->phase[i] = i % 2 == 0 ? STG_PHASE_ENTRY : STG_PHASE_EXIT;
         s->ret[i] = i % 2 == 0 ? STG_RET_ABSENT : 1;
     }
-    s->call[1] = id < STG_PACE_LEAST - 1 ? RARE : READ;                 /* one too few */
+    s->call[1] = id < STG_PACE_LEAST - 1 ? RARE : READ;                    /* one too few */
     s->call[3] = id >= N_SEQUENCES - STG_PACE_LEAST ? ENOUGH : s->call[3]; /* just as many as it takes */
 }
 
@@ -62,7 +64,8 @@ static void test_quantiles(void **state)
     (void)state;
     must(stg_pace_fit(&p, &corpus, N_CALLS, NULL));
     assert_int_equal(p.n_calls, N_CALLS);
-    assert_in_range(fast(&p, READ, STG_PHASE_ENTRY), 1030, 1070); /* a twentieth of what is spread over 1,000 to 2,000 */
+    assert_in_range(fast(&p, READ, STG_PHASE_ENTRY), 1030,
+                    1070); /* a twentieth of what is spread over 1,000 to 2,000 */
     assert_in_range(fast(&p, READ, STG_PHASE_EXIT), 10300, 10700);
     assert_in_range(fast(&p, WRITE, STG_PHASE_EXIT), 10200, 10800);
     assert_int_equal(fast(&p, WRITE, STG_PHASE_ENTRY), 0);
@@ -107,7 +110,8 @@ static void test_bins(void **state)
         pause[i] = i < STG_PACE_LEAST / 20 ? 1100 : 8300;
     }
     fit_pairs(&p, pause, STG_PACE_LEAST, N_CALLS);
-    assert_int_equal(fast(&p, READ, 0), 8192); /* a twentieth is below: the quantile is at the edge of the next that came */
+    assert_int_equal(fast(&p, READ, 0),
+                     8192); /* a twentieth is below: the quantile is at the edge of the next that came */
     fit_pairs(&p, pause, STG_PACE_LEAST, READ); /* calls that came later are not counted */
     assert_int_equal(p.n_calls, READ);
     stg_pace_fini(&p);
@@ -117,10 +121,13 @@ static void test_extremes(void **state)
 {
     struct stg_pace p = {0};
     static struct fake_seq same[STG_PACE_LEAST];
-    const struct stg_corpus few = {.n = STG_PACE_LEAST, .context = same, .get = fake_corpus_get}, none = {.get = fake_corpus_get};
+    const struct stg_corpus few = {.n = STG_PACE_LEAST, .context = same, .get = fake_corpus_get},
+                            none = {.get = fake_corpus_get};
     (void)state;
-    for (size_t i = 0; i < STG_PACE_LEAST; i++) { /* no time passes before the second event, and 2^61 ns before the third */
-        same[i] = (struct fake_seq){.n = 3, .n_threads = 1, .call = {READ, READ, WRITE}, .time_ns = {0, 0, INT64_C(1) << 61}};
+    for (size_t i = 0; i < STG_PACE_LEAST;
+         i++) { /* no time passes before the second event, and 2^61 ns before the third */
+        same[i] =
+            (struct fake_seq){.n = 3, .n_threads = 1, .call = {READ, READ, WRITE}, .time_ns = {0, 0, INT64_C(1) << 61}};
     }
     must(stg_pace_fit(&p, &few, N_CALLS, NULL));
     assert_in_range(fast(&p, READ, 0), 0, 1);
@@ -176,7 +183,8 @@ static struct stg_model *fitted(void)
     return m;
 }
 
-/* A sequence whose events all come a little sooner, each still in the octave in which most of them come, is found by its pace alone. */
+/* A sequence whose events all come a little sooner, each still in the octave in which most of them come, is found by
+ * its pace alone. */
 static void test_channel(void **state)
 {
     struct stg_model *m = fitted();
@@ -219,7 +227,7 @@ static void test_load_of_a_sequence(void **state)
     assert_true(load_of(0, 0) == 0 && load_of(0, 1) == 0);
     assert_true(fabs(load_of(1, 1) - log(31 / 1.005)) < 1e-5);
     assert_true(fabs(load_of(2, 0) - log(31 / (2 * 0.005))) < 1e-5);
-    assert_true(load_of(31, 1) > 0); /* the least there can be, and not the 0 of what is not known */
+    assert_true(load_of(31, 1) > 0);                   /* the least there can be, and not the 0 of what is not known */
     assert_true(load_of(2, 0) > load_of(12, 0) + 1.5); /* somebody who always computes, and a queue */
     assert_true(load_of(2, 0) > load_of(1.7f, 0.3f) + 3);
 }
@@ -252,7 +260,8 @@ static void fit_loads(struct stg_model *m, float runnable, float alone, float st
     must(stg_channels_fit(m, scores, (const size_t[]){0, N_SEQUENCES}, 1));
 }
 
-/* Other work on the same processors is a channel of its own, where the calibration's data and the sequence's tell of it. */
+/* Other work on the same processors is a channel of its own, where the calibration's data and the sequence's tell of
+ * it. */
 static void test_load(void **state)
 {
     struct stg_model *m = fitted();
@@ -317,7 +326,8 @@ static void test_migration(void **state)
     seq.alone = 0;
     must(stg_score_sequence(m, &seq, &score));
     assert_int_equal(stg_channels_load_by(m, &score), STG_AGGREGATE_MIGRATION);
-    assert_true(fabs((double)score.z[STG_CHANNEL_LOAD] - log(16) / 0.5) < 0.01); /* half a nat is a deviation, where none differs */
+    assert_true(fabs((double)score.z[STG_CHANNEL_LOAD] - log(16) / 0.5) <
+                0.01); /* half a nat is a deviation, where none differs */
     assert_true(score.stayed == 1 && score.value[STG_AGGREGATE_MIGRATION] == stg_channels_migration(&seq));
     assert_true(words_load(m, &score, text));
     assert_non_null(strstr(text, "only at 0 % of the events around it a thread had changed the processor"));
@@ -326,7 +336,8 @@ static void test_migration(void **state)
     must(stg_score_sequence(m, &seq, &score));
     assert_int_equal(stg_channels_load_by(m, &score), STG_AGGREGATE_LOAD);
     assert_true(words_load(m, &score, text));
-    assert_non_null(strstr(text, "at 100 % of the events around it another thread wanted the same processor; 2.0 threads did"));
+    assert_non_null(
+        strstr(text, "at 100 % of the events around it another thread wanted the same processor; 2.0 threads did"));
     seq.runnable = seq.alone = 1; /* as usual by the one that counts */
     must(stg_score_sequence(m, &seq, &score));
     assert_true(fabsf(score.z[STG_CHANNEL_LOAD]) < 1e-3f);
@@ -372,11 +383,13 @@ static void test_workers(void **state)
         fake_seq_get(&seqs[0], &seq);
         seq.workers = more ? 200 : 50;
         must(stg_score_sequence(m, &seq, &score));
-        assert_true(fabs((double)score.z[STG_CHANNEL_STATE] - (log(2) / 0.2 - 1)) < 1e-3); /* a fifth of a nat is a deviation, where none differs */
+        assert_true(fabs((double)score.z[STG_CHANNEL_STATE] - (log(2) / 0.2 - 1)) <
+                    1e-3); /* a fifth of a nat is a deviation, where none differs */
         assert_string_equal(stg_channel_loudest(m, &score), "state");
         assert_true(words_workers(m, score.z[STG_CHANNEL_STATE], score.workers, text));
-        assert_string_equal(text, more ? "the work is shared by more threads than in known sequences: 200, usually 100"
-                                       : "the work is shared by fewer threads than in known sequences: 50, usually 100");
+        assert_string_equal(text, more
+                                      ? "the work is shared by more threads than in known sequences: 200, usually 100"
+                                      : "the work is shared by fewer threads than in known sequences: 50, usually 100");
     }
     seq.workers = 1; /* the least that is known */
     must(stg_score_sequence(m, &seq, &score));
@@ -439,9 +452,18 @@ static void test_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_quantiles), cmocka_unit_test(test_bins), cmocka_unit_test(test_extremes), cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_channel), cmocka_unit_test(test_load), cmocka_unit_test(test_load_of_a_sequence), cmocka_unit_test(test_little_load),
-        cmocka_unit_test(test_migration_of_a_sequence), cmocka_unit_test(test_migration), cmocka_unit_test(test_workers), cmocka_unit_test(test_file),
+        cmocka_unit_test(test_quantiles),
+        cmocka_unit_test(test_bins),
+        cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_channel),
+        cmocka_unit_test(test_load),
+        cmocka_unit_test(test_load_of_a_sequence),
+        cmocka_unit_test(test_little_load),
+        cmocka_unit_test(test_migration_of_a_sequence),
+        cmocka_unit_test(test_migration),
+        cmocka_unit_test(test_workers),
+        cmocka_unit_test(test_file),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

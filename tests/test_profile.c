@@ -29,7 +29,8 @@ static void test_tallies(void **state)
     assert_int_equal(fake_vocab(&first, CALLS), STG_OK);
     assert_int_equal(stg_vocab_init(&other), STG_OK);
     assert_int_equal(stg_vocab_call(&other, "another", &id), STG_OK);
-    assert_int_equal(stg_vocab_call(&other, "call1", &id), STG_OK); /* 6, as in the first; "another" is 5, which is call0 there */
+    assert_int_equal(stg_vocab_call(&other, "call1", &id),
+                     STG_OK); /* 6, as in the first; "another" is 5, which is call0 there */
     assert_int_equal(stg_vocab_proc(&first, "php", &id), STG_OK);
     assert_int_equal(stg_vocab_proc(&other, "web", &id), STG_OK);
     assert_int_equal(stg_vocab_proc(&other, "db", &id), STG_OK);
@@ -82,7 +83,11 @@ static void test_top_by_shares(void **state)
     const char *top[CALLS];
     assert_int_equal(fake_vocab(&v, CALLS), STG_OK);
     for (int i = 0; i < 100; i++) {
-        fake_put(&f[0], 1, STG_TOKEN_UNKNOWN, (uint16_t)(i < 40 ? 5 : i < 75 ? 6 : 7), STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
+        fake_put(&f[0], 1, STG_TOKEN_UNKNOWN,
+                 (uint16_t)(i < 40   ? 5
+                            : i < 75 ? 6
+                                     : 7),
+                 STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
     }
     fake_put(&f[1], 1, STG_TOKEN_UNKNOWN, 8, STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
     fake_put(&f[1], 1, STG_TOKEN_UNKNOWN, 7, STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
@@ -207,8 +212,17 @@ static void test_blame_long(void **state)
     static struct fake_seq f;
     struct fake_model model;
     struct stg_extreme e = {.i = 0};
-    struct stg_seq seq = {.n = N, .call = call, .phase = phase, .ret = ret, .time_ns = time_ns, .thread = thread, .n_threads = 1,
-                          .thread_tid = &tid, .thread_pid = &tid, .thread_proc = &proc, .end_ns = N};
+    struct stg_seq seq = {.n = N,
+                          .call = call,
+                          .phase = phase,
+                          .ret = ret,
+                          .time_ns = time_ns,
+                          .thread = thread,
+                          .n_threads = 1,
+                          .thread_tid = &tid,
+                          .thread_pid = &tid,
+                          .thread_proc = &proc,
+                          .end_ns = N};
     (void)state;
     for (size_t i = 0; i < N; i++) {
         call[i] = FAKE_READ;
@@ -229,12 +243,8 @@ static void test_blame_long(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tallies),
-        cmocka_unit_test(test_top_by_shares),
-        cmocka_unit_test(test_top_of_many),
-        cmocka_unit_test(test_pick),
-        cmocka_unit_test(test_blame),
-        cmocka_unit_test(test_blame_long),
+        cmocka_unit_test(test_tallies), cmocka_unit_test(test_top_by_shares), cmocka_unit_test(test_top_of_many),
+        cmocka_unit_test(test_pick),    cmocka_unit_test(test_blame),         cmocka_unit_test(test_blame_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

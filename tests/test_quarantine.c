@@ -123,10 +123,8 @@ static void test_threshold_comes_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_most_novel_are_left_out),
-        cmocka_unit_test(test_of_equal_ones_the_later),
-        cmocka_unit_test(test_by_the_default_aggregate),
-        cmocka_unit_test(test_runs_that_differ),
+        cmocka_unit_test(test_the_most_novel_are_left_out), cmocka_unit_test(test_of_equal_ones_the_later),
+        cmocka_unit_test(test_by_the_default_aggregate),    cmocka_unit_test(test_runs_that_differ),
         cmocka_unit_test(test_threshold_comes_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,7 +47,8 @@ static void test_refused(void **state)
     (void)state;
     assert_int_equal(stg_elf_find_in_file("/proc/self/exe", "no_such_function", &offset), STG_ERR_USAGE);
     assert_non_null(strstr(stg_status_message(), "no_such_function"));
-    assert_int_equal(stg_elf_find_in_file("/proc/self/exe", "stdout", &offset), STG_ERR_USAGE); /* an object, not a function */
+    assert_int_equal(stg_elf_find_in_file("/proc/self/exe", "stdout", &offset),
+                     STG_ERR_USAGE); /* an object, not a function */
     assert_int_equal(stg_elf_find_in_file("/proc/self/exe", "", &offset), STG_ERR_USAGE);
     assert_int_equal(stg_elf_find_in_file("/etc/passwd", "main", &offset), STG_ERR_INPUT);
     assert_int_equal(stg_elf_find_in_file("/", "main", &offset), STG_ERR_INPUT);
@@ -55,8 +56,8 @@ static void test_refused(void **state)
     assert_int_equal(stg_elf_find_in_file("/no/such/file", "main", &offset), STG_ERR_IO);
 }
 
-/* Of the file itself: in memory that maps it, the kernel puts a breakpoint there while a recorder has a marker on the probe, as one of
- * another test may have. */
+/* Of the file itself: in memory that maps it, the kernel puts a breakpoint there while a recorder has a marker on the
+ * probe, as one of another test may have. */
 static int byte_at(const char *path, uint64_t offset)
 {
     FILE *file = fopen(path, "rb");
@@ -86,7 +87,8 @@ static void test_probes(void **state)
     }
     assert_int_equal(stat(workload, &about), 0);
     for (uint32_t k = 0; k < 2; k++) {
-        assert_int_equal(stg_elf_find_probe_in_file(workload, "strange_test", k == 0 ? "tick" : "kinds", sites, &n), STG_OK);
+        assert_int_equal(stg_elf_find_probe_in_file(workload, "strange_test", k == 0 ? "tick" : "kinds", sites, &n),
+                         STG_OK);
         assert_in_range(n, 1, 4);
         for (size_t i = 0; i < n; i++) {
             assert_true(sites[i].offset < (uint64_t)about.st_size && sites[i].semaphore > 0 &&
@@ -98,18 +100,29 @@ static void test_probes(void **state)
     }
 }
 
-/* A library with three notes, made by hand: its probes were moved by 0x10 after they were noted, one is another's, one names a place outside. */
+/* A library with three notes, made by hand: its probes were moved by 0x10 after they were noted, one is another's, one
+ * names a place outside. */
 static size_t make_probes(uint8_t *out, size_t n_sites)
 {
     static const char names[] = "\0.note.stapsdt\0.stapsdt.base\0.shstrtab";
     const Elf64_Phdr load = {.p_type = PT_LOAD, .p_vaddr = 0x1000, .p_filesz = 0x100000, .p_memsz = 0x100000};
-    Elf64_Ehdr head = {.e_ident = ELFMAG, .e_type = ET_DYN, .e_machine = EM_X86_64, .e_phoff = sizeof head, .e_phentsize = sizeof load,
-                       .e_phnum = 1, .e_shentsize = sizeof(Elf64_Shdr), .e_shnum = 4, .e_shstrndx = 3};
+    Elf64_Ehdr head = {.e_ident = ELFMAG,
+                       .e_type = ET_DYN,
+                       .e_machine = EM_X86_64,
+                       .e_phoff = sizeof head,
+                       .e_phentsize = sizeof load,
+                       .e_phnum = 1,
+                       .e_shentsize = sizeof(Elf64_Shdr),
+                       .e_shnum = 4,
+                       .e_shstrndx = 3};
     size_t at = sizeof head + sizeof load;
     const size_t notes = at;
     head.e_ident[EI_CLASS] = ELFCLASS64;
     for (size_t i = 0; i < n_sites + 2; i++) {
-        static const char text[2][16] = {"mine\0probe\0" "4@$7", "mine\0other\0" "4@$7"};
+        static const char text[2][16] = {"mine\0probe\0"
+                                         "4@$7",
+                                         "mine\0other\0"
+                                         "4@$7"};
         const uint64_t place[3] = {i == 0 ? 0x900000 : 0x1200 + i, 0x2000, 0};
         const Elf64_Nhdr note = {.n_namesz = 8, .n_descsz = sizeof place + sizeof text[0], .n_type = 3};
         memcpy(out + at, &note, sizeof note);
@@ -151,7 +164,8 @@ static void test_notes(void **state)
     assert_int_equal(stg_elf_find_probe(image, sizeof image, "mine", "other", sites, &n), STG_ELF_FOUND);
     assert_int_equal(n, 1);
     assert_int_equal(stg_elf_find_probe(image, sizeof image, "min", "eprobe", sites, &n), STG_ELF_NO_SYMBOL);
-    assert_int_equal(stg_elf_find_probe(image, size - 1, "mine", "probe", sites, &n), STG_ELF_NO_PROGRAM); /* without its last section */
+    assert_int_equal(stg_elf_find_probe(image, size - 1, "mine", "probe", sites, &n),
+                     STG_ELF_NO_PROGRAM); /* without its last section */
     (void)make_probes(image, STG_ELF_MAX_SITES);
     assert_int_equal(stg_elf_find_probe(image, sizeof image, "mine", "probe", sites, &n), STG_ELF_FOUND);
     assert_int_equal(n, STG_ELF_MAX_SITES);
@@ -198,7 +212,8 @@ static void test_arguments(void **state)
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         struct stg_abi_site site = {0};
         stg_usdt_args(&site, all[i].text);
-        if (site.n_args != all[i].n || (all[i].n > 0 && memcmp(&site.args[all[i].n - 1], &all[i].last, sizeof all[i].last) != 0)) {
+        if (site.n_args != all[i].n ||
+            (all[i].n > 0 && memcmp(&site.args[all[i].n - 1], &all[i].last, sizeof all[i].last) != 0)) {
             fail_msg("'%s': %u arguments", all[i].text, site.n_args);
         }
     }
@@ -212,12 +227,14 @@ static void test_registers(void **state)
         const char *names[4];
         size_t word;
     } all[] = {
-        {{"rax", "eax", "ax", "al"}, PLACE(rax)},       {{"rbx", "ebx", "bx", "bl"}, PLACE(rbx)},       {{"rcx", "ecx", "cx", "cl"}, PLACE(rcx)},
-        {{"rdx", "edx", "dx", "dl"}, PLACE(rdx)},       {{"rsi", "esi", "si", "sil"}, PLACE(rsi)},      {{"rdi", "edi", "di", "dil"}, PLACE(rdi)},
-        {{"rbp", "ebp", "bp", "bpl"}, PLACE(rbp)},      {{"rsp", "esp", "sp", "spl"}, PLACE(rsp)},      {{"r8", "r8d", "r8w", "r8b"}, PLACE(r8)},
-        {{"r9", "r9d", "r9w", "r9b"}, PLACE(r9)},       {{"r10", "r10d", "r10w", "r10b"}, PLACE(r10)},  {{"r11", "r11d", "r11w", "r11b"}, PLACE(r11)},
-        {{"r12", "r12d", "r12w", "r12b"}, PLACE(r12)},  {{"r13", "r13d", "r13w", "r13b"}, PLACE(r13)},  {{"r14", "r14d", "r14w", "r14b"}, PLACE(r14)},
-        {{"r15", "r15d", "r15w", "r15b"}, PLACE(r15)},
+        {{"rax", "eax", "ax", "al"}, PLACE(rax)},      {{"rbx", "ebx", "bx", "bl"}, PLACE(rbx)},
+        {{"rcx", "ecx", "cx", "cl"}, PLACE(rcx)},      {{"rdx", "edx", "dx", "dl"}, PLACE(rdx)},
+        {{"rsi", "esi", "si", "sil"}, PLACE(rsi)},     {{"rdi", "edi", "di", "dil"}, PLACE(rdi)},
+        {{"rbp", "ebp", "bp", "bpl"}, PLACE(rbp)},     {{"rsp", "esp", "sp", "spl"}, PLACE(rsp)},
+        {{"r8", "r8d", "r8w", "r8b"}, PLACE(r8)},      {{"r9", "r9d", "r9w", "r9b"}, PLACE(r9)},
+        {{"r10", "r10d", "r10w", "r10b"}, PLACE(r10)}, {{"r11", "r11d", "r11w", "r11b"}, PLACE(r11)},
+        {{"r12", "r12d", "r12w", "r12b"}, PLACE(r12)}, {{"r13", "r13d", "r13w", "r13b"}, PLACE(r13)},
+        {{"r14", "r14d", "r14w", "r14b"}, PLACE(r14)}, {{"r15", "r15d", "r15w", "r15b"}, PLACE(r15)},
     };
 #undef PLACE
     (void)state;
@@ -250,7 +267,8 @@ static void test_damaged(void **state)
         uint64_t offset = 0;
         assert_int_equal(stg_mem_dup(&copy, map.data, size), STG_OK);
         for (int k = 0; k < 1 + i % 40 && size > 0; k++) {
-            const size_t where = k % 2 == 0 ? stg_rng_below(&rng, size < 1024 ? size : 1024) : size - 1 - stg_rng_below(&rng, size < 4096 ? size : 4096);
+            const size_t where = k % 2 == 0 ? stg_rng_below(&rng, size < 1024 ? size : 1024)
+                                            : size - 1 - stg_rng_below(&rng, size < 4096 ? size : 4096);
             copy[where] = (uint8_t)stg_rng_below(&rng, 256);
         }
         if (stg_elf_find(copy, size, "workload_mark", &offset) == STG_ELF_FOUND) {
@@ -268,12 +286,8 @@ static void test_damaged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_own_program),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_probes),
-        cmocka_unit_test(test_notes),
-        cmocka_unit_test(test_arguments),
-        cmocka_unit_test(test_registers),
+        cmocka_unit_test(test_own_program), cmocka_unit_test(test_refused),   cmocka_unit_test(test_probes),
+        cmocka_unit_test(test_notes),       cmocka_unit_test(test_arguments), cmocka_unit_test(test_registers),
         cmocka_unit_test(test_damaged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* record/ on the kernel that runs here: what a program does is what is recorded, filtered as asked, and what is lost is counted.
- * Where this process may not record, each test is skipped. */
+/* record/ on the kernel that runs here: what a program does is what is recorded, filtered as asked, and what is lost is
+ * counted. Where this process may not record, each test is skipped. */
 #include "record_support.h"
 
 #include <dirent.h>
@@ -57,13 +57,15 @@ static void test_descendants(void **state)
     assert_int_equal(count_of(&r, STG_EVENT_EXIT, "getppid", 0), 4 * 500);
     assert_int_equal(count_of(&r, STG_EVENT_MARKER, "sched_process_fork", 0), 4);
     assert_int_equal(count_of(&r, STG_EVENT_MARKER, "sched_process_exec", 0), 1);
-    assert_int_equal(count_of(&r, STG_EVENT_MARKER, "sched_process_exit", r.events[0].tid), 1); /* a sanitizer's thread may end, too */
+    assert_int_equal(count_of(&r, STG_EVENT_MARKER, "sched_process_exit", r.events[0].tid),
+                     1);               /* a sanitizer's thread may end, too */
     for (size_t i = 0; i < r.n; i++) { /* each child that a fork names was recorded */
         const struct stg_event *e = &r.events[i];
         if (strcmp(event_name(&r, e), "sched_process_fork") == 0) {
             assert_int_equal(count_of(&r, STG_EVENT_ENTRY, "getppid", (int32_t)e->args[0]), 500);
             assert_int_equal(count_of(&r, STG_EVENT_MARKER, "sched_process_exit", (int32_t)e->args[0]), 1);
-            assert_true(e->args[0] == e->args[1] || (int32_t)e->args[1] == e->pid); /* a process, or a thread of the forker's */
+            assert_true(e->args[0] == e->args[1] ||
+                        (int32_t)e->args[1] == e->pid); /* a process, or a thread of the forker's */
         }
     }
     recording_fini(&r);
@@ -93,8 +95,8 @@ static int32_t tid_of_execve(const struct recording *r)
     return 0;
 }
 
-/* Calls of `strace -f -c`, which counts what returns; of the one thread of the command, as a thread that a sanitizer starts in the
- * fork of this process is a descendant, too, until execve ends it. */
+/* Calls of `strace -f -c`, which counts what returns; of the one thread of the command, as a thread that a sanitizer
+ * starts in the fork of this process is a descendant, too, until execve ends it. */
 static void compare_with_strace(const struct recording *r, FILE *counts)
 {
     char line[256];
@@ -269,7 +271,8 @@ static void test_cgroup(void **state)
     struct stg_record_options o = {.cgroups = cgroups, .n_cgroups = 1};
     struct recording r;
     record_two(&r, &o, &wanted, &other);
-    assert_int_equal(count_of(&r, STG_EVENT_ENTRY, "getppid", wanted.pid), 250); /* in a descendant of the cgroup that was named */
+    assert_int_equal(count_of(&r, STG_EVENT_ENTRY, "getppid", wanted.pid),
+                     250); /* in a descendant of the cgroup that was named */
     assert_int_equal(count_of(&r, STG_EVENT_ENTRY, "getppid", 0), 250);
     recording_fini(&r);
     /* It ends by itself when the cgroup is removed. */
@@ -351,7 +354,8 @@ static void test_sample(void **state)
     recording_fini(&r);
 }
 
-/* What is produced is received or counted as lost, to the event, and the gaps of each CPU say the same as its counter. */
+/* What is produced is received or counted as lost, to the event, and the gaps of each CPU say the same as its
+ * counter. */
 static void test_tiny_ring(void **state)
 {
     (void)state;
@@ -403,7 +407,8 @@ static void test_uprobes(void **state)
     for (size_t i = 0; i < r.n; i++) {
         const struct stg_event *e = &r.events[i];
         const char *name = event_name(&r, e);
-        assert_true(strstr(name, "uprobe") == NULL && strstr(name, "uretprobe") == NULL && strstr(name, "unknown") == NULL);
+        assert_true(strstr(name, "uprobe") == NULL && strstr(name, "uretprobe") == NULL &&
+                    strstr(name, "unknown") == NULL);
         if (strcmp(name, "w:begin") == 0) {
             assert_false(open);
             open = true;
@@ -492,9 +497,10 @@ static void test_marker_that_is_none(void **state)
 
 static void test_descriptors(void **state)
 {
-    static const enum stg_fd_kind wanted[] = {STG_FD_FILE,   STG_FD_DIRECTORY, STG_FD_CHAR,    STG_FD_PIPE,    STG_FD_INET,
-                                              STG_FD_DGRAM,  STG_FD_UNIX,      STG_FD_NETLINK, STG_FD_EPOLL,   STG_FD_EVENTFD,
-                                              STG_FD_TIMERFD, STG_FD_INOTIFY,  STG_FD_MEMFD,   STG_FD_PROC,    STG_FD_BAD};
+    static const enum stg_fd_kind wanted[] = {STG_FD_FILE,  STG_FD_DIRECTORY, STG_FD_CHAR,    STG_FD_PIPE,
+                                              STG_FD_INET,  STG_FD_DGRAM,     STG_FD_UNIX,    STG_FD_NETLINK,
+                                              STG_FD_EPOLL, STG_FD_EVENTFD,   STG_FD_TIMERFD, STG_FD_INOTIFY,
+                                              STG_FD_MEMFD, STG_FD_PROC,      STG_FD_BAD};
     (void)state;
     need_recorder();
     struct stg_record_options o = {0};
@@ -635,7 +641,7 @@ static void test_compat(void **state)
     const pid_t child = fork();
     if (child == 0) {
         signal(SIGSEGV, SIG_DFL); /* what it gets where that door is closed; it is no failure of the test */
-        long ret = 20; /* getpid there, writev here */
+        long ret = 20;            /* getpid there, writev here */
         __asm__ volatile("int $0x80" : "+a"(ret) : : "memory", "r8", "r9", "r10", "r11");
         _exit(ret == getpid() ? 0 : 1);
     }
@@ -666,8 +672,8 @@ static void test_unprivileged(void **state)
         if (setgid(65534) != 0 || setuid(65534) != 0) {
             _exit(2);
         }
-        const bool good = stg_record_open(&r, &o) == STG_ERR_UNSUPPORTED && strstr(stg_status_message(), "CAP_BPF") != NULL &&
-                          strchr(stg_status_message(), '\n') == NULL;
+        const bool good = stg_record_open(&r, &o) == STG_ERR_UNSUPPORTED &&
+                          strstr(stg_status_message(), "CAP_BPF") != NULL && strchr(stg_status_message(), '\n') == NULL;
         _exit(good ? 0 : 1);
     }
     int status;
@@ -678,13 +684,28 @@ static void test_unprivileged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_calls),         cmocka_unit_test(test_descendants),         cmocka_unit_test(test_no_children),
-        cmocka_unit_test(test_strace_agrees), cmocka_unit_test(test_pid),                 cmocka_unit_test(test_pid_that_is_none),
-        cmocka_unit_test(test_comm),          cmocka_unit_test(test_cgroup),              cmocka_unit_test(test_cgroup_that_is_none),
-        cmocka_unit_test(test_call_filter),   cmocka_unit_test(test_sample),              cmocka_unit_test(test_tiny_ring),
-        cmocka_unit_test(test_uprobes),       cmocka_unit_test(test_usdt),                cmocka_unit_test(test_marker_that_is_none),
-        cmocka_unit_test(test_descriptors),   cmocka_unit_test(test_runnable),   cmocka_unit_test(test_not_oneself),         cmocka_unit_test(test_command_that_is_none),
-        cmocka_unit_test(test_sigreturn),     cmocka_unit_test(test_compat),              cmocka_unit_test(test_unprivileged),
+        cmocka_unit_test(test_calls),
+        cmocka_unit_test(test_descendants),
+        cmocka_unit_test(test_no_children),
+        cmocka_unit_test(test_strace_agrees),
+        cmocka_unit_test(test_pid),
+        cmocka_unit_test(test_pid_that_is_none),
+        cmocka_unit_test(test_comm),
+        cmocka_unit_test(test_cgroup),
+        cmocka_unit_test(test_cgroup_that_is_none),
+        cmocka_unit_test(test_call_filter),
+        cmocka_unit_test(test_sample),
+        cmocka_unit_test(test_tiny_ring),
+        cmocka_unit_test(test_uprobes),
+        cmocka_unit_test(test_usdt),
+        cmocka_unit_test(test_marker_that_is_none),
+        cmocka_unit_test(test_descriptors),
+        cmocka_unit_test(test_runnable),
+        cmocka_unit_test(test_not_oneself),
+        cmocka_unit_test(test_command_that_is_none),
+        cmocka_unit_test(test_sigreturn),
+        cmocka_unit_test(test_compat),
+        cmocka_unit_test(test_unprivileged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

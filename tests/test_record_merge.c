@@ -62,7 +62,8 @@ static uint64_t place_of(uint64_t len)
     return (len + 8 + 7) / 8 * 8;
 }
 
-/* Puts len bytes behind the word of a record of word bytes as the programs do: in one piece, whatever ends there. False when there is no room. */
+/* Puts len bytes behind the word of a record of word bytes as the programs do: in one piece, whatever ends there. False
+ * when there is no room. */
 static bool write_record(struct fake *f, uint64_t size, const void *bytes, uint64_t len, uint64_t word)
 {
     if (f->cpu.far.reserved - f->cpu.far.consumed + place_of(len) > size) {
@@ -87,7 +88,8 @@ static bool put_exit(struct fake *f, uint64_t ts_ns, uint64_t ret)
     struct {
         struct stg_abi_head head;
         uint64_t ret;
-    } r = {.head = {.ts_ns = ts_ns, .pid = 7, .tid = 8, .comm = "test", .id = 0, .kind = STG_ABI_EXIT, .n_args = 1}, .ret = ret};
+    } r = {.head = {.ts_ns = ts_ns, .pid = 7, .tid = 8, .comm = "test", .id = 0, .kind = STG_ABI_EXIT, .n_args = 1},
+           .ret = ret};
     return put_raw(f, &r, sizeof r, sizeof r);
 }
 
@@ -99,7 +101,8 @@ static size_t take(struct stg_event *events, size_t cap, uint64_t limit_ns)
     stg_merge_scan(&merge, &used);
     assert_true(used >= 0 && used <= 1);
     while (more > 0) {
-        assert_int_equal(stg_merge_take(&merge, &decoder, limit_ns, events + n, cap - n < 7 ? cap - n : 7, &more), STG_OK);
+        assert_int_equal(stg_merge_take(&merge, &decoder, limit_ns, events + n, cap - n < 7 ? cap - n : 7, &more),
+                         STG_OK);
         n += more;
     }
     return n;
@@ -149,7 +152,8 @@ static void test_late(void **state)
     assert_int_equal(merge.n_late, 1);
 }
 
-/* More records than are noted at a time, some of them up to 999 places too early. None is given back before it is handed out. */
+/* More records than are noted at a time, some of them up to 999 places too early. None is given back before it is
+ * handed out. */
 static void test_windows(void **state)
 {
     enum { N = 8000, EARLY = 999 };
@@ -163,7 +167,8 @@ static void test_windows(void **state)
         head.ts_ns = 10 + (i % 1500 == 700 ? i + EARLY : i);
         assert_true(write_record(f, size, &head, sizeof head, sizeof head));
     }
-    const uint64_t place = place_of(sizeof head), early = 700 + 3 * 1500; /* of the records that come too early, the one before the limit */
+    const uint64_t place = place_of(sizeof head),
+                   early = 700 + 3 * 1500; /* of the records that come too early, the one before the limit */
     const size_t n = take(events, N, 10 + early + 100);
     assert_int_equal(n, early + 100); /* all up to the limit but this one */
     assert_int_equal(f->cpu.far.consumed, early * place);
@@ -172,12 +177,14 @@ static void test_windows(void **state)
     for (uint64_t i = 1; i < N; i++) {
         assert_true(events[i].ts_ns >= events[i - 1].ts_ns);
     }
-    assert_int_equal(merge.n_inverted, 5 * (EARLY - 1)); /* those in between but for the last, which has the same time */
+    assert_int_equal(merge.n_inverted,
+                     5 * (EARLY - 1)); /* those in between but for the last, which has the same time */
     assert_int_equal(merge.n_late, 0);
     assert_false(merge.lanes[1].shifted);
 }
 
-/* Two rings of a CPU: what one has no room for is in the other. The CPU's time goes forward whichever they come from. */
+/* Two rings of a CPU: what one has no room for is in the other. The CPU's time goes forward whichever they come
+ * from. */
 static void test_two_rings(void **state)
 {
     struct stg_event events[8];
@@ -269,7 +276,8 @@ static void test_rest(void **state)
 static void test_blocks(void **state)
 {
     const uint64_t size = 2 * (uint64_t)STG_ABI_BLOCK_SIZE;
-    struct stg_abi_record r = {.head = {.pid = 1, .tid = 1, .kind = STG_ABI_ENTRY, .n_args = 6, .flags = STG_ABI_HAS_PATH}};
+    struct stg_abi_record r = {
+        .head = {.pid = 1, .tid = 1, .kind = STG_ABI_ENTRY, .n_args = 6, .flags = STG_ABI_HAS_PATH}};
     struct stg_event events[8];
     struct fake *f = &fakes[2];
     uint64_t n_over = 0;
@@ -296,7 +304,8 @@ static void test_damaged_length(void **state)
 {
     struct stg_abi_head head = {.ts_ns = 20, .pid = 1, .tid = 1, .kind = STG_ABI_MARKER};
     static const uint64_t damaged[] = {sizeof(struct stg_abi_record) + 1, UINT8_MAX, UINT8_MAX - 7, sizeof head + 1};
-    static const uint64_t others[] = {UINT8_MAX + 1, UINT64_MAX, (uint64_t)SIZE << 5 ^ sizeof head}; /* the last: of the next time round */
+    static const uint64_t others[] = {UINT8_MAX + 1, UINT64_MAX,
+                                      (uint64_t)SIZE << 5 ^ sizeof head}; /* the last: of the next time round */
     struct stg_event events[8];
     double used;
     size_t n;
@@ -332,8 +341,15 @@ static bool decode(const void *record, size_t len, struct stg_event *e)
 static void test_entry(void **state)
 {
     struct stg_event e;
-    struct stg_abi_record r = {.head = {.ts_ns = 5, .cgroup_id = 9, .pid = 10, .tid = 11, .comm = "exactly16bytes!!", .id = 257,
-                                        .kind = STG_ABI_ENTRY, .n_args = 4, .flags = STG_ABI_HAS_PATH | 9 << STG_ABI_RUNNABLE_SHIFT,
+    struct stg_abi_record r = {.head = {.ts_ns = 5,
+                                        .cgroup_id = 9,
+                                        .pid = 10,
+                                        .tid = 11,
+                                        .comm = "exactly16bytes!!",
+                                        .id = 257,
+                                        .kind = STG_ABI_ENTRY,
+                                        .n_args = 4,
+                                        .flags = STG_ABI_HAS_PATH | 9 << STG_ABI_RUNNABLE_SHIFT,
                                         .fd_kind = 1 + STG_FD_DIRECTORY},
                                .args = {1, 2, 3, 4, 5, 6},
                                .path = "/etc/passwd"};
@@ -347,8 +363,8 @@ static void test_entry(void **state)
     assert_int_equal(e.args[3], 4);
     assert_int_equal(e.fd_kind, STG_FD_DIRECTORY);
     assert_int_equal(e.runnable, 9);
-    assert_int_equal(e.has, STG_HAS_TIME | STG_HAS_CPU | STG_HAS_PID | STG_HAS_TID | STG_HAS_COMM | STG_HAS_CGROUP | STG_HAS_FD |
-                                STG_HAS_PATH | STG_HAS_RUNNABLE);
+    assert_int_equal(e.has, STG_HAS_TIME | STG_HAS_CPU | STG_HAS_PID | STG_HAS_TID | STG_HAS_COMM | STG_HAS_CGROUP |
+                                STG_HAS_FD | STG_HAS_PATH | STG_HAS_RUNNABLE);
     assert_int_equal(e.cpu, 3);
     assert_int_equal(e.cgroup_id, 9);
     r.head.flags = STG_ABI_COMPAT; /* the same number is another call there */
@@ -364,14 +380,21 @@ static void test_numbers(void **state)
         int32_t id;
         uint8_t flags;
         const char *name;
-    } all[] = {{0, 0, "read"},          {0, STG_ABI_COMPAT, "restart_syscall"}, {3, STG_ABI_COMPAT, "read"}, {471, 0, "syscall_471"},
-               {-1, 0, "syscall_unknown"}, {1000000, 0, "syscall_512"},         {500, STG_ABI_COMPAT, "compat_syscall_500"},
-               {451, STG_ABI_COMPAT, "cachestat"}, {INT32_MIN, 0, "syscall_unknown"}};
+    } all[] = {{0, 0, "read"},
+               {0, STG_ABI_COMPAT, "restart_syscall"},
+               {3, STG_ABI_COMPAT, "read"},
+               {471, 0, "syscall_471"},
+               {-1, 0, "syscall_unknown"},
+               {1000000, 0, "syscall_512"},
+               {500, STG_ABI_COMPAT, "compat_syscall_500"},
+               {451, STG_ABI_COMPAT, "cachestat"},
+               {INT32_MIN, 0, "syscall_unknown"}};
     struct stg_event e;
     (void)state;
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        struct stg_abi_record r = {.head = {.pid = 1, .tid = 1, .id = all[i].id, .kind = STG_ABI_EXIT, .n_args = 1, .flags = all[i].flags},
-                                   .args = {(uint64_t)-2}};
+        struct stg_abi_record r = {
+            .head = {.pid = 1, .tid = 1, .id = all[i].id, .kind = STG_ABI_EXIT, .n_args = 1, .flags = all[i].flags},
+            .args = {(uint64_t)-2}};
         assert_true(decode(&r, sizeof r.head + 8, &e));
         assert_string_equal(stg_strings_get(decoder.names, e.name), all[i].name);
         assert_int_equal(e.ret, -2);
@@ -382,7 +405,8 @@ static void test_numbers(void **state)
 static void test_gap(void **state)
 {
     struct stg_event e;
-    struct stg_abi_record r = {.head = {.ts_ns = 5, .pid = 1, .tid = 1, .comm = "x", .kind = STG_ABI_LOST, .n_args = 2}, .args = {12, 3}};
+    struct stg_abi_record r = {.head = {.ts_ns = 5, .pid = 1, .tid = 1, .comm = "x", .kind = STG_ABI_LOST, .n_args = 2},
+                               .args = {12, 3}};
     (void)state;
     assert_true(decode(&r, sizeof r.head + 16, &e));
     assert_int_equal(e.kind, STG_EVENT_LOST);
@@ -403,7 +427,12 @@ static void test_lies(void **state)
     for (unsigned kind = 0; kind < 256; kind++) {
         for (unsigned n_args = 0; n_args < 256; n_args += n_args < 8 ? 1 : 31) {
             for (size_t len = 0; len <= sizeof(struct stg_abi_record); len++) {
-                struct stg_abi_record r = {.head = {.pid = 1, .tid = 1, .id = 1, .kind = (uint8_t)kind, .n_args = (uint8_t)n_args, .flags = 0xff,
+                struct stg_abi_record r = {.head = {.pid = 1,
+                                                    .tid = 1,
+                                                    .id = 1,
+                                                    .kind = (uint8_t)kind,
+                                                    .n_args = (uint8_t)n_args,
+                                                    .flags = 0xff,
                                                     .fd_kind = 255},
                                            .args = {1, 1, 1, 1, 1, 1}};
                 memset(r.path, 'p', sizeof r.path);
@@ -442,9 +471,9 @@ static void test_marker_out_of_range(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_order),   TEST(test_late), TEST(test_unfinished), TEST(test_blocks),
-        TEST(test_rest), TEST(test_two_rings), TEST(test_windows), TEST(test_damaged_length),
-        TEST(test_entry),   TEST(test_numbers), TEST(test_gap),     TEST(test_lies),      TEST(test_marker_out_of_range),
+        TEST(test_order),     TEST(test_late),    TEST(test_unfinished),          TEST(test_blocks), TEST(test_rest),
+        TEST(test_two_rings), TEST(test_windows), TEST(test_damaged_length),      TEST(test_entry),  TEST(test_numbers),
+        TEST(test_gap),       TEST(test_lies),    TEST(test_marker_out_of_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -169,7 +169,8 @@ static void test_explain_text(void **state)
 {
     struct fixture *f = *state;
     struct stg_buffer b = STG_BUFFER_INIT;
-    assert_int_equal(stg_report_explain_text(&b, &f->model.base, &f->explanations[0], NULL, "/data/far", 3, false), STG_OK);
+    assert_int_equal(stg_report_explain_text(&b, &f->model.base, &f->explanations[0], NULL, "/data/far", 3, false),
+                     STG_OK);
     golden(&b, "explain.txt");
     stg_buffer_clear(&b);
     assert_int_equal(stg_report_explain_text(&b, &f->model.base, &f->explanations[1], NULL, HOSTILE, 3, false), STG_OK);
@@ -184,7 +185,8 @@ static void test_explain_in_time_order(void **state)
     struct fixture *f = *state;
     struct stg_buffer b = STG_BUFFER_INIT;
     f->model.base.recipe.order = STG_ORDER_TIME;
-    const enum stg_status status = stg_report_explain_text(&b, &f->model.base, &f->explanations[0], NULL, "t", 100, false);
+    const enum stg_status status =
+        stg_report_explain_text(&b, &f->model.base, &f->explanations[0], NULL, "t", 100, false);
     f->model.base.recipe.order = STG_ORDER_THREAD;
     assert_int_equal(status, STG_OK);
     assert_null(strstr(b.data, "on the same thread"));
@@ -252,7 +254,8 @@ static void test_score_json_place(void **state)
     struct fixture *f = *state;
     struct stg_buffer b = STG_BUFFER_INIT;
     static const char *const order[] = {"data", "group", "group_p_value", "shift_since", "schema", "id"};
-    struct stg_score_place place = {.data = HOSTILE, .in_group = true, .group = 7, .group_p = 0.25, .shifted = true, .shift_since = 41};
+    struct stg_score_place place = {
+        .data = HOSTILE, .in_group = true, .group = 7, .group_p = 0.25, .shifted = true, .shift_since = 41};
     assert_int_equal(stg_report_score_json(&b, &f->model.base, &f->far[3], &place, STG_AGGREGATE_MEAN, 0.01), STG_OK);
     json_t *root = parse(&b, "strange.score/1");
     void *at = json_object_iter(root);
@@ -379,7 +382,8 @@ static size_t line_of(const char *html, const char *class, double *y, size_t max
     return n;
 }
 
-/* A line of the course has the sequences in the order in which they began, whatever that of the data, and in each span their median. */
+/* A line of the course has the sequences in the order in which they began, whatever that of the data, and in each span
+ * their median. */
 static void test_course(void **state)
 {
     enum { SPANS = 60, EACH = 3, MANY = SPANS * EACH };
@@ -388,7 +392,8 @@ static void test_course(void **state)
     struct stg_report r = report_of(f);
     static struct stg_score scores[MANY];
     double median[SPANS + 1], most[SPANS + 1];
-    for (size_t i = 0; i < MANY; i++) { /* backwards: the last began first; scores rise with time, one in a span is below the two others */
+    for (size_t i = 0; i < MANY;
+         i++) { /* backwards: the last began first; scores rise with time, one in a span is below the two others */
         scores[i] = f->known[0];
         scores[i].begin_ns = (int64_t)(MANY - i);
         const size_t span = (MANY - 1 - i) / EACH;
@@ -480,13 +485,21 @@ static void test_memory_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),          cmocka_unit_test(test_table_without_threshold),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_table_without_threshold),
         cmocka_unit_test(test_course),
-        cmocka_unit_test(test_explain_text),   cmocka_unit_test(test_explain_in_time_order),
-        cmocka_unit_test(test_eval_json),      cmocka_unit_test(test_score_json),
-        cmocka_unit_test(test_score_json_place), cmocka_unit_test(test_explain_json),   cmocka_unit_test(test_html),
-        cmocka_unit_test(test_html_of_little), cmocka_unit_test(test_html_of_many),
-        cmocka_unit_test(test_html_of_many_explanations), cmocka_unit_test(test_strip_of_a_part), cmocka_unit_test(test_json_text),
+        cmocka_unit_test(test_explain_text),
+        cmocka_unit_test(test_explain_in_time_order),
+        cmocka_unit_test(test_eval_json),
+        cmocka_unit_test(test_score_json),
+        cmocka_unit_test(test_score_json_place),
+        cmocka_unit_test(test_explain_json),
+        cmocka_unit_test(test_html),
+        cmocka_unit_test(test_html_of_little),
+        cmocka_unit_test(test_html_of_many),
+        cmocka_unit_test(test_html_of_many_explanations),
+        cmocka_unit_test(test_strip_of_a_part),
+        cmocka_unit_test(test_json_text),
         cmocka_unit_test(test_memory_fails),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

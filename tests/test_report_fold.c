@@ -157,7 +157,8 @@ static void test_segment_in_words(void **state)
         fixture.events[i].phase = i % 2 == 1 ? STG_PHASE_ENTRY : STG_PHASE_EXIT;
     }
     fixture.x.order = order;
-    const struct stg_segment s = {.n = N, .n_blamed = N, .fields = 1U << STG_FIELD_TO_BLAME_CALL | 1U << STG_FIELD_TO_BLAME_PAUSE, .blame = 5};
+    const struct stg_segment s = {
+        .n = N, .n_blamed = N, .fields = 1U << STG_FIELD_TO_BLAME_CALL | 1U << STG_FIELD_TO_BLAME_PAUSE, .blame = 5};
     words_segment(&fixture.x, &s, text, sizeof text);
     assert_string_equal(text, "thread 1, #0 to #362: a, b ×181, c (call, pause)");
     words_segment(&fixture.x, &s, text, 12); /* cut, not overrun */

@@ -72,7 +72,9 @@ static void make_explanations(struct fixture *f)
         e->blamed.blame = 3;
         e->trace = HOSTILE;
         f->names[i] = "far";
-        f->looked[i] = (struct stg_attention_event){.index = 4, .most = {{.index = 3, .back = 1, .weight = 0.75f}, {.index = STG_ATTENTION_START, .weight = 0.25f}}};
+        f->looked[i] = (struct stg_attention_event){
+            .index = 4,
+            .most = {{.index = 3, .back = 1, .weight = 0.75f}, {.index = STG_ATTENTION_START, .weight = 0.25f}}};
         f->worst[i] = (struct stg_attention_maps){.events = &f->looked[i], .n_events = 1};
     }
 }
@@ -83,14 +85,22 @@ static void make_nets(struct fixture *f)
         f->pattern[h][h] = 0.625f;
         f->pattern[h][7] = 0.375f;
     }
-    f->attention = (struct stg_attention_maps){.n_layers = 2, .n_heads = N_HEADS, .pattern = f->pattern, .n_pattern = 1234};
+    f->attention =
+        (struct stg_attention_maps){.n_layers = 2, .n_heads = N_HEADS, .pattern = f->pattern, .n_pattern = 1234};
     for (int i = 0; i < N_CALLS; i++) { /* the first two in one place, at the edge */
-        f->calls[i] = (struct stg_embedded_call){.call = (uint16_t)(FAKE_READ + i), .count = (uint64_t)(30 - i), .x = i < 2 ? 0 : 4, .y = i < 2 ? 0 : 2, .nearest = FAKE_READ, .likeness = 0.5};
+        f->calls[i] = (struct stg_embedded_call){.call = (uint16_t)(FAKE_READ + i),
+                                                 .count = (uint64_t)(30 - i),
+                                                 .x = i < 2 ? 0 : 4,
+                                                 .y = i < 2 ? 0 : 2,
+                                                 .nearest = FAKE_READ,
+                                                 .likeness = 0.5};
     }
-    f->embedding = (struct stg_embedding){.calls = f->calls, .n = N_CALLS, .n_all = N_CALLS, .dim = 8, .share = {0.75, 0.125}};
+    f->embedding =
+        (struct stg_embedding){.calls = f->calls, .n = N_CALLS, .n_all = N_CALLS, .dim = 8, .share = {0.75, 0.125}};
     f->delays = (struct stg_delay_effect){.n = 200, .n_all = MANY};
     for (size_t d = 0; d < STG_DELAYS; d++) {
-        f->delays.range[STG_AGGREGATE_MEAN][d] = (struct stg_delay_range){0.5, 0.6 + 0.1 * (double)d, 0.9 + 0.2 * (double)d};
+        f->delays.range[STG_AGGREGATE_MEAN][d] =
+            (struct stg_delay_range){0.5, 0.6 + 0.1 * (double)d, 0.9 + 0.2 * (double)d};
     }
 }
 
@@ -102,7 +112,14 @@ static void make_logs(struct fixture *f)
         assert_int_equal(stg_mem_zeroed(&log->points, N_POINTS, sizeof *log->points), STG_OK);
         for (size_t k = 0; k < N_POINTS; k++) {
             const double loss = 1 + 2.0 / (double)(k + 1);
-            log->points[k] = (struct stg_training_point){.update = 5 * k, .tokens = 1000 * (k + 1), .train_loss = loss, .valid_loss = i == 1 ? (double)NAN : loss + 0.1, .train_accuracy = 0.5, .valid_accuracy = i == 1 ? (double)NAN : 0.4, .gradient_norm = (double)k, .rate = 0.001};
+            log->points[k] = (struct stg_training_point){.update = 5 * k,
+                                                         .tokens = 1000 * (k + 1),
+                                                         .train_loss = loss,
+                                                         .valid_loss = i == 1 ? (double)NAN : loss + 0.1,
+                                                         .train_accuracy = 0.5,
+                                                         .valid_accuracy = i == 1 ? (double)NAN : 0.4,
+                                                         .gradient_norm = (double)k,
+                                                         .rate = 0.001};
         }
     }
 }
@@ -126,11 +143,28 @@ static int setup(void **state)
     make_explanations(&f);
     make_nets(&f);
     make_logs(&f);
-    f.report = (struct stg_report){.title = "t", .model_path = "m", .date = "d", .model = &f.model.base, .known = f.sets, .novel = f.sets + 1, .n_novel = 2,
-                                   .explanations = f.explanations, .explanation_sets = f.names, .explanation_traces = f.names, .n_explanations = N_X,
-                                   .profiles = f.profiles, .extremes = f.extremes, .trainings = f.logs, .n_trainings = N_LOGS, .attention = &f.attention,
-                                   .n_attention = 16, .attention_worst = f.worst, .embedding = &f.embedding, .delays = &f.delays,
-                                   .aggregate = STG_AGGREGATE_MEAN, .alpha = 0.01};
+    f.report = (struct stg_report){.title = "t",
+                                   .model_path = "m",
+                                   .date = "d",
+                                   .model = &f.model.base,
+                                   .known = f.sets,
+                                   .novel = f.sets + 1,
+                                   .n_novel = 2,
+                                   .explanations = f.explanations,
+                                   .explanation_sets = f.names,
+                                   .explanation_traces = f.names,
+                                   .n_explanations = N_X,
+                                   .profiles = f.profiles,
+                                   .extremes = f.extremes,
+                                   .trainings = f.logs,
+                                   .n_trainings = N_LOGS,
+                                   .attention = &f.attention,
+                                   .n_attention = 16,
+                                   .attention_worst = f.worst,
+                                   .embedding = &f.embedding,
+                                   .delays = &f.delays,
+                                   .aggregate = STG_AGGREGATE_MEAN,
+                                   .alpha = 0.01};
     return stg_calibrate(&f.model.base, f.scores[0], 400) == STG_OK ? 0 : -1;
 }
 
@@ -200,7 +234,8 @@ static void test_data_sets(void **state)
     assert_non_null(strstr(text, "10,000 known and 10,000 novel sequences"));
     assert_int_equal(count(text, "Duration, median"), 2);
     assert_non_null(strstr(text, "<span class=\"call\">futex</span></th><td>"));
-    f->profiles[0].has_time = f->profiles[1].has_time = f->profiles[2].has_time = false; /* nothing lasts without a clock */
+    f->profiles[0].has_time = f->profiles[1].has_time = f->profiles[2].has_time =
+        false; /* nothing lasts without a clock */
     write_page(&b, &r);
     assert_int_equal(count(b.data, "Score against duration"), 0);
     text = section(&b, "data");
@@ -255,7 +290,8 @@ static void test_delays(void **state)
     assert_non_null(strstr(text, "200 of 10,000 known sequences"));
     assert_int_equal(count(text, "role=\"img\""), 1);
     assert_non_null(strstr(text, "<th scope=\"row\">10 ms</th><td>3.004</td><td>1.649</td><td>6.686</td>"));
-    for (const char *const *delay = (const char *const[]){"none", "1 µs", "10 µs", "100 µs", "1 ms", "10 ms", NULL}; *delay != NULL; delay++) {
+    for (const char *const *delay = (const char *const[]){"none", "1 µs", "10 µs", "100 µs", "1 ms", "10 ms", NULL};
+         *delay != NULL; delay++) {
         char row[64];
         snprintf(row, sizeof row, "<th scope=\"row\">%s</th>", *delay);
         assert_int_equal(count(text, row), 1);
@@ -305,7 +341,8 @@ static void test_training(void **state)
     assert_false(broken);
     assert_int_equal(points_of(figures, "curve c0 thin", &broken), 400);
     assert_non_null(strstr(figures, "curve c0 dash")); /* the seventh has the first one's colour */
-    assert_non_null(strstr(text, "<td>4,995</td><td>1,000,000</td><td>400 of 1,000</td><td>1.0020</td><td>1.1020</td><td>1.1020</td><td>40.0 %</td><td>999</td>"));
+    assert_non_null(strstr(text, "<td>4,995</td><td>1,000,000</td><td>400 of "
+                                 "1,000</td><td>1.0020</td><td>1.1020</td><td>1.1020</td><td>40.0 %</td><td>999</td>"));
     assert_non_null(strstr(text, "<td>–</td><td>–</td><td>–</td>")); /* without validation data */
     f->logs[0].points[500].tokens = 1; /* taken up again from an earlier checkpoint; it is one of the drawn */
     for (size_t k = 501; k < N_POINTS; k++) {
@@ -327,8 +364,10 @@ static void test_attention(void **state)
     struct stg_report r = f->report;
     write_page(&b, &r);
     const char *text = section(&b, "attention");
-    assert_non_null(strstr(text, "mean over 1,234 events of 16 of 10000 known sequences, evenly sampled, of at most 4096 events each"));
-    assert_non_null(strstr(text, "layer 2, head 1</th><td class=\"h0\">0.0</td><td class=\"h0\">0.0</td><td class=\"h4\">62.5</td>"));
+    assert_non_null(strstr(
+        text, "mean over 1,234 events of 16 of 10000 known sequences, evenly sampled, of at most 4096 events each"));
+    assert_non_null(strstr(
+        text, "layer 2, head 1</th><td class=\"h0\">0.0</td><td class=\"h0\">0.0</td><td class=\"h4\">62.5</td>"));
     assert_int_equal(count(text, "<td class=\"h3\">37.5</td>"), N_HEADS);
     assert_int_equal(count(text, "(1 back) 75 %, <span class=\"call\">the beginning</span> 25 %"), N_X);
     f->worst[1].n_events = 0;
@@ -350,9 +389,12 @@ static void test_embedding(void **state)
     const char *text = section(&b, "embedding");
     assert_int_equal(count(text, "<circle "), N_CALLS);
     assert_int_equal(count(text, "text-anchor"), N_CALLS);
-    assert_non_null(strstr(text, "3 of 3 calls of the known data, the most frequent ones; 3 have room for their names"));
+    assert_non_null(
+        strstr(text, "3 of 3 calls of the known data, the most frequent ones; 3 have room for their names"));
     assert_non_null(strstr(text, "to the right 75 % of the variance, upward 12 %"));
-    assert_non_null(strstr(text, "<td>28</td><td>4.000</td><td>2.000</td><td class=\"l\"><span class=\"call\">read</span></td><td>0.50</td>"));
+    assert_non_null(strstr(
+        text,
+        "<td>28</td><td>4.000</td><td>2.000</td><td class=\"l\"><span class=\"call\">read</span></td><td>0.50</td>"));
     f->embedding.n = 0;
     write_page(&b, &r);
     f->embedding.n = N_CALLS;
@@ -375,7 +417,8 @@ static void test_labels(void **state)
     size_t n = 0;
     for (size_t i = 0; i < MANY_CALLS; i++) {
         const size_t column = i % 20, row = i / 20;
-        calls[i] = (struct stg_embedded_call){.call = FAKE_OPENAT, .x = (double)column * 0.01, .y = (double)row * 0.01, .nearest = FAKE_OPENAT};
+        calls[i] = (struct stg_embedded_call){
+            .call = FAKE_OPENAT, .x = (double)column * 0.01, .y = (double)row * 0.01, .nearest = FAKE_OPENAT};
     }
     calls[0].x = -1; /* they fill a small part of the picture */
     const struct stg_embedding e = {.calls = calls, .n = MANY_CALLS, .n_all = MANY_CALLS, .dim = 2};
@@ -388,7 +431,9 @@ static void test_labels(void **state)
         x[n] = strtod(at + strlen("<text x=\""), &end);
         y[n] = strtod(end + strlen("\" y=\""), &end);
         const double width = 6.3 * 6; /* "openat" */
-        x[n] -= strncmp(end, "\" text-anchor=\"end", 18) == 0 ? width : strncmp(end, "\" text-anchor=\"middle", 21) == 0 ? width / 2 : 0;
+        x[n] -= strncmp(end, "\" text-anchor=\"end", 18) == 0      ? width
+                : strncmp(end, "\" text-anchor=\"middle", 21) == 0 ? width / 2
+                                                                   : 0;
         for (size_t i = 0; i < n; i++) {
             assert_true(fabs(x[i] - x[n]) > width - 0.2 || fabs(y[i] - y[n]) > 10.8);
         }
@@ -407,7 +452,8 @@ static void test_ticks(void **state)
     static const struct {
         double ns;
         const char *words;
-    } durations[] = {{1, "1 ns"}, {1000, "1 µs"}, {1e4, "10 µs"}, {1e6, "1 ms"}, {2.5e7, "25 ms"}, {1e9, "1 s"}, {1e11, "100 s"}};
+    } durations[] = {{1, "1 ns"},      {1000, "1 µs"}, {1e4, "10 µs"}, {1e6, "1 ms"},
+                     {2.5e7, "25 ms"}, {1e9, "1 s"},   {1e11, "100 s"}};
     for (size_t i = 0; i < sizeof durations / sizeof durations[0]; i++) {
         html_tick_duration(log(durations[i].ns), text);
         assert_string_equal(text, durations[i].words);
@@ -456,16 +502,11 @@ static void test_memory_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all),
-        cmocka_unit_test(test_data_sets),
-        cmocka_unit_test(test_extremes),
-        cmocka_unit_test(test_links_to_what_is_explained),
-        cmocka_unit_test(test_delays),
-        cmocka_unit_test(test_training),
-        cmocka_unit_test(test_attention),
-        cmocka_unit_test(test_embedding),
-        cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_ticks),
+        cmocka_unit_test(test_all),          cmocka_unit_test(test_data_sets),
+        cmocka_unit_test(test_extremes),     cmocka_unit_test(test_links_to_what_is_explained),
+        cmocka_unit_test(test_delays),       cmocka_unit_test(test_training),
+        cmocka_unit_test(test_attention),    cmocka_unit_test(test_embedding),
+        cmocka_unit_test(test_labels),       cmocka_unit_test(test_ticks),
         cmocka_unit_test(test_memory_fails),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -10,7 +10,9 @@
 
 #include <cmocka.h>
 
-#define GOOD "{\"update\": 5, \"epoch\": 0.5, \"tokens\": 100, \"seconds\": 1.5, \"rate\": 0.001, \"train_loss\": 2.5, \"train_accuracy\": 0.25"
+#define GOOD                                                                                                    \
+    "{\"update\": 5, \"epoch\": 0.5, \"tokens\": 100, \"seconds\": 1.5, \"rate\": 0.001, \"train_loss\": 2.5, " \
+    "\"train_accuracy\": 0.25"
 
 static void put_file(const char *path, const char *text)
 {
@@ -26,7 +28,9 @@ static void test_read(void **state)
     struct stg_training_log log;
     (void)state;
     scratch_path(path, sizeof path, "training.log");
-    put_file(path, GOOD "}\n" GOOD ", \"gradient_norm\": 3, \"valid_loss\": 2.25, \"valid_accuracy\": 0.5, \"more\": \"later\"}\n");
+    put_file(path,
+             GOOD "}\n" GOOD
+                  ", \"gradient_norm\": 3, \"valid_loss\": 2.25, \"valid_accuracy\": 0.5, \"more\": \"later\"}\n");
     assert_int_equal(stg_training_log_read(&log, path), STG_OK);
     assert_int_equal(log.n, 2);
     assert_int_equal(log.points[0].update, 5);
@@ -34,7 +38,8 @@ static void test_read(void **state)
     assert_true(fabs(log.points[0].train_loss - 2.5) < 1e-12);
     assert_true(fabs(log.points[0].train_accuracy - 0.25) < 1e-12);
     assert_true(fabs(log.points[0].rate - 0.001) < 1e-12);
-    assert_true(isnan(log.points[0].valid_loss) && isnan(log.points[0].valid_accuracy) && isnan(log.points[0].gradient_norm));
+    assert_true(isnan(log.points[0].valid_loss) && isnan(log.points[0].valid_accuracy) &&
+                isnan(log.points[0].gradient_norm));
     assert_true(fabs(log.points[1].valid_loss - 2.25) < 1e-12);
     assert_true(fabs(log.points[1].valid_accuracy - 0.5) < 1e-12);
     assert_true(fabs(log.points[1].gradient_norm - 3) < 1e-12);
@@ -55,7 +60,14 @@ static void test_read(void **state)
 static void test_bad_lines(void **state)
 {
     static const char *const bad[] = {
-        "", "[]", "7", "{}", "{\"update\": 1}", GOOD, GOOD "} x", GOOD ", \"tokens\": 5}", /* NOLINT(bugprone-suspicious-missing-comma): GOOD is a beginning */
+        "",
+        "[]",
+        "7",
+        "{}",
+        "{\"update\": 1}",
+        GOOD,
+        GOOD "} x",
+        GOOD ", \"tokens\": 5}", /* NOLINT(bugprone-suspicious-missing-comma): GOOD is a beginning */
         "{\"update\": -1, \"tokens\": 1, \"train_loss\": 1}",
         "{\"update\": 1.5, \"tokens\": 1, \"train_loss\": 1}",
         "{\"update\": 1, \"tokens\": \"1\", \"train_loss\": 1}",

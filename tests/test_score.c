@@ -24,7 +24,8 @@ static void test_names(void **state)
     for (int i = 0; i < STG_MODEL_CHANNEL_COLUMNS; i++) {
         usual[i] = 1;
     }
-    struct stg_model bare = {0}, side = {0}, full = {.side = {&side, &side}, .pace = {.fast = &fast}, .n_channel_bins = 1, .channels = usual};
+    struct stg_model bare = {0}, side = {0},
+                     full = {.side = {&side, &side}, .pace = {.fast = &fast}, .n_channel_bins = 1, .channels = usual};
     (void)state;
     for (int i = 0; i < STG_AGGREGATES; i++) {
         const char *name = stg_aggregate_name((enum stg_aggregate)i);
@@ -81,7 +82,8 @@ static void test_values_at_the_edges(void **state)
     assert_int_equal(stg_aggregate_values(v, none, 1, out), STG_OK);
     near((double)out[STG_AGGREGATE_MEAN], 0, 0);
     assert_int_equal(stg_aggregate_values(v, len, 1, out), STG_OK);
-    assert_true(isinf(out[STG_AGGREGATE_MEAN]) && isinf(out[STG_AGGREGATE_WINDOW]) && isinf(out[STG_AGGREGATE_UPPER]) && isinf(out[STG_AGGREGATE_RMS]));
+    assert_true(isinf(out[STG_AGGREGATE_MEAN]) && isinf(out[STG_AGGREGATE_WINDOW]) && isinf(out[STG_AGGREGATE_UPPER]) &&
+                isinf(out[STG_AGGREGATE_RMS]));
     near((double)out[STG_AGGREGATE_MEDIAN], 1, 0);
     assert_int_equal(stg_aggregate_values(bad, bad_len, 1, out), STG_ERR_INTERNAL);
 }

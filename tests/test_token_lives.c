@@ -60,7 +60,7 @@ static void test_exit_markers_end_threads_and_processes(void **state)
     entry(b, 2, 12, "b");
     gone(b, 3, 12, 9, 0);
     entry(b, 4, 12, "c");
-    gone(b, 5, 13, 9, 0); /* which made no event */
+    gone(b, 5, 13, 9, 0);  /* which made no event */
     gone(b, 6, 11, 11, 1); /* LTTng's: thread and priority */
     entry(b, 7, 11, "d");
     gone(b, 8, 11, 0, 1); /* the last one of the process */

@@ -47,7 +47,7 @@ static void test_load_around(void **state)
     static const struct {
         size_t n_before, n_in;
         bool queue, place; /* the trace tells */
-    } cases[] = {{900, 20, true, true},  {1100, 20, true, true}, {3000, 20, true, true},  {3000, 0, true, true},
+    } cases[] = {{900, 20, true, true},  {1100, 20, true, true}, {3000, 20, true, true}, {3000, 0, true, true},
                  {20, 3000, true, true}, {3000, 5, false, true}, {3000, 5, true, false}, {3000, 5, false, false}};
     struct bench *b = *state;
     struct stg_rng rng;
@@ -64,7 +64,8 @@ static void test_load_around(void **state)
             struct stg_event *e = &b->events[b->n - 1];
             e->runnable = (uint8_t)(k < 2000 ? 1 + stg_rng_below(&rng, 3) : stg_rng_below(&rng, 2) * 39 + 1);
             e->cpu = stg_rng_below(&rng, k < 2000 ? 40 : 4) == 0;
-            e->has |= (cases[i].queue && k % 7 != 0 ? STG_HAS_RUNNABLE : 0) | (cases[i].place && k % 5 != 0 ? STG_HAS_CPU : 0);
+            e->has |= (cases[i].queue && k % 7 != 0 ? STG_HAS_RUNNABLE : 0) |
+                      (cases[i].place && k % 5 != 0 ? STG_HAS_CPU : 0);
         }
         if (cases[i].n_in == 0) {
             enter(b, n_calls, 11, 1);
@@ -81,7 +82,8 @@ static void test_load_around(void **state)
     }
 }
 
-/* A number that a new thread gets: where the thread before was is nothing to it. Threads that nobody tells apart are on every CPU. */
+/* A number that a new thread gets: where the thread before was is nothing to it. Threads that nobody tells apart are on
+ * every CPU. */
 static void test_places_of_threads(void **state)
 {
     struct bench *b = *state;
@@ -138,7 +140,7 @@ static void test_workers(void **state)
     struct bench *b = *state;
     double weight[8] = {0}, sum = 0, entropy = 0;
     for (size_t i = 0; i < 4000; i++) {
-        const size_t k = i % 10 < 7 ? 0 : 1 + i % 7; /* one works most */
+        const size_t k = i % 10 < 7 ? 0 : 1 + i % 7;            /* one works most */
         entry(b, i, i % 100 == 99 ? 200 : 11 + (int)k, "read"); /* a thread of another name */
         for (size_t j = 0; j < 8 && i % 100 != 99; j++) {
             weight[j] = weight[j] * (1 - 1.0 / STG_SEQ_LOAD_EVENTS) + (j == k);
@@ -159,7 +161,8 @@ static void test_workers(void **state)
     }
     cut(b);
     assert_true(fabs((double)b->last.workers - 8) < 1e-3);
-    for (size_t i = 3000; i < 4000; i++) { /* one takes another name: it leaves the group, and comes back as a new one */
+    for (size_t i = 3000; i < 4000;
+         i++) { /* one takes another name: it leaves the group, and comes back as a new one */
         b->events[i].comm = b->events[i].tid == 18 ? intern(b->comms, "other") : b->events[0].comm;
     }
     cut(b);
@@ -201,7 +204,8 @@ static void test_workers_of_a_long_trace(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_load_around), TEST(test_places_of_threads), TEST(test_load_of_each_trace), TEST(test_workers), TEST(test_workers_of_a_long_trace),
+        TEST(test_load_around), TEST(test_places_of_threads),       TEST(test_load_of_each_trace),
+        TEST(test_workers),     TEST(test_workers_of_a_long_trace),
     };
     return cmocka_run_group_tests_name("token load", tests, NULL, NULL);
 }

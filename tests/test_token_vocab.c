@@ -285,8 +285,10 @@ static void test_symbols_are_tuples(void **state)
 static void test_highest_descriptor(void **state)
 {
     static const uint16_t own_calls[] = {5, 5, 5, 5, 5}, own_threads[5] = {0};
-    static const uint8_t own_phases[] = {STG_PHASE_ENTRY, STG_PHASE_ENTRY, STG_PHASE_ENTRY, STG_PHASE_EXIT, STG_PHASE_ENTRY};
-    static const int64_t own_rets[] = {3, 41, -100, 99, STG_RET_ABSENT}; /* an exit's is no descriptor; −100 is AT_FDCWD */
+    static const uint8_t own_phases[] = {STG_PHASE_ENTRY, STG_PHASE_ENTRY, STG_PHASE_ENTRY, STG_PHASE_EXIT,
+                                         STG_PHASE_ENTRY};
+    static const int64_t own_rets[] = {3, 41, -100, 99,
+                                       STG_RET_ABSENT}; /* an exit's is no descriptor; −100 is AT_FDCWD */
     struct stg_seq own = seq;
     const struct stg_corpus corpus = {.n = 1, .context = &own, .get = get_one};
     struct stg_symbols *s = NULL;
@@ -333,7 +335,8 @@ static void expect_mapped(const struct stg_symbols *s, uint16_t last)
     static uint8_t phase[MOST];
     static int64_t ret[MOST];
     static uint32_t out[MOST];
-    const uint16_t odd[] = {STG_TOKEN_SPECIALS + 2, STG_TOKEN_SPECIALS - 1, 0, last, (uint16_t)(last + 1), 299, UINT16_MAX};
+    const uint16_t odd[] = {
+        STG_TOKEN_SPECIALS + 2, STG_TOKEN_SPECIALS - 1, 0, last, (uint16_t)(last + 1), 299, UINT16_MAX};
     for (size_t n = 0; n < MOST; n += 1 + n / 3) {
         for (size_t i = 0; i < 7 * n; i++) {
             struct stg_walk w = {.n = n, .n_context = n / 5, .call = call, .phase = phase, .ret = ret};

@@ -262,7 +262,8 @@ static int to_disk(void **state)
     const char *slash = binary == NULL ? NULL : strrchr(binary, '/');
     (void)state;
     memcpy(work_in_memory, work, sizeof work);
-    (void)snprintf(work, sizeof work, "%.*s/trace-crash-XXXXXX", slash == NULL ? 1 : (int)(slash - binary), slash == NULL ? "." : binary);
+    (void)snprintf(work, sizeof work, "%.*s/trace-crash-XXXXXX", slash == NULL ? 1 : (int)(slash - binary),
+                   slash == NULL ? "." : binary);
     return mkdtemp(work) != NULL ? 0 : -1;
 }
 

@@ -15,7 +15,11 @@ static void test_order_of_chunks(void **state)
     tables_init(&t);
     assert_int_equal(mkdir(in_work("many"), 0755), 0);
     for (size_t i = N_OF(chunks); i-- > 0;) {
-        const struct stg_event e = {.ts_ns = 100 + i, .name = STG_NAME_NONE, .comm = STG_NAME_NONE, .has = STG_HAS_TIME | STG_HAS_CPU, .kind = STG_EVENT_BEGIN};
+        const struct stg_event e = {.ts_ns = 100 + i,
+                                    .name = STG_NAME_NONE,
+                                    .comm = STG_NAME_NONE,
+                                    .has = STG_HAS_TIME | STG_HAS_CPU,
+                                    .kind = STG_EVENT_BEGIN};
         settings_init(&settings, &t, in_work(chunks[i]));
         write_events(&settings, &e, 1, &stats);
     }
@@ -32,7 +36,11 @@ static void test_order_of_chunks(void **state)
 static void test_planted_links(void **state)
 {
     static const char *const planted[] = {".metadata", ".channel0_0"};
-    const struct stg_event e = {.ts_ns = 5, .name = STG_NAME_NONE, .comm = STG_NAME_NONE, .has = STG_HAS_TIME | STG_HAS_CPU, .kind = STG_EVENT_BEGIN};
+    const struct stg_event e = {.ts_ns = 5,
+                                .name = STG_NAME_NONE,
+                                .comm = STG_NAME_NONE,
+                                .has = STG_HAS_TIME | STG_HAS_CPU,
+                                .kind = STG_EVENT_BEGIN};
     struct tables t;
     struct stg_ctf_settings settings;
     (void)state;

@@ -9,11 +9,19 @@ enum { READ, OPENAT, GETPID, N_CALLS };
 enum { APACHE, OTHER };
 
 /* One call of a thread: its entry and what it returned. */
-static size_t put_call(struct stg_event *e, uint32_t name, uint32_t comm, int32_t tid, uint64_t fd, uint8_t fd_kind, uint32_t path, int64_t ret)
+static size_t put_call(struct stg_event *e, uint32_t name, uint32_t comm, int32_t tid, uint64_t fd, uint8_t fd_kind,
+                       uint32_t path, int64_t ret)
 {
     static uint64_t now = 1700000000000000000;
     const uint16_t has = STG_HAS_TIME | STG_HAS_CPU | STG_HAS_PID | STG_HAS_TID | STG_HAS_COMM;
-    e[0] = (struct stg_event){.ts_ns = now, .kind = STG_EVENT_ENTRY, .name = name, .comm = comm, .pid = tid, .tid = tid, .has = has, .n_args = 1,
+    e[0] = (struct stg_event){.ts_ns = now,
+                              .kind = STG_EVENT_ENTRY,
+                              .name = name,
+                              .comm = comm,
+                              .pid = tid,
+                              .tid = tid,
+                              .has = has,
+                              .n_args = 1,
                               .args = {fd}};
     if (fd_kind != STG_FD_OTHER) {
         e[0].has |= STG_HAS_FD;
@@ -23,8 +31,14 @@ static size_t put_call(struct stg_event *e, uint32_t name, uint32_t comm, int32_
         e[0].has |= STG_HAS_PATH;
         e[0].path = path;
     }
-    e[1] = (struct stg_event){.ts_ns = now + 1, .kind = STG_EVENT_EXIT, .name = name, .comm = comm, .pid = tid, .tid = tid,
-                              .has = (uint16_t)(has | STG_HAS_RET), .ret = ret};
+    e[1] = (struct stg_event){.ts_ns = now + 1,
+                              .kind = STG_EVENT_EXIT,
+                              .name = name,
+                              .comm = comm,
+                              .pid = tid,
+                              .tid = tid,
+                              .has = (uint16_t)(has | STG_HAS_RET),
+                              .ret = ret};
     now += 10;
     return 2;
 }
@@ -33,7 +47,8 @@ static void tables_of(struct tables *t)
 {
     static const char *const calls[] = {"read", "openat", "getpid"}, *const comms[] = {"apache2", "other"};
     static const char *const paths[] = {"/www/actor.php", "/www/other.php",
-                                        "/a/very/long/path/of/many/components/that/has/no/room/in/what/is/kept/of/it/and/loses/its/first/ones/index.php"};
+                                        "/a/very/long/path/of/many/components/that/has/no/room/in/what/is/kept/of/it/"
+                                        "and/loses/its/first/ones/index.php"};
     assert_int_equal(stg_strings_new(&t->names), STG_OK);
     assert_int_equal(stg_strings_new(&t->comms), STG_OK);
     assert_int_equal(stg_strings_new(&t->paths), STG_OK);
@@ -100,7 +115,8 @@ static void check(uint32_t path, const char *wanted)
     assert_string_equal(x.more[0].object.path, wanted);
     assert_string_equal(x.more[1].object.path, "");
     assert_int_equal(x.more[1].object.fd_kind, STG_FD_OTHER);
-    assert_int_equal(x.surprises[0].object.fd_kind, STG_FD_INET); /* of what returned 88, not of most reads of its size */
+    assert_int_equal(x.surprises[0].object.fd_kind,
+                     STG_FD_INET); /* of what returned 88, not of most reads of its size */
     assert_int_equal(x.descriptors[0].object.fd_kind, STG_FD_UNIX);
     assert_int_equal(x.descriptors[1].object.fd_kind, STG_FD_INET); /* the other process's 13 is another one */
     /* A data set, and a trace that is not there any more, are left alone. */

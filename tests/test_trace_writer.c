@@ -114,7 +114,8 @@ static union stg_ctf_value field_value(size_t i_field, uint64_t i)
 /* Line i of babeltrace2 carries what was put; counts those that do. */
 static void check_fields(void *context, const char *line)
 {
-    const char *real = strstr(line, "real_field = "), *number = strstr(line, " number = "), *label = strstr(line, " label = ");
+    const char *real = strstr(line, "real_field = "), *number = strstr(line, " number = "),
+               *label = strstr(line, " label = ");
     assert_true(real != NULL && number != NULL && label != NULL);
     const uint64_t i = strtoull(number + 10, NULL, 10);
     const double is = strtod(real + 13, NULL), wanted = field_value(0, i).real;
@@ -127,9 +128,10 @@ static void test_fields(void **state)
 {
     enum { N = 2000 };
     static const char *const labels[] = {"not", "it is"};
-    static const struct stg_ctf_field fields[] = {{.name = "real_field", .type = STG_CTF_REAL},
-                                                  {.name = "number", .type = STG_CTF_NUMBER},
-                                                  {.name = "label", .type = STG_CTF_LABEL, .labels = labels, .n_labels = 2}};
+    static const struct stg_ctf_field fields[] = {
+        {.name = "real_field", .type = STG_CTF_REAL},
+        {.name = "number", .type = STG_CTF_NUMBER},
+        {.name = "label", .type = STG_CTF_LABEL, .labels = labels, .n_labels = 2}};
     struct tables t;
     struct reading r;
     struct stg_ctf_settings settings;
@@ -757,24 +759,15 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random),
-        cmocka_unit_test(test_babeltrace),
-        cmocka_unit_test(test_fields),
-        cmocka_unit_test(test_clock),
-        cmocka_unit_test(test_clamped),
-        cmocka_unit_test(test_no_time),
-        cmocka_unit_test(test_rotate_size),
-        cmocka_unit_test(test_rotate_time),
-        cmocka_unit_test(test_max_size),
-        cmocka_unit_test(test_max_size_too_small),
-        cmocka_unit_test(test_flight),
-        cmocka_unit_test(test_flight_size),
-        cmocka_unit_test(test_tick),
-        cmocka_unit_test(test_facts),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_abandoned),
-        cmocka_unit_test(test_many_classes),
-        cmocka_unit_test(test_many_chunks),
+        cmocka_unit_test(test_random),       cmocka_unit_test(test_babeltrace),
+        cmocka_unit_test(test_fields),       cmocka_unit_test(test_clock),
+        cmocka_unit_test(test_clamped),      cmocka_unit_test(test_no_time),
+        cmocka_unit_test(test_rotate_size),  cmocka_unit_test(test_rotate_time),
+        cmocka_unit_test(test_max_size),     cmocka_unit_test(test_max_size_too_small),
+        cmocka_unit_test(test_flight),       cmocka_unit_test(test_flight_size),
+        cmocka_unit_test(test_tick),         cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_refused),      cmocka_unit_test(test_abandoned),
+        cmocka_unit_test(test_many_classes), cmocka_unit_test(test_many_chunks),
         cmocka_unit_test(test_no_memory),
 
     };

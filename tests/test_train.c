@@ -194,7 +194,8 @@ static void test_learns(void **state)
 }
 
 /* Mean distance between what two models say of the first walks of the validation data, nats per symbol. */
-static double distance(const struct fixture *x, const struct stg_model *a, const struct stg_model *b, struct stg_pool *pool)
+static double distance(const struct fixture *x, const struct stg_model *a, const struct stg_model *b,
+                       struct stg_pool *pool)
 {
     struct stg_batch_walks walks = {0};
     struct stg_lesson lessons[2] = {{0}};
@@ -206,7 +207,9 @@ static double distance(const struct fixture *x, const struct stg_model *a, const
     struct stg_model_soft soft[2];
     const struct stg_teacher teachers[2] = {{.model = a}, {.model = b}};
     for (size_t i = 0; i < 2; i++) { /* the second one with threads, if there are any */
-        assert_int_equal(stg_lesson_prepare(&lessons[i], &teachers[i], walks.walks, walks.n, i == 0 ? NULL : pool, &soft[i]), STG_OK);
+        assert_int_equal(
+            stg_lesson_prepare(&lessons[i], &teachers[i], walks.walks, walks.n, i == 0 ? NULL : pool, &soft[i]),
+            STG_OK);
     }
     for (size_t i = 0; i < walks.n; i++) {
         for (size_t k = 0; k < stg_walk_scored(&walks.walks[i]) * V; k++, n++) {
@@ -220,7 +223,8 @@ static double distance(const struct fixture *x, const struct stg_model *a, const
     return sum / (double)n;
 }
 
-/* A student of soft targets says what its teacher says, more than one of the events alone does; its loss is still that of the events. */
+/* A student of soft targets says what its teacher says, more than one of the events alone does; its loss is still that
+ * of the events. */
 static void test_distils(void **state)
 {
     struct fixture *x = *state;
@@ -572,7 +576,8 @@ static void test_memory(void **state)
         assert_true(status == STG_OK || status == STG_ERR_MEMORY);
         if (access(x->checkpoint, F_OK) == 0) {
             struct stg_tensors *file = NULL;
-            assert_int_equal(stg_tensors_open(&file, x->checkpoint, STG_CHECKPOINT_FORMAT, STG_CHECKPOINT_VERSION), STG_OK);
+            assert_int_equal(stg_tensors_open(&file, x->checkpoint, STG_CHECKPOINT_FORMAT, STG_CHECKPOINT_VERSION),
+                             STG_OK);
             stg_tensors_free(file);
         }
         if (status == STG_OK) {

@@ -1,6 +1,6 @@
-/* Training that is killed without warning at random moments and resumed each time comes to the same bits as one that was left alone:
- * one model, an ensemble, a student. STRANGE_TEST_SEED=N in the environment gives the moments of an earlier run again, as far as the
- * machine's speed allows. */
+/* Training that is killed without warning at random moments and resumed each time comes to the same bits as one that
+ * was left alone: one model, an ensemble, a student. STRANGE_TEST_SEED=N in the environment gives the moments of an
+ * earlier run again, as far as the machine's speed allows. */
 #include "cli/commands.h"
 
 #include "base/clock.h"
@@ -160,8 +160,8 @@ static void check(const struct training *t, struct stg_rng *rng)
         remove_all("killed.model");
         n_finished++;
     }
-    print_message("%s: killed %u times within %.0f ms, resumed %u times, finished %u times\n", t->name, n_killed, whole / 1e6, n_resumed,
-                  n_finished);
+    print_message("%s: killed %u times within %.0f ms, resumed %u times, finished %u times\n", t->name, n_killed,
+                  whole / 1e6, n_resumed, n_finished);
     assert_true(n_resumed > 0);
     remove_all("straight.model");
 }
@@ -174,7 +174,8 @@ static void killed_and_resumed_is_the_same(void **state)
     (void)state;
     print_message("STRANGE_TEST_SEED=%llu\n", (unsigned long long)seed);
     stg_rng_seed(&rng, seed);
-    assert_int_equal(run("-q train --model lstm --hidden 16 --updates 30 " SMALL " -o %s train.data", "teacher.model", false, 0), 0);
+    assert_int_equal(
+        run("-q train --model lstm --hidden 16 --updates 30 " SMALL " -o %s train.data", "teacher.model", false, 0), 0);
     for (size_t i = 0; i < sizeof trainings / sizeof trainings[0]; i++) {
         check(&trainings[i], &rng);
     }

@@ -51,7 +51,8 @@ static void test_rate(void **state)
     double calibration[N_CALIBRATION];
     int n_strict = 0, n_loose = 0;
     (void)state;
-    const uint64_t strict = stg_verdict_bound(N, N_CALIBRATION, 10, 0.999), loose = stg_verdict_bound(N, N_CALIBRATION, 10, 0.9);
+    const uint64_t strict = stg_verdict_bound(N, N_CALIBRATION, 10, 0.999),
+                   loose = stg_verdict_bound(N, N_CALIBRATION, 10, 0.9);
     stg_rng_seed(&rng, 7);
     for (int round = 0; round < ROUNDS; round++) {
         for (size_t i = 0; i < N_CALIBRATION; i++) {
@@ -69,7 +70,8 @@ static void test_rate(void **state)
     assert_in_range(n_loose, ROUNDS / 20, ROUNDS / 9);
 }
 
-/* The calibration has the scores 1 … n; sequences have so many above all of them, and so many at p = alpha, in a sea of usual ones. */
+/* The calibration has the scores 1 … n; sequences have so many above all of them, and so many at p = alpha, in a sea of
+ * usual ones. */
 static struct stg_verdict verdict_of(size_t n_calibration, size_t n, size_t n_beyond, size_t n_more, double alpha)
 {
     struct stg_score *scores = calloc(n_calibration + n, sizeof *scores);
@@ -82,7 +84,9 @@ static struct stg_verdict verdict_of(size_t n_calibration, size_t n, size_t n_be
     assert_int_equal(stg_calibrate(&m, scores, n_calibration), STG_OK);
     const size_t rank = stg_verdict_rank(n_calibration, alpha);
     for (size_t i = 0; i < n; i++) {
-        scores[i].value[STG_AGGREGATE_MEAN] = (float)(i < n_beyond ? n_calibration + 1 : i < n_beyond + n_more ? n_calibration + 2 - rank : 0);
+        scores[i].value[STG_AGGREGATE_MEAN] = (float)(i < n_beyond            ? n_calibration + 1
+                                                      : i < n_beyond + n_more ? n_calibration + 2 - rank
+                                                                              : 0);
     }
     stg_verdict_judge(&v, &m, scores, n, STG_AGGREGATE_MEAN, alpha);
     stg_mem_free(m.channels);

@@ -182,12 +182,13 @@ static inline struct stg_event *random_events(size_t n, uint64_t seed)
 static inline void describe(struct stg_buffer *b, const struct stg_event *e, const struct stg_strings *names,
                             const struct stg_strings *comms, const struct stg_strings *paths)
 {
-    enum stg_status status = stg_buffer_printf(
-        b, "%llu k%d cpu%d has%x '%s' '%s' p%d t%d g%llu r%lld l%llu fd%d run%d '%s'", (unsigned long long)e->ts_ns, e->kind,
-        (e->has & STG_HAS_CPU) ? e->cpu : -1, e->has, e->name == STG_NAME_NONE ? "-" : stg_strings_get(names, e->name),
-        (e->has & STG_HAS_COMM) ? stg_strings_get(comms, e->comm) : "-", e->pid, e->tid,
-        (unsigned long long)e->cgroup_id, (long long)e->ret, (unsigned long long)e->n_lost, e->fd_kind, e->runnable,
-        (e->has & STG_HAS_PATH) ? stg_strings_get(paths, e->path) : "-");
+    enum stg_status status =
+        stg_buffer_printf(b, "%llu k%d cpu%d has%x '%s' '%s' p%d t%d g%llu r%lld l%llu fd%d run%d '%s'",
+                          (unsigned long long)e->ts_ns, e->kind, (e->has & STG_HAS_CPU) ? e->cpu : -1, e->has,
+                          e->name == STG_NAME_NONE ? "-" : stg_strings_get(names, e->name),
+                          (e->has & STG_HAS_COMM) ? stg_strings_get(comms, e->comm) : "-", e->pid, e->tid,
+                          (unsigned long long)e->cgroup_id, (long long)e->ret, (unsigned long long)e->n_lost,
+                          e->fd_kind, e->runnable, (e->has & STG_HAS_PATH) ? stg_strings_get(paths, e->path) : "-");
     for (int i = 0; status == STG_OK && i < e->n_args; i++) {
         status = stg_buffer_printf(b, " %llx", (unsigned long long)e->args[i]);
     }
@@ -195,8 +196,8 @@ static inline void describe(struct stg_buffer *b, const struct stg_event *e, con
     assert_int_equal(stg_buffer_put(b, "\n", 1), STG_OK);
 }
 
-/* The events of one CPU as text; −1: those without. Events of different CPUs with the same time have no order in CTF.
- */
+/* The events of one CPU as text; −1: those without. Events of different CPUs with the same time have no order in
+ * CTF. */
 static inline char *describe_cpu(const struct stg_event *events, size_t n, const struct tables *t, int cpu)
 {
     struct stg_buffer b = STG_BUFFER_INIT;
@@ -247,7 +248,8 @@ static inline void assert_message(const char *part)
 }
 
 /* A writer for path is refused with one line that has this part. */
-static inline void refused(struct stg_ctf_settings *settings, const char *path, enum stg_status wanted, const char *part)
+static inline void refused(struct stg_ctf_settings *settings, const char *path, enum stg_status wanted,
+                           const char *part)
 {
     struct stg_ctf_writer *w = NULL;
     settings->path = path;

@@ -1,11 +1,12 @@
-/* score MODEL DATA: how novel each sequence of a data set is, and the verdict on all of them. Memory: one score a sequence. */
+/* score MODEL DATA: how novel each sequence of a data set is, and the verdict on all of them. Memory: one score a
+ * sequence. */
+#include "score/score.h"
 #include "base/memory.h"
 #include "base/pool.h"
 #include "dataset/dataset.h"
 #include "detect/calibrate.h"
 #include "detect/verdict.h"
 #include "model/model.h"
-#include "score/score.h"
 
 #include <stdio.h>
 

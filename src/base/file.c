@@ -141,7 +141,8 @@ void stg_file_map_release(const void *from, const void *to)
     const uintptr_t first = ((uintptr_t)from + page - 1) / page * page;
     const uintptr_t end = (uintptr_t)to / page * page;
     if (end > first) {
-        (void)madvise((char *)from + (first - (uintptr_t)from), end - first, MADV_DONTNEED); /* a hint: nothing depends on it */
+        (void)madvise((char *)from + (first - (uintptr_t)from), end - first,
+                      MADV_DONTNEED); /* a hint: nothing depends on it */
     }
 }
 
@@ -160,8 +161,8 @@ static enum stg_status read_block(const struct stg_file_map *map, size_t from, u
     return STG_OK;
 }
 
-enum stg_status stg_file_map_visit(const struct stg_file_map *map, size_t from, void (*visit)(void *, const void *, size_t),
-                                   void *context)
+enum stg_status stg_file_map_visit(const struct stg_file_map *map, size_t from,
+                                   void (*visit)(void *, const void *, size_t), void *context)
 {
     enum { BLOCK = 1 << 19 };
     enum stg_status status = STG_OK;
@@ -191,9 +192,9 @@ enum { WRITE_BUFFER = 1 << 16 };
 
 struct stg_file_writer {
     int fd;
-    int slot;       /* of what is to be removed, −1 = none */
-    bool in_place;  /* a pipe or device, or open already: nothing to rename */
-    char *path;              /* as given, for messages */
+    int slot;                 /* of what is to be removed, −1 = none */
+    bool in_place;            /* a pipe or device, or open already: nothing to rename */
+    char *path;               /* as given, for messages */
     char *target, *temporary; /* path, or what it is a link to; beside it */
     uint64_t size;
     size_t n_buffered;
@@ -219,7 +220,8 @@ static enum stg_status write_all(int fd, const void *data, size_t n, const char 
     return STG_OK;
 }
 
-/* A link that the kernel follows is followed; it does not where others could have put it (fs.protected_symlinks), and then it is replaced. */
+/* A link that the kernel follows is followed; it does not where others could have put it (fs.protected_symlinks), and
+ * then it is replaced. */
 static enum stg_status find_target(struct stg_file_writer *w)
 {
     struct stat st;
@@ -253,7 +255,8 @@ static enum stg_status open_temporary(struct stg_file_writer *w)
     return STG_OK;
 }
 
-/* /dev/stdout, /dev/fd/N and links to them stand for what is open already: a file renamed to that name would replace the link. */
+/* /dev/stdout, /dev/fd/N and links to them stand for what is open already: a file renamed to that name would replace
+ * the link. */
 static bool is_open_already(const char *path)
 {
     struct stat process, link;
@@ -277,7 +280,9 @@ enum stg_status stg_file_writer_open(struct stg_file_writer **out, const char *p
         return stg_fail(STG_ERR_USAGE, "the output path is empty or too long: give another one");
     }
     if (strcmp(path, "-") == 0) {
-        return stg_fail(STG_ERR_USAGE, "-: this is not written to standard output: give the path of a file (./- for one of that name)");
+        return stg_fail(
+            STG_ERR_USAGE,
+            "-: this is not written to standard output: give the path of a file (./- for one of that name)");
     }
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&w, 1, sizeof *w));
     w->fd = -1;
@@ -339,7 +344,8 @@ enum stg_status stg_file_writer_put(struct stg_file_writer *w, const void *data,
     return STG_OK;
 }
 
-/* The rename is on disk only when its directory is. A directory that cannot be synced (some network file systems) is no failure. */
+/* The rename is on disk only when its directory is. A directory that cannot be synced (some network file systems) is no
+ * failure. */
 static void sync_directory(const char *path)
 {
     char dir[PATH_MAX];
@@ -405,8 +411,8 @@ struct stg_file_spill {
     uint8_t buffer[WRITE_BUFFER];
 };
 
-/* A file in the directory that has no name, so that nothing is left of it whenever the program ends. Where a file system has no such
- * files, one that has a name for a moment. */
+/* A file in the directory that has no name, so that nothing is left of it whenever the program ends. Where a file
+ * system has no such files, one that has a name for a moment. */
 static int open_unnamed(const char *directory)
 {
     char name[PATH_MAX + 32];
@@ -467,7 +473,8 @@ enum stg_status stg_file_spill_put(struct stg_file_spill *s, const void *data, s
     return STG_OK;
 }
 
-enum stg_status stg_file_spill_visit(struct stg_file_spill *s, void (*visit)(void *, const void *, size_t), void *context)
+enum stg_status stg_file_spill_visit(struct stg_file_spill *s, void (*visit)(void *, const void *, size_t),
+                                     void *context)
 {
     STG_RETURN_IF_FAILED(write_all(s->fd, s->buffer, s->n_buffered, s->path, s->size - s->n_buffered));
     s->n_buffered = 0;
@@ -477,8 +484,9 @@ enum stg_status stg_file_spill_visit(struct stg_file_spill *s, void (*visit)(voi
             continue;
         }
         if (k <= 0) {
-            return k < 0 ? stg_fail_errno("%s: cannot read back its temporary file", s->path)
-                         : stg_fail(STG_ERR_IO, "%s: its temporary file became shorter while it was read back", s->path);
+            return k < 0
+                       ? stg_fail_errno("%s: cannot read back its temporary file", s->path)
+                       : stg_fail(STG_ERR_IO, "%s: its temporary file became shorter while it was read back", s->path);
         }
         visit(context, s->buffer, (size_t)k);
         at += (uint64_t)k;

@@ -17,38 +17,40 @@ struct stg_file_map {
 
 enum stg_status stg_file_map_open(struct stg_file_map *out, const char *path) STG_MUST_USE;
 void stg_file_map_close(struct stg_file_map *map);
-/* For the handler of SIGBUS: the path of the mapped file that has this address, of which the disk or the part behind its new end
- * cannot be read. False when none has it, or too many are open to be remembered. */
+/* For the handler of SIGBUS: the path of the mapped file that has this address, of which the disk or the part behind
+ * its new end cannot be read. False when none has it, or too many are open to be remembered. */
 bool stg_file_map_find(const void *address, char *path, size_t cap);
-/* The bytes from … to of a mapping were read and are not needed soon: they need not stay in memory. Reading them again is allowed. */
+/* The bytes from … to of a mapping were read and are not needed soon: they need not stay in memory. Reading them again
+ * is allowed. */
 void stg_file_map_release(const void *from, const void *to);
-/* Hands the bytes from offset `from` to the end to visit(context, bytes, n), block by block: for one pass over all of a file. Each block is let
- * go of, so it takes no memory, and what cannot be read is a failure instead of a signal. */
-enum stg_status stg_file_map_visit(const struct stg_file_map *map, size_t from, void (*visit)(void *, const void *, size_t),
-                                   void *context) STG_MUST_USE;
+/* Hands the bytes from offset `from` to the end to visit(context, bytes, n), block by block: for one pass over all of a
+ * file. Each block is let go of, so it takes no memory, and what cannot be read is a failure instead of a signal. */
+enum stg_status stg_file_map_visit(const struct stg_file_map *map, size_t from,
+                                   void (*visit)(void *, const void *, size_t), void *context) STG_MUST_USE;
 
 /* An atomic writer: bytes go to a temporary file beside path (path + ".tmp-" + pid + serial); commit flushes it to
- * disk and renames it; free without commit removes it. Nothing half-written is ever seen under path. A link to a file stays one: its
- * target is written, beside which the temporary file then is. A link that leads nowhere becomes the file. The temporary
- * files of writers that are open are remembered as temporaries (temporary.h). */
+ * disk and renames it; free without commit removes it. Nothing half-written is ever seen under path. A link to a file
+ * stays one: its target is written, beside which the temporary file then is. A link that leads nowhere becomes the
+ * file. The temporary files of writers that are open are remembered as temporaries (temporary.h). */
 struct stg_file_writer;
 
 enum stg_status stg_file_writer_open(struct stg_file_writer **out, const char *path) STG_MUST_USE;
 enum stg_status stg_file_writer_put(struct stg_file_writer *w, const void *data, size_t n) STG_MUST_USE;
 enum stg_status stg_file_writer_commit(struct stg_file_writer *w) STG_MUST_USE;
 void stg_file_writer_free(struct stg_file_writer *w);
-/* Fails as a writer would, before hours of work. What is there and no regular file is not tried: the reader of a pipe would take the
- * end of a trial for the end of the data. */
+/* Fails as a writer would, before hours of work. What is there and no regular file is not tried: the reader of a pipe
+ * would take the end of a trial for the end of the data. */
 enum stg_status stg_file_writer_try(const char *path) STG_MUST_USE;
 
-/* Spill: a temporary file without a name in the directory of path, for columns that are longer than memory should hold. */
+/* Spill: a temporary file without a name in the directory of path, for columns that are longer than memory should
+ * hold. */
 struct stg_file_spill;
 
 enum stg_status stg_file_spill_open(struct stg_file_spill **out, const char *path) STG_MUST_USE;
 enum stg_status stg_file_spill_put(struct stg_file_spill *s, const void *data, size_t n) STG_MUST_USE;
 /* Hands all of the spill to visit(context, bytes, n), block by block. */
-enum stg_status stg_file_spill_visit(struct stg_file_spill *s, void (*visit)(void *, const void *, size_t), void *context)
-    STG_MUST_USE;
+enum stg_status stg_file_spill_visit(struct stg_file_spill *s, void (*visit)(void *, const void *, size_t),
+                                     void *context) STG_MUST_USE;
 /* Appends all of the spill to the writer. */
 enum stg_status stg_file_spill_copy(struct stg_file_spill *s, struct stg_file_writer *to) STG_MUST_USE;
 void stg_file_spill_free(struct stg_file_spill *s);

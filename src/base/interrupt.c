@@ -2,7 +2,8 @@
 
 #include <stdatomic.h>
 
-/* Every thread of a pool looks at what one thread's handler writes: a sig_atomic_t is for the thread that the signal interrupts. */
+/* Every thread of a pool looks at what one thread's handler writes: a sig_atomic_t is for the thread that the signal
+ * interrupts. */
 static atomic_int asked;
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a signal handler may not wait for a lock");
 

@@ -1,4 +1,5 @@
-/* Interrupt: what the command's handler of SIGINT, SIGTERM and SIGHUP asks for. Long loops look at it and return STG_ERR_INTERRUPTED. */
+/* Interrupt: what the command's handler of SIGINT, SIGTERM and SIGHUP asks for. Long loops look at it and return
+ * STG_ERR_INTERRUPTED. */
 #ifndef STG_BASE_INTERRUPT_H
 #define STG_BASE_INTERRUPT_H
 

@@ -21,8 +21,8 @@ struct stg_keys {
 void stg_keys_fini(struct stg_keys *k);
 /* Forgets all keys and keeps the memory for others. */
 void stg_keys_clear(struct stg_keys *k);
-/* *index of the key, which is added when it is new; STG_KEYS_NONE when there are max of them and it is none of those.
- */
+/* *index of the key, which is added when it is new; STG_KEYS_NONE when there are max of them and it is none of
+ * those. */
 enum stg_status stg_keys_put(struct stg_keys *k, uint64_t key, size_t max, uint32_t *index) STG_MUST_USE;
 /* STG_KEYS_NONE when it is not there. */
 uint32_t stg_keys_find(const struct stg_keys *k, uint64_t key);

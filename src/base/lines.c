@@ -96,7 +96,8 @@ static enum stg_status fill_backward(struct stg_lines *l)
             return stg_fail_errno("%s: offset %lld: cannot read", l->path, (long long)l->block_at);
         }
         if (k == 0) {
-            return stg_fail(STG_ERR_INPUT, "%s: became shorter while it was read: read a file that is finished", l->path);
+            return stg_fail(STG_ERR_INPUT, "%s: became shorter while it was read: read a file that is finished",
+                            l->path);
         }
         l->end += (size_t)k;
     }

@@ -40,5 +40,6 @@ void stg_log(enum stg_log_level level, const char *fmt, ...)
     stg_status_one_line(text);
     const bool colour = stg_log_may_colour(STDERR_FILENO);
     const char *clear = stg_log_is_screen(STDERR_FILENO) ? "\r\033[K" : "";
-    fprintf(stderr, "%sstrange: %s%s%s%s\n", clear, colour ? colours[level] : "", names[level], colour ? "\033[0m" : "", text);
+    fprintf(stderr, "%sstrange: %s%s%s%s\n", clear, colour ? colours[level] : "", names[level], colour ? "\033[0m" : "",
+            text);
 }

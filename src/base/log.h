@@ -9,7 +9,8 @@
 enum stg_log_level { STG_LOG_ERROR, STG_LOG_WARN, STG_LOG_INFO, STG_LOG_DEBUG };
 
 void stg_log_set_level(enum stg_log_level level);
-/* "strange: warning: …\n" on standard error; colour only on a terminal without NO_COLOR. Clears a progress line first. */
+/* "strange: warning: …\n" on standard error; colour only on a terminal without NO_COLOR. Clears a progress line
+ * first. */
 void stg_log(enum stg_log_level level, const char *fmt, ...) STG_PRINTF(2, 3);
 /* True when fd is a terminal that lines can be cleared on: TERM is set and not dumb. */
 bool stg_log_is_screen(int fd);

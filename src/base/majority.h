@@ -1,5 +1,6 @@
-/* The majority of what is voted for, without counting: Boyer and Moore, "MJRTY" (1981), with weights. Whatever has more than half of all weight
- * is the candidate at the end; where nothing has, the candidate is one of those that came late and often. */
+/* The majority of what is voted for, without counting: Boyer and Moore, "MJRTY" (1981), with weights. Whatever has more
+ * than half of all weight is the candidate at the end; where nothing has, the candidate is one of those that came late
+ * and often. */
 #ifndef STG_BASE_MAJORITY_H
 #define STG_BASE_MAJORITY_H
 

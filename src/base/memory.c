@@ -31,7 +31,8 @@ bool stg_mem_product(size_t a, size_t b, size_t *out)
 
 static enum stg_status out_of_memory(size_t n, size_t size)
 {
-    return stg_fail(STG_ERR_MEMORY, "out of memory: %zu items of %zu bytes: free memory or use smaller settings", n, size);
+    return stg_fail(STG_ERR_MEMORY, "out of memory: %zu items of %zu bytes: free memory or use smaller settings", n,
+                    size);
 }
 
 enum stg_status stg_mem_zeroed(void *out, size_t n, size_t size)
@@ -59,14 +60,16 @@ enum { LINE = 64, LARGE_PAGE = 2 << 20 };
 #define EXACT 0
 #endif
 
-/* Whole large pages for at least half a page, a last one included that is at least half full; lines otherwise. The kernel may decline. */
+/* Whole large pages for at least half a page, a last one included that is at least half full; lines otherwise. The
+ * kernel may decline. */
 static void *allocate_aligned(size_t total)
 {
     const size_t pages = (total + LARGE_PAGE / 2) / LARGE_PAGE * LARGE_PAGE;
     if (EXACT || pages == 0) {
         return aligned_alloc(LINE, total);
     }
-    void *p = aligned_alloc(LARGE_PAGE, (total + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE); /* what is not touched is no memory */
+    void *p = aligned_alloc(LARGE_PAGE,
+                            (total + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE); /* what is not touched is no memory */
     if (p != NULL) {
         (void)madvise(p, pages, MADV_HUGEPAGE);
     }
@@ -81,7 +84,8 @@ enum stg_status stg_mem_aligned(void *out, size_t n, size_t size)
         total = (total + LINE) / LINE * LINE;
         p = allocate_aligned(total);
         if (p != NULL) {
-            memset(p, 0, total); /* all of it is touched here, so that asking for large pages makes no memory of what nobody uses */
+            memset(p, 0, total); /* all of it is touched here, so that asking for large pages makes no memory of what
+                                    nobody uses */
         }
     }
     memcpy(out, &p, sizeof p);

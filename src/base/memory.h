@@ -12,12 +12,13 @@
 /* *out = n × size zeroed bytes; n or size 0 gives a non-NULL pointer that may be freed. */
 enum stg_status stg_mem_zeroed(void *out, size_t n, size_t size) STG_MUST_USE;
 
-/* As stg_mem_zeroed() with an alignment of 64 bytes (a cache line, an AVX-512 register); free with stg_mem_free(). From a megabyte on in pages
- * of two where the system has them, at most one megabyte more than asked for: what is read all over again waits for fewer translations of
- * addresses. For what is filled, as all of it is touched. */
+/* As stg_mem_zeroed() with an alignment of 64 bytes (a cache line, an AVX-512 register); free with stg_mem_free(). From
+ * a megabyte on in pages of two where the system has them, at most one megabyte more than asked for: what is read all
+ * over again waits for fewer translations of addresses. For what is filled, as all of it is touched. */
 enum stg_status stg_mem_aligned(void *out, size_t n, size_t size) STG_MUST_USE;
 
-/* Grows the array *array (NULL at first) of *cap elements to hold at least need; doubles. *array stays valid on failure. */
+/* Grows the array *array (NULL at first) of *cap elements to hold at least need; doubles. *array stays valid on
+ * failure. */
 enum stg_status stg_mem_grow(void *array, size_t *cap, size_t need, size_t size) STG_MUST_USE;
 
 /* Copies n bytes / a string. */

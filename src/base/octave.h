@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* The number of value's step, counted from 0 at 1, where every octave has 2^bits of equal width: 2^bits floor(log2 value) + the bits that
- * follow the highest. value > 0, bits below 32. */
+/* The number of value's step, counted from 0 at 1, where every octave has 2^bits of equal width: 2^bits floor(log2
+ * value) + the bits that follow the highest. value > 0, bits below 32. */
 static inline uint64_t stg_octave_step(uint64_t value, unsigned bits)
 {
     const unsigned highest = 63 - (unsigned)__builtin_clzll(value);

@@ -17,9 +17,10 @@ struct worker {
     pthread_t thread;
 };
 
-/* One job at a time: workers wait for `round` to change, take task numbers until there are none, and count themselves out. */
+/* One job at a time: workers wait for `round` to change, take task numbers until there are none, and count themselves
+ * out. */
 struct stg_pool {
-    size_t n_threads; /* with the caller, who is thread 0 */
+    size_t n_threads;       /* with the caller, who is thread 0 */
     struct worker *workers; /* (n_threads − 1) */
     size_t n_started;
     pthread_mutex_t lock;
@@ -113,7 +114,8 @@ enum stg_status stg_pool_new(struct stg_pool **out, size_t n_threads)
         w->pool = pool;
         w->i_thread = i + 1;
         if (pthread_create(&w->thread, NULL, worker_main, w) != 0) {
-            status = stg_fail(STG_ERR_MEMORY, "cannot start thread %zu of %zu: use --threads with fewer", i + 1, n_threads);
+            status =
+                stg_fail(STG_ERR_MEMORY, "cannot start thread %zu of %zu: use --threads with fewer", i + 1, n_threads);
             goto out;
         }
         pool->n_started++;

@@ -14,7 +14,8 @@ void stg_progress_start(struct stg_progress *p, const char *what, const char *un
         return;
     }
     const int enabled = p->enabled;
-    *p = (struct stg_progress){.what = what, .unit = unit, .total = total, .enabled = enabled && stg_log_is_screen(STDERR_FILENO)};
+    *p = (struct stg_progress){
+        .what = what, .unit = unit, .total = total, .enabled = enabled && stg_log_is_screen(STDERR_FILENO)};
     p->start_ns = p->drawn_ns = stg_clock_ns();
 }
 
@@ -72,7 +73,8 @@ static void draw(const struct stg_progress *p, uint64_t now)
     }
     human(rate, sizeof rate, per_second);
     human(done, sizeof done, (double)p->done);
-    snprintf(line, sizeof line, "%s [%s] %s %s, %s/s%s%s%s", p->what, bar, done, p->unit, rate, left, p->note[0] ? "  " : "", p->note);
+    snprintf(line, sizeof line, "%s [%s] %s %s, %s/s%s%s%s", p->what, bar, done, p->unit, rate, left,
+             p->note[0] ? "  " : "", p->note);
     write_line(line);
 }
 

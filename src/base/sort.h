@@ -18,9 +18,10 @@ static inline uint64_t stg_sort_key(const unsigned char *record)
     return key;
 }
 
-/* Sorts n records of `size` bytes by the uint64_t that they begin with; equal ones stay in their order. room: as large as records. By digits
- * from the lowest (Knuth, The Art of Computer Programming 3, section 5.2.5), those in which all keys agree left out: of a hundred thousand
- * records a tenth of the time of qsort(). Inline, so that a record of known size is moved by registers. */
+/* Sorts n records of `size` bytes by the uint64_t that they begin with; equal ones stay in their order. room: as large
+ * as records. By digits from the lowest (Knuth, The Art of Computer Programming 3, section 5.2.5), those in which all
+ * keys agree left out: of a hundred thousand records a tenth of the time of qsort(). Inline, so that a record of known
+ * size is moved by registers. */
 static inline void stg_sort_records(void *records, void *room, size_t n, size_t size)
 {
     enum { BITS = 8, DIGITS = 1 << BITS };

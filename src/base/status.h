@@ -3,8 +3,8 @@
  * A fallible function returns enum stg_status. The message for people is set once, where the cause is known, with
  * stg_fail(); callers that know more about where it happened put that in front with stg_context(). The message is
  * kept per thread; it is valid until the next stg_fail() of that thread. A worker's message is carried to its caller
- * by the thread pool. The form of a message is `file: offset: what: what to do`.
- */
+ * by the thread pool. The form of a message is `file: offset: what: what to
+ * do`. */
 #ifndef STG_BASE_STATUS_H
 #define STG_BASE_STATUS_H
 
@@ -22,7 +22,7 @@ enum stg_status {
     STG_ERR_INTERNAL,    /* a defect of this program */
 };
 
-#define STG_MUST_USE __attribute__((warn_unused_result))
+#define STG_MUST_USE                __attribute__((warn_unused_result))
 #define STG_PRINTF(fmt_at, args_at) __attribute__((format(printf, fmt_at, args_at)))
 
 /* Room for a message: a path and what is said of it. Longer ones are cut off. */
@@ -31,8 +31,8 @@ enum stg_status {
 /* Sets the thread's message. */
 void stg_status_set(const char *fmt, ...) STG_PRINTF(1, 2);
 
-/* stg_fail(code, fmt, …) sets the thread's message; its value is code. A macro, so that where it stands the compiler and the analyzer see a
- * code that is not STG_OK. */
+/* stg_fail(code, fmt, …) sets the thread's message; its value is code. A macro, so that where it stands the compiler
+ * and the analyzer see a code that is not STG_OK. */
 #define stg_fail(code, ...) (stg_status_set(__VA_ARGS__), (enum stg_status)(code))
 
 /* stg_fail() with ": <strerror(errno)>" appended; the code is STG_ERR_MEMORY for ENOMEM, else STG_ERR_IO. */
@@ -48,21 +48,21 @@ const char *stg_status_message(void);
 void stg_status_one_line(char *text);
 
 /* Leaves a function that owns things through its one `out:` label. Needs `enum stg_status status` and `out:`. */
-#define STG_TRY(expression)                                                                                           \
-    do {                                                                                                              \
-        status = (expression);                                                                                        \
-        if (status != STG_OK) {                                                                                       \
-            goto out;                                                                                                 \
-        }                                                                                                             \
+#define STG_TRY(expression)     \
+    do {                        \
+        status = (expression);  \
+        if (status != STG_OK) { \
+            goto out;           \
+        }                       \
     } while (0)
 
 /* Leaves a function that owns nothing. */
-#define STG_RETURN_IF_FAILED(expression)                                                                              \
-    do {                                                                                                              \
-        const enum stg_status status_of_ = (expression);                                                              \
-        if (status_of_ != STG_OK) {                                                                                   \
-            return status_of_;                                                                                        \
-        }                                                                                                             \
+#define STG_RETURN_IF_FAILED(expression)                 \
+    do {                                                 \
+        const enum stg_status status_of_ = (expression); \
+        if (status_of_ != STG_OK) {                      \
+            return status_of_;                           \
+        }                                                \
     } while (0)
 
 #endif

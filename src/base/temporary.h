@@ -1,5 +1,5 @@
-/* Temporaries: files and directories that are to vanish however the program ends. Those that are remembered here are removed by
- * stg_temporary_abandon_all(), for exits that a signal drives. */
+/* Temporaries: files and directories that are to vanish however the program ends. Those that are remembered here are
+ * removed by stg_temporary_abandon_all(), for exits that a signal drives. */
 #ifndef STG_BASE_TEMPORARY_H
 #define STG_BASE_TEMPORARY_H
 

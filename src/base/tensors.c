@@ -1,4 +1,5 @@
-/* Reading safetensors. Nothing of the file is believed before it was checked: header length, JSON, shapes, offsets, checksum. */
+/* Reading safetensors. Nothing of the file is believed before it was checked: header length, JSON, shapes, offsets,
+ * checksum. */
 #include "base/tensors.h"
 
 #include "base/file.h"
@@ -21,15 +22,15 @@ struct stg_tensors {
     struct stg_tensor *tensors;
     size_t n;
     const char *prefix; /* of what is looked for; borrowed */
-    size_t data_at; /* offset of the first byte behind the header */
+    size_t data_at;     /* offset of the first byte behind the header */
 };
 
 static const struct {
     const char *name;
     size_t size;
 } dtypes[] = {
-    [STG_U8] = {"U8", 1},   [STG_I8] = {"I8", 1},   [STG_U16] = {"U16", 2}, [STG_I16] = {"I16", 2},
-    [STG_U32] = {"U32", 4}, [STG_I32] = {"I32", 4}, [STG_U64] = {"U64", 8}, [STG_I64] = {"I64", 8},
+    [STG_U8] = {"U8", 1},   [STG_I8] = {"I8", 1},   [STG_U16] = {"U16", 2},   [STG_I16] = {"I16", 2},
+    [STG_U32] = {"U32", 4}, [STG_I32] = {"I32", 4}, [STG_U64] = {"U64", 8},   [STG_I64] = {"I64", 8},
     [STG_F32] = {"F32", 4}, [STG_F64] = {"F64", 8}, [STG_BF16] = {"BF16", 2},
 };
 
@@ -63,11 +64,12 @@ static uint64_t little_endian(const uint8_t *p)
     return v;
 }
 
-static enum stg_status read_shape(const struct stg_tensors *t, const char *name, const json_t *shape, struct stg_tensor *out)
+static enum stg_status read_shape(const struct stg_tensors *t, const char *name, const json_t *shape,
+                                  struct stg_tensor *out)
 {
     if (!json_is_array(shape) || json_array_size(shape) > STG_TENSOR_MAX_DIMS) {
-        return stg_fail(STG_ERR_INPUT, "%s: tensor %s: has no shape of at most %d dimensions: make the file again", t->path, name,
-                        STG_TENSOR_MAX_DIMS);
+        return stg_fail(STG_ERR_INPUT, "%s: tensor %s: has no shape of at most %d dimensions: make the file again",
+                        t->path, name, STG_TENSOR_MAX_DIMS);
     }
     out->n = 1;
     out->n_dims = (uint32_t)json_array_size(shape);
@@ -107,7 +109,8 @@ static enum stg_status read_tensor(const struct stg_tensors *t, const char *name
     }
     out->data = t->map.data + data_at + begin;
     if ((uintptr_t)out->data % dtypes[out->dtype].size != 0) {
-        return stg_fail(STG_ERR_INPUT, "%s: tensor %s: offset %" JSON_INTEGER_FORMAT ": not aligned to its type: make the file again",
+        return stg_fail(STG_ERR_INPUT,
+                        "%s: tensor %s: offset %" JSON_INTEGER_FORMAT ": not aligned to its type: make the file again",
                         t->path, name, begin);
     }
     return STG_OK;
@@ -133,8 +136,8 @@ static enum stg_status check_cover(const struct stg_tensors *t, size_t data_at)
             continue;
         }
         if (tensor->data != at) {
-            return stg_fail(STG_ERR_INPUT, "%s: tensor %s: overlaps another one or leaves a hole: make the file again", t->path,
-                            tensor->name);
+            return stg_fail(STG_ERR_INPUT, "%s: tensor %s: overlaps another one or leaves a hole: make the file again",
+                            t->path, tensor->name);
         }
         at += tensor->n * dtypes[tensor->dtype].size;
     }
@@ -148,21 +151,24 @@ static enum stg_status check_cover(const struct stg_tensors *t, size_t data_at)
 static enum stg_status read_header(struct stg_tensors *t, size_t *data_at)
 {
     if (t->map.size < 10) {
-        return stg_fail(STG_ERR_INPUT, "%s: offset %zu: file ends: empty or truncated, make it again", t->path, t->map.size);
+        return stg_fail(STG_ERR_INPUT, "%s: offset %zu: file ends: empty or truncated, make it again", t->path,
+                        t->map.size);
     }
     const uint64_t length = little_endian(t->map.data);
     if (length > HEADER_MAX || t->map.data[8] != '{') {
-        return stg_fail(STG_ERR_INPUT, "%s: offset 0: not a safetensors file: give a data set or model made by strange", t->path);
+        return stg_fail(STG_ERR_INPUT, "%s: offset 0: not a safetensors file: give a data set or model made by strange",
+                        t->path);
     }
     if (length > t->map.size - 8) {
-        return stg_fail(STG_ERR_INPUT, "%s: offset 8: header of %" PRIu64 " bytes but the file ends at %zu: truncated, make it again",
+        return stg_fail(STG_ERR_INPUT,
+                        "%s: offset 8: header of %" PRIu64 " bytes but the file ends at %zu: truncated, make it again",
                         t->path, length, t->map.size);
     }
     json_error_t error;
     t->header = json_loadb((const char *)t->map.data + 8, (size_t)length, JSON_REJECT_DUPLICATES, &error);
     if (!json_is_object(t->header)) {
-        return stg_fail(STG_ERR_INPUT, "%s: offset %d: header is damaged (%s): make the file again", t->path, error.position + 8,
-                        error.text);
+        return stg_fail(STG_ERR_INPUT, "%s: offset %d: header is damaged (%s): make the file again", t->path,
+                        error.position + 8, error.text);
     }
     *data_at = 8 + (size_t)length;
     t->meta = json_object_get(t->header, "__metadata__");
@@ -214,13 +220,16 @@ static enum stg_status check_identity(const struct stg_tensors *t, const char *f
     const char *found = stg_tensors_meta(t, "strange.format");
     const char *found_version = stg_tensors_meta(t, "strange.version");
     if (found == NULL || found_version == NULL || stg_tensors_meta(t, "strange.checksum") == NULL) {
-        return stg_fail(STG_ERR_INPUT, "%s: header: a safetensors file, but not one of strange's: give a data set or a model", t->path);
+        return stg_fail(STG_ERR_INPUT,
+                        "%s: header: a safetensors file, but not one of strange's: give a data set or a model",
+                        t->path);
     }
     if (format != NULL && strcmp(found, format) != 0) {
         return stg_fail(STG_ERR_INPUT, "%s: header: is a %.40s, not a %s: give a %s", t->path, found, format, format);
     }
     if (version >= 0 && strtol(found_version, NULL, 10) != version) {
-        return stg_fail(STG_ERR_INPUT, "%s: header: %s version %.20s, this program reads version %d: make it again with this program",
+        return stg_fail(STG_ERR_INPUT,
+                        "%s: header: %s version %.20s, this program reads version %d: make it again with this program",
                         t->path, found, found_version, version);
     }
     return STG_OK;
@@ -233,7 +242,8 @@ enum stg_status stg_tensors_verify(const struct stg_tensors *t)
     STG_RETURN_IF_FAILED(checksum_of(t, t->data_at, &checksum));
     snprintf(found, sizeof found, "%016" PRIx64, checksum);
     if (strcmp(found, stg_tensors_meta(t, "strange.checksum")) != 0) {
-        return stg_fail(STG_ERR_INPUT, "%s: offset %zu: checksum does not match: the file is damaged, make it again", t->path, t->data_at);
+        return stg_fail(STG_ERR_INPUT, "%s: offset %zu: checksum does not match: the file is damaged, make it again",
+                        t->path, t->data_at);
     }
     return STG_OK;
 }
@@ -333,8 +343,9 @@ enum stg_status stg_tensors_need(const struct stg_tensors *t, const char *name, 
         return stg_fail(STG_ERR_INPUT, "%s: tensor %s is missing: make the file again", t->path, name);
     }
     if ((*out)->dtype != dtype || (n != SIZE_MAX && (*out)->n != n)) {
-        return stg_fail(STG_ERR_INPUT, "%s: tensor %s: %zu elements of type %s do not fit the rest of the file: make it again", t->path,
-                        name, (*out)->n, dtypes[(*out)->dtype].name);
+        return stg_fail(STG_ERR_INPUT,
+                        "%s: tensor %s: %zu elements of type %s do not fit the rest of the file: make it again",
+                        t->path, name, (*out)->n, dtypes[(*out)->dtype].name);
     }
     return STG_OK;
 }

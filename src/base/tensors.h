@@ -34,15 +34,17 @@ struct stg_tensors;
 
 /* format is the expected `strange.format` ("dataset", "model", "checkpoint") or NULL for any; another one, or another
  * version than the one given, is STG_ERR_INPUT with what to do. */
-enum stg_status stg_tensors_open(struct stg_tensors **out, const char *path, const char *format, int version)
-    STG_MUST_USE;
-/* The same but for the checksum, which stg_tensors_verify() compares: for who needs the header alone, or has other work meanwhile. */
-enum stg_status stg_tensors_open_unverified(struct stg_tensors **out, const char *path, const char *format, int version)
-    STG_MUST_USE;
+enum stg_status stg_tensors_open(struct stg_tensors **out, const char *path, const char *format,
+                                 int version) STG_MUST_USE;
+/* The same but for the checksum, which stg_tensors_verify() compares: for who needs the header alone, or has other work
+ * meanwhile. */
+enum stg_status stg_tensors_open_unverified(struct stg_tensors **out, const char *path, const char *format,
+                                            int version) STG_MUST_USE;
 /* Reads the whole file, in blocks of its own; from any thread. */
 enum stg_status stg_tensors_verify(const struct stg_tensors *t) STG_MUST_USE;
 void stg_tensors_free(struct stg_tensors *t);
-/* From now on names of tensors and keys of metadata are looked for with this prefix (borrowed; "" for none): one file inside another. */
+/* From now on names of tensors and keys of metadata are looked for with this prefix (borrowed; "" for none): one file
+ * inside another. */
 void stg_tensors_scope(struct stg_tensors *t, const char *prefix);
 /* NULL when absent. Borrowed. */
 const char *stg_tensors_meta(const struct stg_tensors *t, const char *key);
@@ -70,8 +72,8 @@ void stg_tensors_writer_scope(struct stg_tensors_writer *w, const char *prefix);
 /* A one-dimensional column that grows; *column is a handle for _append. */
 enum stg_status stg_tensors_writer_column(struct stg_tensors_writer *w, const char *name, enum stg_dtype dtype,
                                           size_t *column) STG_MUST_USE;
-enum stg_status stg_tensors_writer_append(struct stg_tensors_writer *w, size_t column, const void *data, size_t n)
-    STG_MUST_USE; /* n elements */
+enum stg_status stg_tensors_writer_append(struct stg_tensors_writer *w, size_t column, const void *data,
+                                          size_t n) STG_MUST_USE; /* n elements */
 enum stg_status stg_tensors_writer_commit(struct stg_tensors_writer *w) STG_MUST_USE;
 void stg_tensors_writer_free(struct stg_tensors_writer *w); /* without commit: leaves nothing */
 

@@ -28,7 +28,8 @@ struct stg_tensors_writer {
     const char *prefix; /* of names and keys; borrowed */
 };
 
-enum stg_status stg_tensors_writer_open(struct stg_tensors_writer **out, const char *path, const char *format, int version)
+enum stg_status stg_tensors_writer_open(struct stg_tensors_writer **out, const char *path, const char *format,
+                                        int version)
 {
     enum stg_status status = STG_OK;
     struct stg_tensors_writer *w = NULL;
@@ -114,8 +115,8 @@ static enum stg_status add(struct stg_tensors_writer *w, const char *name, enum 
     return STG_OK;
 }
 
-enum stg_status stg_tensors_writer_put(struct stg_tensors_writer *w, const char *name, enum stg_dtype dtype, uint32_t n_dims,
-                                       const size_t *dims, const void *data)
+enum stg_status stg_tensors_writer_put(struct stg_tensors_writer *w, const char *name, enum stg_dtype dtype,
+                                       uint32_t n_dims, const size_t *dims, const void *data)
 {
     struct pending *p = NULL;
     size_t n = stg_dtype_size(dtype);
@@ -132,7 +133,8 @@ enum stg_status stg_tensors_writer_put(struct stg_tensors_writer *w, const char 
     return STG_OK;
 }
 
-enum stg_status stg_tensors_writer_column(struct stg_tensors_writer *w, const char *name, enum stg_dtype dtype, size_t *column)
+enum stg_status stg_tensors_writer_column(struct stg_tensors_writer *w, const char *name, enum stg_dtype dtype,
+                                          size_t *column)
 {
     struct pending *p = NULL;
     STG_RETURN_IF_FAILED(add(w, name, dtype, &p));
@@ -196,8 +198,8 @@ static enum stg_status make_header(const struct stg_tensors_writer *w, const siz
         if (shape == NULL) {
             goto out;
         }
-        json_t *entry = json_pack("{s:s, s:o, s:[I,I]}", "dtype", stg_dtype_name(p->dtype), "shape", shape, "data_offsets", at,
-                                  at + (json_int_t)p->size);
+        json_t *entry = json_pack("{s:s, s:o, s:[I,I]}", "dtype", stg_dtype_name(p->dtype), "shape", shape,
+                                  "data_offsets", at, at + (json_int_t)p->size);
         if (entry == NULL || json_object_set_new(header, p->name, entry) != 0) {
             goto out;
         }

@@ -6,7 +6,12 @@ size_t stg_utf8_decode(const void *text, size_t len, uint32_t *code)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     const unsigned char *byte = text;
-    const size_t n = byte[0] < 0x80 ? 1 : byte[0] < 0xC2 ? 0 : byte[0] < 0xE0 ? 2 : byte[0] < 0xF0 ? 3 : byte[0] < 0xF5 ? 4 : 0;
+    const size_t n = byte[0] < 0x80   ? 1
+                     : byte[0] < 0xC2 ? 0
+                     : byte[0] < 0xE0 ? 2
+                     : byte[0] < 0xF0 ? 3
+                     : byte[0] < 0xF5 ? 4
+                                      : 0;
     if (n < 2 || n > len) {
         *code = byte[0];
         return n == 1 ? 1 : 0;

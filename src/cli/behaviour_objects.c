@@ -32,7 +32,8 @@ struct window {
     int64_t begin, end;
 };
 
-/* The entry of a thread that has not returned, by the thread's number; another thread's may take its place, and it is not found then. */
+/* The entry of a thread that has not returned, by the thread's number; another thread's may take its place, and it is
+ * not found then. */
 struct pending {
     int32_t tid;
     uint16_t call;
@@ -153,7 +154,8 @@ static void look_at(struct reading *r, const struct stg_event *e)
         return;
     }
     const uint16_t call = id_of(r->b->names.calls, r->source->names, e->name),
-                   proc = id_of(r->b->names.procs, r->source->comms, (e->has & STG_HAS_COMM) != 0 ? e->comm : STG_NAME_NONE);
+                   proc = id_of(r->b->names.procs, r->source->comms,
+                                (e->has & STG_HAS_COMM) != 0 ? e->comm : STG_NAME_NONE);
     struct pending *p = &r->pending[(uint32_t)e->tid % MOST_PENDING];
     struct stg_kind_of_call kind;
     const bool whole = p->tid == e->tid && p->call == call && e->kind == STG_EVENT_EXIT && (e->has & STG_HAS_RET) != 0;
@@ -195,7 +197,9 @@ static void take(struct stg_behaviour_object *out, const struct object_votes *of
         const char *path = stg_strings_get(paths, v->path.candidate);
         const size_t len = strlen(path);
         const bool fits = len < sizeof out->path;
-        const char *end = fits ? path : strchr(path + len - sizeof out->path + 8, '/'); /* whole components, so that no character is cut */
+        const char *end =
+            fits ? path
+                 : strchr(path + len - sizeof out->path + 8, '/'); /* whole components, so that no character is cut */
         snprintf(out->path, sizeof out->path, "%s%s", fits ? "" : "…", end == NULL ? "" : end);
     }
 }

@@ -1,4 +1,5 @@
-/* Objects: what the calls of behaviours were about, file names and kinds of descriptors. Sequences have neither, traces may. */
+/* Objects: what the calls of behaviours were about, file names and kinds of descriptors. Sequences have neither, traces
+ * may. */
 #ifndef STG_CLI_BEHAVIOUR_OBJECTS_H
 #define STG_CLI_BEHAVIOUR_OBJECTS_H
 

@@ -18,8 +18,9 @@
 #include <unistd.h>
 
 const struct stg_command *const stg_command_list[] = {
-    &stg_command_record,  &stg_command_prepare, &stg_command_train, &stg_command_distill, &stg_command_score,  &stg_command_eval, &stg_command_explain,
-    &stg_command_diff, &stg_command_report,  &stg_command_export, &stg_command_info,  &stg_command_doctor, &stg_command_lab, &stg_command_help, NULL,
+    &stg_command_record, &stg_command_prepare, &stg_command_train, &stg_command_distill, &stg_command_score,
+    &stg_command_eval,   &stg_command_explain, &stg_command_diff,  &stg_command_report,  &stg_command_export,
+    &stg_command_info,   &stg_command_doctor,  &stg_command_lab,   &stg_command_help,    NULL,
 };
 
 #define EXIT_FAILED 2
@@ -67,7 +68,8 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
 {
     static char path[4096];
     static atomic_flag told = ATOMIC_FLAG_INIT;
-    static const char front[] = "strange: ", back[] = ": became shorter or cannot be read any more: leave it alone while it is read\n";
+    static const char front[] = "strange: ",
+                      back[] = ": became shorter or cannot be read any more: leave it alone while it is read\n";
     (void)context;
     while (atomic_flag_test_and_set(&told)) {
         pause(); /* another thread tells, and ends the program */
@@ -107,7 +109,8 @@ static void install_signals(void)
     if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) { /* which nohup says */
         handle(SIGHUP, on_patient_signal); /* shell and kernel may both send it: no wish to hurry */
     }
-    /* A closed pipe, and a file that is longer than `ulimit -f` allows, are errors of write(), with their line and exit status. */
+    /* A closed pipe, and a file that is longer than `ulimit -f` allows, are errors of write(), with their line and exit
+     * status. */
     handle(SIGPIPE, SIG_IGN);
     handle(SIGXFSZ, SIG_IGN);
     struct sigaction bus = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};

@@ -30,8 +30,9 @@ static enum stg_status check_usage(const struct settings *s)
     return STG_OK;
 }
 
-/* A student is small unless it is told otherwise: one layer, half as wide as an LSTM otherwise is. An n-gram listens less: what it
- * counts is not smoothed by gradients, so a teacher that is unsure costs it more (docs/measurements.md). */
+/* A student is small unless it is told otherwise: one layer, half as wide as an LSTM otherwise is. An n-gram listens
+ * less: what it counts is not smoothed by gradients, so a teacher that is unsure costs it more
+ * (docs/measurements.md). */
 static void complete(struct settings *s)
 {
     struct stg_train_options *o = &s->train;
@@ -79,8 +80,8 @@ out:
 }
 
 /* Before hours of work, as what cannot be opened then cannot be opened afterwards. */
-static enum stg_status open_groups(struct stg_groups groups[2], const struct settings *s, const struct stg_model *teacher,
-                                   const struct stg_cli *cli)
+static enum stg_status open_groups(struct stg_groups groups[2], const struct settings *s,
+                                   const struct stg_model *teacher, const struct stg_cli *cli)
 {
     STG_RETURN_IF_FAILED(stg_groups_open_one(&groups[0], "known", &s->known, teacher, NULL, cli));
     STG_RETURN_IF_FAILED(stg_groups_open_named(&groups[1], "--novel", &s->novel, teacher, NULL, cli));
@@ -182,7 +183,8 @@ static const struct stg_option options[] = {
      .min = 0,
      .max = 1,
      .fallback = "0.9; 0.5 for an n-gram",
-     .help = "share of the teacher's probabilities in the objective, or in what is counted; the events themselves have the rest"},
+     .help = "share of the teacher's probabilities in the objective, or in what is counted; the events themselves have "
+             "the rest"},
     {.name = "temperature",
      .arg = "T",
      .type = STG_OPTION_DOUBLE,
@@ -198,27 +200,40 @@ static const struct stg_option options[] = {
      .type = STG_OPTION_LIST,
      .offset = offsetof(struct settings, novel),
      .help = "data or traces of novel behaviours, by name, for the table; nothing is learned from them"},
-    {.name = "seed", .arg = "N", .type = STG_OPTION_U64, .offset = STG_TRAIN_AT(seed), .fallback = "1", .help = "of everything random"},
-    STG_OPTION_JSON(struct stg_train_options, "one JSON object instead of the table"), /* the settings begin with these */
+    {.name = "seed",
+     .arg = "N",
+     .type = STG_OPTION_U64,
+     .offset = STG_TRAIN_AT(seed),
+     .fallback = "1",
+     .help = "of everything random"},
+    STG_OPTION_JSON(struct stg_train_options,
+                    "one JSON object instead of the table"), /* the settings begin with these */
     STG_TRAIN_OPTIONS_GRADIENT,
     STG_TRAIN_OPTIONS_ATTENTION,
 };
 
 static const char *const description[] = {
-    "Trains a smaller model, the student, on DATA and on what the teacher says of it: at every event the student learns the teacher's "
-    "probabilities of all symbols beside what happened (Hinton, Vinyals, Dean 2015). The student has the teacher's vocabulary, symbols and "
+    "Trains a smaller model, the student, on DATA and on what the teacher says of it: at every event the student "
+    "learns the teacher's "
+    "probabilities of all symbols beside what happened (Hinton, Vinyals, Dean 2015). The student has the teacher's "
+    "vocabulary, symbols and "
     "recipe, and is calibrated by itself.",
-    "An n-gram counts instead: at every event each symbol by its probability, the teacher's and what happened mixed, and is smoothed by "
-    "Kneser-Ney of such expected counts (Zhang and Chiang 2014). It is far smaller and faster than a net; `strange train --model ngram` "
+    "An n-gram counts instead: at every event each symbol by its probability, the teacher's and what happened mixed, "
+    "and is smoothed by "
+    "Kneser-Ney of such expected counts (Zhang and Chiang 2014). It is far smaller and faster than a net; `strange "
+    "train --model ngram` "
     "with a higher order may know the data better than any teacher tells it, which the table shows.",
-    "The table at the end shows what was lost and gained: size, speed of scoring (both in turns, on the threads given), mean surprisal "
-    "of the validation data, and with --known and --novel the area under the ROC curve for each behaviour, by the score that the model "
+    "The table at the end shows what was lost and gained: size, speed of scoring (both in turns, on the threads "
+    "given), mean surprisal "
+    "of the validation data, and with --known and --novel the area under the ROC curve for each behaviour, by the "
+    "score that the model "
     "judges by.",
     NULL,
 };
 
 static const struct stg_example examples[] = {
-    {"strange distill --valid valid.data --budget 10m -o small.model web.model train.data", "an LSTM of one layer of 64"},
+    {"strange distill --valid valid.data --budget 10m -o small.model web.model train.data",
+     "an LSTM of one layer of 64"},
     {"strange distill --hidden 32 --known test.data --novel io=io.data -o small.model web.model train.data",
      "a smaller one, and what it does to detection"},
     {NULL, NULL},

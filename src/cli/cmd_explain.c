@@ -23,8 +23,8 @@ struct settings {
 };
 
 /* What the heads looked at for the events most to blame. */
-static enum stg_status look(struct stg_attention_maps *out, const struct settings *s, const struct stg_model *m, const struct stg_seq *seq,
-                            const struct stg_explanation *x)
+static enum stg_status look(struct stg_attention_maps *out, const struct settings *s, const struct stg_model *m,
+                            const struct stg_seq *seq, const struct stg_explanation *x)
 {
     enum stg_status status = STG_OK;
     uint32_t *rows = NULL;
@@ -47,7 +47,8 @@ static enum stg_status explain_one(struct stg_buffer *out, const struct settings
     struct stg_explanation x = {0};
     struct stg_counterfactual without = {0};
     struct stg_attention_maps attention = {0};
-    const struct stg_explained_more more = {.without = s->counterfactual ? &without : NULL, .attention = s->attention ? &attention : NULL};
+    const struct stg_explained_more more = {.without = s->counterfactual ? &without : NULL,
+                                            .attention = s->attention ? &attention : NULL};
     const char *trace = stg_input_trace(in, seq->trace);
     enum stg_status status = STG_OK;
     STG_TRY(stg_explain(&x, m, seq, stg_dataset_vocab(in->dataset), s->alternatives));
@@ -82,7 +83,8 @@ static enum stg_status explain_id(struct stg_buffer *out, const struct settings 
 /* Above the sequences: what all novel ones have in common, as the worst need not be like the others. Not where none can
  * be novel, which says nothing. */
 static enum stg_status put_findings(struct stg_buffer *out, const struct settings *s, const struct stg_model *m,
-                                    const struct stg_groups *groups, enum stg_aggregate aggregate, struct stg_pool *pool)
+                                    const struct stg_groups *groups, enum stg_aggregate aggregate,
+                                    struct stg_pool *pool)
 {
     enum stg_status status = STG_OK;
     struct stg_found_behaviours found = {0};
@@ -137,7 +139,8 @@ static enum stg_status explain_behaviours(struct stg_buffer *out, const struct s
     STG_TRY(stg_found_behaviours_init(&found, groups, m, aggregate, s->alpha, pool));
     STG_TRY(stg_behaviour_objects(&found.behaviours, groups, m));
     STG_TRY(s->json ? stg_report_behaviours_json(out, m, &found.behaviours, found.origins)
-                    : stg_report_behaviours_text(out, m, &found.behaviours, found.origins, stg_log_may_colour(STDOUT_FILENO)));
+                    : stg_report_behaviours_text(out, m, &found.behaviours, found.origins,
+                                                 stg_log_may_colour(STDOUT_FILENO)));
     STG_TRY(stg_output_write(out));
 out:
     stg_found_behaviours_fini(&found);
@@ -147,10 +150,13 @@ out:
 static enum stg_status check_usage(const struct settings *s, const struct stg_cli *cli)
 {
     if (s->behaviours && s->sequence != UINT64_MAX) {
-        return stg_fail(STG_ERR_USAGE, "--behaviours and --sequence: one is of all sequences, the other of one: leave one out");
+        return stg_fail(STG_ERR_USAGE,
+                        "--behaviours and --sequence: one is of all sequences, the other of one: leave one out");
     }
     if (!s->behaviours && cli->n_operands > 2) {
-        return stg_fail(STG_ERR_USAGE, "'%s': one operand too many: several are explained together with --behaviours only", cli->operands[2]);
+        return stg_fail(STG_ERR_USAGE,
+                        "'%s': one operand too many: several are explained together with --behaviours only",
+                        cli->operands[2]);
     }
     return STG_OK;
 }
@@ -214,10 +220,12 @@ static const struct stg_option options[] = {
     {.name = "behaviours",
      .type = STG_OPTION_FLAG,
      .offset = offsetof(struct settings, behaviours),
-     .help = "instead of single sequences: group the novel ones into a few behaviours and say what each has more or less of than known "
+     .help = "instead of single sequences: group the novel ones into a few behaviours and say what each has more or "
+             "less of than known "
              "sequences, where, and when"},
-    STG_OPTION_ALPHA(struct settings, "sequences of a p-value up to this are novel: those of --behaviours, and those of which is said above single ones what they have in "
-                               "common"),
+    STG_OPTION_ALPHA(struct settings, "sequences of a p-value up to this are novel: those of --behaviours, and those "
+                                      "of which is said above single ones what they have in "
+                                      "common"),
     {.name = "alternatives",
      .arg = "N",
      .type = STG_OPTION_U32,
@@ -235,20 +243,24 @@ static const struct stg_option options[] = {
     {.name = "counterfactual",
      .type = STG_OPTION_FLAG,
      .offset = offsetof(struct settings, counterfactual),
-     .help = "say without which segments to blame a novel sequence would be normal at a false-alarm rate of 1 %: a greedy search, with "
+     .help = "say without which segments to blame a novel sequence would be normal at a false-alarm rate of 1 %: a "
+             "greedy search, with "
              "the number below which no set of them would do"},
     {.name = "attention",
      .type = STG_OPTION_FLAG,
      .offset = offsetof(struct settings, attention),
-     .help = "of a transformer or longformer: how far back each head looks, and what the events most to blame were predicted from"},
+     .help = "of a transformer or longformer: how far back each head looks, and what the events most to blame were "
+             "predicted from"},
     STG_OPTION_AGGREGATE(struct settings, "what --worst ranks by (see `strange help score`)"),
-    STG_OPTION_JSON(struct settings, "one JSON object a line for each sequence, with all its events; one for all behaviours"),
+    STG_OPTION_JSON(struct settings,
+                    "one JSON object a line for each sequence, with all its events; one for all behaviours"),
 };
 
 static const char *const description[] = {
     "Prints the events of a sequence that the model found most surprising, what it expected instead and with which "
     "probability, and "
-    "where they are: trace, time, thread. Above the most novel ones (not with --sequence) stands in plain words what the novel sequences have in "
+    "where they are: trace, time, thread. Above the most novel ones (not with --sequence) stands in plain words what "
+    "the novel sequences have in "
     "common, and what that often is a sign of. With --behaviours, all that many novel sequences have in common.",
     NULL,
 };
@@ -257,7 +269,8 @@ static const struct stg_example examples[] = {
     {"strange explain --worst 3 web.model next-run/", "the three most novel sequences of a recording"},
     {"strange explain --counterfactual web.model next-run/", "what the most novel sequence would be normal without"},
     {"strange explain --attention transformer.model next-run/", "and what the net looked at"},
-    {"strange explain --behaviours web.model next-run/", "the few ways in which its novel sequences differ from known ones"},
+    {"strange explain --behaviours web.model next-run/",
+     "the few ways in which its novel sequences differ from known ones"},
     {"strange explain --sequence 17 --json web.model test.data", "everything about one sequence"},
     {NULL, NULL},
 };

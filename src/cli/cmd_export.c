@@ -1,4 +1,5 @@
-/* strange export: a trace, what a model says of it, or a net in another format. Adding a format = a function here and a line in `formats`. */
+/* strange export: a trace, what a model says of it, or a net in another format. Adding a format = a function here and a
+ * line in `formats`. */
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/export_ctf.h"
@@ -115,7 +116,8 @@ static enum stg_status run_perfetto(const struct settings *s, struct stg_cli *cl
 
 static enum stg_status run_csv(const struct settings *s, struct stg_cli *cli)
 {
-    return stg_export_scored(cli, s->out, strcmp(s->rows, "events") == 0 ? STG_SCORED_CSV_EVENTS : STG_SCORED_CSV_SEQUENCES, s->alpha);
+    return stg_export_scored(
+        cli, s->out, strcmp(s->rows, "events") == 0 ? STG_SCORED_CSV_EVENTS : STG_SCORED_CSV_SEQUENCES, s->alpha);
 }
 
 /* --- ONNX --- */
@@ -129,12 +131,14 @@ static enum stg_status tell_differences(const struct stg_model *m, const char *p
     }
     const char *precision = json_string_value(json_object_get(facts, "precision"));
     if (precision != NULL && strcmp(precision, "bf16") == 0) {
-        stg_log(STG_LOG_INFO, "%s: multiplies in bf16, the graph in float: its numbers are those of --precision f32", path);
+        stg_log(STG_LOG_INFO, "%s: multiplies in bf16, the graph in float: its numbers are those of --precision f32",
+                path);
     }
     json_decref(facts);
     for (int i = 0; i < STG_SIDES; i++) {
         if (m->side[i] != NULL) {
-            stg_log(STG_LOG_INFO, "%s: what it judges beside the calls (time, state) is no net, and not in the graph", path);
+            stg_log(STG_LOG_INFO, "%s: what it judges beside the calls (time, state) is no net, and not in the graph",
+                    path);
             break;
         }
     }
@@ -177,11 +181,13 @@ static enum stg_status run_onnx(const struct settings *s, struct stg_cli *cli)
     return status;
 }
 
-/* Clocks, threads and sequences of several traces have nothing to do with each other, and a CTF trace or a time line has one of each. */
+/* Clocks, threads and sequences of several traces have nothing to do with each other, and a CTF trace or a time line
+ * has one of each. */
 static enum stg_status refuse_several(const char *format, const char *first, const char *second)
 {
-    return stg_fail(STG_ERR_USAGE, "--to %s: '%s' and '%s': one trace or data set at a time: export each into a place of its own", format, first,
-                    second);
+    return stg_fail(STG_ERR_USAGE,
+                    "--to %s: '%s' and '%s': one trace or data set at a time: export each into a place of its own",
+                    format, first, second);
 }
 
 /* Of the operands of a format that takes a model and data: whether they are none, but all data. */
@@ -190,7 +196,8 @@ static enum stg_status check_model_first(const struct stg_cli *cli, const char *
     enum stg_kind first, second;
     STG_RETURN_IF_FAILED(stg_kind_of(cli->operands[0], &first));
     STG_RETURN_IF_FAILED(stg_kind_of(cli->operands[1], &second));
-    const bool data = (first == STG_KIND_TRACE || first == STG_KIND_DATASET) && (second == STG_KIND_TRACE || second == STG_KIND_DATASET);
+    const bool data = (first == STG_KIND_TRACE || first == STG_KIND_DATASET) &&
+                      (second == STG_KIND_TRACE || second == STG_KIND_DATASET);
     return data ? refuse_several(format, cli->operands[0], cli->operands[1]) : STG_OK;
 }
 
@@ -234,8 +241,8 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
         return refuse_several(s->to, cli->operands[cli->n_operands - 2], cli->operands[cli->n_operands - 1]);
     }
     return operands == NULL ? stg_fail(STG_ERR_INTERNAL, "--to %s: nothing writes it", s->to)
-                            : stg_fail(STG_ERR_USAGE, "--to %s takes %s: %zu operand%s given", s->to, operands, cli->n_operands,
-                                       cli->n_operands == 1 ? " was" : "s were");
+                            : stg_fail(STG_ERR_USAGE, "--to %s takes %s: %zu operand%s given", s->to, operands,
+                                       cli->n_operands, cli->n_operands == 1 ? " was" : "s were");
 }
 
 static void defaults(void *context)
@@ -259,8 +266,10 @@ static const struct stg_option options[] = {
      .choices = "ctf|perfetto|csv|onnx",
      .offset = offsetof(struct settings, to),
      .fallback = "ctf",
-     .help = "ctf: a CTF 1.8 trace directory, for babeltrace2, Trace Compass and this program; with a model, the events of all sequences "
-             "with their surprisals. perfetto: JSON in the Trace Event Format, for ui.perfetto.dev and chrome://tracing. csv: a table. onnx: the "
+     .help = "ctf: a CTF 1.8 trace directory, for babeltrace2, Trace Compass and this program; with a model, the "
+             "events of all sequences "
+             "with their surprisals. perfetto: JSON in the Trace Event Format, for ui.perfetto.dev and "
+             "chrome://tracing. csv: a table. onnx: the "
              "net of a neural model, for ONNX Runtime and others"},
     {.name = "rows",
      .arg = "WHAT",
@@ -279,12 +288,17 @@ static const char *const description[] = {
     "threads, arguments, return values, markers and lost events are kept, and what the trace says of its recording "
     "goes into the "
     "environment.",
-    "Or writes what a model says of a data set or trace: for Perfetto, threads as tracks, calls as slices with their surprisal, the surprisal of "
-    "a process as its counter and novel sequences as slices of their own; as CSV, a row for each event or for each sequence; as CTF, the events "
-    "of the sequences in the order of time, each with its surprisal (and those of its time and descriptor, where the model judges them), the "
+    "Or writes what a model says of a data set or trace: for Perfetto, threads as tracks, calls as slices with their "
+    "surprisal, the surprisal of "
+    "a process as its counter and novel sequences as slices of their own; as CSV, a row for each event or for each "
+    "sequence; as CTF, the events "
+    "of the sequences in the order of time, each with its surprisal (and those of its time and descriptor, where the "
+    "model judges them), the "
     "number of its sequence and that one's p-value and verdict.",
-    "One trace or data set is written at a time: clocks, threads and sequences of several have nothing to do with each other.",
-    "Or writes a neural model's net as ONNX: what the net reads of each event in, the logarithms of the probabilities of every next symbol "
+    "One trace or data set is written at a time: clocks, threads and sequences of several have nothing to do with each "
+    "other.",
+    "Or writes a neural model's net as ONNX: what the net reads of each event in, the logarithms of the probabilities "
+    "of every next symbol "
     "out. docs/formats/onnx.md says how an event becomes input.",
     NULL,
 };
@@ -292,7 +306,8 @@ static const char *const description[] = {
 static const struct stg_example examples[] = {
     {"strange export --to perfetto -o run.json web.model next-run/", "see where a run is novel in ui.perfetto.dev"},
     {"strange export --to csv --rows sequences -o run.csv web.model next.data", "a table of scores"},
-    {"strange export --to ctf -o scored.ctf web.model next-run/", "the events with their surprisals, for Trace Compass"},
+    {"strange export --to ctf -o scored.ctf web.model next-run/",
+     "the events with their surprisals, for Trace Compass"},
     {"strange export --to onnx -o web.onnx web.model", "the net of web.model, for ONNX Runtime"},
     {"strange export --to ctf -o run.ctf strace.txt", "make a trace of strace's text that Trace Compass opens"},
     {NULL, NULL},

@@ -184,7 +184,8 @@ static enum stg_status put_threshold(json_t *facts, const struct stg_model *m)
     }
     json_t *to = json_object();
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "threshold", to));
-    STG_RETURN_IF_FAILED(stg_facts_put(to, "of", json_string(judge == STG_AGGREGATE_MEAN ? "perplexity" : stg_aggregate_name(judge))));
+    STG_RETURN_IF_FAILED(
+        stg_facts_put(to, "of", json_string(judge == STG_AGGREGATE_MEAN ? "perplexity" : stg_aggregate_name(judge))));
     STG_RETURN_IF_FAILED(stg_facts_put(to, "alpha", json_real(STG_ALPHA_DEFAULT)));
     return stg_facts_put(to, "value", json_real(exp(threshold)));
 }

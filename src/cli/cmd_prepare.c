@@ -234,7 +234,9 @@ static const struct stg_option options[] = {
      .help =
          "what a sequence is: request (--begin to --end on a thread), accept (accept to close on a thread), thread, "
          "process, "
-         "window:N events (a last rest of less than half as many joins the window before it), given (the trace's own); auto: given, else request where its markers occur (those that the trace was recorded with, or httpd's), else thread"},
+         "window:N events (a last rest of less than half as many joins the window before it), given (the trace's own); "
+         "auto: given, else request where its markers occur (those that the trace was recorded with, or httpd's), else "
+         "thread"},
     {.name = "scope",
      .arg = "SCOPE",
      .type = STG_OPTION_CHOICE,
@@ -313,7 +315,8 @@ static const struct stg_example examples[] = {
     {"strange prepare --vocab train.data -o test.data next-run/", "a second data set that goes with the first"},
     {"strange prepare --cut accept --scope thread -o train.data strace.txt",
      "connections of a server traced with strace"},
-    {"strange prepare --cut window:100 -o train.data redis-run/", "an event loop, whose threads are one endless sequence (docs/howto/cut.md)"},
+    {"strange prepare --cut window:100 -o train.data redis-run/",
+     "an event loop, whose threads are one endless sequence (docs/howto/cut.md)"},
     {NULL, NULL},
 };
 

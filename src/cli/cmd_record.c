@@ -104,11 +104,13 @@ static enum stg_status plan_sizes(struct plan *p, const struct settings *s)
 static enum stg_status check_flight(const struct settings *s)
 {
     if (s->flight_ns == 0 && (s->trigger != NULL || s->flight_size != NULL)) {
-        return stg_fail(STG_ERR_USAGE, s->trigger != NULL ? "--trigger writes what --flight keeps: give --flight TIME too"
-                                                          : "--flight-size is what --flight may take: give --flight TIME too");
+        return stg_fail(STG_ERR_USAGE, s->trigger != NULL
+                                           ? "--trigger writes what --flight keeps: give --flight TIME too"
+                                           : "--flight-size is what --flight may take: give --flight TIME too");
     }
     if (s->flight_ns > 0 && (s->max_size != NULL || s->rotate_size != NULL || s->rotate_ns > 0)) {
-        return stg_fail(STG_ERR_USAGE, "--flight keeps the last TIME only: leave out --max-size, --rotate-size and --rotate-time");
+        return stg_fail(STG_ERR_USAGE,
+                        "--flight keeps the last TIME only: leave out --max-size, --rotate-size and --rotate-time");
     }
     return STG_OK;
 }
@@ -118,8 +120,11 @@ static enum stg_status make_plan(struct plan *p, const struct settings *s, const
     if (s->out == NULL) {
         return stg_fail(STG_ERR_USAGE, "-o DIR is missing: say where to write the trace");
     }
-    if (cli->has_dashes && cli->n_operands == 0) { /* an empty variable of a script; without a command all of the machine would be recorded */
-        return stg_fail(STG_ERR_USAGE, "there is no command behind --: give one, or leave -- out to record without a command");
+    if (cli->has_dashes &&
+        cli->n_operands ==
+            0) { /* an empty variable of a script; without a command all of the machine would be recorded */
+        return stg_fail(STG_ERR_USAGE,
+                        "there is no command behind --: give one, or leave -- out to record without a command");
     }
     stg_ctf_settings_default(&p->trace);
     p->record.command = cli->n_operands > 0 ? (char *const *)cli->operands : NULL;
@@ -223,7 +228,8 @@ static enum stg_status open_trace(struct session *x, struct plan *p, const struc
 static enum stg_status write_snapshot(struct session *x)
 {
     char path[4096];
-    const int len = snprintf(path, sizeof path, "%s/%06llu", x->settings->out, (unsigned long long)x->report.n_snapshots + 1);
+    const int len =
+        snprintf(path, sizeof path, "%s/%06llu", x->settings->out, (unsigned long long)x->report.n_snapshots + 1);
     if (len < 0 || (size_t)len >= sizeof path) {
         return stg_fail(STG_ERR_USAGE, "-o: the path is too long");
     }
@@ -271,7 +277,8 @@ static enum stg_status check_trigger(const struct session *x)
     return stg_fail(STG_ERR_USAGE, "--trigger: there is no system call and no marker '%s'", name);
 }
 
-/* An event of the trigger's name writes what led to it; another one does so when none of that is in the next snapshot again. */
+/* An event of the trigger's name writes what led to it; another one does so when none of that is in the next snapshot
+ * again. */
 static void look_for_trigger(struct session *x, const struct stg_event *events, size_t n, uint64_t now_ns)
 {
     const char *trigger = x->settings->trigger;
@@ -344,8 +351,8 @@ static enum stg_status finish(struct session *x, enum stg_status status, uint64_
         last = write_snapshot(x);
     }
     if (last == STG_OK && x->n_failed > 0) {
-        last = stg_fail(STG_ERR_IO, "%s: %llu snapshots could not be written: a warning of each says why", x->settings->out,
-                        (unsigned long long)x->n_failed);
+        last = stg_fail(STG_ERR_IO, "%s: %llu snapshots could not be written: a warning of each says why",
+                        x->settings->out, (unsigned long long)x->n_failed);
     }
     const enum stg_status closed = stg_sink_close(stg_ctf_writer_sink(x->trace), 1);
     x->trace = NULL;
@@ -359,7 +366,7 @@ static enum stg_status run_session(struct session *x, const struct stg_cli *cli)
 {
     const uint64_t cpu_ns = own_cpu_ns();
     x->start_ns = x->ticked_ns = stg_clock_ns();
-    STG_RETURN_IF_FAILED(stg_interrupt_check()); /* asked to stop while it attached: the command does not run */
+    STG_RETURN_IF_FAILED(stg_interrupt_check());       /* asked to stop while it attached: the command does not run */
     STG_RETURN_IF_FAILED(stg_record_start(x->record)); /* a command that does not run leaves no trace */
     stg_progress_start(&x->progress, "record", "events", 0);
     x->progress.enabled = x->progress.enabled && !cli->no_progress;
@@ -466,7 +473,8 @@ static const struct stg_option options[] = {
      .type = STG_OPTION_STRING,
      .offset = offsetof(struct settings, begin),
      .group = GROUP_MARKER,
-     .help = "where a request begins: uprobe:PATH:SYMBOL, uretprobe:PATH:SYMBOL or usdt:PATH:PROVIDER:NAME, each with =NAME for the "
+     .help = "where a request begins: uprobe:PATH:SYMBOL, uretprobe:PATH:SYMBOL or usdt:PATH:PROVIDER:NAME, each with "
+             "=NAME for the "
              "name of its events"},
     {.name = "end",
      .arg = "MARKER",
@@ -539,10 +547,13 @@ static const struct stg_option options[] = {
 };
 
 static const char *const description[] = {
-    "Records entry and exit of system calls with arguments, return value, process, thread and cgroup, by eBPF, into a CTF trace that "
-    "prepare, babeltrace2 and Trace Compass read. Without a filter it records the whole machine but for itself. Needs root, or CAP_BPF and "
+    "Records entry and exit of system calls with arguments, return value, process, thread and cgroup, by eBPF, into a "
+    "CTF trace that "
+    "prepare, babeltrace2 and Trace Compass read. Without a filter it records the whole machine but for itself. Needs "
+    "root, or CAP_BPF and "
     "CAP_PERFMON; `strange doctor` says what is missing.",
-    "A command runs as the user who called sudo. The recording ends with the last of its processes; its exit status is said on standard "
+    "A command runs as the user who called sudo. The recording ends with the last of its processes; its exit status is "
+    "said on standard "
     "error and stored in the trace. With --pid or --cgroup it ends when the last of these has ended or is gone.",
     "What the ring buffers have no room for is counted by CPU and is a gap in the trace, where it happened.",
     NULL,
@@ -550,7 +561,8 @@ static const char *const description[] = {
 
 static const struct stg_example examples[] = {
     {"sudo strange record -o good-run -- make test", "a command and its descendants"},
-    {"sudo strange record --cgroup /sys/fs/cgroup/system.slice/nginx.service --duration 30s -o nginx", "a service for half a minute"},
+    {"sudo strange record --cgroup /sys/fs/cgroup/system.slice/nginx.service --duration 30s -o nginx",
+     "a service for half a minute"},
     {"sudo strange record --pid 1234 --begin uprobe:/usr/sbin/apache2:ap_run_process_connection --end "
      "uretprobe:/usr/sbin/apache2:ap_run_process_connection -o web",
      "with markers, by which prepare cuts requests"},

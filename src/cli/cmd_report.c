@@ -289,9 +289,11 @@ static const struct stg_option options[] = {
 static const char *const description[] = {
     "Writes one HTML file that needs nothing else, no network either: the distributions of perplexity, the ROC curves "
     "and the table "
-    "of `strange eval`, what each data set is made of, the most novel sequences explained, the lowest and the highest of "
+    "of `strange eval`, what each data set is made of, the most novel sequences explained, the lowest and the highest "
+    "of "
     "each set, what was lost, and what the model was trained on.",
-    "Where the model sees elapsed times, known sequences are scored again with a delay in front of one call. Of a net it "
+    "Where the model sees elapsed times, known sequences are scored again with a delay in front of one call. Of a net "
+    "it "
     "shows how it sees the calls (its embeddings in two dimensions), and of an attention net what it looks at. Every "
     "picture has its figures as text.",
     NULL,

@@ -32,9 +32,9 @@ struct score_run {
     const struct stg_group *group;
     enum stg_aggregate aggregate;
     struct stg_verdict verdict;
-    struct stg_unseen unseen; /* owned */
-    struct stg_shift shift;   /* after all sequences */
-    struct stg_fisher known, groups; /* --group: of the calibration, of the data; owned */
+    struct stg_unseen unseen;          /* owned */
+    struct stg_shift shift;            /* after all sequences */
+    struct stg_fisher known, groups;   /* --group: of the calibration, of the data; owned */
     struct stg_found_behaviours found; /* of the novel sequences; empty unless the whole is novel */
 };
 
@@ -53,7 +53,8 @@ static enum stg_status make_groups(struct score_run *r)
     STG_RETURN_IF_FAILED(
         stg_fisher_groups(&r->groups, r->model, r->aggregate, r->group->scores, r->group->n, r->s->group));
     if (!stg_fisher_reaches(&r->known, r->s->alpha)) {
-        stg_log(STG_LOG_WARN, "%zu groups of %u in the calibration are too few for alpha %g: no group can be called novel",
+        stg_log(STG_LOG_WARN,
+                "%zu groups of %u in the calibration are too few for alpha %g: no group can be called novel",
                 r->known.n, r->s->group, r->s->alpha);
     }
     return STG_OK;
@@ -78,7 +79,8 @@ static enum stg_status find_unseen(struct score_run *r)
     return STG_OK;
 }
 
-/* Some sequence is more surprising than all held-out known ones, or has what training had not: known data has that now and then, too. */
+/* Some sequence is more surprising than all held-out known ones, or has what training had not: known data has that now
+ * and then, too. */
 static bool has_single(const struct score_run *r)
 {
     return r->unseen.n_sequences > 0 || r->verdict.n_beyond > 0;
@@ -117,16 +119,17 @@ static enum stg_status put_counts(struct stg_buffer *out, const struct score_run
 {
     const struct stg_verdict *v = &r->verdict;
     if (!v->reachable) {
-        return stg_buffer_printf(
-            out, "above all %zu calibration score%s: %zu of %s (p = %.2g, the least there can be)\n",
-            r->model->n_calibration, r->model->n_calibration == 1 ? "" : "s", v->n_beyond, sequences, 1 / ((double)r->model->n_calibration + 1));
+        return stg_buffer_printf(out,
+                                 "above all %zu calibration score%s: %zu of %s (p = %.2g, the least there can be)\n",
+                                 r->model->n_calibration, r->model->n_calibration == 1 ? "" : "s", v->n_beyond,
+                                 sequences, 1 / ((double)r->model->n_calibration + 1));
     }
     const double threshold = stg_threshold(r->model, r->aggregate, r->s->alpha);
     const bool novelty = r->aggregate == STG_AGGREGATE_NOVELTY;
     return stg_buffer_printf(
-        out, "novel: %zu of %s (p <= %g, %s >= %.4g%s); %zu above all %zu calibration scores\n", v->n_novel, sequences, r->s->alpha,
-        stg_report_score_words(r->aggregate), novelty ? exp(threshold) : threshold, stg_aggregate_is_surprisal(r->aggregate) ? " nats" : "", v->n_beyond,
-        r->model->n_calibration);
+        out, "novel: %zu of %s (p <= %g, %s >= %.4g%s); %zu above all %zu calibration scores\n", v->n_novel, sequences,
+        r->s->alpha, stg_report_score_words(r->aggregate), novelty ? exp(threshold) : threshold,
+        stg_aggregate_is_surprisal(r->aggregate) ? " nats" : "", v->n_beyond, r->model->n_calibration);
 }
 
 static enum stg_status put_group_count(struct stg_buffer *out, const struct score_run *r)
@@ -138,8 +141,8 @@ static enum stg_status put_group_count(struct stg_buffer *out, const struct scor
     for (size_t i = 0; i < r->groups.n; i++) {
         n += is_novel_group(r, i);
     }
-    return stg_buffer_printf(out, "groups of %u: %zu of %zu novel (p <= %g, against %zu of the calibration)\n", r->s->group, n,
-                             r->groups.n, r->s->alpha, r->known.n);
+    return stg_buffer_printf(out, "groups of %u: %zu of %zu novel (p <= %g, against %zu of the calibration)\n",
+                             r->s->group, n, r->groups.n, r->s->alpha, r->known.n);
 }
 
 static enum stg_status put_shift(struct stg_buffer *out, const struct score_run *r)
@@ -149,9 +152,13 @@ static enum stg_status put_shift(struct stg_buffer *out, const struct score_run 
         return STG_OK;
     }
     if (!s->shifted) {
-        return stg_buffer_printf(out, "no shift of the stream (a false one in %g sequences, of runs that are like the calibration's)\n", r->s->interval);
+        return stg_buffer_printf(
+            out, "no shift of the stream (a false one in %g sequences, of runs that are like the calibration's)\n",
+            r->s->interval);
     }
-    return stg_buffer_printf(out, "the stream shifted at sequence %llu, noticed at %llu (a false one in %g sequences, of runs that are like the calibration's)\n",
+    return stg_buffer_printf(out,
+                             "the stream shifted at sequence %llu, noticed at %llu (a false one in %g sequences, of "
+                             "runs that are like the calibration's)\n",
                              (unsigned long long)s->began, (unsigned long long)s->noticed, r->s->interval);
 }
 
@@ -162,9 +169,10 @@ static enum stg_status put_chance(struct stg_buffer *out, const struct stg_verdi
     if (n < 2) {
         return STG_OK;
     }
-    return v->reachable ? stg_buffer_printf(out, "chance explains at most %llu, and %llu above all (%.1f %%)\n", (unsigned long long)v->bound,
-                                            (unsigned long long)v->bound_beyond, level)
-                        : stg_buffer_printf(out, "chance explains at most %llu (%.1f %%)\n", (unsigned long long)v->bound, level);
+    return v->reachable ? stg_buffer_printf(out, "chance explains at most %llu, and %llu above all (%.1f %%)\n",
+                                            (unsigned long long)v->bound, (unsigned long long)v->bound_beyond, level)
+                        : stg_buffer_printf(out, "chance explains at most %llu (%.1f %%)\n",
+                                            (unsigned long long)v->bound, level);
 }
 
 static enum stg_status put_verdict(struct stg_buffer *out, const struct score_run *r)
@@ -182,8 +190,11 @@ static enum stg_status put_verdict(struct stg_buffer *out, const struct score_ru
     if (r->s->strict && has_single(r)) {
         return stg_buffer_printf(out, "verdict: novel, by single sequences (--strict)\n");
     }
-    return stg_buffer_printf(out, "verdict: nothing novel%s\n",
-                             r->unseen.n_sequences == 0 ? "" : " by the number of sequences, but look at what training had not (--strict: exit status 1)");
+    return stg_buffer_printf(
+        out, "verdict: nothing novel%s\n",
+        r->unseen.n_sequences == 0
+            ? ""
+            : " by the number of sequences, but look at what training had not (--strict: exit status 1)");
 }
 
 static enum stg_status put_summary(struct stg_buffer *out, const struct score_run *r)
@@ -210,7 +221,8 @@ static enum stg_status put_summary(struct stg_buffer *out, const struct score_ru
         STG_RETURN_IF_FAILED(put_shift(out, r));
     }
     STG_RETURN_IF_FAILED(put_verdict(out, r));
-    return r->found.behaviours.n == 0 ? STG_OK : stg_report_behaviours_brief(out, &r->found.behaviours, r->found.origins);
+    return r->found.behaviours.n == 0 ? STG_OK
+                                      : stg_report_behaviours_brief(out, &r->found.behaviours, r->found.origins);
 }
 
 static enum stg_status put_text(struct stg_buffer *out, const struct score_run *r)
@@ -221,11 +233,13 @@ static enum stg_status put_text(struct stg_buffer *out, const struct score_run *
     STG_TRY(stg_group_worst(r->group, r->aggregate, r->s->worst, &worst, &n));
     if (n > 0) {
         STG_TRY(stg_buffer_printf(out, "%10s %10s %10s %s%8s %10s %8s  %s\n", "id", "perplexity", "p-value",
-                                  r->model->ops->members != NULL ? "disagreement " : "", "events", "duration", "lost", "verdict"));
+                                  r->model->ops->members != NULL ? "disagreement " : "", "events", "duration", "lost",
+                                  "verdict"));
     }
     for (size_t i = 0; i < n; i++) {
         const struct stg_score *s = &r->group->scores[worst[i]];
-        const double p = r->verdict.calibrated ? stg_p_value(r->model, r->aggregate, (double)s->value[r->aggregate]) : NAN;
+        const double p =
+            r->verdict.calibrated ? stg_p_value(r->model, r->aggregate, (double)s->value[r->aggregate]) : NAN;
         char duration[32], p_text[32] = "-", members[32] = "", novel[32] = "";
         struct stg_seq seq;
         const char *path = stg_group_sequence(r->group, worst[i], &seq)->path;
@@ -242,7 +256,8 @@ static enum stg_status put_text(struct stg_buffer *out, const struct score_run *
         }
         STG_TRY(stg_buffer_printf(out, "%10llu %10.4g %10s %s%8u %10s %8llu  %s", (unsigned long long)s->id,
                                   exp((double)s->value[STG_AGGREGATE_MEAN]), p_text, members, s->n_events,
-                                  (seq.flags & STG_SEQ_NO_TIME) != 0 ? "-" : duration, (unsigned long long)s->n_lost, novel));
+                                  (seq.flags & STG_SEQ_NO_TIME) != 0 ? "-" : duration, (unsigned long long)s->n_lost,
+                                  novel));
         if (r->group->n_inputs > 1) {
             writer_put(&w, "  ");
             writer_plain(&w, path, 0);
@@ -263,7 +278,8 @@ static void warn_calibration(const struct score_run *r)
         stg_log(STG_LOG_WARN, "the model is not calibrated: train it with --calibrate or more data for a verdict");
     } else if (!r->verdict.reachable) {
         stg_log(STG_LOG_WARN,
-                "alpha %g needs %.0f calibration sequences, and the model has %zu: no single sequence can be called novel; calibrate with more runs "
+                "alpha %g needs %.0f calibration sequences, and the model has %zu: no single sequence can be called "
+                "novel; calibrate with more runs "
                 "(train --calibrate), cut shorter sequences (prepare --cut window:N), or judge at --alpha %.2g",
                 r->s->alpha, ceil(1 / r->s->alpha - 1e-9) - 1, n, 1 / ((double)n + 1));
     }
@@ -275,8 +291,10 @@ static enum stg_status check_strict(const struct score_run *r)
     if (!r->s->strict || r->verdict.reachable) {
         return STG_OK;
     }
-    return stg_fail(STG_ERR_USAGE, "--strict: the model has %zu calibration sequences, too few for a verdict at alpha %g: calibrate it with more",
-                    r->verdict.calibrated ? r->model->n_calibration : 0, r->s->alpha);
+    return stg_fail(
+        STG_ERR_USAGE,
+        "--strict: the model has %zu calibration sequences, too few for a verdict at alpha %g: calibrate it with more",
+        r->verdict.calibrated ? r->model->n_calibration : 0, r->s->alpha);
 }
 
 static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
@@ -334,14 +352,16 @@ static const struct stg_option options[] = {
     STG_OPTION_AGGREGATE(
         struct settings,
         "what is made of the surprisals of a sequence: their mean (perplexity), their median, the highest mean of 16 "
-        "neighbours, their 0.95 quantile, or the root of their mean square; or one of what is judged beside the calls, or novelty: all together"),
+        "neighbours, their 0.95 quantile, or the root of their mean square; or one of what is judged beside the calls, "
+        "or novelty: all together"),
     STG_OPTION_GROUP(struct settings),
     STG_OPTION_INTERVAL(struct settings),
     STG_OPTION_PRECISION(struct settings),
     {.name = "strict",
      .type = STG_OPTION_FLAG,
      .offset = offsetof(struct settings, strict),
-     .help = "exit status 1 also for a single sequence that is above all calibration scores, or has a call or a program that training had not; "
+     .help = "exit status 1 also for a single sequence that is above all calibration scores, or has a call or a "
+             "program that training had not; "
              "without enough calibration for a verdict, 2"},
     {.name = "worst",
      .arg = "K",
@@ -357,17 +377,23 @@ static const char *const description[] = {
     "at least as surprising; it is novel when that is at most alpha.",
     "Of many sequences some pass any threshold by chance. So the whole is novel when more sequences are novel than "
     "chance explains: than a quantile of their number among known sequences, given alpha and how many calibration "
-    "sequences there were (a beta-binomial law). So it is when more are above all calibration scores than chance explains, "
-    "or above all but one, three, seven …; known data passes one of these bounds once in a thousand. A single sequence is "
+    "sequences there were (a beta-binomial law). So it is when more are above all calibration scores than chance "
+    "explains, "
+    "or above all but one, three, seven …; known data passes one of these bounds once in a thousand. A single sequence "
+    "is "
     "judged by its own p-value. The numbers are printed.",
-    "One sequence among many decides nothing by its number, however strange it is. Calls and programs that training had "
-    "not are named, and --strict makes them, and every sequence above all calibration scores, a reason for exit status 1. "
+    "One sequence among many decides nothing by its number, however strange it is. Calls and programs that training "
+    "had "
+    "not are named, and --strict makes them, and every sequence above all calibration scores, a reason for exit status "
+    "1. "
     "Known data has such sequences now and then: with as many sequences as the calibration, in every second run.",
     "With fewer calibration sequences than 1/alpha no p-value can be alpha: no single sequence is called novel then, "
     "which "
     "is said; many sequences that are all above all calibration scores still can be too many for chance.",
-    "The sequences are also taken as a stream, in the order of the data: it shifted when they became more surprising and "
-    "stayed so, each perhaps a little. Where that began and where it was noticed is said, counted from 0 over all data given. "
+    "The sequences are also taken as a stream, in the order of the data: it shifted when they became more surprising "
+    "and "
+    "stayed so, each perhaps a little. Where that began and where it was noticed is said, counted from 0 over all data "
+    "given. "
     "Neither the stream nor groups (--group) decide the exit status.",
     "A trace is cut into sequences by the rule stored in the model.",
     NULL,

@@ -23,7 +23,6 @@
 #include <string.h>
 #include <unistd.h>
 
-
 struct job {
     const struct stg_cli *cli;
     const struct stg_train_options *o;
@@ -36,7 +35,7 @@ struct job {
     struct stg_train_settings settings;
     struct stg_train_result result;
     bool calibration_validates; /* a counted model that is validated with what calibrates it: scored once, for both */
-    char *checkpoint; /* owned; NULL for counted models */
+    char *checkpoint;           /* owned; NULL for counted models */
     struct stg_model_settings model_settings;
     struct stg_model **members; /* (o->ensemble) of the ensemble, while they are trained; owned */
     json_t *member_results;     /* array; owned; NULL without an ensemble */
@@ -54,7 +53,8 @@ static enum stg_status parse_fields(const char *text, unsigned *fields)
             bit |= strlen(names[i]) == len && memcmp(names[i], at, len) == 0 ? bits[i] : 0;
         }
         if (bit == 0) {
-            return stg_fail(STG_ERR_USAGE, "--fields: unknown field '%.*s': choices: call, phase, ret, size", (int)len, at);
+            return stg_fail(STG_ERR_USAGE, "--fields: unknown field '%.*s': choices: call, phase, ret, size", (int)len,
+                            at);
         }
         *fields |= bit;
         at += len + (at[len] == ',');
@@ -150,7 +150,9 @@ static void warn_learned(const struct stg_list *paths, const char *option, const
     for (size_t i = 0; i < data->n; i++) {
         for (size_t k = 0; k < paths->n; k++) {
             if (stg_file_is_same(data->items[i], paths->items[k])) {
-                stg_log(STG_LOG_WARN, "%s %s: is what the model learns, too: other known data will seem more novel than it is; give another recording",
+                stg_log(STG_LOG_WARN,
+                        "%s %s: is what the model learns, too: other known data will seem more novel than it is; give "
+                        "another recording",
                         option, data->items[i]);
             }
         }
@@ -162,7 +164,8 @@ static enum stg_status check_any(const struct stg_corpora *c, const char *option
 {
     return c->n == 0 || stg_corpora_count(c) > 0
                ? STG_OK
-               : stg_fail(STG_ERR_INPUT, "%s: %s: no sequences; look at it with `strange info`", option, c->paths->items[0]);
+               : stg_fail(STG_ERR_INPUT, "%s: %s: no sequences; look at it with `strange info`", option,
+                          c->paths->items[0]);
 }
 
 static enum stg_status open_data(struct job *j, const struct stg_list *paths)
@@ -181,7 +184,8 @@ static enum stg_status open_data(struct job *j, const struct stg_list *paths)
     return STG_OK;
 }
 
-/* A tenth; of few sequences more, as a p-value of STG_ALPHA_DEFAULT needs 1 / STG_ALPHA_DEFAULT of them: as many, or a third. */
+/* A tenth; of few sequences more, as a p-value of STG_ALPHA_DEFAULT needs 1 / STG_ALPHA_DEFAULT of them: as many, or a
+ * third. */
 static double part_to_hold_out(const struct job *j, bool for_calibration)
 {
     if (j->o->hold_out >= 0) {
@@ -225,14 +229,17 @@ static enum stg_status new_model(struct job *j)
     return STG_OK;
 }
 
-/* It is overwritten, and removed in the end: notes or another model of that name would be lost. What is resumed is read first. */
+/* It is overwritten, and removed in the end: notes or another model of that name would be lost. What is resumed is read
+ * first. */
 static enum stg_status check_checkpoint(const char *path)
 {
     enum stg_kind kind;
     if (access(path, F_OK) != 0 || (stg_kind_of(path, &kind) == STG_OK && kind == STG_KIND_CHECKPOINT)) {
         return STG_OK;
     }
-    return stg_fail(STG_ERR_USAGE, "%s: is no checkpoint, which would replace it: move it away or name another with --checkpoint", path);
+    return stg_fail(STG_ERR_USAGE,
+                    "%s: is no checkpoint, which would replace it: move it away or name another with --checkpoint",
+                    path);
 }
 
 static enum stg_status name_checkpoint(struct job *j)
@@ -278,13 +285,13 @@ static enum stg_status fit(struct job *j, bool resume)
     stg_corpora_corpus(&j->train, &train);
     stg_corpora_corpus(validation_of(j), &valid);
     const bool counted = !resume && j->model->ops->gradient == NULL;
-    j->settings.progress = stg_cli_progress(j->cli, &progress, "train", counted ? "sequences" : "tokens", counted ? train.n : 0);
+    j->settings.progress =
+        stg_cli_progress(j->cli, &progress, "train", counted ? "sequences" : "tokens", counted ? train.n : 0);
     j->settings.like = j->like;
     j->calibration_validates = counted && calibration_of(j) == validation_of(j);
     const struct stg_corpus *use = valid.n > 0 && !j->calibration_validates ? &valid : NULL;
-    const enum stg_status status = resume
-                                       ? stg_train_resume(&j->model, &train, use, &j->settings, j->pool, &j->result)
-                                       : stg_train(j->model, &train, use, &j->settings, j->pool, &j->result);
+    const enum stg_status status = resume ? stg_train_resume(&j->model, &train, use, &j->settings, j->pool, &j->result)
+                                          : stg_train(j->model, &train, use, &j->settings, j->pool, &j->result);
     stg_progress_finish(j->settings.progress);
     if (status == STG_ERR_INTERRUPTED && j->checkpoint != NULL && access(j->checkpoint, F_OK) == 0) {
         return stg_context(status, "%s: the state is saved: go on with the same command and --resume", j->checkpoint);
@@ -297,7 +304,8 @@ static enum stg_status fit_sides(struct job *j)
 {
     struct stg_corpus train;
     struct stg_progress progress;
-    const bool all = j->o->channels != NULL ? strcmp(j->o->channels, "all") == 0 : j->o->preset == NULL && j->o->fields == NULL;
+    const bool all =
+        j->o->channels != NULL ? strcmp(j->o->channels, "all") == 0 : j->o->preset == NULL && j->o->fields == NULL;
     if (!all) {
         return STG_OK;
     }
@@ -356,8 +364,9 @@ static enum stg_status put_thresholds(json_t *record, const struct stg_model *m)
     json_t *thresholds = json_object();
     STG_RETURN_IF_FAILED(stg_facts_put(record, "thresholds", thresholds));
     for (unsigned a = 0; a < STG_AGGREGATES && stg_calibrated(m); a++) {
-        STG_RETURN_IF_FAILED(stg_facts_put(thresholds, stg_aggregate_name((enum stg_aggregate)a),
-                                           stg_facts_number(stg_threshold(m, (enum stg_aggregate)a, STG_ALPHA_DEFAULT))));
+        STG_RETURN_IF_FAILED(
+            stg_facts_put(thresholds, stg_aggregate_name((enum stg_aggregate)a),
+                          stg_facts_number(stg_threshold(m, (enum stg_aggregate)a, STG_ALPHA_DEFAULT))));
     }
     return STG_OK;
 }
@@ -385,11 +394,13 @@ static void set_like(struct job *j)
 static enum stg_status take_member(struct job *j, size_t i, const char *path)
 {
     STG_RETURN_IF_FAILED(stg_model_open(&j->members[i], path));
-    const struct stg_neural *member = (const struct stg_neural *)j->members[i], *like = (const struct stg_neural *)j->like;
+    const struct stg_neural *member = (const struct stg_neural *)j->members[i],
+                            *like = (const struct stg_neural *)j->like;
     const struct stg_model_ops *ops = j->members[i]->ops;
     if (ops != j->like->ops || !stg_neural_alike(member, like) || member->seed != like->seed ||
         stg_model_check_vocab(j->members[i], &j->like->vocab, path) != STG_OK) {
-        return stg_fail(STG_ERR_MISMATCH, "%s: was trained with other options or data: remove it, or resume with those", path);
+        return stg_fail(STG_ERR_MISMATCH, "%s: was trained with other options or data: remove it, or resume with those",
+                        path);
     }
     return STG_OK;
 }
@@ -510,14 +521,15 @@ static void say_result(const struct job *j)
         snprintf(loss, sizeof loss, "; validation %.4f nats per token", r->valid_loss);
     }
     const enum stg_aggregate judge = stg_aggregate_default(j->model);
-    const double limit = stg_calibrated(j->model) ? stg_threshold(j->model, judge, STG_ALPHA_DEFAULT) : (double)INFINITY;
+    const double limit =
+        stg_calibrated(j->model) ? stg_threshold(j->model, judge, STG_ALPHA_DEFAULT) : (double)INFINITY;
     if (isfinite(limit)) {
         snprintf(threshold, sizeof threshold, "; novel from %s %.4g at alpha %g",
                  judge == STG_AGGREGATE_NOVELTY ? "novelty" : "perplexity", exp(limit), STG_ALPHA_DEFAULT);
     }
     stg_log(STG_LOG_INFO, "%s: %zu sequence%s in %.1f s (%s)%s%s", j->o->out, stg_corpora_count(&j->train),
-            stg_corpora_count(&j->train) == 1 ? "" : "s", r->seconds,
-            r->stopped == NULL ? "fitted" : r->stopped, loss, threshold);
+            stg_corpora_count(&j->train) == 1 ? "" : "s", r->seconds, r->stopped == NULL ? "fitted" : r->stopped, loss,
+            threshold);
 }
 
 static enum stg_status print_record(const struct job *j)
@@ -531,7 +543,8 @@ out:
     return status;
 }
 
-/* What is written must neither replace what is read nor one another, and a checkpoint is read again and removed in the end. */
+/* What is written must neither replace what is read nor one another, and a checkpoint is read again and removed in the
+ * end. */
 static enum stg_status check_outputs(const struct job *j, const struct stg_list *paths)
 {
     const struct stg_train_options *o = j->o;
@@ -545,12 +558,14 @@ static enum stg_status check_outputs(const struct job *j, const struct stg_list 
         }
         for (size_t k = 0; k < i && path[i] != NULL; k++) {
             if (path[k] != NULL && (strcmp(path[i], path[k]) == 0 || stg_file_is_same(path[i], path[k]))) {
-                return stg_fail(STG_ERR_USAGE, "%s and %s: both write %s: give each a file of its own", option[k], option[i], path[i]);
+                return stg_fail(STG_ERR_USAGE, "%s and %s: both write %s: give each a file of its own", option[k],
+                                option[i], path[i]);
             }
         }
     }
     if (o->checkpoint != NULL && stg_file_is_special(o->checkpoint)) {
-        return stg_fail(STG_ERR_USAGE, "--checkpoint: %s is no file: give the path of one, which is removed in the end", o->checkpoint);
+        return stg_fail(STG_ERR_USAGE, "--checkpoint: %s is no file: give the path of one, which is removed in the end",
+                        o->checkpoint);
     }
     return stg_file_writer_try(o->out); /* before hours of work */
 }
@@ -561,9 +576,11 @@ static void warn_unused(const struct job *j)
     const bool counted = j->model->ops->gradient == NULL, attends = !counted && strcmp(j->o->model, "lstm") != 0;
     for (size_t i = 0; i < j->cli->n_given; i++) {
         const char *group = j->cli->given[i]->group == NULL ? "" : j->cli->given[i]->group;
-        if ((counted && strcmp(group, STG_TRAIN_GROUP_GRADIENT) == 0) || (!counted && strcmp(group, STG_TRAIN_GROUP_COUNTED) == 0) ||
+        if ((counted && strcmp(group, STG_TRAIN_GROUP_GRADIENT) == 0) ||
+            (!counted && strcmp(group, STG_TRAIN_GROUP_COUNTED) == 0) ||
             (!attends && strcmp(group, STG_TRAIN_GROUP_ATTENTION) == 0)) {
-            stg_log(STG_LOG_WARN, "--%s: changes nothing of a model of the kind %s: leave it out", j->cli->given[i]->name, j->o->model);
+            stg_log(STG_LOG_WARN, "--%s: changes nothing of a model of the kind %s: leave it out",
+                    j->cli->given[i]->name, j->o->model);
         }
     }
 }
@@ -581,7 +598,8 @@ static enum stg_status run_job(struct job *j, const struct stg_list *paths)
     STG_RETURN_IF_FAILED(open_data(j, paths));
     STG_RETURN_IF_FAILED(new_model(j));
     if (ensemble && j->model->ops->gradient == NULL) {
-        return stg_fail(STG_ERR_USAGE, "--ensemble: %s has nothing random to train several of: leave it out", j->o->model);
+        return stg_fail(STG_ERR_USAGE, "--ensemble: %s has nothing random to train several of: leave it out",
+                        j->o->model);
     }
     STG_RETURN_IF_FAILED(name_checkpoint(j));
     warn_unused(j);
@@ -607,8 +625,8 @@ static enum stg_status run_job(struct job *j, const struct stg_list *paths)
     return j->o->json && j->teacher == NULL ? print_record(j) : STG_OK;
 }
 
-enum stg_status stg_train_with(struct stg_cli *cli, const struct stg_train_options *o, const struct stg_train_teacher *teacher,
-                               const struct stg_list *paths)
+enum stg_status stg_train_with(struct stg_cli *cli, const struct stg_train_options *o,
+                               const struct stg_train_teacher *teacher, const struct stg_list *paths)
 {
     struct job j = {.cli = cli, .o = o, .teacher = teacher};
     if (j.o->out == NULL) {

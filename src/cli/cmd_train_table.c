@@ -4,7 +4,7 @@
 #include "cli/train_options.h"
 
 #define AT(field) offsetof(struct stg_train_options, field)
-#define NETWORK STG_TRAIN_GROUP_GRADIENT
+#define NETWORK   STG_TRAIN_GROUP_GRADIENT
 
 static const struct stg_option options[] = {
     {.name = "output",
@@ -19,7 +19,8 @@ static const struct stg_option options[] = {
      .choices = "ngram|stide|lstm|transformer|longformer",
      .offset = AT(model),
      .fallback = "ngram",
-     .help = "kind of model: ngram (interpolated modified Kneser-Ney), stide (windows that never occurred), lstm, transformer "
+     .help = "kind of model: ngram (interpolated modified Kneser-Ney), stide (windows that never occurred), lstm, "
+             "transformer "
              "(attends to all before), longformer (to a window and the first event)"},
     {.name = "preset",
      .arg = "NAME",
@@ -34,14 +35,17 @@ static const struct stg_option options[] = {
      .choices = "call|call,phase|call,phase,ret|call,phase,ret,size",
      .offset = AT(fields),
      .fallback = "the model's",
-     .help = "what of an event is predicted: call, and phase (entry or exit), ret (success or errno), size (eighths of the octave of a returned count)"},
+     .help = "what of an event is predicted: call, and phase (entry or exit), ret (success or errno), size (eighths of "
+             "the octave of a returned count)"},
     {.name = "channels",
      .arg = "WHICH",
      .type = STG_OPTION_CHOICE,
      .choices = "all|content",
      .offset = AT(channels),
      .fallback = "all; content with --preset or --fields",
-     .help = "what is judged: the calls alone (content), or beside them the rhythm of each thread, the descriptors of the one that the cut rule followed and, where the trace tells, how many threads share the work and how busy the machine is"},
+     .help = "what is judged: the calls alone (content), or beside them the rhythm of each thread, the descriptors of "
+             "the one that the cut rule followed and, where the trace tells, how many threads share the work and how "
+             "busy the machine is"},
     {.name = "seed",
      .arg = "N",
      .type = STG_OPTION_U64,
@@ -51,7 +55,8 @@ static const struct stg_option options[] = {
     {.name = "learning-curve",
      .type = STG_OPTION_FLAG,
      .offset = AT(learning_curve),
-     .help = "also say whether more known data would help: how surprising the calibration data is to an n-gram that has learnt an eighth, a quarter, "
+     .help = "also say whether more known data would help: how surprising the calibration data is to an n-gram that "
+             "has learnt an eighth, a quarter, "
              "half and all of DATA, and how much of it occurred in none"},
     {.name = "json",
      .type = STG_OPTION_FLAG,
@@ -84,7 +89,8 @@ static const struct stg_option options[] = {
      .max = 64,
      .group = NETWORK,
      .fallback = "1",
-     .help = "train N models one after the other, with seeds SEED, SEED + 1 …, each within the bounds below, and score by the mean of "
+     .help = "train N models one after the other, with seeds SEED, SEED + 1 …, each within the bounds below, and score "
+             "by the mean of "
              "their log-probabilities"},
     STG_TRAIN_OPTIONS_GRADIENT,
 
@@ -97,7 +103,8 @@ void stg_train_options_default(void *settings)
     o->model = "ngram";
     o->seed = 1;
     o->hold_out = STG_NOT_GIVEN_DOUBLE;
-    o->batch = o->batch_tokens = o->warm_up = o->eval_every = o->patience = o->stop_after = o->n_global = STG_NOT_GIVEN_U32;
+    o->batch = o->batch_tokens = o->warm_up = o->eval_every = o->patience = o->stop_after = o->n_global =
+        STG_NOT_GIVEN_U32;
     o->dropout = o->rate = o->label_smoothing = o->clip = o->epochs = o->decay = STG_NOT_GIVEN_DOUBLE;
 }
 
@@ -107,7 +114,8 @@ static const char *const description[] = {
     "calibration turns a score into a p-value. Latency and load differ from run to run, so give --calibrate the data "
     "of several.",
     "Data sets that belong together share one vocabulary: prepare the first, then the others with --vocab FIRST.",
-    "Without --valid and --calibrate the latest part of every data set is held out for both (--hold-out), and a message says so.",
+    "Without --valid and --calibrate the latest part of every data set is held out for both (--hold-out), and a "
+    "message says so.",
     "A training by gradients saves its state at every evaluation and when it is interrupted (Ctrl-C); --resume with "
     "the same data and "
     "options goes on.",
@@ -118,8 +126,10 @@ static const struct stg_example examples[] = {
     {"strange train -o web.model train.data", "an n-gram model; the latest part of the data calibrates it"},
     {"strange train --learning-curve -o web.model train.data", "… and whether train.data is enough"},
     {"strange train --model lstm --budget 10m --valid valid.data -o web.model train.data", "ten minutes of an LSTM"},
-    {"strange train --model transformer --norm post --optimizer ranger -o web.model train.data", "a Transformer with other choices"},
-    {"strange train --model longformer --window 64,32 --dilation 1,4 -o web.model train.data", "two layers with their own windows"},
+    {"strange train --model transformer --norm post --optimizer ranger -o web.model train.data",
+     "a Transformer with other choices"},
+    {"strange train --model longformer --window 64,32 --dilation 1,4 -o web.model train.data",
+     "two layers with their own windows"},
     {"strange train --ngram-order 5 --calibrate run1.data run2.data -o web.model train.data",
      "calibrated on two other runs"},
     {NULL, NULL},

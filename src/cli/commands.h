@@ -7,8 +7,9 @@
 /* NULL-terminated, in the order of help. */
 extern const struct stg_command *const stg_command_list[];
 
-extern const struct stg_command stg_command_record, stg_command_prepare, stg_command_train, stg_command_distill, stg_command_score, stg_command_eval,
-    stg_command_explain, stg_command_diff, stg_command_report, stg_command_export, stg_command_info, stg_command_doctor, stg_command_help;
+extern const struct stg_command stg_command_record, stg_command_prepare, stg_command_train, stg_command_distill,
+    stg_command_score, stg_command_eval, stg_command_explain, stg_command_diff, stg_command_report, stg_command_export,
+    stg_command_info, stg_command_doctor, stg_command_help;
 extern const struct stg_command stg_command_lab;
 
 /* NULL when there is none of that name. */

@@ -11,23 +11,24 @@
 #define STG_TEXT(x)    STG_TEXT_OF(x)
 
 /* bool json */
-#define STG_OPTION_JSON(S, HELP)                                                                                       \
-    {                                                                                                                  \
-        .name = "json", .type = STG_OPTION_FLAG, .offset = offsetof(S, json), .help = (HELP)                           \
+#define STG_OPTION_JSON(S, HELP)                                                             \
+    {                                                                                        \
+        .name = "json", .type = STG_OPTION_FLAG, .offset = offsetof(S, json), .help = (HELP) \
     }
 
 /* double alpha */
 #define STG_OPTION_ALPHA(S, HELP)                                                                                      \
     {                                                                                                                  \
         .name = "alpha", .arg = "P", .type = STG_OPTION_DOUBLE, .offset = offsetof(S, alpha), .min = 1e-9, .max = 0.5, \
-        .fallback = STG_TEXT(STG_ALPHA_DEFAULT), .help = (HELP)                                                                             \
+        .fallback = STG_TEXT(STG_ALPHA_DEFAULT), .help = (HELP)                                                        \
     }
 
 /* const char *aggregate */
-#define STG_OPTION_AGGREGATE(S, HELP)                                                                                  \
-    {                                                                                                                  \
-        .name = "aggregate", .arg = "NAME", .type = STG_OPTION_CHOICE, .choices = "mean|median|window|upper|rms|time|state|pace|load|migration|workers|novelty",     \
-        .offset = offsetof(S, aggregate), .fallback = "novelty, or mean where the model has it not", .help = (HELP)                                           \
+#define STG_OPTION_AGGREGATE(S, HELP)                                                                               \
+    {                                                                                                               \
+        .name = "aggregate", .arg = "NAME", .type = STG_OPTION_CHOICE,                                              \
+        .choices = "mean|median|window|upper|rms|time|state|pace|load|migration|workers|novelty",                   \
+        .offset = offsetof(S, aggregate), .fallback = "novelty, or mean where the model has it not", .help = (HELP) \
     }
 
 /* uint32_t group */
@@ -57,34 +58,35 @@
     }
 
 /* struct stg_list known */
-#define STG_OPTION_KNOWN(S, HELP)                                                                                      \
-    {                                                                                                                  \
-        .name = "known", .arg = "DATA…", .type = STG_OPTION_LIST, .offset = offsetof(S, known), .help = (HELP)         \
+#define STG_OPTION_KNOWN(S, HELP)                                                                              \
+    {                                                                                                          \
+        .name = "known", .arg = "DATA…", .type = STG_OPTION_LIST, .offset = offsetof(S, known), .help = (HELP) \
     }
 
 /* struct stg_list novel, valid_known, valid_novel */
-#define STG_OPTIONS_NOVEL(S)                                                                                           \
-    {.name = "novel",                                                                                                  \
-     .arg = "[NAME=]DATA…",                                                                                             \
-     .type = STG_OPTION_LIST,                                                                                          \
-     .offset = offsetof(S, novel),                                                                                     \
-     .help = "data or traces of novel behaviours, by name; a name given twice is one behaviour, and a file or directory without has its own"},                  \
-        {.name = "valid-known",                                                                                        \
-         .arg = "DATA…",                                                                                               \
-         .type = STG_OPTION_LIST,                                                                                      \
-         .offset = offsetof(S, valid_known),                                                                           \
-         .help = "other known data, with which the paper's threshold is chosen"},                                      \
-    {                                                                                                                  \
-        .name = "valid-novel", .arg = "[NAME=]DATA…", .type = STG_OPTION_LIST, .offset = offsetof(S, valid_novel),       \
-        .help = "other data of the behaviours, with which the paper's threshold is chosen"                             \
+#define STG_OPTIONS_NOVEL(S)                                                                                       \
+    {.name = "novel",                                                                                              \
+     .arg = "[NAME=]DATA…",                                                                                        \
+     .type = STG_OPTION_LIST,                                                                                      \
+     .offset = offsetof(S, novel),                                                                                 \
+     .help = "data or traces of novel behaviours, by name; a name given twice is one behaviour, and a file or "    \
+             "directory without has its own"},                                                                     \
+        {.name = "valid-known",                                                                                    \
+         .arg = "DATA…",                                                                                           \
+         .type = STG_OPTION_LIST,                                                                                  \
+         .offset = offsetof(S, valid_known),                                                                       \
+         .help = "other known data, with which the paper's threshold is chosen"},                                  \
+    {                                                                                                              \
+        .name = "valid-novel", .arg = "[NAME=]DATA…", .type = STG_OPTION_LIST, .offset = offsetof(S, valid_novel), \
+        .help = "other data of the behaviours, with which the paper's threshold is chosen"                         \
     }
 
 /* const char *format */
-#define STG_OPTION_FORMAT(S, HELP)                                                                                     \
-    {                                                                                                                  \
-        .name = "format", .arg = "FORMAT", .type = STG_OPTION_CHOICE,                                                  \
-        .choices = "ctf|perf|strace|sysdig|paper|intlist", .offset = offsetof(S, format),                              \
-        .fallback = "found by itself", .help = (HELP)                                                                  \
+#define STG_OPTION_FORMAT(S, HELP)                                                        \
+    {                                                                                     \
+        .name = "format", .arg = "FORMAT", .type = STG_OPTION_CHOICE,                     \
+        .choices = "ctf|perf|strace|sysdig|paper|intlist", .offset = offsetof(S, format), \
+        .fallback = "found by itself", .help = (HELP)                                     \
     }
 
 #endif

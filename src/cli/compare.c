@@ -30,7 +30,8 @@ static enum stg_status put_size(json_t *to, const struct stg_compared *side)
     const json_int_t parameters = json_integer_value(json_object_get(description, "parameters"));
     const json_int_t members = json_integer_value(json_object_get(description, "members")); /* 0: not an ensemble */
     json_decref(description);
-    return stg_facts_put(to, "parameters", parameters > 0 ? json_integer(parameters * (members > 0 ? members : 1)) : json_null());
+    return stg_facts_put(to, "parameters",
+                         parameters > 0 ? json_integer(parameters * (members > 0 ? members : 1)) : json_null());
 }
 
 /* Mean surprisal of all tokens, and how many there are. */
@@ -52,8 +53,8 @@ static int by_value(const void *a_, const void *b_)
 }
 
 /* Tokens per second, in turns, so that whatever else the machine does meets both. */
-static enum stg_status measure_speed(double speed[2], const struct stg_comparison *c, const struct stg_corpus *part, struct stg_pool *pool,
-                                     struct stg_score *scores)
+static enum stg_status measure_speed(double speed[2], const struct stg_comparison *c, const struct stg_corpus *part,
+                                     struct stg_pool *pool, struct stg_score *scores)
 {
     double rounds[2][ROUNDS];
     for (size_t i = 0; i < ROUNDS; i++) {
@@ -85,8 +86,8 @@ static size_t enough_sequences(const struct stg_corpus *corpus)
     return n;
 }
 
-static enum stg_status put_loss_and_speed(json_t *const to[2], const struct stg_comparison *c, const struct stg_cli *cli,
-                                          struct stg_pool *pool)
+static enum stg_status put_loss_and_speed(json_t *const to[2], const struct stg_comparison *c,
+                                          const struct stg_cli *cli, struct stg_pool *pool)
 {
     enum stg_status status = STG_OK;
     struct stg_score *scores = NULL;
@@ -123,8 +124,8 @@ static enum stg_status put_auroc(json_t *to, const struct stg_evaluation *e)
     return stg_facts_put(to, "macro_auroc", stg_facts_number(e->macro_auroc));
 }
 
-static enum stg_status evaluate(json_t *to, const struct stg_comparison *c, const struct stg_model *m, const struct stg_cli *cli,
-                                struct stg_pool *pool)
+static enum stg_status evaluate(json_t *to, const struct stg_comparison *c, const struct stg_model *m,
+                                const struct stg_cli *cli, struct stg_pool *pool)
 {
     enum stg_status status = STG_OK;
     struct stg_evaluation e = {0};
@@ -141,7 +142,8 @@ out:
     return status;
 }
 
-enum stg_status stg_compare(json_t *facts, const struct stg_comparison *c, const struct stg_cli *cli, struct stg_pool *pool)
+enum stg_status stg_compare(json_t *facts, const struct stg_comparison *c, const struct stg_cli *cli,
+                            struct stg_pool *pool)
 {
     json_t *to[2];
     for (size_t k = 0; k < 2; k++) {
@@ -207,7 +209,8 @@ enum stg_status stg_compare_text(struct stg_buffer *out, const json_t *facts, co
     size_t width = text_width("known loss, nats/token");
     const char *name;
     json_t *value;
-    json_object_foreach(auroc, name, value) {
+    json_object_foreach(auroc, name, value)
+    {
         width = text_width(name) + 6 > width ? text_width(name) + 6 : width;
     }
     writer_plain(&w, "", width);
@@ -216,7 +219,8 @@ enum stg_status stg_compare_text(struct stg_buffer *out, const json_t *facts, co
         json_t *const pair[2] = {json_object_get(from, rows[i].key), json_object_get(to, rows[i].key)};
         put_row(&w, rows[i].name, width, pair, rows[i].change);
     }
-    json_object_foreach(auroc, name, value) {
+    json_object_foreach(auroc, name, value)
+    {
         json_t *const pair[2] = {value, json_object_get(json_object_get(to, "auroc"), name)};
         writer_put(&w, "AUROC ");
         put_row(&w, name, width - 6, pair, CHANGE_DIFFERENCE);

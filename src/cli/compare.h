@@ -1,4 +1,5 @@
-/* Compare: two models side by side on the same data: size, speed, known loss, and how well each tells novel behaviour. */
+/* Compare: two models side by side on the same data: size, speed, known loss, and how well each tells novel
+ * behaviour. */
 #ifndef STG_CLI_COMPARE_H
 #define STG_CLI_COMPARE_H
 
@@ -18,10 +19,12 @@ struct stg_comparison {
     struct stg_compared side[2];
 };
 
-/* facts: {role: {"path", "kind", "file_size", "parameters", "tokens_per_second", "known_loss", "auroc": {name: …}, "macro_auroc"}} of
- * both are added; what was not measured is null or missing. */
-enum stg_status stg_compare(json_t *facts, const struct stg_comparison *c, const struct stg_cli *cli, struct stg_pool *pool) STG_MUST_USE;
+/* facts: {role: {"path", "kind", "file_size", "parameters", "tokens_per_second", "known_loss", "auroc": {name: …},
+ * "macro_auroc"}} of both are added; what was not measured is null or missing. */
+enum stg_status stg_compare(json_t *facts, const struct stg_comparison *c, const struct stg_cli *cli,
+                            struct stg_pool *pool) STG_MUST_USE;
 /* The same as a table for people: a column for each, and what became of each figure. */
-enum stg_status stg_compare_text(struct stg_buffer *out, const json_t *facts, const struct stg_comparison *c) STG_MUST_USE;
+enum stg_status stg_compare_text(struct stg_buffer *out, const json_t *facts,
+                                 const struct stg_comparison *c) STG_MUST_USE;
 
 #endif

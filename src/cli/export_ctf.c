@@ -60,7 +60,8 @@ static void declare_fields(struct stg_ctf_export *c, const struct stg_model *m)
     c->judged = stg_calibrated(m);
     if (c->judged) {
         c->fields[c->n_fields++] = (struct stg_ctf_field){.name = "p_value", .type = STG_CTF_REAL};
-        c->fields[c->n_fields++] = (struct stg_ctf_field){.name = "verdict", .type = STG_CTF_LABEL, .labels = verdicts, .n_labels = 2};
+        c->fields[c->n_fields++] =
+            (struct stg_ctf_field){.name = "verdict", .type = STG_CTF_LABEL, .labels = verdicts, .n_labels = 2};
     }
 }
 

@@ -97,7 +97,8 @@ enum stg_status stg_groups_open_named(struct stg_groups *out, const char *option
             path = equals + 1;
         }
         if (len == 0 || *path == '\0') {
-            return stg_fail(STG_ERR_USAGE, "%s: '%s' lacks the name or the data: write NAME=DATA", option, named->items[i]);
+            return stg_fail(STG_ERR_USAGE, "%s: '%s' lacks the name or the data: write NAME=DATA", option,
+                            named->items[i]);
         }
         struct stg_group *group = NULL;
         STG_RETURN_IF_FAILED(group_named(out, name, len, &group));
@@ -152,7 +153,8 @@ enum stg_status stg_groups_match(const struct stg_groups *valid_novel, const str
     for (size_t i = 0; i < valid_novel->n; i++) {
         const char *name = valid_novel->groups[i].name;
         if (group_find(novel, name, strlen(name)) == NULL) {
-            return stg_fail(STG_ERR_USAGE, "--valid-novel: '%s' is no behaviour of --novel: give it the name of one, NAME=DATA", name);
+            return stg_fail(STG_ERR_USAGE,
+                            "--valid-novel: '%s' is no behaviour of --novel: give it the name of one, NAME=DATA", name);
         }
     }
     return STG_OK;

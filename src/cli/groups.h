@@ -23,11 +23,15 @@ struct stg_groups {
 
 /* Paths of one behaviour of the given name. Every group function: _fini also after a failure. */
 enum stg_status stg_groups_open_one(struct stg_groups *out, const char *name, const struct stg_list *paths,
-                                    const struct stg_model *m, struct stg_pool *pool, const struct stg_cli *cli) STG_MUST_USE;
-/* NAME=PATH each, or PATH, whose last part is the name; the same name twice is one behaviour. option names the option in messages. */
+                                    const struct stg_model *m, struct stg_pool *pool,
+                                    const struct stg_cli *cli) STG_MUST_USE;
+/* NAME=PATH each, or PATH, whose last part is the name; the same name twice is one behaviour. option names the option
+ * in messages. */
 enum stg_status stg_groups_open_named(struct stg_groups *out, const char *option, const struct stg_list *named,
-                                      const struct stg_model *m, struct stg_pool *pool, const struct stg_cli *cli) STG_MUST_USE;
-/* Scores all sequences; again by another model of the same vocabulary, whose scores take the place of the first one's. */
+                                      const struct stg_model *m, struct stg_pool *pool,
+                                      const struct stg_cli *cli) STG_MUST_USE;
+/* Scores all sequences; again by another model of the same vocabulary, whose scores take the place of the first
+ * one's. */
 enum stg_status stg_groups_score(struct stg_groups *g, const struct stg_model *m, struct stg_pool *pool,
                                  const struct stg_cli *cli) STG_MUST_USE;
 /* stg_group_check() of all. */

@@ -61,7 +61,8 @@ void stg_help_choices(const struct stg_option *o, char *out, size_t cap)
     size_t len = 0;
     bool all = true;
     out[0] = '\0';
-    for (size_t i = 0; o->type == STG_OPTION_CHOICE && len < cap && stg_choice_at(o->choices, i, word, sizeof word); i++) {
+    for (size_t i = 0; o->type == STG_OPTION_CHOICE && len < cap && stg_choice_at(o->choices, i, word, sizeof word);
+         i++) {
         len += (size_t)snprintf(out + len, cap - len, "%s%s", i == 0 ? "" : ", ", word);
         all = all && has_word(o->help, word);
     }

@@ -19,7 +19,7 @@ void stg_help_choices(const struct stg_option *o, char *out, size_t cap);
 
 /* Text shared by help and manual. */
 #define STG_EXIT_STATUS_USUAL "0: done. 2: failure; one line on standard error says what failed and what to do."
-#define STG_PROJECT_SUMMARY                                                                                            \
+#define STG_PROJECT_SUMMARY \
     "learn what a system normally does from its system calls, and tell when it does something new"
 
 #endif

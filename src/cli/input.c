@@ -154,7 +154,8 @@ static enum stg_status check_cut(const struct stg_input *in, const struct stg_re
     return STG_OK;
 }
 
-static enum stg_status cut_trace(struct stg_input *in, const struct stg_model *m, struct stg_pool *pool, const struct stg_cli *cli)
+static enum stg_status cut_trace(struct stg_input *in, const struct stg_model *m, struct stg_pool *pool,
+                                 const struct stg_cli *cli)
 {
     enum stg_status status = STG_OK;
     char name[PATH_MAX];
@@ -186,7 +187,9 @@ static void warn_times(const struct stg_input *in, const struct stg_model *m)
     }
     stg_corpus_get(&in->corpus, 0, &first);
     if ((first.flags & STG_SEQ_NO_TIME) != 0) {
-        stg_log(STG_LOG_WARN, "%s: has no times, which the model judges, too: that alone can make it novel; the calls are judged by --aggregate rms",
+        stg_log(STG_LOG_WARN,
+                "%s: has no times, which the model judges, too: that alone can make it novel; the calls are judged by "
+                "--aggregate rms",
                 in->path);
     }
 }

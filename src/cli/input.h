@@ -17,8 +17,8 @@ struct stg_input {
 };
 
 /* Opens path, which is a data set made for m, or a trace, which is cut by m's recipe with m's vocabulary into a
- * temporary data set in $TMPDIR, which nobody else may read. Data of another vocabulary is STG_ERR_MISMATCH. stg_input_close() also after a
- * failure. */
+ * temporary data set in $TMPDIR, which nobody else may read. Data of another vocabulary is STG_ERR_MISMATCH.
+ * stg_input_close() also after a failure. */
 enum stg_status stg_input_open(struct stg_input *out, const char *path, const struct stg_model *m,
                                struct stg_pool *pool, const struct stg_cli *cli) STG_MUST_USE;
 void stg_input_close(struct stg_input *in);

@@ -96,8 +96,10 @@ static enum stg_status put_model(json_t *models, const json_t *runs, const char 
     if (!json_is_object(json_object_get(eval, "novel")) || json_object_get(eval, "macro_auroc") == NULL ||
         json_object_get(eval, "known_fpr") == NULL || json_object_get(eval, "n_known") == NULL) {
         json_decref(eval);
-        return stg_fail(STG_ERR_INPUT, "%s/eval/%s.json: not what `strange eval --json` writes: remove it, and `strange lab run` makes it again",
-                        dir, name);
+        return stg_fail(
+            STG_ERR_INPUT,
+            "%s/eval/%s.json: not what `strange eval --json` writes: remove it, and `strange lab run` makes it again",
+            dir, name);
     }
     json_t *model = json_object();
     STG_TRY(stg_facts_put(model, "name", stg_facts_string(name)));

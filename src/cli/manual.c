@@ -7,8 +7,8 @@
 #include <ctype.h>
 #include <string.h>
 
-/* Text with what roff would read as its own escaped; lines cannot begin with a request as they are never broken here.
- */
+/* Text with what roff would read as its own escaped; lines cannot begin with a request as they are never broken
+ * here. */
 static enum stg_status put_text(struct stg_buffer *out, const char *text)
 {
     const bool control = text[0] == '.' || text[0] == '\'';

@@ -198,8 +198,8 @@ enum stg_status stg_parse_size(const char *text, const char *what, uint64_t *byt
 static enum stg_status check_bounds(const struct stg_option *o, double value, const char *text)
 {
     if (o->min < o->max && !(value >= o->min && value <= o->max)) {
-        return stg_fail(STG_ERR_USAGE, "--%s: %s is out of bounds: give a value from %.10g to %.10g", o->name, text, o->min,
-                        o->max);
+        return stg_fail(STG_ERR_USAGE, "--%s: %s is out of bounds: give a value from %.10g to %.10g", o->name, text,
+                        o->min, o->max);
     }
     return STG_OK;
 }

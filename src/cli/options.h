@@ -56,9 +56,9 @@ struct stg_command {
     size_t n_options;
     const struct stg_example *examples; /* ended by a NULL line */
     const char *exit_status;            /* NULL = the usual: 0 done, 2 failure */
-    bool ends_in_order;                 /* asked to stop a second time, it goes on with what it has to write or to clean up */
-    size_t settings_size;               /* bytes of the settings struct that the offsets point into */
-    void (*defaults)(void *settings);   /* fills zeroed settings */
+    bool ends_in_order;   /* asked to stop a second time, it goes on with what it has to write or to clean up */
+    size_t settings_size; /* bytes of the settings struct that the offsets point into */
+    void (*defaults)(void *settings); /* fills zeroed settings */
     /* *exit_code is 0 before; a failure makes it 2 whatever it says. */
     enum stg_status (*run)(struct stg_cli *cli, void *settings, int *exit_code);
 };
@@ -66,7 +66,7 @@ struct stg_command {
 /* What every command has. */
 struct stg_cli {
     bool quiet, verbose, no_progress, help, version;
-    uint32_t threads;            /* 0 = one per processor */
+    uint32_t threads;                   /* 0 = one per processor */
     const struct stg_option *given[64]; /* (n_given) options of the command line, the first ones */
     size_t n_given;
     const char *const *operands; /* (n_operands) */

@@ -60,7 +60,8 @@ enum stg_status stg_output_apart(const char *option, const char *path, const str
 {
     for (size_t i = 0; path != NULL && i < inputs->n; i++) {
         if (stg_file_is_same(path, inputs->items[i])) {
-            return stg_fail(STG_ERR_USAGE, "%s %s: is read, too, and would be lost: give the path of another file", option, path);
+            return stg_fail(STG_ERR_USAGE, "%s %s: is read, too, and would be lost: give the path of another file",
+                            option, path);
         }
     }
     return STG_OK;

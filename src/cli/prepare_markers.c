@@ -1,9 +1,9 @@
 #include "cli/prepare_markers.h"
 
 #include "base/buffer.h"
+#include "base/interrupt.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/interrupt.h"
 #include "import/import.h"
 
 #include <string.h>
@@ -18,10 +18,10 @@ static const char *missing(const struct stg_recipe *r, const struct stg_cut_coun
         return NULL;
     }
     *name = c->n_begins == 0 ? r->begin : c->n_ends == 0 ? r->end : r->confirm;
-    return c->n_begins == 0                             ? "--begin"
-           : c->n_ends == 0                             ? "--end"
+    return c->n_begins == 0                              ? "--begin"
+           : c->n_ends == 0                              ? "--end"
            : c->n_confirms == 0 && r->confirm[0] != '\0' ? "--confirm"
-                                                        : NULL;
+                                                         : NULL;
 }
 
 /* Names of markers, in the order in which they occur first. */

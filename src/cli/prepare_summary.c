@@ -29,24 +29,29 @@ static void say_made(const char *out, const struct stg_recipe *r, const struct s
     if (c->n_sequences > 0 && covered < WELL_COVERED) {
         (void)snprintf(part, sizeof part, "; %.2g %% of the events are in sequences", 100 * covered);
     }
-    stg_log(STG_LOG_INFO, "%s: %s (cut by %s, %s order) from %s events%s", out, counted(c->n_sequences, "sequence", sequences, sizeof sequences),
-            stg_cut_name(r->cut), stg_order_name(r->order), events, part);
+    stg_log(STG_LOG_INFO, "%s: %s (cut by %s, %s order) from %s events%s", out,
+            counted(c->n_sequences, "sequence", sequences, sizeof sequences), stg_cut_name(r->cut),
+            stg_order_name(r->order), events, part);
 }
 
 static void say_lost(const struct stg_recipe *r, const struct stg_cut_counts *c)
 {
     char n[64];
     if (c->n_lost > 0 || c->n_gaps > 0) {
-        stg_log(STG_LOG_WARN, "%llu events were lost in %llu gaps of the recording; the sequences that they touch are marked",
+        stg_log(STG_LOG_WARN,
+                "%llu events were lost in %llu gaps of the recording; the sequences that they touch are marked",
                 (unsigned long long)c->n_lost, (unsigned long long)c->n_gaps);
     }
     const uint64_t n_long = c->n_truncated - c->n_relieved;
     if (n_long > 0) {
         stg_log(STG_LOG_WARN, "%s longer than %llu events and cut off there (--max-len)",
-                counted(n_long, n_long == 1 ? "sequence is" : "sequences are", n, sizeof n), (unsigned long long)r->max_len);
+                counted(n_long, n_long == 1 ? "sequence is" : "sequences are", n, sizeof n),
+                (unsigned long long)r->max_len);
     }
     if (c->n_relieved > 0) {
-        stg_log(STG_LOG_WARN, "%s cut off, as all that were open together did not fit into memory (512 MiB): try a lower --max-len, or another --cut",
+        stg_log(STG_LOG_WARN,
+                "%s cut off, as all that were open together did not fit into memory (512 MiB): try a lower --max-len, "
+                "or another --cut",
                 counted(c->n_relieved, c->n_relieved == 1 ? "sequence is" : "sequences are", n, sizeof n));
     }
 }
@@ -60,12 +65,14 @@ static void say_reopened(const struct stg_recipe *r, const struct stg_cut_counts
     }
     if (r->cut == STG_CUT_ACCEPT) {
         stg_log(STG_LOG_WARN,
-                "left out: %s whose descriptor was accepted again before its thread had closed it; where another thread closes it, take "
+                "left out: %s whose descriptor was accepted again before its thread had closed it; where another "
+                "thread closes it, take "
                 "--cut request with markers, or --cut window:%d",
                 counted(c->n_reopened, "connection", n, sizeof n), HINT_WINDOW);
     } else {
         stg_log(STG_LOG_WARN,
-                "left out: %s whose thread began another one before the end; take a --begin that does not occur within a request, and an "
+                "left out: %s whose thread began another one before the end; take a --begin that does not occur within "
+                "a request, and an "
                 "--end that every request comes to",
                 counted(c->n_reopened, "request", n, sizeof n));
     }
@@ -78,15 +85,19 @@ static void say_overlap(const struct stg_recipe *r, const struct stg_cut_counts 
     if (r->cut != STG_CUT_ACCEPT || depth < OVERLAPPING) {
         return;
     }
-    stg_log(STG_LOG_INFO, "sequences overlap: an event is in %.1f of them on the average, and what is new makes as many novel; %s--cut window:%d has each event once",
-            depth, r->scope == STG_SCOPE_THREAD ? "" : "--scope thread keeps to the thread that accepted, ", HINT_WINDOW);
+    stg_log(STG_LOG_INFO,
+            "sequences overlap: an event is in %.1f of them on the average, and what is new makes as many novel; "
+            "%s--cut window:%d has each event once",
+            depth, r->scope == STG_SCOPE_THREAD ? "" : "--scope thread keeps to the thread that accepted, ",
+            HINT_WINDOW);
 }
 
 static void say_few(const struct stg_recipe *r, const struct stg_cut_counts *c)
 {
     char sequences[64], events[32];
     const bool lives = r->cut == STG_CUT_THREAD || r->cut == STG_CUT_PROCESS;
-    if (!lives || c->n_sequences == 0 || c->n_sequences >= FEW_SEQUENCES || c->n_stored / c->n_sequences < LONG_SEQUENCES) {
+    if (!lives || c->n_sequences == 0 || c->n_sequences >= FEW_SEQUENCES ||
+        c->n_stored / c->n_sequences < LONG_SEQUENCES) {
         return;
     }
     stg_format_count(c->n_stored / c->n_sequences, events, sizeof events);
@@ -94,7 +105,8 @@ static void say_few(const struct stg_recipe *r, const struct stg_cut_counts *c)
             counted(c->n_sequences, "sequence", sequences, sizeof sequences), events, HINT_WINDOW);
 }
 
-void stg_prepare_summary(const char *out, const struct stg_recipe *r, const struct stg_cut_counts *counts, bool explained)
+void stg_prepare_summary(const char *out, const struct stg_recipe *r, const struct stg_cut_counts *counts,
+                         bool explained)
 {
     say_made(out, r, counts);
     say_lost(r, counts);
@@ -104,7 +116,9 @@ void stg_prepare_summary(const char *out, const struct stg_recipe *r, const stru
     say_overlap(r, counts);
     say_few(r, counts);
     if (counts->n_sequences == 0 && !explained) {
-        stg_log(STG_LOG_WARN, "no sequences: %llu skipped, %llu still open at the end; try another --cut, or look with `strange info`",
-                (unsigned long long)counts->n_skipped, (unsigned long long)counts->n_open);
+        stg_log(
+            STG_LOG_WARN,
+            "no sequences: %llu skipped, %llu still open at the end; try another --cut, or look with `strange info`",
+            (unsigned long long)counts->n_skipped, (unsigned long long)counts->n_open);
     }
 }

@@ -4,8 +4,9 @@
 
 #include "token/cut.h"
 
-/* To the log: a line on out, and one more for each thing that is amiss and that another recipe would change. counts: of all
- * traces; explained: why there are no sequences has been said. */
-void stg_prepare_summary(const char *out, const struct stg_recipe *r, const struct stg_cut_counts *counts, bool explained);
+/* To the log: a line on out, and one more for each thing that is amiss and that another recipe would change. counts: of
+ * all traces; explained: why there are no sequences has been said. */
+void stg_prepare_summary(const char *out, const struct stg_recipe *r, const struct stg_cut_counts *counts,
+                         bool explained);
 
 #endif

@@ -45,12 +45,13 @@ void stg_record_say(const struct stg_record_report *r)
     char events[32], text[512];
     const double seconds = (double)r->wall_ns / 1e9;
     stg_format_count(r->record.n_events, events, sizeof events);
-    stg_log(STG_LOG_INFO, "%s: %s events in %.1f s (%.0f events/s), %.1f MiB; the recorder took %.1f %% of a CPU", r->path, events,
-            seconds, seconds > 0 ? (double)r->record.n_events / seconds : 0, (double)r->trace.n_bytes / (1 << 20),
-            r->wall_ns > 0 ? 100.0 * (double)r->cpu_ns / (double)r->wall_ns : 0);
+    stg_log(STG_LOG_INFO, "%s: %s events in %.1f s (%.0f events/s), %.1f MiB; the recorder took %.1f %% of a CPU",
+            r->path, events, seconds, seconds > 0 ? (double)r->record.n_events / seconds : 0,
+            (double)r->trace.n_bytes / (1 << 20), r->wall_ns > 0 ? 100.0 * (double)r->cpu_ns / (double)r->wall_ns : 0);
     if (r->record.n_lost > 0) {
         lost_text(&r->record, text, sizeof text);
-        stg_log(STG_LOG_WARN, "%llu events were lost in %llu gaps (%s): give a larger --ring, or filter; the gaps are in the trace",
+        stg_log(STG_LOG_WARN,
+                "%llu events were lost in %llu gaps (%s): give a larger --ring, or filter; the gaps are in the trace",
                 (unsigned long long)r->record.n_lost, (unsigned long long)r->record.n_gaps, text);
     }
     if (r->record.n_untracked > 0) {
@@ -126,8 +127,10 @@ static enum stg_status put_command(json_t *facts, const struct stg_record_report
     }
     stg_record_status_text(status, text, sizeof text);
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "command", json_string(text)));
-    return status == -1 ? STG_OK : stg_facts_put(facts, "command_status",
-                         json_integer(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status)));
+    return status == -1
+               ? STG_OK
+               : stg_facts_put(facts, "command_status",
+                               json_integer(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status)));
 }
 
 enum stg_status stg_record_print_json(const struct stg_record_report *r)
@@ -142,8 +145,10 @@ enum stg_status stg_record_print_json(const struct stg_record_report *r)
     STG_TRY(stg_facts_put(facts, "events", json_integer((json_int_t)r->record.n_events)));
     STG_TRY(stg_facts_put(facts, "lost", json_integer((json_int_t)r->record.n_lost)));
     STG_TRY(stg_facts_put(facts, "seconds", stg_facts_number(seconds)));
-    STG_TRY(stg_facts_put(facts, "events_per_second", stg_facts_number(seconds > 0 ? (double)r->record.n_events / seconds : 0)));
-    STG_TRY(stg_facts_put(facts, "recorder_cpu", stg_facts_number(seconds > 0 ? (double)r->cpu_ns / (double)r->wall_ns : 0)));
+    STG_TRY(stg_facts_put(facts, "events_per_second",
+                          stg_facts_number(seconds > 0 ? (double)r->record.n_events / seconds : 0)));
+    STG_TRY(stg_facts_put(facts, "recorder_cpu",
+                          stg_facts_number(seconds > 0 ? (double)r->cpu_ns / (double)r->wall_ns : 0)));
     STG_TRY(stg_facts_put(facts, "fullest_ring", stg_facts_number(r->record.most_used)));
     STG_TRY(stg_facts_put(facts, "bytes", json_integer((json_int_t)r->trace.n_bytes)));
     STG_TRY(stg_facts_put(facts, "snapshots", json_integer((json_int_t)r->n_snapshots)));

@@ -17,7 +17,8 @@ enum stg_status stg_report_parts_trainings(struct stg_report_parts *p, const str
     }
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&p->trainings, paths->n, sizeof *p->trainings));
     for (; p->n_trainings < paths->n; p->n_trainings++) {
-        const enum stg_status status = stg_training_log_read(&p->trainings[p->n_trainings], paths->items[p->n_trainings]);
+        const enum stg_status status =
+            stg_training_log_read(&p->trainings[p->n_trainings], paths->items[p->n_trainings]);
         if (status != STG_OK) {
             stg_training_log_fini(&p->trainings[p->n_trainings]);
             return status;
@@ -58,7 +59,8 @@ static enum stg_status blame_one(void *context, size_t i, size_t i_thread)
     return stg_extreme_blame(e, b->model, &seq, stg_dataset_vocab(in->dataset));
 }
 
-static enum stg_status make_set(struct stg_report_parts *p, size_t k, const struct stg_report *r, const struct stg_group *group, struct stg_pool *pool)
+static enum stg_status make_set(struct stg_report_parts *p, size_t k, const struct stg_report *r,
+                                const struct stg_group *group, struct stg_pool *pool)
 {
     const struct stg_scored_set *set = k == 0 ? r->known : &r->novel[k - 1];
     struct blaming b = {.model = r->model, .group = group, .extremes = &p->extremes[k]};
@@ -84,10 +86,12 @@ static enum stg_status watch_one(void *context, size_t i, size_t i_thread)
     return seq.n > STG_ATTENTION_EVENTS ? STG_OK : stg_attention_of(&w->maps[i], w->model, &seq, NULL, 0);
 }
 
-static enum stg_status make_attention(struct stg_report_parts *p, struct stg_report *r, const struct stg_group *known, struct stg_pool *pool)
+static enum stg_status make_attention(struct stg_report_parts *p, struct stg_report *r, const struct stg_group *known,
+                                      struct stg_pool *pool)
 {
     enum stg_status status = STG_OK;
-    struct watching w = {.model = r->model, .group = known, .n = known->n < ATTENTION_SEQUENCES ? known->n : ATTENTION_SEQUENCES};
+    struct watching w = {
+        .model = r->model, .group = known, .n = known->n < ATTENTION_SEQUENCES ? known->n : ATTENTION_SEQUENCES};
     STG_TRY(stg_pool_run(pool, w.n, watch_one, &w));
     for (size_t i = 0; i < w.n; i++) {
         if (w.maps[i].n_pattern > 0) {
@@ -122,7 +126,8 @@ static void get_of_group(void *context, size_t i, struct stg_seq *out)
     stg_group_sequence(context, i, out);
 }
 
-static enum stg_status make_delays(struct stg_report_parts *p, struct stg_report *r, struct stg_group *known, struct stg_pool *pool)
+static enum stg_status make_delays(struct stg_report_parts *p, struct stg_report *r, struct stg_group *known,
+                                   struct stg_pool *pool)
 {
     const struct stg_corpus corpus = {.n = known->n, .context = known, .get = get_of_group};
     STG_RETURN_IF_FAILED(stg_delay_effect(&p->delays, r->model, &corpus, DELAY_SEED, pool));
@@ -156,8 +161,8 @@ enum stg_status stg_report_parts_make(struct stg_report_parts *p, struct stg_rep
     return STG_OK;
 }
 
-enum stg_status stg_report_parts_worst(struct stg_attention_maps *out, const struct stg_model *m, const struct stg_explanation *x,
-                                       const struct stg_seq *seq)
+enum stg_status stg_report_parts_worst(struct stg_attention_maps *out, const struct stg_model *m,
+                                       const struct stg_explanation *x, const struct stg_seq *seq)
 {
     size_t i = 0;
     while (i < x->n && x->events[x->ranked[i]].index == UINT32_MAX) { /* the end of a walk is no event of it */

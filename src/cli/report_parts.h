@@ -19,12 +19,14 @@ struct stg_report_parts {
 
 /* The logs of trainings at these paths, which must outlive the parts. */
 enum stg_status stg_report_parts_trainings(struct stg_report_parts *p, const struct stg_list *paths) STG_MUST_USE;
-/* All else, of scored groups, by r's model and aggregate; r borrows what is made. Memory: that of stg_extreme_blame() for each thread. */
+/* All else, of scored groups, by r's model and aggregate; r borrows what is made. Memory: that of stg_extreme_blame()
+ * for each thread. */
 enum stg_status stg_report_parts_make(struct stg_report_parts *p, struct stg_report *r, const struct stg_groups *known,
                                       const struct stg_groups *novel, struct stg_pool *pool) STG_MUST_USE;
-/* What the event most to blame was predicted from; nothing for a model without attention or a sequence of more than STG_EXTREME_EVENTS. */
-enum stg_status stg_report_parts_worst(struct stg_attention_maps *out, const struct stg_model *m, const struct stg_explanation *x,
-                                       const struct stg_seq *seq) STG_MUST_USE;
+/* What the event most to blame was predicted from; nothing for a model without attention or a sequence of more than
+ * STG_EXTREME_EVENTS. */
+enum stg_status stg_report_parts_worst(struct stg_attention_maps *out, const struct stg_model *m,
+                                       const struct stg_explanation *x, const struct stg_seq *seq) STG_MUST_USE;
 /* Also after a failure. */
 void stg_report_parts_fini(struct stg_report_parts *p);
 

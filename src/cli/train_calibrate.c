@@ -15,8 +15,8 @@
 
 #define MOST_NAMED 10 /* sequences in quarantine that are said, the most novel; the record has all */
 
-/* The process that most sequences of each run are of; 0 where the runs have none in common, or sequences are of no process. Such runs do not
- * tell what differs after a restart: numbers of descriptors, above all. */
+/* The process that most sequences of each run are of; 0 where the runs have none in common, or sequences are of no
+ * process. Such runs do not tell what differs after a restart: numbers of descriptors, above all. */
 static int32_t common_process(const size_t *offset, size_t n_runs, const struct stg_score *scores)
 {
     int32_t common = 0;
@@ -35,9 +35,10 @@ static int32_t common_process(const size_t *offset, size_t n_runs, const struct 
     return common;
 }
 
-/* Says what the runs of the calibration promise of a new one, and writes it into the record: runs (with sequences), the least alpha, and the
- * false-alarm rates of runs that were left out. */
-static enum stg_status judge_runs(const struct stg_model *m, const size_t *offset, size_t n_all, const struct stg_score *scores)
+/* Says what the runs of the calibration promise of a new one, and writes it into the record: runs (with sequences), the
+ * least alpha, and the false-alarm rates of runs that were left out. */
+static enum stg_status judge_runs(const struct stg_model *m, const size_t *offset, size_t n_all,
+                                  const struct stg_score *scores)
 {
     enum stg_status status = STG_OK;
     double *rate = NULL, low = 1, high = 0, mean = 0;
@@ -65,15 +66,22 @@ static enum stg_status judge_runs(const struct stg_model *m, const size_t *offse
     STG_TRY(stg_facts_put(facts, "least_alpha", stg_facts_number(1 / ((double)m->n_calibration + 1))));
     STG_TRY(stg_facts_put(facts, "left_out_rates", json_incref(rates)));
     if (n_runs == 1) {
-        stg_log(STG_LOG_INFO, "calibrated on one run: how false alarms differ from run to run is not known; give --calibrate several");
+        stg_log(
+            STG_LOG_INFO,
+            "calibrated on one run: how false alarms differ from run to run is not known; give --calibrate several");
     } else if (n > 0) {
-        stg_log(STG_LOG_INFO, "calibrated on %zu runs: at alpha %g a run that is left out has %.2g %% false alarms, from %.2g %% to %.2g %%",
+        stg_log(STG_LOG_INFO,
+                "calibrated on %zu runs: at alpha %g a run that is left out has %.2g %% false alarms, from %.2g %% to "
+                "%.2g %%",
                 n_runs, STG_ALPHA_DEFAULT, 100 * mean / (double)n, 100 * low, 100 * high);
     }
     const int32_t process = n_runs > 1 ? common_process(offset, n_all, scores) : 0;
     if (process > 0) {
-        stg_log(STG_LOG_WARN, "all runs of the calibration are of process %d: what differs after a restart is not known, and will seem novel; restart the "
-                "service between runs", (int)process);
+        stg_log(STG_LOG_WARN,
+                "all runs of the calibration are of process %d: what differs after a restart is not known, and will "
+                "seem novel; restart the "
+                "service between runs",
+                (int)process);
     }
 out:
     json_decref(rates);
@@ -82,8 +90,8 @@ out:
 }
 
 /* Leaves the most novel share out, and says and keeps which. offset becomes that of what is left; *n its number. */
-static enum stg_status quarantine(struct stg_model *m, const struct stg_corpora *from, struct stg_score *scores, size_t *offset, double share,
-                                  size_t *n, json_t **named)
+static enum stg_status quarantine(struct stg_model *m, const struct stg_corpora *from, struct stg_score *scores,
+                                  size_t *offset, double share, size_t *n, json_t **named)
 {
     enum stg_status status = STG_OK;
     uint32_t *rank = NULL;
@@ -96,7 +104,9 @@ static enum stg_status quarantine(struct stg_model *m, const struct stg_corpora 
                 continue;
             }
             json_t *one = json_pack("{s:o, s:I}", "data", stg_facts_string(path), "id", (json_int_t)scores[i].id);
-            STG_TRY(one != NULL && json_array_append_new(*named, one) == 0 ? STG_OK : stg_fail(STG_ERR_MEMORY, "training record: out of memory"));
+            STG_TRY(one != NULL && json_array_append_new(*named, one) == 0
+                        ? STG_OK
+                        : stg_fail(STG_ERR_MEMORY, "training record: out of memory"));
             if (rank[i] <= MOST_NAMED) {
                 stg_log(STG_LOG_INFO, "quarantine: sequence %llu of %s", (unsigned long long)scores[i].id, path);
             }
@@ -110,8 +120,8 @@ out:
     return status;
 }
 
-enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model *m, struct stg_corpora *from, double share, struct stg_pool *pool,
-                                    double *loss)
+enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model *m, struct stg_corpora *from,
+                                    double share, struct stg_pool *pool, double *loss)
 {
     enum stg_status status = STG_OK;
     struct stg_corpus corpus;

@@ -41,7 +41,8 @@ static const char *find_common(const struct stg_list *paths, const struct stg_vo
 {
     for (size_t i = 0; i < paths->n; i++) {
         struct stg_vocab v = {0};
-        const bool common = load_vocab(&v, paths->items[i]) == STG_OK && stg_vocab_begins_with(a, &v) && stg_vocab_begins_with(b, &v);
+        const bool common =
+            load_vocab(&v, paths->items[i]) == STG_OK && stg_vocab_begins_with(a, &v) && stg_vocab_begins_with(b, &v);
         stg_vocab_fini(&v);
         if (common) {
             return paths->items[i];
@@ -50,27 +51,32 @@ static const char *find_common(const struct stg_list *paths, const struct stg_vo
     return NULL;
 }
 
-/* d does not go with first. paths: the list whose first one that is, so that another order may help; NULL: it is not in a list. */
-static enum stg_status refuse(const struct stg_dataset *d, const struct stg_dataset *first, const struct stg_list *paths)
+/* d does not go with first. paths: the list whose first one that is, so that another order may help; NULL: it is not in
+ * a list. */
+static enum stg_status refuse(const struct stg_dataset *d, const struct stg_dataset *first,
+                              const struct stg_list *paths)
 {
     const char *path = stg_dataset_path(d), *first_path = stg_dataset_path(first);
     const struct stg_vocab *v = stg_dataset_vocab(d), *of_first = stg_dataset_vocab(first);
     const char *common = paths == NULL ? NULL : find_common(paths, v, of_first);
     if (common != NULL) {
-        return stg_fail(STG_ERR_MISMATCH, "%s: its vocabulary differs from that of %s; both begin with that of %s: give this one first",
+        return stg_fail(STG_ERR_MISMATCH,
+                        "%s: its vocabulary differs from that of %s; both begin with that of %s: give this one first",
                         path, first_path, common);
     }
     if (paths != NULL && stg_vocab_same_base(v, of_first)) {
         return stg_fail(STG_ERR_MISMATCH,
-                        "%s: its vocabulary differs from that of %s; both extend that of their --vocab: give data with that one first, or prepare "
+                        "%s: its vocabulary differs from that of %s; both extend that of their --vocab: give data with "
+                        "that one first, or prepare "
                         "this again with --vocab %s",
                         path, first_path, first_path);
     }
-    return stg_fail(STG_ERR_MISMATCH, "%s: its vocabulary differs from that of %s: prepare it with --vocab %s", path, first_path, first_path);
+    return stg_fail(STG_ERR_MISMATCH, "%s: its vocabulary differs from that of %s: prepare it with --vocab %s", path,
+                    first_path, first_path);
 }
 
-static enum stg_status open_one(struct stg_dataset **out, const char *path, const struct stg_dataset *like, const struct stg_list *paths,
-                                struct stg_pool *pool)
+static enum stg_status open_one(struct stg_dataset **out, const char *path, const struct stg_dataset *like,
+                                const struct stg_list *paths, struct stg_pool *pool)
 {
     enum stg_kind kind;
     STG_RETURN_IF_FAILED(stg_kind_of(path, &kind));

@@ -19,8 +19,8 @@ struct stg_corpora {
 
 /* Opens every path as a data set whose vocabulary begins with that of like (NULL: of the first one). _fini also after a
  * failure. */
-enum stg_status stg_corpora_open(struct stg_corpora *out, const struct stg_list *paths,
-                                 const struct stg_dataset *like, struct stg_pool *pool) STG_MUST_USE;
+enum stg_status stg_corpora_open(struct stg_corpora *out, const struct stg_list *paths, const struct stg_dataset *like,
+                                 struct stg_pool *pool) STG_MUST_USE;
 /* Moves the last part (0 … 1) of every data set, which is the latest in time, from `from` to held, which borrows from
  * it. A data set of one sequence keeps it. */
 enum stg_status stg_corpora_hold_out(struct stg_corpora *held, struct stg_corpora *from, double part) STG_MUST_USE;

@@ -5,7 +5,7 @@
 
 #include "cli/cmd_train.h"
 
-#define STG_TRAIN_AT(field)       offsetof(struct stg_train_options, field)
+#define STG_TRAIN_AT(field) offsetof(struct stg_train_options, field)
 /* In the order of enum stg_optimizer_kind and enum stg_train_schedule. */
 #define STG_TRAIN_OPTIMIZERS "adam|adamw|ranger"
 #define STG_TRAIN_SCHEDULES  "constant|plateau|inverse-sqrt|linear"

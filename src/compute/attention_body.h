@@ -1,25 +1,30 @@
-/* Fast attention: scores are made, used and forgotten in tiles that stay in the first cache, as in FlashAttention (Dao et al. 2022; Dao
- * 2023). Checked against attention_plain.c.
+/* Fast attention: scores are made, used and forgotten in tiles that stay in the first cache, as in FlashAttention (Dao
+ * et al. 2022; Dao 2023). Checked against attention_plain.c.
  *
- * Queries are the lanes of vectors, LANES of them at a time, and keys the rows of a tile: what a softmax does of one query, it does of a
- * vector of them, and nothing is summed across a vector. Keys and values are read element by element, so that neither scores nor outputs
- * (which stand transposed until the end) have lanes without use, whatever dim is; only the gradients of keys and values have.
+ * Queries are the lanes of vectors, LANES of them at a time, and keys the rows of a tile: what a softmax does of one
+ * query, it does of a vector of them, and nothing is summed across a vector. Keys and values are read element by
+ * element, so that neither scores nor outputs (which stand transposed until the end) have lanes without use, whatever
+ * dim is; only the gradients of keys and values have.
  *
- * A dilated window is a plain one over every dilation-th row, so rows are worked on class by class, each the rows of one residue
+ * A dilated window is a plain one over every dilation-th row, so rows are worked on class by class, each the rows of
+ * one residue
  * ("step" apart), and within a class every row sees
  *   span BAND     the class's keys from i − window + 1 (or 0) to i itself,
  *   span OWN      the class's global keys that lie before the band,
  *   span FOREIGN  the global keys of the other classes.
- * Both ends of each span only grow with i, so that what a block of rows sees goes from the begin of its first to the end of its last.
+ * Both ends of each span only grow with i, so that what a block of rows sees goes from the begin of its first to the
+ * end of its last.
  *
- * With a window, a sequence is worked on stretch by stretch, for all classes and heads: rows of it are fetched once and what is packed of
- * them stays in the second cache. Without one there is a single stretch, as every row sees all keys before it.
+ * With a window, a sequence is worked on stretch by stretch, for all classes and heads: rows of it are fetched once and
+ * what is packed of them stays in the second cache. Without one there is a single stretch, as every row sees all keys
+ * before it.
  *
  * Operands are packed once a stretch, class and head; keys of each span apart:
  *   rows     (n, wide)          wide is dim rounded up to whole vectors, zeros behind
  *   panels   (n/VL, dim, VL)    VL rows transposed
- * In bf16 two neighbours along what is summed over are one unit of 32 bits: of rows, along dim (n, wide/2) or across rows (n/2, wide);
- * panels are (n/VL, dim/2, VL). In float a unit is one number, and both kinds of rows are the same. */
+ * In bf16 two neighbours along what is summed over are one unit of 32 bits: of rows, along dim (n, wide/2) or across
+ * rows (n/2, wide); panels are (n/VL, dim/2, VL). In float a unit is one number, and both kinds of rows are the
+ * same. */
 #ifndef STG_COMPUTE_ATTENTION_BODY_H
 #define STG_COMPUTE_ATTENTION_BODY_H
 
@@ -34,38 +39,29 @@ enum { STRETCH = 144 };                              /* queries of a class in a 
 
 enum span { BAND, OWN, FOREIGN, N_SPANS };
 
-struct range {
-    size_t from, to;
-};
-
-/* Keys and values of one head that a stretch sees of a span: first … first + n − 1 of the class's rows, or of the foreign ones. */
+/* Keys and values of one head that a stretch sees of a span: first … first + n − 1 of the class's rows, or of the
+ * foreign ones. */
 struct keys {
     size_t first, n;
     float *k_along, *k_across; /* rows: for what is summed over dim, over keys */
     float *v_along;
-    const float *v_across;     /* in float: where v stands, which is read without what pads rows */
-    size_t v_row;              /* from row to row of v_across */
+    const float *v_across; /* in float: where v stands, which is read without what pads rows */
+    size_t v_row;          /* from row to row of v_across */
 };
 
 struct head {
     const struct stg_attention *a;
-    size_t residue, step;       /* row of the sequence = residue + i·step */
-    size_t n, n_own;            /* rows of the class; global ones of these */
-    size_t first, n_queries;    /* the stretch's queries are first … first + n_queries − 1 of them */
-    size_t window;              /* at most all rows of the class */
-    size_t wide;                /* dim rounded up to whole vectors */
-    size_t at;                  /* element of the head in a row */
+    size_t residue, step;    /* row of the sequence = residue + i·step */
+    size_t n, n_own;         /* rows of the class; global ones of these */
+    size_t first, n_queries; /* the stretch's queries are first … first + n_queries − 1 of them */
+    size_t window;           /* at most all rows of the class */
+    size_t wide;             /* dim rounded up to whole vectors */
+    size_t at;               /* element of the head in a row */
     struct keys keys[N_SPANS];
-    size_t unit;                /* elements of a unit: 2 in bf16, else 1 */
+    size_t unit;                                            /* elements of a unit: 2 in bf16, else 1 */
     float *q_panels, *q_across, *dout_panels, *dout_across; /* queries; q is scaled by 1/√dim */
-    float *dq;                  /* (blocks, dim, LANES) */
+    float *dq;                                              /* (blocks, dim, LANES) */
 };
-
-/* How many rows of the class `residue` come before row `end` of the sequence. */
-INLINE size_t rows_before(size_t end, size_t residue, size_t step)
-{
-    return end > residue ? up(end - residue, step) / step : 0;
-}
 
 /* What row i of the class sees of the span. */
 static struct range seen(const struct head *h, enum span span, size_t i)
@@ -77,7 +73,8 @@ static struct range seen(const struct head *h, enum span span, size_t i)
     case OWN:
         return (struct range){0, least(h->n_own, band)};
     default:
-        return (struct range){0, least(h->residue + i * h->step + 1, h->n_own + h->keys[FOREIGN].n) - least(i + 1, h->n_own)};
+        return (struct range){0, least(h->residue + i * h->step + 1, h->n_own + h->keys[FOREIGN].n) -
+                                     least(i + 1, h->n_own)};
     }
 }
 
@@ -121,7 +118,8 @@ static struct range vectors_of(const struct head *h, enum span span, size_t i, s
     return (struct range){lanes.from / VL, up(lanes.to, VL) / VL};
 }
 
-/* The piece that begins with key k, for the block of n queries from i on; it ends before `end`, and has KEYS at most. */
+/* The piece that begins with key k, for the block of n queries from i on; it ends before `end`, and has KEYS at
+ * most. */
 static struct piece next_piece(const struct head *h, enum span span, size_t i, size_t n, size_t k, size_t end)
 {
     struct piece p = {.keys = {k, least(k + VL, end)}};
@@ -137,10 +135,11 @@ static struct piece next_piece(const struct head *h, enum span span, size_t i, s
     return p;
 }
 
-/* c (rows, vecs·VL; ldc apart) = [c +] a·b over n units: unit (r,k) of a is a[r·row + k·column], vector j of row k of b at
- * b + k·ldb + j·next. */
-INLINE void tile_of(const int bf16, const size_t rows, const size_t vecs, float *c, size_t ldc, const float *a, const size_t row,
-                    const size_t column, const float *b, const size_t ldb, const size_t next, size_t n, const int accumulate)
+/* c (rows, vecs·VL; ldc apart) = [c +] a·b over n units: unit (r,k) of a is a[r·row + k·column], vector j of row k of b
+ * at b + k·ldb + j·next. */
+INLINE void tile_of(const int bf16, const size_t rows, const size_t vecs, float *c, size_t ldc, const float *a,
+                    const size_t row, const size_t column, const float *b, const size_t ldb, const size_t next,
+                    size_t n, const int accumulate)
 {
     vec acc[ROWS][VECS];
     UNROLL
@@ -179,8 +178,9 @@ INLINE void tile_of(const int bf16, const size_t rows, const size_t vecs, float 
 }
 
 /* The same for one to three vectors. */
-INLINE void tile_any(const int bf16, const size_t rows, size_t vecs, float *c, size_t ldc, const float *a, const size_t row, const size_t column,
-                     const float *b, const size_t ldb, const size_t next, size_t n, const int accumulate)
+INLINE void tile_any(const int bf16, const size_t rows, size_t vecs, float *c, size_t ldc, const float *a,
+                     const size_t row, const size_t column, const float *b, const size_t ldb, const size_t next,
+                     size_t n, const int accumulate)
 {
     if (vecs == 3) {
         tile_of(bf16, rows, 3, c, ldc, a, row, column, b, ldb, next, n, accumulate);
@@ -198,7 +198,8 @@ INLINE int in_bf16(const struct head *h)
 }
 
 /* c (n up to whole ROWS, vecs·VL; LANES apart) = a·b over dim: a rows, b panels. */
-static __attribute__((noinline)) void products_of_rows(const struct head *h, float *c, size_t n, size_t vecs, const float *a, const float *panels)
+static __attribute__((noinline)) void products_of_rows(const struct head *h, float *c, size_t n, size_t vecs,
+                                                       const float *a, const float *panels)
 {
     const size_t depth = up(h->a->dim, h->unit) / h->unit;
     for (size_t k = 0; k < n; k += ROWS, c += ROWS * LANES) {
@@ -211,7 +212,8 @@ static __attribute__((noinline)) void products_of_rows(const struct head *h, flo
 }
 
 /* c (dim, vecs·VL; LANES apart) += aᵀ·b over n units of keys: a rows, `row` apart, b LANES apart. */
-INLINE void sums_of(const int bf16, size_t dim, float *c, size_t vecs, const float *a, size_t row, const float *b, size_t n)
+INLINE void sums_of(const int bf16, size_t dim, float *c, size_t vecs, const float *a, size_t row, const float *b,
+                    size_t n)
 {
     for (; dim >= ROWS; dim -= ROWS, c += ROWS * LANES, a += ROWS) {
         tile_any(bf16, ROWS, vecs, c, LANES, a, 1, row, b, LANES, VL, n, 1);
@@ -229,8 +231,8 @@ INLINE void sums_of(const int bf16, size_t dim, float *c, size_t vecs, const flo
     }
 }
 
-static __attribute__((noinline)) void sums_over_keys(const struct head *h, float *c, size_t vecs, const float *a, size_t row, const float *b,
-                                                     size_t n)
+static __attribute__((noinline)) void sums_over_keys(const struct head *h, float *c, size_t vecs, const float *a,
+                                                     size_t row, const float *b, size_t n)
 {
     if (in_bf16(h)) {
         sums_of(1, h->a->dim, c, vecs, a, row, b, n);
@@ -240,7 +242,8 @@ static __attribute__((noinline)) void sums_over_keys(const struct head *h, float
 }
 
 /* c (ROWS, wide) += a·b over n units of queries: a (ROWS, units; LANES/unit apart), b rows. */
-static __attribute__((noinline)) void sums_over_queries(const struct head *h, float *c, const float *a, const float *b, size_t n)
+static __attribute__((noinline)) void sums_over_queries(const struct head *h, float *c, const float *a, const float *b,
+                                                        size_t n)
 {
     size_t left = h->wide / VL;
     while (left > 0) {
@@ -275,15 +278,17 @@ static size_t attention_scratch(const struct stg_attention *a)
     const size_t queries = up(least(rows, stretch_of(a)), LANES);
     const size_t band = up(least(rows, queries + a->window + VL), VL);
     const size_t global = a->window == 0 ? 0 : up(a->n_global, VL);
-    /* Backward needs most: four packs of keys (six of foreign ones, because they are gathered first), five of queries; a block's dk and dv; lse
-     * and dout·out; four tiles. attention_step needs the scores of one row. */
-    const size_t packs = (4 * band + 5 * queries + 10 * global + 2 * KEYS) * wide + 2 * queries + 4 * KEYS * LANES + 24 * 16;
+    /* Backward needs most: four packs of keys (six of foreign ones, because they are gathered first), five of queries;
+     * a block's dk and dv; lse and dout·out; four tiles. attention_step needs the scores of one row. */
+    const size_t packs =
+        (4 * band + 5 * queries + 10 * global + 2 * KEYS) * wide + 2 * queries + 4 * KEYS * LANES + 24 * 16;
     const size_t scores = a->heads * (up(a->T, VL) + VL);
     return packs > scores ? packs : scores;
 }
 
 /* A head's queries of one class among rows `from` to `to` (excluded) of the sequence. */
-static void head_init(struct head *h, const struct stg_attention *a, size_t i_head, size_t residue, size_t from, size_t to)
+static void head_init(struct head *h, const struct stg_attention *a, size_t i_head, size_t residue, size_t from,
+                      size_t to)
 {
     const size_t step = step_of(a);
     const size_t n_global = a->window == 0 ? 0 : least(a->n_global, a->T);
@@ -318,8 +323,8 @@ static void gather_foreign(const struct head *h, float *to, const float *from)
 }
 
 /* Rows for what is summed along them and, unless across is NULL, across them; in float they are the same. */
-static void pack_operand(const struct head *h, float **along, float **across, const float *from, size_t stride, size_t n, float scale,
-                         float **scratch)
+static void pack_operand(const struct head *h, float **along, float **across, const float *from, size_t stride,
+                         size_t n, float scale, float **scratch)
 {
     const size_t rows = up(n, ROWS);
     float *packed = take(scratch, rows * h->wide);
@@ -337,7 +342,8 @@ static void pack_operand(const struct head *h, float **along, float **across, co
     }
 }
 
-static void pack_keys(const struct head *h, struct keys *keys, const float *k, const float *v, size_t stride, int backward, float **scratch)
+static void pack_keys(const struct head *h, struct keys *keys, const float *k, const float *v, size_t stride,
+                      int backward, float **scratch)
 {
     if (backward) {
         pack_operand(h, &keys->k_along, &keys->k_across, k, stride, keys->n, 1.0f, scratch);
@@ -356,8 +362,10 @@ static void pack_keys(const struct head *h, struct keys *keys, const float *k, c
     }
 }
 
-/* The class's queries, or the gradients of their outputs: panels and, unless across is NULL, rows for what is summed across them. */
-static void pack_queries(const struct head *h, float **panels, float **across, const float *from, size_t stride, float scale, float **scratch)
+/* The class's queries, or the gradients of their outputs: panels and, unless across is NULL, rows for what is summed
+ * across them. */
+static void pack_queries(const struct head *h, float **panels, float **across, const float *from, size_t stride,
+                         float scale, float **scratch)
 {
     const size_t dim = h->a->dim;
     const size_t n = h->n_queries;
@@ -381,13 +389,15 @@ static void head_pack(struct head *h, const float *q, const float *k, const floa
 {
     const struct stg_attention *a = h->a;
     const float *from = q + query_row(h, 0) * a->ld_q + h->at;
-    pack_queries(h, &h->q_panels, backward ? &h->q_across : NULL, from, h->step * a->ld_q, 1.0f / sqrtf((float)a->dim), scratch);
+    pack_queries(h, &h->q_panels, backward ? &h->q_across : NULL, from, h->step * a->ld_q, 1.0f / sqrtf((float)a->dim),
+                 scratch);
     for (int span = BAND; span <= OWN; span++) {
         const size_t begin = (h->residue + h->keys[span].first * h->step) * a->ld_kv + h->at;
         pack_keys(h, &h->keys[span], k + begin, v + begin, h->step * a->ld_kv, backward, scratch);
     }
     const size_t n = h->keys[FOREIGN].n;
-    if (n > 0) { /* gathered behind where they are packed to; forward takes no more of scratch, and backward packs both */
+    if (n >
+        0) { /* gathered behind where they are packed to; forward takes no more of scratch, and backward packs both */
         float *gathered = *scratch + 4 * up(n, VL) * h->wide;
         gather_foreign(h, gathered, k);
         gather_foreign(h, gathered + n * a->dim, v);
@@ -429,8 +439,8 @@ INLINE void hide(const struct head *h, enum span span, const struct block *b, co
     }
 }
 
-/* The running maximum of `vecs` vectors grows to what n rows of scores need: where it is too low by more than SLACK, as the rows before were
- * weighted by it. Less does not overflow. */
+/* The running maximum of `vecs` vectors grows to what n rows of scores need: where it is too low by more than SLACK, as
+ * the rows before were weighted by it. Less does not overflow. */
 #define SLACK 8.0f
 INLINE void raise(struct block *b, const size_t v, const size_t vecs, const float *s, size_t n, size_t dim)
 {
@@ -553,7 +563,8 @@ static void forward_block(const struct head *h, float *out, float *lse, struct b
 }
 
 /* Forward of one head's queries of one class in a stretch. */
-static void forward_head(struct head *h, float *out, float *lse, const float *q, const float *k, const float *v, float *free)
+static void forward_head(struct head *h, float *out, float *lse, const float *q, const float *k, const float *v,
+                         float *free)
 {
     float *s = take(&free, KEYS * LANES);
     struct block b = {.o = take(&free, LANES * h->a->dim)};
@@ -565,8 +576,8 @@ static void forward_head(struct head *h, float *out, float *lse, const float *q,
     }
 }
 
-static void attention_forward(float *out, float *lse, const float *q, const float *k, const float *v, const struct stg_attention *a,
-                              float *scratch)
+static void attention_forward(float *out, float *lse, const float *q, const float *k, const float *v,
+                              const struct stg_attention *a, float *scratch)
 {
     const size_t rows = stretch_of(a) * step_of(a);
     for (size_t from = a->first_query; from < a->T; from += rows) {
@@ -608,9 +619,10 @@ INLINE void weigh(float *p, float *ds, const size_t vecs, const float *lse, cons
     }
 }
 
-/* A block of queries against a piece of the block of keys that begins at `begin`: its rows of p and ds, and what it adds to dq. */
-static void backward_piece(const struct head *h, enum span span, const struct block *b, const struct piece *piece, size_t begin,
-                           const struct tiles *t)
+/* A block of queries against a piece of the block of keys that begins at `begin`: its rows of p and ds, and what it
+ * adds to dq. */
+static void backward_piece(const struct head *h, enum span span, const struct block *b, const struct piece *piece,
+                           size_t begin, const struct tiles *t)
 {
     const struct keys *keys = &h->keys[span];
     const size_t key = piece->keys.from - keys->first;
@@ -643,7 +655,8 @@ static void backward_piece(const struct head *h, enum span span, const struct bl
 }
 
 /* A block of queries against a block of keys. */
-static void backward_block(const struct head *h, enum span span, const struct block *b, struct range keys, const struct tiles *t)
+static void backward_block(const struct head *h, enum span span, const struct block *b, struct range keys,
+                           const struct tiles *t)
 {
     const size_t at = b->i - h->first;
     for (size_t k = keys.from; k < keys.to;) {
@@ -666,8 +679,10 @@ static void backward_block(const struct head *h, enum span span, const struct bl
     }
 }
 
-/* dk and dv of a block of keys go to the rows of the sequence; several stretches add to a row of both, and several classes to a global one. */
-static void add_keys(const struct head *h, enum span span, float *dk, float *dv, const struct tiles *t, struct range keys)
+/* dk and dv of a block of keys go to the rows of the sequence; several stretches add to a row of both, and several
+ * classes to a global one. */
+static void add_keys(const struct head *h, enum span span, float *dk, float *dv, const struct tiles *t,
+                     struct range keys)
 {
     const struct stg_attention *a = h->a;
     for (size_t i = 0; i < keys.to - keys.from; i++) {
@@ -699,13 +714,15 @@ static void backward_keys(const struct head *h, enum span span, float *dk, float
 }
 
 /* dout packed, and lse and dout·out of the class's queries in order; those behind the last one get no weight. */
-static void backward_pack(struct head *h, const struct tiles *t, const float *dout, const float *out, const float *lse, float **scratch)
+static void backward_pack(struct head *h, const struct tiles *t, const float *dout, const float *out, const float *lse,
+                          float **scratch)
 {
     const struct stg_attention *a = h->a;
     const size_t n = h->n_queries;
     h->dq = take(scratch, up(n, LANES) * a->dim);
     memset(h->dq, 0, up(n, LANES) * a->dim * sizeof(float));
-    pack_queries(h, &h->dout_panels, &h->dout_across, dout + query_row(h, 0) * a->ld_out + h->at, h->step * a->ld_out, 1.0f, scratch);
+    pack_queries(h, &h->dout_panels, &h->dout_across, dout + query_row(h, 0) * a->ld_out + h->at, h->step * a->ld_out,
+                 1.0f, scratch);
     for (size_t i = 0; i < up(n, VL); i++) {
         const size_t row = query_row(h, i);
         float sum = 0.0f;
@@ -726,7 +743,8 @@ static void backward_head(struct head *h, float *dq, float *dk, float *dv, const
     }
     for (size_t i = 0; i < h->n_queries; i += VL) {
         const float *from = h->dq + i / LANES * LANES * a->dim + i % LANES;
-        unpack_rows(dq + query_row(h, i) * a->ld_q + h->at, h->step * a->ld_q, from, LANES, scale, least(h->n_queries - i, VL), a->dim);
+        unpack_rows(dq + query_row(h, i) * a->ld_q + h->at, h->step * a->ld_q, from, LANES, scale,
+                    least(h->n_queries - i, VL), a->dim);
     }
 }
 
@@ -753,8 +771,9 @@ static void tiles_init(struct tiles *t, const struct head *h, float **scratch)
     t->dv = take(scratch, KEYS * h->wide);
 }
 
-static void attention_backward(float *dq, float *dk, float *dv, const float *dout, const float *q, const float *k, const float *v,
-                               const float *out, const float *lse, const struct stg_attention *a, float *scratch)
+static void attention_backward(float *dq, float *dk, float *dv, const float *dout, const float *q, const float *k,
+                               const float *v, const float *out, const float *lse, const struct stg_attention *a,
+                               float *scratch)
 {
     const size_t rows = stretch_of(a) * step_of(a);
     clear_rows(dk, dv, a, 0, a->first_query);

@@ -16,6 +16,17 @@ INLINE size_t least(size_t x, size_t y)
     return x < y ? x : y;
 }
 
+/* Rows or keys from … to − 1. */
+struct range {
+    size_t from, to;
+};
+
+/* How many rows of the class `residue` come before row `end` of the sequence. */
+INLINE size_t rows_before(size_t end, size_t residue, size_t step)
+{
+    return end > residue ? up(end - residue, step) / step : 0;
+}
+
 static float *take(float **scratch, size_t n)
 {
     float *taken = *scratch;
@@ -151,7 +162,8 @@ static void unpack_rows(float *to, size_t stride, const float *from, size_t ld, 
     }
 }
 
-/* n rows of dim elements, stride apart, times scale into rows of `wide` (whole vectors), up to a whole number of ROWS. */
+/* n rows of dim elements, stride apart, times scale into rows of `wide` (whole vectors), up to a whole number of
+ * ROWS. */
 static void pack_rows(float *to, const float *from, size_t stride, size_t n, size_t dim, size_t wide, float scale)
 {
     for (size_t i = 0; i < n; i++, to += wide, from += stride) {

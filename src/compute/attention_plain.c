@@ -50,10 +50,10 @@ static size_t cached(const struct stg_attention *a, size_t ring, size_t s)
     return ring == 0 || s < n_global ? s : n_global + (s - n_global) % ring;
 }
 
-/* One head of one row: out (dim) from q (dim) of row t and from element `at` of the rows k, v on; returns ln Σ exp of the scores.
- * scores: (T) scratch. */
-static float attend(bool half, float *out, const float *q, const void *k, const void *v, size_t at, const struct stg_attention *a,
-                    size_t ring, size_t t, float *scores)
+/* One head of one row: out (dim) from q (dim) of row t and from element `at` of the rows k, v on; returns ln Σ exp of
+ * the scores. scores: (T) scratch. */
+static float attend(bool half, float *out, const float *q, const void *k, const void *v, size_t at,
+                    const struct stg_attention *a, size_t ring, size_t t, float *scores)
 {
     const float scale = 1.0f / sqrtf((float)a->dim);
     float max = -HUGE_VALF;
@@ -80,21 +80,23 @@ static float attend(bool half, float *out, const float *q, const void *k, const 
     return max + logf(sum);
 }
 
-void stg_plain_attention_forward(float *out, float *lse, const float *q, const float *k, const float *v, const struct stg_attention *a,
-                                 float *scratch)
+void stg_plain_attention_forward(float *out, float *lse, const float *q, const float *k, const float *v,
+                                 const struct stg_attention *a, float *scratch)
 {
     const size_t n = a->T - a->first_query;
     for (size_t i = 0; i < n; i++) {
         for (size_t h = 0; h < a->heads; h++) {
             const size_t at = h * a->dim;
-            lse[h * n + i] = attend(false, out + i * a->ld_out + at, q + i * a->ld_q + at, k, v, at, a, 0, a->first_query + i, scratch);
+            lse[h * n + i] = attend(false, out + i * a->ld_out + at, q + i * a->ld_q + at, k, v, at, a, 0,
+                                    a->first_query + i, scratch);
         }
     }
 }
 
-/* With p the weights, o = Σ p v and ds the gradient of a score: dv = p·do, ds = p (do·v − do·o), dq = ds·k/√dim, dk = ds·q/√dim. */
-static void attend_backward(float *dq, float *dk, float *dv, const float *dout, const float *q, const float *k, const float *v,
-                            const float *out, float lse, const struct stg_attention *a, size_t t)
+/* With p the weights, o = Σ p v and ds the gradient of a score: dv = p·do, ds = p (do·v − do·o), dq = ds·k/√dim, dk =
+ * ds·q/√dim. */
+static void attend_backward(float *dq, float *dk, float *dv, const float *dout, const float *q, const float *k,
+                            const float *v, const float *out, float lse, const struct stg_attention *a, size_t t)
 {
     const float scale = 1.0f / sqrtf((float)a->dim);
     const float mean = dot(dout, out, a->dim);
@@ -109,8 +111,9 @@ static void attend_backward(float *dq, float *dk, float *dv, const float *dout, 
     }
 }
 
-void stg_plain_attention_backward(float *dq, float *dk, float *dv, const float *dout, const float *q, const float *k, const float *v,
-                                  const float *out, const float *lse, const struct stg_attention *a, float *scratch)
+void stg_plain_attention_backward(float *dq, float *dk, float *dv, const float *dout, const float *q, const float *k,
+                                  const float *v, const float *out, const float *lse, const struct stg_attention *a,
+                                  float *scratch)
 {
     const size_t n = a->T - a->first_query;
     const size_t width = a->heads * a->dim;
@@ -121,22 +124,22 @@ void stg_plain_attention_backward(float *dq, float *dk, float *dv, const float *
     }
     for (size_t i = 0; i < n; i++) {
         for (size_t at = 0; at < width; at += a->dim) {
-            attend_backward(dq + i * a->ld_q + at, dk + at, dv + at, dout + i * a->ld_out + at, q + i * a->ld_q + at, k + at, v + at,
-                            out + i * a->ld_out + at, lse[at / a->dim * n + i], a, a->first_query + i);
+            attend_backward(dq + i * a->ld_q + at, dk + at, dv + at, dout + i * a->ld_out + at, q + i * a->ld_q + at,
+                            k + at, v + at, out + i * a->ld_out + at, lse[at / a->dim * n + i], a, a->first_query + i);
         }
     }
 }
 
-void stg_plain_attention_step(float *out, const float *q, const float *k, const float *v, const struct stg_attention *a, size_t ring,
-                              float *scratch)
+void stg_plain_attention_step(float *out, const float *q, const float *k, const float *v, const struct stg_attention *a,
+                              size_t ring, float *scratch)
 {
     for (size_t at = 0; at < a->heads * a->dim; at += a->dim) {
         (void)attend(false, out + at, q + at, k, v, at, a, ring, a->T - 1, scratch);
     }
 }
 
-void stg_plain_bf16_attention_step(float *out, const float *q, const uint16_t *k, const uint16_t *v, const struct stg_attention *a,
-                                   size_t ring, float *scratch)
+void stg_plain_bf16_attention_step(float *out, const float *q, const uint16_t *k, const uint16_t *v,
+                                   const struct stg_attention *a, size_t ring, float *scratch)
 {
     for (size_t at = 0; at < a->heads * a->dim; at += a->dim) {
         (void)attend(true, out + at, q + at, k, v, at, a, ring, a->T - 1, scratch);

@@ -1,4 +1,5 @@
-/* Fast attention of one row against a cache: what limits is reading the keys and values. Checked against attention_plain.c. */
+/* Fast attention of one row against a cache: what limits is reading the keys and values. Checked against
+ * attention_plain.c. */
 #ifndef STG_COMPUTE_ATTENTION_STEP_BODY_H
 #define STG_COMPUTE_ATTENTION_STEP_BODY_H
 
@@ -12,7 +13,8 @@ struct run {
 
 enum { MAX_RUNS = 3 };
 
-/* What the last row sees: the global rows, then the rest of its band up to the end of the ring and from its begin on. */
+/* What the last row sees: the global rows, then the rest of its band up to the end of the ring and from its begin
+ * on. */
 static void runs_of(struct run runs[MAX_RUNS], const struct stg_attention *a, size_t ring)
 {
     const size_t t = a->T - 1;
@@ -52,7 +54,8 @@ INLINE const void *rows_from(const int half, const void *rows, size_t i)
     return half ? (const void *)((const uint16_t *)rows + i) : (const void *)((const float *)rows + i);
 }
 
-/* q·k over dim, k from element `at` of rows on; tail is q from dim − VL on, without what whole vectors have covered (dim >= VL). */
+/* q·k over dim, k from element `at` of rows on; tail is q from dim − VL on, without what whole vectors have covered
+ * (dim >= VL). */
 INLINE float dot_head(const int half, const float *q, const float *tail, const void *rows, size_t at, size_t dim)
 {
     vec sum = {0};
@@ -86,8 +89,10 @@ INLINE void step_scores(const int half, float *scores, size_t ld, const float *q
     }
 }
 
-/* out (vecs·VL, the last vector at last) += Σ p·v of one head; two rows at once, for their sums do not wait for each other. */
-INLINE void add_values(const int half, const size_t vecs, float *out, size_t last, const float *p, const void *v, size_t stride, size_t n)
+/* out (vecs·VL, the last vector at last) += Σ p·v of one head; two rows at once, for their sums do not wait for each
+ * other. */
+INLINE void add_values(const int half, const size_t vecs, float *out, size_t last, const float *p, const void *v,
+                       size_t stride, size_t n)
 {
     vec acc[2][3];
     size_t at[3];
@@ -118,7 +123,8 @@ INLINE void add_values(const int half, const size_t vecs, float *out, size_t las
 }
 
 /* out (dim) += Σ p·v of one head over a run. */
-INLINE void step_values(const int half, float *out, const float *p, const void *v, const struct stg_attention *a, struct run run)
+INLINE void step_values(const int half, float *out, const float *p, const void *v, const struct stg_attention *a,
+                        struct run run)
 {
     const size_t stride = run.stride * a->ld_kv;
     const size_t dim = a->dim;
@@ -166,8 +172,8 @@ static float step_softmax(float *scores, size_t n, float scale)
     return vsum(sum);
 }
 
-INLINE void step_against(const int half, float *out, const float *q, const void *k, const void *v, const struct stg_attention *a,
-                         size_t ring, float *scratch)
+INLINE void step_against(const int half, float *out, const float *q, const void *k, const void *v,
+                         const struct stg_attention *a, size_t ring, float *scratch)
 {
     struct run runs[MAX_RUNS];
     const size_t ld = up(a->T, VL);
@@ -196,14 +202,14 @@ INLINE void step_against(const int half, float *out, const float *q, const void 
     }
 }
 
-static void attention_step(float *out, const float *q, const float *k, const float *v, const struct stg_attention *a, size_t ring,
-                           float *scratch)
+static void attention_step(float *out, const float *q, const float *k, const float *v, const struct stg_attention *a,
+                           size_t ring, float *scratch)
 {
     step_against(0, out, q, k, v, a, ring, scratch);
 }
 
-static void bf16_attention_step(float *out, const float *q, const uint16_t *k, const uint16_t *v, const struct stg_attention *a,
-                                size_t ring, float *scratch)
+static void bf16_attention_step(float *out, const float *q, const uint16_t *k, const uint16_t *v,
+                                const struct stg_attention *a, size_t ring, float *scratch)
 {
     step_against(1, out, q, k, v, a, ring, scratch);
 }

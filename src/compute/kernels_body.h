@@ -1,5 +1,6 @@
-/* The fast kernels, written once with the compiler's vectors and compiled for each instruction set: the including file defines
- * VL (floats of a vector), ROWS (rows of a block of rows_product) and VARIANT (its name). Checked against kernels_plain.c. */
+/* The fast kernels, written once with the compiler's vectors and compiled for each instruction set: the including file
+ * defines VL (floats of a vector), ROWS (rows of a block of rows_product) and VARIANT (its name). Checked against
+ * kernels_plain.c. */
 #include "compute/kernels_internal.h"
 
 #include "compute/vector_body.h"
@@ -16,7 +17,8 @@
 #include <string.h>
 
 /* Vector j of one row's gates; `width` is that of what exists of the row. */
-INLINE void gates_forward_vec(float *h, float *c, float *gates, const float *bias, const float *c_previous, size_t H, size_t j, size_t width)
+INLINE void gates_forward_vec(float *h, float *c, float *gates, const float *bias, const float *c_previous, size_t H,
+                              size_t j, size_t width)
 {
     vec sum[4];
     UNROLL
@@ -36,7 +38,8 @@ INLINE void gates_forward_vec(float *h, float *c, float *gates, const float *bia
     store_columns(h, j, width, o * vtanh(cell));
 }
 
-static void gates_forward(float *h, float *c, float *gates, const float *bias, const float *c_previous, size_t B, size_t H)
+static void gates_forward(float *h, float *c, float *gates, const float *bias, const float *c_previous, size_t B,
+                          size_t H)
 {
     for (size_t b = 0; b < B; b++, h += H, c += H, gates += 4 * H, c_previous += H) {
         size_t j = 0;
@@ -49,8 +52,8 @@ static void gates_forward(float *h, float *c, float *gates, const float *bias, c
     }
 }
 
-INLINE void gates_backward_vec(float *gates, float *dc, const float *dh, const float *dh_next, const float *c, const float *c_previous, size_t H,
-                               size_t j, size_t width)
+INLINE void gates_backward_vec(float *gates, float *dc, const float *dh, const float *dh_next, const float *c,
+                               const float *c_previous, size_t H, size_t j, size_t width)
 {
     const vec i = load_columns(gates, j, width);
     const vec f = load_columns(gates + H, j, width);
@@ -66,8 +69,8 @@ INLINE void gates_backward_vec(float *gates, float *dc, const float *dh, const f
     store_columns(dc, j, width, dcell * f);
 }
 
-static void gates_backward(float *gates, float *dc, const float *dh, const float *dh_next, const float *c, const float *c_previous,
-                           size_t B, size_t H)
+static void gates_backward(float *gates, float *dc, const float *dh, const float *dh_next, const float *c,
+                           const float *c_previous, size_t B, size_t H)
 {
     for (size_t b = 0; b < B; b++, gates += 4 * H, dc += H, dh += H, dh_next += H, c += H, c_previous += H) {
         size_t j = 0;
@@ -98,7 +101,8 @@ static float exp_row(float *restrict row, size_t V, float *restrict sum_logits, 
     return sum;
 }
 
-static void cross_entropy(float *row, float *loss, float *objective, size_t V, size_t target, float smoothing, float scale)
+static void cross_entropy(float *row, float *loss, float *objective, size_t V, size_t target, float smoothing,
+                          float scale)
 {
     float sum_logits;
     float max;
@@ -151,8 +155,9 @@ static struct soft_sums sum_soft(const float *restrict row, const float *restric
     return (struct soft_sums){max, soft_max, logits, hard, student, teacher, cross};
 }
 
-static void soft_cross_entropy(float *restrict row, float *restrict loss, float *restrict objective, const float *restrict soft, size_t V,
-                               size_t target, float smoothing, float weight, float temperature, float scale)
+static void soft_cross_entropy(float *restrict row, float *restrict loss, float *restrict objective,
+                               const float *restrict soft, size_t V, size_t target, float smoothing, float weight,
+                               float temperature, float scale)
 {
     const float cold = 1.0f / temperature;
     const struct soft_sums s = sum_soft(row, soft, V, cold);
@@ -169,7 +174,8 @@ static void soft_cross_entropy(float *restrict row, float *restrict loss, float 
     const float soft_max = s.soft_max;
     for (size_t v = 0; v < V; v++) {
         const float x = row[v] - max;
-        row[v] = exp_fast(x) * hard - even + exp_fast(x * cold) * student - exp_fast((soft[v] - soft_max) * cold) * teacher;
+        row[v] =
+            exp_fast(x) * hard - even + exp_fast(x * cold) * student - exp_fast((soft[v] - soft_max) * cold) * teacher;
     }
     row[target] -= scale * (1.0f - weight) * (1.0f - smoothing);
 }
@@ -231,8 +237,9 @@ static double square_sum(const float *x, size_t n)
     return total;
 }
 
-static void adam(float *restrict value, float *restrict moment1, float *restrict moment2, const float *restrict gradient, size_t n,
-                 float scale, float beta1, float beta2, float rate, float root_correction, float epsilon)
+static void adam(float *restrict value, float *restrict moment1, float *restrict moment2,
+                 const float *restrict gradient, size_t n, float scale, float beta1, float beta2, float rate,
+                 float root_correction, float epsilon)
 {
     /* Were it known that these are 1 − beta, reordering could turn the sums into differences of near numbers. */
     const float fresh1 = opaque(1.0f - beta1);

@@ -25,8 +25,8 @@ static void pack_transposed(float *packed, const float *w, size_t ldw, size_t K,
     }
 }
 
-static void rows_product(float *out, size_t ld_out, const float *start, size_t ld_start, const float *x, size_t ldx, const float *packed,
-                         size_t B, size_t K, size_t N)
+static void rows_product(float *out, size_t ld_out, const float *start, size_t ld_start, const float *x, size_t ldx,
+                         const float *packed, size_t B, size_t K, size_t N)
 {
     for (size_t b = 0; b < B; b++) {
         float *row = out + b * ld_out;
@@ -46,7 +46,8 @@ static float sigmoid(float x)
     return 1.0f / (1.0f + expf(-x));
 }
 
-static void gates_forward(float *h, float *c, float *gates, const float *bias, const float *c_previous, size_t B, size_t H)
+static void gates_forward(float *h, float *c, float *gates, const float *bias, const float *c_previous, size_t B,
+                          size_t H)
 {
     for (size_t b = 0; b < B; b++) {
         float *g = gates + b * 4 * H;
@@ -61,8 +62,8 @@ static void gates_forward(float *h, float *c, float *gates, const float *bias, c
     }
 }
 
-static void gates_backward(float *gates, float *dc, const float *dh, const float *dh_next, const float *c, const float *c_previous,
-                           size_t B, size_t H)
+static void gates_backward(float *gates, float *dc, const float *dh, const float *dh_next, const float *c,
+                           const float *c_previous, size_t B, size_t H)
 {
     for (size_t b = 0; b < B; b++) {
         float *g = gates + b * 4 * H;
@@ -97,7 +98,8 @@ static float log_sum_exp(const float *row, size_t V)
     return max + logf(sum);
 }
 
-static void cross_entropy(float *row, float *loss, float *objective, size_t V, size_t target, float smoothing, float scale)
+static void cross_entropy(float *row, float *loss, float *objective, size_t V, size_t target, float smoothing,
+                          float scale)
 {
     const float log_z = log_sum_exp(row, V);
     float mean = 0.0f;
@@ -124,8 +126,8 @@ static float log_sum_exp_at(const float *row, size_t V, float temperature)
     return max / temperature + logf(sum);
 }
 
-static void soft_cross_entropy(float *row, float *loss, float *objective, const float *soft, size_t V, size_t target, float smoothing,
-                               float weight, float temperature, float scale)
+static void soft_cross_entropy(float *row, float *loss, float *objective, const float *soft, size_t V, size_t target,
+                               float smoothing, float weight, float temperature, float scale)
 {
     const float T = temperature;
     const float log_z = log_sum_exp(row, V);
@@ -203,8 +205,8 @@ size_t stg_plain_split(float *below, float *above, size_t *n_above, const float 
     return low;
 }
 
-static void adam(float *value, float *moment1, float *moment2, const float *gradient, size_t n, float scale, float beta1,
-                 float beta2, float rate, float root_correction, float epsilon)
+static void adam(float *value, float *moment1, float *moment2, const float *gradient, size_t n, float scale,
+                 float beta1, float beta2, float rate, float root_correction, float epsilon)
 {
     for (size_t i = 0; i < n; i++) {
         const float g = gradient[i] * scale;

@@ -1,8 +1,9 @@
-/* Fast products of rows by weights in panels, in float and in bf16. Checked against kernels_plain.c and products_plain.c.
+/* Fast products of rows by weights in panels, in float and in bf16. Checked against kernels_plain.c and
+ * products_plain.c.
  *
- * bf16 operands go in pairs of neighbours along the dimension that is summed over, because that is what the processor's instruction
- * multiplies: two products and their sum in each 32-bit element. Without the instruction both halves are widened to floats. What is summed
- * over one by one is a unit: a number in float, a pair in bf16. */
+ * bf16 operands go in pairs of neighbours along the dimension that is summed over, because that is what the processor's
+ * instruction multiplies: two products and their sum in each 32-bit element. Without the instruction both halves are
+ * widened to floats. What is summed over one by one is a unit: a number in float, a pair in bf16. */
 #ifndef STG_COMPUTE_PANELS_BODY_H
 #define STG_COMPUTE_PANELS_BODY_H
 
@@ -11,8 +12,8 @@
 
 #include <string.h>
 
-/* Weights in panels: PANEL_VECS vectors of columns at most, counted in parts. In bf16 narrower ones where the halves that are widened take
- * registers, too, and there are few. */
+/* Weights in panels: PANEL_VECS vectors of columns at most, counted in parts. In bf16 narrower ones where the halves
+ * that are widened take registers, too, and there are few. */
 enum {
     PANEL_VECS = 3,
     PANEL_PARTS = PANEL_VECS * PARTS,
@@ -22,8 +23,9 @@ enum {
     BF16_BUFFER = 1 << 14, /* pairs: rows of x rounded, in the second cache's reach at worst */
 };
 
-/* Parts of the next panel where `columns` are left, `most` wide: the widest one of as few as there can be, all as wide as the others or
- * a part less, as a narrow one would wait for its sums. Narrow ones have whole vectors, so that there are fewer kinds. */
+/* Parts of the next panel where `columns` are left, `most` wide: the widest one of as few as there can be, all as wide
+ * as the others or a part less, as a narrow one would wait for its sums. Narrow ones have whole vectors, so that there
+ * are fewer kinds. */
 INLINE size_t panel_parts(size_t columns, size_t most)
 {
     const size_t left = (columns + PART - 1) / PART;
@@ -34,37 +36,37 @@ INLINE size_t panel_parts(size_t columns, size_t most)
 
 /* DO(parts) with the parts of a panel as a constant: all that panel_parts() gives. */
 #if VL == 16
-#define WITH_PARTS(parts, DO)                                                                                                             \
-    switch (parts) {                                                                                                                      \
-    case 2:                                                                                                                               \
-        DO(2);                                                                                                                            \
-        break;                                                                                                                            \
-    case 4:                                                                                                                               \
-        DO(4);                                                                                                                            \
-        break;                                                                                                                            \
-    case 5:                                                                                                                               \
-        DO(5);                                                                                                                            \
-        break;                                                                                                                            \
-    case 6:                                                                                                                               \
-        DO(6);                                                                                                                            \
-        break;                                                                                                                            \
-    default:                                                                                                                              \
-        break;                                                                                                                            \
+#define WITH_PARTS(parts, DO) \
+    switch (parts) {          \
+    case 2:                   \
+        DO(2);                \
+        break;                \
+    case 4:                   \
+        DO(4);                \
+        break;                \
+    case 5:                   \
+        DO(5);                \
+        break;                \
+    case 6:                   \
+        DO(6);                \
+        break;                \
+    default:                  \
+        break;                \
     }
 #else
-#define WITH_PARTS(parts, DO)                                                                                                             \
-    switch (parts) {                                                                                                                      \
-    case 1:                                                                                                                               \
-        DO(1);                                                                                                                            \
-        break;                                                                                                                            \
-    case 2:                                                                                                                               \
-        DO(2);                                                                                                                            \
-        break;                                                                                                                            \
-    case 3:                                                                                                                               \
-        DO(3);                                                                                                                            \
-        break;                                                                                                                            \
-    default:                                                                                                                              \
-        break;                                                                                                                            \
+#define WITH_PARTS(parts, DO) \
+    switch (parts) {          \
+    case 1:                   \
+        DO(1);                \
+        break;                \
+    case 2:                   \
+        DO(2);                \
+        break;                \
+    case 3:                   \
+        DO(3);                \
+        break;                \
+    default:                  \
+        break;                \
     }
 #endif
 
@@ -122,7 +124,8 @@ static size_t bf16_packed_size(size_t K, size_t N)
 INLINE void pair_some(float *to, const float *x, size_t n)
 {
     const size_t first = n < VL ? n : VL;
-    store_columns(to, 0, (n + 1) / 2, (vec)neighbours(load_columns(x, 0, first), load_columns(x + first, 0, n - first)));
+    store_columns(to, 0, (n + 1) / 2,
+                  (vec)neighbours(load_columns(x, 0, first), load_columns(x + first, 0, n - first)));
 }
 #endif
 
@@ -160,7 +163,8 @@ INLINE void pair_rows(float *to, const float *a, const float *b, size_t n)
 }
 #endif
 
-/* The row a of `there` elements and its neighbour b (NULL: zeros) as pairs, and zeros up to `width`, a multiple of PART. */
+/* The row a of `there` elements and its neighbour b (NULL: zeros) as pairs, and zeros up to `width`, a multiple of
+ * PART. */
 INLINE void pair_up_rows(uint32_t *to, const float *a, const float *b, size_t there, size_t width)
 {
     size_t j = 0;
@@ -213,8 +217,8 @@ static void bf16_pack_transposed(uint16_t *packed, const float *w, size_t ldw, s
     }
 }
 
-/* Sums of a row of a panel: whole vectors, and the part behind them. `parts` is a constant wherever it is passed, so that sums stay in
- * registers. `width` columns exist of the panel: it ends in its last vector or part. */
+/* Sums of a row of a panel: whole vectors, and the part behind them. `parts` is a constant wherever it is passed, so
+ * that sums stay in registers. `width` columns exist of the panel: it ends in its last vector or part. */
 struct sums {
     vec whole[PANEL_VECS];
     part rest;
@@ -294,9 +298,10 @@ INLINE struct start further(struct start s, size_t n)
     return (struct start){s.at == NULL ? NULL : s.at + n, s.ld};
 }
 
-/* out (rows, width) = start + x·panel over n units: unit (r,k) of x is x[r·row + k·column]. rows and parts are constants at each call. */
-INLINE void block(const int bf16, const size_t rows, const size_t parts, float *out, size_t ld_out, struct start start, const float *x,
-                  size_t row, size_t column, const float *panel, size_t n, size_t width)
+/* out (rows, width) = start + x·panel over n units: unit (r,k) of x is x[r·row + k·column]. rows and parts are
+ * constants at each call. */
+INLINE void block(const int bf16, const size_t rows, const size_t parts, float *out, size_t ld_out, struct start start,
+                  const float *x, size_t row, size_t column, const float *panel, size_t n, size_t width)
 {
     struct sums acc[ROWS];
     UNROLL
@@ -316,8 +321,8 @@ INLINE void block(const int bf16, const size_t rows, const size_t parts, float *
     }
 }
 
-INLINE void block_of(const int bf16, const size_t parts, size_t rows, float *out, size_t ld_out, struct start start, const float *x,
-                     size_t ldx, const float *panel, size_t n, size_t width)
+INLINE void block_of(const int bf16, const size_t parts, size_t rows, float *out, size_t ld_out, struct start start,
+                     const float *x, size_t ldx, const float *panel, size_t n, size_t width)
 {
     switch (rows) {
     case 1:
@@ -352,16 +357,17 @@ INLINE void block_of(const int bf16, const size_t parts, size_t rows, float *out
 }
 
 /* out (B, width) = start + x·panel for n units of a panel. */
-INLINE void blocks_of(const int bf16, const size_t parts, float *out, size_t ld_out, struct start start, const float *x, size_t ldx,
-                      const float *panel, size_t B, size_t n, size_t width)
+INLINE void blocks_of(const int bf16, const size_t parts, float *out, size_t ld_out, struct start start, const float *x,
+                      size_t ldx, const float *panel, size_t B, size_t n, size_t width)
 {
-    for (size_t b = 0; b < B; b += ROWS, out += ROWS * ld_out, x += ROWS * ldx, start = further(start, ROWS * start.ld)) {
+    for (size_t b = 0; b < B;
+         b += ROWS, out += ROWS * ld_out, x += ROWS * ldx, start = further(start, ROWS * start.ld)) {
         block_of(bf16, parts, B - b < ROWS ? B - b : ROWS, out, ld_out, start, x, ldx, panel, n, width);
     }
 }
 
-INLINE void any_blocks(const int bf16, size_t parts, float *out, size_t ld_out, struct start start, const float *x, size_t ldx,
-                       const float *panel, size_t B, size_t n, size_t width)
+INLINE void any_blocks(const int bf16, size_t parts, float *out, size_t ld_out, struct start start, const float *x,
+                       size_t ldx, const float *panel, size_t B, size_t n, size_t width)
 {
 #define DO(kind) blocks_of(bf16, kind, out, ld_out, start, x, ldx, panel, B, n, width)
     WITH_PARTS(parts, DO)
@@ -369,23 +375,25 @@ INLINE void any_blocks(const int bf16, size_t parts, float *out, size_t ld_out, 
 }
 
 /* In a function of their own, so that what stands around them takes no registers. */
-static __attribute__((noinline)) void float_blocks(size_t parts, float *out, size_t ld_out, struct start start, const float *x, size_t ldx,
-                                                   const float *panel, size_t B, size_t n, size_t width)
+static __attribute__((noinline)) void float_blocks(size_t parts, float *out, size_t ld_out, struct start start,
+                                                   const float *x, size_t ldx, const float *panel, size_t B, size_t n,
+                                                   size_t width)
 {
     any_blocks(0, parts, out, ld_out, start, x, ldx, panel, B, n, width);
 }
 
-static __attribute__((noinline)) void bf16_blocks(size_t parts, float *out, size_t ld_out, struct start start, const float *x, size_t ldx,
-                                                   const float *panel, size_t B, size_t n, size_t width)
+static __attribute__((noinline)) void bf16_blocks(size_t parts, float *out, size_t ld_out, struct start start,
+                                                  const float *x, size_t ldx, const float *panel, size_t B, size_t n,
+                                                  size_t width)
 {
     any_blocks(1, parts, out, ld_out, start, x, ldx, panel, B, n, width);
 }
 
-/* One row by some panels of as many parts, `stride` apart: a single one would wait for its sums, and memory answers several at once. `width`
- * ends in the last part of the last panel. The order of each sum is that of block(), so a row's result does not depend on how many rows
- * there are. */
-INLINE void one_row(const int bf16, const size_t panels, const size_t parts, float *out, const float *start, const float *x,
-                    const float *panel, size_t stride, size_t n, size_t width)
+/* One row by some panels of as many parts, `stride` apart: a single one would wait for its sums, and memory answers
+ * several at once. `width` ends in the last part of the last panel. The order of each sum is that of block(), so a
+ * row's result does not depend on how many rows there are. */
+INLINE void one_row(const int bf16, const size_t panels, const size_t parts, float *out, const float *start,
+                    const float *x, const float *panel, size_t stride, size_t n, size_t width)
 {
     const size_t wide = parts * PART;
     struct sums acc[PANELS_AT_ONCE];
@@ -418,8 +426,8 @@ INLINE size_t alike(size_t columns, size_t parts, size_t most)
     return n;
 }
 
-INLINE void some_panels(const int bf16, size_t panels, const size_t parts, float *out, const float *start, const float *x,
-                        const float *panel, size_t stride, size_t n, size_t width)
+INLINE void some_panels(const int bf16, size_t panels, const size_t parts, float *out, const float *start,
+                        const float *x, const float *panel, size_t stride, size_t n, size_t width)
 {
     if (panels == 4) {
         one_row(bf16, 4, parts, out, start, x, panel, stride, n, width);
@@ -432,9 +440,10 @@ INLINE void some_panels(const int bf16, size_t panels, const size_t parts, float
     }
 }
 
-/* One row by the next panels of K units, of which n from `first` on are summed over; returns how many columns are done. */
-INLINE size_t panels_of_row(const int bf16, size_t most, float *out, const float *start, const float *x, const float *panel, size_t K,
-                            size_t first, size_t n, size_t columns)
+/* One row by the next panels of K units, of which n from `first` on are summed over; returns how many columns are
+ * done. */
+INLINE size_t panels_of_row(const int bf16, size_t most, float *out, const float *start, const float *x,
+                            const float *panel, size_t K, size_t first, size_t n, size_t columns)
 {
     const size_t parts = panel_parts(columns, most);
     const size_t panels = alike(columns, parts, most);
@@ -449,8 +458,8 @@ INLINE size_t panels_of_row(const int bf16, size_t most, float *out, const float
 }
 
 /* out (B,N) = start + x (B,n)·packed over n of the K units of each panel, from `first` on. */
-INLINE void products(const int bf16, const size_t most, float *out, size_t ld_out, struct start start, const float *x, size_t ldx,
-                     const float *packed, size_t B, size_t K, size_t first, size_t n, size_t N)
+INLINE void products(const int bf16, const size_t most, float *out, size_t ld_out, struct start start, const float *x,
+                     size_t ldx, const float *packed, size_t B, size_t K, size_t first, size_t n, size_t N)
 {
     const size_t pieces = B > ROWS && n > PANEL_DEPTH ? (n + PANEL_DEPTH - 1) / PANEL_DEPTH : 1;
     for (size_t n0 = 0, wide = 0; n0 < N; n0 += wide, packed += wide * K) {
@@ -463,20 +472,21 @@ INLINE void products(const int bf16, const size_t most, float *out, size_t ld_ou
         wide = parts * PART;
         for (size_t i = 0; i < pieces; i++) {
             const size_t k = n * i / pieces;
-            (bf16 ? bf16_blocks : float_blocks)(parts, out + n0, ld_out, i == 0 ? here : (struct start){out + n0, ld_out}, x + k, ldx,
-                                                packed + (first + k) * wide, B, n * (i + 1) / pieces - k, N - n0 < wide ? N - n0 : wide);
+            (bf16 ? bf16_blocks : float_blocks)(
+                parts, out + n0, ld_out, i == 0 ? here : (struct start){out + n0, ld_out}, x + k, ldx,
+                packed + (first + k) * wide, B, n * (i + 1) / pieces - k, N - n0 < wide ? N - n0 : wide);
         }
     }
 }
 
-static void rows_product(float *out, size_t ld_out, const float *start, size_t ld_start, const float *x, size_t ldx, const float *packed,
-                         size_t B, size_t K, size_t N)
+static void rows_product(float *out, size_t ld_out, const float *start, size_t ld_start, const float *x, size_t ldx,
+                         const float *packed, size_t B, size_t K, size_t N)
 {
     products(0, PANEL_PARTS, out, ld_out, (struct start){start, ld_start}, x, ldx, packed, B, K, 0, K, N);
 }
 
-static void bf16_rows_product(float *out, size_t ld_out, const float *start, size_t ld_start, const float *x, size_t ldx,
-                              const uint16_t *packed, size_t B, size_t K, size_t N)
+static void bf16_rows_product(float *out, size_t ld_out, const float *start, size_t ld_start, const float *x,
+                              size_t ldx, const uint16_t *packed, size_t B, size_t K, size_t N)
 {
     float buffer[BF16_BUFFER] __attribute__((aligned(64)));
     const float *panels = (const float *)(const void *)packed;
@@ -487,7 +497,8 @@ static void bf16_rows_product(float *out, size_t ld_out, const float *start, siz
         const size_t rows = BF16_BUFFER / n / ROWS * ROWS;
         for (size_t b = 0; b < B; b += rows) {
             const size_t there = B - b < rows ? B - b : rows;
-            const struct start from = k == 0 ? further((struct start){start, ld_start}, b * ld_start) : (struct start){out + b * ld_out, ld_out};
+            const struct start from = k == 0 ? further((struct start){start, ld_start}, b * ld_start)
+                                             : (struct start){out + b * ld_out, ld_out};
             bf16_rows(buffer, n, x + b * ldx + 2 * k, ldx, there, K - 2 * k < 2 * n ? K - 2 * k : 2 * n);
             products(1, BF16_PARTS, out + b * ld_out, ld_out, from, buffer, n, panels, there, n_pairs, k, n, N);
         }

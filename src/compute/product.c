@@ -28,8 +28,8 @@ bool stg_precision_named(const char *name, enum stg_precision *out)
 static size_t pack_size(size_t K, size_t N, enum stg_precision precision)
 {
     const struct stg_kernels *k = stg_kernels();
-    const size_t size =
-        precision == STG_PRECISION_BF16 ? k->bf16_packed_size(K, N) * sizeof(uint16_t) : k->packed_size(K, N) * sizeof(float);
+    const size_t size = precision == STG_PRECISION_BF16 ? k->bf16_packed_size(K, N) * sizeof(uint16_t)
+                                                        : k->packed_size(K, N) * sizeof(float);
     return (size + 63) / 64 * 64;
 }
 
@@ -66,8 +66,8 @@ void stg_product_pack(struct stg_product *p, const float *w, size_t ldw)
 }
 
 /* out (M,N) = start + x (M,K)·packed */
-static void multiply(enum stg_precision precision, float *out, size_t ld_out, const float *start, size_t ld_start, const float *x, size_t ldx,
-                     const void *packed, size_t M, size_t K, size_t N)
+static void multiply(enum stg_precision precision, float *out, size_t ld_out, const float *start, size_t ld_start,
+                     const float *x, size_t ldx, const void *packed, size_t M, size_t K, size_t N)
 {
     const struct stg_kernels *k = stg_kernels();
     for (size_t m = 0; m < M; m += ROWS_AT_ONCE) {
@@ -81,23 +81,26 @@ static void multiply(enum stg_precision precision, float *out, size_t ld_out, co
     }
 }
 
-void stg_product_forward(const struct stg_product *p, float *y, size_t ldy, const float *x, size_t ldx, size_t M, bool accumulate)
+void stg_product_forward(const struct stg_product *p, float *y, size_t ldy, const float *x, size_t ldx, size_t M,
+                         bool accumulate)
 {
     multiply(p->precision, y, ldy, accumulate ? y : NULL, ldy, x, ldx, p->packed, M, p->K, p->N);
 }
 
-void stg_product_affine(const struct stg_product *p, float *y, size_t ldy, const float *bias, const float *x, size_t ldx, size_t M)
+void stg_product_affine(const struct stg_product *p, float *y, size_t ldy, const float *bias, const float *x,
+                        size_t ldx, size_t M)
 {
     multiply(p->precision, y, ldy, bias, 0, x, ldx, p->packed, M, p->K, p->N);
 }
 
-void stg_product_backward(const struct stg_product *p, float *dx, size_t ldx, const float *dy, size_t ldy, size_t M, bool accumulate)
+void stg_product_backward(const struct stg_product *p, float *dx, size_t ldx, const float *dy, size_t ldy, size_t M,
+                          bool accumulate)
 {
     multiply(p->precision, dx, ldx, accumulate ? dx : NULL, ldx, dy, ldy, p->packed_transposed, M, p->N, p->K);
 }
 
-void stg_product_gradient(const struct stg_product *p, float *dw, size_t ldw, const float *x, size_t ldx, const float *dy, size_t ldy,
-                          size_t M)
+void stg_product_gradient(const struct stg_product *p, float *dw, size_t ldw, const float *x, size_t ldx,
+                          const float *dy, size_t ldy, size_t M)
 {
     const struct stg_kernels *k = stg_kernels();
     if (p->precision == STG_PRECISION_BF16) {

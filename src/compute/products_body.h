@@ -6,11 +6,13 @@
 #include "compute/panels_body.h"
 
 enum {
-    GRADIENT_ROWS = 192,              /* of x and dy that a tile of dw is updated from at once */
-    GRADIENT_K = 256,                 /* of x packed at once */
-    GRADIENT_LDX = GRADIENT_K + 16,   /* from row to row of it: not a power of two, whose rows would share few places of the first cache */
-    GRADIENT_N = PANEL_VECS * VL,     /* of dy */
-    GRADIENT_AHEAD = 8                /* rows of dy that are asked for before their turn */
+    GRADIENT_ROWS = 192, /* of x and dy that a tile of dw is updated from at once */
+    GRADIENT_K = 256,    /* of x packed at once */
+    GRADIENT_LDX =
+        GRADIENT_K +
+        16, /* from row to row of it: not a power of two, whose rows would share few places of the first cache */
+    GRADIENT_N = PANEL_VECS * VL, /* of dy */
+    GRADIENT_AHEAD = 8            /* rows of dy that are asked for before their turn */
 };
 
 /* Asks for a panel's columns of a row. */
@@ -21,10 +23,10 @@ INLINE void fetch_columns(const float *row, const size_t parts)
     }
 }
 
-/* dw (K, width of a panel) += xᵀ·dy over n units, dy packed: unit (m,k) of x is x[m·ldx + k]. Asks for what a block of dw begins with while
- * the one before is worked on, as dw is often in a far cache. */
-INLINE void gradient_panel(const int bf16, const size_t parts, float *dw, size_t ldw, const float *x, size_t ldx, const float *dy, size_t n,
-                           size_t K, size_t width)
+/* dw (K, width of a panel) += xᵀ·dy over n units, dy packed: unit (m,k) of x is x[m·ldx + k]. Asks for what a block of
+ * dw begins with while the one before is worked on, as dw is often in a far cache. */
+INLINE void gradient_panel(const int bf16, const size_t parts, float *dw, size_t ldw, const float *x, size_t ldx,
+                           const float *dy, size_t n, size_t K, size_t width)
 {
     for (; K >= ROWS; K -= ROWS, dw += ROWS * ldw, x += ROWS) {
         for (size_t r = ROWS; r < 2 * ROWS && r < K; r++) {
@@ -45,9 +47,10 @@ INLINE void gradient_panel(const int bf16, const size_t parts, float *dw, size_t
     }
 }
 
-/* The `width` columns of a panel that exist of n rows of dy, as units. Whole panels are told apart as their width is a constant. Rows stand far
- * apart, so the processor does not see by itself which one comes next. */
-INLINE void pack_columns(const int bf16, const size_t parts, float *to, const float *dy, size_t ldy, size_t n, size_t width)
+/* The `width` columns of a panel that exist of n rows of dy, as units. Whole panels are told apart as their width is a
+ * constant. Rows stand far apart, so the processor does not see by itself which one comes next. */
+INLINE void pack_columns(const int bf16, const size_t parts, float *to, const float *dy, size_t ldy, size_t n,
+                         size_t width)
 {
     const size_t wide = parts * PART;
     const size_t step = bf16 ? 2 : 1;
@@ -68,8 +71,8 @@ INLINE void pack_columns(const int bf16, const size_t parts, float *to, const fl
 }
 
 /* dw (K,N) += xᵀ·dy over n rows of dy, at most GRADIENT_ROWS, which are packed panel by panel; of x the units. */
-INLINE void gradient_panels(const int bf16, float *dw, size_t ldw, const float *x, size_t ldx, const float *dy, size_t ldy, size_t n, size_t K,
-                            size_t N)
+INLINE void gradient_panels(const int bf16, float *dw, size_t ldw, const float *x, size_t ldx, const float *dy,
+                            size_t ldy, size_t n, size_t K, size_t N)
 {
     float packed[GRADIENT_ROWS * GRADIENT_N] __attribute__((aligned(64)));
     const size_t units = bf16 ? (n + 1) / 2 : n;
@@ -77,16 +80,16 @@ INLINE void gradient_panels(const int bf16, float *dw, size_t ldw, const float *
         const size_t parts = panel_parts(N - n0, PANEL_PARTS);
         wide = parts * PART;
         const size_t width = N - n0 < wide ? N - n0 : wide;
-#define DO(kind)                                                                                                                          \
-    pack_columns(bf16, kind, packed, dy + n0, ldy, n, width);                                                                             \
+#define DO(kind)                                              \
+    pack_columns(bf16, kind, packed, dy + n0, ldy, n, width); \
     gradient_panel(bf16, kind, dw + n0, ldw, x, ldx, packed, units, K, width)
         WITH_PARTS(parts, DO)
 #undef DO
     }
 }
 
-static void bf16_weight_gradient(float *dw, size_t ldw, const float *x, size_t ldx, const float *dy, size_t ldy, size_t M, size_t K,
-                                 size_t N)
+static void bf16_weight_gradient(float *dw, size_t ldw, const float *x, size_t ldx, const float *dy, size_t ldy,
+                                 size_t M, size_t K, size_t N)
 {
     float pairs_of_x[GRADIENT_ROWS / 2 * GRADIENT_LDX] __attribute__((aligned(64)));
     for (size_t m = 0; m < M; m += GRADIENT_ROWS) {
@@ -104,7 +107,8 @@ static void bf16_weight_gradient(float *dw, size_t ldw, const float *x, size_t l
 }
 
 /* Rows of x are read where they stand: a tile uses half a line of each, and the next tile the other half. */
-static void weight_gradient(float *dw, size_t ldw, const float *x, size_t ldx, const float *dy, size_t ldy, size_t M, size_t K, size_t N)
+static void weight_gradient(float *dw, size_t ldw, const float *x, size_t ldx, const float *dy, size_t ldy, size_t M,
+                            size_t K, size_t N)
 {
     for (size_t m = 0; m < M; m += GRADIENT_ROWS) {
         const size_t rows = M - m < GRADIENT_ROWS ? M - m : GRADIENT_ROWS;

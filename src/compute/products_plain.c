@@ -22,8 +22,8 @@ void stg_plain_bf16_pack_transposed(uint16_t *packed, const float *w, size_t ldw
     }
 }
 
-void stg_plain_bf16_rows_product(float *out, size_t ld_out, const float *start, size_t ld_start, const float *x, size_t ldx,
-                                 const uint16_t *packed, size_t B, size_t K, size_t N)
+void stg_plain_bf16_rows_product(float *out, size_t ld_out, const float *start, size_t ld_start, const float *x,
+                                 size_t ldx, const uint16_t *packed, size_t B, size_t K, size_t N)
 {
     for (size_t b = 0; b < B; b++) {
         float *row = out + b * ld_out;
@@ -39,8 +39,8 @@ void stg_plain_bf16_rows_product(float *out, size_t ld_out, const float *start, 
     }
 }
 
-void stg_plain_weight_gradient(float *dw, size_t ldw, const float *x, size_t ldx, const float *dy, size_t ldy, size_t M, size_t K,
-                               size_t N)
+void stg_plain_weight_gradient(float *dw, size_t ldw, const float *x, size_t ldx, const float *dy, size_t ldy, size_t M,
+                               size_t K, size_t N)
 {
     for (size_t m = 0; m < M; m++) {
         for (size_t k = 0; k < K; k++) {
@@ -51,8 +51,8 @@ void stg_plain_weight_gradient(float *dw, size_t ldw, const float *x, size_t ldx
     }
 }
 
-void stg_plain_bf16_weight_gradient(float *dw, size_t ldw, const float *x, size_t ldx, const float *dy, size_t ldy, size_t M, size_t K,
-                                    size_t N)
+void stg_plain_bf16_weight_gradient(float *dw, size_t ldw, const float *x, size_t ldx, const float *dy, size_t ldy,
+                                    size_t M, size_t K, size_t N)
 {
     for (size_t m = 0; m < M; m++) {
         for (size_t k = 0; k < K; k++) {

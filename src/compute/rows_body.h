@@ -14,8 +14,8 @@
 enum { NORM_ROWS = 4 };
 
 /* Of `rows` rows side by side, as a single one would wait for its sums. */
-INLINE void norm_rows(const size_t rows, float *y, float *mean, float *rstd, const float *x, const float *gamma, const float *beta, size_t C,
-                      float epsilon)
+INLINE void norm_rows(const size_t rows, float *y, float *mean, float *rstd, const float *x, const float *gamma,
+                      const float *beta, size_t C, float epsilon)
 {
     vec sum[NORM_ROWS] = {{0}};
     vec squares[NORM_ROWS] = {{0}};
@@ -51,10 +51,11 @@ INLINE void norm_rows(const size_t rows, float *y, float *mean, float *rstd, con
     }
 }
 
-static void layer_norm_forward(float *y, float *mean, float *rstd, const float *x, const float *gamma, const float *beta, size_t N,
-                               size_t C, float epsilon)
+static void layer_norm_forward(float *y, float *mean, float *rstd, const float *x, const float *gamma,
+                               const float *beta, size_t N, size_t C, float epsilon)
 {
-    for (; N >= NORM_ROWS; N -= NORM_ROWS, y += NORM_ROWS * C, x += NORM_ROWS * C, mean += NORM_ROWS, rstd += NORM_ROWS) {
+    for (; N >= NORM_ROWS;
+         N -= NORM_ROWS, y += NORM_ROWS * C, x += NORM_ROWS * C, mean += NORM_ROWS, rstd += NORM_ROWS) {
         norm_rows(NORM_ROWS, y, mean, rstd, x, gamma, beta, C, epsilon);
     }
     for (; N > 0; N--, y += C, x += C, mean++, rstd++) {
@@ -63,8 +64,9 @@ static void layer_norm_forward(float *y, float *mean, float *rstd, const float *
 }
 
 /* Both means that dx needs, and the row's part of dgamma and dbeta. */
-static void layer_norm_sums(float *restrict dgamma, float *restrict dbeta, float *restrict sums, const float *restrict dy,
-                            const float *restrict x, const float *restrict gamma, float mean, float rstd, size_t C)
+static void layer_norm_sums(float *restrict dgamma, float *restrict dbeta, float *restrict sums,
+                            const float *restrict dy, const float *restrict x, const float *restrict gamma, float mean,
+                            float rstd, size_t C)
 {
     float sum = 0.0f;
     float sum_z = 0.0f;
@@ -80,8 +82,8 @@ static void layer_norm_sums(float *restrict dgamma, float *restrict dbeta, float
     sums[1] = sum_z / (float)C;
 }
 
-static void layer_norm_backward(float *dx, float *dgamma, float *dbeta, const float *dy, const float *x, const float *mean,
-                                const float *rstd, const float *gamma, size_t N, size_t C)
+static void layer_norm_backward(float *dx, float *dgamma, float *dbeta, const float *dy, const float *x,
+                                const float *mean, const float *rstd, const float *gamma, size_t N, size_t C)
 {
     for (size_t n = 0; n < N; n++, x += C, dx += C, dy += C) {
         float sums[2];
@@ -112,7 +114,8 @@ static void swiglu_backward(float *dx, const float *dy, const float *x, size_t N
             const vec gate = load_columns(x, j, C);
             const vec value = load_columns(x + C, j, C);
             const vec d = load_columns(dy, j, C);
-            const vec g = vmax(-vmax(-gate, (vec){0} - 80.0f), (vec){0} - 80.0f); /* beyond, the slope is 1 or 0; gate·e would overflow */
+            const vec g = vmax(-vmax(-gate, (vec){0} - 80.0f),
+                               (vec){0} - 80.0f); /* beyond, the slope is 1 or 0; gate·e would overflow */
             const vec e = vexp(-g);
             const vec s = inverse(1.0f + e);
             store_columns(dx, j, C, d * value * s * (1.0f + g * e * s)); /* e·s is 1 − s without its cancellation */

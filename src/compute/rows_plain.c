@@ -3,8 +3,8 @@
 
 #include <math.h>
 
-void stg_plain_layer_norm_forward(float *y, float *mean, float *rstd, const float *x, const float *gamma, const float *beta, size_t N,
-                                  size_t C, float epsilon)
+void stg_plain_layer_norm_forward(float *y, float *mean, float *rstd, const float *x, const float *gamma,
+                                  const float *beta, size_t N, size_t C, float epsilon)
 {
     for (size_t n = 0; n < N; n++) {
         const float *row = x + n * C;
@@ -25,8 +25,8 @@ void stg_plain_layer_norm_forward(float *y, float *mean, float *rstd, const floa
 }
 
 /* With z the normalised row and g = dy·gamma: dx = rstd (g − mean(g) − z·mean(g·z)). */
-void stg_plain_layer_norm_backward(float *dx, float *dgamma, float *dbeta, const float *dy, const float *x, const float *mean,
-                                   const float *rstd, const float *gamma, size_t N, size_t C)
+void stg_plain_layer_norm_backward(float *dx, float *dgamma, float *dbeta, const float *dy, const float *x,
+                                   const float *mean, const float *rstd, const float *gamma, size_t N, size_t C)
 {
     for (size_t n = 0; n < N; n++) {
         float sum = 0.0f;

@@ -13,7 +13,8 @@ static size_t split_by(float *below, float *above, size_t *n_above, const float 
     for (size_t i = 0; i < n; i += VL) {
         const __mmask16 some = n - i < VL ? (__mmask16)((1u << (n - i)) - 1) : (__mmask16)0xffff;
         const __m512 x = _mm512_maskz_loadu_ps(some, v + i);
-        const __mmask16 less = _mm512_mask_cmp_ps_mask(some, x, to, _CMP_LT_OQ), more = _mm512_mask_cmp_ps_mask(some, x, to, _CMP_GT_OQ);
+        const __mmask16 less = _mm512_mask_cmp_ps_mask(some, x, to, _CMP_LT_OQ),
+                        more = _mm512_mask_cmp_ps_mask(some, x, to, _CMP_GT_OQ);
         _mm512_storeu_ps(below + low, _mm512_maskz_compress_ps(less, x));
         _mm512_storeu_ps(above + high, _mm512_maskz_compress_ps(more, x));
         low += (size_t)__builtin_popcount(less);
@@ -23,7 +24,8 @@ static size_t split_by(float *below, float *above, size_t *n_above, const float 
     return low;
 }
 #else
-#define split_by stg_plain_split /* packing what was chosen takes a table, and then no less time than element by element */
+#define split_by \
+    stg_plain_split /* packing what was chosen takes a table, and then no less time than element by element */
 #endif
 
 #endif

@@ -19,13 +19,16 @@
 typedef float vec __attribute__((vector_size(VL * 4), aligned(4), may_alias));
 typedef int32_t ivec __attribute__((vector_size(VL * 4), aligned(4), may_alias));
 
-/* What columns are counted in where a whole vector of them would have lanes without use: half of a long vector, which costs half of it on
- * processors that do a long one in two passes; a short one is not divided. */
+/* What columns are counted in where a whole vector of them would have lanes without use: half of a long vector, which
+ * costs half of it on processors that do a long one in two passes; a short one is not divided. */
 enum { PART = 8, PARTS = VL / PART };
 typedef float part __attribute__((vector_size(PART * 4), aligned(4), may_alias));
 
 #if VL == 16
-#define IOTA {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
+#define IOTA                                                 \
+    {                                                        \
+        0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 \
+    }
 INLINE vec vmax(vec x, vec y)
 {
     return _mm512_max_ps(x, y);
@@ -58,7 +61,10 @@ INLINE void store_part(float *x, size_t n, part v)
     _mm256_mask_storeu_ps(x, (__mmask8)((1u << n) - 1), v);
 }
 #else
-#define IOTA {0, 1, 2, 3, 4, 5, 6, 7}
+#define IOTA                   \
+    {                          \
+        0, 1, 2, 3, 4, 5, 6, 7 \
+    }
 INLINE vec vmax(vec x, vec y)
 {
     return _mm256_max_ps(x, y);
@@ -151,8 +157,8 @@ INLINE void store_columns(float *x, size_t j, size_t width, vec v)
     }
 }
 
-/* exp for x <= 88, exactly 0 far below (−104 at most), relative error below 2e-7 + 1e-7·|x|: 2^(whole part) × a polynomial on [0, 1) of relative
- * error 9e-8 (Remez 1934). */
+/* exp for x <= 88, exactly 0 far below (−104 at most), relative error below 2e-7 + 1e-7·|x|: 2^(whole part) × a
+ * polynomial on [0, 1) of relative error 9e-8 (Remez 1934). */
 INLINE vec vexp(vec x)
 {
     vec y = x * 1.44269504f;
@@ -221,7 +227,9 @@ INLINE vec add_pairs(vec acc, pairs x, pairs w)
 #else
     acc += (vec)(x << 16) * (vec)(w << 16);
 #if VL == 16
-    __asm__("" : "+v"(acc)); /* or the compiler adds both products first: an instruction more, but fewer registers, which AVX2 lacks */
+    __asm__(""
+            : "+v"(acc)); /* or the compiler adds both products first: an instruction more, but fewer registers, which
+                             AVX2 lacks */
 #endif
     return acc + (vec)(x & 0xffff0000u) * (vec)(w & 0xffff0000u);
 #endif
@@ -239,7 +247,8 @@ INLINE part add_part_of_pairs(part acc, part x, part w)
 }
 
 #if HAS_BF16
-/* Element i rounded from even[i] and odd[i]. What is smaller than the smallest normal number becomes 0, as products take it anyway. */
+/* Element i rounded from even[i] and odd[i]. What is smaller than the smallest normal number becomes 0, as products
+ * take it anyway. */
 INLINE pairs pair(vec even, vec odd)
 {
     const pairs both = (pairs)_mm512_cvtne2ps_pbh(odd, even); /* all of even, then all of odd */
@@ -267,7 +276,8 @@ INLINE float exp_fast(float x)
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r + 1.0f;
-    /* 2^f: f stands in the last bits of the sum; a number that is none is not converted, which would have no meaning. */
+    /* 2^f: f stands in the last bits of the sum; a number that is none is not converted, which would have no
+     * meaning. */
     union {
         float f;
         uint32_t bits;

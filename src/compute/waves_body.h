@@ -1,5 +1,6 @@
-/* Fast sinusoids: the argument less a multiple of π/2, in parts as in Cody and Waite (1980), then polynomials, all in double.
- * Products and sums of the reduction are fused and spelt out, so that none is reordered. Checked against rows_plain.c. */
+/* Fast sinusoids: the argument less a multiple of π/2, in parts as in Cody and Waite (1980), then polynomials, all in
+ * double. Products and sums of the reduction are fused and spelt out, so that none is reordered. Checked against
+ * rows_plain.c. */
 #ifndef STG_COMPUTE_WAVES_BODY_H
 #define STG_COMPUTE_WAVES_BODY_H
 
@@ -117,7 +118,8 @@ static void waves(float *x, double v, const double *scale, size_t n)
             stg_plain_waves(x, v, scale, now); /* far numbers, and those that are none */
         } else {
             const dvec k = nearest(y * 0x1.45f306dc9c883p-1); /* 2/π */
-            dvec r = minus_product(y, k, 0x1.921fb54442d18p0); /* π/2 in two doubles, each the nearest to what is left */
+            dvec r =
+                minus_product(y, k, 0x1.921fb54442d18p0); /* π/2 in two doubles, each the nearest to what is left */
             r = minus_product(r, k, 0x1.1a62633145c07p-54);
             const dvec quarter = minus_product(k, floor_of(k * 0.25), 4.0);
             const dvec s = sine(r, r * r);

@@ -24,8 +24,8 @@ struct stg_dataset {
 };
 
 const char *const dataset_count_names[DATASET_COUNTS] = {
-    "events",   "lost",         "gaps",       "sequences", "skipped", "open",      "unmatched_end",
-    "reopened", "orphan_exits", "unfinished", "backward",  "unknown", "truncated", "truncated_memory",
+    "events",   "lost",         "gaps",       "sequences", "skipped",  "open",      "unmatched_end",
+    "reopened", "orphan_exits", "unfinished", "backward",  "unknown",  "truncated", "truncated_memory",
     "covered",  "stored",       "begins",     "ends",      "confirms",
 };
 
@@ -122,7 +122,8 @@ static enum stg_status find_columns(struct stg_dataset *d)
     return check_offsets(d, DATASET_CONTEXT_OFFSET, d->rows[DATASET_CONTEXT_CALL]);
 }
 
-static enum stg_status what_is_wrong(const struct stg_dataset *d, const struct stg_seq *s, size_t first, int64_t duration)
+static enum stg_status what_is_wrong(const struct stg_dataset *d, const struct stg_seq *s, size_t first,
+                                     int64_t duration)
 {
     const size_t n_calls = stg_strings_count(d->vocab.calls);
     for (size_t k = 0; k < s->n; k++) {
@@ -142,14 +143,15 @@ static enum stg_status what_is_wrong(const struct stg_dataset *d, const struct s
     return stg_fail(STG_ERR_INTERNAL, "%s: two checks of the events disagree", stg_tensors_path(d->tensors));
 }
 
-/* Whether no event has a call from n_calls on, no phase or thread, and times rise from 0 or later: each column by itself, in its own width and
- * without a branch, so that the compiler makes vectors of it. n is at least 1. */
+/* Whether no event has a call from n_calls on, no phase or thread, and times rise from 0 or later: each column by
+ * itself, in its own width and without a branch, so that the compiler makes vectors of it. n is at least 1. */
 static bool columns_are_sound(const struct stg_seq *s, size_t n_calls)
 {
     const uint16_t last_call = (uint16_t)(n_calls - 1), last_thread = (uint16_t)(s->n_threads - 1);
     uint16_t wrong = n_calls == 0 || s->n_threads == 0;
     uint8_t wrong_phase = 0;
-    uint64_t sign = (uint64_t)s->time_ns[0]; /* highest bit: a time or a difference is negative; where no time is, no difference overflows */
+    uint64_t sign = (uint64_t)s->time_ns[0]; /* highest bit: a time or a difference is negative; where no time is, no
+                                                difference overflows */
     for (size_t k = 0; k < s->n; k++) {
         wrong |= (uint16_t)((s->call[k] > last_call) | (s->thread[k] > last_thread));
     }
@@ -233,7 +235,8 @@ static enum stg_status check_sequences(const struct stg_dataset *d, size_t first
         if (s.trace >= d->n_traces) {
             return bad(d, "trace", i, "not a trace of this data set");
         }
-        if (!((s.runnable == 0 || s.runnable >= 1) && s.runnable <= UINT8_MAX && is_part(s.alone) && is_part(s.stayed))) {
+        if (!((s.runnable == 0 || s.runnable >= 1) && s.runnable <= UINT8_MAX && is_part(s.alone) &&
+              is_part(s.stayed))) {
             return bad(d, "runnable", i, "not a number of threads, or not a part of the events in alone or stayed");
         }
         if (!(s.workers == 0 || (s.workers >= 1 && isfinite(s.workers)))) {
@@ -271,7 +274,8 @@ static enum stg_status check_part(void *context, size_t i_task, size_t i_thread)
     if (i_task == 0) {
         return stg_tensors_verify(d->tensors);
     }
-    const size_t first = stretch_begin(d, i_task - 1), end = i_task * STRETCH > d->rows[DATASET_CALL] ? d->n : stretch_begin(d, i_task);
+    const size_t first = stretch_begin(d, i_task - 1),
+                 end = i_task * STRETCH > d->rows[DATASET_CALL] ? d->n : stretch_begin(d, i_task);
     STG_RETURN_IF_FAILED(check_sequences(d, first, end));
     release_events(d, first, end);
     return STG_OK;

@@ -1,4 +1,5 @@
-/* Data set: sequences in one safetensors file (docs/formats/dataset.md), memory-mapped; memory does not grow with its size. */
+/* Data set: sequences in one safetensors file (docs/formats/dataset.md), memory-mapped; memory does not grow with its
+ * size. */
 #ifndef STG_DATASET_DATASET_H
 #define STG_DATASET_DATASET_H
 
@@ -9,11 +10,11 @@
 #include "token/token.h"
 #include "token/vocab.h"
 
-#define STG_DATASET_FORMAT "dataset"
+#define STG_DATASET_FORMAT  "dataset"
 #define STG_DATASET_VERSION 1
 
 struct stg_dataset_trace {
-    const char *path, *format; /* as it was given */
+    const char *path, *format;    /* as it was given */
     struct stg_cut_counts counts; /* of this trace */
 };
 
@@ -23,8 +24,8 @@ struct stg_dataset;
 enum stg_status stg_dataset_open(struct stg_dataset **out, const char *path, struct stg_pool *pool) STG_MUST_USE;
 void stg_dataset_free(struct stg_dataset *d);
 const char *stg_dataset_path(const struct stg_dataset *d);
-size_t stg_dataset_count(const struct stg_dataset *d);       /* sequences */
-uint64_t stg_dataset_events(const struct stg_dataset *d);    /* events in all sequences */
+size_t stg_dataset_count(const struct stg_dataset *d);    /* sequences */
+uint64_t stg_dataset_events(const struct stg_dataset *d); /* events in all sequences */
 void stg_dataset_get(const struct stg_dataset *d, size_t i, struct stg_seq *out);
 const struct stg_vocab *stg_dataset_vocab(const struct stg_dataset *d);
 const struct stg_recipe *stg_dataset_recipe(const struct stg_dataset *d);
@@ -35,8 +36,8 @@ const char *stg_dataset_meta(const struct stg_dataset *d, const char *key);
 /* A corpus over all sequences; borrowed from the data set. */
 void stg_dataset_corpus(const struct stg_dataset *d, struct stg_corpus *out);
 
-/* A corpus over sequences first … first + n − 1 of another one (which must outlive it). Held-out parts are taken from the end
- * in time: neighbours in time are alike, so a random split would flatter. */
+/* A corpus over sequences first … first + n − 1 of another one (which must outlive it). Held-out parts are taken from
+ * the end in time: neighbours in time are alike, so a random split would flatter. */
 struct stg_slice {
     const struct stg_corpus *corpus;
     size_t first, n;
@@ -54,7 +55,8 @@ enum stg_status stg_dataset_writer_meta(struct stg_dataset_writer *w, const char
 /* Appends a sequence; its id is ignored, its trace is that of a stg_dataset_writer_trace() call to come. */
 enum stg_status stg_dataset_writer_put(struct stg_dataset_writer *w, const struct stg_seq *seq) STG_MUST_USE;
 /* Records a trace, after its sequences. Copied. */
-enum stg_status stg_dataset_writer_trace(struct stg_dataset_writer *w, const struct stg_dataset_trace *trace) STG_MUST_USE;
+enum stg_status stg_dataset_writer_trace(struct stg_dataset_writer *w,
+                                         const struct stg_dataset_trace *trace) STG_MUST_USE;
 uint32_t stg_dataset_writer_traces(const struct stg_dataset_writer *w); /* recorded so far = index of the next one */
 enum stg_status stg_dataset_writer_commit(struct stg_dataset_writer *w, const struct stg_vocab *vocab) STG_MUST_USE;
 void stg_dataset_writer_free(struct stg_dataset_writer *w);

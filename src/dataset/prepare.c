@@ -15,7 +15,9 @@ struct own_markers {
 static enum stg_status put_fact(void *context, const char *key, const char *value)
 {
     struct own_markers *own = context;
-    char *to = strcmp(key, STG_MARKER_FACT_BEGIN) == 0 ? own->begin : strcmp(key, STG_MARKER_FACT_END) == 0 ? own->end : NULL;
+    char *to = strcmp(key, STG_MARKER_FACT_BEGIN) == 0 ? own->begin
+               : strcmp(key, STG_MARKER_FACT_END) == 0 ? own->end
+                                                       : NULL;
     if (to != NULL && strlen(value) < STG_MARKER_NAME_SIZE) {
         memcpy(to, value, strlen(value) + 1);
     }
@@ -82,7 +84,9 @@ enum stg_status stg_prepare_resolve(struct stg_recipe *recipe, stg_prepare_open 
         STG_TRY(open(&source, path, format));
         stg_source_info(source, &info);
         if (info.has_sequences || info.no_markers) {
-            recipe->cut = recipe->cut != STG_CUT_AUTO ? recipe->cut : info.has_sequences ? STG_CUT_GIVEN : STG_CUT_THREAD;
+            recipe->cut = recipe->cut != STG_CUT_AUTO ? recipe->cut
+                          : info.has_sequences        ? STG_CUT_GIVEN
+                                                      : STG_CUT_THREAD;
             *opened = source;
             source = NULL;
         } else {

@@ -11,10 +11,11 @@
 typedef enum stg_status (*stg_prepare_open)(struct stg_source **out, const char *path, const char *format);
 
 /* Turns STG_CUT_AUTO into the rule that fits the trace at path, by reading its first million events at most: `given`
- * where the source has sequences, `request` where the begin marker occurs, else `thread`. Where nobody chose the markers
- * (own_markers), they are those that the trace says it was recorded with, if it does. Settles the recipe
- * (stg_recipe_settle). Any other cut than auto and request: settles only and opens nothing. *opened: the source at path when it was opened and nothing
- * was read from it, as a pipe can be read only once; owned by the caller. NULL otherwise. */
+ * where the source has sequences, `request` where the begin marker occurs, else `thread`. Where nobody chose the
+ * markers (own_markers), they are those that the trace says it was recorded with, if it does. Settles the recipe
+ * (stg_recipe_settle). Any other cut than auto and request: settles only and opens nothing. *opened: the source at path
+ * when it was opened and nothing was read from it, as a pipe can be read only once; owned by the caller. NULL
+ * otherwise. */
 enum stg_status stg_prepare_resolve(struct stg_recipe *recipe, stg_prepare_open open, const char *path,
                                     const char *format, struct stg_source **opened) STG_MUST_USE;
 

@@ -111,7 +111,8 @@ static enum stg_status put_zeros(struct stg_dataset_writer *w, enum dataset_colu
     return STG_OK;
 }
 
-/* Most data has no thread with two names: the column begins with the first that has, and then says so of all before it. */
+/* Most data has no thread with two names: the column begins with the first that has, and then says so of all before
+ * it. */
 static enum stg_status put_back(struct stg_dataset_writer *w, const struct stg_seq *seq)
 {
     if (!w->has_back && seq->thread_back == NULL) {

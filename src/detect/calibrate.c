@@ -36,7 +36,8 @@ static float novelty_of(const struct stg_model *m, const struct stg_score *score
 }
 
 /* Whole sequences of neighbours are kept, as what follows what is what the stream is for. */
-static enum stg_status put_stream(struct stg_model *m, const struct stg_score *scores, const size_t *offset, size_t n_runs)
+static enum stg_status put_stream(struct stg_model *m, const struct stg_score *scores, const size_t *offset,
+                                  size_t n_runs)
 {
     const size_t n = offset[n_runs];
     float *table = NULL;
@@ -66,7 +67,8 @@ enum stg_status stg_calibrate(struct stg_model *m, const struct stg_score *score
     return stg_calibrate_runs(m, scores, (const size_t[]){0, n}, 1);
 }
 
-enum stg_status stg_calibrate_runs(struct stg_model *m, const struct stg_score *scores, const size_t *offset, size_t n_runs)
+enum stg_status stg_calibrate_runs(struct stg_model *m, const struct stg_score *scores, const size_t *offset,
+                                   size_t n_runs)
 {
     enum stg_status status = STG_OK;
     const size_t n = offset[n_runs];

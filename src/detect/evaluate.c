@@ -17,14 +17,15 @@ struct run {
     size_t n_valid_novel;
     double threshold;
     double *known_values[STG_AGGREGATES]; /* owned */
-    struct stg_shift shift; /* at its beginning */
+    struct stg_shift shift;               /* at its beginning */
     struct stg_fisher calibration_groups, known_groups;
-    double *valid_values;                 /* of the chosen aggregate; owned */
+    double *valid_values; /* of the chosen aggregate; owned */
 };
 
 void stg_evaluate_settings_default(struct stg_evaluate_settings *s)
 {
-    *s = (struct stg_evaluate_settings){.aggregate = STG_AGGREGATE_MEAN, .alpha = 0.01, .interval = STG_SHIFT_INTERVAL, .n_resamples = 1000, .seed = 1};
+    *s = (struct stg_evaluate_settings){
+        .aggregate = STG_AGGREGATE_MEAN, .alpha = 0.01, .interval = STG_SHIFT_INTERVAL, .n_resamples = 1000, .seed = 1};
 }
 
 static enum stg_status values_of(double **out, const struct stg_scored_set *set, enum stg_aggregate a)
@@ -104,7 +105,8 @@ static enum stg_status group_known(struct stg_evaluation *out, struct run *r)
         return STG_OK;
     }
     STG_RETURN_IF_FAILED(stg_fisher_known(&r->calibration_groups, r->model, s->aggregate, s->group));
-    STG_RETURN_IF_FAILED(stg_fisher_groups(&r->known_groups, r->model, s->aggregate, r->known->scores, r->known->n, s->group));
+    STG_RETURN_IF_FAILED(
+        stg_fisher_groups(&r->known_groups, r->model, s->aggregate, r->known->scores, r->known->n, s->group));
     out->n_known_groups = r->known_groups.n;
     out->group_fpr = share_novel(r, &r->known_groups);
     return STG_OK;

@@ -1,4 +1,5 @@
-/* Evaluation: a model on known and labelled novel sequences. The one document that text, JSON and HTML are written from. */
+/* Evaluation: a model on known and labelled novel sequences. The one document that text, JSON and HTML are written
+ * from. */
 #ifndef STG_DETECT_EVALUATE_H
 #define STG_DETECT_EVALUATE_H
 
@@ -10,7 +11,7 @@ struct stg_interval {
 };
 
 struct stg_scored_set {
-    const char *name;              /* "known", or the behaviour's */
+    const char *name;               /* "known", or the behaviour's */
     const struct stg_score *scores; /* (n), borrowed */
     size_t n;
 };
@@ -18,32 +19,33 @@ struct stg_scored_set {
 struct stg_evaluation_row {
     const char *name;
     size_t n_novel;
-    struct stg_interval auroc;      /* 95 % */
+    struct stg_interval auroc; /* 95 % */
     double auprc;
     struct stg_confusion calibrated; /* at the calibrated threshold (alpha) */
-    bool has_paper;                 /* labelled validation data was given for this behaviour */
-    double paper_threshold;         /* best F1 on validation data */
-    struct stg_confusion paper;     /* that threshold on the test data */
-    size_t n_groups;                /* with groups (detect/fisher.h): how many */
-    double group_auroc, group_tpr;  /* NAN without; the second also where no p-value of a group can be alpha */
-    double shift_delay;             /* median of the sequences until a shift is noticed (detect/shift.h), over beginnings spread evenly over
-                                     * the first half of the data; INFINITY: not before its end. NAN: the model is not calibrated */
+    bool has_paper;                  /* labelled validation data was given for this behaviour */
+    double paper_threshold;          /* best F1 on validation data */
+    struct stg_confusion paper;      /* that threshold on the test data */
+    size_t n_groups;                 /* with groups (detect/fisher.h): how many */
+    double group_auroc, group_tpr;   /* NAN without; the second also where no p-value of a group can be alpha */
+    double shift_delay; /* median of the sequences until a shift is noticed (detect/shift.h), over beginnings spread
+                         * evenly over the first half of the data; INFINITY: not before its end. NAN: the model is not
+                         * calibrated */
     double auroc_by[STG_AGGREGATES]; /* NAN for what the model does not give */
 };
 
 struct stg_evaluation {
     enum stg_aggregate aggregate;
-    double alpha, threshold;        /* nats; perplexity threshold = exp */
+    double alpha, threshold; /* nats; perplexity threshold = exp */
     size_t n_known;
-    double known_fpr;               /* of known test sequences at the calibrated threshold */
-    size_t group;                   /* sequences in a group, 0: none were made */
+    double known_fpr; /* of known test sequences at the calibrated threshold */
+    size_t group;     /* sequences in a group, 0: none were made */
     size_t n_known_groups;
-    double group_fpr;               /* as group_tpr, of known test groups */
-    double shift_interval;          /* sequences between false alarms, as asked for */
-    size_t shift_alarms;            /* in the known sequences, each followed by a new beginning */
+    double group_fpr;                /* as group_tpr, of known test groups */
+    double shift_interval;           /* sequences between false alarms, as asked for */
+    size_t shift_alarms;             /* in the known sequences, each followed by a new beginning */
     struct stg_evaluation_row *rows; /* (n_rows) owned */
     size_t n_rows;
-    double macro_auroc;             /* mean over behaviours */
+    double macro_auroc; /* mean over behaviours */
 };
 
 struct stg_evaluate_settings {
@@ -56,11 +58,12 @@ struct stg_evaluate_settings {
 };
 void stg_evaluate_settings_default(struct stg_evaluate_settings *s);
 
-/* novel: (n_novel) behaviours; valid_known (n 0: none) and valid_novel (matched by name) only choose the paper's threshold. */
+/* novel: (n_novel) behaviours; valid_known (n 0: none) and valid_novel (matched by name) only choose the paper's
+ * threshold. */
 enum stg_status stg_evaluate(struct stg_evaluation *out, const struct stg_model *m, const struct stg_scored_set *known,
-                             const struct stg_scored_set *novel, size_t n_novel, const struct stg_scored_set *valid_known,
-                             const struct stg_scored_set *valid_novel, size_t n_valid_novel,
-                             const struct stg_evaluate_settings *s) STG_MUST_USE;
+                             const struct stg_scored_set *novel, size_t n_novel,
+                             const struct stg_scored_set *valid_known, const struct stg_scored_set *valid_novel,
+                             size_t n_valid_novel, const struct stg_evaluate_settings *s) STG_MUST_USE;
 void stg_evaluation_fini(struct stg_evaluation *e);
 
 #endif

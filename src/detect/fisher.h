@@ -26,15 +26,15 @@ struct stg_fisher {
  * changes, another data set or trace begins. size > 0. _fini also after a failure. */
 enum stg_status stg_fisher_groups(struct stg_fisher *out, const struct stg_model *m, enum stg_aggregate a,
                                   const struct stg_score *scores, size_t n, size_t size) STG_MUST_USE;
-/* Those of the calibration, within its runs, sorted by value; first is not filled. None where the model has no stream.
- */
+/* Those of the calibration, within its runs, sorted by value; first is not filled. None where the model has no
+ * stream. */
 enum stg_status stg_fisher_known(struct stg_fisher *out, const struct stg_model *m, enum stg_aggregate a,
                                  size_t size) STG_MUST_USE;
 void stg_fisher_fini(struct stg_fisher *f);
 
 /* (1 + known groups ≥ value) / (known groups + 1). known is sorted. Exact for groups exchangeable with the known ones;
- * each known group's own sequences are in the calibration that gave its p-values, which lowers them by at most 1 / n.
- */
+ * each known group's own sequences are in the calibration that gave its p-values, which lowers them by at most 1 /
+ * n. */
 double stg_fisher_p(const struct stg_fisher *known, double value);
 /* Whether a p-value can be alpha. */
 bool stg_fisher_reaches(const struct stg_fisher *known, double alpha);

@@ -11,7 +11,8 @@
 
 /* The mean over held of the mean surprisal under a model of this kind that has learnt train. */
 static enum stg_status surprisal(const char *kind, const struct stg_model *like, const struct stg_corpus *train,
-                                 const struct stg_corpus *held, struct stg_pool *pool, struct stg_score *scores, double *out)
+                                 const struct stg_corpus *held, struct stg_pool *pool, struct stg_score *scores,
+                                 double *out)
 {
     enum stg_status status = STG_OK;
     struct stg_model *m = NULL;
@@ -39,8 +40,8 @@ static double unseen_part(double stide)
     return fmin(1, fmax(0, (stide - known) / (unknown - known)));
 }
 
-enum stg_status stg_learning_curve(const struct stg_model *m, const struct stg_corpus *train, const struct stg_corpus *held,
-                                   struct stg_pool *pool, struct stg_progress *progress,
+enum stg_status stg_learning_curve(const struct stg_model *m, const struct stg_corpus *train,
+                                   const struct stg_corpus *held, struct stg_pool *pool, struct stg_progress *progress,
                                    struct stg_learning_point out[STG_LEARNING_POINTS], size_t *n)
 {
     enum stg_status status = STG_OK;

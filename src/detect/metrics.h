@@ -7,10 +7,13 @@
 
 #include <stddef.h>
 
-/* Area under the ROC curve = P(novel > known) + ½ P(equal) (Hanley and McNeil 1982), by ranks, O(n log n). NAN when either is empty. */
-enum stg_status stg_auroc(const double *known, size_t n_known, const double *novel, size_t n_novel, double *out) STG_MUST_USE;
+/* Area under the ROC curve = P(novel > known) + ½ P(equal) (Hanley and McNeil 1982), by ranks, O(n log n). NAN when
+ * either is empty. */
+enum stg_status stg_auroc(const double *known, size_t n_known, const double *novel, size_t n_novel,
+                          double *out) STG_MUST_USE;
 /* Area under the precision-recall curve as average precision, ties taken together. */
-enum stg_status stg_auprc(const double *known, size_t n_known, const double *novel, size_t n_novel, double *out) STG_MUST_USE;
+enum stg_status stg_auprc(const double *known, size_t n_known, const double *novel, size_t n_novel,
+                          double *out) STG_MUST_USE;
 
 struct stg_confusion {
     size_t tp, fn, fp, tn;
@@ -23,8 +26,9 @@ void stg_confusion_at(const double *known, size_t n_known, const double *novel, 
 double stg_threshold_paper(const double *known, size_t n_known, const double *novel, size_t n_novel);
 
 /* Percentile bootstrap over both sets (Efron and Tibshirani 1993, section 13.3); level e.g. .95. */
-enum stg_status stg_auroc_interval(const double *known, size_t n_known, const double *novel, size_t n_novel, size_t n_resamples,
-                                   double level, struct stg_rng *rng, double *low, double *high) STG_MUST_USE;
+enum stg_status stg_auroc_interval(const double *known, size_t n_known, const double *novel, size_t n_novel,
+                                   size_t n_resamples, double level, struct stg_rng *rng, double *low,
+                                   double *high) STG_MUST_USE;
 
 /* ROC curve as at most max_points points (fpr, tpr), from (0,0) to (1,1). */
 struct stg_roc_point {

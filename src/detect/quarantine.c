@@ -19,8 +19,8 @@ static int most_novel_first(const void *a, const void *b)
     return (x->index < y->index) - (x->index > y->index);
 }
 
-enum stg_status stg_quarantine(struct stg_model *m, const struct stg_score *scores, const size_t *offset, size_t n_runs, double share,
-                               uint32_t *rank)
+enum stg_status stg_quarantine(struct stg_model *m, const struct stg_score *scores, const size_t *offset, size_t n_runs,
+                               double share, uint32_t *rank)
 {
     enum stg_status status = STG_OK;
     struct ranked *ranked = NULL;

@@ -71,7 +71,8 @@ static enum stg_status count_events(struct stg_usual_counts *c, const struct stg
     return STG_OK;
 }
 
-/* A kind and its count in one number, which sorts by the kind and then by the count: floats that are not negative sort as their bits do. */
+/* A kind and its count in one number, which sorts by the kind and then by the count: floats that are not negative sort
+ * as their bits do. */
 static uint64_t pair_of(uint32_t kind, uint64_t count)
 {
     const float value = (float)count;

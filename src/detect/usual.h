@@ -37,7 +37,8 @@ struct stg_usual {
 };
 _Static_assert(sizeof(struct stg_usual) == STG_MODEL_USUAL_COLUMNS * sizeof(float), "a row of the model file");
 
-/* Pairs of a kind's index (upper half) and its count in one sequence, for quantiles over sequences that mostly lack most kinds. */
+/* Pairs of a kind's index (upper half) and its count in one sequence, for quantiles over sequences that mostly lack
+ * most kinds. */
 struct stg_usual_counts {
     struct stg_keys kinds;
     uint64_t *pairs; /* (n) owned */

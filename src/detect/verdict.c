@@ -67,8 +67,8 @@ uint64_t stg_verdict_chance(uint64_t n, size_t n_calibration, double alpha)
     return stg_verdict_bound(n, n_calibration, ranks[n_ranks - 1], level_of(n_ranks - 1, n_ranks));
 }
 
-void stg_verdict_judge(struct stg_verdict *out, const struct stg_model *m, const struct stg_score *scores, size_t n, enum stg_aggregate a,
-                       double alpha)
+void stg_verdict_judge(struct stg_verdict *out, const struct stg_model *m, const struct stg_score *scores, size_t n,
+                       enum stg_aggregate a, double alpha)
 {
     size_t ranks[MAX_RANKS], within[MAX_RANKS] = {0};
     const double total = (double)m->n_calibration + 1;

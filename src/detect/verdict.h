@@ -1,9 +1,9 @@
 /* Verdict: from the p-values of many sequences to one answer.
  *
- * The p-value of a sequence is its rank among the N calibration scores: of rank r it is above all but r − 1 of them, and p = r / (N + 1).
- * Many that pass alpha a little, and few that are above all of them, are novel alike. So several ranks are looked at: ⌊alpha (N + 1)⌋, which
- * has half of what false alarms are allowed, and 1, 2, 4 … below it, which share the other half (Bonferroni). More sequences within one of
- * these than chance explains make the whole novel. */
+ * The p-value of a sequence is its rank among the N calibration scores: of rank r it is above all but r − 1 of them,
+ * and p = r / (N + 1). Many that pass alpha a little, and few that are above all of them, are novel alike. So several
+ * ranks are looked at: ⌊alpha (N + 1)⌋, which has half of what false alarms are allowed, and 1, 2, 4 … below it, which
+ * share the other half (Bonferroni). More sequences within one of these than chance explains make the whole novel. */
 #ifndef STG_DETECT_VERDICT_H
 #define STG_DETECT_VERDICT_H
 
@@ -25,15 +25,16 @@ struct stg_verdict {
     bool novel;               /* more of either, or of a rank between them */
 };
 
-/* Of n sequences. With fewer than 1 / alpha calibration sequences no p-value is alpha: many that are all above them can still be too many for
- * chance, a single one cannot. */
-void stg_verdict_judge(struct stg_verdict *out, const struct stg_model *m, const struct stg_score *scores, size_t n, enum stg_aggregate a,
-                       double alpha);
+/* Of n sequences. With fewer than 1 / alpha calibration sequences no p-value is alpha: many that are all above them can
+ * still be too many for chance, a single one cannot. */
+void stg_verdict_judge(struct stg_verdict *out, const struct stg_model *m, const struct stg_score *scores, size_t n,
+                       enum stg_aggregate a, double alpha);
 
-/* How many of n known sequences are within the highest `rank` of calibration and sequence (p ≤ rank / (n_calibration + 1)) with probability
- * `level`: the quantile of the beta-binomial law with a = rank and b = n_calibration + 1 − rank, which is the law of that number for
- * exchangeable sequences (Vovk, "Conditional validity of inductive conformal predictors", 2012, section 2: the error rate given the
- * calibration set is beta distributed). More than that is novel. 0 for n ≤ 1: a single sequence is judged by its own p-value. */
+/* How many of n known sequences are within the highest `rank` of calibration and sequence (p ≤ rank / (n_calibration +
+ * 1)) with probability `level`: the quantile of the beta-binomial law with a = rank and b = n_calibration + 1 − rank,
+ * which is the law of that number for exchangeable sequences (Vovk, "Conditional validity of inductive conformal
+ * predictors", 2012, section 2: the error rate given the calibration set is beta distributed). More than that is novel.
+ * 0 for n ≤ 1: a single sequence is judged by its own p-value. */
 uint64_t stg_verdict_bound(uint64_t n, size_t n_calibration, size_t rank, double level);
 /* ⌊alpha (n_calibration + 1)⌋: the rank up to which a sequence is novel; 0: no p-value is that small. */
 size_t stg_verdict_rank(size_t n_calibration, double alpha);

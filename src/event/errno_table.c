@@ -1,4 +1,5 @@
-/* Error names: the numbers of asm-generic/errno.h, and those that the kernel keeps to itself (512 …) but that a tracer sees. */
+/* Error names: the numbers of asm-generic/errno.h, and those that the kernel keeps to itself (512 …) but that a tracer
+ * sees. */
 #include "event/errno_table.h"
 
 const char *const stg_errno_table[STG_ERRNO_TABLE_LEN] = {

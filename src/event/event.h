@@ -22,12 +22,13 @@ enum {
     STG_HAS_PID = 1 << 2,
     STG_HAS_TID = 1 << 3,
     STG_HAS_COMM = 1 << 4,
-    STG_HAS_RET = 1 << 5,    /* ret is the call's return value (exit) */
+    STG_HAS_RET = 1 << 5, /* ret is the call's return value (exit) */
     STG_HAS_CGROUP = 1 << 6,
-    STG_HAS_CLASS = 1 << 7,  /* only the class of ret is known: 0 success, −1 failure (data.txt) */
-    STG_HAS_COUNT = 1 << 8,  /* n_lost is a count; without it a gap of unknown size (n_lost = 1) */
-    STG_HAS_FD = 1 << 9,     /* fd_kind says what the call's descriptor is: of an entry its argument, of an exit what it returned */
-    STG_HAS_PATH = 1 << 10,  /* path is the file name that the call was given */
+    STG_HAS_CLASS = 1 << 7, /* only the class of ret is known: 0 success, −1 failure (data.txt) */
+    STG_HAS_COUNT = 1 << 8, /* n_lost is a count; without it a gap of unknown size (n_lost = 1) */
+    STG_HAS_FD =
+        1 << 9, /* fd_kind says what the call's descriptor is: of an entry its argument, of an exit what it returned */
+    STG_HAS_PATH = 1 << 10,     /* path is the file name that the call was given */
     STG_HAS_RUNNABLE = 1 << 11, /* runnable is known */
 };
 
@@ -59,9 +60,9 @@ enum stg_fd_kind {
     STG_N_FD_KINDS,
 };
 
-#define STG_EVENT_MAX_ARGS 6
+#define STG_EVENT_MAX_ARGS      6
 #define STG_EVENT_MOST_RUNNABLE 31
-#define STG_NAME_NONE UINT32_MAX
+#define STG_NAME_NONE           UINT32_MAX
 
 struct stg_event {
     uint64_t ts_ns;     /* nanoseconds of the source's clock; may be equal to or before the previous event's */
@@ -69,16 +70,17 @@ struct stg_event {
     uint64_t n_lost;    /* STG_EVENT_LOST: how many */
     int64_t ret;        /* exit: the return value, −4095 … −1 is −errno */
     uint64_t args[STG_EVENT_MAX_ARGS]; /* raw registers of an entry; markers: integer fields in order */
-    uint32_t name;      /* id in the source's names: system call without prefix ("read"), or the marker's whole name */
-    uint32_t comm;      /* id in the source's comms: the thread's name; STG_NAME_NONE when absent */
-    uint32_t path;      /* id in the source's paths, with STG_HAS_PATH */
-    int32_t pid, tid;   /* process (thread group) and thread; 0 when absent */
+    uint32_t name;    /* id in the source's names: system call without prefix ("read"), or the marker's whole name */
+    uint32_t comm;    /* id in the source's comms: the thread's name; STG_NAME_NONE when absent */
+    uint32_t path;    /* id in the source's paths, with STG_HAS_PATH */
+    int32_t pid, tid; /* process (thread group) and thread; 0 when absent */
     int32_t cpu;
-    uint16_t has;       /* STG_HAS_* */
-    uint8_t kind;       /* enum stg_event_kind */
-    uint8_t n_args;     /* valid entries of args */
-    uint8_t fd_kind;    /* enum stg_fd_kind, with STG_HAS_FD */
-    uint8_t runnable;   /* threads that could run on the event's CPU then, its own included, with STG_HAS_RUNNABLE: 1 … STG_EVENT_MOST_RUNNABLE, more count as that */
+    uint16_t has;     /* STG_HAS_* */
+    uint8_t kind;     /* enum stg_event_kind */
+    uint8_t n_args;   /* valid entries of args */
+    uint8_t fd_kind;  /* enum stg_fd_kind, with STG_HAS_FD */
+    uint8_t runnable; /* threads that could run on the event's CPU then, its own included, with STG_HAS_RUNNABLE: 1 …
+                         STG_EVENT_MOST_RUNNABLE, more count as that */
 };
 
 /* −4095 ≤ ret < 0: Linux returns −errno (include/linux/err.h, MAX_ERRNO). */

@@ -60,15 +60,17 @@ enum stg_status stg_marker_parse(struct stg_marker *out, const char *text, const
     const int kind = kind_of(text);
     memset(out, 0, sizeof *out);
     if (kind < 0) {
-        return stg_fail(STG_ERR_USAGE,
-                        "%s: '%s' is not a marker: give uprobe:PATH:SYMBOL, uretprobe:PATH:SYMBOL or usdt:PATH:PROVIDER:NAME",
-                        what, text);
+        return stg_fail(
+            STG_ERR_USAGE,
+            "%s: '%s' is not a marker: give uprobe:PATH:SYMBOL, uretprobe:PATH:SYMBOL or usdt:PATH:PROVIDER:NAME", what,
+            text);
     }
     out->kind = (enum stg_marker_kind)kind;
     const char *at = text + strlen(prefixes[kind]);
     size_t len = strlen(at);
     const char *equals = strrchr(at, '=');
-    const bool named = equals != NULL && strchr(equals, '/') == NULL; /* a path may have an = too, a name has no slash */
+    const bool named =
+        equals != NULL && strchr(equals, '/') == NULL; /* a path may have an = too, a name has no slash */
     if ((named && !take_last(at, &len, '=', out->name, sizeof out->name)) ||
         !take_last(at, &len, ':', out->symbol, sizeof out->symbol) ||
         (kind == STG_MARKER_USDT && !take_last(at, &len, ':', out->provider, sizeof out->provider)) ||
@@ -77,8 +79,8 @@ enum stg_status stg_marker_parse(struct stg_marker *out, const char *text, const
                         kind == STG_MARKER_USDT ? "PATH:PROVIDER:NAME" : "PATH:SYMBOL");
     }
     if (!named && !make_name(out)) {
-        return stg_fail(STG_ERR_USAGE, "%s: the name that '%s' gives its events is longer than %d bytes: add =NAME", what,
-                        text, STG_MARKER_NAME_SIZE - 1);
+        return stg_fail(STG_ERR_USAGE, "%s: the name that '%s' gives its events is longer than %d bytes: add =NAME",
+                        what, text, STG_MARKER_NAME_SIZE - 1);
     }
     return STG_OK;
 }

@@ -20,17 +20,18 @@ enum stg_marker_kind {
 
 struct stg_marker {
     enum stg_marker_kind kind;
-    char path[4096];      /* the program or library, as given */
-    char provider[128];   /* usdt */
-    char symbol[512];     /* function; usdt: the probe's name */
+    char path[4096];                 /* the program or library, as given */
+    char provider[128];              /* usdt */
+    char symbol[512];                /* function; usdt: the probe's name */
     char name[STG_MARKER_NAME_SIZE]; /* of its events */
 };
 
 /* True when text begins like a marker ("uprobe:", "uretprobe:", "usdt:"). */
 bool stg_marker_is(const char *text);
 
-/* `uprobe:PATH:SYMBOL[=NAME]`, `uretprobe:PATH:SYMBOL[=NAME]`, `usdt:PATH:PROVIDER:NAME[=NAME]`. Without =NAME the events are called
- * FILE:SYMBOL (the last part of PATH), FILE:SYMBOL__return, PROVIDER:NAME. what names the option in the message (STG_ERR_USAGE). */
+/* `uprobe:PATH:SYMBOL[=NAME]`, `uretprobe:PATH:SYMBOL[=NAME]`, `usdt:PATH:PROVIDER:NAME[=NAME]`. Without =NAME the
+ * events are called FILE:SYMBOL (the last part of PATH), FILE:SYMBOL__return, PROVIDER:NAME. what names the option in
+ * the message (STG_ERR_USAGE). */
 enum stg_status stg_marker_parse(struct stg_marker *out, const char *text, const char *what) STG_MUST_USE;
 
 #endif

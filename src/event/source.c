@@ -6,7 +6,8 @@
 #include <string.h>
 
 enum stg_status stg_source_each_fact(const struct stg_source_info *info,
-                                     enum stg_status (*put)(void *context, const char *key, const char *value), void *context)
+                                     enum stg_status (*put)(void *context, const char *key, const char *value),
+                                     void *context)
 {
     const size_t n = info->facts == NULL ? 0 : stg_strings_count(info->facts);
     for (uint32_t i = 0; i < n; i++) {

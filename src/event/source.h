@@ -13,18 +13,19 @@ struct stg_source;
 
 /* What a source says of itself, complete after the last event; before, what is known so far. */
 struct stg_source_info {
-    const char *format;      /* "ctf", "strace", … */
-    const char *path;        /* as given */
-    uint64_t n_events;       /* delivered, gaps and sequence marks not counted */
-    uint64_t n_lost;         /* sum of the gaps */
+    const char *format; /* "ctf", "strace", … */
+    const char *path;   /* as given */
+    uint64_t n_events;  /* delivered, gaps and sequence marks not counted */
+    uint64_t n_lost;    /* sum of the gaps */
     uint64_t n_gaps;
-    uint64_t n_skipped;      /* records of the input that are not events for us (other tracepoints, signals) */
-    uint64_t n_no_path;      /* events whose path was left out, as there were too many different ones to keep */
-    uint64_t done, total;    /* input position for progress, in any one unit (bytes, nanoseconds); total 0 = unknown */
-    int has_sequences;       /* delivers STG_EVENT_BEGIN/END: the natural cut is `given` */
-    int no_markers;          /* never delivers STG_EVENT_MARKER */
-    int has_clock;           /* ts_ns are wall-clock nanoseconds since 1970; else of an unknown origin */
-    const struct stg_strings *facts; /* what the trace says of its recording, as "key=value"; borrowed, NULL when it says nothing */
+    uint64_t n_skipped;   /* records of the input that are not events for us (other tracepoints, signals) */
+    uint64_t n_no_path;   /* events whose path was left out, as there were too many different ones to keep */
+    uint64_t done, total; /* input position for progress, in any one unit (bytes, nanoseconds); total 0 = unknown */
+    int has_sequences;    /* delivers STG_EVENT_BEGIN/END: the natural cut is `given` */
+    int no_markers;       /* never delivers STG_EVENT_MARKER */
+    int has_clock;        /* ts_ns are wall-clock nanoseconds since 1970; else of an unknown origin */
+    const struct stg_strings
+        *facts; /* what the trace says of its recording, as "key=value"; borrowed, NULL when it says nothing */
 };
 
 struct stg_source_ops {
@@ -32,7 +33,8 @@ struct stg_source_ops {
     const char *summary; /* one line for `strange help prepare` */
     /* 0 = certainly not mine … 100 = certainly mine, from the path and its first bytes; never fails. */
     int (*probe)(const char *path, const uint8_t *head, size_t n_head);
-    /* *out owned by the caller. Bad input found here or by next() is STG_ERR_INPUT with file, offset, what, what to do. */
+    /* *out owned by the caller. Bad input found here or by next() is STG_ERR_INPUT with file, offset, what, what to
+     * do. */
     enum stg_status (*open)(struct stg_source **out, const char *path) STG_MUST_USE;
     /* *events = the next *n events, borrowed until the next call; *n = 0 at the end (and at every later call). */
     enum stg_status (*next)(struct stg_source *s, const struct stg_event **events, size_t *n) STG_MUST_USE;

@@ -1,5 +1,6 @@
-/* Argument names of the system calls of x86-64 in register order, as the kernel's tracepoints (events/syscalls/sys_enter_X/format, Linux
- * 6.18) name them. Sorted by the call's name. Calls without arguments are not listed. */
+/* Argument names of the system calls of x86-64 in register order, as the kernel's tracepoints
+ * (events/syscalls/sys_enter_X/format, Linux 6.18) name them. Sorted by the call's name. Calls without arguments are
+ * not listed. */
 #include "event/syscall_table.h"
 
 const struct stg_syscall_args stg_syscall_args_table[STG_SYSCALL_ARGS_LEN] = {

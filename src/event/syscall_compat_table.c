@@ -1,6 +1,7 @@
 /* Names of the 32-bit calls of x86 by number, from the kernel headers' asm/unistd_32.h (Linux 6.1), up to
  * 423; later calls have one number everywhere. Regenerate with
- *   awk '/^#define __NR_/ && $3 < 424 { sub("__NR_", "", $2); printf "    [%d] = \"%s\",\n", $3, $2 }' asm/unistd_32.h */
+ *   awk '/^#define __NR_/ && $3 < 424 { sub("__NR_", "", $2); printf "    [%d] = \"%s\",\n", $3, $2 }'
+ * asm/unistd_32.h */
 #include "event/syscall_table.h"
 
 const char *const stg_syscall_compat_table[STG_SYSCALL_COMPAT_LEN] = {

@@ -1,6 +1,6 @@
-/* System-call names of x86-64 by number, from the kernel headers' asm/unistd_64.h (Linux 6.1), the calls added since then
- * (451 …) and the two that uprobes put into user code (335, 336). Regenerate the first part with
- *   awk '/^#define __NR_/ { sub("__NR_", "", $2); printf "    [%d] = \"%s\",\n", $3, $2 }' asm/unistd_64.h */
+/* System-call names of x86-64 by number, from the kernel headers' asm/unistd_64.h (Linux 6.1), the calls added since
+ * then (451 …) and the two that uprobes put into user code (335, 336). Regenerate the first part with awk '/^#define
+ * __NR_/ { sub("__NR_", "", $2); printf "    [%d] = \"%s\",\n", $3, $2 }' asm/unistd_64.h */
 #include "event/syscall_table.h"
 
 const char *const stg_syscall_table[STG_SYSCALL_TABLE_LEN] = {

@@ -11,14 +11,15 @@
 const char *stg_syscall_name(int64_t number);
 /* The name of a 32-bit call's number, NULL when there is none. */
 const char *stg_syscall_compat_name(int64_t number);
-/* The other spelling of a call's name, NULL when it has one only. The kernel's tracepoints, its numbers and the tools disagree on
- * a few names ("newfstat", "fstat") and mean the same call. */
+/* The other spelling of a call's name, NULL when it has one only. The kernel's tracepoints, its numbers and the tools
+ * disagree on a few names ("newfstat", "fstat") and mean the same call. */
 const char *stg_syscall_synonym(const char *name);
 /* Whether a call, a 32-bit one included, has this name or this other spelling. */
 bool stg_syscall_is_known(const char *name);
 /* Whether the call returns how many (bytes, descriptors, messages): what it returns has a size. */
 bool stg_syscall_returns_count(const char *name);
-/* Whether the call waits for something to happen (poll, futex, accept): how long it takes says what others did and how busy the machine is. */
+/* Whether the call waits for something to happen (poll, futex, accept): how long it takes says what others did and how
+ * busy the machine is. */
 bool stg_syscall_waits(const char *name);
 /* How much it matters that a program makes this call at all: 2 where it acts on others (starts processes, connects,
  * takes rights, changes names of files or makes them last), 0 where it asks about itself or arranges its memory, 1
@@ -42,12 +43,14 @@ enum {
     STG_SYSCALL_ARG_UNKNOWN_CALL = -2, /* the call has no arguments or is not known */
 };
 
-/* The arguments' names in register order (6 places, NULL beyond the last), NULL when the call has none or is not known. */
+/* The arguments' names in register order (6 places, NULL beyond the last), NULL when the call has none or is not
+ * known. */
 const char *const *stg_syscall_arg_names(const char *call);
 
-/* Tells what a tracepoint's name means: `syscall_entry_X`, `syscall_exit_X`, `compat_syscall_entry_X` (LTTng 2.x), `sys_X`,
- * `compat_sys_X`, `exit_syscall` (LTTng before 2.6), `sys_enter_X`, `sys_exit_X`, with or without `syscalls:` in front (perf).
- * *name points behind the prefix within the argument ("" for exit_syscall and raw `sys_enter`/`sys_exit`). */
+/* Tells what a tracepoint's name means: `syscall_entry_X`, `syscall_exit_X`, `compat_syscall_entry_X` (LTTng 2.x),
+ * `sys_X`, `compat_sys_X`, `exit_syscall` (LTTng before 2.6), `sys_enter_X`, `sys_exit_X`, with or without `syscalls:`
+ * in front (perf). *name points behind the prefix within the argument ("" for exit_syscall and raw
+ * `sys_enter`/`sys_exit`). */
 enum stg_event_kind stg_syscall_classify(const char *event_name, const char **name);
 
 #endif

@@ -28,7 +28,7 @@ static size_t distance_class(size_t column, size_t back)
         return 0;
     }
     for (size_t limit = 1; class + 1 < STG_ATTENTION_DISTANCES && back > limit; limit *= 2) {
-        class++;
+        class ++;
     }
     return class;
 }
@@ -97,7 +97,8 @@ static enum stg_status visit(void *context, size_t at, const float *weights)
     return STG_OK;
 }
 
-static enum stg_status look_at_walk(struct look *k, const struct stg_model *m, struct stg_model_run *run, const struct stg_walk *w)
+static enum stg_status look_at_walk(struct look *k, const struct stg_model *m, struct stg_model_run *run,
+                                    const struct stg_walk *w)
 {
     enum stg_status status = STG_OK;
     bool *wanted = NULL, any = false;
@@ -119,7 +120,8 @@ out:
     return status;
 }
 
-static enum stg_status make_room(struct stg_attention_maps *out, struct look *k, const struct stg_seq *seq, const uint32_t *indices, size_t n)
+static enum stg_status make_room(struct stg_attention_maps *out, struct look *k, const struct stg_seq *seq,
+                                 const uint32_t *indices, size_t n)
 {
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&out->pattern, out->n_heads, sizeof *out->pattern));
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&out->events, n, sizeof *out->events));
@@ -133,8 +135,8 @@ static enum stg_status make_room(struct stg_attention_maps *out, struct look *k,
     return STG_OK;
 }
 
-enum stg_status stg_attention_of(struct stg_attention_maps *out, const struct stg_model *m, const struct stg_seq *seq, const uint32_t *indices,
-                                 size_t n)
+enum stg_status stg_attention_of(struct stg_attention_maps *out, const struct stg_model *m, const struct stg_seq *seq,
+                                 const uint32_t *indices, size_t n)
 {
     enum stg_status status = STG_OK;
     struct look k = {.out = out, .every = 1 + seq->n / MOST_PATTERN};
@@ -143,7 +145,8 @@ enum stg_status stg_attention_of(struct stg_attention_maps *out, const struct st
     size_t n_walks;
     *out = (struct stg_attention_maps){0};
     if (!stg_attention_has(m)) {
-        return stg_fail(STG_ERR_USAGE, "--attention: %s has no attention: choose a transformer or a longformer", m->ops->kind);
+        return stg_fail(STG_ERR_USAGE, "--attention: %s has no attention: choose a transformer or a longformer",
+                        m->ops->kind);
     }
     out->n_heads = m->ops->heads(m, &out->n_layers);
     STG_TRY(make_room(out, &k, seq, indices, n));

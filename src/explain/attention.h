@@ -1,5 +1,5 @@
-/* Attention: what the heads of an attention net looked at when they predicted a sequence's events (Vaswani et al. 2017, section 3.2). It shows
- * where a prediction came from, not why an event is novel: blame does that (explain.h). */
+/* Attention: what the heads of an attention net looked at when they predicted a sequence's events (Vaswani et al. 2017,
+ * section 3.2). It shows where a prediction came from, not why an event is novel: blame does that (explain.h). */
 #ifndef STG_EXPLAIN_ATTENTION_H
 #define STG_EXPLAIN_ATTENTION_H
 
@@ -23,11 +23,12 @@ struct stg_attention_event {
     struct stg_attended *head; /* (n_heads) what each head looked at most; owned */
 };
 
-/* How far back a head looks, mean over events: START, then 1, 2, 3–4, 5–8, 9–16, 17–32 events back, further. Sums to 1. */
+/* How far back a head looks, mean over events: START, then 1, 2, 3–4, 5–8, 9–16, 17–32 events back, further. Sums to
+ * 1. */
 enum { STG_ATTENTION_DISTANCES = 8 };
 
 struct stg_attention_maps {
-    size_t n_layers, n_heads;           /* heads in all layers, layer by layer */
+    size_t n_layers, n_heads;                  /* heads in all layers, layer by layer */
     float (*pattern)[STG_ATTENTION_DISTANCES]; /* (n_heads) owned */
     size_t n_pattern;                   /* events it is the mean of: all, or evenly spaced ones of a long sequence */
     struct stg_attention_event *events; /* (n_events) as asked for; owned */
@@ -36,10 +37,10 @@ struct stg_attention_maps {
 
 /* Whether the model has heads. */
 bool stg_attention_has(const struct stg_model *m);
-/* For the rows indices (n) of seq, each less than seq->n; a row that no walk predicts has no weights. STG_ERR_USAGE for a model without
- * heads. Memory: one walk through the sequence. */
-enum stg_status stg_attention_of(struct stg_attention_maps *out, const struct stg_model *m, const struct stg_seq *seq, const uint32_t *indices,
-                                 size_t n) STG_MUST_USE;
+/* For the rows indices (n) of seq, each less than seq->n; a row that no walk predicts has no weights. STG_ERR_USAGE for
+ * a model without heads. Memory: one walk through the sequence. */
+enum stg_status stg_attention_of(struct stg_attention_maps *out, const struct stg_model *m, const struct stg_seq *seq,
+                                 const uint32_t *indices, size_t n) STG_MUST_USE;
 /* What is watched for a mean over sequences has at most so many events: each of them takes a step of the net. */
 #define STG_ATTENTION_EVENTS 4096
 /* sum (zeroed at first) += one: the pattern becomes the mean over the events of both; events are left out. */

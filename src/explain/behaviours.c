@@ -211,7 +211,8 @@ static enum stg_status examine(void *context, size_t i, size_t i_thread)
     STG_RETURN_IF_FAILED(stg_mem_grow(&w->surprisal, &w->cap_surprisal, seq.n, sizeof *w->surprisal));
     STG_RETURN_IF_FAILED(add_calls(w, s, &seq, member->input));
     STG_RETURN_IF_FAILED(add_descriptors(w, s, &seq, member->input));
-    const float times = fmaxf(fmaxf(score->z[STG_CHANNEL_TIME], score->z[STG_CHANNEL_PACE]), score->z[STG_CHANNEL_LOAD]);
+    const float times =
+        fmaxf(fmaxf(score->z[STG_CHANNEL_TIME], score->z[STG_CHANNEL_PACE]), score->z[STG_CHANNEL_LOAD]);
     if (times > 2) { /* times are unusual as a whole, rarely one by one */
         const struct stg_kind_of_call kind = {.phase = FEATURE_TIME};
         STG_RETURN_IF_FAILED(add(w, &kind, times, STG_TOKEN_START));

@@ -6,10 +6,10 @@
  * begins one (leader clustering; Hartigan, Clustering Algorithms, 1975, chapter 3), then the nearest groups are merged
  * while their means are near (centroid linkage). The order is that of the data, so the result is always the same.
  *
- * What a group has more or less of is told from the medians of its counts against those of known sequences; a call that no known
- * sequence makes is told when one in ten of the group has it. What was expected instead is told from the representative. Sequences
- * that take in what other threads do have more of everything when they last longer: counts are compared after division
- * by `scale`, the median ratio of what every known sequence has.
+ * What a group has more or less of is told from the medians of its counts against those of known sequences; a call that
+ * no known sequence makes is told when one in ten of the group has it. What was expected instead is told from the
+ * representative. Sequences that take in what other threads do have more of everything when they last longer: counts
+ * are compared after division by `scale`, the median ratio of what every known sequence has.
  *
  * Calls that the model has no name for, or whose program it has none for, are told of all sequences, novel or not: how
  * rare they are is no matter of scores.
@@ -50,7 +50,8 @@ struct stg_behaviour_object {
                                          known */
 };
 
-/* A kind of call of which there are more or fewer than usual, or that is new: then `now` may be 0, as not every sequence has it. */
+/* A kind of call of which there are more or fewer than usual, or that is new: then `now` may be 0, as not every
+ * sequence has it. */
 struct stg_behaviour_change {
     struct stg_kind_of_call kind; /* ids in stg_behaviours.names */
     float now, share;             /* median count; share of the sequences that have one */
@@ -64,9 +65,9 @@ struct stg_behaviour_change {
 /* A kind of event that is surprising in itself. */
 struct stg_behaviour_surprise {
     struct stg_kind_of_call kind;
-    float weight;    /* share of the behaviour's surprisal */
-    uint16_t before; /* the call that most often comes before it on its thread; STG_TOKEN_START: none */
-    int64_t ret;     /* of the most surprising such event of the representative; STG_RET_ABSENT: it has none */
+    float weight;         /* share of the behaviour's surprisal */
+    uint16_t before;      /* the call that most often comes before it on its thread; STG_TOKEN_START: none */
+    int64_t ret;          /* of the most surprising such event of the representative; STG_RET_ABSENT: it has none */
     uint32_t expected;    /* the symbol of the model that was likeliest there; STG_TOKEN_MASK: not known */
     float expected_share; /* its probability */
     struct stg_behaviour_object object;

@@ -18,7 +18,7 @@ enum {
 
 /* Shares of the behaviour's surprisal by feature: the squares of the components, whose sum is 1 in every sequence. */
 struct shares {
-    float *share;     /* (features) */
+    float *share;                /* (features) */
     struct stg_majority *before; /* (features) the commonest call before, by weight */
 };
 
@@ -109,7 +109,8 @@ static enum stg_status find_scale(const struct stg_model *m, const struct counts
 
 /* --- Changes --- */
 
-/* A call that no known sequence makes. Not every sequence of a group has to: what happens to a few of them tells as much. */
+/* A call that no known sequence makes. Not every sequence of a group has to: what happens to a few of them tells as
+ * much. */
 static bool is_new_call(const struct stg_behaviour_change *c)
 {
     return c->kind.phase == 0 && !(c->usual.share > 0) && c->share >= 0.1f;
@@ -257,8 +258,10 @@ static void find_changes(struct stg_behaviour *out, const struct behaviour_searc
 static void find_surprises(struct stg_behaviour *out, const struct behaviour_search *s, const struct shares *shares)
 {
     for (size_t f = 0; f < s->features.n; f++) {
-        struct stg_behaviour_surprise x = {
-            .weight = shares->share[f], .before = (uint16_t)shares->before[f].candidate, .ret = STG_RET_ABSENT, .expected = STG_TOKEN_MASK};
+        struct stg_behaviour_surprise x = {.weight = shares->share[f],
+                                           .before = (uint16_t)shares->before[f].candidate,
+                                           .ret = STG_RET_ABSENT,
+                                           .expected = STG_TOKEN_MASK};
         stg_usual_unpack(s->features.key[f], &x.kind);
         if (x.kind.call == STG_TOKEN_MASK) {
             out->weight_descriptors += x.kind.phase == FEATURE_DESCRIPTOR ? x.weight : 0;

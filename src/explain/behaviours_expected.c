@@ -1,4 +1,5 @@
-/* What was expected where a behaviour surprises: the representative is explained, and its most surprising event of each kind says it. */
+/* What was expected where a behaviour surprises: the representative is explained, and its most surprising event of each
+ * kind says it. */
 #include "explain/behaviours_internal.h"
 #include "explain/explain.h"
 

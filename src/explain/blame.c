@@ -91,8 +91,8 @@ static enum stg_status reader_init(struct reader *r, const struct stg_model *sid
 }
 
 /* The side models are n-grams of symbols that no event alone has, so they are fed the symbols themselves. There are
- * few: a class of times fits the byte; a class of descriptors need not, but a unigram has no use for what came before.
- */
+ * few: a class of times fits the byte; a class of descriptors need not, but a unigram has no use for what came
+ * before. */
 static enum stg_status feed(struct reader *r, uint32_t symbol)
 {
     float ignored;

@@ -73,13 +73,15 @@ static struct relief relief_of(const struct search *s, const struct stg_segment 
         out.squares += above(square(e->surprisal), square((float)s->usual_call));
         out.times += above((double)e->side[STG_SIDE_TIME], s->usual_time);
         out.descriptors += above((double)e->side[STG_SIDE_STATE], (double)e->side_expected[STG_SIDE_STATE]);
-        out.fast += e->index != UINT32_MAX && stg_pace_is_fast(&s->m->pace, e->call, e->phase, e->elapsed_ns) ? 1 - STG_PACE_SHARE : 0;
+        out.fast += e->index != UINT32_MAX && stg_pace_is_fast(&s->m->pace, e->call, e->phase, e->elapsed_ns)
+                        ? 1 - STG_PACE_SHARE
+                        : 0;
     }
     return out;
 }
 
-/* In the measure in which what is taken off adds up at most: novelty is the logarithm of 1 + the sum of the deviations.
- */
+/* In the measure in which what is taken off adds up at most: novelty is the logarithm of 1 + the sum of the
+ * deviations. */
 static double linear(const struct search *s, double value)
 {
     return s->aggregate == STG_AGGREGATE_NOVELTY ? expm1(value) : value;
@@ -193,7 +195,8 @@ static enum stg_status bound(struct search *s, double alpha, size_t *out)
 {
     double *alone = NULL, sum = 0;
     const size_t n = s->x->n_segments;
-    const double slope = slope_of(s), before = relaxed(s, slope, NULL), needed = before - linear(s, stg_threshold(s->m, s->aggregate, alpha));
+    const double slope = slope_of(s), before = relaxed(s, slope, NULL),
+                 needed = before - linear(s, stg_threshold(s->m, s->aggregate, alpha));
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&alone, n, sizeof *alone));
     for (size_t i = 0; i < n; i++) {
         alone[i] = before - relaxed(s, slope, &s->reliefs[i]);

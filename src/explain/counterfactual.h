@@ -5,10 +5,10 @@
  * prediction. What would have happened instead is not guessed at. The search is greedy: it takes back the segment that
  * takes most off the score, again and again.
  *
- * `at_least` is its bound. What a set takes off the sum of squares is the sum of what its segments take off, and the root falls the faster the
- * more is taken: by no more for each square than on the average over all segments. With content along that line what a set takes
- * off is at most the sum of what its segments take off alone, so no set does whose segments, however they are chosen, do
- * not add up to what is needed. */
+ * `at_least` is its bound. What a set takes off the sum of squares is the sum of what its segments take off, and the
+ * root falls the faster the more is taken: by no more for each square than on the average over all segments. With
+ * content along that line what a set takes off is at most the sum of what its segments take off alone, so no set does
+ * whose segments, however they are chosen, do not add up to what is needed. */
 #ifndef STG_EXPLAIN_COUNTERFACTUAL_H
 #define STG_EXPLAIN_COUNTERFACTUAL_H
 

@@ -171,8 +171,8 @@ static struct stg_delay_range range_of(struct sample *s, enum stg_aggregate a)
     }
     stg_sort_doubles(s->sorted, s->n);
     const double last = (double)s->n - 1;
-    return (struct stg_delay_range){
-        s->sorted[lround(0.05 * last)], s->sorted[lround(0.5 * last)], s->sorted[lround(0.95 * last)]};
+    return (struct stg_delay_range){s->sorted[lround(0.05 * last)], s->sorted[lround(0.5 * last)],
+                                    s->sorted[lround(0.95 * last)]};
 }
 
 static enum stg_status score_delayed(struct sample *s, const struct stg_model *m, int64_t ns, struct stg_pool *pool)
@@ -185,8 +185,8 @@ static enum stg_status score_delayed(struct sample *s, const struct stg_model *m
     return stg_score_corpus(m, &corpus, pool, NULL, s->scores);
 }
 
-enum stg_status stg_delay_effect(struct stg_delay_effect *out, const struct stg_model *m, const struct stg_corpus *known, uint64_t seed,
-                                 struct stg_pool *pool)
+enum stg_status stg_delay_effect(struct stg_delay_effect *out, const struct stg_model *m,
+                                 const struct stg_corpus *known, uint64_t seed, struct stg_pool *pool)
 {
     enum stg_status status = STG_OK;
     struct sample s = {.n = 0};

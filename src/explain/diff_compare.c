@@ -87,8 +87,8 @@ static double runs_term(const struct stg_diff *d, const struct diff_item *item)
     return term(low, high);
 }
 
-/* Square of the standard error of the item's share of the side's calls: batch means, and Poisson's where that is more.
- */
+/* Square of the standard error of the item's share of the side's calls: batch means, and Poisson's where that is
+ * more. */
 static double error_square(const struct stg_diff *d, const struct diff_item *item, int side)
 {
     const struct diff_side *s = &d->side[side];

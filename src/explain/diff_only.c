@@ -1,5 +1,5 @@
-/* What only one side has: programs, names of threads, and calls of a program that both have (diff.h says what decides).
- */
+/* What only one side has: programs, names of threads, and calls of a program that both have (diff.h says what
+ * decides). */
 #include "base/memory.h"
 #include "explain/diff_internal.h"
 

@@ -27,7 +27,8 @@ static enum stg_status choose(struct stg_embedding *out, const struct stg_model 
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&out->calls, n_calls, sizeof *out->calls));
     for (size_t c = STG_TOKEN_SPECIALS; c < n_calls; c++) {
         if (count[c] > 0) {
-            out->calls[out->n_all++] = (struct stg_embedded_call){.call = (uint16_t)c, .count = count[c], .nearest = (uint16_t)c};
+            out->calls[out->n_all++] =
+                (struct stg_embedded_call){.call = (uint16_t)c, .count = count[c], .nearest = (uint16_t)c};
         }
     }
     qsort(out->calls, out->n_all, sizeof *out->calls, by_count);
@@ -36,7 +37,8 @@ static enum stg_status choose(struct stg_embedding *out, const struct stg_model 
 }
 
 /* Mean of the rows of the call's symbols; false where it has none of that kind. */
-static bool mean_of_symbols(float *row, const struct stg_model *m, const float *table, size_t n, size_t dim, uint16_t call, bool exits)
+static bool mean_of_symbols(float *row, const struct stg_model *m, const float *table, size_t n, size_t dim,
+                            uint16_t call, bool exits)
 {
     size_t n_found = 0;
     for (size_t d = 0; d < dim; d++) {
@@ -56,7 +58,8 @@ static bool mean_of_symbols(float *row, const struct stg_model *m, const float *
 }
 
 /* (n, dim) of the chosen calls; one that the net has no row for is left out. */
-static void fill_rows(struct stg_embedding *out, float *rows, const struct stg_model *m, const float *table, size_t n_table, bool of_symbols)
+static void fill_rows(struct stg_embedding *out, float *rows, const struct stg_model *m, const float *table,
+                      size_t n_table, bool of_symbols)
 {
     const size_t dim = out->dim;
     size_t n = 0;

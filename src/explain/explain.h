@@ -83,7 +83,8 @@ struct stg_explanation {
 enum stg_status stg_explain(struct stg_explanation *out, const struct stg_model *m, const struct stg_seq *seq,
                             const struct stg_vocab *names, uint32_t n_alternatives) STG_MUST_USE;
 /* out (x->n): the events walk by walk, each walk in time order. */
-enum stg_status stg_explanation_order(const struct stg_explanation *x, enum stg_order order, uint32_t *out) STG_MUST_USE;
+enum stg_status stg_explanation_order(const struct stg_explanation *x, enum stg_order order,
+                                      uint32_t *out) STG_MUST_USE;
 void stg_explanation_fini(struct stg_explanation *e);
 
 /* The blame from which on an event counts, given that of the worst. Below a tenth of a nat it is no news: what the

@@ -18,7 +18,8 @@ static int by_value(const void *a_, const void *b_)
     return (a->i > b->i) - (a->i < b->i);
 }
 
-enum stg_status stg_extremes_pick(struct stg_extremes *out, const struct stg_scored_set *set, enum stg_aggregate a, size_t k)
+enum stg_status stg_extremes_pick(struct stg_extremes *out, const struct stg_scored_set *set, enum stg_aggregate a,
+                                  size_t k)
 {
     enum stg_status status = STG_OK;
     struct ranked *ranked = NULL;
@@ -50,7 +51,8 @@ void stg_extremes_fini(struct stg_extremes *e)
     *e = (struct stg_extremes){.items = NULL};
 }
 
-enum stg_status stg_extreme_blame(struct stg_extreme *e, const struct stg_model *m, const struct stg_seq *seq, const struct stg_vocab *names)
+enum stg_status stg_extreme_blame(struct stg_extreme *e, const struct stg_model *m, const struct stg_seq *seq,
+                                  const struct stg_vocab *names)
 {
     struct stg_explanation x;
     if (seq->n > STG_EXTREME_EVENTS) {

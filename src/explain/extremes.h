@@ -6,11 +6,11 @@
 #include "explain/explain.h"
 
 struct stg_extreme {
-    size_t i;                           /* in the set */
-    const char *trace;                  /* path of the trace it is from, borrowed; NULL: not known */
-    const struct stg_vocab *names;      /* what the ids of `blamed` stand for, borrowed; NULL: nothing is known of it */
-    struct stg_explained_event blamed;  /* the most to blame */
-    bool has_time;                      /* its time is a time; else it counts events */
+    size_t i;                          /* in the set */
+    const char *trace;                 /* path of the trace it is from, borrowed; NULL: not known */
+    const struct stg_vocab *names;     /* what the ids of `blamed` stand for, borrowed; NULL: nothing is known of it */
+    struct stg_explained_event blamed; /* the most to blame */
+    bool has_time;                     /* its time is a time; else it counts events */
 };
 
 struct stg_extremes {
@@ -19,7 +19,8 @@ struct stg_extremes {
 };
 
 /* At most k of each; no sequence is in both. Ties in the order of the set. */
-enum stg_status stg_extremes_pick(struct stg_extremes *out, const struct stg_scored_set *set, enum stg_aggregate a, size_t k) STG_MUST_USE;
+enum stg_status stg_extremes_pick(struct stg_extremes *out, const struct stg_scored_set *set, enum stg_aggregate a,
+                                  size_t k) STG_MUST_USE;
 void stg_extremes_fini(struct stg_extremes *e);
 
 #define STG_EXTREME_EVENTS 16384 /* longer sequences are not searched: memory 7 MiB */

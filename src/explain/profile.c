@@ -113,7 +113,8 @@ static size_t keep(const char **out, double *share, size_t n, size_t most, const
     return kept + 1;
 }
 
-size_t stg_tally_top(const struct stg_tally *a, uint64_t n_a, const struct stg_tally *b, uint64_t n_b, const char **out, size_t most)
+size_t stg_tally_top(const struct stg_tally *a, uint64_t n_a, const struct stg_tally *b, uint64_t n_b, const char **out,
+                     size_t most)
 {
     double share[STG_TALLY_TOP];
     size_t n = 0;

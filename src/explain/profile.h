@@ -1,4 +1,5 @@
-/* Profile: which calls and which processes the sequences of a data set are made of, by name, as sets may have different vocabularies. */
+/* Profile: which calls and which processes the sequences of a data set are made of, by name, as sets may have different
+ * vocabularies. */
 #ifndef STG_EXPLAIN_PROFILE_H
 #define STG_EXPLAIN_PROFILE_H
 
@@ -27,15 +28,16 @@ struct stg_profile {
 /* stg_profile_fini() also after a failure. */
 enum stg_status stg_profile_init(struct stg_profile *p) STG_MUST_USE;
 /* Adds every sequence of the corpus, whose ids are of that vocabulary. Memory: 8 bytes for each name. */
-enum stg_status stg_profile_add(struct stg_profile *p, const struct stg_corpus *corpus, const struct stg_vocab *names) STG_MUST_USE;
+enum stg_status stg_profile_add(struct stg_profile *p, const struct stg_corpus *corpus,
+                                const struct stg_vocab *names) STG_MUST_USE;
 void stg_profile_fini(struct stg_profile *p);
 
 /* 0 for a name that does not occur. */
 uint64_t stg_tally_of(const struct stg_tally *t, const char *name);
 #define STG_TALLY_TOP 256
-/* The most frequent names of two tallies together (b NULL: of a alone), by their shares of n_a and of n_b; ties in the order of the
- * names. out (most) is borrowed from them; how many there are,
- * STG_TALLY_TOP at most. */
-size_t stg_tally_top(const struct stg_tally *a, uint64_t n_a, const struct stg_tally *b, uint64_t n_b, const char **out, size_t most);
+/* The most frequent names of two tallies together (b NULL: of a alone), by their shares of n_a and of n_b; ties in the
+ * order of the names. out (most) is borrowed from them; how many there are, STG_TALLY_TOP at most. */
+size_t stg_tally_top(const struct stg_tally *a, uint64_t n_a, const struct stg_tally *b, uint64_t n_b, const char **out,
+                     size_t most);
 
 #endif

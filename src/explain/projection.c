@@ -9,9 +9,9 @@
 
 struct pca {
     size_t n, dim;
-    const float *rows;  /* (n, dim) */
-    double *mean;       /* (dim) */
-    double *covariance; /* (dim, dim), less what was found */
+    const float *rows;   /* (n, dim) */
+    double *mean;        /* (dim) */
+    double *covariance;  /* (dim, dim), less what was found */
     double *axis, *next; /* (dim) */
 };
 

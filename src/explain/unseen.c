@@ -25,7 +25,8 @@ static enum stg_status add(struct stg_tally *t, const struct stg_strings *names,
     return stg_tally_add(t, stg_strings_get(names, id), 1);
 }
 
-static enum stg_status add_sequence(struct stg_unseen *u, const struct stg_seq *s, const struct stg_vocab *names, size_t n_calls, size_t n_procs)
+static enum stg_status add_sequence(struct stg_unseen *u, const struct stg_seq *s, const struct stg_vocab *names,
+                                    size_t n_calls, size_t n_procs)
 {
     bool any = false;
     for (size_t i = 0; i < s->n; i++) {
@@ -40,7 +41,8 @@ static enum stg_status add_sequence(struct stg_unseen *u, const struct stg_seq *
     return STG_OK;
 }
 
-enum stg_status stg_unseen_add(struct stg_unseen *u, const struct stg_corpus *corpus, const struct stg_vocab *names, const struct stg_vocab *known)
+enum stg_status stg_unseen_add(struct stg_unseen *u, const struct stg_corpus *corpus, const struct stg_vocab *names,
+                               const struct stg_vocab *known)
 {
     const size_t n_calls = stg_strings_count(known->calls), n_procs = stg_strings_count(known->procs);
     if (stg_strings_count(names->calls) <= n_calls && stg_strings_count(names->procs) <= n_procs) {

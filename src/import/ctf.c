@@ -46,8 +46,8 @@ struct ctf_source {
     struct ctf_totals totals;
     struct stg_strings *facts; /* "key=value" of the traces' environments */
     uint64_t n_events, n_lost, n_gaps;
-    uint64_t n_torn;        /* streams whose end is missing, not told yet */
-    struct stg_event torn;  /* the gap at the end */
+    uint64_t n_torn;       /* streams whose end is missing, not told yet */
+    struct stg_event torn; /* the gap at the end */
 };
 
 /* --- The child's surroundings --- */
@@ -199,13 +199,15 @@ static enum stg_status add_strings(struct ctf_source *s, const struct ctf_batch 
         if (i + CTF_RECORD_HEAD + len > b->text_size || b->text[i] >= CTF_N_TABLES || len > CTF_TEXT_LEN) {
             break;
         }
-        STG_RETURN_IF_FAILED(stg_strings_put(tables[b->text[i]], (const char *)b->text + i + CTF_RECORD_HEAD, len, &id));
+        STG_RETURN_IF_FAILED(
+            stg_strings_put(tables[b->text[i]], (const char *)b->text + i + CTF_RECORD_HEAD, len, &id));
         i += CTF_RECORD_HEAD + len;
     }
     return STG_OK;
 }
 
-/* The child may have been led astray by its input, and can write to what it shares: a batch is looked at once, where it cannot. */
+/* The child may have been led astray by its input, and can write to what it shares: a batch is looked at once, where it
+ * cannot. */
 static bool copy_batch(struct ctf_batch *to, const struct ctf_batch *from)
 {
     memcpy(to, from, offsetof(struct ctf_batch, text));
@@ -227,7 +229,8 @@ static bool is_sound(const struct ctf_source *s, const struct ctf_batch *b)
         const struct stg_event *e = &b->events[i];
         const bool named = e->name < n_names || (e->kind >= STG_EVENT_LOST && e->name == STG_NAME_NONE);
         if (!named || (e->comm >= n_comms && e->comm != STG_NAME_NONE) || e->n_args > STG_EVENT_MAX_ARGS ||
-            ((e->has & STG_HAS_PATH) != 0 && e->path >= n_paths) || e->kind < STG_EVENT_ENTRY || e->kind > STG_EVENT_END) {
+            ((e->has & STG_HAS_PATH) != 0 && e->path >= n_paths) || e->kind < STG_EVENT_ENTRY ||
+            e->kind > STG_EVENT_END) {
             return false;
         }
     }
@@ -356,7 +359,8 @@ static enum stg_status ctf_open(struct stg_source **out, const char *path)
         s->traces.one_by_one = s->traces.one_by_one && follows(&s->traces, i);
     }
     if (!s->traces.one_by_one && s->traces.n > CTF_MAX_AT_ONCE) {
-        STG_TRY(stg_fail(STG_ERR_INPUT, "%s: more than %d traces below one directory: name a smaller one", path, CTF_MAX_AT_ONCE));
+        STG_TRY(stg_fail(STG_ERR_INPUT, "%s: more than %d traces below one directory: name a smaller one", path,
+                         CTF_MAX_AT_ONCE));
     }
     STG_TRY(stg_mem_zeroed(&s->own, 1, sizeof *s->own));
     STG_TRY(start_child(s));

@@ -92,8 +92,8 @@ static void find_contexts(struct ctf_class *out, const bt_event_class *class, en
         return;
     }
     if (domain == CTF_DOMAIN_STRANGE) {
-        static const char *const cgroup[] = {"cgroup_id", NULL}, *const fd[] = {"fd_kind", NULL}, *const path[] = {"path", NULL},
-                                 *const runnable[] = {"runnable", NULL};
+        static const char *const cgroup[] = {"cgroup_id", NULL}, *const fd[] = {"fd_kind", NULL},
+                                 *const path[] = {"path", NULL}, *const runnable[] = {"runnable", NULL};
         find_context(&out->cgroup, class, cgroup, false);
         find_context(&out->runnable, class, runnable, false);
         find_context(&out->fd_kind, class, fd, false);
@@ -132,7 +132,8 @@ static int place_arg(const struct ctf_class *c, const char *name)
     if (c->kind == CTF_ENTRY) {
         const int at = stg_syscall_arg_index(c->name, name);
         /* A register beyond the call's arguments, as trace/ names it. */
-        if (at == STG_SYSCALL_ARG_NONE && strncmp(name, "register_", 9) == 0 && name[9] >= '0' && name[9] <= '5' && name[10] == '\0') {
+        if (at == STG_SYSCALL_ARG_NONE && strncmp(name, "register_", 9) == 0 && name[9] >= '0' && name[9] <= '5' &&
+            name[10] == '\0') {
             return name[9] - '0';
         }
         if (at != STG_SYSCALL_ARG_UNKNOWN_CALL) {

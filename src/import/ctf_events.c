@@ -215,7 +215,8 @@ static void fill_args(const struct ctf_class *c, const bt_event *event, struct s
 }
 
 /* What only this project's own traces have. */
-static enum stg_status fill_extras(struct ctf_reader *r, const struct ctf_class *c, const bt_event *event, struct stg_event *e)
+static enum stg_status fill_extras(struct ctf_reader *r, const struct ctf_class *c, const bt_event *event,
+                                   struct stg_event *e)
 {
     int64_t value = 0;
     const char *text = NULL;

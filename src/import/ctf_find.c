@@ -23,8 +23,8 @@ void ctf_find_fini(struct ctf_traces *traces)
     *traces = (struct ctf_traces){0};
 }
 
-/* full = path/name and *info what it is; st_mode is 0 when there is no such file (any more). Whatever else keeps a file from
- * being looked at is a failure: no trace is left out silently. */
+/* full = path/name and *info what it is; st_mode is 0 when there is no such file (any more). Whatever else keeps a file
+ * from being looked at is a failure: no trace is left out silently. */
 static enum stg_status look_at(const char *path, const char *name, bool follow, char full[PATH_MAX], struct stat *info)
 {
     const int len = snprintf(full, PATH_MAX, "%s/%s", path, name);

@@ -1,6 +1,6 @@
 /* CTF import, inside: babeltrace2 runs in a child process, because malformed traces make it abort or eat memory; the
- * child hands batches of events over in shared memory. ctf.c is the parent, ctf_graph.c and ctf_events.c are the child.
- */
+ * child hands batches of events over in shared memory. ctf.c is the parent, ctf_graph.c and ctf_events.c are the
+ * child. */
 #ifndef STG_IMPORT_CTF_INTERNAL_H
 #define STG_IMPORT_CTF_INTERNAL_H
 
@@ -17,17 +17,18 @@
 
 /* --- Finding traces (ctf_find.c) --- */
 
-#define CTF_MAX_TRACES  65536
-#define CTF_MAX_AT_ONCE 512 /* traces that are merged by time; the chunks of a rotating recording are read one after another */
+#define CTF_MAX_TRACES 65536
+/* Traces that are merged by time; the chunks of a rotating recording are read one after another. */
+#define CTF_MAX_AT_ONCE 512
 #define CTF_MAX_DEPTH   10
 #define CTF_MAX_ENTRIES (1 << 20) /* directory entries looked at, all together */
 
 struct ctf_trace {
-    char *path;    /* directory that holds `metadata`; owned */
-    uint64_t size; /* bytes of its files but the metadata */
+    char *path;                        /* directory that holds `metadata`; owned */
+    uint64_t size;                     /* bytes of its files but the metadata */
     struct stg_temporary_dir repaired; /* to read instead, where it has a path */
-    uint64_t n_torn; /* streams whose end is missing there */
-    bool is_chunk;   /* of a rotating recording: what comes before it in time is in the chunks before it */
+    uint64_t n_torn;                   /* streams whose end is missing there */
+    bool is_chunk; /* of a rotating recording: what comes before it in time is in the chunks before it */
 };
 
 struct ctf_traces {
@@ -41,7 +42,8 @@ struct ctf_traces {
 enum stg_status ctf_find(struct ctf_traces *out, const char *path) STG_MUST_USE;
 void ctf_find_fini(struct ctf_traces *traces);
 
-/* Sets trace->is_chunk, and trace->repaired where a stream's last packet is torn, in traces of this project's writer (ctf_repair.c). */
+/* Sets trace->is_chunk, and trace->repaired where a stream's last packet is torn, in traces of this project's writer
+ * (ctf_repair.c). */
 enum stg_status ctf_repair(struct ctf_trace *trace) STG_MUST_USE;
 void ctf_repair_fini(struct ctf_trace *trace);
 
@@ -57,19 +59,20 @@ enum stg_status ctf_metadata_check(const char *trace) STG_MUST_USE;
 #define CTF_NAME_LEN     255  /* longest name that is kept, in bytes */
 #define CTF_TEXT_LEN     4095 /* longest path or fact */
 
-/* A string record of a batch is a table (one byte), a length (two, low first), then the bytes. Records come in the order in
- * which the child numbered the strings, so that the parent, adding them in the same order, gets the same ids. */
+/* A string record of a batch is a table (one byte), a length (two, low first), then the bytes. Records come in the
+ * order in which the child numbered the strings, so that the parent, adding them in the same order, gets the same
+ * ids. */
 enum { CTF_NAMES, CTF_COMMS, CTF_PATHS, CTF_FACTS, CTF_N_TABLES };
 #define CTF_RECORD_HEAD 3
 
 struct ctf_totals {
-    uint64_t n_skipped; /* records that are not events for us */
-    uint64_t n_no_tid;  /* events before the first sched_switch of their CPU, in a trace without thread ids */
-    uint64_t done;      /* nanoseconds of the traces' time that are read */
-    uint64_t total;     /* nanoseconds that the traces last; 0 = not known */
-    uint64_t has_clock; /* 1: times are since 1970 */
+    uint64_t n_skipped;     /* records that are not events for us */
+    uint64_t n_no_tid;      /* events before the first sched_switch of their CPU, in a trace without thread ids */
+    uint64_t done;          /* nanoseconds of the traces' time that are read */
+    uint64_t total;         /* nanoseconds that the traces last; 0 = not known */
+    uint64_t has_clock;     /* 1: times are since 1970 */
     uint64_t has_sequences; /* 1: sequence marks can come */
-    uint64_t n_no_path; /* events whose path was left out because there were too many different ones */
+    uint64_t n_no_path;     /* events whose path was left out because there were too many different ones */
 };
 
 struct ctf_batch {
@@ -145,7 +148,8 @@ struct ctf_writer {
 
 enum stg_status ctf_writer_init(struct ctf_writer *w, struct ctf_ring *ring) STG_MUST_USE;
 void ctf_writer_fini(struct ctf_writer *w);
-/* The id of a text: cut to CTF_NAME_LEN or CTF_TEXT_LEN bytes, control characters and what is not UTF-8 replaced by '?'. */
+/* The id of a text: cut to CTF_NAME_LEN or CTF_TEXT_LEN bytes, control characters and what is not UTF-8 replaced by
+ * '?'. */
 enum stg_status ctf_writer_string(struct ctf_writer *w, int table, const char *text, size_t len,
                                   uint32_t *id) STG_MUST_USE;
 /* STG_ERR_INTERRUPTED: the parent is gone. */
@@ -270,7 +274,7 @@ struct ctf_reader {
     uint32_t i_last_class, i_last_stream;
     uint64_t n_messages; /* stands in for the time of streams without a clock */
     bool seen_time;
-    bool skip_facts; /* a chunk in the middle says nothing that the first and the last do not */
+    bool skip_facts;          /* a chunk in the middle says nothing that the first and the last do not */
     int64_t begin_ns, end_ns; /* of all traces; end before begin: not known */
     struct ctf_comm_entry comms[CTF_COMM_CACHE];
 };

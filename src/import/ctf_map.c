@@ -24,7 +24,8 @@ enum stg_status ctf_map_put(struct ctf_map *m, uint64_t key, uint32_t value)
     STG_RETURN_IF_FAILED(stg_mem_grow(&m->value, &m->cap, m->keys.n + 1, sizeof *m->value));
     STG_RETURN_IF_FAILED(stg_keys_put(&m->keys, key, SIZE_MAX, &i));
     if (i == STG_KEYS_NONE) {
-        return stg_fail(STG_ERR_MEMORY, "more than %" PRIu32 " threads, streams or classes of events", STG_KEYS_NONE - 1);
+        return stg_fail(STG_ERR_MEMORY, "more than %" PRIu32 " threads, streams or classes of events",
+                        STG_KEYS_NONE - 1);
     }
     m->value[i] = value;
     return STG_OK;

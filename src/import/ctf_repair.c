@@ -148,7 +148,8 @@ out:
     return status;
 }
 
-/* Where the file system lets files share their blocks, the copy takes neither time nor room. False: it does not, and nothing is left. */
+/* Where the file system lets files share their blocks, the copy takes neither time nor room. False: it does not, and
+ * nothing is left. */
 static bool clone_good(const char *from, const char *to, const struct frame *f)
 {
     uint8_t bits[8];

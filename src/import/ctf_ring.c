@@ -4,7 +4,6 @@
 
 #include "base/interrupt.h"
 
-
 #include <errno.h>
 #include <stdio.h>
 #include <sys/mman.h>

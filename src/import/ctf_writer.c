@@ -90,7 +90,8 @@ enum stg_status ctf_writer_string(struct ctf_writer *w, int table, const char *t
     struct stg_strings *strings = w->tables[table];
     const size_t n_cleaned = clean(cleaned, limits[table].max_len, text, len);
     const size_t n_before = stg_strings_count(strings);
-    if (table == CTF_PATHS && n_before >= CTF_MAX_PATHS) { /* a long recording may well have so many: memory is bounded */
+    if (table == CTF_PATHS &&
+        n_before >= CTF_MAX_PATHS) { /* a long recording may well have so many: memory is bounded */
         *id = stg_strings_find(strings, cleaned, n_cleaned);
         w->totals.n_no_path += *id == STG_STRINGS_NONE;
         return STG_OK;

@@ -88,7 +88,8 @@ static const struct {
      "give the output of perf script -i FILE, or perf data convert --to-ctf DIR"},
     {0, 10, "\x17\x08\x44tracing", "trace-cmd's binary recording", "record with perf, LTTng or strace instead"},
     {0, 4, "\x0A\x0D\x0D\x0A", "a binary capture", "give the text that sysdig -r FILE prints"},
-    {2, 9, "\x12\x07strange", "an ONNX net that `strange export` wrote", "`strange info MODEL` describes the model that it was written from"},
+    {2, 9, "\x12\x07strange", "an ONNX net that `strange export` wrote",
+     "`strange info MODEL` describes the model that it was written from"},
     {0, 4, "\xC1\x1F\xFC\xC1", "a stream of a CTF trace", "give the directory that it is in, with its file `metadata`"},
 };
 
@@ -111,7 +112,9 @@ static enum stg_status find_by_content(const char *path, const struct stg_source
     int surest = 0;
     char known[128];
     if (strcmp(path, "-") == 0 || (stg_file_is_special(path) && !stg_file_is_directory(path))) {
-        return stg_fail(STG_ERR_USAGE, "%s: what comes through a pipe or a device is not recognised: cut it with `strange prepare --format FORMAT` (%s)",
+        return stg_fail(STG_ERR_USAGE,
+                        "%s: what comes through a pipe or a device is not recognised: cut it with `strange prepare "
+                        "--format FORMAT` (%s)",
                         strcmp(path, "-") == 0 ? "standard input" : path, known_formats(known));
     }
     STG_RETURN_IF_FAILED(read_head(path, head, &n));
@@ -125,10 +128,13 @@ static enum stg_status find_by_content(const char *path, const struct stg_source
         }
     }
     if (*out == NULL && n > 0) {
-        return stg_fail(STG_ERR_INPUT, "%s: not a trace of a known format: name the right one with --format (%s)", path, known_formats(known));
+        return stg_fail(STG_ERR_INPUT, "%s: not a trace of a known format: name the right one with --format (%s)", path,
+                        known_formats(known));
     }
     if (*out == NULL) {
-        return stg_fail(STG_ERR_INPUT, "%s: no trace: a CTF trace directory has a file `metadata` in it or below, one of integer lists holds files of integers only",
+        return stg_fail(STG_ERR_INPUT,
+                        "%s: no trace: a CTF trace directory has a file `metadata` in it or below, one of integer "
+                        "lists holds files of integers only",
                         path);
     }
     return STG_OK;

@@ -172,7 +172,8 @@ static void warn_pairs(const struct intlist *s)
 {
     if (!s->directory && !s->longer && s->n_sequences > 1) {
         stg_log(STG_LOG_WARN,
-                "%s: every line holds two numbers and is read as a sequence of two calls; if they are a process and its call, make a line "
+                "%s: every line holds two numbers and is read as a sequence of two calls; if they are a process and "
+                "its call, make a line "
                 "of each process first (docs/formats/intlist.md)",
                 s->text.path);
     }

@@ -27,9 +27,9 @@ struct strace_line {
     uint64_t ts_ns, duration_ns;
     const char *name; /* borrowed from the line */
     size_t name_len;
-    int32_t tid;             /* 0: no prefix */
-    bool bracketed;          /* the prefix is "[pid N]" */
-    const char *comm;        /* the thread's name in the prefix (-Y), borrowed from the line; NULL: none */
+    int32_t tid;      /* 0: no prefix */
+    bool bracketed;   /* the prefix is "[pid N]" */
+    const char *comm; /* the thread's name in the prefix (-Y), borrowed from the line; NULL: none */
     size_t comm_len;
     bool has_exit;           /* the call returned */
     bool has_ret, ret_class; /* ret is known; only its class is */

@@ -5,9 +5,10 @@
  *     12345 23:40:09.105899621 2 33 httpd 7513 < read res=-11(EAGAIN) data=
  *     1631209047761484608 33 7510 httpd 7513 read < res=-11(EAGAIN) data=
  *
- * that is "time in ns | latency | thread | direction | call | arguments | number of the call"; sysdig's default: number, time,
- * CPU, process, (thread), direction, call, arguments; and those of LID-DS 2019 (number, time, CPU, user, name, thread,
- * direction, call, arguments) and 2021 (time in ns, user, process, name, thread, call, direction, arguments).
+ * that is "time in ns | latency | thread | direction | call | arguments | number of the call"; sysdig's default:
+ * number, time, CPU, process, (thread), direction, call, arguments; and those of LID-DS 2019 (number, time, CPU, user,
+ * name, thread, direction, call, arguments) and 2021 (time in ns, user, process, name, thread, call, direction,
+ * arguments).
  *
  * Any may be written newest first; the times of the first lines tell, and the file is then read from its end. */
 #include "base/memory.h"
@@ -147,9 +148,9 @@ static bool read_name_and_thread(struct stg_cursor *c, struct record *r, bool ca
 static bool read_lidds_2021(struct stg_cursor c, struct record *r)
 {
     r->time = TIME_EPOCH;
-    return stg_cursor_u64(&c, &r->ts_ns) && r->ts_ns >= EPOCH_MIN_NS && r->ts_ns <= INT64_MAX && stg_cursor_text(&c, " ") &&
-           read_user(&c) && stg_cursor_text(&c, " ") && read_tid(&c, &r->pid) && stg_cursor_text(&c, " ") &&
-           read_name_and_thread(&c, r, true);
+    return stg_cursor_u64(&c, &r->ts_ns) && r->ts_ns >= EPOCH_MIN_NS && r->ts_ns <= INT64_MAX &&
+           stg_cursor_text(&c, " ") && read_user(&c) && stg_cursor_text(&c, " ") && read_tid(&c, &r->pid) &&
+           stg_cursor_text(&c, " ") && read_name_and_thread(&c, r, true);
 }
 
 /* "num time cpu process (tid) > call args", or LID-DS 2019: "num time cpu user name tid > call args" */
@@ -278,7 +279,8 @@ static enum stg_status put(struct sysdig *s, const struct record *r, uint64_t ts
     }
     e->tid = r->tid;
     e->pid = r->pid;
-    e->has |= (uint16_t)((r->tid > 0 ? STG_HAS_TID : 0) | (r->pid > 0 ? STG_HAS_PID : 0) | (comm == STG_NAME_NONE ? 0 : STG_HAS_COMM));
+    e->has |= (uint16_t)((r->tid > 0 ? STG_HAS_TID : 0) | (r->pid > 0 ? STG_HAS_PID : 0) |
+                         (comm == STG_NAME_NONE ? 0 : STG_HAS_COMM));
     if (r->entry) {
         e->n_args = read_args(r, e->args);
     } else if (read_ret(r, &e->ret)) {

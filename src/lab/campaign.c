@@ -56,7 +56,9 @@ static enum stg_status check_work(const char *work)
         struct stat info;
         *end = '\0';
         if (stat(path, &info) != 0 || (info.st_mode & S_IXOTH) == 0) {
-            return stg_fail(STG_ERR_USAGE, "--work %s: the servers' user may not enter %s: chmod o+x, or give another one", work, path);
+            return stg_fail(STG_ERR_USAGE,
+                            "--work %s: the servers' user may not enter %s: chmod o+x, or give another one", work,
+                            path);
         }
     }
     return STG_OK;
@@ -332,13 +334,15 @@ static const char *disturbance(const struct stg_campaign_settings *s, const doub
                                                      : NULL;
 }
 
-enum stg_status stg_campaign_judge(struct stg_judgement *out, const struct stg_campaign_settings *s, const struct stg_scenario *scenario,
-                                   const double values[STG_MEASURES], uint32_t attempt)
+enum stg_status stg_campaign_judge(struct stg_judgement *out, const struct stg_campaign_settings *s,
+                                   const struct stg_scenario *scenario, const double values[STG_MEASURES],
+                                   uint32_t attempt)
 {
     const enum stg_status status = stg_measure_check(scenario, values);
     out->disturbed = disturbance(s, values);
     out->again = (out->disturbed != NULL || status != STG_OK) && attempt <= s->repeats;
-    return status == STG_OK || out->disturbed == NULL || out->again ? status : stg_context(status, "%s", out->disturbed);
+    return status == STG_OK || out->disturbed == NULL || out->again ? status
+                                                                    : stg_context(status, "%s", out->disturbed);
 }
 
 static void say_run(const struct stg_run *run, const double v[STG_MEASURES], size_t i, size_t n)
@@ -404,8 +408,8 @@ static enum stg_status do_run(struct stg_campaign *c, size_t i, const struct stg
         struct stg_judgement is;
         status = stg_campaign_judge(&is, &c->settings, scenario, values, attempt);
         if (is.again) {
-            stg_log(STG_LOG_WARN, "%s: %s: again, %u of %u", run->name, is.disturbed != NULL ? is.disturbed : stg_status_message(), attempt,
-                    c->settings.repeats);
+            stg_log(STG_LOG_WARN, "%s: %s: again, %u of %u", run->name,
+                    is.disturbed != NULL ? is.disturbed : stg_status_message(), attempt, c->settings.repeats);
             continue;
         }
         if (status != STG_OK) {

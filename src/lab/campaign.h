@@ -49,11 +49,12 @@ struct stg_judgement {
     const char *disturbed; /* why it is not to be learned from; NULL: nothing speaks against it. Static */
 };
 
-/* Judges an attempt, counted from 1, by what was measured. One that was disturbed or shows not its scenario's effect is made again, s->repeats
- * times at most: overload hides effects, and a known run may have one by chance. After that what was disturbed is kept and marked, and
- * STG_ERR_INPUT says which effect is missing. */
-enum stg_status stg_campaign_judge(struct stg_judgement *out, const struct stg_campaign_settings *s, const struct stg_scenario *scenario,
-                                   const double values[STG_MEASURES], uint32_t attempt) STG_MUST_USE;
+/* Judges an attempt, counted from 1, by what was measured. One that was disturbed or shows not its scenario's effect is
+ * made again, s->repeats times at most: overload hides effects, and a known run may have one by chance. After that what
+ * was disturbed is kept and marked, and STG_ERR_INPUT says which effect is missing. */
+enum stg_status stg_campaign_judge(struct stg_judgement *out, const struct stg_campaign_settings *s,
+                                   const struct stg_scenario *scenario, const double values[STG_MEASURES],
+                                   uint32_t attempt) STG_MUST_USE;
 
 /* Begins a campaign, or goes on with the one that is there if its settings are the same. stg_campaign_close() also
  * after a failure. */

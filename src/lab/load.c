@@ -54,8 +54,8 @@ struct load {
     struct stg_load_counts *out;
 };
 
-/* When request i is due, from the start: the first `burst` of a second together, the rest in even slots with a jitter.
- */
+/* When request i is due, from the start: the first `burst` of a second together, the rest in even slots with a
+ * jitter. */
 static uint64_t due_after(struct load *l, uint64_t i)
 {
     const uint64_t second = i / l->s->rate, k = i % l->s->rate;

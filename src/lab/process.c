@@ -20,8 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TURN_NS UINT64_C(10000000) /* between two looks at a child */
-#define TERM_NS UINT64_C(5000000000)
+#define TURN_NS    UINT64_C(10000000) /* between two looks at a child */
+#define TERM_NS    UINT64_C(5000000000)
 #define FULL_BELOW 65536 /* bytes that are left */
 
 static const char *const default_env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C",
@@ -220,7 +220,8 @@ enum stg_status stg_process_check(pid_t *pid, const char *what, const char *log)
     }
     *pid = 0;
     stg_process_complaint(log, line, sizeof line);
-    return stg_fail(STG_ERR_IO, "%s has ended by itself with exit status %d: %s", what, code, line[0] != '\0' ? line : "it said nothing");
+    return stg_fail(STG_ERR_IO, "%s has ended by itself with exit status %d: %s", what, code,
+                    line[0] != '\0' ? line : "it said nothing");
 }
 
 /* The program was asked to stop: it may save its state and remove what is half-written. */
@@ -263,7 +264,9 @@ enum stg_status stg_process_run(const struct stg_process_settings *s, const char
         return STG_OK;
     }
     if (is_full(s->err)) {
-        return stg_fail(STG_ERR_IO, "%s: exit status %d: no space is left on the disk of %s (free space or write elsewhere)", what, code, s->err);
+        return stg_fail(STG_ERR_IO,
+                        "%s: exit status %d: no space is left on the disk of %s (free space or write elsewhere)", what,
+                        code, s->err);
     }
     stg_process_complaint(s->err, line, sizeof line);
     return stg_fail(STG_ERR_IO, "%s: exit status %d: %s", what, code, line[0] != '\0' ? line : "it said nothing");

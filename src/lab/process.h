@@ -33,7 +33,8 @@ void stg_process_kill(pid_t pid);
 /* Runs it to its end. An exit status other than 0 is STG_ERR_IO with what the file err complains of. When a
  * stop is asked for, it gets SIGTERM. */
 enum stg_status stg_process_run(const struct stg_process_settings *s, const char *what) STG_MUST_USE;
-/* Of a file, the last line that speaks of an error; of one that does not, the last that says something; "" when there is none. */
+/* Of a file, the last line that speaks of an error; of one that does not, the last that says something; "" when there
+ * is none. */
 void stg_process_complaint(const char *path, char *out, size_t cap);
 
 /* *out = the path of a program: name as it is when it has a slash, else from PATH and the sbin folders; "" when there

@@ -78,7 +78,8 @@ enum stg_status stg_servers_check(struct stg_servers *s)
         {&s->mariadbd, "mariadbd", "db.log", "mariadbd.out"},
         {&s->php, "php-fpm", "php-fpm.log", "php-fpm.out"},
         {&s->apache, "apache2", "error.log", "apache2.out"},
-        {&s->beside, s->settings.beside == NULL ? "the program beside the servers" : s->settings.beside, "beside.log", NULL},
+        {&s->beside, s->settings.beside == NULL ? "the program beside the servers" : s->settings.beside, "beside.log",
+         NULL},
     };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         char log[256], out[256];
@@ -183,8 +184,8 @@ static enum stg_status start(struct stg_servers *s, pid_t *pid, const char *grou
     return stg_process_start(pid, &p);
 }
 
-/* MariaDB makes a thread when more clients come than it has threads, and keeps it: as many as a run can need are made here, so that none
- * is while a run is recorded. A client that has left may hold its thread for a while. */
+/* MariaDB makes a thread when more clients come than it has threads, and keeps it: as many as a run can need are made
+ * here, so that none is while a run is recorded. A client that has left may hold its thread for a while. */
 static enum stg_status make_database_threads(const struct stg_servers *s)
 {
     enum { MOST = 64 }; /* my.cnf: thread_cache_size */
@@ -197,7 +198,8 @@ static enum stg_status make_database_threads(const struct stg_servers *s)
     while (n < MOST && n < wanted && status == STG_OK) {
         clients[n] = (struct pollfd){.fd = connect_to(path), .events = POLLIN};
         if (poll(&clients[n++], 1, GREETING_MS) != 1) { /* the thread greets; of a descriptor of -1 nothing comes */
-            status = stg_fail(STG_ERR_IO, "%s: MariaDB does not greet client %zu of %zu; see db.log there", path, n, wanted);
+            status =
+                stg_fail(STG_ERR_IO, "%s: MariaDB does not greet client %zu of %zu; see db.log there", path, n, wanted);
         }
     }
     for (size_t i = 0; i < n; i++) {
@@ -248,7 +250,8 @@ static enum stg_status start_apache(struct stg_servers *s)
 static enum stg_status find_beside(const char *scenario, const char *name, char program[STG_LAB_PATH])
 {
     stg_process_find(name, program, STG_LAB_PATH);
-    return program[0] != '\0' ? STG_OK : stg_fail(STG_ERR_UNSUPPORTED, "scenario %s: %s is not installed", scenario, name);
+    return program[0] != '\0' ? STG_OK
+                              : stg_fail(STG_ERR_UNSUPPORTED, "scenario %s: %s is not installed", scenario, name);
 }
 
 enum stg_status stg_servers_check_scenario(const struct stg_scenario *scenario)

@@ -119,7 +119,8 @@ static enum stg_status make(struct stg_counts *c, uint32_t parent, uint32_t symb
         c->symbol[node] = symbol;
         c->raw[node] = c->left[node] = 0;
         c->length[node] = (uint8_t)(c->length[at] + 1);
-        c->flags[node] = (at == 0 ? symbol == STG_TOKEN_START : c->flags[at] & STG_COUNTS_BEGINS) ? STG_COUNTS_BEGINS : 0;
+        c->flags[node] =
+            (at == 0 ? symbol == STG_TOKEN_START : c->flags[at] & STG_COUNTS_BEGINS) ? STG_COUNTS_BEGINS : 0;
         place(c, node);
         suffix = node;
     }

@@ -1,8 +1,9 @@
-/* Ensemble: several neural models of one kind and configuration, trained with different seeds. A token's surprisal is the mean of the
- * members' (that of the geometric mean of their probabilities), so the ensemble's loss is the mean of theirs, and what only one of them
- * believes counts less. Those geometric means sum to less than one, by the more the less the members agree; what the ensemble predicts is
- * the same normalised (a logarithmic opinion pool), as readers and students need a distribution. It ranks symbols as the score does.
- * The members borrow the ensemble's symbols; their own bases are not used. */
+/* Ensemble: several neural models of one kind and configuration, trained with different seeds. A token's surprisal is
+ * the mean of the members' (that of the geometric mean of their probabilities), so the ensemble's loss is the mean of
+ * theirs, and what only one of them believes counts less. Those geometric means sum to less than one, by the more the
+ * less the members agree; what the ensemble predicts is the same normalised (a logarithmic opinion pool), as readers
+ * and students need a distribution. It ranks symbols as the score does. The members borrow the ensemble's symbols;
+ * their own bases are not used. */
 #include "model/ensemble.h"
 
 #include "base/memory.h"
@@ -21,11 +22,11 @@ struct ensemble {
 struct stg_model_run {
     size_t n;
     const struct stg_model_ops *ops; /* the members' */
-    struct stg_model_run **member;  /* (n) owned */
-    struct stg_model_state **state; /* (cap_states) one member's states of the streams of a step */
-    float *said;                    /* (cap_said) what each member says, one after another */
-    float **to;                     /* (cap_to) where in it */
-    size_t n_said;                  /* floats of a member in the last score or step */
+    struct stg_model_run **member;   /* (n) owned */
+    struct stg_model_state **state;  /* (cap_states) one member's states of the streams of a step */
+    float *said;                     /* (cap_said) what each member says, one after another */
+    float **to;                      /* (cap_to) where in it */
+    size_t n_said;                   /* floats of a member in the last score or step */
     size_t cap_states, cap_said, cap_to;
 };
 
@@ -72,7 +73,8 @@ enum stg_status stg_ensemble_new(struct stg_model **out, struct stg_model **memb
             return stg_fail(STG_ERR_INTERNAL, "an ensemble is made of neural models of one kind");
         }
         if (!stg_neural_alike((const struct stg_neural *)members[i], (const struct stg_neural *)members[0])) {
-            return stg_fail(STG_ERR_MISMATCH, "member %zu has other settings than the first: train all with the same options", i + 1);
+            return stg_fail(STG_ERR_MISMATCH,
+                            "member %zu has other settings than the first: train all with the same options", i + 1);
         }
     }
     STG_RETURN_IF_FAILED(new_ensemble(&e, n));
@@ -116,7 +118,8 @@ static enum stg_status create(struct stg_model **out, const struct stg_model_set
     return stg_fail(STG_ERR_USAGE, "an ensemble is trained with --ensemble N and the kind of its members");
 }
 
-static enum stg_status fit(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool, struct stg_progress *progress)
+static enum stg_status fit(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool,
+                           struct stg_progress *progress)
 {
     (void)m;
     (void)corpus;
@@ -271,7 +274,8 @@ static enum stg_status step(const struct stg_model *m, struct stg_model_run *r, 
 }
 
 /* The mean of the members' ln p, which is what step and score charge for each symbol, normalised. */
-static enum stg_status predict(const struct stg_model *m, struct stg_model_run *r, const struct stg_model_state *s, float *log_p)
+static enum stg_status predict(const struct stg_model *m, struct stg_model_run *r, const struct stg_model_state *s,
+                               float *log_p)
 {
     const struct ensemble *e = ensemble_of(m);
     const size_t V = stg_symbols_count(m->symbols);
@@ -285,8 +289,8 @@ static enum stg_status predict(const struct stg_model *m, struct stg_model_run *
     return STG_OK;
 }
 
-static enum stg_status distributions(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks, size_t n,
-                                     float *const *log_p)
+static enum stg_status distributions(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks,
+                                     size_t n, float *const *log_p)
 {
     const struct ensemble *e = ensemble_of(m);
     const size_t V = stg_symbols_count(m->symbols);
@@ -366,7 +370,8 @@ static enum stg_status load(struct stg_model **out, const struct stg_tensors *t,
     const unsigned long n = members == NULL ? 0 : strtoul(members, NULL, 10);
     *out = NULL;
     if (kind == NULL || n == 0 || n > STG_MODEL_MAX_MEMBERS) {
-        return stg_fail(STG_ERR_INPUT, "%s: header: configuration of the ensemble is damaged: train the model again", stg_tensors_path(t));
+        return stg_fail(STG_ERR_INPUT, "%s: header: configuration of the ensemble is damaged: train the model again",
+                        stg_tensors_path(t));
     }
     STG_TRY(new_ensemble(&e, n));
     for (size_t i = 0; i < n; i++) {

@@ -17,11 +17,12 @@ static enum stg_status find_ops(const char *kind, const struct stg_model_ops **o
             return STG_OK;
         }
     }
-    return stg_fail(STG_ERR_USAGE, "unknown kind of model '%.40s': use stide, ngram, lstm, transformer or longformer", kind);
+    return stg_fail(STG_ERR_USAGE, "unknown kind of model '%.40s': use stide, ngram, lstm, transformer or longformer",
+                    kind);
 }
 
-enum stg_status stg_model_new(struct stg_model **out, const struct stg_model_settings *s, const struct stg_recipe *recipe,
-                              const struct stg_vocab *vocab)
+enum stg_status stg_model_new(struct stg_model **out, const struct stg_model_settings *s,
+                              const struct stg_recipe *recipe, const struct stg_vocab *vocab)
 {
     enum stg_status status = STG_OK;
     const struct stg_model_ops *ops = NULL;
@@ -74,8 +75,8 @@ void stg_model_free(struct stg_model *m)
 }
 
 /* Feeds token i of a walk. */
-static enum stg_status feed(const struct stg_model *m, struct stg_model_run *r, struct stg_model_state *state, const struct stg_walk *w,
-                            ptrdiff_t i)
+static enum stg_status feed(const struct stg_model *m, struct stg_model_run *r, struct stg_model_state *state,
+                            const struct stg_walk *w, ptrdiff_t i)
 {
     struct stg_model_token token;
     float surprisal;
@@ -105,8 +106,8 @@ static enum stg_status predict_walk(const struct stg_model *m, struct stg_model_
     return STG_OK;
 }
 
-enum stg_status stg_model_distributions(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks, size_t n,
-                                        float *const *log_p)
+enum stg_status stg_model_distributions(const struct stg_model *m, struct stg_model_run *r,
+                                        const struct stg_walk *walks, size_t n, float *const *log_p)
 {
     enum stg_status status = STG_OK;
     struct stg_model_state *state = NULL;
@@ -135,8 +136,9 @@ enum stg_status stg_model_check_vocab(const struct stg_model *m, const struct st
     if (stg_vocab_begins_with(vocab, &m->vocab)) {
         return STG_OK;
     }
-    return stg_fail(STG_ERR_MISMATCH,
-                    "%s: vocabulary is not the model's: prepare it again with --vocab and the model or its training data", path);
+    return stg_fail(
+        STG_ERR_MISMATCH,
+        "%s: vocabulary is not the model's: prepare it again with --vocab and the model or its training data", path);
 }
 
 void stg_walk_token(const struct stg_walk *w, ptrdiff_t i, struct stg_model_token *out)

@@ -74,13 +74,15 @@ static enum stg_status load_calibration(struct stg_model *m, const struct stg_te
         return STG_OK;
     }
     if (c->dtype != STG_F32 || c->n_dims != 2 || c->dims[1] != STG_MODEL_AGGREGATES || c->dims[0] > MAX_CALIBRATION) {
-        return stg_fail(STG_ERR_INPUT, "%s: tensor calibration: has another shape: train the model again", stg_tensors_path(t));
+        return stg_fail(STG_ERR_INPUT, "%s: tensor calibration: has another shape: train the model again",
+                        stg_tensors_path(t));
     }
     const float *v = c->data;
     for (size_t i = 0; i < c->n; i++) {
         /* Sorted by column; a NaN would break every comparison that follows. */
         if (isnan(v[i]) || (i >= STG_MODEL_AGGREGATES && v[i] < v[i - STG_MODEL_AGGREGATES])) {
-            return stg_fail(STG_ERR_INPUT, "%s: tensor calibration: is not sorted: train the model again", stg_tensors_path(t));
+            return stg_fail(STG_ERR_INPUT, "%s: tensor calibration: is not sorted: train the model again",
+                            stg_tensors_path(t));
         }
     }
     STG_RETURN_IF_FAILED(stg_mem_dup(&m->calibration, c->data, c->n * sizeof(float)));
@@ -94,8 +96,10 @@ static enum stg_status load_stream(struct stg_model *m, const struct stg_tensors
     if (c == NULL) {
         return STG_OK;
     }
-    if (c->dtype != STG_F32 || c->n_dims != 2 || c->dims[1] != STG_MODEL_STREAM_COLUMNS || c->dims[0] > MAX_CALIBRATION) {
-        return stg_fail(STG_ERR_INPUT, "%s: tensor stream: has another shape: train the model again", stg_tensors_path(t));
+    if (c->dtype != STG_F32 || c->n_dims != 2 || c->dims[1] != STG_MODEL_STREAM_COLUMNS ||
+        c->dims[0] > MAX_CALIBRATION) {
+        return stg_fail(STG_ERR_INPUT, "%s: tensor stream: has another shape: train the model again",
+                        stg_tensors_path(t));
     }
     const float *v = c->data;
     float run = 0; /* of the row before: numbers count up by one */
@@ -118,15 +122,18 @@ static enum stg_status load_channels(struct stg_model *m, const struct stg_tenso
     if (c == NULL) {
         return STG_OK;
     }
-    if (c->dtype != STG_F32 || c->n_dims != 2 || c->dims[1] != STG_MODEL_CHANNEL_COLUMNS || c->dims[0] == 0 || c->dims[0] > MAX_BINS) {
-        return stg_fail(STG_ERR_INPUT, "%s: tensor channels: has another shape: train the model again", stg_tensors_path(t));
+    if (c->dtype != STG_F32 || c->n_dims != 2 || c->dims[1] != STG_MODEL_CHANNEL_COLUMNS || c->dims[0] == 0 ||
+        c->dims[0] > MAX_BINS) {
+        return stg_fail(STG_ERR_INPUT, "%s: tensor channels: has another shape: train the model again",
+                        stg_tensors_path(t));
     }
     const float *v = c->data;
     for (size_t i = 0; i < c->n; i++) {
         const size_t column = i % STG_MODEL_CHANNEL_COLUMNS;
         const bool spread = column > 0 && column % 2 == 0; /* what is divided by */
         if (!isfinite(v[i]) || (spread && !(v[i] > 0))) {
-            return stg_fail(STG_ERR_INPUT, "%s: tensor channels: is damaged: train the model again", stg_tensors_path(t));
+            return stg_fail(STG_ERR_INPUT, "%s: tensor channels: is damaged: train the model again",
+                            stg_tensors_path(t));
         }
     }
     STG_RETURN_IF_FAILED(stg_mem_dup(&m->channels, c->data, c->n * sizeof(float)));
@@ -140,9 +147,11 @@ static enum stg_status load_usual(struct stg_model *m, const struct stg_tensors 
     if (k == NULL && v == NULL) {
         return STG_OK;
     }
-    if (k == NULL || v == NULL || k->dtype != STG_U64 || v->dtype != STG_F32 || k->n_dims != 1 || v->n_dims != 2 || k->dims[0] == 0 ||
-        k->dims[0] > MAX_USUAL || v->dims[0] != k->dims[0] || v->dims[1] != STG_MODEL_USUAL_COLUMNS) {
-        return stg_fail(STG_ERR_INPUT, "%s: tensor usual: has another shape: train the model again", stg_tensors_path(t));
+    if (k == NULL || v == NULL || k->dtype != STG_U64 || v->dtype != STG_F32 || k->n_dims != 1 || v->n_dims != 2 ||
+        k->dims[0] == 0 || k->dims[0] > MAX_USUAL || v->dims[0] != k->dims[0] ||
+        v->dims[1] != STG_MODEL_USUAL_COLUMNS) {
+        return stg_fail(STG_ERR_INPUT, "%s: tensor usual: has another shape: train the model again",
+                        stg_tensors_path(t));
     }
     const uint64_t *key = k->data;
     const float *value = v->data;
@@ -164,7 +173,8 @@ static enum stg_status load_base(struct stg_model *m, const struct stg_tensors *
     m->max_walk = max_walk == NULL ? 0 : (size_t)strtoull(max_walk, NULL, 10);
     m->record = record == NULL ? NULL : json_loads(record, JSON_REJECT_DUPLICATES, NULL);
     if (!json_is_object(m->record)) {
-        return stg_fail(STG_ERR_INPUT, "%s: header: training record is damaged: train the model again", stg_tensors_path(t));
+        return stg_fail(STG_ERR_INPUT, "%s: header: training record is damaged: train the model again",
+                        stg_tensors_path(t));
     }
     STG_RETURN_IF_FAILED(stg_recipe_load(&m->recipe, t));
     STG_RETURN_IF_FAILED(load_channels(m, t));
@@ -189,7 +199,8 @@ enum stg_status stg_model_read(struct stg_model **out, struct stg_tensors *t, bo
         ops = strcmp(stg_model_list[i]->kind, kind) == 0 ? stg_model_list[i] : ops;
     }
     if (ops == NULL) {
-        return stg_fail(STG_ERR_INPUT, "%s: header: kind of model '%.40s' is unknown: made by a newer version?", stg_tensors_path(t), kind);
+        return stg_fail(STG_ERR_INPUT, "%s: header: kind of model '%.40s' is unknown: made by a newer version?",
+                        stg_tensors_path(t), kind);
     }
     /* Vocabulary and symbols first: the kinds check their sizes against them. */
     STG_TRY(stg_vocab_load(&vocab, t));

@@ -1,6 +1,6 @@
 /* A net as a model of system calls: how walks become rows, for every kind. */
-#include "base/memory.h"
 #include "model/neural.h"
+#include "base/memory.h"
 
 #include <string.h>
 
@@ -16,7 +16,7 @@ struct stg_model_run {
 };
 
 struct stg_model_state {
-    bool begun; /* something was fed */
+    bool begun;   /* something was fed */
     float *value; /* the net's state */
 };
 
@@ -74,7 +74,9 @@ static enum stg_status create(struct stg_model **out, const struct stg_model_set
         *out = &l->base;
         return STG_OK;
     }
-    STG_TRY(stg_symbols_new(&l->base.symbols, s->fields != 0 ? s->fields : l->input == STG_INPUT_PAPER ? STG_FIELD_CALL : all));
+    STG_TRY(stg_symbols_new(&l->base.symbols, s->fields != 0                ? s->fields
+                                              : l->input == STG_INPUT_PAPER ? STG_FIELD_CALL
+                                                                            : all));
 out:
     if (status != STG_OK) {
         stg_mem_free(l);
@@ -84,7 +86,8 @@ out:
     return STG_OK;
 }
 
-static enum stg_status fit(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool, struct stg_progress *progress)
+static enum stg_status fit(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool,
+                           struct stg_progress *progress)
 {
     struct stg_neural *l = (struct stg_neural *)m;
     struct stg_rng rng;
@@ -118,7 +121,8 @@ static enum stg_status reserve(struct stg_model_run *r, size_t n_sequences, size
         STG_RETURN_IF_FAILED(stg_mem_grow(&r->targets, &cap, n_rows, sizeof *r->targets));
         cap = r->cap_rows;
         STG_RETURN_IF_FAILED(stg_mem_grow(&r->surprisal, &cap, n_rows, sizeof *r->surprisal));
-        STG_RETURN_IF_FAILED(stg_mem_grow(&r->scalars, &r->cap_rows, n_rows, STG_NEURAL_MAX_WAVES * sizeof *r->scalars));
+        STG_RETURN_IF_FAILED(
+            stg_mem_grow(&r->scalars, &r->cap_rows, n_rows, STG_NEURAL_MAX_WAVES * sizeof *r->scalars));
     }
     return STG_OK;
 }
@@ -138,7 +142,8 @@ static size_t rows_of(const struct stg_walk *w)
 }
 
 /* Walks as sequences of the net: row i shows token i and predicts token i + 1. */
-static enum stg_status make_sequences(const struct stg_neural *l, struct stg_model_run *r, const struct stg_walk *walks, size_t n)
+static enum stg_status make_sequences(const struct stg_neural *l, struct stg_model_run *r, const struct stg_walk *walks,
+                                      size_t n)
 {
     const struct stg_net_shape *s = &l->shape;
     size_t total = 0;
@@ -151,8 +156,10 @@ static enum stg_status make_sequences(const struct stg_neural *l, struct stg_mod
         const struct stg_walk *w = &walks[i];
         const size_t rows = rows_of(w);
         const ptrdiff_t first = first_row(w);
-        r->sequences[i] = (struct stg_net_sequence){
-            .n = rows, .ids = r->ids + at * s->n_tables, .scalars = r->scalars + at * s->n_waves, .target = r->targets + at};
+        r->sequences[i] = (struct stg_net_sequence){.n = rows,
+                                                    .ids = r->ids + at * s->n_tables,
+                                                    .scalars = r->scalars + at * s->n_waves,
+                                                    .target = r->targets + at};
         r->to[i] = r->surprisal + at;
         for (size_t k = 0; k < rows; k++, at++) {
             struct stg_model_token token;
@@ -175,8 +182,8 @@ static enum stg_status run_new(const struct stg_model *m, struct stg_model_run *
 static void run_free(struct stg_model_run *r);
 
 static enum stg_status pass(struct stg_model *m, const struct stg_walk *walks, size_t n, double label_smoothing,
-                            const struct stg_model_soft *soft, uint64_t dropout_seed, bool backward, struct stg_pool *pool,
-                            struct stg_model_loss *out)
+                            const struct stg_model_soft *soft, uint64_t dropout_seed, bool backward,
+                            struct stg_pool *pool, struct stg_model_loss *out)
 {
     enum stg_status status = STG_OK;
     struct stg_neural *l = (struct stg_neural *)m;
@@ -244,8 +251,8 @@ static enum stg_status score(const struct stg_model *m, struct stg_model_run *r,
     return STG_OK;
 }
 
-static enum stg_status distributions(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks, size_t n,
-                                     float *const *log_p)
+static enum stg_status distributions(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *walks,
+                                     size_t n, float *const *log_p)
 {
     const struct stg_neural *l = neural_of(m);
     const size_t V = l->shape.outputs;
@@ -319,7 +326,8 @@ static enum stg_status step(const struct stg_model *m, struct stg_model_run *r, 
     return stg_net_step(l->net, r->work, r->states, n, r->ids, r->scalars);
 }
 
-static enum stg_status predict(const struct stg_model *m, struct stg_model_run *r, const struct stg_model_state *s, float *log_p)
+static enum stg_status predict(const struct stg_model *m, struct stg_model_run *r, const struct stg_model_state *s,
+                               float *log_p)
 {
     const float *states[1] = {s->value};
     return stg_net_predict(neural_of(m)->net, r->work, states, 1, log_p);
@@ -331,8 +339,8 @@ static size_t heads(const struct stg_model *m, size_t *n_layers)
     return stg_net_heads(neural_of(m)->net);
 }
 
-static enum stg_status attention(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *w, const bool *wanted,
-                                 stg_attention_visit *visit, void *context)
+static enum stg_status attention(const struct stg_model *m, struct stg_model_run *r, const struct stg_walk *w,
+                                 const bool *wanted, stg_attention_visit *visit, void *context)
 {
     enum stg_status status = STG_OK;
     const struct stg_neural *l = neural_of(m);
@@ -411,11 +419,13 @@ enum stg_status stg_neural_put(const struct stg_neural *n, const char *prefix, s
 static enum stg_status load(struct stg_model **out, const struct stg_tensors *t, const struct stg_vocab *vocab,
                             const struct stg_symbols *symbols)
 {
-    return stg_neural_get(out, stg_tensors_meta(t, "model.kind"), "", t, vocab, symbols); /* the kind is there: it led here */
+    return stg_neural_get(out, stg_tensors_meta(t, "model.kind"), "", t, vocab,
+                          symbols); /* the kind is there: it led here */
 }
 
-enum stg_status stg_neural_get(struct stg_model **out, const char *kind, const char *prefix, const struct stg_tensors *t,
-                               const struct stg_vocab *vocab, const struct stg_symbols *symbols)
+enum stg_status stg_neural_get(struct stg_model **out, const char *kind, const char *prefix,
+                               const struct stg_tensors *t, const struct stg_vocab *vocab,
+                               const struct stg_symbols *symbols)
 {
     enum stg_status status = STG_OK;
     struct stg_neural *l = NULL;
@@ -451,32 +461,33 @@ static void free_neural(struct stg_model *m)
 static const struct stg_model_gradient_ops gradient = {.params = params, .pass = pass, .updated = updated};
 
 /* The kinds differ in their net and its defaults only. */
-#define NEURAL_MODEL(name, text)                                                                                                          \
-    const struct stg_model_ops stg_model_##name = {                                                                                       \
-        .kind = #name,                                                                                                                    \
-        .summary = (text),                                                                                                                \
-        .columns = STG_WALK_THREAD | STG_WALK_ELAPSED,                                                                                    \
-        .create = create,                                                                                                                 \
-        .fit = fit,                                                                                                                       \
-        .gradient = &gradient,                                                                                                            \
-        .run_new = run_new,                                                                                                               \
-        .run_free = run_free,                                                                                                             \
-        .score = score,                                                                                                                   \
-        .state_new = state_new,                                                                                                           \
-        .state_reset = state_reset,                                                                                                       \
-        .state_free = state_free,                                                                                                         \
-        .step = step,                                                                                                                     \
-        .predict = predict,                                                                                                               \
-        .distributions = distributions,                                                                                                   \
-        .heads = heads,                                                                                                                   \
-        .attention = attention,                                                                                                           \
-        .embedding = embedding,                                                                                                           \
-        .set_precision = set_precision,                                                                                                   \
-        .save = save,                                                                                                                     \
-        .load = load,                                                                                                                     \
-        .describe = describe,                                                                                                             \
-        .free = free_neural,                                                                                                              \
+#define NEURAL_MODEL(name, text)                       \
+    const struct stg_model_ops stg_model_##name = {    \
+        .kind = #name,                                 \
+        .summary = (text),                             \
+        .columns = STG_WALK_THREAD | STG_WALK_ELAPSED, \
+        .create = create,                              \
+        .fit = fit,                                    \
+        .gradient = &gradient,                         \
+        .run_new = run_new,                            \
+        .run_free = run_free,                          \
+        .score = score,                                \
+        .state_new = state_new,                        \
+        .state_reset = state_reset,                    \
+        .state_free = state_free,                      \
+        .step = step,                                  \
+        .predict = predict,                            \
+        .distributions = distributions,                \
+        .heads = heads,                                \
+        .attention = attention,                        \
+        .embedding = embedding,                        \
+        .set_precision = set_precision,                \
+        .save = save,                                  \
+        .load = load,                                  \
+        .describe = describe,                          \
+        .free = free_neural,                           \
     }
 NEURAL_MODEL(lstm, "recurrent network; learns long contexts; trained for minutes");
 NEURAL_MODEL(transformer, "attends to all of the last 2,048 events; trained for minutes");
-NEURAL_MODEL(longformer, "attends to a window and the first event; time and memory grow with the length only; trained for minutes");
+NEURAL_MODEL(longformer,
+             "attends to a window and the first event; time and memory grow with the length only; trained for minutes");

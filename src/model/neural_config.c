@@ -9,21 +9,45 @@ struct stg_neural_kind {
     const char *name;
     const struct stg_model_ops *ops;
     const struct stg_net_ops *net;
-    bool attends;   /* has heads, a feed-forward width, windows */
-    bool paper_cut; /* the paper's preset cuts walks at its 2,048 tokens */
+    bool attends;                        /* has heads, a feed-forward width, windows */
+    bool paper_cut;                      /* the paper's preset cuts walks at its 2,048 tokens */
     size_t layers, hidden, paper_hidden; /* hidden 0: the width of the input row */
     double dropout, paper_dropout;
     size_t window, n_global;
 };
 
-/* A Transformer sees its last 2,048 rows: as far as the published one was trained, and a stream's memory stays bounded. */
+/* A Transformer sees its last 2,048 rows: as far as the published one was trained, and a stream's memory stays
+ * bounded. */
 enum { PAPER_MAX_WALK = 2048 };
 static const struct stg_neural_kind kinds[] = {
-    {.name = "lstm", .ops = &stg_model_lstm, .net = &stg_net_lstm, .layers = 2, .hidden = 128, .paper_hidden = 256, .dropout = 0.05, .paper_dropout = 0.05},
-    {.name = "transformer", .ops = &stg_model_transformer, .net = &stg_net_transformer, .attends = true, .paper_cut = true, .layers = 2, .hidden = 128,
-     .dropout = 0.01, .paper_dropout = 0.01, .window = PAPER_MAX_WALK},
-    {.name = "longformer", .ops = &stg_model_longformer, .net = &stg_net_transformer, .attends = true, .layers = 2, .hidden = 128, .dropout = 0.01,
-     .paper_dropout = 0.01, .window = 32, .n_global = 1},
+    {.name = "lstm",
+     .ops = &stg_model_lstm,
+     .net = &stg_net_lstm,
+     .layers = 2,
+     .hidden = 128,
+     .paper_hidden = 256,
+     .dropout = 0.05,
+     .paper_dropout = 0.05},
+    {.name = "transformer",
+     .ops = &stg_model_transformer,
+     .net = &stg_net_transformer,
+     .attends = true,
+     .paper_cut = true,
+     .layers = 2,
+     .hidden = 128,
+     .dropout = 0.01,
+     .paper_dropout = 0.01,
+     .window = PAPER_MAX_WALK},
+    {.name = "longformer",
+     .ops = &stg_model_longformer,
+     .net = &stg_net_transformer,
+     .attends = true,
+     .layers = 2,
+     .hidden = 128,
+     .dropout = 0.01,
+     .paper_dropout = 0.01,
+     .window = 32,
+     .n_global = 1},
 };
 enum { MAX_NUMBER = 1 << 20 }; /* of a size in a file; nets have closer bounds */
 enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
@@ -70,7 +94,8 @@ static enum stg_status parse_layers(size_t out[STG_NET_MAX_LAYERS], const char *
         char *end;
         const unsigned long long value = strtoull(at, &end, 10);
         if (*at < '0' || *at > '9' || value == 0 || value > UINT32_MAX || (*end != ',' && *end != '\0')) {
-            return stg_fail(STG_ERR_USAGE, "%s '%.40s': give a number above 0, or one for each layer, as in 32,64", what, text);
+            return stg_fail(STG_ERR_USAGE, "%s '%.40s': give a number above 0, or one for each layer, as in 32,64",
+                            what, text);
         }
         out[n++] = (size_t)value;
         at = end;
@@ -79,7 +104,8 @@ static enum stg_status parse_layers(size_t out[STG_NET_MAX_LAYERS], const char *
         }
     }
     if (n != 1 && n != layers) {
-        return stg_fail(STG_ERR_USAGE, "%s '%.40s': %zu values for %zu layers: give one, or one for each", what, text, n, layers);
+        return stg_fail(STG_ERR_USAGE, "%s '%.40s': %zu values for %zu layers: give one, or one for each", what, text,
+                        n, layers);
     }
     for (size_t i = n; i < STG_NET_MAX_LAYERS; i++) {
         out[i] = out[n - 1];
@@ -96,7 +122,8 @@ static enum stg_status configure_attention(struct stg_neural *n, const struct st
 {
     struct stg_net_shape *shape = &n->shape;
     shape->heads = or_default(s->heads, 4);
-    shape->ff = or_default(s->ff, paper ? 448 : shape->hidden * 8 / 3 / 16 * 16); /* SwiGLU's three matrices weigh as two of 4 d */
+    shape->ff = or_default(
+        s->ff, paper ? 448 : shape->hidden * 8 / 3 / 16 * 16); /* SwiGLU's three matrices weigh as two of 4 d */
     const size_t activation = find_name(activation_names, s->activation != NULL ? s->activation : "swiglu");
     const size_t norm = find_name(norm_names, s->norm != NULL ? s->norm : paper ? "post" : "pre");
     if (activation == N_NAMES || norm == N_NAMES) {
@@ -141,7 +168,8 @@ enum stg_status stg_neural_configure(struct stg_neural *n, const struct stg_mode
     return n->kind->attends ? configure_attention(n, s, paper) : STG_OK;
 }
 
-/* The dimensions of a symbol row's fields sum to the width of an attention net's rows, so that no projection is needed. */
+/* The dimensions of a symbol row's fields sum to the width of an attention net's rows, so that no projection is
+ * needed. */
 static void size_symbol_fields(struct stg_net_shape *s, bool attends, size_t procs)
 {
     const size_t H = s->hidden;
@@ -195,8 +223,9 @@ static json_t *layer_list(const size_t *values, size_t n)
 /* Adds what only attention nets have; 0 when done. */
 static int pack_attention(json_t *to, const struct stg_net_shape *s)
 {
-    json_t *more = json_pack("{s:I, s:I, s:s, s:s, s:I, s:o, s:o}", "heads", (json_int_t)s->heads, "ff", (json_int_t)s->ff, "activation",
-                             activation_names[s->activation], "norm", norm_names[s->norm], "global", (json_int_t)s->n_global, "window",
+    json_t *more = json_pack("{s:I, s:I, s:s, s:s, s:I, s:o, s:o}", "heads", (json_int_t)s->heads, "ff",
+                             (json_int_t)s->ff, "activation", activation_names[s->activation], "norm",
+                             norm_names[s->norm], "global", (json_int_t)s->n_global, "window",
                              layer_list(s->window, s->layers), "dilation", layer_list(s->dilation, s->layers));
     const int failed = more == NULL ? -1 : json_object_update(to, more);
     json_decref(more);
@@ -206,8 +235,9 @@ static int pack_attention(json_t *to, const struct stg_net_shape *s)
 enum stg_status stg_neural_save_config(const struct stg_neural *n, struct stg_tensors_writer *w)
 {
     const struct stg_net_shape *s = &n->shape;
-    json_t *config = json_pack("{s:s, s:I, s:I, s:f, s:I}", "input", input_name(n), "layers", (json_int_t)s->layers, "hidden",
-                               (json_int_t)s->hidden, "dropout", (double)s->dropout, "seed", (json_int_t)n->seed);
+    json_t *config =
+        json_pack("{s:s, s:I, s:I, s:f, s:I}", "input", input_name(n), "layers", (json_int_t)s->layers, "hidden",
+                  (json_int_t)s->hidden, "dropout", (double)s->dropout, "seed", (json_int_t)n->seed);
     char *text = NULL;
     if (config != NULL && s->precision != STG_PRECISION_F32 &&
         json_object_set_new(config, "precision", json_string(stg_precision_name(s->precision))) != 0) {
@@ -249,8 +279,8 @@ static bool read_attention(struct stg_net_shape *s, json_t *config)
     json_int_t n_global = -1;
     const char *activation = "";
     const char *norm = "";
-    if (json_unpack(config, "{s:I, s:I, s:s, s:s, s:I}", "heads", &heads, "ff", &ff, "activation", &activation, "norm", &norm, "global",
-                    &n_global) != 0 ||
+    if (json_unpack(config, "{s:I, s:I, s:s, s:s, s:I}", "heads", &heads, "ff", &ff, "activation", &activation, "norm",
+                    &norm, "global", &n_global) != 0 ||
         heads <= 0 || ff <= 0 || n_global < 0 || find_name(activation_names, activation) == N_NAMES ||
         find_name(norm_names, norm) == N_NAMES) {
         return false;
@@ -271,8 +301,8 @@ static bool read_config(struct stg_neural *n, json_t *config)
     json_int_t hidden = 0;
     json_int_t seed = 0;
     double dropout = 0;
-    if (json_unpack(config, "{s:s, s:I, s:I, s:F, s:I}", "input", &input, "layers", &layers, "hidden", &hidden, "dropout", &dropout,
-                    "seed", &seed) != 0) {
+    if (json_unpack(config, "{s:s, s:I, s:I, s:F, s:I}", "input", &input, "layers", &layers, "hidden", &hidden,
+                    "dropout", &dropout, "seed", &seed) != 0) {
         return false;
     }
     const bool paper = strcmp(input, "paper") == 0;
@@ -281,9 +311,12 @@ static bool read_config(struct stg_neural *n, json_t *config)
     n->shape.layers = (size_t)layers;
     n->shape.hidden = (size_t)hidden;
     n->shape.dropout = (float)dropout;
-    const char *precision = json_string_value(json_object_get(config, "precision")); /* absent: f32, as in all older files */
-    return (precision == NULL || stg_precision_named(precision, &n->shape.precision)) && (paper || strcmp(input, "symbol") == 0) && layers > 0 && layers <= STG_NET_MAX_LAYERS &&
-           (hidden > 0 || (hidden == 0 && paper && n->kind->attends)) && (!n->kind->attends || read_attention(&n->shape, config));
+    const char *precision =
+        json_string_value(json_object_get(config, "precision")); /* absent: f32, as in all older files */
+    return (precision == NULL || stg_precision_named(precision, &n->shape.precision)) &&
+           (paper || strcmp(input, "symbol") == 0) && layers > 0 && layers <= STG_NET_MAX_LAYERS &&
+           (hidden > 0 || (hidden == 0 && paper && n->kind->attends)) &&
+           (!n->kind->attends || read_attention(&n->shape, config));
 }
 
 /* Whether the file can hold the matrices of such a net: a damaged number must not make us allocate gigabytes for it. */
@@ -316,22 +349,23 @@ bool stg_neural_alike(const struct stg_neural *a, const struct stg_neural *b)
 {
     const struct stg_net_shape *s = &a->shape;
     const struct stg_net_shape *t = &b->shape;
-    if (a->kind != b->kind || a->input != b->input || s->layers != t->layers || s->hidden != t->hidden || s->precision != t->precision ||
-        s->dropout < t->dropout || s->dropout > t->dropout) {
+    if (a->kind != b->kind || a->input != b->input || s->layers != t->layers || s->hidden != t->hidden ||
+        s->precision != t->precision || s->dropout < t->dropout || s->dropout > t->dropout) {
         return false;
     }
     return !a->kind->attends ||
-           (s->heads == t->heads && s->ff == t->ff && s->activation == t->activation && s->norm == t->norm && s->n_global == t->n_global &&
-            memcmp(s->window, t->window, s->layers * sizeof s->window[0]) == 0 &&
+           (s->heads == t->heads && s->ff == t->ff && s->activation == t->activation && s->norm == t->norm &&
+            s->n_global == t->n_global && memcmp(s->window, t->window, s->layers * sizeof s->window[0]) == 0 &&
             memcmp(s->dilation, t->dilation, s->layers * sizeof s->dilation[0]) == 0);
 }
 
 json_t *stg_neural_describe(const struct stg_neural *n)
 {
     const struct stg_net_shape *s = stg_net_shape(n->net);
-    json_t *facts = json_pack("{s:I, s:I, s:I, s:I, s:s, s:s}", "parameters", (json_int_t)stg_net_params(n->net)->n_values, "layers",
-                              (json_int_t)s->layers, "hidden", (json_int_t)s->hidden, "symbols", (json_int_t)s->outputs, "input",
-                              input_name(n), "precision", stg_precision_name(s->precision));
+    json_t *facts =
+        json_pack("{s:I, s:I, s:I, s:I, s:s, s:s}", "parameters", (json_int_t)stg_net_params(n->net)->n_values,
+                  "layers", (json_int_t)s->layers, "hidden", (json_int_t)s->hidden, "symbols", (json_int_t)s->outputs,
+                  "input", input_name(n), "precision", stg_precision_name(s->precision));
     if (facts != NULL && n->kind->attends && pack_attention(facts, s) != 0) {
         json_decref(facts);
         return NULL;

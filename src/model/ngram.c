@@ -33,8 +33,9 @@ static const struct ngram *ngram_of(const struct stg_model *m)
     return (const struct ngram *)m;
 }
 
-static enum stg_status create_kind(struct stg_model **out, const struct stg_model_settings *s, const struct stg_model_ops *ops,
-                                   enum stg_ngram_kind kind, uint32_t order, unsigned fields)
+static enum stg_status create_kind(struct stg_model **out, const struct stg_model_settings *s,
+                                   const struct stg_model_ops *ops, enum stg_ngram_kind kind, uint32_t order,
+                                   unsigned fields)
 {
     struct ngram *g = NULL;
     *out = NULL;
@@ -46,8 +47,9 @@ static enum stg_status create_kind(struct stg_model **out, const struct stg_mode
     g->base.ops = ops;
     g->kind = kind;
     g->order = order;
-    const enum stg_status status = s->symbols != NULL ? stg_symbols_copy(&g->base.symbols, s->symbols)
-                                                      : stg_symbols_new(&g->base.symbols, s->fields != 0 ? s->fields : fields);
+    const enum stg_status status = s->symbols != NULL
+                                       ? stg_symbols_copy(&g->base.symbols, s->symbols)
+                                       : stg_symbols_new(&g->base.symbols, s->fields != 0 ? s->fields : fields);
     if (status != STG_OK) {
         stg_mem_free(g);
         return status;
@@ -114,7 +116,8 @@ static enum stg_status fit_symbols(struct stg_model *m, const struct stg_corpus 
     return stg_counts_init(&g->counts, g->order);
 }
 
-static enum stg_status fit(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool, struct stg_progress *progress)
+static enum stg_status fit(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool,
+                           struct stg_progress *progress)
 {
     struct ngram *g = (struct ngram *)m;
     STG_RETURN_IF_FAILED(fit_symbols(m, corpus));
@@ -122,12 +125,13 @@ static enum stg_status fit(struct stg_model *m, const struct stg_corpus *corpus,
     return estimate(g);
 }
 
-static enum stg_status learn(struct stg_model *m, const struct stg_corpus *corpus, const struct stg_teacher *teacher, struct stg_pool *pool,
-                             struct stg_progress *progress)
+static enum stg_status learn(struct stg_model *m, const struct stg_corpus *corpus, const struct stg_teacher *teacher,
+                             struct stg_pool *pool, struct stg_progress *progress)
 {
     struct ngram *g = (struct ngram *)m;
     if (g->kind != STG_NGRAM_KNESER_NEY) {
-        return stg_fail(STG_ERR_USAGE, "an n-gram that learns from a teacher has a smoothing of its own: leave --smoothing out");
+        return stg_fail(STG_ERR_USAGE,
+                        "an n-gram that learns from a teacher has a smoothing of its own: leave --smoothing out");
     }
     g->kind = STG_NGRAM_EXPECTED;
     STG_RETURN_IF_FAILED(fit_symbols(m, corpus));
@@ -152,11 +156,13 @@ out:
     return status;
 }
 
-static enum stg_status update(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool, struct stg_progress *progress)
+static enum stg_status update(struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool,
+                              struct stg_progress *progress)
 {
     struct ngram *g = (struct ngram *)m;
     if (g->kind == STG_NGRAM_EXPECTED) {
-        return stg_fail(STG_ERR_USAGE, "an n-gram that learned from a teacher cannot be added to: distil it again with all data");
+        return stg_fail(STG_ERR_USAGE,
+                        "an n-gram that learned from a teacher cannot be added to: distil it again with all data");
     }
     if (g->counts.n == 0) {
         STG_RETURN_IF_FAILED(take_counts(g));
@@ -264,7 +270,8 @@ static enum stg_status step(const struct stg_model *m, struct stg_model_run *r, 
     return STG_OK;
 }
 
-static enum stg_status predict(const struct stg_model *m, struct stg_model_run *r, const struct stg_model_state *s, float *log_p)
+static enum stg_status predict(const struct stg_model *m, struct stg_model_run *r, const struct stg_model_state *s,
+                               float *log_p)
 {
     const struct ngram *g = ngram_of(m);
     size_t n_known = 0;
@@ -316,7 +323,8 @@ static bool table_is_sound(const struct stg_ngram_table *t, uint32_t order, size
     }
     for (size_t i = 1; i < t->n; i++) {
         if (t->parent[i] >= i || t->suffix[i] >= t->n || t->symbol[i] >= n_symbols || t->length[i] > order ||
-            t->length[i] != t->length[t->parent[i]] + 1 || t->length[t->suffix[i]] + 1 != t->length[i] || !isfinite(t->log_p[i])) {
+            t->length[i] != t->length[t->parent[i]] + 1 || t->length[t->suffix[i]] + 1 != t->length[i] ||
+            !isfinite(t->log_p[i])) {
             return false;
         }
     }
@@ -381,8 +389,10 @@ static enum stg_status load(struct stg_model **out, const struct stg_tensors *t,
         }
     }
     STG_TRY(load_table(g, t));
-    if (!known || g->order < 1 || g->order > STG_COUNTS_MAX_ORDER || !table_is_sound(&g->table, g->order, g->n_symbols)) {
-        status = stg_fail(STG_ERR_INPUT, "%s: tables of the n-gram are damaged: train the model again", stg_tensors_path(t));
+    if (!known || g->order < 1 || g->order > STG_COUNTS_MAX_ORDER ||
+        !table_is_sound(&g->table, g->order, g->n_symbols)) {
+        status =
+            stg_fail(STG_ERR_INPUT, "%s: tables of the n-gram are damaged: train the model again", stg_tensors_path(t));
         goto out;
     }
     STG_TRY(stg_ngram_index(&g->table));
@@ -423,9 +433,10 @@ static void free_ngram(struct stg_model *m)
     stg_mem_free(g);
 }
 
-#define SHARED_OPS                                                                                                                 \
-    .fit = fit, .update = update, .run_new = run_new, .run_free = run_free, .score = score, .state_new = state_new, .state_reset = state_reset,      \
-    .state_free = state_free, .step = step, .predict = predict, .save = save, .load = load, .describe = describe, .free = free_ngram
+#define SHARED_OPS                                                                                                  \
+    .fit = fit, .update = update, .run_new = run_new, .run_free = run_free, .score = score, .state_new = state_new, \
+    .state_reset = state_reset, .state_free = state_free, .step = step, .predict = predict, .save = save,           \
+    .load = load, .describe = describe, .free = free_ngram
 
 const struct stg_model_ops stg_model_ngram = {
     .kind = "ngram",

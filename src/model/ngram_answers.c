@@ -5,22 +5,22 @@
 
 #include <string.h>
 
-/* What follows from the last `order` symbols: which surprisal the newest has, and the context that it leaves. So a token waits neither for
- * the one before nor, nearly always, for the trie. */
+/* What follows from the last `order` symbols: which surprisal the newest has, and the context that it leaves. So a
+ * token waits neither for the one before nor, nearly always, for the trie. */
 struct answer {
     uint64_t key; /* 0 = none yet */
     uint32_t next;
     float surprisal;
 };
-enum { WAYS = 4, QUICK = 2 };         /* places for each hash, one cache line, and how many of them are looked at first */
+enum { WAYS = 4, QUICK = 2 }; /* places for each hash, one cache line, and how many of them are looked at first */
 enum { LEAST_ANSWERS = 1 << 12, MOST_ANSWERS = 1 << 18 };
-enum { CHUNK = 64 };                  /* tokens whose answers are asked for together, so that they come into the cache meanwhile */
-enum { PATIENCE = 32 };               /* part of the n-grams that are asked for one by one before all are taken */
+enum { CHUNK = 64 };    /* tokens whose answers are asked for together, so that they come into the cache meanwhile */
+enum { PATIENCE = 32 }; /* part of the n-grams that are asked for one by one before all are taken */
 
 struct stg_ngram_answers {
     struct answer *answers; /* (n_answers) by hash of the key */
-    size_t n_answers;       /* a power of two; when all are taken, room for twice the n-grams, within the bounds above */
-    size_t n_asked;         /* of the trie */
+    size_t n_answers; /* a power of two; when all are taken, room for twice the n-grams, within the bounds above */
+    size_t n_asked;   /* of the trie */
     bool taken;
     struct stg_ngram_packing packing;
     enum stg_ngram_kind kind;
@@ -29,8 +29,8 @@ struct stg_ngram_answers {
     const struct stg_ngram_table *table; /* borrowed */
 };
 
-enum stg_status stg_ngram_answers_new(struct stg_ngram_answers **out, enum stg_ngram_kind kind, const struct stg_ngram_table *table, uint32_t order,
-                                      size_t n_symbols)
+enum stg_status stg_ngram_answers_new(struct stg_ngram_answers **out, enum stg_ngram_kind kind,
+                                      const struct stg_ngram_table *table, uint32_t order, size_t n_symbols)
 {
     enum stg_status status = STG_OK;
     struct stg_ngram_answers *r = NULL;
@@ -40,8 +40,12 @@ enum stg_status stg_ngram_answers_new(struct stg_ngram_answers **out, enum stg_n
         return STG_OK;
     }
     STG_TRY(stg_mem_zeroed(&r, 1, sizeof *r));
-    *r = (struct stg_ngram_answers){
-        .n_answers = LEAST_ANSWERS, .packing = packing, .kind = kind, .order = order, .n_symbols = n_symbols, .table = table};
+    *r = (struct stg_ngram_answers){.n_answers = LEAST_ANSWERS,
+                                    .packing = packing,
+                                    .kind = kind,
+                                    .order = order,
+                                    .n_symbols = n_symbols,
+                                    .table = table};
     STG_TRY(stg_mem_aligned(&r->answers, r->n_answers, sizeof *r->answers));
     *out = r;
     r = NULL;
@@ -78,8 +82,8 @@ static enum stg_status make_room(struct stg_ngram_answers *r)
     return STG_OK;
 }
 
-/* Takes the answers of all n-grams: after symbols that are one, its parent is the context. What finds no place is asked for when it
- * comes. In the order of the table, which is a tenth of the time of asking. */
+/* Takes the answers of all n-grams: after symbols that are one, its parent is the context. What finds no place is asked
+ * for when it comes. In the order of the table, which is a tenth of the time of asking. */
 static enum stg_status take_all(struct stg_ngram_answers *r)
 {
     const struct stg_ngram_table *t = r->table;
@@ -133,7 +137,8 @@ static float ask(struct stg_ngram_answers *r, struct answer *a, uint64_t key, ui
 }
 
 /* At most CHUNK symbols; *key and *state are of those before, and then of the last. */
-static void score_chunk(struct stg_ngram_answers *r, const uint32_t *symbols, size_t n, uint64_t *key, uint32_t *state, float *out)
+static void score_chunk(struct stg_ngram_answers *r, const uint32_t *symbols, size_t n, uint64_t *key, uint32_t *state,
+                        float *out)
 {
     uint64_t keys[CHUNK];
     struct answer *places[CHUNK];
@@ -159,7 +164,8 @@ static void score_chunk(struct stg_ngram_answers *r, const uint32_t *symbols, si
     }
 }
 
-enum stg_status stg_ngram_answers_score(struct stg_ngram_answers *r, const uint32_t *symbols, size_t n, size_t from, float *out)
+enum stg_status stg_ngram_answers_score(struct stg_ngram_answers *r, const uint32_t *symbols, size_t n, size_t from,
+                                        float *out)
 {
     float unread[CHUNK];
     uint32_t state = 0;

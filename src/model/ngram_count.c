@@ -1,7 +1,7 @@
-/* Counting a corpus, fast: the last `order` symbols fit into one 64-bit key nearly always, so that each thread keeps a histogram of keys
- * (no token waits for the look-up of the one before), and only the different n-grams become nodes of the trie. Where they do not fit,
- * the definition counts: stg_counts_put(), symbol by symbol. Both give the same counts; the order of nodes depends on neither the number
- * of threads nor the order of the corpus in the first case. */
+/* Counting a corpus, fast: the last `order` symbols fit into one 64-bit key nearly always, so that each thread keeps a
+ * histogram of keys (no token waits for the look-up of the one before), and only the different n-grams become nodes of
+ * the trie. Where they do not fit, the definition counts: stg_counts_put(), symbol by symbol. Both give the same
+ * counts; the order of nodes depends on neither the number of threads nor the order of the corpus in the first case. */
 #include "model/ngram.h"
 
 #include "base/interrupt.h"
@@ -77,7 +77,8 @@ static enum stg_status reserve(struct histogram *h, size_t n)
     return STG_OK;
 }
 
-static enum stg_status count_packed(struct histogram *h, struct stg_ngram_packing p, const uint32_t *symbols, const struct stg_walk *w)
+static enum stg_status count_packed(struct histogram *h, struct stg_ngram_packing p, const uint32_t *symbols,
+                                    const struct stg_walk *w)
 {
     enum { STRETCH = 1024 }; /* rows between two looks at the room that is left */
     uint64_t key = 0;
@@ -183,11 +184,12 @@ static enum stg_status merge(struct worker *workers, size_t n_workers, size_t *n
 }
 
 /* Neighbours in the order of keys share their first symbols, and so the nodes of those. */
-static enum stg_status make_nodes(struct stg_counts *c, struct stg_ngram_packing p, const struct stg_ngram_count *ngrams, size_t n)
+static enum stg_status make_nodes(struct stg_counts *c, struct stg_ngram_packing p,
+                                  const struct stg_ngram_count *ngrams, size_t n)
 {
-    uint32_t path[STG_COUNTS_MAX_ORDER + 1] = {0};   /* nodes of the n-gram before, by length */
+    uint32_t path[STG_COUNTS_MAX_ORDER + 1] = {0}; /* nodes of the n-gram before, by length */
     uint32_t symbols[STG_COUNTS_MAX_ORDER + 1] = {0};
-    uint32_t known = 0;                              /* length of that */
+    uint32_t known = 0;                            /* length of that */
     STG_RETURN_IF_FAILED(stg_counts_expect(c, n)); /* each is a node, and few are more than these */
     for (size_t i = 0; i < n; i++) {
         uint32_t length = 0;
@@ -202,15 +204,16 @@ static enum stg_status make_nodes(struct stg_counts *c, struct stg_ngram_packing
         }
         /* The last symbol is where the count goes, shared or not. */
         for (uint32_t k = shared < length ? shared + 1 : length; k <= length; k++) {
-            STG_RETURN_IF_FAILED(stg_counts_add(c, path[k - 1], symbols[k], k == length ? ngrams[i].times : 0, &path[k]));
+            STG_RETURN_IF_FAILED(
+                stg_counts_add(c, path[k - 1], symbols[k], k == length ? ngrams[i].times : 0, &path[k]));
         }
         known = length;
     }
     return STG_OK;
 }
 
-enum stg_status stg_ngram_count(struct stg_counts *c, const struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool,
-                                struct stg_progress *progress)
+enum stg_status stg_ngram_count(struct stg_counts *c, const struct stg_model *m, const struct stg_corpus *corpus,
+                                struct stg_pool *pool, struct stg_progress *progress)
 {
     enum stg_status status = STG_OK;
     struct job job = {.model = m, .corpus = corpus, .progress = progress};

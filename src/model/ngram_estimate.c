@@ -15,8 +15,9 @@ struct discounts {
     double d[4]; /* for counts 0, 1, 2, 3 or more */
 };
 
-/* Highest order and n-grams that begin a sequence: occurrences, as nothing stands before them; otherwise the number of different
- * symbols to the left. A context that was cut short leaves occurrences at lower orders: whichever is larger. */
+/* Highest order and n-grams that begin a sequence: occurrences, as nothing stands before them; otherwise the number of
+ * different symbols to the left. A context that was cut short leaves occurrences at lower orders: whichever is
+ * larger. */
 static uint64_t adjusted(const struct stg_counts *c, uint32_t node)
 {
     if (c->length[node] == c->order || (c->flags[node] & STG_COUNTS_BEGINS) != 0) {
@@ -132,8 +133,8 @@ static void stide(const struct stg_counts *c, float *log_p, float *backoff)
     }
 }
 
-enum stg_status stg_ngram_estimate(enum stg_ngram_kind kind, const struct stg_counts *counts, size_t n_symbols, float *log_p,
-                                   float *backoff)
+enum stg_status stg_ngram_estimate(enum stg_ngram_kind kind, const struct stg_counts *counts, size_t n_symbols,
+                                   float *log_p, float *backoff)
 {
     switch (kind) {
     case STG_NGRAM_KNESER_NEY:
@@ -153,7 +154,8 @@ enum stg_status stg_ngram_index(struct stg_ngram_table *t)
 {
     STG_RETURN_IF_FAILED(stg_mem_aligned(&t->node, t->n, sizeof *t->node));
     for (size_t i = 0; i < t->n; i++) {
-        t->node[i] = (struct stg_ngram_node){t->parent[i], t->suffix[i], t->symbol[i] & 0xFFFFFF, t->length[i], t->log_p[i]};
+        t->node[i] =
+            (struct stg_ngram_node){t->parent[i], t->suffix[i], t->symbol[i] & 0xFFFFFF, t->length[i], t->log_p[i]};
     }
     return STG_OK;
 }
@@ -171,8 +173,8 @@ static uint32_t find(const struct stg_ngram_table *t, uint32_t parent, uint32_t 
     }
 }
 
-float stg_ngram_advance(enum stg_ngram_kind kind, const struct stg_ngram_table *t, uint32_t order, size_t n_symbols, uint32_t *state,
-                        uint32_t symbol)
+float stg_ngram_advance(enum stg_ngram_kind kind, const struct stg_ngram_table *t, uint32_t order, size_t n_symbols,
+                        uint32_t *state, uint32_t symbol)
 {
     float log_p = 0;
     uint32_t at = *state;

@@ -2,11 +2,12 @@
  *
  * At each token of the training data, after the history that was really there, a symbol counts with the probability
  *   (1 − weight)·[it is what happened] + weight·teacher's(T),
- * so the count of an n-gram is a sum of independent coin flips, one for each token that its context stands before. Modified Kneser-Ney
- * needs the distribution of such a count, not only its mean: how likely it is 1, 2, 3 or more (Zhang and Chiang 2014, Kneser-Ney
- * Smoothing on Expected Counts): discounts come from the expected numbers of n-grams with count 1, 2, 3, 4, an n-gram is discounted by the
- * expected discount, and it is one of the symbols' left neighbours with the probability that its count is not 0. With weight 0 every coin
- * is certain, and the result is that of ngram_estimate.c. */
+ * so the count of an n-gram is a sum of independent coin flips, one for each token that its context stands before.
+ * Modified Kneser-Ney needs the distribution of such a count, not only its mean: how likely it is 1, 2, 3 or more
+ * (Zhang and Chiang 2014, Kneser-Ney Smoothing on Expected Counts): discounts come from the expected numbers of n-grams
+ * with count 1, 2, 3, 4, an n-gram is discounted by the expected discount, and it is one of the symbols' left
+ * neighbours with the probability that its count is not 0. With weight 0 every coin is certain, and the result is that
+ * of ngram_estimate.c. */
 #include "model/ngram.h"
 
 #include "base/interrupt.h"
@@ -236,7 +237,8 @@ static void cut_piece(const struct learning *l, struct piece *p, size_t first)
     }
 }
 
-/* Threads ask the teacher, piece by piece; counting is done in the order of the corpus, so that nothing depends on how many there are. */
+/* Threads ask the teacher, piece by piece; counting is done in the order of the corpus, so that nothing depends on how
+ * many there are. */
 static enum stg_status count_corpus(struct learning *l, struct stg_pool *pool, struct stg_progress *progress)
 {
     STG_RETURN_IF_FAILED(follow(l));
@@ -281,8 +283,8 @@ struct context {
     double total, discounted; /* mean counts, and what was taken off them */
 };
 
-/* In the place of each node's direct count, its adjusted one: as adjusted() of ngram_estimate.c, of which this is the expectation.
- * A longer n-gram is done before the shorter one whose left neighbours it is one of. */
+/* In the place of each node's direct count, its adjusted one: as adjusted() of ngram_estimate.c, of which this is the
+ * expectation. A longer n-gram is done before the shorter one whose left neighbours it is one of. */
 static enum stg_status adjust(const struct learning *l)
 {
     const struct stg_counts *c = l->counts;
@@ -339,7 +341,8 @@ static enum stg_status estimate(const struct learning *l, float *log_p, float *b
         parent->total += l->direct[i].mean;
         parent->discounted += discount_of(&l->direct[i], d[c->length[i]]);
     }
-    for (uint32_t i = 0; i < c->n; i++) { /* only where continuations are counted themselves is it known what is missing */
+    for (uint32_t i = 0; i < c->n;
+         i++) { /* only where continuations are counted themselves is it known what is missing */
         if (x[i].total > 0 && (c->length[i] + 1u == c->order || (c->flags[i] & STG_COUNTS_BEGINS) != 0)) {
             x[i].total += (double)l->missing[i];
             x[i].discounted += (double)l->missing[i];
@@ -369,11 +372,12 @@ out:
 }
 
 enum stg_status stg_ngram_learn(struct stg_counts *c, const struct stg_model *m, const struct stg_corpus *corpus,
-                                const struct stg_teacher *teacher, struct stg_pool *pool, struct stg_progress *progress, float **log_p,
-                                float **backoff)
+                                const struct stg_teacher *teacher, struct stg_pool *pool, struct stg_progress *progress,
+                                float **log_p, float **backoff)
 {
     enum stg_status status = STG_OK;
-    struct learning l = {.model = m, .corpus = corpus, .teacher = teacher, .counts = c, .n_pieces = stg_pool_threads(pool)};
+    struct learning l = {
+        .model = m, .corpus = corpus, .teacher = teacher, .counts = c, .n_pieces = stg_pool_threads(pool)};
     STG_TRY(stg_mem_zeroed(&l.pieces, l.n_pieces, sizeof *l.pieces));
     STG_TRY(stg_mem_zeroed(&l.mixed, stg_symbols_count(m->symbols), sizeof *l.mixed));
     STG_TRY(count_corpus(&l, pool, progress));

@@ -38,7 +38,8 @@ static enum stg_status count_chunk(void *context, size_t i_task, size_t i_thread
     const size_t first = i_task * CHUNK, last = first + CHUNK < job->corpus->n ? first + CHUNK : job->corpus->n;
     STG_RETURN_IF_FAILED(stg_interrupt_check());
     if (job->counts[i_thread] == NULL) {
-        STG_RETURN_IF_FAILED(stg_mem_zeroed(&job->counts[i_thread], job->n_calls * STG_PACE_PHASES * BINS, sizeof **job->counts));
+        STG_RETURN_IF_FAILED(
+            stg_mem_zeroed(&job->counts[i_thread], job->n_calls * STG_PACE_PHASES * BINS, sizeof **job->counts));
         STG_RETURN_IF_FAILED(stg_walker_new(&job->walkers[i_thread], STG_WALK_ELAPSED));
     }
     for (size_t i = first; i < last; i++) {

@@ -1,7 +1,7 @@
 /* Side models (model.h): which data has them, and how they are kept in the model's file. */
+#include "model/sides.h"
 #include "base/memory.h"
 #include "model/model.h"
-#include "model/sides.h"
 
 #include <string.h>
 
@@ -22,7 +22,8 @@ const char *stg_side_name(enum stg_side side)
 static bool has_own_descriptor(const struct stg_seq *seq)
 {
     for (size_t k = 0; k < seq->n && seq->tid != 0; k++) {
-        if (seq->phase[k] == STG_PHASE_ENTRY && seq->ret[k] != STG_RET_ABSENT && seq->thread_tid[seq->thread[k]] == seq->tid) {
+        if (seq->phase[k] == STG_PHASE_ENTRY && seq->ret[k] != STG_RET_ABSENT &&
+            seq->thread_tid[seq->thread[k]] == seq->tid) {
             return true;
         }
     }
@@ -42,8 +43,8 @@ static bool applies(enum stg_side side, const struct stg_corpus *corpus)
     return false;
 }
 
-static enum stg_status fit_side(struct stg_model *m, enum stg_side side, const struct stg_corpus *corpus, struct stg_pool *pool,
-                                struct stg_progress *progress)
+static enum stg_status fit_side(struct stg_model *m, enum stg_side side, const struct stg_corpus *corpus,
+                                struct stg_pool *pool, struct stg_progress *progress)
 {
     struct stg_model *own = NULL;
     struct stg_model_settings s;
@@ -68,12 +69,14 @@ enum stg_status stg_model_fit_sides(struct stg_model *m, const struct stg_corpus
         }
     }
     stg_pace_fini(&m->pace);
-    return m->side[STG_SIDE_TIME] == NULL ? STG_OK : stg_pace_fit(&m->pace, corpus, stg_strings_count(m->vocab.calls), pool);
+    return m->side[STG_SIDE_TIME] == NULL ? STG_OK
+                                          : stg_pace_fit(&m->pace, corpus, stg_strings_count(m->vocab.calls), pool);
 }
 
 unsigned stg_model_columns(const struct stg_model *m)
 {
-    const bool timed = m->side[STG_SIDE_TIME] != NULL || (m->symbols != NULL && stg_symbols_fields(m->symbols) == STG_FIELD_ELAPSED);
+    const bool timed =
+        m->side[STG_SIDE_TIME] != NULL || (m->symbols != NULL && stg_symbols_fields(m->symbols) == STG_FIELD_ELAPSED);
     return m->ops->columns | (timed ? (unsigned)STG_WALK_ELAPSED : 0);
 }
 
@@ -99,11 +102,12 @@ static enum stg_status check_side(const struct stg_model *m, enum stg_side side,
 {
     const struct stg_model *s = m->side[side];
     if (strcmp(s->ops->kind, "ngram") == 0 && stg_symbols_fields(s->symbols) == sides[side].fields &&
-        stg_vocab_equal(&s->vocab, &m->vocab) && s->max_walk == m->max_walk && s->side[0] == NULL && s->side[1] == NULL) {
+        stg_vocab_equal(&s->vocab, &m->vocab) && s->max_walk == m->max_walk && s->side[0] == NULL &&
+        s->side[1] == NULL) {
         return STG_OK;
     }
-    return stg_fail(STG_ERR_INPUT, "%s: the model of %s is not one that goes with this model: train it again", stg_tensors_path(t),
-                    sides[side].name);
+    return stg_fail(STG_ERR_INPUT, "%s: the model of %s is not one that goes with this model: train it again",
+                    stg_tensors_path(t), sides[side].name);
 }
 
 /* A model of times has a pace, another has none: it is read from walks that have times. */
@@ -113,13 +117,14 @@ static enum stg_status get_pace(struct stg_model *m, const struct stg_tensors *t
     if (x == NULL && m->side[STG_SIDE_TIME] == NULL) {
         return STG_OK;
     }
-    bool sound = x != NULL && m->side[STG_SIDE_TIME] != NULL && x->dtype == STG_I64 && x->n_dims == 2 && x->dims[1] == STG_PACE_PHASES &&
-                 x->dims[0] == stg_strings_count(m->vocab.calls);
+    bool sound = x != NULL && m->side[STG_SIDE_TIME] != NULL && x->dtype == STG_I64 && x->n_dims == 2 &&
+                 x->dims[1] == STG_PACE_PHASES && x->dims[0] == stg_strings_count(m->vocab.calls);
     for (size_t i = 0; sound && i < x->n; i++) {
         sound = ((const int64_t *)x->data)[i] >= 0;
     }
     if (!sound) {
-        return stg_fail(STG_ERR_INPUT, "%s: tensor pace: is missing or damaged: train the model again", stg_tensors_path(t));
+        return stg_fail(STG_ERR_INPUT, "%s: tensor pace: is missing or damaged: train the model again",
+                        stg_tensors_path(t));
     }
     m->pace.n_calls = x->dims[0];
     return stg_mem_dup(&m->pace.fast, x->data, x->n * sizeof *m->pace.fast);

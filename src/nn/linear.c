@@ -4,7 +4,8 @@
 
 #include <stdio.h>
 
-enum stg_status stg_linear_declare(struct stg_linear *l, struct stg_params *p, const char *name, size_t inputs, size_t outputs)
+enum stg_status stg_linear_declare(struct stg_linear *l, struct stg_params *p, const char *name, size_t inputs,
+                                   size_t outputs)
 {
     char full[48];
     l->inputs = inputs;
@@ -36,8 +37,8 @@ void stg_linear_forward(const struct stg_linear *l, const struct stg_params *p, 
     stg_product_affine(&l->product, y, l->outputs, stg_params_value(p, l->bias), x, l->inputs, n);
 }
 
-void stg_linear_backward(const struct stg_linear *l, const struct stg_params *p, float *gradient, float *dx, const float *dy,
-                         const float *x, size_t n)
+void stg_linear_backward(const struct stg_linear *l, const struct stg_params *p, float *gradient, float *dx,
+                         const float *dy, const float *x, size_t n)
 {
     const size_t I = l->inputs;
     const size_t O = l->outputs;

@@ -1,5 +1,5 @@
-/* LSTM language model: layers of LSTM (Hochreiter and Schmidhuber 1997) between input rows and head. Parameters and equations are
- * PyTorch's (gates i, f, g, o; two biases a layer), so that fixtures from there compare. */
+/* LSTM language model: layers of LSTM (Hochreiter and Schmidhuber 1997) between input rows and head. Parameters and
+ * equations are PyTorch's (gates i, f, g, o; two biases a layer), so that fixtures from there compare. */
 #include "base/memory.h"
 #include "nn/lstm_internal.h"
 

@@ -1,7 +1,8 @@
-/* The first layer's share of a row's gates that comes from its embeddings, made once for every id instead of once for every row: a row of
- * ids is looked up, and only its sinusoids are multiplied. A stream, whose every step waits for the weights from memory, reads an eighth
- * less in the published net and a fifth less in the default one. For scoring and streams alone, which do the same sums in the same order;
- * training needs the rows themselves, and gets sums that differ by rounding. */
+/* The first layer's share of a row's gates that comes from its embeddings, made once for every id instead of once for
+ * every row: a row of ids is looked up, and only its sinusoids are multiplied. A stream, whose every step waits for the
+ * weights from memory, reads an eighth less in the published net and a fifth less in the default one. For scoring and
+ * streams alone, which do the same sums in the same order; training needs the rows themselves, and gets sums that
+ * differ by rounding. */
 #include "nn/lstm_internal.h"
 
 #include "base/memory.h"
@@ -87,6 +88,7 @@ void stg_lstm_fold_row(const struct stg_lstm *m, float *gates, const uint32_t *i
 void stg_lstm_fold_waves(const struct stg_lstm *m, float *gates, const float *x, size_t n)
 {
     if (m->net.shape.n_waves > 0) {
-        stg_product_forward(&m->fold.waves, gates, 4 * m->net.shape.hidden, x + m->fold.first_wave, m->net.input, n, true);
+        stg_product_forward(&m->fold.waves, gates, 4 * m->net.shape.hidden, x + m->fold.first_wave, m->net.input, n,
+                            true);
     }
 }

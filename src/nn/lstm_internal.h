@@ -1,14 +1,16 @@
-/* The parts of the LSTM. Rows of a batch are packed in time order: at step t the first width[t] sequences (longest first) are
- * running, and row (t, j) stands at start[t] + j. */
+/* The parts of the LSTM. Rows of a batch are packed in time order: at step t the first width[t] sequences (longest
+ * first) are running, and row (t, j) stands at start[t] + j. */
 #ifndef STG_NN_LSTM_INTERNAL_H
 #define STG_NN_LSTM_INTERNAL_H
 
 #include "nn/net_internal.h"
 
-/* Rows that the products of a training work on at once: as many as stay in the third cache, and whole tiles of a gradient of weights. */
+/* Rows that the products of a training work on at once: as many as stay in the third cache, and whole tiles of a
+ * gradient of weights. */
 enum { STG_LSTM_CHUNK = 384 };
 
-/* Sequences longer than this are cut for the backward pass (truncated BPTT, Williams and Peng 1990); the state goes on. */
+/* Sequences longer than this are cut for the backward pass (truncated BPTT, Williams and Peng 1990); the state goes
+ * on. */
 enum { STG_LSTM_BPTT = 2048 };
 
 struct stg_lstm {
@@ -28,8 +30,8 @@ struct stg_lstm {
     } fold;
 };
 
-/* What is folded (lstm_fold.c). row: gates (4H) = the share of a row's embeddings; waves: gates (n,4H) += that of the sinusoids of x (n,I).
- * Only where folded. */
+/* What is folded (lstm_fold.c). row: gates (4H) = the share of a row's embeddings; waves: gates (n,4H) += that of the
+ * sinusoids of x (n,I). Only where folded. */
 enum stg_status stg_lstm_fold_alloc(struct stg_lstm *m) STG_MUST_USE;
 void stg_lstm_fold_fini(struct stg_lstm *m);
 void stg_lstm_fold_updated(struct stg_lstm *m); /* after the first layer was packed */
@@ -39,12 +41,13 @@ void stg_lstm_fold_waves(const struct stg_lstm *m, float *gates, const float *x,
 /* A segment of a batch: rows from `first` on, at most max_steps, of sequences ordered by length. */
 struct stg_lstm_pack {
     size_t n_rows, n_steps, n_sequences;
-    size_t *start, *width;  /* (n_steps) */
-    uint32_t *order;        /* (n_sequences) index of the j-th longest */
+    size_t *start, *width; /* (n_steps) */
+    uint32_t *order;       /* (n_sequences) index of the j-th longest */
     size_t cap_steps, cap_sequences;
 };
 /* order is by length, longest first, ties by index. */
-enum stg_status stg_lstm_pack_order(struct stg_lstm_pack *p, const struct stg_net_sequence *sequences, size_t n) STG_MUST_USE;
+enum stg_status stg_lstm_pack_order(struct stg_lstm_pack *p, const struct stg_net_sequence *sequences,
+                                    size_t n) STG_MUST_USE;
 /* Lays out rows first … first + max_steps − 1; n_rows 0 when no sequence is that long. */
 enum stg_status stg_lstm_pack_segment(struct stg_lstm_pack *p, const struct stg_net_sequence *sequences, size_t first,
                                       size_t max_steps) STG_MUST_USE;
@@ -61,25 +64,26 @@ struct stg_lstm_activations {
 struct stg_lstm_work {
     struct stg_net_work base;
     struct stg_lstm_pack pack;
-    float *x;                                             /* (N,I) */
+    float *x; /* (N,I) */
     struct stg_lstm_activations layer[STG_NET_MAX_LAYERS];
-    float *d;                                             /* (N,max(I,H)) gradient of a layer's h, then of its input */
-    float *chunk;                                         /* (CHUNK,H) rows that are made again when they are read */
-    float *h0, *c0;                                       /* (L,B,H) state that a segment begins with, in pack order */
-    float *h1, *c1;                                       /* (L,B,H) state after it */
-    float *dc, *dh_next;                                  /* (B,H) */
+    float *d;            /* (N,max(I,H)) gradient of a layer's h, then of its input */
+    float *chunk;        /* (CHUNK,H) rows that are made again when they are read */
+    float *h0, *c0;      /* (L,B,H) state that a segment begins with, in pack order */
+    float *h1, *c1;      /* (L,B,H) state after it */
+    float *dc, *dh_next; /* (B,H) */
     size_t cap_rows, cap_sequences;
     bool backward;
 };
-enum stg_status stg_lstm_work_reserve(const struct stg_lstm *m, struct stg_lstm_work *w, size_t n_rows, size_t n_sequences,
-                                      bool backward) STG_MUST_USE;
+enum stg_status stg_lstm_work_reserve(const struct stg_lstm *m, struct stg_lstm_work *w, size_t n_rows,
+                                      size_t n_sequences, bool backward) STG_MUST_USE;
 void stg_lstm_work_fini(struct stg_net_work *w);
 
 /* Input rows of the packed segment: x (N,I). */
 void stg_lstm_input_forward(const struct stg_lstm *m, float *x, const struct stg_lstm_pack *p,
                             const struct stg_net_sequence *sequences, size_t first);
 
-/* What a layer of a training reads: rows of the input or of the layer below, after dropout, which is made when they are read. */
+/* What a layer of a training reads: rows of the input or of the layer below, after dropout, which is made when they are
+ * read. */
 struct stg_lstm_input {
     const float *x; /* (N,I) before dropout */
     float dropout;  /* 0: none */
@@ -88,20 +92,22 @@ struct stg_lstm_input {
 /* a->gates = what the input adds, row by row as it is dropped. */
 void stg_lstm_layer_input(const struct stg_lstm *m, size_t l, struct stg_lstm_work *w, const struct stg_lstm_input *in);
 
-/* One layer over the segment: a is filled from x (N,I), or where x is NULL from a->gates, which hold what the input adds. h0, c0 (B,H) are
- * the state before and receive the state after. */
+/* One layer over the segment: a is filled from x (N,I), or where x is NULL from a->gates, which hold what the input
+ * adds. h0, c0 (B,H) are the state before and receive the state after. */
 void stg_lstm_layer_forward(const struct stg_lstm *m, size_t l, const struct stg_lstm_activations *a, const float *x,
                             const struct stg_lstm_pack *p, float *h0, float *c0);
-/* w->d from the gradient of h (N,H) to that of the input (N,I) before dropout; gradients of weights are added into w's. h0, c0: the state
- * before. */
-void stg_lstm_layer_backward(const struct stg_lstm *m, size_t l, struct stg_lstm_work *w, const struct stg_lstm_input *in,
-                             const float *h0, const float *c0);
+/* w->d from the gradient of h (N,H) to that of the input (N,I) before dropout; gradients of weights are added into w's.
+ * h0, c0: the state before. */
+void stg_lstm_layer_backward(const struct stg_lstm *m, size_t l, struct stg_lstm_work *w,
+                             const struct stg_lstm_input *in, const float *h0, const float *c0);
 
 /* The net's operations. */
-enum stg_status stg_lstm_part(const struct stg_net *net, struct stg_net_work *work, const struct stg_net_pass *pass, size_t i_part,
-                              const struct stg_net_sequence *sequences, size_t n, struct stg_net_loss *loss) STG_MUST_USE;
-enum stg_status stg_lstm_score(const struct stg_net *net, struct stg_net_work *work, const struct stg_net_sequence *sequences,
-                               size_t n, float *const *to, bool all) STG_MUST_USE;
+enum stg_status stg_lstm_part(const struct stg_net *net, struct stg_net_work *work, const struct stg_net_pass *pass,
+                              size_t i_part, const struct stg_net_sequence *sequences, size_t n,
+                              struct stg_net_loss *loss) STG_MUST_USE;
+enum stg_status stg_lstm_score(const struct stg_net *net, struct stg_net_work *work,
+                               const struct stg_net_sequence *sequences, size_t n, float *const *to,
+                               bool all) STG_MUST_USE;
 size_t stg_lstm_state_size(const struct stg_net *net); /* h and c of every layer, (L,H) each: 2 L H */
 void stg_lstm_state_reset(const struct stg_net *net, float *state);
 enum stg_status stg_lstm_step(const struct stg_net *net, struct stg_net_work *work, float *const *states, size_t n,

@@ -32,7 +32,8 @@ void stg_lstm_layer_forward(const struct stg_lstm *m, size_t l, const struct stg
 }
 
 /* Rows from … from + n − 1 of the layer's input, after dropout: where they stand, or made in the chunk. */
-static const float *input_rows(struct stg_lstm_work *w, const struct stg_lstm_input *in, size_t I, size_t from, size_t n)
+static const float *input_rows(struct stg_lstm_work *w, const struct stg_lstm_input *in, size_t I, size_t from,
+                               size_t n)
 {
     if (in->dropout == 0.0f) {
         return in->x + from * I;
@@ -42,7 +43,8 @@ static const float *input_rows(struct stg_lstm_work *w, const struct stg_lstm_in
 }
 
 /* The h that the recurrence of rows from … from + n − 1 read: that of the step before, in the chunk. */
-static const float *previous_rows(struct stg_lstm_work *w, const float *h, const float *h0, size_t H, size_t from, size_t n)
+static const float *previous_rows(struct stg_lstm_work *w, const float *h, const float *h0, size_t H, size_t from,
+                                  size_t n)
 {
     const struct stg_lstm_pack *p = &w->pack;
     size_t t = 0;
@@ -64,12 +66,15 @@ void stg_lstm_layer_input(const struct stg_lstm *m, size_t l, struct stg_lstm_wo
     const size_t I = m->layer[l].inputs;
     for (size_t from = 0; from < w->pack.n_rows; from += STG_LSTM_CHUNK) {
         const size_t n = w->pack.n_rows - from < STG_LSTM_CHUNK ? w->pack.n_rows - from : STG_LSTM_CHUNK;
-        stg_product_forward(&m->layer[l].input, w->layer[l].gates + from * G, G, input_rows(w, in, I, from, n), I, n, false);
+        stg_product_forward(&m->layer[l].input, w->layer[l].gates + from * G, G, input_rows(w, in, I, from, n), I, n,
+                            false);
     }
 }
 
-/* From the gradients of the gates' pre-activations to those of the weights and of the input: chunk by chunk, as all four read them. */
-static void gates_to_weights(const struct stg_lstm *m, size_t l, struct stg_lstm_work *w, const struct stg_lstm_input *in, const float *h0)
+/* From the gradients of the gates' pre-activations to those of the weights and of the input: chunk by chunk, as all
+ * four read them. */
+static void gates_to_weights(const struct stg_lstm *m, size_t l, struct stg_lstm_work *w,
+                             const struct stg_lstm_input *in, const float *h0)
 {
     const struct stg_lstm_layer *layer = &m->layer[l];
     const struct stg_param *table = m->net.params.table;
@@ -80,7 +85,8 @@ static void gates_to_weights(const struct stg_lstm *m, size_t l, struct stg_lstm
         const size_t n = w->pack.n_rows - from < STG_LSTM_CHUNK ? w->pack.n_rows - from : STG_LSTM_CHUNK;
         const float *gates = w->layer[l].gates + from * 4 * H;
         const float *previous = previous_rows(w, w->layer[l].h, h0, H, from, n);
-        stg_product_gradient(&layer->hidden, gradient + table[layer->w_hidden].offset, 4 * H, previous, H, gates, 4 * H, n);
+        stg_product_gradient(&layer->hidden, gradient + table[layer->w_hidden].offset, 4 * H, previous, H, gates, 4 * H,
+                             n);
         const float *x = input_rows(w, in, I, from, n);
         stg_product_gradient(&layer->input, gradient + table[layer->w_input].offset, 4 * H, x, I, gates, 4 * H, n);
         stg_kernels()->column_sums(gradient + table[layer->b_input].offset, gates, 4 * H, n, 4 * H);
@@ -92,8 +98,8 @@ static void gates_to_weights(const struct stg_lstm *m, size_t l, struct stg_lstm
     }
 }
 
-void stg_lstm_layer_backward(const struct stg_lstm *m, size_t l, struct stg_lstm_work *w, const struct stg_lstm_input *in,
-                             const float *h0, const float *c0)
+void stg_lstm_layer_backward(const struct stg_lstm *m, size_t l, struct stg_lstm_work *w,
+                             const struct stg_lstm_input *in, const float *h0, const float *c0)
 {
     const struct stg_kernels *k = stg_kernels();
     const struct stg_lstm_pack *p = &w->pack;

@@ -62,7 +62,8 @@ static enum stg_status reserve_rows(const struct stg_lstm *m, struct stg_lstm_wo
     return STG_OK;
 }
 
-enum stg_status stg_lstm_work_reserve(const struct stg_lstm *m, struct stg_lstm_work *w, size_t n_rows, size_t n_sequences, bool backward)
+enum stg_status stg_lstm_work_reserve(const struct stg_lstm *m, struct stg_lstm_work *w, size_t n_rows,
+                                      size_t n_sequences, bool backward)
 {
     const size_t H = m->net.shape.hidden;
     STG_RETURN_IF_FAILED(reserve_rows(m, w, n_rows, backward));
@@ -87,7 +88,8 @@ void stg_lstm_input_forward(const struct stg_lstm *m, float *x, const struct stg
     }
 }
 
-static void input_backward(const struct stg_lstm *m, struct stg_lstm_work *w, const struct stg_net_sequence *sequences, size_t first)
+static void input_backward(const struct stg_lstm *m, struct stg_lstm_work *w, const struct stg_net_sequence *sequences,
+                           size_t first)
 {
     const struct stg_lstm_pack *p = &w->pack;
     for (size_t t = 0; t < p->n_steps; t++) {
@@ -163,7 +165,8 @@ static void run_segment(const struct part *s, size_t first, size_t segment)
     stg_lstm_input_forward(m, w->x, &w->pack, s->sequences, first);
     for (size_t l = 0; l < L; l++) {
         if (l > 0) {
-            inputs[l] = (struct stg_lstm_input){w->layer[l - 1].h, dropout, stg_net_drop_key(s->pass->seed, s->i_part, segment, l)};
+            inputs[l] = (struct stg_lstm_input){w->layer[l - 1].h, dropout,
+                                                stg_net_drop_key(s->pass->seed, s->i_part, segment, l)};
         }
         if (inputs[l].dropout > 0.0f) {
             stg_lstm_layer_input(m, l, w, &inputs[l]);
@@ -189,8 +192,9 @@ static void copy_bias_gradients(const struct stg_lstm *m, float *gradient)
     }
 }
 
-enum stg_status stg_lstm_part(const struct stg_net *net, struct stg_net_work *work, const struct stg_net_pass *pass, size_t i_part,
-                              const struct stg_net_sequence *sequences, size_t n, struct stg_net_loss *loss)
+enum stg_status stg_lstm_part(const struct stg_net *net, struct stg_net_work *work, const struct stg_net_pass *pass,
+                              size_t i_part, const struct stg_net_sequence *sequences, size_t n,
+                              struct stg_net_loss *loss)
 {
     const struct stg_lstm *m = (const struct stg_lstm *)net;
     struct stg_lstm_work *w = (struct stg_lstm_work *)work;

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* A segment has about SEGMENT_ROWS rows, so that what one layer writes is still in the cache when the next one reads it, and enough for
- * products of many rows. */
+/* A segment has about SEGMENT_ROWS rows, so that what one layer writes is still in the cache when the next one reads
+ * it, and enough for products of many rows. */
 enum { SEGMENT_ROWS = 512, LEAST_STEPS = 8, MOST_STEPS = 128 };
 
 static size_t steps_of(size_t n_sequences)
@@ -14,8 +14,10 @@ static size_t steps_of(size_t n_sequences)
     return steps < LEAST_STEPS ? LEAST_STEPS : steps > MOST_STEPS ? MOST_STEPS : steps;
 }
 
-/* What the input adds to the first layer's gates, for the packed rows; NULL, or the rows themselves where it is not folded. */
-static const float *first_input(const struct stg_lstm *m, struct stg_lstm_work *w, const struct stg_net_sequence *sequences, size_t first)
+/* What the input adds to the first layer's gates, for the packed rows; NULL, or the rows themselves where it is not
+ * folded. */
+static const float *first_input(const struct stg_lstm *m, struct stg_lstm_work *w,
+                                const struct stg_net_sequence *sequences, size_t first)
 {
     const struct stg_lstm_pack *p = &w->pack;
     float *gates = w->layer[0].gates;
@@ -34,8 +36,8 @@ static const float *first_input(const struct stg_lstm *m, struct stg_lstm_work *
 }
 
 /* What the net says of the packed rows. */
-static void score_rows(const struct stg_lstm *m, struct stg_lstm_work *w, const struct stg_net_sequence *sequences, size_t first,
-                       float *const *to, bool all)
+static void score_rows(const struct stg_lstm *m, struct stg_lstm_work *w, const struct stg_net_sequence *sequences,
+                       size_t first, float *const *to, bool all)
 {
     const struct stg_lstm_pack *p = &w->pack;
     const size_t H = m->net.shape.hidden;
@@ -57,8 +59,8 @@ static void score_rows(const struct stg_lstm *m, struct stg_lstm_work *w, const 
     }
 }
 
-enum stg_status stg_lstm_score(const struct stg_net *net, struct stg_net_work *work, const struct stg_net_sequence *sequences,
-                               size_t n, float *const *to, bool all)
+enum stg_status stg_lstm_score(const struct stg_net *net, struct stg_net_work *work,
+                               const struct stg_net_sequence *sequences, size_t n, float *const *to, bool all)
 {
     const struct stg_lstm *m = (const struct stg_lstm *)net;
     struct stg_lstm_work *w = (struct stg_lstm_work *)work;

@@ -10,19 +10,19 @@
 static enum stg_status check_shape(const struct stg_net_ops *ops, const struct stg_net_shape *s)
 {
     if (s->n_tables > STG_NET_MAX_TABLES || s->n_waves > STG_NET_MAX_WAVES || s->n_tables + s->n_waves == 0) {
-        return stg_fail(STG_ERR_USAGE, "%s: %zu embeddings and %zu scalars: at least one, at most %d of each", ops->name, s->n_tables,
-                        s->n_waves, STG_NET_MAX_TABLES);
+        return stg_fail(STG_ERR_USAGE, "%s: %zu embeddings and %zu scalars: at least one, at most %d of each",
+                        ops->name, s->n_tables, s->n_waves, STG_NET_MAX_TABLES);
     }
     if (s->layers == 0 || s->layers > STG_NET_MAX_LAYERS) {
         return stg_fail(STG_ERR_USAGE, "%s: %zu layers: use 1 to %d", ops->name, s->layers, STG_NET_MAX_LAYERS);
     }
     if (s->outputs < 2 || s->outputs > 1 << 20 || !(s->dropout >= 0.0f && s->dropout < 1.0f)) {
-        return stg_fail(STG_ERR_USAGE, "%s: %zu outputs, dropout %g: use 2 to 1048576 outputs and a dropout in [0, 1)", ops->name,
-                        s->outputs, (double)s->dropout);
+        return stg_fail(STG_ERR_USAGE, "%s: %zu outputs, dropout %g: use 2 to 1048576 outputs and a dropout in [0, 1)",
+                        ops->name, s->outputs, (double)s->dropout);
     }
     if (s->n_waves > 0 && (s->wave_dim < 2 || s->wave_dim > STG_NET_MAX_WAVE_DIM || s->wave_dim % 2 != 0)) {
-        return stg_fail(STG_ERR_USAGE, "%s: %zu sinusoids a scalar: use an even number up to %d", ops->name, s->wave_dim,
-                        STG_NET_MAX_WAVE_DIM);
+        return stg_fail(STG_ERR_USAGE, "%s: %zu sinusoids a scalar: use an even number up to %d", ops->name,
+                        s->wave_dim, STG_NET_MAX_WAVE_DIM);
     }
     return ops->check(s);
 }
@@ -41,7 +41,8 @@ static enum stg_status declare(struct stg_net *m)
     return stg_linear_declare(&m->head, &m->params, "head", m->shape.hidden, s->outputs);
 }
 
-enum stg_status stg_net_new(struct stg_net **out, const struct stg_net_ops *ops, const struct stg_net_shape *shape, bool training)
+enum stg_status stg_net_new(struct stg_net **out, const struct stg_net_ops *ops, const struct stg_net_shape *shape,
+                            bool training)
 {
     enum stg_status status = STG_OK;
     struct stg_net *m = NULL;
@@ -145,15 +146,15 @@ enum stg_status stg_net_work_logits(const struct stg_net *m, struct stg_net_work
     return w->logits != NULL ? STG_OK : stg_mem_aligned(&w->logits, STG_NET_HEAD_ROWS, wider * sizeof(float));
 }
 
-enum stg_status stg_net_score(const struct stg_net *m, struct stg_net_work *w, const struct stg_net_sequence *sequences, size_t n,
-                              float *const *surprisal)
+enum stg_status stg_net_score(const struct stg_net *m, struct stg_net_work *w, const struct stg_net_sequence *sequences,
+                              size_t n, float *const *surprisal)
 {
     STG_RETURN_IF_FAILED(stg_net_work_logits(m, w));
     return m->ops->score(m, w, sequences, n, surprisal, false);
 }
 
-enum stg_status stg_net_distributions(const struct stg_net *m, struct stg_net_work *w, const struct stg_net_sequence *sequences, size_t n,
-                                      float *const *log_p)
+enum stg_status stg_net_distributions(const struct stg_net *m, struct stg_net_work *w,
+                                      const struct stg_net_sequence *sequences, size_t n, float *const *log_p)
 {
     STG_RETURN_IF_FAILED(stg_net_work_logits(m, w));
     return m->ops->score(m, w, sequences, n, log_p, true);
@@ -176,8 +177,8 @@ enum stg_status stg_net_states_new(const struct stg_net *m, size_t n, float **me
     return size < STG_NET_LARGE_STATE ? stg_mem_aligned(memory, n, size) : stg_mem_zeroed(memory, n, size);
 }
 
-enum stg_status stg_net_step(const struct stg_net *m, struct stg_net_work *w, float *const *states, size_t n, const uint32_t *ids,
-                             const double *scalars)
+enum stg_status stg_net_step(const struct stg_net *m, struct stg_net_work *w, float *const *states, size_t n,
+                             const uint32_t *ids, const double *scalars)
 {
     return m->ops->step(m, w, states, n, ids, scalars);
 }
@@ -187,8 +188,8 @@ size_t stg_net_heads(const struct stg_net *m)
     return m->ops->step_watched == NULL ? 0 : m->shape.layers * m->shape.heads;
 }
 
-enum stg_status stg_net_step_watched(const struct stg_net *m, struct stg_net_work *w, float *state, const uint32_t *ids, const double *scalars,
-                                     float *weights)
+enum stg_status stg_net_step_watched(const struct stg_net *m, struct stg_net_work *w, float *state, const uint32_t *ids,
+                                     const double *scalars, float *weights)
 {
     if (stg_net_heads(m) == 0) {
         return stg_fail(STG_ERR_INTERNAL, "a net without attention looks at nothing in particular");
@@ -196,7 +197,8 @@ enum stg_status stg_net_step_watched(const struct stg_net *m, struct stg_net_wor
     return m->ops->step_watched(m, w, state, ids, scalars, weights);
 }
 
-enum stg_status stg_net_predict(const struct stg_net *m, struct stg_net_work *w, const float *const *states, size_t n, float *log_p)
+enum stg_status stg_net_predict(const struct stg_net *m, struct stg_net_work *w, const float *const *states, size_t n,
+                                float *log_p)
 {
     STG_RETURN_IF_FAILED(stg_net_work_logits(m, w));
     for (size_t from = 0; from < n; from += STG_NET_HEAD_ROWS) {

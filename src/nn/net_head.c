@@ -30,8 +30,8 @@ static void losses(const struct stg_net_pass *pass, float *logits, const struct 
         if (g->soft.log_p == NULL) {
             k->cross_entropy(row, &loss, &objective, V, g->target, (float)pass->smoothing, pass->scale);
         } else {
-            k->soft_cross_entropy(row, &loss, &objective, g->soft.log_p, V, g->target, (float)pass->smoothing, g->soft.weight,
-                                  g->soft.temperature, pass->scale);
+            k->soft_cross_entropy(row, &loss, &objective, g->soft.log_p, V, g->target, (float)pass->smoothing,
+                                  g->soft.weight, g->soft.temperature, pass->scale);
         }
         sum->loss += (double)loss;
         sum->objective += (double)objective;
@@ -39,8 +39,8 @@ static void losses(const struct stg_net_pass *pass, float *logits, const struct 
     }
 }
 
-void stg_net_head_pass(const struct stg_net *m, struct stg_net_work *w, const struct stg_net_pass *pass, float *dh, const float *h,
-                       const struct stg_net_goal *goals, size_t n, struct stg_net_loss *loss)
+void stg_net_head_pass(const struct stg_net *m, struct stg_net_work *w, const struct stg_net_pass *pass, float *dh,
+                       const float *h, const struct stg_net_goal *goals, size_t n, struct stg_net_loss *loss)
 {
     stg_linear_forward(&m->head, &m->params, w->logits, h, n);
     losses(pass, w->logits, goals, n, m->shape.outputs, loss);

@@ -12,11 +12,11 @@ struct stg_net {
     const struct stg_net_ops *ops;
     struct stg_net_shape shape;
     struct stg_params params;
-    size_t input;                                 /* I: width of the input row */
-    double wave_scale[STG_NET_MAX_WAVE_DIM / 2];  /* 1 / base^(2i/dim) */
-    size_t p_table[STG_NET_MAX_TABLES];           /* indices into params */
-    struct stg_linear head;                       /* (H,V) */
-    struct stg_net_work **work;                   /* (n_work) of the parts of a pass; owned */
+    size_t input;                                /* I: width of the input row */
+    double wave_scale[STG_NET_MAX_WAVE_DIM / 2]; /* 1 / base^(2i/dim) */
+    size_t p_table[STG_NET_MAX_TABLES];          /* indices into params */
+    struct stg_linear head;                      /* (H,V) */
+    struct stg_net_work **work;                  /* (n_work) of the parts of a pass; owned */
     size_t n_work;
 };
 
@@ -37,29 +37,30 @@ struct stg_net_pass {
 };
 
 struct stg_net_ops {
-    const char *name; /* in messages */
-    size_t size;      /* of the net's struct */
-    size_t work_size; /* of its working memory's */
+    const char *name;                                                         /* in messages */
+    size_t size;                                                              /* of the net's struct */
+    size_t work_size;                                                         /* of its working memory's */
     enum stg_status (*check)(const struct stg_net_shape *shape) STG_MUST_USE; /* beyond what all nets share */
-    enum stg_status (*declare)(struct stg_net *m) STG_MUST_USE;               /* parameters between embeddings and head */
-    enum stg_status (*alloc)(struct stg_net *m) STG_MUST_USE;                 /* packed copies */
+    enum stg_status (*declare)(struct stg_net *m) STG_MUST_USE; /* parameters between embeddings and head */
+    enum stg_status (*alloc)(struct stg_net *m) STG_MUST_USE;   /* packed copies */
     void (*fini)(struct stg_net *m);
     void (*init)(struct stg_net *m, struct stg_rng *rng);
     void (*updated)(struct stg_net *m);
     void (*work_fini)(struct stg_net_work *w);
     /* One part of a pass: adds to *loss, and in backward to w->gradient, which is zero before. n may be 0. */
-    enum stg_status (*part)(const struct stg_net *m, struct stg_net_work *w, const struct stg_net_pass *pass, size_t i_part,
-                            const struct stg_net_sequence *sequences, size_t n, struct stg_net_loss *loss) STG_MUST_USE;
+    enum stg_status (*part)(const struct stg_net *m, struct stg_net_work *w, const struct stg_net_pass *pass,
+                            size_t i_part, const struct stg_net_sequence *sequences, size_t n,
+                            struct stg_net_loss *loss) STG_MUST_USE;
     /* to[i] is what stg_net_put_log_p() writes to. */
-    enum stg_status (*score)(const struct stg_net *m, struct stg_net_work *w, const struct stg_net_sequence *sequences, size_t n,
-                             float *const *to, bool all) STG_MUST_USE;
+    enum stg_status (*score)(const struct stg_net *m, struct stg_net_work *w, const struct stg_net_sequence *sequences,
+                             size_t n, float *const *to, bool all) STG_MUST_USE;
     size_t (*state_size)(const struct stg_net *m);
     void (*state_reset)(const struct stg_net *m, float *state);
-    enum stg_status (*step)(const struct stg_net *m, struct stg_net_work *w, float *const *states, size_t n, const uint32_t *ids,
-                            const double *scalars) STG_MUST_USE;
+    enum stg_status (*step)(const struct stg_net *m, struct stg_net_work *w, float *const *states, size_t n,
+                            const uint32_t *ids, const double *scalars) STG_MUST_USE;
     /* stg_net_step_watched(); NULL for nets without attention. */
-    enum stg_status (*step_watched)(const struct stg_net *m, struct stg_net_work *w, float *state, const uint32_t *ids, const double *scalars,
-                                    float *weights) STG_MUST_USE;
+    enum stg_status (*step_watched)(const struct stg_net *m, struct stg_net_work *w, float *state, const uint32_t *ids,
+                                    const double *scalars, float *weights) STG_MUST_USE;
     /* h (n,H): what the head reads in each state. */
     void (*top)(const struct stg_net *m, float *h, const float *const *states, size_t n);
 };
@@ -84,16 +85,18 @@ struct stg_net_goal {
 
 /* --- Head (net_head.c): at most STG_NET_HEAD_ROWS rows a call --- */
 /* Adds the losses of rows h (n,H) to *loss; in backward the head's gradients to w->gradient, and writes dh (n,H). */
-void stg_net_head_pass(const struct stg_net *m, struct stg_net_work *w, const struct stg_net_pass *pass, float *dh, const float *h,
-                       const struct stg_net_goal *goals, size_t n, struct stg_net_loss *loss);
+void stg_net_head_pass(const struct stg_net *m, struct stg_net_work *w, const struct stg_net_pass *pass, float *dh,
+                       const float *h, const struct stg_net_goal *goals, size_t n, struct stg_net_loss *loss);
 /* log_p (n,V) of rows h (n,H). */
 void stg_net_head_log_p(const struct stg_net *m, float *log_p, const float *h, size_t n);
-/* What score says of a row whose ln p is log_p (V): all of them to row t of to (T,V), or the target's surprisal to to[t], 0 without. */
+/* What score says of a row whose ln p is log_p (V): all of them to row t of to (T,V), or the target's surprisal to
+ * to[t], 0 without. */
 void stg_net_put_log_p(float *to, size_t t, const float *log_p, size_t V, uint32_t target, bool all);
 /* The goal of row t of s, in a net of V outputs. */
 struct stg_net_goal stg_net_goal_of(const struct stg_net_sequence *s, size_t t, size_t V);
 
-/* Dropout of (rows,H), which are rows first … of those that the key is for: the same for the same key, however they are divided. */
+/* Dropout of (rows,H), which are rows first … of those that the key is for: the same for the same key, however they are
+ * divided. */
 void stg_net_drop(float *y, const float *x, size_t first, size_t rows, size_t H, uint64_t key, float p);
 /* A key for one place of a net in one run of rows of one part. */
 uint64_t stg_net_drop_key(uint64_t seed, size_t part, size_t run, size_t place);

@@ -147,8 +147,9 @@ static uint64_t count_scored(const struct stg_net_sequence *sequences, size_t n)
     return scored;
 }
 
-enum stg_status stg_net_pass(struct stg_net *m, const struct stg_net_sequence *sequences, size_t n, double label_smoothing,
-                             uint64_t dropout_seed, bool backward, struct stg_pool *pool, struct stg_net_loss *out)
+enum stg_status stg_net_pass(struct stg_net *m, const struct stg_net_sequence *sequences, size_t n,
+                             double label_smoothing, uint64_t dropout_seed, bool backward, struct stg_pool *pool,
+                             struct stg_net_loss *out)
 {
     enum stg_status status = STG_OK;
     const uint64_t n_scored = count_scored(sequences, n);

@@ -38,8 +38,8 @@ static void decay_matrices(const struct stg_optimizer *o, const struct stg_param
     }
 }
 
-/* The kernel's update is rate · m / (√v · root + ε). RAdam has the bias corrections in rate, and while the variance of 1/√v is
- * unknown (Liu et al. 2020, ρ ≤ 5) divides by nothing: root 0, ε 1. */
+/* The kernel's update is rate · m / (√v · root + ε). RAdam has the bias corrections in rate, and while the variance of
+ * 1/√v is unknown (Liu et al. 2020, ρ ≤ 5) divides by nothing: root 0, ε 1. */
 struct step {
     double rate, root, epsilon;
 };
@@ -78,7 +78,8 @@ enum stg_status stg_optimizer_update(struct stg_optimizer *o, struct stg_params 
     const struct stg_kernels *k = stg_kernels();
     *norm = sqrt(k->square_sum(p->gradient, p->size));
     if (!isfinite(*norm)) {
-        return stg_fail(STG_ERR_INPUT, "the gradient is not finite after %llu updates: use a lower --rate", (unsigned long long)o->n_steps);
+        return stg_fail(STG_ERR_INPUT, "the gradient is not finite after %llu updates: use a lower --rate",
+                        (unsigned long long)o->n_steps);
     }
     o->n_steps++;
     const double scale = o->clip > 0 && *norm > o->clip ? o->clip / *norm : 1.0;
@@ -86,8 +87,8 @@ enum stg_status stg_optimizer_update(struct stg_optimizer *o, struct stg_params 
     if (o->kind == STG_OPTIMIZER_ADAMW) {
         decay_matrices(o, p);
     }
-    k->adam(p->value, p->moment1, p->moment2, p->gradient, p->size, (float)scale, (float)o->beta1, (float)o->beta2, (float)step.rate,
-            (float)step.root, (float)step.epsilon);
+    k->adam(p->value, p->moment1, p->moment2, p->gradient, p->size, (float)scale, (float)o->beta1, (float)o->beta2,
+            (float)step.rate, (float)step.root, (float)step.epsilon);
     if (o->kind == STG_OPTIMIZER_RANGER && o->n_steps % LOOKAHEAD_EVERY == 0) {
         look_ahead(o, p);
     }

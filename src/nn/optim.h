@@ -1,8 +1,8 @@
 /* Optimisers, all with clipping by the global norm (Pascanu et al. 2013, algorithm 1):
  *   Adam    Kingma and Ba 2015, algorithm 1
  *   AdamW   Adam with decoupled weight decay (Loshchilov and Hutter 2019), of matrices only: embeddings and weights
- *   ranger  RAdam, whose warm-up follows from the variance of its step (Liu et al. 2020), inside Lookahead (Zhang et al. 2019):
- *           every 6th update the parameters go back half way to where they were 6 updates before */
+ *   ranger  RAdam, whose warm-up follows from the variance of its step (Liu et al. 2020), inside Lookahead (Zhang et
+ * al. 2019): every 6th update the parameters go back half way to where they were 6 updates before */
 #ifndef STG_NN_OPTIM_H
 #define STG_NN_OPTIM_H
 
@@ -25,8 +25,8 @@ struct stg_optimizer {
 enum stg_status stg_optimizer_init(struct stg_optimizer *o, const struct stg_params *p) STG_MUST_USE;
 void stg_optimizer_fini(struct stg_optimizer *o);
 
-/* One update of p->value from p->gradient. *norm = the gradient's norm before clipping. A gradient that is not finite changes
- * nothing and is STG_ERR_INPUT. */
+/* One update of p->value from p->gradient. *norm = the gradient's norm before clipping. A gradient that is not finite
+ * changes nothing and is STG_ERR_INPUT. */
 enum stg_status stg_optimizer_update(struct stg_optimizer *o, struct stg_params *p, double *norm) STG_MUST_USE;
 
 #endif

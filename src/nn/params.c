@@ -11,7 +11,8 @@ enum stg_status stg_params_add(struct stg_params *p, const char *name, size_t ro
 {
     size_t n;
     if (p->n == STG_PARAMS_MAX || !stg_mem_product(rows, cols, &n) || n == 0 || n > ((size_t)1 << 32)) {
-        return stg_fail(STG_ERR_MEMORY, "parameter %s of %zu × %zu does not fit: use smaller settings", name, rows, cols);
+        return stg_fail(STG_ERR_MEMORY, "parameter %s of %zu × %zu does not fit: use smaller settings", name, rows,
+                        cols);
     }
     struct stg_param *e = &p->table[p->n];
     snprintf(e->name, sizeof e->name, "%s", name);
@@ -57,7 +58,8 @@ enum stg_status stg_params_put(const struct stg_params *p, const float *array, c
     return STG_OK;
 }
 
-enum stg_status stg_params_get(const struct stg_params *p, float *array, const char *prefix, const struct stg_tensors *t)
+enum stg_status stg_params_get(const struct stg_params *p, float *array, const char *prefix,
+                               const struct stg_tensors *t)
 {
     for (size_t i = 0; i < p->n; i++) {
         const struct stg_param *e = &p->table[i];

@@ -1,5 +1,5 @@
-/* Parameters: one arena and one table of names. Values, gradients and Adam's moments are four arrays of the same layout; saving,
- * loading, the optimiser and the tests walk the table. */
+/* Parameters: one arena and one table of names. Values, gradients and Adam's moments are four arrays of the same
+ * layout; saving, loading, the optimiser and the tests walk the table. */
 #ifndef STG_NN_PARAMS_H
 #define STG_NN_PARAMS_H
 
@@ -19,17 +19,18 @@ struct stg_param {
 
 struct stg_params {
     struct stg_param table[STG_PARAMS_MAX];
-    size_t n;         /* entries of table */
-    size_t size;      /* elements of each array, padding included */
-    size_t n_values;  /* elements without padding: the number of parameters */
-    float *value;     /* (size), 64-byte aligned; the four are owned */
-    float *gradient;  /* (size); allocated by stg_params_alloc(training) */
-    float *moment1;   /* (size) Adam's first moment */
-    float *moment2;   /* (size) Adam's second moment */
+    size_t n;        /* entries of table */
+    size_t size;     /* elements of each array, padding included */
+    size_t n_values; /* elements without padding: the number of parameters */
+    float *value;    /* (size), 64-byte aligned; the four are owned */
+    float *gradient; /* (size); allocated by stg_params_alloc(training) */
+    float *moment1;  /* (size) Adam's first moment */
+    float *moment2;  /* (size) Adam's second moment */
 };
 
 /* Declares a parameter before stg_params_alloc(); *index is its place in the table. */
-enum stg_status stg_params_add(struct stg_params *p, const char *name, size_t rows, size_t cols, size_t *index) STG_MUST_USE;
+enum stg_status stg_params_add(struct stg_params *p, const char *name, size_t rows, size_t cols,
+                               size_t *index) STG_MUST_USE;
 /* Allocates value; with training also the other three. Zeroed. */
 enum stg_status stg_params_alloc(struct stg_params *p, int training) STG_MUST_USE;
 void stg_params_fini(struct stg_params *p);

@@ -1,6 +1,7 @@
-/* Transformer decoder language model (Vaswani et al. 2017; as published for system calls in arXiv 2309.02206): layers of causal
- * attention and a feed-forward function, each with a residual sum. With small windows and global rows it is a Longformer
- * (Beltagy et al. 2020), made causal: a global row is seen by every later row, but itself sees no row after it. */
+/* Transformer decoder language model (Vaswani et al. 2017; as published for system calls in arXiv 2309.02206): layers
+ * of causal attention and a feed-forward function, each with a residual sum. With small windows and global rows it is a
+ * Longformer (Beltagy et al. 2020), made causal: a global row is seen by every later row, but itself sees no row after
+ * it. */
 #include "base/memory.h"
 #include "nn/transformer_internal.h"
 
@@ -12,7 +13,8 @@ enum { MAX_WIDTH = 4096, MAX_FF = 16384, MAX_REACH = 1 << 20 };
 static enum stg_status check(const struct stg_net_shape *s)
 {
     if ((s->hidden != 0 && s->hidden < 8) || s->hidden > MAX_WIDTH || s->ff == 0 || s->ff > MAX_FF || s->heads == 0) {
-        return stg_fail(STG_ERR_USAGE, "Transformer: rows of %zu, %zu heads, feed-forward of %zu: use 8 to %d, 1 or more, 1 to %d",
+        return stg_fail(STG_ERR_USAGE,
+                        "Transformer: rows of %zu, %zu heads, feed-forward of %zu: use 8 to %d, 1 or more, 1 to %d",
                         s->hidden, s->heads, s->ff, MAX_WIDTH, MAX_FF);
     }
     if (s->n_global > STG_NET_MAX_GLOBAL) {
@@ -21,7 +23,8 @@ static enum stg_status check(const struct stg_net_shape *s)
     for (size_t l = 0; l < s->layers; l++) {
         const size_t dilation = s->dilation[l];
         if (s->window[l] == 0 || dilation == 0 || dilation > MAX_REACH || s->window[l] > MAX_REACH / dilation) {
-            return stg_fail(STG_ERR_USAGE, "Transformer: window %zu with dilation %zu: use 1 or more, the product at most %d",
+            return stg_fail(STG_ERR_USAGE,
+                            "Transformer: window %zu with dilation %zu: use 1 or more, the product at most %d",
                             s->window[l], dilation, MAX_REACH);
         }
     }
@@ -54,7 +57,8 @@ static enum stg_status declare_layer(struct stg_transformer *m, size_t l)
         STG_RETURN_IF_FAILED(stg_linear_declare(&layer->global, p, name, d, 3 * d));
     }
     snprintf(name, sizeof name, "layer.%zu.ff_in", l);
-    STG_RETURN_IF_FAILED(stg_linear_declare(&layer->ff_in, p, name, d, s->activation == STG_ACTIVATION_SWIGLU ? 2 * s->ff : s->ff));
+    STG_RETURN_IF_FAILED(
+        stg_linear_declare(&layer->ff_in, p, name, d, s->activation == STG_ACTIVATION_SWIGLU ? 2 * s->ff : s->ff));
     snprintf(name, sizeof name, "layer.%zu.ff_out", l);
     STG_RETURN_IF_FAILED(stg_linear_declare(&layer->ff_out, p, name, s->ff, d));
     if (s->norm == STG_NORM_NONE) {
@@ -72,7 +76,8 @@ static enum stg_status declare(struct stg_net *net)
     struct stg_net_shape *s = &net->shape;
     s->hidden = s->hidden == 0 ? net->input : s->hidden;
     if (s->hidden > MAX_WIDTH || s->hidden % s->heads != 0) {
-        return stg_fail(STG_ERR_USAGE, "Transformer: %zu heads do not divide rows of %zu: use other numbers", s->heads, s->hidden);
+        return stg_fail(STG_ERR_USAGE, "Transformer: %zu heads do not divide rows of %zu: use other numbers", s->heads,
+                        s->hidden);
     }
     m->projects = s->hidden != net->input;
     if (m->projects) {
@@ -144,7 +149,8 @@ static void updated(struct stg_net *net)
 }
 
 /* Glorot and Bengio 2010 (uniform), for `blocks` matrices side by side; biases stay zero. */
-static void init_linear(struct stg_net *net, const struct stg_linear *l, size_t blocks, double scale, struct stg_rng *rng)
+static void init_linear(struct stg_net *net, const struct stg_linear *l, size_t blocks, double scale,
+                        struct stg_rng *rng)
 {
     const size_t outputs = l->outputs / blocks;
     stg_net_init_uniform(net, l->weight, scale * sqrt(6.0 / (double)(l->inputs + outputs)), rng);

@@ -1,5 +1,6 @@
-/* The attention sublayer: queries, keys and values of all rows, attention span by span, output projection. The first n_global rows
- * of a sequence have projections of their own and see each other only (causally); everyone else sees their ordinary keys. */
+/* The attention sublayer: queries, keys and values of all rows, attention span by span, output projection. The first
+ * n_global rows of a sequence have projections of their own and see each other only (causally); everyone else sees
+ * their ordinary keys. */
 #include "nn/transformer_internal.h"
 
 #include <string.h>
@@ -37,11 +38,12 @@ static void attend_global(const struct stg_transformer *m, const struct stg_tran
     const size_t d = m->net.shape.hidden;
     const struct stg_attention view = global_view(m, span->n_global);
     const float *q = a->global_qkv + span->global_at * 3 * d;
-    stg_kernels()->attention_forward(a->attended + span->at * d, a->global_lse + span->global_at * view.heads, q, q + d, q + 2 * d, &view,
-                                     scratch);
+    stg_kernels()->attention_forward(a->attended + span->at * d, a->global_lse + span->global_at * view.heads, q, q + d,
+                                     q + 2 * d, &view, scratch);
 }
 
-void stg_transformer_attention_forward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w, const float *in)
+void stg_transformer_attention_forward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w,
+                                       const float *in)
 {
     const struct stg_transformer_layer *layer = &m->layer[l];
     const struct stg_transformer_activations *a = &w->layer[l];
@@ -66,8 +68,8 @@ void stg_transformer_attention_forward(const struct stg_transformer *m, size_t l
         struct stg_attention view = stg_transformer_view(m, l, span->n, 0);
         const float *q = a->qkv + span->at * 3 * d;
         view.bf16 = w->rounded;
-        stg_kernels()->attention_forward(a->attended + span->at * d, a->lse + span->at * view.heads, q, q + d, q + 2 * d, &view,
-                                         w->scratch);
+        stg_kernels()->attention_forward(a->attended + span->at * d, a->lse + span->at * view.heads, q, q + d,
+                                         q + 2 * d, &view, w->scratch);
         if (span->n_global > 0) {
             attend_global(m, a, span, w->scratch);
         }
@@ -75,8 +77,9 @@ void stg_transformer_attention_forward(const struct stg_transformer *m, size_t l
 }
 
 /* The gradient of the global rows goes into their own projections, and away from the ordinary ones. */
-static void global_backward(const struct stg_transformer *m, struct stg_transformer_work *w, const struct stg_transformer_activations *a,
-                            const struct stg_transformer_span *span, float *d_attended)
+static void global_backward(const struct stg_transformer *m, struct stg_transformer_work *w,
+                            const struct stg_transformer_activations *a, const struct stg_transformer_span *span,
+                            float *d_attended)
 {
     const size_t d = m->net.shape.hidden;
     const struct stg_attention view = global_view(m, span->n_global);
@@ -89,8 +92,8 @@ static void global_backward(const struct stg_transformer *m, struct stg_transfor
                                       a->global_lse + span->global_at * view.heads, &view, w->scratch);
 }
 
-void stg_transformer_attention_backward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w, float *du,
-                                        const float *df, const float *in)
+void stg_transformer_attention_backward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w,
+                                        float *du, const float *df, const float *in)
 {
     const struct stg_kernels *k = stg_kernels();
     const struct stg_transformer_layer *layer = &m->layer[l];
@@ -109,12 +112,13 @@ void stg_transformer_attention_backward(const struct stg_transformer *m, size_t 
         if (span->n_global > 0) {
             global_backward(m, w, a, span, d_attended);
         }
-        k->attention_backward(dq, dq + d, dq + 2 * d, d_attended + span->at * d, q, q + d, q + 2 * d, a->attended + span->at * d,
-                              a->lse + span->at * view.heads, &view, w->scratch);
+        k->attention_backward(dq, dq + d, dq + 2 * d, d_attended + span->at * d, q, q + d, q + 2 * d,
+                              a->attended + span->at * d, a->lse + span->at * view.heads, &view, w->scratch);
     }
     stg_linear_backward(&layer->qkv, p, w->base.gradient, du, d_qkv, in, w->n_rows);
     if (w->n_global > 0) {
-        stg_linear_backward(&layer->global, p, w->base.gradient, w->d_global_in, w->d_global_qkv, a->global_in, w->n_global);
+        stg_linear_backward(&layer->global, p, w->base.gradient, w->d_global_in, w->d_global_qkv, a->global_in,
+                            w->n_global);
     }
     for (size_t i = 0; i < w->n_spans; i++) {
         const struct stg_transformer_span *span = &w->spans[i];

@@ -17,8 +17,8 @@ static void activate(enum stg_activation activation, float *act, const float *wi
     }
 }
 
-void stg_transformer_ff_forward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w, float *to, const float *in,
-                                size_t from, size_t n)
+void stg_transformer_ff_forward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w, float *to,
+                                const float *in, size_t from, size_t n)
 {
     const struct stg_params *p = &m->net.params;
     const struct stg_transformer_layer *layer = &m->layer[l];
@@ -31,7 +31,8 @@ void stg_transformer_ff_forward(const struct stg_transformer *m, size_t l, struc
 }
 
 /* From the gradient of the activation, d_act (n,f), to that of what it read; wide and act of these rows. */
-static void activate_backward(enum stg_activation activation, float *wide, const float *d_act, const float *act, size_t n, size_t f)
+static void activate_backward(enum stg_activation activation, float *wide, const float *d_act, const float *act,
+                              size_t n, size_t f)
 {
     const struct stg_kernels *k = stg_kernels();
     switch (activation) {
@@ -48,8 +49,8 @@ static void activate_backward(enum stg_activation activation, float *wide, const
 }
 
 /* Some rows at a time from end to end, so that what is as wide as f is read where it was just written. */
-void stg_transformer_ff_backward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w, float *du, const float *df,
-                                 const float *in)
+void stg_transformer_ff_backward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w, float *du,
+                                 const float *df, const float *in)
 {
     const struct stg_params *p = &m->net.params;
     const struct stg_transformer_layer *layer = &m->layer[l];

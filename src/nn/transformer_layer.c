@@ -1,26 +1,28 @@
-/* Layers: sublayers with their residual sum, dropout and norm, forward and backward. With x the input and F the function:
- *     post-norm  y = norm(x + drop(F(x)))      pre-norm  y = x + drop(F(norm(x)))      none  y = x + drop(F(x)) */
+/* Layers: sublayers with their residual sum, dropout and norm, forward and backward. With x the input and F the
+ * function: post-norm  y = norm(x + drop(F(x)))      pre-norm  y = x + drop(F(norm(x)))      none  y = x +
+ * drop(F(x)) */
 #include "nn/transformer_internal.h"
 
 #include <string.h>
 
 #define EPSILON 1e-5f /* of the norms; PyTorch's */
 
-static void norm_forward(const struct stg_transformer *m, const struct stg_transformer_norm *norm, float *y, float *mean, float *rstd,
-                         const float *x, size_t n)
+static void norm_forward(const struct stg_transformer *m, const struct stg_transformer_norm *norm, float *y,
+                         float *mean, float *rstd, const float *x, size_t n)
 {
     const struct stg_params *p = &m->net.params;
-    stg_kernels()->layer_norm_forward(y, mean, rstd, x, stg_params_value(p, norm->gain), stg_params_value(p, norm->bias), n,
-                                      m->net.shape.hidden, EPSILON);
+    stg_kernels()->layer_norm_forward(y, mean, rstd, x, stg_params_value(p, norm->gain),
+                                      stg_params_value(p, norm->bias), n, m->net.shape.hidden, EPSILON);
 }
 
 /* In place: the gradient of the norm's output becomes that of its input x. */
-static void norm_backward(const struct stg_transformer *m, const struct stg_transformer_norm *norm, float *gradient, float *dy,
-                          const float *mean, const float *rstd, const float *x, size_t n)
+static void norm_backward(const struct stg_transformer *m, const struct stg_transformer_norm *norm, float *gradient,
+                          float *dy, const float *mean, const float *rstd, const float *x, size_t n)
 {
     const struct stg_params *p = &m->net.params;
-    stg_kernels()->layer_norm_backward(dy, gradient + p->table[norm->gain].offset, gradient + p->table[norm->bias].offset, dy, x, mean,
-                                       rstd, stg_params_value(p, norm->gain), n, m->net.shape.hidden);
+    stg_kernels()->layer_norm_backward(dy, gradient + p->table[norm->gain].offset,
+                                       gradient + p->table[norm->bias].offset, dy, x, mean, rstd,
+                                       stg_params_value(p, norm->gain), n, m->net.shape.hidden);
 }
 
 static uint64_t drop_key(const struct stg_transformer_drop *drop, size_t l, size_t sub)
@@ -29,8 +31,8 @@ static uint64_t drop_key(const struct stg_transformer_drop *drop, size_t l, size
 }
 
 /* What the function of a sublayer reads of rows from … from + n − 1, whose input is x (n,d). */
-static const float *sublayer_input(const struct stg_transformer *m, size_t l, size_t sub, struct stg_transformer_work *w, const float *x,
-                                   size_t from, size_t n)
+static const float *sublayer_input(const struct stg_transformer *m, size_t l, size_t sub,
+                                   struct stg_transformer_work *w, const float *x, size_t from, size_t n)
 {
     const struct stg_transformer_activations *a = &w->layer[l];
     float *normed = a->aux[sub] + from * m->net.shape.hidden;
@@ -42,14 +44,15 @@ static const float *sublayer_input(const struct stg_transformer *m, size_t l, si
 }
 
 /* Where the function writes, and what becomes the sum. */
-static float *sublayer_sum(const struct stg_transformer *m, size_t l, size_t sub, const struct stg_transformer_work *w, float *y, size_t from)
+static float *sublayer_sum(const struct stg_transformer *m, size_t l, size_t sub, const struct stg_transformer_work *w,
+                           float *y, size_t from)
 {
     return m->net.shape.norm == STG_NORM_POST ? w->layer[l].aux[sub] + from % w->near_rows * m->net.shape.hidden : y;
 }
 
 /* y (n,d) from what the function wrote, and x (n,d). */
-static void sublayer_output(const struct stg_transformer *m, size_t l, size_t sub, struct stg_transformer_work *w, float *y, const float *x,
-                            const struct stg_transformer_drop *drop, size_t from, size_t n)
+static void sublayer_output(const struct stg_transformer *m, size_t l, size_t sub, struct stg_transformer_work *w,
+                            float *y, const float *x, const struct stg_transformer_drop *drop, size_t from, size_t n)
 {
     const struct stg_transformer_activations *a = &w->layer[l];
     const size_t d = m->net.shape.hidden;
@@ -64,8 +67,8 @@ static void sublayer_output(const struct stg_transformer *m, size_t l, size_t su
 }
 
 /* w->dy: from the gradient of the output to that of the input x. */
-static void sublayer_backward(const struct stg_transformer *m, size_t l, size_t sub, struct stg_transformer_work *w, const float *x,
-                              const struct stg_transformer_drop *drop)
+static void sublayer_backward(const struct stg_transformer *m, size_t l, size_t sub, struct stg_transformer_work *w,
+                              const float *x, const struct stg_transformer_drop *drop)
 {
     const struct stg_transformer_activations *a = &w->layer[l];
     const struct stg_transformer_norm *norm = &m->layer[l].norm[sub];
@@ -91,8 +94,8 @@ static void sublayer_backward(const struct stg_transformer *m, size_t l, size_t 
     stg_kernels()->add(w->dy, w->du, w->n_rows * d);
 }
 
-/* Only attention looks at other rows. All before it and all behind it is done some rows at a time from end to end, so that what one step
- * writes the next reads from a near cache. */
+/* Only attention looks at other rows. All before it and all behind it is done some rows at a time from end to end, so
+ * that what one step writes the next reads from a near cache. */
 static void layer_forward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w,
                           const struct stg_transformer_drop *drop)
 {
@@ -103,7 +106,8 @@ static void layer_forward(const struct stg_transformer *m, size_t l, struct stg_
         const float *in = sublayer_input(m, l, STG_SUBLAYER_ATTENTION, w, w->x[l] + from * d, from, n);
         stg_linear_forward(&m->layer[l].qkv, &m->net.params, a->qkv + from * 3 * d, in, n);
     }
-    stg_transformer_attention_forward(m, l, w, m->net.shape.norm == STG_NORM_PRE ? a->aux[STG_SUBLAYER_ATTENTION] : w->x[l]);
+    stg_transformer_attention_forward(m, l, w,
+                                      m->net.shape.norm == STG_NORM_PRE ? a->aux[STG_SUBLAYER_ATTENTION] : w->x[l]);
     for (size_t from = 0; from < w->n_rows; from += STG_LINEAR_ROWS) {
         const size_t n = w->n_rows - from < STG_LINEAR_ROWS ? w->n_rows - from : STG_LINEAR_ROWS;
         float *middle = a->middle + from % w->near_rows * d;
@@ -124,7 +128,8 @@ void stg_transformer_project(const struct stg_transformer *m, struct stg_transfo
     }
 }
 
-void stg_transformer_forward(const struct stg_transformer *m, struct stg_transformer_work *w, const struct stg_transformer_drop *drop)
+void stg_transformer_forward(const struct stg_transformer *m, struct stg_transformer_work *w,
+                             const struct stg_transformer_drop *drop)
 {
     const size_t L = m->net.shape.layers;
     for (size_t l = 0; l < L; l++) {
@@ -137,7 +142,8 @@ void stg_transformer_forward(const struct stg_transformer *m, struct stg_transfo
     }
 }
 
-void stg_transformer_backward(const struct stg_transformer *m, struct stg_transformer_work *w, const struct stg_transformer_drop *drop)
+void stg_transformer_backward(const struct stg_transformer *m, struct stg_transformer_work *w,
+                              const struct stg_transformer_drop *drop)
 {
     const size_t L = m->net.shape.layers;
     if (m->net.shape.norm != STG_NORM_NONE) {

@@ -4,15 +4,16 @@
 
 #include <string.h>
 
-/* Rows of a group: enough for the products, few enough that the activations of a layer stay near the processor. Backward needs
- * sequences whole, so a longer one is a group of its own; otherwise it is cut into pieces, and memory is bounded. */
+/* Rows of a group: enough for the products, few enough that the activations of a layer stay near the processor.
+ * Backward needs sequences whole, so a longer one is a group of its own; otherwise it is cut into pieces, and memory is
+ * bounded. */
 enum { GROUP_ROWS = 1024 };
 
 /* Where in the batch the next group begins. */
 struct cursor {
     const struct stg_net_sequence *sequences;
-    size_t n;     /* sequences */
-    size_t i, t;  /* the next row: of sequence i */
+    size_t n;    /* sequences */
+    size_t i, t; /* the next row: of sequence i */
 };
 
 /* Rows past … past + n − 1 that are global. */
@@ -22,8 +23,8 @@ static size_t count_global(const struct stg_transformer *m, size_t past, size_t 
     return past >= most ? 0 : most - past < n ? most - past : n;
 }
 
-static enum stg_status add_span(const struct stg_transformer *m, struct stg_transformer_work *w, const struct cursor *c, size_t rows,
-                                float *state)
+static enum stg_status add_span(const struct stg_transformer *m, struct stg_transformer_work *w, const struct cursor *c,
+                                size_t rows, float *state)
 {
     STG_RETURN_IF_FAILED(stg_mem_grow(&w->spans, &w->cap_spans, w->n_spans + 1, sizeof *w->spans));
     w->spans[w->n_spans] = (struct stg_transformer_span){.at = w->n_rows,
@@ -61,7 +62,8 @@ static enum stg_status next_piece(const struct stg_transformer *m, struct stg_tr
 }
 
 /* Fills w's spans; no rows when the batch is done. */
-static enum stg_status next_group(const struct stg_transformer *m, struct stg_transformer_work *w, struct cursor *c, bool backward)
+static enum stg_status next_group(const struct stg_transformer *m, struct stg_transformer_work *w, struct cursor *c,
+                                  bool backward)
 {
     w->n_spans = w->n_rows = w->n_global = 0;
     for (; c->i < c->n; c->i++) {
@@ -80,8 +82,9 @@ static enum stg_status next_group(const struct stg_transformer *m, struct stg_tr
 }
 
 /* Everything up to w->top. */
-static enum stg_status run_forward(const struct stg_transformer *m, struct stg_transformer_work *w, const struct stg_net_sequence *sequences,
-                                   const struct stg_transformer_drop *drop, bool backward)
+static enum stg_status run_forward(const struct stg_transformer *m, struct stg_transformer_work *w,
+                                   const struct stg_net_sequence *sequences, const struct stg_transformer_drop *drop,
+                                   bool backward)
 {
     STG_RETURN_IF_FAILED(stg_transformer_reserve(m, w, backward, w->spans[0].state != NULL));
     STG_RETURN_IF_FAILED(stg_mem_grow(&w->goals, &w->cap_goals, w->n_rows, sizeof *w->goals));
@@ -99,26 +102,30 @@ static enum stg_status run_forward(const struct stg_transformer *m, struct stg_t
     return STG_OK;
 }
 
-static void input_backward(const struct stg_transformer *m, struct stg_transformer_work *w, const struct stg_net_sequence *sequences)
+static void input_backward(const struct stg_transformer *m, struct stg_transformer_work *w,
+                           const struct stg_net_sequence *sequences)
 {
     const float *dx = m->projects ? w->d_input : w->dy;
     for (size_t i = 0; i < w->n_spans; i++) {
         const struct stg_transformer_span *span = &w->spans[i];
         const uint32_t *ids = sequences[span->sequence].ids + span->first * m->net.shape.n_tables;
         for (size_t t = 0; t < span->n; t++) {
-            stg_net_input_row_backward(&m->net, w->base.gradient, dx + (span->at + t) * m->net.input, ids + t * m->net.shape.n_tables);
+            stg_net_input_row_backward(&m->net, w->base.gradient, dx + (span->at + t) * m->net.input,
+                                       ids + t * m->net.shape.n_tables);
         }
     }
 }
 
-enum stg_status stg_transformer_part(const struct stg_net *net, struct stg_net_work *work, const struct stg_net_pass *pass,
-                                     size_t i_part, const struct stg_net_sequence *sequences, size_t n, struct stg_net_loss *loss)
+enum stg_status stg_transformer_part(const struct stg_net *net, struct stg_net_work *work,
+                                     const struct stg_net_pass *pass, size_t i_part,
+                                     const struct stg_net_sequence *sequences, size_t n, struct stg_net_loss *loss)
 {
     const struct stg_transformer *m = (const struct stg_transformer *)net;
     struct stg_transformer_work *w = (struct stg_transformer_work *)work;
     const size_t d = net->shape.hidden;
     struct cursor c = {.sequences = sequences, .n = n};
-    struct stg_transformer_drop drop = {.seed = pass->seed, .part = i_part, .p = pass->backward ? net->shape.dropout : 0.0f};
+    struct stg_transformer_drop drop = {
+        .seed = pass->seed, .part = i_part, .p = pass->backward ? net->shape.dropout : 0.0f};
     for (;; drop.run++) {
         STG_RETURN_IF_FAILED(next_group(m, w, &c, pass->backward));
         if (w->n_rows == 0) {
@@ -144,15 +151,15 @@ static void put_rows(const struct stg_transformer_work *w, size_t V, size_t from
         const struct stg_transformer_span *span = &w->spans[i];
         for (size_t row = span->at; row < span->at + span->n; row++) {
             if (row >= from && row < from + n) {
-                stg_net_put_log_p(to[span->sequence], span->first + row - span->at, w->base.logits + (row - from) * V, V,
-                                  w->goals[row].target, all);
+                stg_net_put_log_p(to[span->sequence], span->first + row - span->at, w->base.logits + (row - from) * V,
+                                  V, w->goals[row].target, all);
             }
         }
     }
 }
 
-enum stg_status stg_transformer_score(const struct stg_net *net, struct stg_net_work *work, const struct stg_net_sequence *sequences,
-                                      size_t n, float *const *to, bool all)
+enum stg_status stg_transformer_score(const struct stg_net *net, struct stg_net_work *work,
+                                      const struct stg_net_sequence *sequences, size_t n, float *const *to, bool all)
 {
     const struct stg_transformer *m = (const struct stg_transformer *)net;
     struct stg_transformer_work *w = (struct stg_transformer_work *)work;

@@ -77,8 +77,8 @@ static void get_rows(const struct stg_transformer *m, float *kv, const float *ca
     }
 }
 
-static void step_against(const struct stg_transformer *m, float *out, const float *q, const float *cache, const struct stg_attention *view,
-                         size_t ring, float *scratch)
+static void step_against(const struct stg_transformer *m, float *out, const float *q, const float *cache,
+                         const struct stg_attention *view, size_t ring, float *scratch)
 {
     const size_t d = m->net.shape.hidden;
     if (is_half(m)) {
@@ -121,7 +121,8 @@ static size_t slot(const struct stg_transformer *m, size_t l, size_t t)
 }
 
 /* Keys and values of the span's last rows, as many as the ring holds, into the cache; of global rows always. */
-static void keep(const struct stg_transformer *m, size_t l, float *cache, const float *qkv, const struct stg_transformer_span *span)
+static void keep(const struct stg_transformer *m, size_t l, float *cache, const float *qkv,
+                 const struct stg_transformer_span *span)
 {
     const size_t d = m->net.shape.hidden;
     for (size_t i = 0; i < span->n; i++) {
@@ -135,7 +136,8 @@ static void keep(const struct stg_transformer *m, size_t l, float *cache, const 
 /* Whether row t of layer l sees row s, which is not after it. */
 static bool sees(const struct stg_net_shape *shape, size_t l, size_t t, size_t s)
 {
-    return s < shape->n_global || ((t - s) % shape->dilation[l] == 0 && (t - s) / shape->dilation[l] < shape->window[l]);
+    return s < shape->n_global ||
+           ((t - s) % shape->dilation[l] == 0 && (t - s) / shape->dilation[l] < shape->window[l]);
 }
 
 static void softmax(float *x, size_t n)
@@ -153,10 +155,10 @@ static void softmax(float *x, size_t n)
     }
 }
 
-/* weights (heads, t + 1): the softmax of row t's scores, 0 for rows that it does not see. global: t is one of the leading rows, which have
- * projections and a cache of their own. kv (2d) is scratch. */
-static void watch_row(const struct stg_transformer *m, size_t l, float *weights, const float *q, const float *cache, size_t t, bool global,
-                      float *kv)
+/* weights (heads, t + 1): the softmax of row t's scores, 0 for rows that it does not see. global: t is one of the
+ * leading rows, which have projections and a cache of their own. kv (2d) is scratch. */
+static void watch_row(const struct stg_transformer *m, size_t l, float *weights, const float *q, const float *cache,
+                      size_t t, bool global, float *kv)
 {
     const struct stg_net_shape *shape = &m->net.shape;
     const size_t dim = shape->hidden / shape->heads;
@@ -178,10 +180,10 @@ static void watch_row(const struct stg_transformer *m, size_t l, float *weights,
     }
 }
 
-/* One row against the cache, which holds it already. Once the ring is full, rows are numbered within twice its size: the kernel
- * asks only for where they stand, and its scratch stays bounded. */
-static void attend_row(const struct stg_transformer *m, size_t l, float *out, const float *q, const float *cache, size_t t,
-                       float *scratch)
+/* One row against the cache, which holds it already. Once the ring is full, rows are numbered within twice its size:
+ * the kernel asks only for where they stand, and its scratch stays bounded. */
+static void attend_row(const struct stg_transformer *m, size_t l, float *out, const float *q, const float *cache,
+                       size_t t, float *scratch)
 {
     const size_t d = m->net.shape.hidden;
     const size_t n_global = m->net.shape.n_global;
@@ -218,7 +220,8 @@ static void attend_piece(const struct stg_transformer *m, size_t l, struct stg_t
         view.ld_kv = 2 * d;
         keys = w->keys;
     }
-    stg_kernels()->attention_forward(a->attended + span->at * d, a->lse + span->at * view.heads, qkv, keys, keys + d, &view, w->scratch);
+    stg_kernels()->attention_forward(a->attended + span->at * d, a->lse + span->at * view.heads, qkv, keys, keys + d,
+                                     &view, w->scratch);
 }
 
 /* The span's global rows see those before them, through projections of their own. */
@@ -259,8 +262,8 @@ void stg_transformer_attend_stream(const struct stg_transformer *m, size_t l, st
     if (w->watched != NULL) {
         float *weights = w->watched + l * m->net.shape.heads * (span->past + 1);
         const bool global = span->n_global > 0;
-        watch_row(m, l, weights, global ? a->global_qkv : qkv, global ? global_cache_of(m, span->state, l) : cache, span->past, global,
-                  w->keys);
+        watch_row(m, l, weights, global ? a->global_qkv : qkv, global ? global_cache_of(m, span->state, l) : cache,
+                  span->past, global, w->keys);
     }
 }
 
@@ -277,8 +280,8 @@ void stg_transformer_fetch_stream(const struct stg_transformer *m, size_t l, con
     }
 }
 
-enum stg_status stg_transformer_step(const struct stg_net *net, struct stg_net_work *work, float *const *states, size_t n,
-                                     const uint32_t *ids, const double *scalars)
+enum stg_status stg_transformer_step(const struct stg_net *net, struct stg_net_work *work, float *const *states,
+                                     size_t n, const uint32_t *ids, const double *scalars)
 {
     const struct stg_transformer *m = (const struct stg_transformer *)net;
     struct stg_transformer_work *w = (struct stg_transformer_work *)work;
@@ -307,8 +310,8 @@ enum stg_status stg_transformer_step(const struct stg_net *net, struct stg_net_w
     return STG_OK;
 }
 
-enum stg_status stg_transformer_step_watched(const struct stg_net *net, struct stg_net_work *work, float *state, const uint32_t *ids,
-                                             const double *scalars, float *weights)
+enum stg_status stg_transformer_step_watched(const struct stg_net *net, struct stg_net_work *work, float *state,
+                                             const uint32_t *ids, const double *scalars, float *weights)
 {
     struct stg_transformer_work *w = (struct stg_transformer_work *)work;
     w->watched = weights;

@@ -90,7 +90,8 @@ static size_t key_rows(const struct stg_transformer *m, const struct stg_transfo
     return pieces && w->n_spans == 1 && w->spans[0].n > 1 ? m->net.shape.n_global + longest + w->spans[0].n : 1;
 }
 
-static void place_all(const struct stg_transformer *m, struct stg_transformer_work *w, bool backward, bool pieces, struct layout *to)
+static void place_all(const struct stg_transformer *m, struct stg_transformer_work *w, bool backward, bool pieces,
+                      struct layout *to)
 {
     const size_t L = m->net.shape.layers;
     const size_t d = m->net.shape.hidden;
@@ -124,7 +125,8 @@ static void place_all(const struct stg_transformer *m, struct stg_transformer_wo
     }
 }
 
-enum stg_status stg_transformer_reserve(const struct stg_transformer *m, struct stg_transformer_work *w, bool backward, bool pieces)
+enum stg_status stg_transformer_reserve(const struct stg_transformer *m, struct stg_transformer_work *w, bool backward,
+                                        bool pieces)
 {
     struct layout to = {0};
     w->near_rows = backward || w->n_rows < STG_LINEAR_ROWS ? w->n_rows : STG_LINEAR_ROWS;

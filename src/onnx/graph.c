@@ -8,7 +8,17 @@ enum { GRAPH_NODE = 1, GRAPH_NAME = 2, GRAPH_TENSOR = 5, GRAPH_INPUT = 11, GRAPH
 enum { NODE_INPUT = 1, NODE_OUTPUT = 2, NODE_NAME = 3, NODE_OP = 4, NODE_ATTRIBUTE = 5 };
 enum { ATTRIBUTE_NAME = 1, ATTRIBUTE_FLOAT = 2, ATTRIBUTE_INT = 3, ATTRIBUTE_INTS = 8, ATTRIBUTE_TYPE = 20 };
 enum { TENSOR_DIM = 1, TENSOR_TYPE = 2, TENSOR_NAME = 8, TENSOR_RAW = 9 };
-enum { VALUE_NAME = 1, VALUE_TYPE = 2, VALUE_DOC = 3, TYPE_TENSOR = 1, TYPE_ELEMENT = 1, TYPE_SHAPE = 2, SHAPE_DIM = 1, DIM_VALUE = 1, DIM_NAME = 2 };
+enum {
+    VALUE_NAME = 1,
+    VALUE_TYPE = 2,
+    VALUE_DOC = 3,
+    TYPE_TENSOR = 1,
+    TYPE_ELEMENT = 1,
+    TYPE_SHAPE = 2,
+    SHAPE_DIM = 1,
+    DIM_VALUE = 1,
+    DIM_NAME = 2
+};
 
 /* What a reader of Protocol Buffers takes is below 2 GiB; the rest of a graph is small beside this margin. */
 #define MAX_TENSORS ((size_t)INT32_MAX - ((size_t)64 << 20))
@@ -58,8 +68,8 @@ static void put_attribute(struct onnx_wire *node, const struct onnx_attribute *a
     onnx_wire_message(node, NODE_ATTRIBUTE, &w);
 }
 
-void onnx_node(struct onnx_graph *g, const char *op, const struct onnx_value *out, size_t n_out, const struct onnx_value *in, size_t n_in,
-               const struct onnx_attribute *attributes, size_t n_attributes)
+void onnx_node(struct onnx_graph *g, const char *op, const struct onnx_value *out, size_t n_out,
+               const struct onnx_value *in, size_t n_in, const struct onnx_attribute *attributes, size_t n_attributes)
 {
     struct onnx_wire node = {0};
     for (size_t i = 0; i < n_in; i++) {
@@ -82,15 +92,16 @@ struct onnx_value onnx_unary(struct onnx_graph *g, const char *op, struct onnx_v
     return out;
 }
 
-struct onnx_value onnx_binary(struct onnx_graph *g, const char *op, struct onnx_value out, struct onnx_value a, struct onnx_value b)
+struct onnx_value onnx_binary(struct onnx_graph *g, const char *op, struct onnx_value out, struct onnx_value a,
+                              struct onnx_value b)
 {
     const struct onnx_value in[] = {a, b};
     onnx_node(g, op, &out, 1, in, 2, NULL, 0);
     return out;
 }
 
-static struct onnx_value with_integer(struct onnx_graph *g, const char *op, struct onnx_value out, const struct onnx_value *in, size_t n_in,
-                                      const char *name, int64_t value)
+static struct onnx_value with_integer(struct onnx_graph *g, const char *op, struct onnx_value out,
+                                      const struct onnx_value *in, size_t n_in, const char *name, int64_t value)
 {
     const struct onnx_attribute a = {.name = name, .type = ONNX_ATTRIBUTE_INT, .integer = value};
     onnx_node(g, op, &out, 1, in, n_in, &a, 1);
@@ -107,29 +118,35 @@ struct onnx_value onnx_cast(struct onnx_graph *g, struct onnx_value out, struct 
     return with_integer(g, "Cast", out, &a, 1, "to", (int64_t)type);
 }
 
-struct onnx_value onnx_concat(struct onnx_graph *g, struct onnx_value out, const struct onnx_value *in, size_t n_in, int64_t axis)
+struct onnx_value onnx_concat(struct onnx_graph *g, struct onnx_value out, const struct onnx_value *in, size_t n_in,
+                              int64_t axis)
 {
     return with_integer(g, "Concat", out, in, n_in, "axis", axis);
 }
 
-struct onnx_value onnx_transpose(struct onnx_graph *g, struct onnx_value out, struct onnx_value a, const int64_t permutation[3])
+struct onnx_value onnx_transpose(struct onnx_graph *g, struct onnx_value out, struct onnx_value a,
+                                 const int64_t permutation[3])
 {
-    const struct onnx_attribute attribute = {.name = "perm", .type = ONNX_ATTRIBUTE_INTS, .integers = permutation, .n = 3};
+    const struct onnx_attribute attribute = {
+        .name = "perm", .type = ONNX_ATTRIBUTE_INTS, .integers = permutation, .n = 3};
     onnx_node(g, "Transpose", &out, 1, &a, 1, &attribute, 1);
     return out;
 }
 
-struct onnx_value onnx_reshape(struct onnx_graph *g, struct onnx_value out, struct onnx_value a, const int64_t *dims, size_t n)
+struct onnx_value onnx_reshape(struct onnx_graph *g, struct onnx_value out, struct onnx_value a, const int64_t *dims,
+                               size_t n)
 {
     return onnx_binary(g, "Reshape", out, a, onnx_integers(g, onnx_name("%.56s.shape", out.name), dims, n));
 }
 
-struct onnx_value onnx_axes(struct onnx_graph *g, const char *op, struct onnx_value out, struct onnx_value a, const int64_t *axes, size_t n)
+struct onnx_value onnx_axes(struct onnx_graph *g, const char *op, struct onnx_value out, struct onnx_value a,
+                            const int64_t *axes, size_t n)
 {
     return onnx_binary(g, op, out, a, onnx_integers(g, onnx_name("%.56s.axes", out.name), axes, n));
 }
 
-struct onnx_value onnx_slice(struct onnx_graph *g, struct onnx_value out, struct onnx_value a, int64_t from, int64_t to, size_t n_axes)
+struct onnx_value onnx_slice(struct onnx_graph *g, struct onnx_value out, struct onnx_value a, int64_t from, int64_t to,
+                             size_t n_axes)
 {
     const int64_t starts[2] = {from, from}, ends[2] = {to, to}, axes[2] = {0, 1};
     const struct onnx_value in[] = {a, onnx_integers(g, onnx_name("%.56s.starts", out.name), starts, n_axes),
@@ -153,7 +170,8 @@ static size_t type_size(enum onnx_type type)
 }
 
 /* The message's length is put before it by reckoning, so that large tensors are copied once. */
-struct onnx_value onnx_tensor(struct onnx_graph *g, struct onnx_value out, enum onnx_type type, const size_t *dims, size_t n_dims, const void *data)
+struct onnx_value onnx_tensor(struct onnx_graph *g, struct onnx_value out, enum onnx_type type, const size_t *dims,
+                              size_t n_dims, const void *data)
 {
     struct onnx_wire head = {0};
     struct onnx_wire *w = &g->tensors;
@@ -165,8 +183,10 @@ struct onnx_value onnx_tensor(struct onnx_graph *g, struct onnx_value out, enum 
     onnx_wire_integer(&head, TENSOR_TYPE, (int64_t)type);
     onnx_wire_string(&head, TENSOR_NAME, out.name);
     if (w->status == STG_OK && (n > MAX_TENSORS || w->bytes.len > MAX_TENSORS - n)) {
-        w->status = stg_fail(STG_ERR_UNSUPPORTED, "the net is larger than the 2 GiB that an ONNX file can hold: distill it into a smaller one "
-                                                  "(strange distill)");
+        w->status =
+            stg_fail(STG_ERR_UNSUPPORTED,
+                     "the net is larger than the 2 GiB that an ONNX file can hold: distill it into a smaller one "
+                     "(strange distill)");
     }
     w->status = w->status == STG_OK ? head.status : w->status;
     onnx_wire_begin(w, GRAPH_TENSOR, head.bytes.len + onnx_wire_size(TENSOR_RAW, n));
@@ -194,7 +214,8 @@ struct onnx_value onnx_integers(struct onnx_graph *g, struct onnx_value out, con
 /* --- Inputs, outputs, the whole --- */
 
 /* (T), or (T,columns). */
-static void put_value(struct onnx_wire *to, uint32_t field, const char *name, enum onnx_type type, size_t columns, const char *doc)
+static void put_value(struct onnx_wire *to, uint32_t field, const char *name, enum onnx_type type, size_t columns,
+                      const char *doc)
 {
     struct onnx_wire value = {0}, kind = {0}, tensor = {0}, shape = {0}, dim = {0};
     onnx_wire_string(&dim, DIM_NAME, "T");

@@ -1,5 +1,6 @@
-/* Layers of LSTM as the operator of that name, whose equations are ours: its gates stand in the order i, o, f, c, ours in the order i, f, g, o
- * (g is c), and its matrices are the transposes of ours. The state before the first row is zero. */
+/* Layers of LSTM as the operator of that name, whose equations are ours: its gates stand in the order i, o, f, c, ours
+ * in the order i, f, g, o (g is c), and its matrices are the transposes of ours. The state before the first row is
+ * zero. */
 #include "onnx/net.h"
 
 #include "base/memory.h"
@@ -55,10 +56,12 @@ static struct onnx_value put_layer(const struct onnx_net *n, size_t layer, struc
 {
     static const int64_t batch[] = {1}, directions[] = {1, 2};
     struct onnx_graph *g = n->graph;
-    const struct onnx_attribute hidden = {.name = "hidden_size", .type = ONNX_ATTRIBUTE_INT, .integer = (int64_t)n->shape->hidden};
+    const struct onnx_attribute hidden = {
+        .name = "hidden_size", .type = ONNX_ATTRIBUTE_INT, .integer = (int64_t)n->shape->hidden};
     const struct onnx_value out = onnx_name("lstm.%zu.steps", layer);
     const struct onnx_value in[] = {onnx_axes(g, "Unsqueeze", onnx_name("lstm.%zu.input", layer), x, batch, 1),
-                                    onnx_name("lstm.%zu.W", layer), onnx_name("lstm.%zu.R", layer), onnx_name("lstm.%zu.B", layer)};
+                                    onnx_name("lstm.%zu.W", layer), onnx_name("lstm.%zu.R", layer),
+                                    onnx_name("lstm.%zu.B", layer)};
     enum stg_status status = put_matrix(n, in[1], onnx_name("lstm.%zu.weight_input", layer));
     status = status == STG_OK ? put_matrix(n, in[2], onnx_name("lstm.%zu.weight_hidden", layer)) : status;
     status = status == STG_OK ? put_bias(n, in[3], layer) : status;

@@ -41,8 +41,8 @@ struct onnx_value onnx_linear(const struct onnx_net *n, struct onnx_value name, 
     return onnx_binary(n->graph, "Add", name, product, bias);
 }
 
-/* sin and cos of v / base^(2i/dim) in turn, (T,dim), reckoned in double like the net's own (nn/net_input.c). ONNX Runtime has Sin but not
- * Cos in double, so cos a is 1 − 2 sin² (a/2), which loses nothing: halving is exact. */
+/* sin and cos of v / base^(2i/dim) in turn, (T,dim), reckoned in double like the net's own (nn/net_input.c). ONNX
+ * Runtime has Sin but not Cos in double, so cos a is 1 − 2 sin² (a/2), which loses nothing: halving is exact. */
 static struct onnx_value waves(const struct onnx_net *n, struct onnx_value scalar, struct onnx_value scale)
 {
     struct onnx_graph *g = n->graph;
@@ -52,23 +52,28 @@ static struct onnx_value waves(const struct onnx_net *n, struct onnx_value scala
     const struct onnx_value value = onnx_cast(g, onnx_name("%.40s.real", name), scalar, ONNX_DOUBLE);
     const struct onnx_value column = onnx_axes(g, "Unsqueeze", onnx_name("%.40s.column", name), value, last, 1);
     const struct onnx_value angle = onnx_binary(g, "Mul", onnx_name("%.40s.angle", name), column, scale);
-    const struct onnx_value halved = onnx_binary(g, "Mul", onnx_name("%.40s.half", name), angle,
-                                                 onnx_tensor(g, onnx_name("%.40s.const.half", name), ONNX_DOUBLE, NULL, 0, &half));
+    const struct onnx_value halved =
+        onnx_binary(g, "Mul", onnx_name("%.40s.half", name), angle,
+                    onnx_tensor(g, onnx_name("%.40s.const.half", name), ONNX_DOUBLE, NULL, 0, &half));
     const struct onnx_value sine = onnx_unary(g, "Sin", onnx_name("%.40s.half.sin", name), halved);
     const struct onnx_value square = onnx_binary(g, "Mul", onnx_name("%.40s.half.square", name), sine, sine);
-    const struct onnx_value twice = onnx_binary(g, "Mul", onnx_name("%.40s.half.twice", name), square,
-                                                onnx_tensor(g, onnx_name("%.40s.const.two", name), ONNX_DOUBLE, NULL, 0, &two));
+    const struct onnx_value twice =
+        onnx_binary(g, "Mul", onnx_name("%.40s.half.twice", name), square,
+                    onnx_tensor(g, onnx_name("%.40s.const.two", name), ONNX_DOUBLE, NULL, 0, &two));
     const struct onnx_value pair[] = {
-        onnx_axes(g, "Unsqueeze", onnx_name("%.40s.sin.pair", name), onnx_unary(g, "Sin", onnx_name("%.40s.sin", name), angle), inner, 1),
+        onnx_axes(g, "Unsqueeze", onnx_name("%.40s.sin.pair", name),
+                  onnx_unary(g, "Sin", onnx_name("%.40s.sin", name), angle), inner, 1),
         onnx_axes(g, "Unsqueeze", onnx_name("%.40s.cos.pair", name),
                   onnx_binary(g, "Sub", onnx_name("%.40s.cos", name),
                               onnx_tensor(g, onnx_name("%.40s.const.one", name), ONNX_DOUBLE, NULL, 0, &one), twice),
                   inner, 1)};
     const struct onnx_value pairs = onnx_concat(g, onnx_name("%.40s.pairs", name), pair, 2, 2);
-    return onnx_cast(g, onnx_name("%.40s.waves", name), onnx_reshape(g, onnx_name("%.40s.flat", name), pairs, rows, 2), ONNX_FLOAT);
+    return onnx_cast(g, onnx_name("%.40s.waves", name), onnx_reshape(g, onnx_name("%.40s.flat", name), pairs, rows, 2),
+                     ONNX_FLOAT);
 }
 
-struct onnx_value onnx_input_rows(const struct onnx_net *n, const struct onnx_value *tables, const struct onnx_value *scalars)
+struct onnx_value onnx_input_rows(const struct onnx_net *n, const struct onnx_value *tables,
+                                  const struct onnx_value *scalars)
 {
     const struct stg_net_shape *s = n->shape;
     struct onnx_graph *g = n->graph;

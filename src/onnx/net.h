@@ -19,7 +19,8 @@ struct onnx_value onnx_vector(const struct onnx_net *n, struct onnx_value name);
 struct onnx_value onnx_linear(const struct onnx_net *n, struct onnx_value name, struct onnx_value x);
 
 /* The input row (T,I): tables[f] is the id of the f-th embedding, waves[f] the f-th scalar, (T) of int64 each. */
-struct onnx_value onnx_input_rows(const struct onnx_net *n, const struct onnx_value *tables, const struct onnx_value *waves);
+struct onnx_value onnx_input_rows(const struct onnx_net *n, const struct onnx_value *tables,
+                                  const struct onnx_value *waves);
 /* What is between input rows x (T,I) and head: (T,H). any is a value (T), for its length. */
 struct onnx_value onnx_lstm(const struct onnx_net *n, struct onnx_value x, struct onnx_value any);
 struct onnx_value onnx_transformer(const struct onnx_net *n, struct onnx_value x, struct onnx_value any);

@@ -8,7 +8,14 @@
 #include <string.h>
 
 enum { IR_VERSION = 8, OPSET = 17, FORMAT_VERSION = 1 };
-enum { MODEL_IR = 1, MODEL_PRODUCER = 2, MODEL_PRODUCER_VERSION = 3, MODEL_GRAPH = 7, MODEL_OPSET = 8, MODEL_METADATA = 14 };
+enum {
+    MODEL_IR = 1,
+    MODEL_PRODUCER = 2,
+    MODEL_PRODUCER_VERSION = 3,
+    MODEL_GRAPH = 7,
+    MODEL_OPSET = 8,
+    MODEL_METADATA = 14
+};
 enum { OPSET_DOMAIN = 1, OPSET_VERSION = 2, ENTRY_KEY = 1, ENTRY_VALUE = 2 };
 
 /* --- Which net --- */
@@ -16,12 +23,16 @@ enum { OPSET_DOMAIN = 1, OPSET_VERSION = 2, ENTRY_KEY = 1, ENTRY_VALUE = 2 };
 static enum stg_status net_of(const struct stg_model *m, const struct stg_neural **out)
 {
     if (m->ops == &stg_model_ensemble) {
-        return stg_fail(STG_ERR_UNSUPPORTED, "an ensemble is several nets, and an ONNX file holds one: distill it into one (strange distill), "
-                                             "or train one without --ensemble");
+        return stg_fail(
+            STG_ERR_UNSUPPORTED,
+            "an ensemble is several nets, and an ONNX file holds one: distill it into one (strange distill), "
+            "or train one without --ensemble");
     }
     if (m->ops != &stg_model_lstm && m->ops != &stg_model_transformer && m->ops != &stg_model_longformer) {
-        return stg_fail(STG_ERR_UNSUPPORTED, "a model of the kind %s is no net: train an lstm, a transformer or a longformer (strange train --model)",
-                        m->ops->kind);
+        return stg_fail(
+            STG_ERR_UNSUPPORTED,
+            "a model of the kind %s is no net: train an lstm, a transformer or a longformer (strange train --model)",
+            m->ops->kind);
     }
     *out = (const struct stg_neural *)m;
     return STG_OK;
@@ -38,8 +49,9 @@ static struct onnx_value bucket(struct onnx_graph *g, struct onnx_value elapsed)
         from[i] = INT64_C(1) << (2 * i);
     }
     const struct onnx_value column = onnx_axes(g, "Unsqueeze", onnx_name("elapsed.column"), elapsed, last, 1);
-    const struct onnx_value above = onnx_binary(g, "GreaterOrEqual", onnx_name("elapsed.above"), column,
-                                                onnx_integers(g, onnx_name("elapsed.from"), from, STG_NEURAL_BUCKETS - 1));
+    const struct onnx_value above =
+        onnx_binary(g, "GreaterOrEqual", onnx_name("elapsed.above"), column,
+                    onnx_integers(g, onnx_name("elapsed.from"), from, STG_NEURAL_BUCKETS - 1));
     const struct onnx_attribute gone = {.name = "keepdims", .type = ONNX_ATTRIBUTE_INT, .integer = 0};
     const struct onnx_value in[] = {onnx_cast(g, onnx_name("elapsed.counted"), above, ONNX_INT64),
                                     onnx_integers(g, onnx_name("elapsed.axes"), last, 1)};
@@ -55,7 +67,8 @@ static struct onnx_value bucket(struct onnx_graph *g, struct onnx_value elapsed)
 static struct onnx_value paper_rows(const struct onnx_net *n)
 {
     struct onnx_graph *g = n->graph;
-    const struct onnx_value tables[] = {onnx_input(g, "call", "call: its place in vocab.calls"), onnx_input(g, "process", DOC_PROCESS),
+    const struct onnx_value tables[] = {onnx_input(g, "call", "call: its place in vocab.calls"),
+                                        onnx_input(g, "process", DOC_PROCESS),
                                         onnx_input(g, "phase", "0 none, 1 entry, 2 exit"),
                                         onnx_input(g, "return_class", "0 none, 1 success, 2 failure")};
     const struct onnx_value waves[] = {onnx_input(g, "pid", "process id"), onnx_input(g, "tid", "thread id"),
@@ -82,8 +95,10 @@ static enum stg_status put_net(struct onnx_wire *to, const struct stg_neural *m)
     const struct onnx_net n = {.graph = &g, .shape = stg_net_shape(m->net), .params = stg_net_params(m->net)};
     const struct onnx_value rows = m->input == STG_INPUT_PAPER ? paper_rows(&n) : symbol_rows(&n);
     const struct onnx_value any = onnx_name("process"); /* every net has this input */
-    const struct onnx_value top = stg_neural_net(m) == &stg_net_lstm ? onnx_lstm(&n, rows, any) : onnx_transformer(&n, rows, any);
-    const struct onnx_value log_p = onnx_softmax(&g, "LogSoftmax", onnx_name("log_p"), onnx_linear(&n, onnx_name("head"), top));
+    const struct onnx_value top =
+        stg_neural_net(m) == &stg_net_lstm ? onnx_lstm(&n, rows, any) : onnx_transformer(&n, rows, any);
+    const struct onnx_value log_p =
+        onnx_softmax(&g, "LogSoftmax", onnx_name("log_p"), onnx_linear(&n, onnx_name("head"), top));
     onnx_output(&g, log_p, n.shape->outputs, "ln of the probability of every symbol in the place after each row");
     const enum stg_status status = onnx_graph_status(&g);
     if (status == STG_OK) {
@@ -147,12 +162,14 @@ static json_t *symbols_of(const struct stg_model *m)
 
 static json_t *cut_of(const struct stg_recipe *r)
 {
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s}", "cut", stg_cut_name(r->cut), "scope", stg_scope_name(r->scope), "order",
-                     stg_order_name(r->order), "window", (json_int_t)r->window, "max_len", (json_int_t)r->max_len, "n_context",
-                     (json_int_t)r->n_context, "skip_first_ns", (json_int_t)r->skip_first_ns, "begin", r->begin, "end", r->end);
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s}", "cut", stg_cut_name(r->cut), "scope",
+                     stg_scope_name(r->scope), "order", stg_order_name(r->order), "window", (json_int_t)r->window,
+                     "max_len", (json_int_t)r->max_len, "n_context", (json_int_t)r->n_context, "skip_first_ns",
+                     (json_int_t)r->skip_first_ns, "begin", r->begin, "end", r->end);
 }
 
-static void put_metadata(struct onnx_wire *to, const struct stg_neural *n, const struct stg_onnx_fact *facts, size_t n_facts)
+static void put_metadata(struct onnx_wire *to, const struct stg_neural *n, const struct stg_onnx_fact *facts,
+                         size_t n_facts)
 {
     const struct stg_model *m = &n->base;
     char number[32];
@@ -174,7 +191,8 @@ static void put_metadata(struct onnx_wire *to, const struct stg_neural *n, const
     }
 }
 
-enum stg_status stg_onnx_put(struct stg_buffer *out, const struct stg_model *m, const struct stg_onnx_fact *facts, size_t n_facts)
+enum stg_status stg_onnx_put(struct stg_buffer *out, const struct stg_model *m, const struct stg_onnx_fact *facts,
+                             size_t n_facts)
 {
     struct onnx_wire w = {.bytes = *out}, opset = {0};
     const struct stg_neural *n = NULL;

@@ -1,6 +1,7 @@
-/* Protocol Buffers, the wire format (protobuf.dev, "Encoding"), as much of it as ONNX files need. A message is a run of fields, each a tag
- * (field number and wire type) and a value; a message within another is its length and its bytes, so it is put together first. The first
- * failure is kept, and what is put later is ignored, so that a graph can be written without a test after each step. */
+/* Protocol Buffers, the wire format (protobuf.dev, "Encoding"), as much of it as ONNX files need. A message is a run of
+ * fields, each a tag (field number and wire type) and a value; a message within another is its length and its bytes, so
+ * it is put together first. The first failure is kept, and what is put later is ignored, so that a graph can be written
+ * without a test after each step. */
 #ifndef STG_ONNX_WIRE_H
 #define STG_ONNX_WIRE_H
 

@@ -35,8 +35,9 @@ static enum stg_status refused(const char *what, int error)
     if (error == -EMFILE) {
         return stg_fail(STG_ERR_UNSUPPORTED, "record: %s: it may not have so many files open: ulimit -n 1024", what);
     }
-    return stg_fail(error == -ENOMEM ? STG_ERR_MEMORY : STG_ERR_UNSUPPORTED, "record: %s: %s%s%s: `strange doctor` says what is missing",
-                    what, strerror(-error), last_warning[0] == '\0' ? "" : ": ", last_warning);
+    return stg_fail(error == -ENOMEM ? STG_ERR_MEMORY : STG_ERR_UNSUPPORTED,
+                    "record: %s: %s%s%s: `strange doctor` says what is missing", what, strerror(-error),
+                    last_warning[0] == '\0' ? "" : ": ", last_warning);
 }
 
 static size_t power_of_2(size_t size)
@@ -48,7 +49,8 @@ static size_t power_of_2(size_t size)
     return p;
 }
 
-/* How many and how large: fixed before the programs are loaded. A ring that is small itself has no smaller one before it. */
+/* How many and how large: fixed before the programs are loaded. A ring that is small itself has no smaller one before
+ * it. */
 static enum stg_status plan_rings(struct stg_record *r, size_t ring_size)
 {
     __u64 key;
@@ -58,8 +60,9 @@ static enum stg_status plan_rings(struct stg_record *r, size_t ring_size)
     r->bpf->rodata->config.ring_key = key;
     r->n_cpus = stg_record_cpus();
     if (r->n_cpus > STG_ABI_MAX_CPUS) {
-        return stg_fail(STG_ERR_UNSUPPORTED, "record: this machine has %zu CPUs: at most %d can be recorded: boot with nr_cpus=%d", r->n_cpus,
-                        STG_ABI_MAX_CPUS, STG_ABI_MAX_CPUS);
+        return stg_fail(STG_ERR_UNSUPPORTED,
+                        "record: this machine has %zu CPUs: at most %d can be recorded: boot with nr_cpus=%d",
+                        r->n_cpus, STG_ABI_MAX_CPUS, STG_ABI_MAX_CPUS);
     }
     r->ring_size = power_of_2(ring_size > 0 ? ring_size : stg_record_ring_size(r->n_cpus));
     const size_t near_size = r->ring_size > STG_ABI_NEAR_SIZE ? STG_ABI_NEAR_SIZE : 0;
@@ -129,12 +132,13 @@ enum stg_status stg_record_load(struct stg_record *r, const struct stg_record_op
     bpf_program__set_autoload(r->bpf->progs.stg_usdt, needs(o, STG_MARKER_USDT));
     const int error = stg_record_bpf__load(r->bpf);
     if (error == -EPERM || error == -EACCES) {
-        return stg_fail(STG_ERR_UNSUPPORTED,
-                        "record: no permission to load BPF programs: run it as root (sudo strange record …), or give it CAP_BPF and "
-                        "CAP_PERFMON; `strange doctor` says what is missing");
+        return stg_fail(STG_ERR_UNSUPPORTED, "record: no permission to load BPF programs: run it as root (sudo strange "
+                                             "record …), or give it CAP_BPF and "
+                                             "CAP_PERFMON; `strange doctor` says what is missing");
     }
     if (error == -ENOMEM || error == -E2BIG) {
-        return stg_fail(STG_ERR_MEMORY, "record: the kernel has no memory for %zu rings of %zu bytes: give a smaller --ring", r->n_cpus,
+        return stg_fail(STG_ERR_MEMORY,
+                        "record: the kernel has no memory for %zu rings of %zu bytes: give a smaller --ring", r->n_cpus,
                         r->ring_size);
     }
     if (error != 0) {
@@ -152,14 +156,17 @@ static enum stg_status add_link(struct stg_record *r, struct bpf_link *link, con
     return STG_OK;
 }
 
-/* A program without a slash is looked for as the shell does. A path stays as it is: below /proc/PID/root it means another root. */
+/* A program without a slash is looked for as the shell does. A path stays as it is: below /proc/PID/root it means
+ * another root. */
 static enum stg_status find_file(const char *path, char out[PATH_MAX])
 {
     if (strchr(path, '/') != NULL) {
         snprintf(out, PATH_MAX, "%s", path);
         return access(out, R_OK) == 0 ? STG_OK : stg_fail_errno("%s: cannot read it", path);
     }
-    return stg_program_find(path, out, PATH_MAX) ? STG_OK : stg_fail(STG_ERR_USAGE, "%s: there is no such program: give its path", path);
+    return stg_program_find(path, out, PATH_MAX)
+               ? STG_OK
+               : stg_fail(STG_ERR_USAGE, "%s: there is no such program: give its path", path);
 }
 
 static enum stg_status add_marker_link(struct stg_record *r, struct bpf_link *link)
@@ -170,14 +177,16 @@ static enum stg_status add_marker_link(struct stg_record *r, struct bpf_link *li
     return add_link(r, link, "cannot attach it");
 }
 
-static enum stg_status attach_function(struct stg_record *r, const struct stg_marker *m, const char *file, uint64_t cookie)
+static enum stg_status attach_function(struct stg_record *r, const struct stg_marker *m, const char *file,
+                                       uint64_t cookie)
 {
     uint64_t offset;
     const bool ret = m->kind == STG_MARKER_URETPROBE;
     LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = cookie, .retprobe = ret);
     STG_RETURN_IF_FAILED(stg_elf_find_in_file(file, m->symbol, &offset));
-    return add_marker_link(r, bpf_program__attach_uprobe_opts(ret ? r->bpf->progs.stg_uretprobe : r->bpf->progs.stg_uprobe, -1, file,
-                                                              offset, &options));
+    return add_marker_link(r,
+                           bpf_program__attach_uprobe_opts(ret ? r->bpf->progs.stg_uretprobe : r->bpf->progs.stg_uprobe,
+                                                           -1, file, offset, &options));
 }
 
 /* The compiler may have put a probe into several places. */
@@ -193,7 +202,8 @@ static enum stg_status attach_probe(struct stg_record *r, const struct stg_marke
         LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = key, .ref_ctr_offset = found[i].semaphore);
         found[i].site.marker = (int32_t)marker;
         if (r->n_sites == STG_ABI_MAX_SITES) {
-            STG_TRY(stg_fail(STG_ERR_UNSUPPORTED, "the static probes are in more than %d places: give fewer markers", STG_ABI_MAX_SITES));
+            STG_TRY(stg_fail(STG_ERR_UNSUPPORTED, "the static probes are in more than %d places: give fewer markers",
+                             STG_ABI_MAX_SITES));
         }
         if (bpf_map_update_elem(bpf_map__fd(r->bpf->maps.sites), &key, &found[i].site, BPF_ANY) != 0) {
             STG_TRY(refused("the kernel does not take a static probe", -errno));

@@ -6,7 +6,8 @@
 
 #include <bpf/libbpf.h>
 
-/* Frees it. Declared again, as clang's analyzer takes a function of a system header for one that does not, and the skeleton for a leak. */
+/* Frees it. Declared again, as clang's analyzer takes a function of a system header for one that does not, and the
+ * skeleton for a leak. */
 void bpf_object__destroy_skeleton(struct bpf_object_skeleton *skeleton);
 
 #pragma GCC diagnostic push

@@ -194,7 +194,8 @@ static bool is_sound(const struct stg_decoder *d, const struct stg_abi_head *hea
     return head->kind >= STG_ABI_ENTRY && head->kind <= STG_ABI_TASK_EXIT && head->n_args <= STG_EVENT_MAX_ARGS &&
            head->n_args >= min_args(head->kind) && sizeof *head + sizeof *args * head->n_args <= len &&
            (head->kind != STG_ABI_MARKER || (head->id >= 0 && (size_t)head->id < d->n_markers)) &&
-           (head->kind != STG_ABI_LOST || args[0] > 0) && (head->kind == STG_ABI_LOST || (head->tid > 0 && head->tid <= INT32_MAX && head->pid <= INT32_MAX));
+           (head->kind != STG_ABI_LOST || args[0] > 0) &&
+           (head->kind == STG_ABI_LOST || (head->tid > 0 && head->tid <= INT32_MAX && head->pid <= INT32_MAX));
 }
 
 enum stg_status stg_decode(struct stg_decoder *d, const uint8_t *record, size_t len, int32_t cpu, struct stg_event *out,

@@ -14,9 +14,10 @@
 
 struct stg_decoder {
     struct stg_strings *names, *comms, *paths; /* owned */
-    uint32_t calls[2][STG_ABI_MAX_CALLS];      /* names of the 64-bit and the 32-bit calls, STG_NAME_NONE = not asked for yet */
-    uint32_t life[3];                          /* names of fork, exec, exit */
-    uint32_t *markers;                         /* (n_markers) names; owned */
+    uint32_t calls[2]
+                  [STG_ABI_MAX_CALLS]; /* names of the 64-bit and the 32-bit calls, STG_NAME_NONE = not asked for yet */
+    uint32_t life[3];                  /* names of fork, exec, exit */
+    uint32_t *markers;                 /* (n_markers) names; owned */
     size_t n_markers;
     struct {
         uint64_t text[2];
@@ -29,7 +30,8 @@ struct stg_decoder {
 enum stg_status stg_decoder_init(struct stg_decoder *d, const char *const *markers, size_t n) STG_MUST_USE;
 void stg_decoder_fini(struct stg_decoder *d);
 
-/* Fills *out from the len bytes at record. *good = false for a record that cannot be; it is counted. A failure is one of memory. */
+/* Fills *out from the len bytes at record. *good = false for a record that cannot be; it is counted. A failure is one
+ * of memory. */
 enum stg_status stg_decode(struct stg_decoder *d, const uint8_t *record, size_t len, int32_t cpu, struct stg_event *out,
                            bool *good) STG_MUST_USE;
 

@@ -29,22 +29,23 @@
 #define FAMILY_NETLINK 16
 #define TYPE_STREAM    1
 
-/* Linux 6.2 and later can read through a pointer that is declared to be of a type, which costs a load; before, it takes a call. */
+/* Linux 6.2 and later can read through a pointer that is declared to be of a type, which costs a load; before, it takes
+ * a call. */
 extern void *bpf_rdonly_cast(const void *object, __u32 type) __ksym __weak;
 
-#define READ(type, object, field)                                                                                      \
-    ({                                                                                                                 \
-        __typeof__(((struct type *)0)->field) value_;                                                                  \
-        if (bpf_rdonly_cast) {                                                                                         \
-            value_ = ((struct type *)bpf_rdonly_cast(object, bpf_core_type_id_kernel(struct type)))->field;            \
-        } else {                                                                                                       \
-            bpf_core_read(&value_, sizeof value_, &((struct type *)(object))->field);                                  \
-        }                                                                                                              \
-        value_;                                                                                                        \
+#define READ(type, object, field)                                                                           \
+    ({                                                                                                      \
+        __typeof__(((struct type *)0)->field) value_;                                                       \
+        if (bpf_rdonly_cast) {                                                                              \
+            value_ = ((struct type *)bpf_rdonly_cast(object, bpf_core_type_id_kernel(struct type)))->field; \
+        } else {                                                                                            \
+            bpf_core_read(&value_, sizeof value_, &((struct type *)(object))->field);                       \
+        }                                                                                                   \
+        value_;                                                                                             \
     })
 
-#define WORD(a, b, c, d, e, f, g, h)                                                                                   \
-    ((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 | (__u64)(f) << 40 |        \
+#define WORD(a, b, c, d, e, f, g, h)                                                                            \
+    ((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24 | (__u64)(e) << 32 | (__u64)(f) << 40 | \
      (__u64)(g) << 48 | (__u64)(h) << 56)
 
 /* The first eight bytes of the file's name. */
@@ -152,7 +153,9 @@ static __always_inline __u8 fd_kind_of(const struct task_struct *task, __s32 fd)
     if (fd < 0 || (__u32)fd >= table->max_fds) {
         return 1 + STG_FD_BAD;
     }
-    const void *file = READ(list_head, &table->fd[fd], next); /* a type of the kernel that begins with a pointer, as an array is none that can be named */
+    const void *file =
+        READ(list_head, &table->fd[fd],
+             next); /* a type of the kernel that begins with a pointer, as an array is none that can be named */
     return 1 + (file == NULL ? STG_FD_BAD : kind_of_file(file));
 }
 

@@ -36,7 +36,8 @@ static bool get(const struct image *im, uint64_t at, void *out, size_t n)
 
 static bool get_section(const struct image *im, uint64_t i, Elf64_Shdr *out)
 {
-    return i < im->head.e_shnum && im->head.e_shoff <= im->size && get(im, im->head.e_shoff + i * sizeof *out, out, sizeof *out);
+    return i < im->head.e_shnum && im->head.e_shoff <= im->size &&
+           get(im, im->head.e_shoff + i * sizeof *out, out, sizeof *out);
 }
 
 /* Whether the string at offset `at` of the string section is symbol. */
@@ -77,8 +78,8 @@ static bool find_in_table(const struct image *im, const Elf64_Shdr *table, const
             return false;
         }
         const unsigned type = ELF64_ST_TYPE(s.st_info);
-        if ((type == STT_FUNC || type == STT_GNU_IFUNC) && s.st_shndx != SHN_UNDEF && is_named(im, &strings, s.st_name, symbol) &&
-            place_of(im, s.st_value, offset)) {
+        if ((type == STT_FUNC || type == STT_GNU_IFUNC) && s.st_shndx != SHN_UNDEF &&
+            is_named(im, &strings, s.st_name, symbol) && place_of(im, s.st_value, offset)) {
             return true;
         }
     }
@@ -89,8 +90,8 @@ static bool image_init(struct image *im, const uint8_t *data, size_t size)
 {
     *im = (struct image){.data = data, .size = size};
     return get(im, 0, &im->head, sizeof im->head) && memcmp(im->head.e_ident, ELFMAG, SELFMAG) == 0 &&
-           im->head.e_ident[EI_CLASS] == ELFCLASS64 && im->head.e_machine == EM_X86_64 && im->head.e_shentsize == sizeof(Elf64_Shdr) &&
-           im->head.e_phentsize == sizeof(Elf64_Phdr);
+           im->head.e_ident[EI_CLASS] == ELFCLASS64 && im->head.e_machine == EM_X86_64 &&
+           im->head.e_shentsize == sizeof(Elf64_Shdr) && im->head.e_phentsize == sizeof(Elf64_Phdr);
 }
 
 enum stg_elf_found stg_elf_find(const uint8_t *data, size_t size, const char *symbol, uint64_t *offset)
@@ -104,7 +105,8 @@ enum stg_elf_found stg_elf_find(const uint8_t *data, size_t size, const char *sy
         if (!get_section(&im, i, &section)) {
             return STG_ELF_NO_PROGRAM;
         }
-        if ((section.sh_type == SHT_SYMTAB || section.sh_type == SHT_DYNSYM) && find_in_table(&im, &section, symbol, offset)) {
+        if ((section.sh_type == SHT_SYMTAB || section.sh_type == SHT_DYNSYM) &&
+            find_in_table(&im, &section, symbol, offset)) {
             return STG_ELF_FOUND;
         }
     }
@@ -183,7 +185,8 @@ static void find_in_notes(const struct image *im, const Elf64_Shdr *section, str
         if (note > end || head.n_descsz > end - note) {
             return;
         }
-        if (head.n_type == PROBE_TYPE && head.n_namesz == sizeof PROBE_OWNER && memcmp(im->data + owner, PROBE_OWNER, sizeof PROBE_OWNER) == 0) {
+        if (head.n_type == PROBE_TYPE && head.n_namesz == sizeof PROBE_OWNER &&
+            memcmp(im->data + owner, PROBE_OWNER, sizeof PROBE_OWNER) == 0) {
             take_note(im, im->data + note, head.n_descsz, s);
         }
         at = note + (((uint64_t)head.n_descsz + 3) & ~UINT64_C(3));
@@ -259,7 +262,8 @@ _Noreturn static void run_reader(int file, int out, size_t size, const struct qu
 {
     const struct rlimit seconds = {10, 10};
     const bool root = geteuid() == 0;
-    if (root && (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 || setresuid(NOBODY, NOBODY, NOBODY) != 0)) {
+    if (root &&
+        (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 || setresuid(NOBODY, NOBODY, NOBODY) != 0)) {
         _exit(READER_NOT_NOBODY);
     }
     if (setrlimit(RLIMIT_CPU, &seconds) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
@@ -315,7 +319,9 @@ static enum stg_status ask_reader(int file, size_t size, const struct question *
         return STG_OK;
     }
     return WIFEXITED(ended) && WEXITSTATUS(ended) == READER_NOT_NOBODY
-               ? stg_fail(STG_ERR_UNSUPPORTED, "the process that reads it for symbols may not become nobody: it takes CAP_SETUID and CAP_SETGID")
+               ? stg_fail(
+                     STG_ERR_UNSUPPORTED,
+                     "the process that reads it for symbols may not become nobody: it takes CAP_SETUID and CAP_SETGID")
                : stg_fail(STG_ERR_IO, "the process that reads it for symbols failed");
 }
 
@@ -339,10 +345,13 @@ static enum stg_status ask(const char *path, const struct question *q, struct an
     case STG_ELF_FOUND:
         return STG_OK;
     case STG_ELF_NO_SYMBOL:
-        return q->provider == NULL ? stg_fail(STG_ERR_USAGE, "%s: it has no function '%s': look with nm -D or nm", path, q->name)
-                                   : stg_fail(STG_ERR_USAGE, "%s: it has no static probe %s:%s: look with readelf -n", path, q->provider, q->name);
+        return q->provider == NULL
+                   ? stg_fail(STG_ERR_USAGE, "%s: it has no function '%s': look with nm -D or nm", path, q->name)
+                   : stg_fail(STG_ERR_USAGE, "%s: it has no static probe %s:%s: look with readelf -n", path,
+                              q->provider, q->name);
     case STG_ELF_TOO_MANY:
-        return stg_fail(STG_ERR_UNSUPPORTED, "%s: the static probe %s:%s is in more than %d places", path, q->provider, q->name, STG_ELF_MAX_SITES);
+        return stg_fail(STG_ERR_UNSUPPORTED, "%s: the static probe %s:%s is in more than %d places", path, q->provider,
+                        q->name, STG_ELF_MAX_SITES);
     default:
         return stg_fail(STG_ERR_INPUT, "%s: not a 64-bit program or library", path);
     }

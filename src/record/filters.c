@@ -60,11 +60,13 @@ static enum stg_status set_calls(struct stg_abi_config *c, const char *list)
         const size_t len = strcspn(at, ",");
         const bool negated = at[0] == '!';
         if (negated != but) {
-            return stg_fail(STG_ERR_USAGE, "--calls: '%s' mixes names with and without !: give either what to record or what not",
+            return stg_fail(STG_ERR_USAGE,
+                            "--calls: '%s' mixes names with and without !: give either what to record or what not",
                             list);
         }
         if (!set_call(c, at + negated, len - negated, !negated)) {
-            return stg_fail(STG_ERR_USAGE, "--calls: there is no system call '%.*s'", (int)(len - negated), at + negated);
+            return stg_fail(STG_ERR_USAGE, "--calls: there is no system call '%.*s'", (int)(len - negated),
+                            at + negated);
         }
         at += len + (at[len] == ',');
     }
@@ -74,10 +76,12 @@ static enum stg_status set_calls(struct stg_abi_config *c, const char *list)
 /* What the names of the arguments say: how many there are, which is a descriptor, which a path. */
 static void set_args(struct stg_abi_config *c, bool fd_kinds, bool paths)
 {
-    static const char *const makers[] = {"open",      "openat",         "openat2",        "creat",         "socket",       "accept",
-                                         "accept4",   "dup",            "dup2",           "dup3",          "epoll_create", "epoll_create1",
-                                         "eventfd",   "eventfd2",       "timerfd_create", "signalfd",      "signalfd4",    "inotify_init",
-                                         "memfd_create", "inotify_init1", "pidfd_open",   "perf_event_open", "io_uring_setup"};
+    static const char *const makers[] = {
+        "open",         "openat",          "openat2",       "creat",        "socket",
+        "accept",       "accept4",         "dup",           "dup2",         "dup3",
+        "epoll_create", "epoll_create1",   "eventfd",       "eventfd2",     "timerfd_create",
+        "signalfd",     "signalfd4",       "inotify_init",  "memfd_create", "inotify_init1",
+        "pidfd_open",   "perf_event_open", "io_uring_setup"};
     static const char *const names[] = {"filename", "pathname", "name", "path", "oldname"};
     for (int i = 0; i < STG_ABI_MAX_CALLS; i++) {
         const char *name = stg_syscall_name(i);
@@ -104,10 +108,12 @@ static void set_args(struct stg_abi_config *c, bool fd_kinds, bool paths)
 enum stg_status stg_record_configure(struct stg_abi_config *c, const struct stg_record_options *o)
 {
     if (o->n_comms > STG_ABI_MAX_COMMS) {
-        return stg_fail(STG_ERR_USAGE, "--comm: %zu names are too many: give at most %d", o->n_comms, STG_ABI_MAX_COMMS);
+        return stg_fail(STG_ERR_USAGE, "--comm: %zu names are too many: give at most %d", o->n_comms,
+                        STG_ABI_MAX_COMMS);
     }
     if (o->n_cgroups > STG_ABI_MAX_CGROUPS) {
-        return stg_fail(STG_ERR_USAGE, "--cgroup: %zu are too many: give at most %d", o->n_cgroups, STG_ABI_MAX_CGROUPS);
+        return stg_fail(STG_ERR_USAGE, "--cgroup: %zu are too many: give at most %d", o->n_cgroups,
+                        STG_ABI_MAX_CGROUPS);
     }
     for (size_t i = 0; i < o->n_comms; i++) {
         const size_t len = strlen(o->comms[i]);
@@ -158,8 +164,9 @@ static enum stg_status open_pid(struct stg_record *r, int32_t pid)
 enum stg_status stg_record_open_pids(struct stg_record *r, const struct stg_record_options *o)
 {
     if (o->n_pids > 0 && r->bpf->bss->control.own_tgid != (uint32_t)getpid()) {
-        return stg_fail(STG_ERR_UNSUPPORTED, "--pid: this is a pid namespace of its own, where processes have other numbers than for "
-                                             "the kernel: record by --cgroup or --comm");
+        return stg_fail(STG_ERR_UNSUPPORTED,
+                        "--pid: this is a pid namespace of its own, where processes have other numbers than for "
+                        "the kernel: record by --cgroup or --comm");
     }
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&r->pid_fds, o->n_pids, sizeof *r->pid_fds));
     for (size_t i = 0; i < o->n_pids; i++) {
@@ -178,9 +185,10 @@ static enum stg_status open_cgroup(struct stg_record *r, const char *path)
     }
     r->cgroup_fds[r->n_cgroups++] = fd;
     if (fstatfs(fd, &fs) != 0 || fs.f_type != CGROUP2_SUPER_MAGIC) {
-        return stg_fail(STG_ERR_USAGE,
-                        "--cgroup %s: not a cgroup v2 directory: give one below the mount of type cgroup2 (findmnt -t cgroup2)",
-                        path);
+        return stg_fail(
+            STG_ERR_USAGE,
+            "--cgroup %s: not a cgroup v2 directory: give one below the mount of type cgroup2 (findmnt -t cgroup2)",
+            path);
     }
     if (bpf_map_update_elem(bpf_map__fd(r->bpf->maps.cgroups), &key, &fd, BPF_ANY) != 0) {
         return stg_fail_errno("--cgroup %s: the kernel does not take it", path);

@@ -1,5 +1,5 @@
-/* The parts of the kernel's structs that the programs read. Offsets are relocated when the programs are loaded (CO-RE), so that
- * only names and types count here and no vmlinux.h is needed to build. */
+/* The parts of the kernel's structs that the programs read. Offsets are relocated when the programs are loaded (CO-RE),
+ * so that only names and types count here and no vmlinux.h is needed to build. */
 #ifndef STG_RECORD_KERNEL_BPF_H
 #define STG_RECORD_KERNEL_BPF_H
 

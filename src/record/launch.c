@@ -18,8 +18,8 @@
 
 /* What the child says when there is no command in its place. */
 struct launch_failure {
-    int32_t error;  /* errno */
-    bool of_user;   /* it could not become the user */
+    int32_t error; /* errno */
+    bool of_user;  /* it could not become the user */
 };
 
 /* *out = NULL: stay who we are. */
@@ -125,10 +125,14 @@ enum stg_status stg_launch_go(struct stg_record_launch *l)
         return STG_OK;
     }
     if (!f.of_user && f.error == ENOEXEC) {
-        return stg_fail(STG_ERR_USAGE, "%s: cannot run the command: it is no program of this machine, and as a script it lacks a first line "
-                                       "like #!/bin/sh: add one, or run it as sh %s", l->name, l->name);
+        return stg_fail(
+            STG_ERR_USAGE,
+            "%s: cannot run the command: it is no program of this machine, and as a script it lacks a first line "
+            "like #!/bin/sh: add one, or run it as sh %s",
+            l->name, l->name);
     }
-    return f.of_user ? stg_fail(STG_ERR_USAGE, "%s: cannot run the command as user %u: %s", l->name, l->uid, strerror(f.error))
+    return f.of_user ? stg_fail(STG_ERR_USAGE, "%s: cannot run the command as user %u: %s", l->name, l->uid,
+                                strerror(f.error))
                      : stg_fail(STG_ERR_USAGE, "%s: cannot run the command: %s", l->name, strerror(f.error));
 }
 

@@ -178,10 +178,10 @@ static enum stg_status take_one(struct stg_merge *m, struct stg_lane *l, struct 
     return STG_OK;
 }
 
-/* From the lane that has the oldest event, what is not newer than the limit and the oldest of the other lanes: CPUs make calls in bursts, and
- * while one's lasts the heap stays as it is. */
-static enum stg_status take_burst(struct stg_merge *m, struct stg_decoder *d, uint64_t limit_ns, struct stg_event *events, size_t cap,
-                                  size_t *n)
+/* From the lane that has the oldest event, what is not newer than the limit and the oldest of the other lanes: CPUs
+ * make calls in bursts, and while one's lasts the heap stays as it is. */
+static enum stg_status take_burst(struct stg_merge *m, struct stg_decoder *d, uint64_t limit_ns,
+                                  struct stg_event *events, size_t cap, size_t *n)
 {
     struct stg_lane *l = &m->lanes[m->heap[0]];
     for (size_t child = 1; child <= 2 && child < m->n_heap; child++) {
@@ -218,17 +218,21 @@ enum stg_status stg_merge_take(struct stg_merge *m, struct stg_decoder *d, uint6
     return STG_OK;
 }
 
-void stg_merge_rest(const struct stg_merge *m, size_t i_first, const struct stg_abi_cpu *cpu, struct stg_merge_rest *out)
+void stg_merge_rest(const struct stg_merge *m, size_t i_first, const struct stg_abi_cpu *cpu,
+                    struct stg_merge_rest *out)
 {
     uint64_t n_records = 0, n_told = 0;
     bool hides = false;
     for (size_t i = i_first; i < m->n_lanes && m->lanes[i].i_first == i_first; i++) {
         const struct stg_lane *l = &m->lanes[i];
-        hides = hides || (l->ring.size > 0 && l->noted < __atomic_load_n(l->ring.reserved, __ATOMIC_ACQUIRE)); /* the last look may be before it */
+        hides = hides ||
+                (l->ring.size > 0 &&
+                 l->noted < __atomic_load_n(l->ring.reserved, __ATOMIC_ACQUIRE)); /* the last look may be before it */
         n_records += l->n_records;
         n_told += l->n_told;
     }
     /* The programs count without a lock: at least the one that is not written is known. */
     const uint64_t n_hidden = cpu->n_put > n_records ? cpu->n_put - n_records : 1;
-    *out = (struct stg_merge_rest){.n_hidden = hides ? n_hidden : 0, .n_untold = cpu->n_lost > n_told ? cpu->n_lost - n_told : 0};
+    *out = (struct stg_merge_rest){.n_hidden = hides ? n_hidden : 0,
+                                   .n_untold = cpu->n_lost > n_told ? cpu->n_lost - n_told : 0};
 }

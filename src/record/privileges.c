@@ -1,4 +1,5 @@
-/* Giving up privileges: once the programs are attached, only the rings are read and a trace is written, for which none is needed. */
+/* Giving up privileges: once the programs are attached, only the rings are read and a trace is written, for which none
+ * is needed. */
 #include "record/record_internal.h"
 
 #include <cap-ng.h>
@@ -20,30 +21,102 @@ enum stg_status stg_record_find_caller(struct passwd **out)
     errno = 0;
     const unsigned long uid = strtoul(text, &rest, 10);
     *out = errno == 0 && rest != text && *rest == '\0' ? getpwuid((uid_t)uid) : NULL;
-    return *out != NULL ? STG_OK
-                        : stg_fail(STG_ERR_USAGE, "SUDO_UID '%s' is no user of this machine: unset it to stay root", text);
+    return *out != NULL
+               ? STG_OK
+               : stg_fail(STG_ERR_USAGE, "SUDO_UID '%s' is no user of this machine: unset it to stay root", text);
 }
 
 /* What writing a trace, waiting, and ending the command and the programs takes. */
 static const int allowed[] = {
-    SCMP_SYS(read),          SCMP_SYS(pread64),       SCMP_SYS(readv),        SCMP_SYS(write),         SCMP_SYS(pwrite64),
-    SCMP_SYS(writev),        SCMP_SYS(open),          SCMP_SYS(openat),       SCMP_SYS(close),         SCMP_SYS(close_range),
-    SCMP_SYS(lseek),         SCMP_SYS(stat),          SCMP_SYS(lstat),        SCMP_SYS(fstat),         SCMP_SYS(newfstatat),
-    SCMP_SYS(statx),         SCMP_SYS(statfs),        SCMP_SYS(fstatfs),      SCMP_SYS(access),        SCMP_SYS(faccessat),
-    SCMP_SYS(faccessat2),    SCMP_SYS(readlink),      SCMP_SYS(readlinkat),   SCMP_SYS(getdents64),    SCMP_SYS(mkdir),
-    SCMP_SYS(mkdirat),       SCMP_SYS(rmdir),         SCMP_SYS(unlink),       SCMP_SYS(unlinkat),      SCMP_SYS(rename),
-    SCMP_SYS(renameat),      SCMP_SYS(renameat2),     SCMP_SYS(ftruncate),    SCMP_SYS(fallocate),     SCMP_SYS(fsync),
-    SCMP_SYS(fdatasync),     SCMP_SYS(sync_file_range), SCMP_SYS(syncfs),     SCMP_SYS(fcntl),         SCMP_SYS(flock),
-    SCMP_SYS(ioctl),         SCMP_SYS(umask),         SCMP_SYS(fchmod),       SCMP_SYS(mmap),          SCMP_SYS(munmap),
-    SCMP_SYS(mprotect),      SCMP_SYS(mremap),        SCMP_SYS(madvise),      SCMP_SYS(msync),         SCMP_SYS(brk),
-    SCMP_SYS(futex),         SCMP_SYS(set_robust_list), SCMP_SYS(rseq),       SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),
-    SCMP_SYS(time),          SCMP_SYS(nanosleep),     SCMP_SYS(clock_nanosleep), SCMP_SYS(poll),       SCMP_SYS(ppoll),
-    SCMP_SYS(wait4),         SCMP_SYS(waitid),        SCMP_SYS(kill),         SCMP_SYS(tgkill),        SCMP_SYS(rt_sigaction),
-    SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack),  SCMP_SYS(restart_syscall), SCMP_SYS(getpid),
-    SCMP_SYS(gettid),        SCMP_SYS(getppid),       SCMP_SYS(getuid),       SCMP_SYS(geteuid),       SCMP_SYS(getgid),
-    SCMP_SYS(getegid),       SCMP_SYS(getrusage),     SCMP_SYS(times),        SCMP_SYS(uname),         SCMP_SYS(sysinfo),
-    SCMP_SYS(getcwd),        SCMP_SYS(getrandom),     SCMP_SYS(sched_yield),  SCMP_SYS(sched_getaffinity), SCMP_SYS(getcpu),
-    SCMP_SYS(membarrier),    SCMP_SYS(exit),          SCMP_SYS(exit_group),   SCMP_SYS(prlimit64),
+    SCMP_SYS(read),
+    SCMP_SYS(pread64),
+    SCMP_SYS(readv),
+    SCMP_SYS(write),
+    SCMP_SYS(pwrite64),
+    SCMP_SYS(writev),
+    SCMP_SYS(open),
+    SCMP_SYS(openat),
+    SCMP_SYS(close),
+    SCMP_SYS(close_range),
+    SCMP_SYS(lseek),
+    SCMP_SYS(stat),
+    SCMP_SYS(lstat),
+    SCMP_SYS(fstat),
+    SCMP_SYS(newfstatat),
+    SCMP_SYS(statx),
+    SCMP_SYS(statfs),
+    SCMP_SYS(fstatfs),
+    SCMP_SYS(access),
+    SCMP_SYS(faccessat),
+    SCMP_SYS(faccessat2),
+    SCMP_SYS(readlink),
+    SCMP_SYS(readlinkat),
+    SCMP_SYS(getdents64),
+    SCMP_SYS(mkdir),
+    SCMP_SYS(mkdirat),
+    SCMP_SYS(rmdir),
+    SCMP_SYS(unlink),
+    SCMP_SYS(unlinkat),
+    SCMP_SYS(rename),
+    SCMP_SYS(renameat),
+    SCMP_SYS(renameat2),
+    SCMP_SYS(ftruncate),
+    SCMP_SYS(fallocate),
+    SCMP_SYS(fsync),
+    SCMP_SYS(fdatasync),
+    SCMP_SYS(sync_file_range),
+    SCMP_SYS(syncfs),
+    SCMP_SYS(fcntl),
+    SCMP_SYS(flock),
+    SCMP_SYS(ioctl),
+    SCMP_SYS(umask),
+    SCMP_SYS(fchmod),
+    SCMP_SYS(mmap),
+    SCMP_SYS(munmap),
+    SCMP_SYS(mprotect),
+    SCMP_SYS(mremap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(msync),
+    SCMP_SYS(brk),
+    SCMP_SYS(futex),
+    SCMP_SYS(set_robust_list),
+    SCMP_SYS(rseq),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(time),
+    SCMP_SYS(nanosleep),
+    SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(wait4),
+    SCMP_SYS(waitid),
+    SCMP_SYS(kill),
+    SCMP_SYS(tgkill),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(sigaltstack),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(getppid),
+    SCMP_SYS(getuid),
+    SCMP_SYS(geteuid),
+    SCMP_SYS(getgid),
+    SCMP_SYS(getegid),
+    SCMP_SYS(getrusage),
+    SCMP_SYS(times),
+    SCMP_SYS(uname),
+    SCMP_SYS(sysinfo),
+    SCMP_SYS(getcwd),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(getcpu),
+    SCMP_SYS(membarrier),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(prlimit64),
 };
 
 #ifdef STG_RECORD_NO_SECCOMP
@@ -104,8 +177,9 @@ enum stg_status stg_record_drop_privileges(struct stg_record *r)
     const bool keep_kill = caller == NULL && needs_kill(r, geteuid());
     errno = 0;
     if ((keep_kill ? drop_capabilities(true) : become(caller)) != 0) {
-        return errno != 0 ? stg_fail_errno("record: cannot give up its privileges")
-                          : stg_fail(STG_ERR_UNSUPPORTED, "record: cannot give up its privileges: the kernel does not let it");
+        return errno != 0
+                   ? stg_fail_errno("record: cannot give up its privileges")
+                   : stg_fail(STG_ERR_UNSUPPORTED, "record: cannot give up its privileges: the kernel does not let it");
     }
     capng_get_caps_process();
     const capng_results_t left = capng_have_capabilities(CAPNG_SELECT_CAPS);

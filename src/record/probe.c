@@ -115,11 +115,13 @@ static void probe_privileges(struct probe *p)
     const bool admin = has(caps, CAP_SYS_ADMIN);
     const bool load = admin || (has(caps, CAP_BPF) && has(caps, CAP_PERFMON));
     need(p, "record_privilege", load,
-         "%s%s%s missing: sudo strange record …; or for a group, as who may run it sees all that the machine does: s=$(command -v strange); "
+         "%s%s%s missing: sudo strange record …; or for a group, as who may run it sees all that the machine does: "
+         "s=$(command -v strange); "
          "sudo chgrp GROUP $s && sudo chmod 750 $s && sudo setcap cap_bpf,cap_perfmon+ep $s",
          has(caps, CAP_BPF) ? "" : "CAP_BPF", has(caps, CAP_BPF) || has(caps, CAP_PERFMON) ? "" : " and ",
          has(caps, CAP_PERFMON) ? "" : "CAP_PERFMON");
-    need(p, "record_markers", admin, "CAP_SYS_ADMIN is missing, which --begin, --end and --marker take: sudo strange record …");
+    need(p, "record_markers", admin,
+         "CAP_SYS_ADMIN is missing, which --begin, --end and --marker take: sudo strange record …");
 }
 
 static void probe_kernel(struct probe *p)
@@ -127,19 +129,24 @@ static void probe_kernel(struct probe *p)
     char text[256];
     const bool btf = access("/sys/kernel/btf/vmlinux", R_OK) == 0;
     need(p, "record_btf", btf,
-         "/sys/kernel/btf/vmlinux is missing: boot a kernel with CONFIG_DEBUG_INFO_BTF=y: apt-get install linux-image-amd64");
+         "/sys/kernel/btf/vmlinux is missing: boot a kernel with CONFIG_DEBUG_INFO_BTF=y: apt-get install "
+         "linux-image-amd64");
     need(p, "record_tracepoints", btf && btf_names("btf_trace_sys_enter"),
-         "this kernel has no tracepoints of system calls: boot one with CONFIG_FTRACE_SYSCALLS=y: apt-get install linux-image-amd64");
+         "this kernel has no tracepoints of system calls: boot one with CONFIG_FTRACE_SYSCALLS=y: apt-get install "
+         "linux-image-amd64");
     const size_t n_cpus = stg_record_cpus();
-    need(p, "record_cpus", n_cpus <= STG_ABI_MAX_CPUS, "this machine has %zu CPUs, of which %d can be recorded: boot with nr_cpus=%d", n_cpus,
-         STG_ABI_MAX_CPUS, STG_ABI_MAX_CPUS);
+    need(p, "record_cpus", n_cpus <= STG_ABI_MAX_CPUS,
+         "this machine has %zu CPUs, of which %d can be recorded: boot with nr_cpus=%d", n_cpus, STG_ABI_MAX_CPUS,
+         STG_ABI_MAX_CPUS);
     read_text("/sys/kernel/security/lockdown", text, sizeof text);
     need(p, "record_lockdown", strstr(text, "[confidentiality]") == NULL,
          "the kernel is locked down to confidentiality, so that BPF may not read it: boot with lockdown=integrity");
     read_text("/proc/sys/net/core/bpf_jit_enable", text, sizeof text);
-    need(p, "record_jit", text[0] != '0', "BPF programs are interpreted, which is slow: sysctl -w net.core.bpf_jit_enable=1");
+    need(p, "record_jit", text[0] != '0',
+         "BPF programs are interpreted, which is slow: sysctl -w net.core.bpf_jit_enable=1");
     need(p, "record_uprobes", access("/sys/bus/event_source/devices/uprobe/type", R_OK) == 0,
-         "this kernel has no uprobes, which markers take: boot one with CONFIG_UPROBE_EVENTS=y: apt-get install linux-image-amd64");
+         "this kernel has no uprobes, which markers take: boot one with CONFIG_UPROBE_EVENTS=y: apt-get install "
+         "linux-image-amd64");
 }
 
 /* Since Linux 5.11 the memory of maps counts for the cgroup, before against RLIMIT_MEMLOCK. */
@@ -154,7 +161,8 @@ static void probe_memory(struct probe *p)
                      (major < 5 || (major == 5 && minor < 11));
     const bool fits = !old || has(own_capabilities(), CAP_SYS_RESOURCE) || getrlimit(RLIMIT_MEMLOCK, &limit) != 0 ||
                       limit.rlim_cur > rings + (16 << 20);
-    need(p, "record_ring_memory", fits, "RLIMIT_MEMLOCK is too small for rings of %" PRIu64 " MiB: ulimit -l unlimited, or a smaller --ring",
+    need(p, "record_ring_memory", fits,
+         "RLIMIT_MEMLOCK is too small for rings of %" PRIu64 " MiB: ulimit -l unlimited, or a smaller --ring",
          rings >> 20);
     const long pages = sysconf(_SC_AVPHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     need(p, "record_free_memory", pages <= 0 || (uint64_t)pages * (uint64_t)page > 2 * rings,
@@ -173,14 +181,16 @@ static void probe_cgroup(struct probe *p)
         fclose(file);
     }
     need(p, "record_cgroup", found,
-         "cgroup v2 is not mounted, which --cgroup takes: mkdir -p /sys/fs/cgroup/unified; mount -t cgroup2 none /sys/fs/cgroup/unified");
+         "cgroup v2 is not mounted, which --cgroup takes: mkdir -p /sys/fs/cgroup/unified; mount -t cgroup2 none "
+         "/sys/fs/cgroup/unified");
 }
 
 size_t stg_record_probe(struct stg_record_need out[STG_RECORD_MAX_NEEDS])
 {
     struct probe p = {.out = out};
     need(&p, "record_build", stg_record_is_built(),
-         "this build has no recorder: apt-get install libbpf-dev clang bpftool libcap-ng-dev libseccomp-dev, then meson setup "
+         "this build has no recorder: apt-get install libbpf-dev clang bpftool libcap-ng-dev libseccomp-dev, then "
+         "meson setup "
          "--reconfigure -Drecord=enabled");
     probe_kernel(&p);
     probe_privileges(&p);

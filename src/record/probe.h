@@ -1,4 +1,5 @@
-/* Probe: what recording needs of this machine, and the command that gets what is missing. Needs neither libbpf nor privileges. */
+/* Probe: what recording needs of this machine, and the command that gets what is missing. Needs neither libbpf nor
+ * privileges. */
 #ifndef STG_RECORD_PROBE_H
 #define STG_RECORD_PROBE_H
 

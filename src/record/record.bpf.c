@@ -1,5 +1,5 @@
-/* The programs that run in the kernel: each system call's entry and exit, markers, and the life of processes; filtered here, and what
- * passes goes into the ring of its CPU. */
+/* The programs that run in the kernel: each system call's entry and exit, markers, and the life of processes; filtered
+ * here, and what passes goes into the ring of its CPU. */
 #include "descriptor.bpf.h"
 #include "kernel.bpf.h"
 #include "record_abi.h"
@@ -12,22 +12,22 @@
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-#define NR_RT_SIGRETURN 15
-#define NR_EXECVE       59
-#define NR_EXECVEAT     322
+#define NR_RT_SIGRETURN    15
+#define NR_EXECVE          59
+#define NR_EXECVEAT        322
 #define COMPAT_NR_EXECVE   11 /* of 32-bit calls */
 #define COMPAT_NR_EXECVEAT 358
-#define NR_URETPROBE    335 /* made by the kernel's trampoline of a uretprobe, … */
-#define NR_UPROBE       336 /* … and of an optimised uprobe: never by a program */
-#define X32_BIT         0x40000000
-#define TS_COMPAT       2 /* thread_info.status: the call under way is a 32-bit one */
+#define NR_URETPROBE       335 /* made by the kernel's trampoline of a uretprobe, … */
+#define NR_UPROBE          336 /* … and of an optimised uprobe: never by a program */
+#define X32_BIT            0x40000000
+#define TS_COMPAT          2 /* thread_info.status: the call under way is a 32-bit one */
 
 const volatile struct stg_abi_config config;
 struct stg_abi_control control;
 struct stg_abi_cpu cpus[STG_ABI_MAX_CPUS] __attribute__((aligned(64)));
 
-/* The rings of all CPUs, mapped by the recorder, which sets how many blocks there are. Only programs of its CPU write into a ring, and
- * they need no lock for that, as the kernel's own ring buffer does. */
+/* The rings of all CPUs, mapped by the recorder, which sets how many blocks there are. Only programs of its CPU write
+ * into a ring, and they need no lock for that, as the kernel's own ring buffer does. */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 1);
@@ -152,8 +152,8 @@ static __always_inline bool wants_call(struct stg_abi_cpu *cpu, __u32 number, bo
     return true;
 }
 
-static __always_inline void fill(struct stg_abi_head *head, const struct task_struct *task, __u64 ts_ns, __s32 id, __u8 kind,
-                                 __u8 n_args)
+static __always_inline void fill(struct stg_abi_head *head, const struct task_struct *task, __u64 ts_ns, __s32 id,
+                                 __u8 kind, __u8 n_args)
 {
     head->ts_ns = ts_ns;
     head->cgroup_id = task->cgroups->dfl_cgrp->kn->id; /* as the helper does, without a call */
@@ -179,9 +179,10 @@ struct place {
     __u64 word_value; /* what stands there when the record is written */
 };
 
-/* Place for a record in one of this CPU's rings, whose blocks begin at i_first. Whoever interrupts this program on its CPU may take one
- * too: then the next one is tried. False: there is no room. */
-static __always_inline bool take_place(struct place *out, struct stg_abi_positions *ring, __u32 ring_size, __u32 i_first, __u64 size)
+/* Place for a record in one of this CPU's rings, whose blocks begin at i_first. Whoever interrupts this program on its
+ * CPU may take one too: then the next one is tried. False: there is no room. */
+static __always_inline bool take_place(struct place *out, struct stg_abi_positions *ring, __u32 ring_size,
+                                       __u32 i_first, __u64 size)
 {
     const __u64 whole = place_of(size);
     for (int i = 0; i < 2; i++) {
@@ -209,7 +210,8 @@ static __always_inline bool find_place(struct place *out, struct stg_abi_cpu *cp
            take_place(out, &cpu->far, config.far_size, i_first + config.near_blocks, size);
 }
 
-/* The record is written: on x86-64 stores are seen in their order. An atomic operation here would wait until the record has its cache lines. */
+/* The record is written: on x86-64 stores are seen in their order. An atomic operation here would wait until the record
+ * has its cache lines. */
 static __always_inline void commit(const struct place *place)
 {
     barrier();
@@ -233,7 +235,8 @@ static __noinline void put_gap(struct stg_abi_cpu *cpu, const struct task_struct
 }
 
 /* Place for an event, counted whether there is any or not. commit() when it is filled. */
-static __always_inline bool reserve(struct place *out, struct stg_abi_cpu *cpu, const struct task_struct *task, __u64 ts_ns, __u64 size)
+static __always_inline bool reserve(struct place *out, struct stg_abi_cpu *cpu, const struct task_struct *task,
+                                    __u64 ts_ns, __u64 size)
 {
     if (cpu->gap > 0) {
         put_gap(cpu, task, ts_ns);
@@ -254,8 +257,8 @@ static __always_inline bool is_compat(const struct task_struct *task)
     return bpf_core_field_exists(task->thread_info.status) && (task->thread_info.status & TS_COMPAT) != 0;
 }
 
-/* The flags of a call: whose table its number is of, and how many threads its CPU has to run, where the kernel groups threads
- * (CONFIG_FAIR_GROUP_SCHED), so that each knows the CPU's queue. */
+/* The flags of a call: whose table its number is of, and how many threads its CPU has to run, where the kernel groups
+ * threads (CONFIG_FAIR_GROUP_SCHED), so that each knows the CPU's queue. */
 static __always_inline __u8 call_flags(const struct task_struct *task, bool compat)
 {
     __u32 n = 0;
@@ -324,8 +327,8 @@ static __always_inline void put_path(struct stg_abi_record *record, const struct
     }
 }
 
-static __always_inline void put_entry(struct stg_abi_cpu *cpu, const struct task_struct *task, const struct pt_regs *regs,
-                                      __u32 number, bool compat)
+static __always_inline void put_entry(struct stg_abi_cpu *cpu, const struct task_struct *task,
+                                      const struct pt_regs *regs, __u32 number, bool compat)
 {
     const __u64 ts_ns = bpf_ktime_get_ns();
     struct file_name name;
@@ -367,7 +370,8 @@ int BPF_PROG(stg_sys_enter, const struct pt_regs *regs, long id)
     const struct task_struct *task = bpf_get_current_task_btf();
     const bool compat = is_compat(task);
     const __u32 number = (__u32)id & ~X32_BIT;
-    const bool executes = compat ? number == COMPAT_NR_EXECVE || number == COMPAT_NR_EXECVEAT : number == NR_EXECVE || number == NR_EXECVEAT;
+    const bool executes = compat ? number == COMPAT_NR_EXECVE || number == COMPAT_NR_EXECVEAT
+                                 : number == NR_EXECVE || number == NR_EXECVEAT;
     if (!wanted(cpu, task, executes)) {
         return 0;
     }
@@ -386,7 +390,8 @@ int BPF_PROG(stg_sys_enter, const struct pt_regs *regs, long id)
     return 0;
 }
 
-/* Some calls reset the number in the registers, so that their exit has −1: *number is that of the entry. False for tracing's own. */
+/* Some calls reset the number in the registers, so that their exit has −1: *number is that of the entry. False for
+ * tracing's own. */
 static __always_inline bool find_number(struct stg_abi_cpu *cpu, const struct task_struct *task, __s32 *number)
 {
     __u32 tid = (__u32)task->pid;
@@ -419,7 +424,8 @@ int BPF_PROG(stg_sys_exit, const struct pt_regs *regs, long ret)
         return 0;
     }
     const __u64 ts_ns = bpf_ktime_get_ns();
-    if (config.fd_kinds && !compat && ret >= 0 && config.by_number[(__u32)number & (STG_ABI_MAX_CALLS - 1)].returns_fd) {
+    if (config.fd_kinds && !compat && ret >= 0 &&
+        config.by_number[(__u32)number & (STG_ABI_MAX_CALLS - 1)].returns_fd) {
         fd_kind = fd_kind_of(task, (__s32)ret);
     }
     struct place place;
@@ -449,7 +455,8 @@ static __always_inline void put_pair(struct stg_abi_cpu *cpu, const struct task_
 }
 
 /* A new process of a followed one is followed before it runs; a child of the recorder is armed. */
-static __always_inline void follow(struct stg_abi_cpu *cpu, const struct task_struct *parent, const struct task_struct *child)
+static __always_inline void follow(struct stg_abi_cpu *cpu, const struct task_struct *parent,
+                                   const struct task_struct *child)
 {
     __u32 from = (__u32)parent->tgid, to = (__u32)child->tgid;
     __u8 state = 0;
@@ -511,7 +518,8 @@ int BPF_PROG(stg_task_exit, const struct task_struct *task)
 }
 
 /* The thread passes a marker, with the first n arguments. */
-static __always_inline void put_mark(struct stg_abi_cpu *cpu, const struct task_struct *task, __s32 marker, const __u64 args[6], __u64 n)
+static __always_inline void put_mark(struct stg_abi_cpu *cpu, const struct task_struct *task, __s32 marker,
+                                     const __u64 args[6], __u64 n)
 {
     const __u64 ts_ns = bpf_ktime_get_ns(), size = sizeof(struct stg_abi_head) + 8 * n;
     struct place place;
@@ -553,7 +561,8 @@ static __always_inline bool get_arg(const struct pt_regs *regs, const struct stg
     __u64 value = arg->value;
     if (arg->where != STG_ABI_ARG_CONSTANT) {
         __u64 reg;
-        if (arg->word >= STG_ABI_PT_REGS || bpf_probe_read_kernel(&reg, sizeof reg, (const void *)regs + 8 * arg->word) != 0) {
+        if (arg->word >= STG_ABI_PT_REGS ||
+            bpf_probe_read_kernel(&reg, sizeof reg, (const void *)regs + 8 * arg->word) != 0) {
             return false;
         }
         value = arg->where == STG_ABI_ARG_MEMORY ? value + reg : reg;

@@ -11,11 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Longer than an interrupt or the host keeps a CPU away from a program that has read the clock and not yet written its record. */
-#define SLACK_NS   20000000ull
-#define PAUSE_NS   25000000ull
-#define FULL_RATE  100e6 /* bytes per second into one ring: more than a CPU can produce */
-#define DRAIN_LOOKS 200  /* of 1 ms: how long the end waits for a program that is still writing */
+/* Longer than an interrupt or the host keeps a CPU away from a program that has read the clock and not yet written its
+ * record. */
+#define SLACK_NS    20000000ull
+#define PAUSE_NS    25000000ull
+#define FULL_RATE   100e6 /* bytes per second into one ring: more than a CPU can produce */
+#define DRAIN_LOOKS 200   /* of 1 ms: how long the end waits for a program that is still writing */
 
 size_t stg_record_ring_size(size_t n_cpus)
 {
@@ -164,8 +165,8 @@ static void sleep_ns(uint64_t ns)
     nanosleep(&time, NULL); /* a signal ends it early, which is welcome */
 }
 
-/* Looks at the rings. What is older than the look by the slack has no older event to come; when a ring is getting full, the order among
- * CPUs counts less than losing nothing. */
+/* Looks at the rings. What is older than the look by the slack has no older event to come; when a ring is getting full,
+ * the order among CPUs counts less than losing nothing. */
 static void look(struct stg_record *r, uint64_t now_ns)
 {
     double used;
@@ -201,8 +202,8 @@ static void drain(struct stg_record *r)
     r->drained = true;
 }
 
-/* Gaps after which no record came that could tell of them. What a program had begun and did not get to write within the time of draining,
- * and what is behind it in the ring, is lost as well. */
+/* Gaps after which no record came that could tell of them. What a program had begun and did not get to write within the
+ * time of draining, and what is behind it in the ring, is lost as well. */
 static void put_last_gaps(struct stg_record *r, size_t *n)
 {
     for (; r->i_gap < r->n_cpus && *n < STG_RECORD_BATCH; r->i_gap++) {
@@ -236,8 +237,8 @@ static void count(struct stg_record *r, size_t n)
         r->stats.n_by_kind[e->kind]++;
         r->stats.n_gaps += e->kind == STG_EVENT_LOST;
     }
-    r->stats.n_events = r->stats.n_by_kind[STG_EVENT_ENTRY] + r->stats.n_by_kind[STG_EVENT_EXIT] +
-                        r->stats.n_by_kind[STG_EVENT_MARKER];
+    r->stats.n_events =
+        r->stats.n_by_kind[STG_EVENT_ENTRY] + r->stats.n_by_kind[STG_EVENT_EXIT] + r->stats.n_by_kind[STG_EVENT_MARKER];
 }
 
 static enum stg_status take(struct stg_record *r, size_t *n)

@@ -1,39 +1,40 @@
-/* What passes between the BPF programs (record.bpf.c) and the recorder: fixed widths, sizes asserted on both sides. A record of the
- * ring is a word of 8 bytes with its length, a head, then n_args registers of 8 bytes; with STG_ABI_HAS_PATH six registers and a path. It
- * begins at a multiple of 8. Whoever reads a ring trusts no length. */
+/* What passes between the BPF programs (record.bpf.c) and the recorder: fixed widths, sizes asserted on both sides. A
+ * record of the ring is a word of 8 bytes with its length, a head, then n_args registers of 8 bytes; with
+ * STG_ABI_HAS_PATH six registers and a path. It begins at a multiple of 8. Whoever reads a ring trusts no length. */
 #ifndef STG_RECORD_RECORD_ABI_H
 #define STG_RECORD_RECORD_ABI_H
 
 #include <linux/types.h>
 
-#define STG_ABI_MAX_CPUS    512  /* power of 2 */
-#define STG_ABI_MAX_CALLS   512  /* numbers of system calls that are told apart; power of 2 */
+#define STG_ABI_MAX_CPUS    512 /* power of 2 */
+#define STG_ABI_MAX_CALLS   512 /* numbers of system calls that are told apart; power of 2 */
 #define STG_ABI_MAX_COMMS   8
 #define STG_ABI_MAX_CGROUPS 8
 #define STG_ABI_MAX_PROCS   65536 /* processes followed at a time */
 #define STG_ABI_MAX_PATH    128   /* bytes of a path with its NUL; longer ones are cut off and flagged */
 #define STG_ABI_COMM_SIZE   16
-#define STG_ABI_MAX_SITES   256  /* places of static probes, of all markers together */
-#define STG_ABI_SITE_ARGS   6    /* arguments of a static probe that are recorded */
-#define STG_ABI_PT_REGS     21   /* words of the kernel's struct pt_regs */
-#define STG_ABI_BLOCK_SIZE  262144 /* bytes of a ring that lie together; power of 2 */
-#define STG_ABI_WORD_SIZE   8      /* of the word in front of a record */
+#define STG_ABI_MAX_SITES   256     /* places of static probes, of all markers together */
+#define STG_ABI_SITE_ARGS   6       /* arguments of a static probe that are recorded */
+#define STG_ABI_PT_REGS     21      /* words of the kernel's struct pt_regs */
+#define STG_ABI_BLOCK_SIZE  262144  /* bytes of a ring that lie together; power of 2 */
+#define STG_ABI_WORD_SIZE   8       /* of the word in front of a record */
 #define STG_ABI_NEAR_SIZE   1048576 /* bytes of a CPU's first ring, where it has two; power of 2 */
 
 enum stg_abi_kind {
     STG_ABI_ENTRY = 1,
-    STG_ABI_EXIT,       /* args[0]: the return value */
-    STG_ABI_MARKER,     /* id: index of the marker */
-    STG_ABI_LOST,       /* args[0]: events lost on this CPU since the record before; args[1]: when the first of them was, ns */
-    STG_ABI_FORK,       /* args: tid and pid of the child */
-    STG_ABI_EXEC,       /* args[0]: tid before, which differs when a thread that is not the first calls execve() */
-    STG_ABI_TASK_EXIT,  /* args: exit code as wait() has it; whether it was the last thread of its process */
+    STG_ABI_EXIT,   /* args[0]: the return value */
+    STG_ABI_MARKER, /* id: index of the marker */
+    STG_ABI_LOST,   /* args[0]: events lost on this CPU since the record before; args[1]: when the first of them was, ns
+                     */
+    STG_ABI_FORK,   /* args: tid and pid of the child */
+    STG_ABI_EXEC,   /* args[0]: tid before, which differs when a thread that is not the first calls execve() */
+    STG_ABI_TASK_EXIT, /* args: exit code as wait() has it; whether it was the last thread of its process */
 };
 
-enum { /* flags of a record */
-    STG_ABI_COMPAT = 1,   /* a 32-bit call: id is a number of that table */
-    STG_ABI_HAS_PATH = 2, /* entry: six registers whatever n_args says, then the path with its NUL */
-    STG_ABI_CUT_PATH = 4, /* the path was longer */
+enum {                       /* flags of a record */
+       STG_ABI_COMPAT = 1,   /* a 32-bit call: id is a number of that table */
+       STG_ABI_HAS_PATH = 2, /* entry: six registers whatever n_args says, then the path with its NUL */
+       STG_ABI_CUT_PATH = 4, /* the path was longer */
 };
 
 /* The five bits above: threads that could run on this CPU, the recorded one included, 0 = not known. */
@@ -44,9 +45,10 @@ struct stg_abi_head {
     __u64 cgroup_id; /* cgroup v2 of the thread */
     __u32 pid, tid;  /* as the initial pid namespace numbers them */
     char comm[STG_ABI_COMM_SIZE];
-    __s32 id;        /* number of the call, index of the marker */
+    __s32 id; /* number of the call, index of the marker */
     __u8 kind, n_args, flags;
-    __u8 fd_kind;    /* 1 + enum stg_fd_kind of the descriptor argument (entry) or of what is returned (exit); 0 = unknown */
+    __u8 fd_kind; /* 1 + enum stg_fd_kind of the descriptor argument (entry) or of what is returned (exit); 0 = unknown
+                   */
 };
 _Static_assert(sizeof(struct stg_abi_head) == 48, "the head of a record has 48 bytes");
 
@@ -57,22 +59,23 @@ struct stg_abi_record { /* the longest */
 };
 _Static_assert(sizeof(struct stg_abi_record) == 224, "the longest record has 224 bytes");
 
-/* A piece of a ring. A record that begins in it and does not fit runs on behind it, never into the next one, so that it lies in one
- * piece; whole pages, so that each ring can be mapped by itself. */
+/* A piece of a ring. A record that begins in it and does not fit runs on behind it, never into the next one, so that it
+ * lies in one piece; whole pages, so that each ring can be mapped by itself. */
 struct stg_abi_block {
     __u8 data[STG_ABI_BLOCK_SIZE + 4096];
 };
-_Static_assert(STG_ABI_WORD_SIZE + sizeof(struct stg_abi_record) <= 4096, "the longest record runs on by a page at most");
+_Static_assert(STG_ABI_WORD_SIZE + sizeof(struct stg_abi_record) <= 4096,
+               "the longest record runs on by a page at most");
 
-enum stg_abi_filter { /* why an event was not recorded */
-    STG_ABI_BY_OWN,     /* the recorder's own */
-    STG_ABI_BY_PROCESS, /* not a process that is followed */
-    STG_ABI_BY_COMM,
-    STG_ABI_BY_CGROUP,
-    STG_ABI_BY_SAMPLE,
-    STG_ABI_BY_CALL,
-    STG_ABI_BY_ARTEFACT, /* the calls of a uretprobe's trampoline, which are tracing itself */
-    STG_ABI_N_FILTERS,
+enum stg_abi_filter {                     /* why an event was not recorded */
+                      STG_ABI_BY_OWN,     /* the recorder's own */
+                      STG_ABI_BY_PROCESS, /* not a process that is followed */
+                      STG_ABI_BY_COMM,
+                      STG_ABI_BY_CGROUP,
+                      STG_ABI_BY_SAMPLE,
+                      STG_ABI_BY_CALL,
+                      STG_ABI_BY_ARTEFACT, /* the calls of a uretprobe's trampoline, which are tracing itself */
+                      STG_ABI_N_FILTERS,
 };
 
 /* Of a ring, in bytes since the start, of which the ring holds the last. */
@@ -81,12 +84,13 @@ struct stg_abi_positions {
     __u64 consumed; /* the recorder's: what is before may be overwritten */
 };
 
-/* The word in front of a record of len bytes at a position is written last. It is of this position alone, so that what the ring held there
- * before is none, and of a random key, so that a program cannot put one into its arguments. */
-#define STG_ABI_WORD(key, at, len) ((key) ^ (__u64)(at) << 5 ^ (__u64)(len)) /* at is a multiple of 8, len less than 256 */
+/* The word in front of a record of len bytes at a position is written last. It is of this position alone, so that what
+ * the ring held there before is none, and of a random key, so that a program cannot put one into its arguments. */
+#define STG_ABI_WORD(key, at, len) \
+    ((key) ^ (__u64)(at) << 5 ^ (__u64)(len)) /* at is a multiple of 8, len less than 256 */
 
-/* A CPU has two rings: the near one is so small that it stays in the processor's cache, and the far one holds what does not fit while the
- * recorder is late. Counts are on cache lines of their own. */
+/* A CPU has two rings: the near one is so small that it stays in the processor's cache, and the far one holds what does
+ * not fit while the recorder is late. Counts are on cache lines of their own. */
 struct stg_abi_cpu {
     struct stg_abi_positions near, far;
     __u64 n_put;  /* records that went into the ring, gaps not counted */
@@ -111,10 +115,10 @@ enum { STG_ABI_ARG_CONSTANT, STG_ABI_ARG_REGISTER, STG_ABI_ARG_MEMORY };
 
 /* Where a static probe has an argument. */
 struct stg_abi_arg {
-    __u64 value;    /* of a constant; of memory what is added to the register to have its address */
-    __u8 where;     /* STG_ABI_ARG_* */
-    __u8 word;      /* the register: which word of struct pt_regs */
-    __u8 shift;     /* bits of a word that do not belong to it: 64 less its width */
+    __u64 value; /* of a constant; of memory what is added to the register to have its address */
+    __u8 where;  /* STG_ABI_ARG_* */
+    __u8 word;   /* the register: which word of struct pt_regs */
+    __u8 shift;  /* bits of a word that do not belong to it: 64 less its width */
     __u8 is_signed;
     __u32 reserved;
 };
@@ -132,12 +136,12 @@ _Static_assert(sizeof(struct stg_abi_site) == 104, "a word and six arguments");
 struct stg_abi_config {
     __u32 by_process, by_call, follow_forks;
     __u32 n_comms, n_cgroups;
-    __u32 sample_below;   /* a process is recorded when the hash of its number is below; 0 = all */
+    __u32 sample_below; /* a process is recorded when the hash of its number is below; 0 = all */
     __u32 fd_kinds, paths;
-    __u32 near_size, far_size; /* bytes of a CPU's rings, powers of 2; near_size 0: it has the far one only */
-    __u32 near_blocks, far_blocks; /* that they take: those of a CPU follow each other */
-    __u64 ring_key;                /* of the words in front of records */
-    __u64 comms[STG_ABI_MAX_COMMS][2]; /* names, padded with NULs */
+    __u32 near_size, far_size;           /* bytes of a CPU's rings, powers of 2; near_size 0: it has the far one only */
+    __u32 near_blocks, far_blocks;       /* that they take: those of a CPU follow each other */
+    __u64 ring_key;                      /* of the words in front of records */
+    __u64 comms[STG_ABI_MAX_COMMS][2];   /* names, padded with NULs */
     __u64 calls[STG_ABI_MAX_CALLS / 64]; /* bit set: recorded */
     __u64 compat_calls[STG_ABI_MAX_CALLS / 64];
     struct stg_abi_call by_number[STG_ABI_MAX_CALLS]; /* the 64-bit calls */

@@ -14,35 +14,35 @@ struct bpf_link;
 
 /* The command: started by open(), waits for start(). */
 struct stg_record_launch {
-    pid_t pid;       /* 0: none */
-    char *name;      /* as it was given, owned */
-    int go, failed;  /* pipes: a byte lets it run; a struct launch_failure that comes back says why it did not */
-    int status;      /* as waitpid() has it; −1 while it runs */
-    uid_t uid;       /* as whom it runs */
+    pid_t pid;      /* 0: none */
+    char *name;     /* as it was given, owned */
+    int go, failed; /* pipes: a byte lets it run; a struct launch_failure that comes back says why it did not */
+    int status;     /* as waitpid() has it; −1 while it runs */
+    uid_t uid;      /* as whom it runs */
 };
 
 struct stg_record {
     struct stg_source source; /* first: the source interface is the same object */
     struct stg_record_bpf *bpf;
-    struct bpf_link **links;  /* (n_links), owned */
+    struct bpf_link **links; /* (n_links), owned */
     size_t n_links;
     size_t n_sites;           /* of STG_ABI_MAX_SITES */
     size_t n_cpus, ring_size; /* bytes of a CPU's far ring */
     struct stg_merge merge;   /* two lanes a CPU: its near ring, which may be missing, and its far one */
     struct stg_decoder decoder;
     struct stg_record_launch launch;
-    int *pid_fds;             /* (n_pids) pidfds of the options' pids, owned */
+    int *pid_fds; /* (n_pids) pidfds of the options' pids, owned */
     size_t n_pids;
-    int *cgroup_fds;          /* (n_cgroups), owned */
+    int *cgroup_fds; /* (n_cgroups), owned */
     size_t n_cgroups;
     struct stg_event batch[STG_RECORD_BATCH];
-    uint64_t limit_ns;        /* events before it may be handed out */
-    uint64_t pause_ns;        /* between looks at the rings */
+    uint64_t limit_ns;         /* events before it may be handed out */
+    uint64_t pause_ns;         /* between looks at the rings */
     uint64_t start_ns, end_ns; /* of recording; 0 before */
-    uint64_t looked_ns;       /* when the cgroups were last looked at */
+    uint64_t looked_ns;        /* when the cgroups were last looked at */
     bool started, stopped, drained;
-    enum stg_record_end end;  /* why it ends or ended */
-    size_t i_gap;             /* CPUs whose last gap was delivered */
+    enum stg_record_end end;                     /* why it ends or ended */
+    size_t i_gap;                                /* CPUs whose last gap was delivered */
     uint64_t hidden_by_cpu[STG_RECORD_MAX_CPUS]; /* records that the end did not get to see */
     struct stg_record_stats stats;
 };

@@ -11,13 +11,13 @@
 #include <string.h>
 
 struct stg_ring {
-    const uint8_t *data;                   /* blocks of record_abi.h, as many as size takes; borrowed unless mapped here */
-    uint64_t size;                         /* power of 2 */
-    uint64_t key;                          /* of the words in front of records */
-    const uint64_t *reserved;              /* see struct stg_abi_positions; borrowed, like the next */
-    uint64_t *consumer;                    /* position up to which the programs may overwrite */
-    uint64_t end;                          /* position up to which records were reserved at the last look */
-    void *map;                             /* NULL: not mapped */
+    const uint8_t *data;      /* blocks of record_abi.h, as many as size takes; borrowed unless mapped here */
+    uint64_t size;            /* power of 2 */
+    uint64_t key;             /* of the words in front of records */
+    const uint64_t *reserved; /* see struct stg_abi_positions; borrowed, like the next */
+    uint64_t *consumer;       /* position up to which the programs may overwrite */
+    uint64_t end;             /* position up to which records were reserved at the last look */
+    void *map;                /* NULL: not mapped */
     size_t map_size;
 };
 
@@ -42,10 +42,11 @@ static inline uint64_t stg_ring_len(const struct stg_ring *ring, const uint8_t *
     return STG_ABI_WORD(ring->key, at, __atomic_load_n((const uint64_t *)(const void *)word, __ATOMIC_ACQUIRE));
 }
 
-/* What stands at position at: EMPTY at position end or behind it, and where a record is not written yet, for which those behind it wait;
- * DAMAGED when the length cannot be. *record, *len and *next (the position behind it) are set for RECORD. */
-static inline enum stg_ring_peek stg_ring_peek(const struct stg_ring *ring, uint64_t at, uint64_t end, const uint8_t **record,
-                                               uint64_t *len, uint64_t *next)
+/* What stands at position at: EMPTY at position end or behind it, and where a record is not written yet, for which
+ * those behind it wait; DAMAGED when the length cannot be. *record, *len and *next (the position behind it) are set for
+ * RECORD. */
+static inline enum stg_ring_peek stg_ring_peek(const struct stg_ring *ring, uint64_t at, uint64_t end,
+                                               const uint8_t **record, uint64_t *len, uint64_t *next)
 {
     if (at >= end) {
         return STG_RING_EMPTY;

@@ -5,7 +5,8 @@
 
 static enum stg_status missing(void)
 {
-    return stg_fail(STG_ERR_UNSUPPORTED, "record: this build has no recorder: install libbpf-dev, clang, bpftool, libcap-ng-dev and libseccomp-dev and build again "
+    return stg_fail(STG_ERR_UNSUPPORTED, "record: this build has no recorder: install libbpf-dev, clang, bpftool, "
+                                         "libcap-ng-dev and libseccomp-dev and build again "
                                          "(meson setup -Drecord=enabled); everything else works");
 }
 

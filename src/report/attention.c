@@ -5,7 +5,8 @@
 
 #include <stdio.h>
 
-static const char *const distances[STG_ATTENTION_DISTANCES] = {"begin", "1", "2", "3-4", "5-8", "9-16", "17-32", "more"};
+static const char *const distances[STG_ATTENTION_DISTANCES] = {"begin", "1",    "2",     "3-4",
+                                                               "5-8",   "9-16", "17-32", "more"};
 
 const char *stg_report_attention_distance(size_t d)
 {
@@ -29,17 +30,20 @@ const struct stg_explained_event *stg_report_attention_event(const struct stg_ex
 
 void stg_report_attended_words(const struct stg_explanation *x, const struct stg_attended *a, char out[WORDS_CALL])
 {
-    const struct stg_explained_event *e = a->index < STG_ATTENTION_CONTEXT ? stg_report_attention_event(x, a->index) : NULL;
+    const struct stg_explained_event *e =
+        a->index < STG_ATTENTION_CONTEXT ? stg_report_attention_event(x, a->index) : NULL;
     if (e != NULL) {
         words_event(x, e, out, WORDS_CALL);
     } else {
-        snprintf(out, WORDS_CALL, "%s", a->index == STG_ATTENTION_START ? "the beginning" : "its thread before the sequence");
+        snprintf(out, WORDS_CALL, "%s",
+                 a->index == STG_ATTENTION_START ? "the beginning" : "its thread before the sequence");
     }
 }
 
 static void put_pattern(struct writer *w, const struct stg_attention_maps *a)
 {
-    writer_printf(w, "\nAttention (%%; where predictions came from, mean over %zu events), by events back:\n%18s", a->n_pattern, "");
+    writer_printf(w, "\nAttention (%%; where predictions came from, mean over %zu events), by events back:\n%18s",
+                  a->n_pattern, "");
     for (size_t d = 0; d < STG_ATTENTION_DISTANCES; d++) {
         writer_printf(w, " %6s", distances[d]);
     }
@@ -78,7 +82,8 @@ static void put_event(struct writer *w, const struct stg_explanation *x, const s
     writer_put(w, e->most[0].weight > 0 ? "\n" : " nothing: it is the first of its thread\n");
 }
 
-enum stg_status stg_report_attention_text(struct stg_buffer *out, const struct stg_explanation *x, const struct stg_attention_maps *a)
+enum stg_status stg_report_attention_text(struct stg_buffer *out, const struct stg_explanation *x,
+                                          const struct stg_attention_maps *a)
 {
     struct writer w = {out, STG_OK};
     put_pattern(&w, a);
@@ -130,15 +135,17 @@ json_t *stg_report_attention_json(const struct stg_attention_maps *a)
             failed = json_object_set_new(pattern, distances[d], json_real((double)a->pattern[h][d])) != 0;
         }
         const size_t per_layer = a->n_heads / a->n_layers;
-        json_t *head = json_pack("{s:I, s:I, s:o}", "layer", (json_int_t)(h / per_layer) + 1, "head", (json_int_t)(h % per_layer) + 1,
-                                 "pattern", pattern);
+        json_t *head = json_pack("{s:I, s:I, s:o}", "layer", (json_int_t)(h / per_layer) + 1, "head",
+                                 (json_int_t)(h % per_layer) + 1, "pattern", pattern);
         failed = failed || head == NULL || json_array_append(heads, head) != 0;
         json_decref(head);
     }
     for (size_t i = 0; i < a->n_events && !failed; i++) {
         failed = json_array_append_new(events, event(&a->events[i], a->n_heads)) != 0;
     }
-    json_t *out = failed ? NULL : json_pack("{s:I, s:O, s:O}", "pattern_of", (json_int_t)a->n_pattern, "heads", heads, "events", events);
+    json_t *out =
+        failed ? NULL
+               : json_pack("{s:I, s:O, s:O}", "pattern_of", (json_int_t)a->n_pattern, "heads", heads, "events", events);
     json_decref(heads);
     json_decref(events);
     return out;

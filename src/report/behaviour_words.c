@@ -108,7 +108,8 @@ static bool behaviour_more(const struct stg_behaviours *b, const struct stg_beha
         char share[32];
         words_percent((double)x->places[i].share, share);
         words_append(out, WORDS_SENTENCE, "%s %.64s and %.64s (%s)", i == 0 ? "; what is new comes between" : ",",
-               behaviour_call(&b->names, x->places[i].before), behaviour_call(&b->names, x->places[i].after), share);
+                     behaviour_call(&b->names, x->places[i].before), behaviour_call(&b->names, x->places[i].after),
+                     share);
     }
     return x->n_more > 0;
 }
@@ -121,7 +122,8 @@ static bool behaviour_fewer(const struct stg_behaviours *b, const struct stg_beh
     return x->n_fewer > 0;
 }
 
-/* "apache2 → gettid after getpid 32 %, …; descriptors 40 %; pauses 1 %" (or "load 1 %"): what the surprisal is made of. */
+/* "apache2 → gettid after getpid 32 %, …; descriptors 40 %; pauses 1 %" (or "load 1 %"): what the surprisal is made
+ * of. */
 static bool behaviour_surprises(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
 {
     char share[32];
@@ -132,7 +134,8 @@ static bool behaviour_surprises(const struct stg_behaviours *b, const struct stg
         const char *process = behaviour_process(&b->names, s->kind.proc);
         behaviour_kind(&b->names, &s->kind, kind, sizeof kind);
         words_percent((double)s->weight, share);
-        words_append(out, WORDS_SENTENCE, "%s%.64s%s%s", i > 0 ? ", " : "", process, process[0] != '\0' ? " " : "", kind);
+        words_append(out, WORDS_SENTENCE, "%s%.64s%s%s", i > 0 ? ", " : "", process, process[0] != '\0' ? " " : "",
+                     kind);
         if (s->before != s->kind.call) {
             words_append(out, WORDS_SENTENCE, " after %.64s", behaviour_call(&b->names, s->before));
         }
@@ -151,15 +154,16 @@ static bool behaviour_surprises(const struct stg_behaviours *b, const struct stg
 }
 
 /* "apache2: 2, 7" */
-static bool behaviour_descriptors(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[WORDS_SENTENCE])
+static bool behaviour_descriptors(const struct stg_behaviours *b, const struct stg_behaviour *x,
+                                  char out[WORDS_SENTENCE])
 {
     out[0] = '\0';
     for (size_t i = 0; i < x->n_descriptors && x->weight_descriptors >= 0.02f; i++) {
         const uint16_t proc = x->descriptors[i].proc;
         const bool other = i == 0 || x->descriptors[i - 1].proc != proc;
         const char *process = behaviour_process(&b->names, proc);
-        words_append(out, WORDS_SENTENCE, "%s%s%.64s%s%" PRId64, i > 0 ? other ? "; " : ", " : "", "", other ? process : "",
-               other && process[0] != '\0' ? ": " : "", x->descriptors[i].number);
+        words_append(out, WORDS_SENTENCE, "%s%s%.64s%s%" PRId64, i > 0 ? other ? "; " : ", " : "", "",
+                     other ? process : "", other && process[0] != '\0' ? ": " : "", x->descriptors[i].number);
     }
     return out[0] != '\0';
 }
@@ -186,8 +190,8 @@ static bool behaviour_length(const struct stg_behaviours *b, const struct stg_be
         words_append(out, WORDS_SENTENCE, "%s (usually %s)", now, usual);
     }
     if (x->scale < 1 || x->scale > 1) {
-        words_append(out, WORDS_SENTENCE, "%severy sort of call %.2g times as often, which is taken into account", out[0] != '\0' ? "; " : "",
-               (double)x->scale);
+        words_append(out, WORDS_SENTENCE, "%severy sort of call %.2g times as often, which is taken into account",
+                     out[0] != '\0' ? "; " : "", (double)x->scale);
     }
     return out[0] != '\0';
 }
@@ -234,20 +238,27 @@ void behaviour_sentence(const struct stg_behaviours *b, const struct stg_behavio
     }
 }
 
-static bool fact(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x, unsigned i, char out[WORDS_SENTENCE])
+static bool fact(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x, unsigned i,
+                 char out[WORDS_SENTENCE])
 {
     switch (i) {
-    case 0: return behaviour_more(b, x, out);
-    case 1: return behaviour_fewer(b, x, out);
-    case 2: return behaviour_surprises(b, x, out);
-    case 3: return behaviour_descriptors(b, x, out);
-    case 4: return behaviour_length(b, x, out);
-    default: return behaviour_channels(m, x, out);
+    case 0:
+        return behaviour_more(b, x, out);
+    case 1:
+        return behaviour_fewer(b, x, out);
+    case 2:
+        return behaviour_surprises(b, x, out);
+    case 3:
+        return behaviour_descriptors(b, x, out);
+    case 4:
+        return behaviour_length(b, x, out);
+    default:
+        return behaviour_channels(m, x, out);
     }
 }
 
-const char *behaviour_next_fact(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x, unsigned *at,
-                                char out[WORDS_SENTENCE])
+const char *behaviour_next_fact(const struct stg_model *m, const struct stg_behaviours *b,
+                                const struct stg_behaviour *x, unsigned *at, char out[WORDS_SENTENCE])
 {
     static const char *const labels[] = {"more", "fewer", "surprising", "descriptors", "length", "unusual"};
     while (*at < sizeof labels / sizeof labels[0]) {

@@ -12,8 +12,8 @@
 /* The first of what there is to say of what is more, fewer, surprising. Always something. */
 void behaviour_sentence(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[WORDS_SENTENCE]);
 /* What there is to say of a behaviour, fact after fact: *at begins as 0. Its label, "more"; NULL at the end. */
-const char *behaviour_next_fact(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x, unsigned *at,
-                                char out[WORDS_SENTENCE]);
+const char *behaviour_next_fact(const struct stg_model *m, const struct stg_behaviours *b,
+                                const struct stg_behaviour *x, unsigned *at, char out[WORDS_SENTENCE]);
 /* "steady", "growing", "fading" */
 const char *behaviour_trend(const struct stg_behaviour *x);
 /* "▁▁▃█": how many there are in each tenth of the data. */

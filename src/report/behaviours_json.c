@@ -33,7 +33,8 @@ static json_t *kind(const struct stg_behaviours *b, const struct stg_kind_of_cal
 /* Adds what a call was about to one, where the trace says it; false when memory was out. */
 static bool put_object(json_t *one, const struct stg_behaviour_object *o)
 {
-    return (o->fd_kind == STG_FD_OTHER || json_object_set_new(one, "on", json_of_text(stg_fd_kind_name(o->fd_kind))) == 0) &&
+    return (o->fd_kind == STG_FD_OTHER ||
+            json_object_set_new(one, "on", json_of_text(stg_fd_kind_name(o->fd_kind))) == 0) &&
            (o->path[0] == '\0' || json_object_set_new(one, "path", json_of_text(o->path)) == 0);
 }
 
@@ -45,8 +46,8 @@ static json_t *changes(const struct stg_behaviours *b, const struct stg_behaviou
         json_t *rest = json_pack("{s:o, s:o, s:o, s:o}", "median", json_of_number((double)list[i].now), "share",
                                  json_of_number((double)list[i].share), "usual", usual(&list[i].usual), "weight",
                                  json_of_number((double)list[i].weight));
-        const bool failed = one == NULL || rest == NULL || json_object_update(one, rest) != 0 ||
-                            !put_object(one, &list[i].object);
+        const bool failed =
+            one == NULL || rest == NULL || json_object_update(one, rest) != 0 || !put_object(one, &list[i].object);
         json_decref(rest);
         if (!append(out, one) || failed) {
             json_decref(out);
@@ -62,9 +63,11 @@ static bool put_expected(json_t *one, const struct stg_model *m, const struct st
     char text[WORDS_CALL];
     const bool known = s->expected != STG_TOKEN_MASK;
     words_symbol(m, known ? s->expected : (uint32_t)STG_TOKEN_UNKNOWN, text, sizeof text);
-    return json_object_set_new(one, "returned", s->ret == STG_RET_ABSENT ? json_null() : json_integer((json_int_t)s->ret)) == 0 &&
+    return json_object_set_new(one, "returned",
+                               s->ret == STG_RET_ABSENT ? json_null() : json_integer((json_int_t)s->ret)) == 0 &&
            json_object_set_new(one, "expected", known ? json_of_text(text) : json_null()) == 0 &&
-           json_object_set_new(one, "expected_probability", known ? json_of_number((double)s->expected_share) : json_null()) == 0;
+           json_object_set_new(one, "expected_probability",
+                               known ? json_of_number((double)s->expected_share) : json_null()) == 0;
 }
 
 static json_t *surprises(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x)
@@ -73,9 +76,10 @@ static json_t *surprises(const struct stg_model *m, const struct stg_behaviours 
     for (size_t i = 0; i < x->n_surprises; i++) {
         const struct stg_behaviour_surprise *s = &x->surprises[i];
         json_t *one = kind(b, &s->kind);
-        const bool failed = one == NULL || json_object_set_new(one, "after", json_of_text(behaviour_call(&b->names, s->before))) != 0 ||
-                            json_object_set_new(one, "weight", json_of_number((double)s->weight)) != 0 || !put_expected(one, m, s) ||
-                            !put_object(one, &s->object);
+        const bool failed =
+            one == NULL || json_object_set_new(one, "after", json_of_text(behaviour_call(&b->names, s->before))) != 0 ||
+            json_object_set_new(one, "weight", json_of_number((double)s->weight)) != 0 || !put_expected(one, m, s) ||
+            !put_object(one, &s->object);
         if (!append(out, one) || failed) {
             json_decref(out);
             return NULL;
@@ -88,9 +92,10 @@ static json_t *descriptors(const struct stg_behaviours *b, const struct stg_beha
 {
     json_t *out = json_array();
     for (size_t i = 0; i < x->n_descriptors && out != NULL; i++) {
-        json_t *one = json_pack("{s:o, s:I, s:o, s:o}", "process", json_of_text(behaviour_process(&b->names, x->descriptors[i].proc)), "number",
-                                (json_int_t)x->descriptors[i].number, "weight", json_of_number((double)x->descriptors[i].weight), "call",
-                                json_of_text(behaviour_call(&b->names, x->descriptors[i].call)));
+        json_t *one = json_pack(
+            "{s:o, s:I, s:o, s:o}", "process", json_of_text(behaviour_process(&b->names, x->descriptors[i].proc)),
+            "number", (json_int_t)x->descriptors[i].number, "weight", json_of_number((double)x->descriptors[i].weight),
+            "call", json_of_text(behaviour_call(&b->names, x->descriptors[i].call)));
         const bool failed = one == NULL || !put_object(one, &x->descriptors[i].object);
         if (!append(out, one) || failed) {
             json_decref(out);
@@ -172,15 +177,17 @@ static json_t *behaviour(const struct stg_model *m, const struct stg_behaviours 
         }
     }
     return json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "sequences",
-        json_of_number(round(x->n_estimated)), "like", place(origins, x->input, x->index), "words", sentence(b, x),
-        "first", place(origins, x->first_input, x->first), "last", place(origins, x->last_input, x->last), "tenths",
-        slices, "trend", behaviour_trend(x), "channels", channels(m, x), "events", json_of_number((double)x->events),
-        "duration_ns", json_of_number((double)x->duration_ns), "scale", json_of_number((double)x->scale), "more",
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+        "sequences", json_of_number(round(x->n_estimated)), "like", place(origins, x->input, x->index), "words",
+        sentence(b, x), "first", place(origins, x->first_input, x->first), "last",
+        place(origins, x->last_input, x->last), "tenths", slices, "trend", behaviour_trend(x), "channels",
+        channels(m, x), "events", json_of_number((double)x->events), "duration_ns",
+        json_of_number((double)x->duration_ns), "scale", json_of_number((double)x->scale), "more",
         changes(b, x->more, x->n_more), "fewer", changes(b, x->fewer, x->n_fewer), "between", places(b, x), "surprises",
-        surprises(m, b, x), "findings", findings(m, b, x), "highest_descriptor", descriptor_or_null(x->highest), "highest_known_descriptor",
-        descriptor_or_null(x->highest_known), "descriptors", descriptors(b, x), "weight_descriptors",
-        json_of_number((double)x->weight_descriptors), "weight_time", json_of_number((double)x->weight_time));
+        surprises(m, b, x), "findings", findings(m, b, x), "highest_descriptor", descriptor_or_null(x->highest),
+        "highest_known_descriptor", descriptor_or_null(x->highest_known), "descriptors", descriptors(b, x),
+        "weight_descriptors", json_of_number((double)x->weight_descriptors), "weight_time",
+        json_of_number((double)x->weight_time));
 }
 
 /* Calls and programs that training had not. */

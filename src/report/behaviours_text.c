@@ -65,8 +65,8 @@ static void put_behaviour(struct writer *w, const struct stg_model *m, const str
 }
 
 /* What training had not, beside what the first n_shown behaviours say: n findings. */
-static void put_unseen(struct writer *w, const struct stg_behaviours *b, const struct stg_behaviour_origin *origins, size_t n_shown,
-                       const struct finding *f, size_t n)
+static void put_unseen(struct writer *w, const struct stg_behaviours *b, const struct stg_behaviour_origin *origins,
+                       size_t n_shown, const struct finding *f, size_t n)
 {
     char where[WORDS_SENTENCE];
     if (n == 0) {

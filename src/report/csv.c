@@ -36,8 +36,8 @@ static void put_number(struct writer *w, double value)
 
 enum stg_status stg_export_csv_sequence_head(struct stg_buffer *out)
 {
-    return stg_buffer_printf(
-        out, "id,begin_ns,end_ns,pid,tid,events,lost,unknown,perplexity,novelty,p_value,novel,content,time,state,pace,load\r\n");
+    return stg_buffer_printf(out, "id,begin_ns,end_ns,pid,tid,events,lost,unknown,perplexity,novelty,p_value,novel,"
+                                  "content,time,state,pace,load\r\n");
 }
 
 enum stg_status stg_export_csv_sequence(struct stg_buffer *out, const struct stg_model *m,

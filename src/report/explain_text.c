@@ -111,8 +111,9 @@ static void put_counterfactual(struct writer *w, const struct stg_explanation *x
         return;
     }
     if (!c->enough) {
-        writer_printf(w, "  would be normal without: more than the segments to blame; p-value %.3g without %zu of %zu\n", c->p_after, c->n,
-                      x->n_segments);
+        writer_printf(w,
+                      "  would be normal without: more than the segments to blame; p-value %.3g without %zu of %zu\n",
+                      c->p_after, c->n, x->n_segments);
         return;
     }
     words_counterfactual(c, text);
@@ -241,8 +242,8 @@ static void put_rows(struct writer *w, const struct stg_model *m, const struct s
     writer_printf(w, "%s  %12s  %8s  ", style->bold, x->has_time ? "time" : "event", "thread");
     put_process(w, "process", &width);
     writer_plain(w, "call", width.call);
-    writer_printf(w, "  %-15s%s  %s%s\n", m->ops->members != NULL ? "surprisal ±" : "surprisal", m->ops->members != NULL ? "       " : "",
-                  "expected instead", style->reset);
+    writer_printf(w, "  %-15s%s  %s%s\n", m->ops->members != NULL ? "surprisal ±" : "surprisal",
+                  m->ops->members != NULL ? "       " : "", "expected instead", style->reset);
     for (size_t i = 0; i < f->n; i++) {
         const struct fold_row *row = &f->rows[i];
         if (row->kind == FOLD_EVENT) {
@@ -257,8 +258,9 @@ static void put_rows(struct writer *w, const struct stg_model *m, const struct s
     }
 }
 
-enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg_model *m, const struct stg_explanation *x,
-                                        const struct stg_explained_more *more, const char *trace, size_t n_show, bool colour)
+enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg_model *m,
+                                        const struct stg_explanation *x, const struct stg_explained_more *more,
+                                        const char *trace, size_t n_show, bool colour)
 {
     enum stg_status status = STG_OK;
     struct writer w = {out, STG_OK};

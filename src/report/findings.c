@@ -45,7 +45,8 @@ void finding_count(struct finding *f, const struct stg_behaviour_change *c)
     } else if (c->now < 0.5f) {
         words_append(f->what, sizeof f->what, " (none in half of them");
     } else { /* the median */
-        words_append(f->what, sizeof f->what, " (%s or %s in half of them", text, c->now > c->usual.median ? "more" : "fewer");
+        words_append(f->what, sizeof f->what, " (%s or %s in half of them", text,
+                     c->now > c->usual.median ? "more" : "fewer");
     }
     if (c->usual.share > 0) {
         words_count((uint64_t)llroundf(c->usual.median), text);
@@ -74,7 +75,7 @@ static void put_calls(struct finding *f, const struct stg_behaviours *b, const s
         const char *call = behaviour_call(&b->names, c->kind.call);
         const unsigned consequence = stg_syscall_consequence(call);
         if (c->kind.proc != proc || c->kind.phase != 0 || is_new(c) != new ||
-            k / x->n_more + consequence + 1 != STG_CONSEQUENCES || (!new && n == MOST_CALLS)) {
+            k / x->n_more + consequence + 1 != STG_CONSEQUENCES || (!new &&n == MOST_CALLS)) {
             continue;
         }
         words_append(f->what, sizeof f->what, "%s%.64s", n++ == 0 ? beginning(f, new, of_new_program) : ", ", call);
@@ -103,27 +104,37 @@ static const char *meaning_of(unsigned error)
 {
     switch (error) {
     case EPERM:
-    case EACCES:       return "rights are missing";
+    case EACCES:
+        return "rights are missing";
     case ENOENT:
-    case ENOTDIR:      return "a file is not where it is looked for";
+    case ENOTDIR:
+        return "a file is not where it is looked for";
     case EMFILE:
-    case ENFILE:       return "too many files are open";
+    case ENFILE:
+        return "too many files are open";
     case ENOSPC:
-    case EDQUOT:       return "a disk is full";
-    case ENOMEM:       return "memory is short";
-    case EIO:          return "a device does not work";
+    case EDQUOT:
+        return "a disk is full";
+    case ENOMEM:
+        return "memory is short";
+    case EIO:
+        return "a device does not work";
     case ECONNREFUSED:
     case EHOSTUNREACH:
     case ENETUNREACH:
-    case ETIMEDOUT:    return "the other side does not answer";
+    case ETIMEDOUT:
+        return "the other side does not answer";
     case ECONNRESET:
-    case EPIPE:        return "the other side has closed the connection";
-    default:           return NULL;
+    case EPIPE:
+        return "the other side has closed the connection";
+    default:
+        return NULL;
     }
 }
 
 /* "apache2 read EAGAIN (5 in each, usually 0)" */
-static void add_failures(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x)
+static void add_failures(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b,
+                         const struct stg_behaviour *x)
 {
     (void)m;
     int n = 0;
@@ -157,20 +168,23 @@ static void put_number(struct finding *f, const struct stg_behaviour *x, size_t 
                *name = number >= 0 && number < 3 ? standard[number] : NULL;
     words_append(f->what, sizeof f->what, "%" PRId64, number);
     if (name != NULL || kind != NULL) {
-        words_append(f->what, sizeof f->what, " (%s%s%s)", name != NULL ? name : "", name != NULL && kind != NULL ? ", " : "", kind != NULL ? kind : "");
+        words_append(f->what, sizeof f->what, " (%s%s%s)", name != NULL ? name : "",
+                     name != NULL && kind != NULL ? ", " : "", kind != NULL ? kind : "");
     }
 }
 
 /* "14 (a TCP socket), 13 (a Unix socket)": of the process of the first. */
 static void put_numbers(struct finding *f, const struct stg_behaviour *x)
 {
-    for (size_t i = 0; i < x->n_descriptors && i < MOST_NUMBERS && x->descriptors[i].proc == x->descriptors[0].proc; i++) {
+    for (size_t i = 0; i < x->n_descriptors && i < MOST_NUMBERS && x->descriptors[i].proc == x->descriptors[0].proc;
+         i++) {
         words_append(f->what, sizeof f->what, "%s", i > 0 ? ", " : "");
         put_number(f, x, i);
     }
 }
 
-static void add_descriptors(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x)
+static void add_descriptors(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b,
+                            const struct stg_behaviour *x)
 {
     (void)m;
     /* Where little else surprises, descriptors as usual as any are a large part of it. */
@@ -181,11 +195,14 @@ static void add_descriptors(struct finding *f, const struct stg_model *m, const 
     f->weight = x->weight_descriptors;
     say(f, behaviour_process(&b->names, x->descriptors[0].proc));
     if (x->highest_known >= 0 && x->weight_beyond > 0.5f && first > x->highest_known) {
-        words_append(f->what, sizeof f->what, " uses descriptor numbers up to %" PRId64 ", in training up to %" PRId64 ": ", x->highest, x->highest_known);
+        words_append(f->what, sizeof f->what,
+                     " uses descriptor numbers up to %" PRId64 ", in training up to %" PRId64 ": ", x->highest,
+                     x->highest_known);
         put_numbers(f, x);
         snprintf(f->means, sizeof f->means, "more connections or files are open at a time than ever in training");
     } else if (first < 3 && x->descriptors[0].weight > 0.3f) {
-        words_append(f->what, sizeof f->what, " does %.64s on descriptor ", behaviour_call(&b->names, x->descriptors[0].call));
+        words_append(f->what, sizeof f->what, " does %.64s on descriptor ",
+                     behaviour_call(&b->names, x->descriptors[0].call));
         put_number(f, x, 0);
         words_append(f->what, sizeof f->what, ", which known sequences hardly use");
         snprintf(f->means, sizeof f->means, "%s", first == 0 ? "" : "that is where programs log");
@@ -196,7 +213,8 @@ static void add_descriptors(struct finding *f, const struct stg_model *m, const 
     }
 }
 
-static void add_workers(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x)
+static void add_workers(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b,
+                        const struct stg_behaviour *x)
 {
     (void)b;
     char text[160];
@@ -206,24 +224,28 @@ static void add_workers(struct finding *f, const struct stg_model *m, const stru
     f->weight = (float)((double)x->z[STG_CHANNEL_STATE] / stg_channels_sum(x->z));
     words_append(f->what, sizeof f->what, "%s", text);
     snprintf(f->means, sizeof f->means, "%s",
-             (double)x->workers < stg_channels_usual_workers(m) ? "fewer workers are allowed, or needed" : "more workers were started, or more work comes at a time");
+             (double)x->workers < stg_channels_usual_workers(m)
+                 ? "fewer workers are allowed, or needed"
+                 : "more workers were started, or more work comes at a time");
 }
 
-static void add_times(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x)
+static void add_times(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b,
+                      const struct stg_behaviour *x)
 {
     (void)m;
     char now[32], usual[32];
-    const bool fast = x->z[STG_CHANNEL_PACE] >= 3, odd = x->z[STG_CHANNEL_TIME] >= 3, crowded = x->z[STG_CHANNEL_LOAD] >= 3;
+    const bool fast = x->z[STG_CHANNEL_PACE] >= 3, odd = x->z[STG_CHANNEL_TIME] >= 3,
+               crowded = x->z[STG_CHANNEL_LOAD] >= 3;
     const bool longer = b->duration.median > 0 && x->duration_ns > b->duration.high;
     if (!fast && !odd && !longer && !crowded) {
         return;
     }
     f->weight = fmaxf(x->weight_time, 0.01f);
     words_append(f->what, sizeof f->what, "%s",
-           crowded ? "more threads want the same processors than in known sequences"
-           : fast  ? "calls come sooner after one another than in known sequences"
-           : odd ? "the times between calls are unlike those of known sequences"
-                 : "sequences last longer");
+                 crowded ? "more threads want the same processors than in known sequences"
+                 : fast  ? "calls come sooner after one another than in known sequences"
+                 : odd   ? "the times between calls are unlike those of known sequences"
+                         : "sequences last longer");
     if (longer) {
         words_duration((int64_t)x->duration_ns, now);
         words_duration((int64_t)b->duration.median, usual);
@@ -232,11 +254,12 @@ static void add_times(struct finding *f, const struct stg_model *m, const struct
     snprintf(f->means, sizeof f->means, "%s",
              crowded  ? "something else on this machine computes meanwhile"
              : longer ? "they wait for something: a busier machine, or something slow that they ask for"
-             : fast ? "short calls in a row, or a machine that is idler or faster"
-                    : "a machine that is busier or idler, or something they ask for that answers at another speed");
+             : fast   ? "short calls in a row, or a machine that is idler or faster"
+                      : "a machine that is busier or idler, or something they ask for that answers at another speed");
 }
 
-static void add_fewer(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x)
+static void add_fewer(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b,
+                      const struct stg_behaviour *x)
 {
     (void)m;
     int n = 0;
@@ -267,8 +290,9 @@ static void add_order(struct finding *f, const struct stg_model *m, const struct
             continue;
         }
         const char *process = behaviour_process(&b->names, s->kind.proc);
-        words_append(f->what, sizeof f->what, "%s%.64s%s%.64s after %.64s", n++ == 0 ? "calls come in another order: " : ", ", process,
-               process[0] != '\0' ? " " : "", behaviour_call(&b->names, s->kind.call), behaviour_call(&b->names, s->before));
+        words_append(f->what, sizeof f->what, "%s%.64s%s%.64s after %.64s",
+                     n++ == 0 ? "calls come in another order: " : ", ", process, process[0] != '\0' ? " " : "",
+                     behaviour_call(&b->names, s->kind.call), behaviour_call(&b->names, s->before));
         if (s->expected >= STG_TOKEN_SPECIALS && s->expected_share >= 0.2f) {
             words_symbol(m, s->expected, expected, sizeof expected);
             words_append(f->what, sizeof f->what, " (usually %s)", expected);
@@ -296,7 +320,8 @@ void finding_keep(struct finding out[FINDINGS], size_t *n, const struct finding 
     }
 }
 
-size_t findings_make(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x, struct finding out[FINDINGS])
+size_t findings_make(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x,
+                     struct finding out[FINDINGS])
 {
     static void (*const kinds[])(struct finding *, const struct stg_model *, const struct stg_behaviours *,
                                  const struct stg_behaviour *) = {finding_sizes, add_failures, add_descriptors,

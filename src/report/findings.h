@@ -1,7 +1,7 @@
 /* Findings: what a behaviour is, in words for people who know the system and nothing of models. Private to report/.
  *
- * Each finding has two parts: what is different, with its figures, and what that usually is a sign of. The second is a rule of thumb by
- * the kind of call (findings.c has the table); it names no cause that the trace does not show. */
+ * Each finding has two parts: what is different, with its figures, and what that usually is a sign of. The second is a
+ * rule of thumb by the kind of call (findings.c has the table); it names no cause that the trace does not show. */
 #ifndef STG_REPORT_FINDINGS_H
 #define STG_REPORT_FINDINGS_H
 
@@ -18,13 +18,15 @@ struct finding {
 };
 
 /* How many there are; always one at least. x is one of b's, which were found with m. */
-size_t findings_make(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x, struct finding out[FINDINGS]);
+size_t findings_make(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x,
+                     struct finding out[FINDINGS]);
 
-/* What training had not, a program in each, those that matter most first; beside what the first n_shown behaviours say.
- */
+/* What training had not, a program in each, those that matter most first; beside what the first n_shown behaviours
+ * say. */
 size_t findings_unseen(const struct stg_behaviours *b, size_t n_shown, struct finding out[FINDINGS]);
 
-/* Whether these n are said before the behaviours: where no more is novel than chance explains, and where there is a new program among them. */
+/* Whether these n are said before the behaviours: where no more is novel than chance explains, and where there is a new
+ * program among them. */
 bool findings_unseen_leads(const struct stg_verdict *v, const struct finding *f, size_t n);
 /* In front of these, behind a w or W: "hat training had not, in 3 of 206 sequences". Which of b->unseen has the first
  * of the sequences. */
@@ -44,8 +46,8 @@ bool findings_beyond(const struct stg_model *m, const struct stg_verdict *v, cha
 /* "222 of 329 novel sequences" */
 void findings_share(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[96]);
 
-/* What many sequences are like together, channel by channel, and how long they last: for sequences none of which needs to be novel. "" where
- * the model knows nothing of the kind. */
+/* What many sequences are like together, channel by channel, and how long they last: for sequences none of which needs
+ * to be novel. "" where the model knows nothing of the kind. */
 void findings_of_set(const struct stg_model *m, const struct stg_score *scores, size_t n, char out[WORDS_SENTENCE]);
 
 #endif

@@ -234,8 +234,8 @@ static bool has_usual(const struct sizes *z, const struct stg_behaviour_surprise
            has_shifted(z, &s->kind, usual);
 }
 
-/* "apache2 read 88 on a TCP socket (usually 104-111)", "redis-server write 412 on a file (usually 5, on a TCP socket)"
- */
+/* "apache2 read 88 on a TCP socket (usually 104-111)", "redis-server write 412 on a file (usually 5, on a TCP
+ * socket)" */
 static void put_surprise(struct sizes *z, const struct stg_behaviour_surprise *s)
 {
     const char *call = behaviour_call(&z->b->names, s->kind.call);

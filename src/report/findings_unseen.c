@@ -11,8 +11,9 @@
 #include <string.h>
 
 enum { MOST_CALLS = 6 };
-/* A call weighs 1, and 100 more for each step of consequence, so that a sum beyond ACTS has one of some. A program that training had not weighs more
- * than all that a known one newly does, and so does a thread, if what it does has a consequence. */
+/* A call weighs 1, and 100 more for each step of consequence, so that a sum beyond ACTS has one of some. A program that
+ * training had not weighs more than all that a known one newly does, and so does a thread, if what it does has a
+ * consequence. */
 #define ACTS        100.0f
 #define NEW_THREAD  1000.0f
 #define NEW_PROGRAM 3000.0f

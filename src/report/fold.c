@@ -126,8 +126,8 @@ static void mark_firsts(struct folder *f, struct fold *out)
     }
 }
 
-/* The block that covers most from place i on, given for each period how long the events repeat themselves from there.
- */
+/* The block that covers most from place i on, given for each period how long the events repeat themselves from
+ * there. */
 static struct run best_run(uint32_t at, const uint32_t repeats[MAX_PERIOD + 1])
 {
     struct run best = {.at = at, .times = 1, .period = 1};

@@ -3,14 +3,13 @@
 /* What the page may be before the rest is left out. */
 #define PAGE_MOST 4500000
 
-/* The policy forbids everything that this file could fetch or run, should a name from a trace ever get past escaping, except the one
- * script that has this hash. */
+/* The policy forbids everything that this file could fetch or run, should a name from a trace ever get past escaping,
+ * except the one script that has this hash. */
 static void put_head(struct writer *w, const struct stg_report *r)
 {
-    writer_put(
-        w,
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src '");
+    writer_put(w, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+                  "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
+                  "'unsafe-inline'; script-src '");
     writer_put(w, html_strip_hash());
     writer_put(
         w,

@@ -1,4 +1,5 @@
-/* HTML report: its sections. One file, one script that is the program's own, nothing from the network. Private to report/. */
+/* HTML report: its sections. One file, one script that is the program's own, nothing from the network. Private to
+ * report/. */
 #ifndef STG_REPORT_HTML_H
 #define STG_REPORT_HTML_H
 
@@ -7,10 +8,12 @@
 
 extern const char *const html_style; /* the style sheet */
 
-/* Whether the page has the size from which on what there is more of is left out, and said to be: it stays below 5 MB. */
+/* Whether the page has the size from which on what there is more of is left out, and said to be: it stays below 5
+ * MB. */
 bool html_is_full(const struct writer *w);
 
-/* Figures as inline SVG; each has a title, a description and a caption. Those of more than a few numbers have them as a table, too. */
+/* Figures as inline SVG; each has a title, a description and a caption. Those of more than a few numbers have them as a
+ * table, too. */
 enum stg_status html_distributions(struct writer *w, const struct stg_report *r) STG_MUST_USE;
 enum stg_status html_timelines(struct writer *w, const struct stg_report *r) STG_MUST_USE;
 void html_scatter(struct writer *w, const struct stg_report *r);
@@ -40,8 +43,10 @@ bool html_has_behaviours(const struct stg_report *r);
 void html_behaviours(struct writer *w, const struct stg_report *r);
 void html_glossary(struct writer *w);
 
-/* The strip of a sequence: a still picture of all its events, and at most `most` of them for the script, those most to blame among them. */
-enum stg_status html_strip(struct writer *w, const struct stg_model *m, const struct stg_explanation *x, size_t most) STG_MUST_USE;
+/* The strip of a sequence: a still picture of all its events, and at most `most` of them for the script, those most to
+ * blame among them. */
+enum stg_status html_strip(struct writer *w, const struct stg_model *m, const struct stg_explanation *x,
+                           size_t most) STG_MUST_USE;
 /* How many events the strip of each of n sequences may have, so that all of them are a part of the page. */
 size_t html_strip_events(size_t n);
 void html_strip_script(struct writer *w);

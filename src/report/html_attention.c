@@ -37,8 +37,10 @@ static void put_map(struct writer *w, const struct stg_report *r)
     char events[32];
     words_count(a->n_pattern, events);
     writer_printf(w,
-                  "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Attention by distance\"><table class=\"heat\">\n<caption>Attention in "
-                  "%%, by how many events back it goes: mean over %s events of %zu of %zu known sequences, evenly sampled, of at most %d events each. The stronger "
+                  "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Attention by distance\"><table "
+                  "class=\"heat\">\n<caption>Attention in "
+                  "%%, by how many events back it goes: mean over %s events of %zu of %zu known sequences, evenly "
+                  "sampled, of at most %d events each. The stronger "
                   "the colour, the more.</caption>\n<thead><tr><th scope=\"col\">Head</th>",
                   events, r->n_attention, r->known->n, STG_ATTENTION_EVENTS);
     for (size_t d = 0; d < STG_ATTENTION_DISTANCES; d++) {
@@ -101,9 +103,12 @@ static void put_events(struct writer *w, const struct stg_report *r)
         return;
     }
     writer_printf(w,
-                  "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Attention of events\"><table>\n<caption>What the event most to blame "
-                  "was predicted from, mean over all heads: %zu of %zu explained sequences.</caption>\n<thead><tr><th scope=\"col\">Sequence</th><th "
-                  "scope=\"col\">Time</th><th scope=\"col\" class=\"l\">Event</th><th scope=\"col\">Surprisal</th><th scope=\"col\" class=\"l\">Looked "
+                  "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Attention of "
+                  "events\"><table>\n<caption>What the event most to blame "
+                  "was predicted from, mean over all heads: %zu of %zu explained sequences.</caption>\n<thead><tr><th "
+                  "scope=\"col\">Sequence</th><th "
+                  "scope=\"col\">Time</th><th scope=\"col\" class=\"l\">Event</th><th scope=\"col\">Surprisal</th><th "
+                  "scope=\"col\" class=\"l\">Looked "
                   "at</th></tr></thead>\n<tbody>\n",
                   n < MOST_EVENTS ? n : MOST_EVENTS, r->n_explanations);
     for (size_t i = 0; i < r->n_explanations && done < MOST_EVENTS; i++) {
@@ -120,8 +125,10 @@ void html_attention(struct writer *w, const struct stg_report *r)
     if (r->attention == NULL) {
         return;
     }
-    writer_put(w, "<section id=\"attention\" aria-labelledby=\"h-attention\">\n<h2 id=\"h-attention\">Attention</h2>\n<p>Where predictions come from: "
-                  "look for heads that see the last call only, and for those that reach far back. It tells what the model reads, not why a sequence is "
+    writer_put(w, "<section id=\"attention\" aria-labelledby=\"h-attention\">\n<h2 "
+                  "id=\"h-attention\">Attention</h2>\n<p>Where predictions come from: "
+                  "look for heads that see the last call only, and for those that reach far back. It tells what the "
+                  "model reads, not why a sequence is "
                   "novel.</p>\n");
     put_map(w, r);
     if (r->attention_worst != NULL) {

@@ -18,7 +18,14 @@ static void words_delay(size_t d, char out[32])
 
 static struct frame frame_of(const struct stg_delay_range range[STG_DELAYS], double threshold)
 {
-    struct frame f = {.left = 48, .right = 400, .top = 10, .bottom = 200, .x_low = -0.5, .x_high = STG_DELAYS - 0.5, .y_low = INFINITY, .y_high = -INFINITY};
+    struct frame f = {.left = 48,
+                      .right = 400,
+                      .top = 10,
+                      .bottom = 200,
+                      .x_low = -0.5,
+                      .x_high = STG_DELAYS - 0.5,
+                      .y_low = INFINITY,
+                      .y_high = -INFINITY};
     for (size_t d = 0; d < STG_DELAYS; d++) {
         f.y_low = fmin(f.y_low, range[d].low);
         f.y_high = fmax(f.y_high, range[d].high);
@@ -42,16 +49,20 @@ static void put_x_axis(struct writer *w, const struct frame *f)
     for (size_t d = 0; d < STG_DELAYS; d++) {
         char text[32];
         words_delay(d, text);
-        writer_printf(w, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>", x_of(f, (double)d), f->bottom + 16, text);
+        writer_printf(w, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>", x_of(f, (double)d),
+                      f->bottom + 16, text);
     }
-    writer_printf(w, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">delay before one call</text>", (f->left + f->right) / 2, f->bottom + 32);
+    writer_printf(w, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">delay before one call</text>",
+                  (f->left + f->right) / 2, f->bottom + 32);
 }
 
-static void put_picture(struct writer *w, const struct stg_delay_range range[STG_DELAYS], enum stg_aggregate a, double threshold)
+static void put_picture(struct writer *w, const struct stg_delay_range range[STG_DELAYS], enum stg_aggregate a,
+                        double threshold)
 {
     const struct frame f = frame_of(range, threshold);
     writer_printf(w,
-                  "<svg viewBox=\"0 0 410 240\" width=\"410\" role=\"img\"><title>%s against an injected delay</title><desc>The figures stand in the "
+                  "<svg viewBox=\"0 0 410 240\" width=\"410\" role=\"img\"><title>%s against an injected "
+                  "delay</title><desc>The figures stand in the "
                   "table below the picture.</desc>",
                   words_scale_title(a));
     html_y_axis(w, &f);
@@ -78,8 +89,10 @@ static void put_picture(struct writer *w, const struct stg_delay_range range[STG
 
 static void put_table(struct writer *w, const struct stg_delay_range range[STG_DELAYS])
 {
-    writer_put(w, "<details><summary>The same as a table</summary><div class=\"in\"><table>\n<caption>Scores of the sampled sequences, exp of "
-                  "nats.</caption>\n<thead><tr><th scope=\"col\">Delay</th><th scope=\"col\">Median</th><th scope=\"col\">5 %</th><th "
+    writer_put(w, "<details><summary>The same as a table</summary><div class=\"in\"><table>\n<caption>Scores of the "
+                  "sampled sequences, exp of "
+                  "nats.</caption>\n<thead><tr><th scope=\"col\">Delay</th><th scope=\"col\">Median</th><th "
+                  "scope=\"col\">5 %</th><th "
                   "scope=\"col\">95 %</th></tr></thead>\n<tbody>\n");
     for (size_t d = 0; d < STG_DELAYS; d++) {
         char delay[32], median[32], low[32], high[32];
@@ -87,7 +100,8 @@ static void put_table(struct writer *w, const struct stg_delay_range range[STG_D
         words_perplexity(range[d].median, median);
         words_perplexity(range[d].low, low);
         words_perplexity(range[d].high, high);
-        writer_printf(w, "<tr><th scope=\"row\">%s</th><td>%s</td><td>%s</td><td>%s</td></tr>\n", delay, median, low, high);
+        writer_printf(w, "<tr><th scope=\"row\">%s</th><td>%s</td><td>%s</td><td>%s</td></tr>\n", delay, median, low,
+                      high);
     }
     writer_put(w, "</tbody></table></div></details>\n");
 }
@@ -122,8 +136,10 @@ void html_delays(struct writer *w, const struct stg_report *r)
     words_count(e->n, n);
     words_count(e->n_all, all);
     writer_printf(w,
-                  "<p>The same known sequences with a delay before one call, chosen at random: look from which delay on the scores leave those without "
-                  "one, and whether they come to the threshold. %s of %s known sequences, evenly sampled from those with a call to delay.</p>\n<div class=\"grid\">\n",
+                  "<p>The same known sequences with a delay before one call, chosen at random: look from which delay "
+                  "on the scores leave those without "
+                  "one, and whether they come to the threshold. %s of %s known sequences, evenly sampled from those "
+                  "with a call to delay.</p>\n<div class=\"grid\">\n",
                   n, all);
     put_figure(w, r, r->aggregate);
     if (r->aggregate != STG_AGGREGATE_MEAN) {

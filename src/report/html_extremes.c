@@ -1,4 +1,5 @@
-/* The sequences with the lowest and the highest scores of each set: where to look first, and what the model finds most usual. */
+/* The sequences with the lowest and the highest scores of each set: where to look first, and what the model finds most
+ * usual. */
 #include "report/html.h"
 
 #include "detect/calibrate.h"
@@ -21,11 +22,15 @@ static size_t explanation_of(const struct stg_report *r, const char *set, const 
     return i;
 }
 
-static void put_number(struct writer *w, const struct stg_report *r, const char *set, const struct stg_score *s, size_t n_shown)
+static void put_number(struct writer *w, const struct stg_report *r, const char *set, const struct stg_score *s,
+                       size_t n_shown)
 {
     const size_t i = explanation_of(r, set, s, n_shown);
     if (i < n_shown) {
-        writer_printf(w, "<tr><th scope=\"row\"><a href=\"#x%zu\" aria-label=\"Sequence %" PRIu64 ", explained\">%" PRIu64 "</a></th>", i, s->id, s->id);
+        writer_printf(w,
+                      "<tr><th scope=\"row\"><a href=\"#x%zu\" aria-label=\"Sequence %" PRIu64 ", explained\">%" PRIu64
+                      "</a></th>",
+                      i, s->id, s->id);
     } else {
         writer_printf(w, "<tr><th scope=\"row\">%" PRIu64 "</th>", s->id);
     }
@@ -61,7 +66,8 @@ static void put_blamed(struct writer *w, const struct stg_extreme *e)
     writer_put(w, "</td>");
 }
 
-static void put_row(struct writer *w, const struct stg_report *r, const struct stg_scored_set *set, const struct stg_extreme *e, size_t n_shown, bool has_time)
+static void put_row(struct writer *w, const struct stg_report *r, const struct stg_scored_set *set,
+                    const struct stg_extreme *e, size_t n_shown, bool has_time)
 {
     const struct stg_score *s = &set->scores[e->i];
     const double score = (double)s->value[r->aggregate];
@@ -82,7 +88,8 @@ static void put_row(struct writer *w, const struct stg_report *r, const struct s
     writer_put(w, "</code></td></tr>\n");
 }
 
-static void put_rows(struct writer *w, const struct stg_report *r, size_t k, size_t first, size_t n, const char *what, size_t n_shown)
+static void put_rows(struct writer *w, const struct stg_report *r, size_t k, size_t first, size_t n, const char *what,
+                     size_t n_shown)
 {
     const struct stg_scored_set *set = k == 0 ? r->known : &r->novel[k - 1];
     const bool has_time = r->profiles == NULL || r->profiles[k].has_time;
@@ -101,14 +108,20 @@ static void put_set(struct writer *w, const struct stg_report *r, size_t k, size
     words_count(set->n, n);
     writer_put(w, k == (r->n_novel > 0 ? 1 : 0) ? "<details open><summary>" : "<details><summary>");
     writer_html(w, set->name);
-    writer_printf(w, " <span class=\"sub\">· %zu of %s sequences</span></summary><div class=\"in scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Lowest and highest of ",
+    writer_printf(w,
+                  " <span class=\"sub\">· %zu of %s sequences</span></summary><div class=\"in scroll\" tabindex=\"0\" "
+                  "role=\"region\" aria-label=\"Lowest and highest of ",
                   e->n_low + e->n_high, n);
     writer_html(w, set->name);
     writer_printf(w,
-                  "\"><table class=\"extremes\">\n<caption>%s, and the event that is most to blame. A number that is a link leads to the sequence's strip. "
-                  "Times are UTC, or the trace's own clock. No event is named for sequences of more than %d events.</caption>\n<thead><tr><th scope=\"col\">Sequence</th><th scope=\"col\">Begins</th><th "
-                  "scope=\"col\">Events</th><th scope=\"col\">Lasts</th><th scope=\"col\">%s</th><th scope=\"col\">p-value</th><th scope=\"col\" "
-                  "class=\"l\">Verdict</th><th scope=\"col\" class=\"l\">Most to blame</th><th scope=\"col\" class=\"l\">Trace</th></tr></thead>\n",
+                  "\"><table class=\"extremes\">\n<caption>%s, and the event that is most to blame. A number that is a "
+                  "link leads to the sequence's strip. "
+                  "Times are UTC, or the trace's own clock. No event is named for sequences of more than %d "
+                  "events.</caption>\n<thead><tr><th scope=\"col\">Sequence</th><th scope=\"col\">Begins</th><th "
+                  "scope=\"col\">Events</th><th scope=\"col\">Lasts</th><th scope=\"col\">%s</th><th "
+                  "scope=\"col\">p-value</th><th scope=\"col\" "
+                  "class=\"l\">Verdict</th><th scope=\"col\" class=\"l\">Most to blame</th><th scope=\"col\" "
+                  "class=\"l\">Trace</th></tr></thead>\n",
                   words_scale_title(r->aggregate), STG_EXTREME_EVENTS, words_scale_title(r->aggregate));
     put_rows(w, r, k, e->n_low, e->n_high, "Highest", n_shown);
     put_rows(w, r, k, 0, e->n_low, "Lowest", n_shown);
@@ -123,8 +136,10 @@ void html_extremes(struct writer *w, const struct stg_report *r, size_t n_shown)
     if (r->extremes == NULL) {
         return;
     }
-    writer_put(w, "<section id=\"extremes\" aria-labelledby=\"h-extremes\">\n<h2 id=\"h-extremes\">Lowest and highest</h2>\n<p>The sequences of each "
-                  "set with the highest and the lowest scores: look whether the highest known ones should be known at all, and whether the "
+    writer_put(w, "<section id=\"extremes\" aria-labelledby=\"h-extremes\">\n<h2 id=\"h-extremes\">Lowest and "
+                  "highest</h2>\n<p>The sequences of each "
+                  "set with the highest and the lowest scores: look whether the highest known ones should be known at "
+                  "all, and whether the "
                   "lowest novel ones are novel.</p>\n");
     for (size_t k = 0; k < r->n_novel + 1; k++) {
         if (w->out->len > PAGE_LAST) {

@@ -63,7 +63,8 @@ static void put_behaviour(struct writer *w, const struct stg_report *r, const st
 }
 
 /* What training had not, beside what the first n_shown behaviours say: n findings. */
-static void put_unseen(struct writer *w, const struct stg_reported_behaviours *of, size_t n_shown, const struct finding *f, size_t n)
+static void put_unseen(struct writer *w, const struct stg_reported_behaviours *of, size_t n_shown,
+                       const struct finding *f, size_t n)
 {
     char where[WORDS_SENTENCE];
     if (n == 0) {
@@ -155,7 +156,9 @@ void html_findings(struct writer *w, const struct stg_report *r)
         any |= put_set_findings(w, r, i);
     }
     if (any) {
-        writer_put(w, "<p class=\"note\">What is not bold is a rule of thumb. <a href=\"#behaviours\">All behaviours, with their figures</a>");
-        writer_put(w, r->n_explanations > 0 ? "; <a href=\"#explanations\">single sequences, call by call</a>.</p>\n" : ".</p>\n");
+        writer_put(w, "<p class=\"note\">What is not bold is a rule of thumb. <a href=\"#behaviours\">All behaviours, "
+                      "with their figures</a>");
+        writer_put(w, r->n_explanations > 0 ? "; <a href=\"#explanations\">single sequences, call by call</a>.</p>\n"
+                                            : ".</p>\n");
     }
 }

@@ -103,7 +103,8 @@ static void put_tick_words(struct writer *w, const struct frame *f, const double
     }
 }
 
-void html_x_axis(struct writer *w, const struct frame *f, const double *ticks, size_t n, html_tick *words, const char *label)
+void html_x_axis(struct writer *w, const struct frame *f, const double *ticks, size_t n, html_tick *words,
+                 const char *label)
 {
     writer_printf(w, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f", f->left, f->bottom, f->right);
     for (size_t i = 0; i < n; i++) {
@@ -111,7 +112,8 @@ void html_x_axis(struct writer *w, const struct frame *f, const double *ticks, s
     }
     writer_put(w, "\"/>");
     put_tick_words(w, f, ticks, n, words);
-    writer_printf(w, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>", (f->left + f->right) / 2, f->bottom + 32, label);
+    writer_printf(w, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>", (f->left + f->right) / 2,
+                  f->bottom + 32, label);
 }
 
 void html_y_grid(struct writer *w, const struct frame *f, const double *ticks, size_t n, html_tick *words)

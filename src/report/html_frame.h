@@ -36,7 +36,8 @@ size_t html_linear_ticks(double low, double high, double *ticks, size_t max);
 #define HTML_MOST_TICKS 12
 
 /* The axis at the bottom with n ticks and its label (HTML). */
-void html_x_axis(struct writer *w, const struct frame *f, const double *ticks, size_t n, html_tick *words, const char *label);
+void html_x_axis(struct writer *w, const struct frame *f, const double *ticks, size_t n, html_tick *words,
+                 const char *label);
 /* Grid lines and their words at the left. */
 void html_y_grid(struct writer *w, const struct frame *f, const double *ticks, size_t n, html_tick *words);
 /* Both for logarithmic axes that show exp of their values. */

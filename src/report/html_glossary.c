@@ -27,7 +27,8 @@ static const struct {
      "One figure for both how many novel sequences are caught and how many alarms are right (their harmonic mean)."},
     {"Caught", "The share of novel sequences above the threshold (true-positive rate)."},
     {"False alarms", "The share of known sequences above the threshold (false-positive rate)."},
-    {"Attention", "How much each earlier event weighs in a net's prediction of the next one; the weights of a head sum to 100 %."},
+    {"Attention",
+     "How much each earlier event weighs in a net's prediction of the next one; the weights of a head sum to 100 %."},
     {"Embedding", "The numbers that stand for a call inside a net. Calls that mean the same to it have similar ones."},
     {"ROC curve", "Caught against false alarms for every possible threshold. The dashed diagonal is chance."},
 };

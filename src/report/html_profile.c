@@ -1,5 +1,5 @@
-/* What the data sets are made of: how long their sequences are, in events and in time, and which calls and processes they have. A novel set
- * is drawn over the known one, on the same axes. */
+/* What the data sets are made of: how long their sequences are, in events and in time, and which calls and processes
+ * they have. A novel set is drawn over the known one, on the same axes. */
 #include "report/html.h"
 #include "report/html_frame.h"
 
@@ -29,7 +29,8 @@ static void widen(const struct stg_scored_set *set, double (*of)(const struct st
 }
 
 /* Share of the set in each bin; the largest. */
-static double bins_of(const struct stg_scored_set *set, double (*of)(const struct stg_score *), const struct frame *f, double share[N_BINS])
+static double bins_of(const struct stg_scored_set *set, double (*of)(const struct stg_score *), const struct frame *f,
+                      double share[N_BINS])
 {
     double top = 0;
     for (size_t i = 0; i < N_BINS; i++) {
@@ -54,7 +55,8 @@ static void begin_picture(struct writer *w, double height, const char *what, con
     writer_put(w, "</title><desc>The figures stand in the table below the pictures.</desc>");
 }
 
-static void put_lengths(struct writer *w, const struct pair *p, const char *what, double (*of)(const struct stg_score *), html_tick *words)
+static void put_lengths(struct writer *w, const struct pair *p, const char *what,
+                        double (*of)(const struct stg_score *), html_tick *words)
 {
     struct frame f = {.left = 36, .right = 252, .top = 10, .bottom = 130, .x_low = INFINITY, .x_high = -INFINITY};
     double known[N_BINS], novel[N_BINS], ticks[HTML_MOST_TICKS];
@@ -87,8 +89,9 @@ static double share_of(const struct stg_profile *p, bool procs, const char *name
 
 static size_t top_of(const struct pair *p, bool procs, const char *names[N_BARS])
 {
-    return stg_tally_top(tally_of(p->known_profile, procs), p->known_profile->n_calls, tally_of(p->novel_profile, procs),
-                         p->novel_profile == NULL ? 0 : p->novel_profile->n_calls, names, N_BARS);
+    return stg_tally_top(tally_of(p->known_profile, procs), p->known_profile->n_calls,
+                         tally_of(p->novel_profile, procs), p->novel_profile == NULL ? 0 : p->novel_profile->n_calls,
+                         names, N_BARS);
 }
 
 /* What the source gave no name. */
@@ -100,7 +103,8 @@ static const char *shown(const char *name)
 static void put_bar(struct writer *w, const struct frame *f, double y, double height, double share, const char *class)
 {
     if (share > 0) {
-        writer_printf(w, "<path class=\"%s\" d=\"M%.1f %.1fH%.1fv%.1fH%.1fz\"/>", class, f->left, y, x_of(f, share), height, f->left);
+        writer_printf(w, "<path class=\"%s\" d=\"M%.1f %.1fH%.1fv%.1fH%.1fz\"/>", class, f->left, y, x_of(f, share),
+                      height, f->left);
     }
 }
 
@@ -111,7 +115,8 @@ static void put_bars(struct writer *w, const struct pair *p, bool procs, const c
     double ticks[HTML_MOST_TICKS];
     const size_t n = top_of(p, procs, names);
     for (size_t i = 0; i < n; i++) {
-        f.x_high = fmax(f.x_high, fmax(share_of(p->known_profile, procs, names[i]), share_of(p->novel_profile, procs, names[i])));
+        f.x_high = fmax(f.x_high,
+                        fmax(share_of(p->known_profile, procs, names[i]), share_of(p->novel_profile, procs, names[i])));
     }
     f.x_high = fmax(f.x_high, 1e-9) * 1.02;
     f.bottom = f.top + BAR_HEIGHT * (double)n + 2;
@@ -129,7 +134,8 @@ static void put_bars(struct writer *w, const struct pair *p, bool procs, const c
 }
 
 /* "812 (120 to 4,031)": median, and the .05 and .95 quantile. */
-static enum stg_status put_quantiles(struct writer *w, const struct stg_scored_set *set, double (*of)(const struct stg_score *), html_tick *words)
+static enum stg_status put_quantiles(struct writer *w, const struct stg_scored_set *set,
+                                     double (*of)(const struct stg_score *), html_tick *words)
 {
     static const double qs[] = {0.5, 0.05, 0.95};
     double *sorted = NULL;
@@ -151,7 +157,8 @@ static enum stg_status put_quantiles(struct writer *w, const struct stg_scored_s
     return STG_OK;
 }
 
-static enum stg_status put_lasting(struct writer *w, const struct pair *p, const char *what, double (*of)(const struct stg_score *), html_tick *words)
+static enum stg_status put_lasting(struct writer *w, const struct pair *p, const char *what,
+                                   double (*of)(const struct stg_score *), html_tick *words)
 {
     writer_printf(w, "<tr><th scope=\"row\">%s, median <span class=\"range\">(5 %% to 95 %%)</span></th>", what);
     STG_RETURN_IF_FAILED(put_quantiles(w, p->known, of, words));
@@ -195,8 +202,10 @@ static bool has_time(const struct pair *p)
 /* The same as a table. */
 static enum stg_status put_table(struct writer *w, const struct pair *p)
 {
-    writer_put(w, "<details><summary>The same as a table</summary><div class=\"in scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Figures of "
-                  "the data set\"><table>\n<caption>Shares are of all calls of the set.</caption>\n<thead><tr><th scope=\"col\">What</th><th "
+    writer_put(w, "<details><summary>The same as a table</summary><div class=\"in scroll\" tabindex=\"0\" "
+                  "role=\"region\" aria-label=\"Figures of "
+                  "the data set\"><table>\n<caption>Shares are of all calls of the set.</caption>\n<thead><tr><th "
+                  "scope=\"col\">What</th><th "
                   "scope=\"col\">Known</th>");
     if (p->novel != NULL) {
         writer_put(w, "<th scope=\"col\">");
@@ -232,7 +241,8 @@ static enum stg_status put_set(struct writer *w, const struct pair *p)
         words_count(p->novel->n, novel);
         writer_printf(w, " and %s novel", novel);
     }
-    writer_printf(w, " sequences, all of them counted.%s</figcaption>\n", has_time(p) ? "" : " There are no durations, as the data has no clock.");
+    writer_printf(w, " sequences, all of them counted.%s</figcaption>\n",
+                  has_time(p) ? "" : " There are no durations, as the data has no clock.");
     STG_RETURN_IF_FAILED(put_table(w, p));
     writer_put(w, "</figure>\n");
     return STG_OK;
@@ -243,10 +253,13 @@ enum stg_status html_profiles(struct writer *w, const struct stg_report *r)
     if (r->profiles == NULL) {
         return STG_OK;
     }
-    writer_put(w, "<section id=\"data\" aria-labelledby=\"h-data\">\n<h2 id=\"h-data\">The data sets</h2>\n<p>What each set is made of");
-    writer_put(w, r->n_novel > 0 ? ", the novel one outlined over the known one: a call, a process or a length that only one of them has tells "
-                                   "them apart before any model does.</p>\n<div class=\"stack\">\n"
-                                 : ": look for lengths and calls that you did not expect.</p>\n<div class=\"stack\">\n");
+    writer_put(w, "<section id=\"data\" aria-labelledby=\"h-data\">\n<h2 id=\"h-data\">The data sets</h2>\n<p>What "
+                  "each set is made of");
+    writer_put(w, r->n_novel > 0
+                      ? ", the novel one outlined over the known one: a call, a process or a length that only one of "
+                        "them has tells "
+                        "them apart before any model does.</p>\n<div class=\"stack\">\n"
+                      : ": look for lengths and calls that you did not expect.</p>\n<div class=\"stack\">\n");
     for (size_t i = 0; i < (r->n_novel > 0 ? r->n_novel : 1); i++) {
         const struct pair p = {.known = r->known,
                                .novel = r->n_novel > 0 ? &r->novel[i] : NULL,

@@ -35,7 +35,14 @@ static void widen(const struct stg_scored_set *set, enum stg_aggregate a, const 
 /* All sets and the threshold, with a margin; something sensible for nothing at all. */
 static struct frame frame_of(const struct stg_report *r, const struct measure *m, double threshold)
 {
-    struct frame f = {.left = 48, .right = 708, .top = 10, .bottom = 250, .x_low = INFINITY, .x_high = -INFINITY, .y_low = INFINITY, .y_high = -INFINITY};
+    struct frame f = {.left = 48,
+                      .right = 708,
+                      .top = 10,
+                      .bottom = 250,
+                      .x_low = INFINITY,
+                      .x_high = -INFINITY,
+                      .y_low = INFINITY,
+                      .y_high = -INFINITY};
     widen(r->known, r->aggregate, m, &f);
     for (size_t i = 0; i < r->n_novel; i++) {
         widen(&r->novel[i], r->aggregate, m, &f);
@@ -62,7 +69,8 @@ static size_t put_dots(struct writer *w, const struct frame *f, const struct stg
     for (size_t k = 0; k < n; k++) {
         const size_t i = k * set->n / n;
         const double y = score_of(set, i, a);
-        writer_printf(w, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.4\"/>", x_of(f, m->of(&set->scores[i])), y_of(f, isfinite(y) ? y : f->y_high));
+        writer_printf(w, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.4\"/>", x_of(f, m->of(&set->scores[i])),
+                      y_of(f, isfinite(y) ? y : f->y_high));
     }
     writer_put(w, "</g>");
     return n;
@@ -74,7 +82,8 @@ static void put_scatter(struct writer *w, const struct stg_report *r, const stru
     const struct frame f = frame_of(r, m, threshold);
     size_t n_novel = 0, all_novel = 0;
     writer_printf(w,
-                  "<figure><svg viewBox=\"0 0 716 290\" width=\"716\" role=\"img\"><title>%s</title><desc>Dots are sequences: filled known, open "
+                  "<figure><svg viewBox=\"0 0 716 290\" width=\"716\" role=\"img\"><title>%s</title><desc>Dots are "
+                  "sequences: filled known, open "
                   "novel.</desc>",
                   m->title);
     html_y_axis(w, &f);
@@ -87,9 +96,10 @@ static void put_scatter(struct writer *w, const struct stg_report *r, const stru
         writer_printf(w, "<path class=\"limit\" d=\"M%.1f %.1fH%.1f\"/>", f.left, y_of(&f, threshold), f.right);
     }
     html_log_x_axis(w, &f, m->words, m->axis);
-    writer_printf(w,
-                  "</svg><figcaption>%s upward, both axes logarithmic; dashed: the threshold. Filled: %zu of %zu known sequences",
-                  words_scale_title(r->aggregate), n_known, r->known->n);
+    writer_printf(
+        w,
+        "</svg><figcaption>%s upward, both axes logarithmic; dashed: the threshold. Filled: %zu of %zu known sequences",
+        words_scale_title(r->aggregate), n_known, r->known->n);
     if (r->n_novel > 0) {
         writer_printf(w, "; open: %zu of %zu novel ones", n_novel, all_novel);
     }
@@ -112,10 +122,14 @@ static bool has_durations(const struct stg_report *r)
 
 void html_scatter(struct writer *w, const struct stg_report *r)
 {
-    static const struct measure length = {"Score against the number of events", "events of the sequence", html_length_of, html_tick_exp};
-    static const struct measure duration = {"Score against duration", "duration of the sequence", html_duration_of, html_tick_duration};
-    writer_put(w, "<section id=\"lengths\" aria-labelledby=\"h-lengths\">\n<h2 id=\"h-lengths\">Score against length and duration</h2>\n"
-                  "<p>Where a score depends on how long a sequence is, long and short ones should not share a threshold: look for a cloud that "
+    static const struct measure length = {"Score against the number of events", "events of the sequence",
+                                          html_length_of, html_tick_exp};
+    static const struct measure duration = {"Score against duration", "duration of the sequence", html_duration_of,
+                                            html_tick_duration};
+    writer_put(w, "<section id=\"lengths\" aria-labelledby=\"h-lengths\">\n<h2 id=\"h-lengths\">Score against length "
+                  "and duration</h2>\n"
+                  "<p>Where a score depends on how long a sequence is, long and short ones should not share a "
+                  "threshold: look for a cloud that "
                   "rises or falls from left to right.</p>\n<div class=\"stack\">\n");
     put_scatter(w, r, &length);
     if (has_durations(r)) {

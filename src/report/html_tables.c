@@ -57,7 +57,8 @@ static void put_caught(struct writer *w, const struct stg_evaluation *e, double 
     words_percent(caught, share);
     words_percent(e->alpha, alpha);
     if (!isfinite(e->threshold)) {
-        writer_put(w, "<p>No single sequence can be judged: the calibration sequences are too few for a false-alarm rate of ");
+        writer_put(
+            w, "<p>No single sequence can be judged: the calibration sequences are too few for a false-alarm rate of ");
         writer_html(w, alpha);
         writer_put(w, ".</p>\n");
         return;
@@ -75,7 +76,8 @@ static void put_headline(struct writer *w, const struct stg_evaluation *e)
     const size_t clear = put_names(w, e, SEPARATION_CLEAR, false);
     writer_put(w, "<p class=\"headline\">");
     if (e->n_rows == 1 && clear == 0) {
-        writer_printf(w, "The novel behaviour is %s%s from the known one.", separation_words(separation_of(&e->rows[0].auroc)),
+        writer_printf(w, "The novel behaviour is %s%s from the known one.",
+                      separation_words(separation_of(&e->rows[0].auroc)),
                       separation_of(&e->rows[0].auroc) == SEPARATION_PARTLY ? " told apart" : "");
     } else if (clear == e->n_rows) {
         writer_printf(w,
@@ -129,8 +131,9 @@ static void put_alarm_tile(struct writer *w, const struct stg_report *r)
     char n[32], all[32];
     words_count(n_novel, n);
     words_count(r->known->n, all);
-    snprintf(below, sizeof below, r->n_novel > 0 ? "%s of %s known sequences; asked for: %s" : "%s of %s; of known ones about %s would be", n, all,
-             alpha);
+    snprintf(below, sizeof below,
+             r->n_novel > 0 ? "%s of %s known sequences; asked for: %s" : "%s of %s; of known ones about %s would be",
+             n, all, alpha);
     put_tile(w, label, value, below);
 }
 
@@ -180,13 +183,13 @@ void html_verdict(struct writer *w, const struct stg_report *r)
         words_share(r->evaluation->macro_auroc, value);
         snprintf(below, sizeof below, "over %zu behaviours; 0.5 is chance, 1 is perfect", r->evaluation->n_rows);
         put_tile(w, r->evaluation->n_rows > 1 ? "Mean AUROC" : "AUROC", value,
-                 r->evaluation->n_rows > 1 ? below : "how often a novel one scores higher than a known one; 0.5 is chance");
+                 r->evaluation->n_rows > 1 ? below
+                                           : "how often a novel one scores higher than a known one; 0.5 is chance");
     }
     put_alarm_tile(w, r);
     words_perplexity(stg_threshold(r->model, r->aggregate, r->alpha), value);
     snprintf(label, sizeof label, "Threshold (%s)", words_scale(r->aggregate));
-    put_tile(w, label, value,
-             "from known data alone; no novel data needed");
+    put_tile(w, label, value, "from known data alone; no novel data needed");
     words_count(r->n_lost, value);
     put_tile(w, "Lost events", value, r->n_lost == 0 ? "none that the recordings tell of" : "see Lost events");
     writer_put(w, "</dl>\n</section>\n");
@@ -251,13 +254,15 @@ static void put_paper_table(struct writer *w, const struct stg_evaluation *e)
 
 static void put_aggregates(struct writer *w, const struct stg_evaluation *e)
 {
-    writer_put(
-        w, "<details><summary>AUROC by other ways to sum up a sequence</summary><div class=\"in scroll\" tabindex=\"0\" role=\"region\" "
-           "aria-label=\"AUROC by other scores\">\n<table>\n"
-           "<caption>Each column makes one score of a sequence's surprisals: their mean, their median, the highest "
-           "mean of 16 "
-           "neighbours, the 0.95 quantile, the root of their mean square; and, where the model judges them, the elapsed times, the descriptors, and all "
-           "of them together (novelty).</caption>\n<thead><tr><th scope=\"col\">Behaviour</th>");
+    writer_put(w,
+               "<details><summary>AUROC by other ways to sum up a sequence</summary><div class=\"in scroll\" "
+               "tabindex=\"0\" role=\"region\" "
+               "aria-label=\"AUROC by other scores\">\n<table>\n"
+               "<caption>Each column makes one score of a sequence's surprisals: their mean, their median, the highest "
+               "mean of 16 "
+               "neighbours, the 0.95 quantile, the root of their mean square; and, where the model judges them, the "
+               "elapsed times, the descriptors, and all "
+               "of them together (novelty).</caption>\n<thead><tr><th scope=\"col\">Behaviour</th>");
     for (int a = 0; a < STG_AGGREGATES; a++) {
         if (e->n_rows > 0 && !isnan(e->rows[0].auroc_by[a])) {
             writer_printf(w, "<th scope=\"col\">%s</th>", stg_aggregate_name((enum stg_aggregate)a));

@@ -71,8 +71,8 @@ static void put_line(struct writer *w, const struct frame *f, struct course *c, 
     writer_put(w, "\"/>");
 }
 
-static enum stg_status put_course(struct writer *w, const struct stg_report *r, const struct stg_scored_set *set, const struct frame *f,
-                                  double threshold)
+static enum stg_status put_course(struct writer *w, const struct stg_report *r, const struct stg_scored_set *set,
+                                  const struct frame *f, double threshold)
 {
     enum stg_status status = STG_OK;
     struct course c;
@@ -82,7 +82,8 @@ static enum stg_status put_course(struct writer *w, const struct stg_report *r, 
     writer_put(w, "<figure><h3 class=\"name\">");
     writer_html(w, set->name);
     writer_printf(w,
-                  "</h3><svg viewBox=\"0 0 360 160\" width=\"360\" role=\"img\"><title>Course of the scores</title><desc>%s sequences in the "
+                  "</h3><svg viewBox=\"0 0 360 160\" width=\"360\" role=\"img\"><title>Course of the "
+                  "scores</title><desc>%s sequences in the "
                   "order in which they began, in %zu spans: the median, and dotted the highest of each.</desc>",
                   n, c.n_spans);
     html_y_axis(w, f);
@@ -93,9 +94,10 @@ static enum stg_status put_course(struct writer *w, const struct stg_report *r, 
         put_line(w, f, &c, 1, "course-most");
         put_line(w, f, &c, 0.5, set == r->known ? "course-known" : "course-novel");
     }
-    writer_printf(w, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/><text x=\"%.1f\" y=\"%.1f\">first</text>", f->left, f->bottom, f->right, f->left,
-                  f->bottom + 16);
-    writer_printf(w, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s, last</text></svg></figure>\n", f->right, f->bottom + 16, n);
+    writer_printf(w, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/><text x=\"%.1f\" y=\"%.1f\">first</text>", f->left,
+                  f->bottom, f->right, f->left, f->bottom + 16);
+    writer_printf(w, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s, last</text></svg></figure>\n", f->right,
+                  f->bottom + 16, n);
 out:
     course_fini(&c);
     return status;
@@ -115,7 +117,8 @@ static void widen(const struct stg_scored_set *set, enum stg_aggregate a, struct
 enum stg_status html_timelines(struct writer *w, const struct stg_report *r)
 {
     const double threshold = stg_threshold(r->model, r->aggregate, r->alpha);
-    struct frame f = {.left = 44, .right = 352, .top = 10, .bottom = 130, .x_high = 1, .y_low = INFINITY, .y_high = -INFINITY};
+    struct frame f = {
+        .left = 44, .right = 352, .top = 10, .bottom = 130, .x_high = 1, .y_low = INFINITY, .y_high = -INFINITY};
     widen(r->known, r->aggregate, &f);
     for (size_t i = 0; i < r->n_novel; i++) {
         widen(&r->novel[i], r->aggregate, &f);
@@ -127,14 +130,17 @@ enum stg_status html_timelines(struct writer *w, const struct stg_report *r)
     f.y_low = f.y_low <= f.y_high ? f.y_low - 0.05 : 0;
     f.y_high = f.y_high > f.y_low ? f.y_high + 0.05 : 1;
     writer_printf(w,
-                  "<section id=\"timelines\" aria-labelledby=\"h-timelines\">\n<h2 id=\"h-timelines\">Course of the scores</h2>\n<p>%s upward, the "
-                  "sequences of a run in the order in which they began. A run that is novel throughout lies above the threshold (dashed) from its "
+                  "<section id=\"timelines\" aria-labelledby=\"h-timelines\">\n<h2 id=\"h-timelines\">Course of the "
+                  "scores</h2>\n<p>%s upward, the "
+                  "sequences of a run in the order in which they began. A run that is novel throughout lies above the "
+                  "threshold (dashed) from its "
                   "beginning; one that becomes so, from then on.</p>\n<div class=\"grid\">\n",
                   words_scale_title(r->aggregate));
     STG_RETURN_IF_FAILED(put_course(w, r, r->known, &f, threshold));
     for (size_t i = 0; i < r->n_novel; i++) {
         STG_RETURN_IF_FAILED(put_course(w, r, &r->novel[i], &f, threshold));
     }
-    writer_put(w, "</div>\n<p class=\"meta\">Line: the median of each span. Dotted: its highest score.</p>\n</section>\n");
+    writer_put(w,
+               "</div>\n<p class=\"meta\">Line: the median of each span. Dotted: its highest score.</p>\n</section>\n");
     return STG_OK;
 }

@@ -55,13 +55,16 @@ static size_t drawn_of(const struct stg_training_log *log)
     return log->n < MAX_POINTS ? log->n : MAX_POINTS;
 }
 
-/* Evenly spaced evaluations and the last one; where tokens fall back another training begins, or one that was taken up again. */
-static void put_line(struct writer *w, const struct frame *f, const struct stg_training_log *log, const struct plot *plot, size_t c, size_t i)
+/* Evenly spaced evaluations and the last one; where tokens fall back another training begins, or one that was taken up
+ * again. */
+static void put_line(struct writer *w, const struct frame *f, const struct stg_training_log *log,
+                     const struct plot *plot, size_t c, size_t i)
 {
     const size_t n = drawn_of(log);
     bool on = false;
     uint64_t before = 0;
-    writer_printf(w, "<path class=\"curve c%zu%s%s\" d=\"", i % N_COLOURS, plot->columns[c].thin ? " thin" : "", i >= N_COLOURS ? " dash" : "");
+    writer_printf(w, "<path class=\"curve c%zu%s%s\" d=\"", i % N_COLOURS, plot->columns[c].thin ? " thin" : "",
+                  i >= N_COLOURS ? " dash" : "");
     for (size_t k = 0; k < n; k++) {
         const struct stg_training_point *p = &log->points[n > 1 ? k * (log->n - 1) / (n - 1) : 0];
         const double y = value_of(p, plot, c);
@@ -82,7 +85,8 @@ static void put_plot(struct writer *w, const struct stg_report *r, const struct 
     const struct frame f = frame_of(r, plot);
     double ticks[HTML_MOST_TICKS];
     writer_printf(w,
-                  "<figure><h3>%s</h3><svg viewBox=\"0 0 360 216\" width=\"360\" role=\"img\"><title>%s against tokens</title><desc>A line for each log; "
+                  "<figure><h3>%s</h3><svg viewBox=\"0 0 360 216\" width=\"360\" role=\"img\"><title>%s against "
+                  "tokens</title><desc>A line for each log; "
                   "the table below has how each ended.</desc>",
                   plot->title, plot->title);
     if (plot->logarithmic) {
@@ -103,8 +107,10 @@ static void put_legend(struct writer *w, const struct stg_report *r)
 {
     writer_put(w, "<p class=\"legend\">");
     for (size_t i = 0; i < r->n_trainings; i++) {
-        writer_printf(w, "<span><svg width=\"26\" height=\"10\" aria-hidden=\"true\"><path class=\"curve c%zu%s\" d=\"M0 5H26\"/></svg><code>", i % N_COLOURS,
-                      i >= N_COLOURS ? " dash" : "");
+        writer_printf(w,
+                      "<span><svg width=\"26\" height=\"10\" aria-hidden=\"true\"><path class=\"curve c%zu%s\" d=\"M0 "
+                      "5H26\"/></svg><code>",
+                      i % N_COLOURS, i >= N_COLOURS ? " dash" : "");
         writer_html(w, r->trainings[i].path);
         writer_put(w, "</code></span>");
     }
@@ -147,9 +153,12 @@ static void put_row(struct writer *w, const struct stg_training_log *log)
 
 static void put_table(struct writer *w, const struct stg_report *r)
 {
-    writer_put(w, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Trainings\"><table>\n<caption>How each training ended: losses in nats "
-                  "per token and the gradient's norm of the last evaluation; the best is the lowest validation loss. Drawn: evaluations of the log.</caption>\n<thead><tr><th scope=\"col\">Log</th><th "
-                  "scope=\"col\">Updates</th><th scope=\"col\">Tokens</th><th scope=\"col\">Drawn</th><th scope=\"col\">Loss</th><th "
+    writer_put(w, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Trainings\"><table>\n<caption>How "
+                  "each training ended: losses in nats "
+                  "per token and the gradient's norm of the last evaluation; the best is the lowest validation loss. "
+                  "Drawn: evaluations of the log.</caption>\n<thead><tr><th scope=\"col\">Log</th><th "
+                  "scope=\"col\">Updates</th><th scope=\"col\">Tokens</th><th scope=\"col\">Drawn</th><th "
+                  "scope=\"col\">Loss</th><th "
                   "scope=\"col\">Validation</th><th scope=\"col\">Best</th><th scope=\"col\">Its accuracy</th><th "
                   "scope=\"col\">Gradient norm</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < r->n_trainings; i++) {
@@ -163,17 +172,32 @@ static void put_table(struct writer *w, const struct stg_report *r)
 void html_trainings(struct writer *w, const struct stg_report *r)
 {
     static const struct plot plots[] = {
-        {"Loss", "Nats per token on the validation data; thin and dotted: on the training data, with dropout.", {{AT(valid_loss), false}, {AT(train_loss), true}}, 2, false,
+        {"Loss",
+         "Nats per token on the validation data; thin and dotted: on the training data, with dropout.",
+         {{AT(valid_loss), false}, {AT(train_loss), true}},
+         2,
+         false,
          html_tick_count},
-        {"Accuracy", "How often the likeliest symbol was right, on the validation data; thin and dotted: on the training data.",
-         {{AT(valid_accuracy), false}, {AT(train_accuracy), true}}, 2, false, html_tick_percent},
-        {"Gradient norm", "Mean since the evaluation before, without clipping; logarithmic.", {{AT(gradient_norm), false}}, 1, true, html_tick_exp},
+        {"Accuracy",
+         "How often the likeliest symbol was right, on the validation data; thin and dotted: on the training data.",
+         {{AT(valid_accuracy), false}, {AT(train_accuracy), true}},
+         2,
+         false,
+         html_tick_percent},
+        {"Gradient norm",
+         "Mean since the evaluation before, without clipping; logarithmic.",
+         {{AT(gradient_norm), false}},
+         1,
+         true,
+         html_tick_exp},
     };
     if (r->n_trainings == 0) {
         return;
     }
-    writer_put(w, "<section id=\"training\" aria-labelledby=\"h-training\">\n<h2 id=\"h-training\">Learning curves</h2>\n<p>How the model learned: look "
-                  "for a validation loss that has become flat (it is done) or rises while the training loss falls (it learns by heart), and for a "
+    writer_put(w, "<section id=\"training\" aria-labelledby=\"h-training\">\n<h2 id=\"h-training\">Learning "
+                  "curves</h2>\n<p>How the model learned: look "
+                  "for a validation loss that has become flat (it is done) or rises while the training loss falls (it "
+                  "learns by heart), and for a "
                   "gradient norm that jumps (the rate is too high).</p>\n");
     put_legend(w, r);
     writer_put(w, "<div class=\"thirds\">\n");

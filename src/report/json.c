@@ -47,16 +47,16 @@ enum stg_status json_put_line(struct stg_buffer *out, json_t *object)
 static json_t *confusion(const struct stg_confusion *c)
 {
     return json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "tp", (json_int_t)c->tp, "fn", (json_int_t)c->fn, "fp",
-                     (json_int_t)c->fp, "tn", (json_int_t)c->tn, "f1", json_of_number(c->f1), "accuracy", json_of_number(c->accuracy),
-                     "fpr", json_of_number(c->fpr), "tpr", json_of_number(c->tpr));
+                     (json_int_t)c->fp, "tn", (json_int_t)c->tn, "f1", json_of_number(c->f1), "accuracy",
+                     json_of_number(c->accuracy), "fpr", json_of_number(c->fpr), "tpr", json_of_number(c->tpr));
 }
 
 static json_t *by_aggregate(const struct stg_evaluation_row *row)
 {
     json_t *out = json_object();
     for (int a = 0; a < STG_AGGREGATES; a++) {
-        if (!isnan(row->auroc_by[a]) &&
-            json_object_set_new(out, stg_aggregate_name((enum stg_aggregate)a), json_of_number(row->auroc_by[a])) != 0) {
+        if (!isnan(row->auroc_by[a]) && json_object_set_new(out, stg_aggregate_name((enum stg_aggregate)a),
+                                                            json_of_number(row->auroc_by[a])) != 0) {
             json_decref(out);
             return NULL;
         }
@@ -77,13 +77,14 @@ static json_t *paper_decision(const struct stg_evaluation_row *row)
 
 static json_t *evaluation_row(const struct stg_evaluation *e, const struct stg_evaluation_row *row)
 {
-    json_t *out = json_pack(
-        "{s:o, s:o, s:[o, o], s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:s, s:o, s:o}", "name", json_of_text(row->name), "auroc",
-        json_of_number(row->auroc.value), "auroc_interval", json_of_number(row->auroc.low), json_of_number(row->auroc.high), "auprc",
-        json_of_number(row->auprc), "f1", json_of_number(row->calibrated.f1), "accuracy", json_of_number(row->calibrated.accuracy), "fpr",
-        json_of_number(row->calibrated.fpr), "tpr", json_of_number(row->calibrated.tpr), "n_known", (json_int_t)e->n_known, "n_novel",
-        (json_int_t)row->n_novel, "verdict", separation_words(separation_of(&row->auroc)), "auroc_by", by_aggregate(row), "calibrated",
-        confusion(&row->calibrated));
+    json_t *out = json_pack("{s:o, s:o, s:[o, o], s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:s, s:o, s:o}", "name",
+                            json_of_text(row->name), "auroc", json_of_number(row->auroc.value), "auroc_interval",
+                            json_of_number(row->auroc.low), json_of_number(row->auroc.high), "auprc",
+                            json_of_number(row->auprc), "f1", json_of_number(row->calibrated.f1), "accuracy",
+                            json_of_number(row->calibrated.accuracy), "fpr", json_of_number(row->calibrated.fpr), "tpr",
+                            json_of_number(row->calibrated.tpr), "n_known", (json_int_t)e->n_known, "n_novel",
+                            (json_int_t)row->n_novel, "verdict", separation_words(separation_of(&row->auroc)),
+                            "auroc_by", by_aggregate(row), "calibrated", confusion(&row->calibrated));
     if (out != NULL && json_object_set_new(out, "shift_delay", json_of_number(row->shift_delay)) != 0) {
         json_decref(out);
         return NULL;
@@ -115,11 +116,11 @@ enum stg_status stg_report_eval_json(struct stg_buffer *out, const struct stg_ev
         }
         json_decref(name);
     }
-    json_t *whole = json_pack("{s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:I, s:o, s:o}", "schema", "strange.eval/1", "aggregate",
-                              stg_aggregate_name(e->aggregate), "alpha", json_of_number(e->alpha), "threshold",
-                              json_of_number(e->threshold), "n_known", (json_int_t)e->n_known, "known_fpr",
-                              json_of_number(e->known_fpr), "shift_interval", json_of_number(e->shift_interval), "shift_alarms",
-                              (json_int_t)e->shift_alarms, "macro_auroc",
+    json_t *whole = json_pack("{s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:I, s:o, s:o}", "schema", "strange.eval/1",
+                              "aggregate", stg_aggregate_name(e->aggregate), "alpha", json_of_number(e->alpha),
+                              "threshold", json_of_number(e->threshold), "n_known", (json_int_t)e->n_known, "known_fpr",
+                              json_of_number(e->known_fpr), "shift_interval", json_of_number(e->shift_interval),
+                              "shift_alarms", (json_int_t)e->shift_alarms, "macro_auroc",
                               json_of_number(e->n_rows > 0 ? e->macro_auroc : (double)NAN), "novel", behaviours);
     if (whole != NULL && e->group > 0 &&
         (json_object_set_new(whole, "group", json_integer((json_int_t)e->group)) != 0 ||
@@ -134,7 +135,8 @@ enum stg_status stg_report_eval_json(struct stg_buffer *out, const struct stg_ev
 /* Adds it where there are members to disagree; takes to, which is NULL after a failure. */
 static json_t *with_disagreement(json_t *to, const struct stg_model *m, double disagreement)
 {
-    if (to != NULL && m->ops->members != NULL && json_object_set_new(to, "disagreement", json_of_number(disagreement)) != 0) {
+    if (to != NULL && m->ops->members != NULL &&
+        json_object_set_new(to, "disagreement", json_of_number(disagreement)) != 0) {
         json_decref(to);
         return NULL;
     }
@@ -151,7 +153,8 @@ static json_t *with_channels(json_t *to, const struct stg_model *m, const struct
     int failed = json_object_set_new(to, "novelty", json_of_number(exp((double)s->value[STG_AGGREGATE_NOVELTY]))) != 0;
     for (int c = 0; c < STG_CHANNELS && !failed; c++) {
         if (stg_channel_has(m, (enum stg_channel)c)) {
-            failed = json_object_set_new(z, stg_channel_name((enum stg_channel)c), json_of_number((double)s->z[c])) != 0;
+            failed =
+                json_object_set_new(z, stg_channel_name((enum stg_channel)c), json_of_number((double)s->z[c])) != 0;
         }
     }
     failed = failed || json_object_set(to, "channels", z) != 0;
@@ -168,21 +171,25 @@ static json_t *score_facts(const struct stg_model *m, const struct stg_score *s,
 {
     const double p = stg_p_value(m, a, (double)s->value[a]);
     json_t *out = json_pack(
-        "{s:I, s:o, s:o, s:I, s:{s:o, s:o, s:o, s:o, s:o}, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "id", (json_int_t)s->id,
-        "perplexity", json_of_number(exp((double)s->value[STG_AGGREGATE_MEAN])), "p_value",
+        "{s:I, s:o, s:o, s:I, s:{s:o, s:o, s:o, s:o, s:o}, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "id",
+        (json_int_t)s->id, "perplexity", json_of_number(exp((double)s->value[STG_AGGREGATE_MEAN])), "p_value",
         stg_calibrated(m) ? json_of_number(p) : json_null(), "lost", (json_int_t)s->n_lost, "surprisal", "mean",
-        json_of_number((double)s->value[STG_AGGREGATE_MEAN]), "median", json_of_number((double)s->value[STG_AGGREGATE_MEDIAN]),
-        "window", json_of_number((double)s->value[STG_AGGREGATE_WINDOW]), "upper",
-        json_of_number((double)s->value[STG_AGGREGATE_UPPER]), "rms", json_of_number((double)s->value[STG_AGGREGATE_RMS]), "events", (json_int_t)s->n_events, "tokens",
+        json_of_number((double)s->value[STG_AGGREGATE_MEAN]), "median",
+        json_of_number((double)s->value[STG_AGGREGATE_MEDIAN]), "window",
+        json_of_number((double)s->value[STG_AGGREGATE_WINDOW]), "upper",
+        json_of_number((double)s->value[STG_AGGREGATE_UPPER]), "rms",
+        json_of_number((double)s->value[STG_AGGREGATE_RMS]), "events", (json_int_t)s->n_events, "tokens",
         (json_int_t)s->n_tokens, "unknown", (json_int_t)s->n_unknown, "begin_ns", (json_int_t)s->begin_ns, "end_ns",
         (json_int_t)s->end_ns, "tid", (json_int_t)s->tid, "pid", (json_int_t)s->pid, "trace", (json_int_t)s->trace);
     return with_channels(with_disagreement(out, m, s->disagreement), m, s);
 }
 
-/* "schema" and the facts behind what head has, as a reader expects them; takes both, any of which may be NULL: so is the result then. */
+/* "schema" and the facts behind what head has, as a reader expects them; takes both, any of which may be NULL: so is
+ * the result then. */
 static json_t *with_schema(json_t *head, const char *schema, json_t *facts)
 {
-    if (head == NULL || facts == NULL || json_object_set_new(head, "schema", json_string(schema)) != 0 || json_object_update(head, facts) != 0) {
+    if (head == NULL || facts == NULL || json_object_set_new(head, "schema", json_string(schema)) != 0 ||
+        json_object_update(head, facts) != 0) {
         json_decref(head);
         head = NULL;
     }
@@ -234,8 +241,8 @@ static json_t *alternatives(const struct stg_model *m, const struct stg_explaine
     for (uint32_t i = 0; i < e->n_alternatives; i++) {
         char name[256];
         stg_symbols_describe(m->symbols, &m->vocab, e->alternatives[i].symbol, name, sizeof name);
-        json_t *one =
-            json_pack("{s:o, s:o}", "event", json_of_text(name), "probability", json_of_number((double)e->alternatives[i].probability));
+        json_t *one = json_pack("{s:o, s:o}", "event", json_of_text(name), "probability",
+                                json_of_number((double)e->alternatives[i].probability));
         if (json_array_append_new(out, one) != 0) {
             json_decref(out);
             return NULL;
@@ -255,13 +262,15 @@ static json_t *event(const struct stg_model *m, const struct stg_explanation *x,
     const bool end = e->index == UINT32_MAX;
     const bool call_known = stg_vocab_known(e->call, stg_strings_count(m->vocab.calls)) != STG_TOKEN_UNKNOWN;
     const bool proc_known = stg_vocab_known(e->proc, stg_strings_count(m->vocab.procs)) != STG_TOKEN_UNKNOWN;
-    json_t *out = json_pack("{s:o, s:o, s:s, s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:o, s:s, s:b, s:b, s:b, s:o}", "index",
-                     end ? json_null() : json_integer(e->index), "call", json_of_text(call_of(x, e->call)), "phase",
-                     e->phase <= 2 ? phases[e->phase] : "", "ret", return_value(e->ret), "time_ns",
-                     (json_int_t)e->time_ns, "process", json_of_text(words_process(x, e)), "pid", (json_int_t)e->pid, "tid",
-                     (json_int_t)e->tid, "surprisal", json_of_number((double)e->surprisal), "excess", json_of_number((double)e->excess),
-                     "blame", json_of_number((double)e->blame), "field", stg_field_name((enum stg_field)e->field), "unknown", e->symbol == STG_TOKEN_UNKNOWN, "call_known", call_known, "process_known", proc_known,
-                     "alternatives", alternatives(m, e));
+    json_t *out =
+        json_pack("{s:o, s:o, s:s, s:o, s:I, s:o, s:I, s:I, s:o, s:o, s:o, s:s, s:b, s:b, s:b, s:o}", "index",
+                  end ? json_null() : json_integer(e->index), "call", json_of_text(call_of(x, e->call)), "phase",
+                  e->phase <= 2 ? phases[e->phase] : "", "ret", return_value(e->ret), "time_ns", (json_int_t)e->time_ns,
+                  "process", json_of_text(words_process(x, e)), "pid", (json_int_t)e->pid, "tid", (json_int_t)e->tid,
+                  "surprisal", json_of_number((double)e->surprisal), "excess", json_of_number((double)e->excess),
+                  "blame", json_of_number((double)e->blame), "field", stg_field_name((enum stg_field)e->field),
+                  "unknown", e->symbol == STG_TOKEN_UNKNOWN, "call_known", call_known, "process_known", proc_known,
+                  "alternatives", alternatives(m, e));
     if (m->side[STG_SIDE_TIME] != NULL && !end && out != NULL &&
         (json_object_set_new(out, "elapsed_ns", json_integer(e->elapsed_ns)) != 0 ||
          json_object_set_new(out, "usual_ns", e->usual_ns >= 0 ? json_integer(e->usual_ns) : json_null()) != 0)) {
@@ -299,15 +308,17 @@ static json_t *segment(const struct stg_explanation *x, const struct stg_segment
     const uint32_t first = x->order[s->first], last = x->order[s->first + s->n - 1];
     json_t *fields = json_array();
     for (int f = 0; f < STG_FIELDS_TO_BLAME; f++) {
-        if ((s->fields & 1U << f) && json_array_append_new(fields, json_string(stg_field_name((enum stg_field)f))) != 0) {
+        if ((s->fields & 1U << f) &&
+            json_array_append_new(fields, json_string(stg_field_name((enum stg_field)f))) != 0) {
             json_decref(fields);
             return NULL;
         }
     }
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "first", (json_int_t)first, "last", (json_int_t)last, "events",
-                     (json_int_t)s->n, "blamed", (json_int_t)s->n_blamed, "worst", (json_int_t)s->worst, "tid",
-                     (json_int_t)x->events[first].tid, "from_ns", (json_int_t)x->events[first].time_ns, "to_ns",
-                     (json_int_t)x->events[last].time_ns, "blame", json_of_number((double)s->blame), "fields", fields, "calls", segment_calls(x, s));
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "first", (json_int_t)first, "last",
+                     (json_int_t)last, "events", (json_int_t)s->n, "blamed", (json_int_t)s->n_blamed, "worst",
+                     (json_int_t)s->worst, "tid", (json_int_t)x->events[first].tid, "from_ns",
+                     (json_int_t)x->events[first].time_ns, "to_ns", (json_int_t)x->events[last].time_ns, "blame",
+                     json_of_number((double)s->blame), "fields", fields, "calls", segment_calls(x, s));
 }
 
 /* null where it is not novel. */
@@ -325,13 +336,16 @@ static json_t *counterfactual(const struct stg_counterfactual *c)
         }
     }
     return json_pack("{s:b, s:o, s:o, s:o}", "enough", c->enough, "segments", segments, "at_least",
-                     c->enough ? json_integer((json_int_t)c->at_least) : json_null(), "p_value", json_of_number(c->p_after));
+                     c->enough ? json_integer((json_int_t)c->at_least) : json_null(), "p_value",
+                     json_of_number(c->p_after));
 }
 
-enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_explanation *x,
-                                        const struct stg_explained_more *more, const char *trace)
+enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg_model *m,
+                                        const struct stg_explanation *x, const struct stg_explained_more *more,
+                                        const char *trace)
 {
-    json_t *facts = with_schema(json_object(), "strange.explain/1", score_facts(m, &x->score, stg_aggregate_default(m)));
+    json_t *facts =
+        with_schema(json_object(), "strange.explain/1", score_facts(m, &x->score, stg_aggregate_default(m)));
     json_t *events = json_array(), *ranked = json_array(), *segments = json_array();
     int failed = facts == NULL || events == NULL || ranked == NULL || segments == NULL;
     for (size_t i = 0; i < x->n && !failed; i++) {
@@ -342,9 +356,12 @@ enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg
         failed = json_array_append_new(segments, segment(x, &x->segments[i])) != 0;
     }
     failed = failed || json_object_set_new(facts, "trace_path", json_of_text(trace)) != 0;
-    failed = failed || (more != NULL && more->without != NULL && json_object_set_new(facts, "counterfactual", counterfactual(more->without)) != 0);
-    failed = failed || (more != NULL && more->attention != NULL && json_object_set_new(facts, "attention", stg_report_attention_json(more->attention)) != 0);
-    if (failed || json_object_set(facts, "segments", segments) != 0 || json_object_set(facts, "ranked", ranked) != 0 || json_object_set(facts, "detail", events) != 0) {
+    failed = failed || (more != NULL && more->without != NULL &&
+                        json_object_set_new(facts, "counterfactual", counterfactual(more->without)) != 0);
+    failed = failed || (more != NULL && more->attention != NULL &&
+                        json_object_set_new(facts, "attention", stg_report_attention_json(more->attention)) != 0);
+    if (failed || json_object_set(facts, "segments", segments) != 0 || json_object_set(facts, "ranked", ranked) != 0 ||
+        json_object_set(facts, "detail", events) != 0) {
         json_decref(facts);
         facts = NULL;
     }

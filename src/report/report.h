@@ -49,9 +49,10 @@ struct stg_report {
     const struct stg_extremes *extremes;      /* (1 + n_novel) their lowest and highest sequences */
     const struct stg_training_log *trainings; /* (n_trainings) */
     size_t n_trainings;
-    const struct stg_attention_maps *attention;       /* over known sequences; n_events 0 */
-    size_t n_attention;                               /* how many of them */
-    const struct stg_attention_maps *attention_worst; /* (n_explanations) of the event most to blame; n_events 0: of none */
+    const struct stg_attention_maps *attention; /* over known sequences; n_events 0 */
+    size_t n_attention;                         /* how many of them */
+    const struct stg_attention_maps
+        *attention_worst; /* (n_explanations) of the event most to blame; n_events 0: of none */
     const struct stg_embedding *embedding;
     const struct stg_delay_effect *delays;
     enum stg_aggregate aggregate;
@@ -75,9 +76,11 @@ struct stg_score_place {
     bool shifted;         /* the stream has (detect/shift.h) */
     uint64_t shift_since; /* number of the sequence with which that began */
 };
-/* One line of `score --json` (docs/formats/score.md): id, perplexity, p_value, novel, lost, … place NULL: it stands alone. */
+/* One line of `score --json` (docs/formats/score.md): id, perplexity, p_value, novel, lost, … place NULL: it stands
+ * alone. */
 enum stg_status stg_report_score_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_score *s,
-                                      const struct stg_score_place *place, enum stg_aggregate a, double alpha) STG_MUST_USE;
+                                      const struct stg_score_place *place, enum stg_aggregate a,
+                                      double alpha) STG_MUST_USE;
 /* What is judged, in words: "mean surprisal", "novelty"; static. */
 const char *stg_report_score_words(enum stg_aggregate a);
 /* What was asked for beside an explanation; NULL, here or instead of the whole: was not. Borrowed. */
@@ -85,30 +88,37 @@ struct stg_explained_more {
     const struct stg_counterfactual *without;
     const struct stg_attention_maps *attention;
 };
-/* Explanation for people: at most n_show most surprising events with their surroundings; trace is where it comes from. */
-enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg_model *m, const struct stg_explanation *x,
-                                        const struct stg_explained_more *more, const char *trace, size_t n_show, bool colour) STG_MUST_USE;
-enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_explanation *x,
-                                        const struct stg_explained_more *more, const char *trace) STG_MUST_USE;
+/* Explanation for people: at most n_show most surprising events with their surroundings; trace is where it comes
+ * from. */
+enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg_model *m,
+                                        const struct stg_explanation *x, const struct stg_explained_more *more,
+                                        const char *trace, size_t n_show, bool colour) STG_MUST_USE;
+enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg_model *m,
+                                        const struct stg_explanation *x, const struct stg_explained_more *more,
+                                        const char *trace) STG_MUST_USE;
 /* The behaviours for people: a paragraph for each. */
-enum stg_status stg_report_behaviours_text(struct stg_buffer *out, const struct stg_model *m, const struct stg_behaviours *b,
-                                           const struct stg_behaviour_origin *origins, bool colour) STG_MUST_USE;
+enum stg_status stg_report_behaviours_text(struct stg_buffer *out, const struct stg_model *m,
+                                           const struct stg_behaviours *b, const struct stg_behaviour_origin *origins,
+                                           bool colour) STG_MUST_USE;
 /* One line for each of the first three. */
 enum stg_status stg_report_behaviours_brief(struct stg_buffer *out, const struct stg_behaviours *b,
                                             const struct stg_behaviour_origin *origins) STG_MUST_USE;
-/* What is different, in plain words: the largest two behaviours, and what training had not beside them, which comes first where there is a new
- * program. Where no more is novel than chance explains: what training had not, and the behaviours of which something is above every calibration
- * score; where there is nothing of either kind, what the sequences are like together. scores (b->n_sequences): of all sequences, which v is on. A
- * paragraph and an empty line. */
-enum stg_status stg_report_findings_text(struct stg_buffer *out, const struct stg_model *m, const struct stg_behaviours *b,
-                                         const struct stg_behaviour_origin *origins, const struct stg_score *scores, const struct stg_verdict *v)
-    STG_MUST_USE;
+/* What is different, in plain words: the largest two behaviours, and what training had not beside them, which comes
+ * first where there is a new program. Where no more is novel than chance explains: what training had not, and the
+ * behaviours of which something is above every calibration score; where there is nothing of either kind, what the
+ * sequences are like together. scores (b->n_sequences): of all sequences, which v is on. A paragraph and an empty
+ * line. */
+enum stg_status stg_report_findings_text(struct stg_buffer *out, const struct stg_model *m,
+                                         const struct stg_behaviours *b, const struct stg_behaviour_origin *origins,
+                                         const struct stg_score *scores, const struct stg_verdict *v) STG_MUST_USE;
 /* One JSON object (docs/formats/behaviours.md). */
-enum stg_status stg_report_behaviours_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_behaviours *b,
+enum stg_status stg_report_behaviours_json(struct stg_buffer *out, const struct stg_model *m,
+                                           const struct stg_behaviours *b,
                                            const struct stg_behaviour_origin *origins) STG_MUST_USE;
-/* What differs between two inputs, which are called by their paths: at most `top` rows of each facet, and how many more. */
-enum stg_status stg_report_diff_text(struct stg_buffer *out, const struct stg_diff_result *r, const char *const paths[STG_DIFF_SIDES],
-                                     size_t top, bool colour) STG_MUST_USE;
+/* What differs between two inputs, which are called by their paths: at most `top` rows of each facet, and how many
+ * more. */
+enum stg_status stg_report_diff_text(struct stg_buffer *out, const struct stg_diff_result *r,
+                                     const char *const paths[STG_DIFF_SIDES], size_t top, bool colour) STG_MUST_USE;
 /* One JSON object with all rows (docs/formats/diff.md). */
 enum stg_status stg_report_diff_json(struct stg_buffer *out, const struct stg_diff_result *r,
                                      const char *const paths[STG_DIFF_SIDES]) STG_MUST_USE;

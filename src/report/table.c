@@ -44,8 +44,7 @@ static void put_paper(struct writer *w, const struct stg_evaluation *e, size_t w
             writer_printf(w, "\n%sThreshold of best F1, chosen on labelled validation data (the paper's rule)%s\n",
                           colour ? "\033[1m" : "", colour ? "\033[0m" : "");
             writer_plain(w, "behaviour", width);
-            writer_printf(w, "  %10s  %6s  %8s  %8s  %12s\n",
-                          words_scale(e->aggregate), "F1", "accuracy", "caught",
+            writer_printf(w, "  %10s  %6s  %8s  %8s  %12s\n", words_scale(e->aggregate), "F1", "accuracy", "caught",
                           "false alarms");
             any = true;
         }
@@ -102,7 +101,8 @@ static void put_groups(struct writer *w, const struct stg_evaluation *e, size_t 
         }
     }
     if (isnan(e->group_fpr)) {
-        writer_put(w, "No threshold for groups: too few of them, or too few in the calibration for this false-alarm rate.\n");
+        writer_put(
+            w, "No threshold for groups: too few of them, or too few in the calibration for this false-alarm rate.\n");
     }
 }
 
@@ -110,8 +110,8 @@ static void put_shift(struct writer *w, const struct stg_evaluation *e, size_t w
 {
     char known[32];
     words_count(e->n_known, known);
-    writer_printf(w, "\n%sAs a stream%s: at most one false alarm in %g sequences is asked for; %zu in %s known ones.\n", colour ? "\033[1m" : "",
-                  colour ? "\033[0m" : "", e->shift_interval, e->shift_alarms, known);
+    writer_printf(w, "\n%sAs a stream%s: at most one false alarm in %g sequences is asked for; %zu in %s known ones.\n",
+                  colour ? "\033[1m" : "", colour ? "\033[0m" : "", e->shift_interval, e->shift_alarms, known);
     writer_plain(w, "behaviour", width);
     writer_printf(w, "  sequences until it is noticed (median)\n");
     for (size_t i = 0; i < e->n_rows; i++) {

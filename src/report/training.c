@@ -10,7 +10,8 @@
 
 static enum stg_status refuse(const struct stg_training_log *log, uint64_t number, const char *what)
 {
-    return stg_fail(STG_ERR_INPUT, "%s: line %" PRIu64 ": %s: give a file that `strange train --log` wrote", log->path, number, what);
+    return stg_fail(STG_ERR_INPUT, "%s: line %" PRIu64 ": %s: give a file that `strange train --log` wrote", log->path,
+                    number, what);
 }
 
 /* A count: an integer that is not negative. */
@@ -31,10 +32,12 @@ static bool read_number(const json_t *line, const char *key, double *out)
 
 static bool read_point(const json_t *line, struct stg_training_point *p)
 {
-    return read_count(line, "update", &p->update) && read_count(line, "tokens", &p->tokens) && read_number(line, "train_loss", &p->train_loss) &&
-           read_number(line, "valid_loss", &p->valid_loss) && read_number(line, "train_accuracy", &p->train_accuracy) &&
-           read_number(line, "valid_accuracy", &p->valid_accuracy) && read_number(line, "gradient_norm", &p->gradient_norm) &&
-           read_number(line, "rate", &p->rate) && !isnan(p->train_loss);
+    return read_count(line, "update", &p->update) && read_count(line, "tokens", &p->tokens) &&
+           read_number(line, "train_loss", &p->train_loss) && read_number(line, "valid_loss", &p->valid_loss) &&
+           read_number(line, "train_accuracy", &p->train_accuracy) &&
+           read_number(line, "valid_accuracy", &p->valid_accuracy) &&
+           read_number(line, "gradient_norm", &p->gradient_norm) && read_number(line, "rate", &p->rate) &&
+           !isnan(p->train_loss);
 }
 
 enum stg_status stg_training_log_add(struct stg_training_log *log, const char *line, size_t len, uint64_t number)

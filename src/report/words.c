@@ -15,7 +15,7 @@
 #include <time.h>
 
 /* Events of a repeated block that are named. */
-#define MAX_BLOCK 4
+#define MAX_BLOCK     4
 #define WORKERS_LEAST 0.4 /* logarithm of the ratio: half as many again */
 
 void words_append(char *out, size_t cap, const char *fmt, ...)
@@ -314,8 +314,18 @@ const char *words_scale_title(enum stg_aggregate a)
 const char *stg_report_score_words(enum stg_aggregate a)
 {
     static const char *const words[STG_AGGREGATES] = {
-        "mean surprisal", "median surprisal", "surprisal of the worst window", "0.95 quantile of the surprisals", "root mean square of the surprisals", "surprisal of the times",
-        "surprisal of the descriptors", "fast events for each that is expected", "threads that want to run", "threads that stay on a processor", "threads that share the work", "novelty",
+        "mean surprisal",
+        "median surprisal",
+        "surprisal of the worst window",
+        "0.95 quantile of the surprisals",
+        "root mean square of the surprisals",
+        "surprisal of the times",
+        "surprisal of the descriptors",
+        "fast events for each that is expected",
+        "threads that want to run",
+        "threads that stay on a processor",
+        "threads that share the work",
+        "novelty",
     };
     return words[a];
 }
@@ -338,8 +348,8 @@ bool words_channels(const struct stg_model *m, const struct stg_score *s, char o
         }
     }
     for (int k = 0; k < n; k++) { /* 5 × (7 letters and a float of at most 10 characters): they fit */
-        len += (size_t)snprintf(out + len, 160 - len, "%s%s %.3g", k > 0 ? ", " : "", stg_channel_name((enum stg_channel)order[k]),
-                                (double)s->z[order[k]]);
+        len += (size_t)snprintf(out + len, 160 - len, "%s%s %.3g", k > 0 ? ", " : "",
+                                stg_channel_name((enum stg_channel)order[k]), (double)s->z[order[k]]);
     }
     snprintf(out + len, 160 - len, " deviations above the usual");
     return true;
@@ -368,10 +378,13 @@ bool words_load(const struct stg_model *m, const struct stg_score *s, char out[1
     }
     words_percent(1 - (double)(by_queue ? s->alone : s->stayed), share);
     if (by_queue) {
-        snprintf(out, 160, "at %s of the events around it another thread wanted the same processor; %.1f threads did, on average", share,
-                 (double)s->runnable);
+        snprintf(out, 160,
+                 "at %s of the events around it another thread wanted the same processor; %.1f threads did, on average",
+                 share, (double)s->runnable);
     } else {
-        snprintf(out, 160, "only at %s of the events around it a thread had changed the processor: none was idle to go to", share);
+        snprintf(out, 160,
+                 "only at %s of the events around it a thread had changed the processor: none was idle to go to",
+                 share);
     }
     return true;
 }
@@ -383,13 +396,14 @@ bool words_workers(const struct stg_model *m, float z, float workers, char out[1
     if (!(z >= 1 && usual > 0 && workers > 0) || fabs(log((double)workers / usual)) < WORKERS_LEAST) {
         return false;
     }
-    snprintf(out, 160, "the work is shared by %s threads than in known sequences: %.0f, usually %.0f", (double)workers < usual ? "fewer" : "more", (double)workers,
-             usual);
+    snprintf(out, 160, "the work is shared by %s threads than in known sequences: %.0f, usually %.0f",
+             (double)workers < usual ? "fewer" : "more", (double)workers, usual);
     return true;
 }
 
 /* "3.4 ms before → read at +1.2 ms (surprisal 6.2)" */
-static size_t put_side(const struct stg_explanation *x, const struct stg_explained_event *e, enum stg_side side, char *out, size_t cap)
+static size_t put_side(const struct stg_explanation *x, const struct stg_explained_event *e, enum stg_side side,
+                       char *out, size_t cap)
 {
     char what[64], time[40];
     if (side == STG_SIDE_TIME) {
@@ -400,8 +414,8 @@ static size_t put_side(const struct stg_explanation *x, const struct stg_explain
         snprintf(what, sizeof what, "descriptor %lld in", (long long)e->ret);
     }
     words_time(x, e, time);
-    const int n = snprintf(out, cap, "%s %s %.48s at %s (surprisal %.2f)", what, e->phase == STG_PHASE_EXIT ? "←" : "→", call_name(x, e->call),
-                           time, (double)e->side[side]);
+    const int n = snprintf(out, cap, "%s %s %.48s at %s (surprisal %.2f)", what, e->phase == STG_PHASE_EXIT ? "←" : "→",
+                           call_name(x, e->call), time, (double)e->side[side]);
     return n < 0 ? 0 : (size_t)n < cap ? (size_t)n : cap - 1;
 }
 
@@ -451,7 +465,8 @@ void words_other_field(const struct stg_explained_event *e, char out[128])
         words_duration(e->elapsed_ns, pause);
         words_duration(e->usual_ns, least);
         words_duration(2 * e->usual_ns, most);
-        snprintf(out, 128, e->usual_ns > 0 ? "%s before it, usually %s to %s" : "%s before it, usually none", pause, least, most);
+        snprintf(out, 128, e->usual_ns > 0 ? "%s before it, usually %s to %s" : "%s before it, usually none", pause,
+                 least, most);
     }
 }
 

@@ -54,11 +54,13 @@ void words_thread(const struct stg_score *s, char out[64]);
 const char *words_note(const struct stg_model *m, const struct stg_explained_event *e);
 /* The surprisal of what is to blame, nats: of the call, or of its time or descriptor. */
 float words_surprisal(const struct stg_explained_event *e);
-/* What is wrong with a time or a descriptor that is to blame: "50.2 ms before it, usually 8 to 16 µs"; "" where the call is. */
+/* What is wrong with a time or a descriptor that is to blame: "50.2 ms before it, usually 8 to 16 µs"; "" where the
+ * call is. */
 void words_other_field(const struct stg_explained_event *e, char out[128]);
 /* "thread 7, +1.2 ms to +3.4 ms: write ×180, futex (pause, errno)"; cut to cap. */
 void words_segment(const struct stg_explanation *x, const struct stg_segment *s, char *out, size_t cap);
-/* From event `from` of the segment on, the events of one and the same call: where they end, and how many calls they are. */
+/* From event `from` of the segment on, the events of one and the same call: where they end, and how many calls they
+ * are. */
 uint32_t words_calls(const struct stg_explanation *x, const struct stg_segment *s, uint32_t from, uint32_t *n_calls);
 /* "2 segments, found greedily; no fewer than 1 would do; the p-value would be 0.012". */
 void words_counterfactual(const struct stg_counterfactual *c, char out[256]);
@@ -71,19 +73,20 @@ void words_disagreement(double nats, char out[160]);
 /* What exp(value) is called: "perplexity", "novelty", or "exp(score)". */
 const char *words_scale(enum stg_aggregate a);
 const char *words_scale_title(enum stg_aggregate a); /* the same at the beginning of a sentence */
-/* "time 12.3, content 0.4 deviations above the usual", the most unusual channel first; false, and "", where the model judges the calls
- * alone. */
+/* "time 12.3, content 0.4 deviations above the usual", the most unusual channel first; false, and "", where the model
+ * judges the calls alone. */
 bool words_channels(const struct stg_model *m, const struct stg_score *s, char out[160]);
-/* "21 % of its events come as soon as 5 % of the known ones of their calls"; false, and "", where the pace is less than two deviations above
- * the usual. */
+/* "21 % of its events come as soon as 5 % of the known ones of their calls"; false, and "", where the pace is less than
+ * two deviations above the usual. */
 bool words_pace(const struct stg_model *m, const struct stg_score *s, char out[160]);
-/* "at 98 % of the events around it another thread wanted the same processor; 2.6 threads did, on average"; false, and "", as above. */
+/* "at 98 % of the events around it another thread wanted the same processor; 2.6 threads did, on average"; false, and
+ * "", as above. */
 bool words_load(const struct stg_model *m, const struct stg_score *s, char out[160]);
-/* "the work is shared by fewer threads than in known sequences: 25, usually 110"; false, and "", where they are about as many as usual, state is not
- * unusual (z, its deviations), or m does not know. */
+/* "the work is shared by fewer threads than in known sequences: 25, usually 110"; false, and "", where they are about
+ * as many as usual, state is not unusual (z, its deviations), or m does not know. */
 bool words_workers(const struct stg_model *m, float z, float workers, char out[160]);
-/* What is unusual in a side channel, at most three events: "3.4 ms before → read at +1.2 ms (surprisal 6.2)", "descriptor 23 in → read …".
- * False, and "", where the channel is less than two deviations above the usual. */
+/* What is unusual in a side channel, at most three events: "3.4 ms before → read at +1.2 ms (surprisal 6.2)",
+ * "descriptor 23 in → read …". False, and "", where the channel is less than two deviations above the usual. */
 bool words_side(const struct stg_model *m, const struct stg_explanation *x, enum stg_side side, char out[512]);
 /* A sentence: what a p-value of the model's calibration means. */
 void words_p_value(const struct stg_model *m, double p, char out[160]);
@@ -93,8 +96,8 @@ void words_verdict(const struct stg_model *m, double p, double alpha, char out[1
 /* A row of a folded explanation that is no event: "42 events as expected", "×36 more: → write, ← write". */
 void words_fold(const struct stg_explanation *x, const struct fold *f, const struct fold_row *row, char *out,
                 size_t cap);
-/* Above the rows: what is shown of how many events, without a full stop. mark says how blamed ones are marked, " (>)".
- */
+/* Above the rows: what is shown of how many events, without a full stop. mark says how blamed ones are marked, "
+ * (>)". */
 void words_caption(const struct stg_model *m, const struct stg_explanation *x, const struct fold *f, const char *mark,
                    char out[256]);
 

@@ -103,7 +103,12 @@ void writer_json(struct writer *w, const char *text)
     writer_put(w, "\"");
     while (*text != '\0') {
         const char *shown = next_piece(&text, piece);
-        const char *escaped = shown[0] == '"' ? "\\\"" : shown[0] == '\\' ? "\\\\" : shown[0] == '<' ? "\\u003c" : shown[0] == '>' ? "\\u003e" : shown[0] == '&' ? "\\u0026" : shown;
+        const char *escaped = shown[0] == '"'    ? "\\\""
+                              : shown[0] == '\\' ? "\\\\"
+                              : shown[0] == '<'  ? "\\u003c"
+                              : shown[0] == '>'  ? "\\u003e"
+                              : shown[0] == '&'  ? "\\u0026"
+                                                 : shown;
         writer_put(w, escaped);
     }
     writer_put(w, "\"");

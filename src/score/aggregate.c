@@ -8,7 +8,8 @@
 
 #define WINDOW 16
 
-static const char *const names[STG_AGGREGATES] = {"mean", "median", "window", "upper", "rms", "time", "state", "pace", "load", "migration", "workers", "novelty"};
+static const char *const names[STG_AGGREGATES] = {"mean",  "median", "window", "upper",     "rms",     "time",
+                                                  "state", "pace",   "load",   "migration", "workers", "novelty"};
 
 bool stg_aggregate_is_surprisal(enum stg_aggregate a)
 {
@@ -22,10 +23,11 @@ const char *stg_aggregate_name(enum stg_aggregate a)
 
 bool stg_aggregate_has(const struct stg_model *m, enum stg_aggregate a)
 {
-    return a == STG_AGGREGATE_TIME      ? m->side[STG_SIDE_TIME] != NULL
-           : a == STG_AGGREGATE_STATE   ? m->side[STG_SIDE_STATE] != NULL
-           : a == STG_AGGREGATE_PACE    ? m->pace.fast != NULL
-           : a == STG_AGGREGATE_LOAD || a == STG_AGGREGATE_MIGRATION || a == STG_AGGREGATE_WORKERS ? stg_channels_measures(m, a)
+    return a == STG_AGGREGATE_TIME    ? m->side[STG_SIDE_TIME] != NULL
+           : a == STG_AGGREGATE_STATE ? m->side[STG_SIDE_STATE] != NULL
+           : a == STG_AGGREGATE_PACE  ? m->pace.fast != NULL
+           : a == STG_AGGREGATE_LOAD || a == STG_AGGREGATE_MIGRATION || a == STG_AGGREGATE_WORKERS
+               ? stg_channels_measures(m, a)
            : a == STG_AGGREGATE_NOVELTY ? m->n_channel_bins > 0
                                         : true;
 }
@@ -47,10 +49,15 @@ enum stg_status stg_aggregate_parse(const char *name, const struct stg_model *m,
             return STG_OK;
         }
         if (strcmp(name, names[i]) == 0) {
-            return stg_fail(STG_ERR_USAGE, "--aggregate %s: the model has no such channel: choose mean, median, window, upper or rms", name);
+            return stg_fail(STG_ERR_USAGE,
+                            "--aggregate %s: the model has no such channel: choose mean, median, window, upper or rms",
+                            name);
         }
     }
-    return stg_fail(STG_ERR_USAGE, "%s: no such aggregate: choose mean, median, window, upper, rms, time, state, pace, load, migration, workers or novelty", name);
+    return stg_fail(STG_ERR_USAGE,
+                    "%s: no such aggregate: choose mean, median, window, upper, rms, time, state, pace, load, "
+                    "migration, workers or novelty",
+                    name);
 }
 
 static void sift(float *v, size_t i, size_t n)
@@ -105,9 +112,9 @@ struct halves {
     float *below, *above;
 };
 
-/* Hoare's selection: row k of v (n), if it were sorted, and in *next the row behind it (INFINITY, when it is the last). Values equal to the pivot are
- * set apart, as counted models give few different ones. Quadratic in the worst case, so a run that does not halve soon is sorted by heap
- * instead. v is read alone. */
+/* Hoare's selection: row k of v (n), if it were sorted, and in *next the row behind it (INFINITY, when it is the last).
+ * Values equal to the pivot are set apart, as counted models give few different ones. Quadratic in the worst case, so a
+ * run that does not halve soon is sorted by heap instead. v is read alone. */
 static float select_kth(const float *v, size_t n, size_t k, const struct halves *room, float *next)
 {
     enum { SMALL = 12, ROUNDS = 64 };
@@ -219,8 +226,8 @@ enum stg_status stg_aggregate_values(const float *surprisal, const size_t *walk_
     out[STG_AGGREGATE_RMS] = (float)sqrt(sums.squares / (double)n);
     out[STG_AGGREGATE_MEDIAN] = (float)quantile(surprisal, n, 0.5, &halves);
     out[STG_AGGREGATE_UPPER] = (float)quantile(surprisal, n, 0.95, &halves);
-    /* A shorter walk counts as if certain events followed, so that one surprise in a walk of one event does not outweigh a
-     * surprising stretch. */
+    /* A shorter walk counts as if certain events followed, so that one surprise in a walk of one event does not
+     * outweigh a surprising stretch. */
     out[STG_AGGREGATE_WINDOW] = (float)(sums.window / (double)(n < WINDOW ? n : WINDOW));
 out:
     stg_mem_free(room);

@@ -15,19 +15,19 @@ enum {
 };
 _Static_assert(STG_MODEL_CHANNEL_COLUMNS == 1 + 2 * MEASURES, "the model file stores these columns");
 
-#define BIN_RATIO          1.5  /* of the lengths in a bin, where there are enough: the few long ones are unlike the usual */
+#define BIN_RATIO          1.5 /* of the lengths in a bin, where there are enough: the few long ones are unlike the usual */
 #define SPREAD_MIN         0.01 /* nats: what is always the same would make any difference infinite */
-#define SPREAD_MIN_WORKERS 0.2 /* known runs differ by that */
-#define WIDER_STATE        1.5 /* which descriptors a run has differs by more than a few runs show */
-#define SPREAD_MIN_LOAD    0.5 /* known runs differ by less, and by more than the few of a calibration show */
+#define SPREAD_MIN_WORKERS 0.2  /* known runs differ by that */
+#define WIDER_STATE        1.5  /* which descriptors a run has differs by more than a few runs show */
+#define SPREAD_MIN_LOAD    0.5  /* known runs differ by less, and by more than the few of a calibration show */
 
 /* Quantiles and where the standard normal distribution has them. */
 static const struct {
     double share, deviations;
 } quantiles[] = {{0.9, 1.2816}, {0.98, 2.0537}, {0.995, 2.5758}};
 
-/* A run that is not known yet differs from the known ones by as much as these differ from each other: shares of a run's sequences above the
- * quantiles that are compared, each of which two of its sequences must be beyond. */
+/* A run that is not known yet differs from the known ones by as much as these differ from each other: shares of a run's
+ * sequences above the quantiles that are compared, each of which two of its sequences must be beyond. */
 static const double run_shares[] = {0.5, 0.1, 0.02};
 enum { RUN_SHARES = sizeof run_shares / sizeof run_shares[0], RUN_BEYOND = 2 };
 #define RUN_DEVIATIONS 2.0 /* a run may be off by */
@@ -50,9 +50,13 @@ static const struct measure {
     {STG_AGGREGATE_WORKERS, STG_CHANNEL_STATE, SPREAD_MIN_WORKERS, 1, true, true},
 };
 
-/* What a channel counts in the sum. Times differ from run to run by more than a few runs of a calibration tell, and pace by more still. */
-static const double weights[STG_CHANNELS] = {
-    [STG_CHANNEL_CONTENT] = 1, [STG_CHANNEL_TIME] = 0.5, [STG_CHANNEL_STATE] = 1, [STG_CHANNEL_PACE] = 0.25, [STG_CHANNEL_LOAD] = 1};
+/* What a channel counts in the sum. Times differ from run to run by more than a few runs of a calibration tell, and
+ * pace by more still. */
+static const double weights[STG_CHANNELS] = {[STG_CHANNEL_CONTENT] = 1,
+                                             [STG_CHANNEL_TIME] = 0.5,
+                                             [STG_CHANNEL_STATE] = 1,
+                                             [STG_CHANNEL_PACE] = 0.25,
+                                             [STG_CHANNEL_LOAD] = 1};
 
 /* Where a row of m->channels has the median of a measure; its spread follows. */
 static int column_of(enum stg_aggregate value)
@@ -120,7 +124,9 @@ float stg_channels_workers(const struct stg_seq *seq)
 
 double stg_channels_usual_workers(const struct stg_model *m)
 {
-    return stg_channels_measures(m, STG_AGGREGATE_WORKERS) ? exp((double)m->channels[column_of(STG_AGGREGATE_WORKERS)] - 1) : 0;
+    return stg_channels_measures(m, STG_AGGREGATE_WORKERS)
+               ? exp((double)m->channels[column_of(STG_AGGREGATE_WORKERS)] - 1)
+               : 0;
 }
 
 /* What is usual for a sequence of its length. */
@@ -175,7 +181,8 @@ static int by_run(const void *a, const void *b)
 static double between_runs(struct known *known, size_t n)
 {
     struct {
-        double n, mean, squares; /* of the deviations from the mean (Welford, "Note on a method for calculating corrected sums", 1962) */
+        double n, mean, squares; /* of the deviations from the mean (Welford, "Note on a method for calculating
+                                    corrected sums", 1962) */
     } of[RUN_SHARES] = {{0, 0, 0}};
     double largest = 0;
     qsort(known, n, sizeof *known, by_run);
@@ -185,7 +192,8 @@ static double between_runs(struct known *known, size_t n)
         }
         for (size_t q = 0; q < RUN_SHARES; q++) {
             if (run_shares[q] * (double)(to - from) >= RUN_BEYOND) {
-                const double value = (double)known[from + (size_t)((1 - run_shares[q]) * (double)(to - from - 1) + 0.5)].value;
+                const double value =
+                    (double)known[from + (size_t)((1 - run_shares[q]) * (double)(to - from - 1) + 0.5)].value;
                 const double off = value - of[q].mean;
                 of[q].n++;
                 of[q].mean += off / of[q].n;
@@ -269,10 +277,12 @@ static bool is_usable(const struct stg_score *s)
 /* A model of names alone, or of interleaved threads, is the paper's: it keeps the paper's score, the mean. */
 static bool is_judged_by_channels(const struct stg_model *m)
 {
-    return m->recipe.order == STG_ORDER_THREAD && (m->symbols == NULL || stg_symbols_fields(m->symbols) != STG_FIELD_CALL);
+    return m->recipe.order == STG_ORDER_THREAD &&
+           (m->symbols == NULL || stg_symbols_fields(m->symbols) != STG_FIELD_CALL);
 }
 
-enum stg_status stg_channels_fit(struct stg_model *m, const struct stg_score *scores, const size_t *offset, size_t n_runs)
+enum stg_status stg_channels_fit(struct stg_model *m, const struct stg_score *scores, const size_t *offset,
+                                 size_t n_runs)
 {
     enum stg_status status = STG_OK;
     struct known *usable = NULL;

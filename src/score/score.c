@@ -32,7 +32,7 @@ struct job {
     const struct stg_corpus *corpus;
     struct stg_score *scores;
     struct stg_progress *progress;
-    uint64_t n_before; /* done when it began */
+    uint64_t n_before;    /* done when it began */
     atomic_size_t n_done; /* sequences, since then */
     size_t *first;        /* (n_batches + 1) first sequence of each batch */
     struct worker *workers;
@@ -110,8 +110,8 @@ static enum stg_status add_walks(struct worker *w, size_t slot, const struct stg
 }
 
 /* Surprisals of the batch's walks by m, one walk after another, into *to, which grows. */
-static enum stg_status score_walks(struct worker *w, const struct stg_model *m, struct stg_model_run **run, size_t n_walks, size_t n_tokens,
-                                   float **to, size_t *cap)
+static enum stg_status score_walks(struct worker *w, const struct stg_model *m, struct stg_model_run **run,
+                                   size_t n_walks, size_t n_tokens, float **to, size_t *cap)
 {
     STG_RETURN_IF_FAILED(stg_mem_grow(to, cap, n_tokens + 1, sizeof **to));
     STG_RETURN_IF_FAILED(stg_mem_grow((void *)&w->target, &w->cap_target, n_walks + 1, sizeof *w->target));
@@ -127,14 +127,15 @@ static enum stg_status score_walks(struct worker *w, const struct stg_model *m, 
 }
 
 /* The values of the side models for the n sequences of the batch. */
-static enum stg_status score_sides(struct worker *w, const struct stg_model *m, struct stg_score *scores, size_t n, size_t n_walks,
-                                   size_t n_tokens)
+static enum stg_status score_sides(struct worker *w, const struct stg_model *m, struct stg_score *scores, size_t n,
+                                   size_t n_walks, size_t n_tokens)
 {
     for (int side = 0; side < STG_SIDES; side++) {
         if (m->side[side] == NULL) {
             continue;
         }
-        STG_RETURN_IF_FAILED(score_walks(w, m->side[side], &w->side_run[side], n_walks, n_tokens, &w->side, &w->cap_side));
+        STG_RETURN_IF_FAILED(
+            score_walks(w, m->side[side], &w->side_run[side], n_walks, n_tokens, &w->side, &w->cap_side));
         const float *at = w->side;
         for (size_t i = 0; i < n; i++) {
             double sum = 0;
@@ -158,7 +159,8 @@ static void measure_pace(const struct worker *w, const struct stg_model *m, stru
         for (size_t k = 0; k < w->n_walks_of[i]; k++) {
             stg_pace_count(&m->pace, walk++, &n_fast, &n_events);
         }
-        scores[i].value[STG_AGGREGATE_PACE] = n_events == 0 ? 1.0f : (float)((double)n_fast / (STG_PACE_SHARE * (double)n_events));
+        scores[i].value[STG_AGGREGATE_PACE] =
+            n_events == 0 ? 1.0f : (float)((double)n_fast / (STG_PACE_SHARE * (double)n_events));
     }
 }
 
@@ -252,8 +254,11 @@ enum stg_status stg_score_corpus(const struct stg_model *m, const struct stg_cor
                                  struct stg_progress *progress, struct stg_score *scores)
 {
     enum stg_status status = STG_OK;
-    struct job job = {
-        .model = m, .corpus = corpus, .scores = scores, .progress = progress, .n_before = progress != NULL ? progress->done : 0};
+    struct job job = {.model = m,
+                      .corpus = corpus,
+                      .scores = scores,
+                      .progress = progress,
+                      .n_before = progress != NULL ? progress->done : 0};
     const size_t n_threads = stg_pool_threads(pool);
     size_t n_batches = 0;
     STG_TRY(stg_mem_zeroed(&job.workers, n_threads, sizeof *job.workers));

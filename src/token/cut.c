@@ -84,8 +84,8 @@ enum stg_status stg_cutter_begin(struct stg_cutter *c, uint32_t i_trace, const s
 static enum cut_name_kind classify(const struct stg_cutter *c, const char *name)
 {
     if (c->recipe.cut == STG_CUT_REQUEST) {
-        return strcmp(name, c->recipe.begin) == 0 ? CUT_NAME_BEGIN
-               : strcmp(name, c->recipe.end) == 0 ? CUT_NAME_END
+        return strcmp(name, c->recipe.begin) == 0     ? CUT_NAME_BEGIN
+               : strcmp(name, c->recipe.end) == 0     ? CUT_NAME_END
                : strcmp(name, c->recipe.confirm) == 0 ? CUT_NAME_CONFIRM
                                                       : CUT_NAME_OTHER;
     }
@@ -350,7 +350,8 @@ static enum stg_status close_first(struct stg_cutter *c, struct cut_log *log)
     return status;
 }
 
-/* Nothing follows in this log. A window after a full one would have let go of that one, had it half of its events: so it joins it. */
+/* Nothing follows in this log. A window after a full one would have let go of that one, had it half of its events: so
+ * it joins it. */
 enum stg_status cut_implicit_close(struct stg_cutter *c, struct cut_log *log)
 {
     if (log->full.log != NULL && log->implicit.log != NULL) {
@@ -360,8 +361,8 @@ enum stg_status cut_implicit_close(struct stg_cutter *c, struct cut_log *log)
     return log->first == NULL ? STG_OK : close_first(c, log);
 }
 
-/* After an event. A full window waits until half of another one follows; so nothing shorter than half a window ever stands alone where
- * there is one to join. */
+/* After an event. A full window waits until half of another one follows; so nothing shorter than half a window ever
+ * stands alone where there is one to join. */
 static enum stg_status window_advance(struct stg_cutter *c, struct cut_log *log)
 {
     const uint64_t n = log->implicit.log == NULL ? 0 : log->end - log->implicit.begin, window = c->recipe.window;
@@ -397,7 +398,8 @@ static void count_pairs(struct stg_cutter *c, struct cut_thread *t, const struct
 static int64_t stored_ret(const struct stg_event *e, struct cut_name name)
 {
     if (e->kind != STG_EVENT_EXIT) { /* a descriptor is an int: the upper half of the register means nothing */
-        return name.descriptor >= 0 && name.descriptor < e->n_args ? (int32_t)(uint32_t)e->args[name.descriptor] : STG_RET_ABSENT;
+        return name.descriptor >= 0 && name.descriptor < e->n_args ? (int32_t)(uint32_t)e->args[name.descriptor]
+                                                                   : STG_RET_ABSENT;
     }
     if (e->has & STG_HAS_CLASS) {
         return e->ret < 0 ? STG_RET_FAILED : STG_RET_SUCCEEDED;
@@ -437,7 +439,8 @@ static enum stg_status accept_close(struct stg_cutter *c, uint32_t thread, const
 }
 
 /* After the entry of exit or exit_group, which do not return. */
-static enum stg_status end_life(struct stg_cutter *c, uint32_t thread, const struct stg_event *e, enum cut_name_kind kind)
+static enum stg_status end_life(struct stg_cutter *c, uint32_t thread, const struct stg_event *e,
+                                enum cut_name_kind kind)
 {
     c->threads[thread].call = CUT_NAME_NONE;
     if (kind == CUT_NAME_EXIT_GROUP && (e->has & STG_HAS_PID) != 0) {
@@ -466,7 +469,7 @@ static enum stg_status put_call(struct stg_cutter *c, const struct stg_event *e,
         STG_RETURN_IF_FAILED(accept_open(c, thread, e, ts_ns));
     }
     log->now_ns = ts_ns > log->now_ns ? ts_ns : log->now_ns;
-    if (cut_is_implicit(c->recipe.cut) && (!late || c->recipe.cut == STG_CUT_WINDOW)) {
+    if (cut_is_implicit(c->recipe.cut) && (!late || c->recipe.scope == STG_SCOPE_SYSTEM)) {
         note_first(c, ts_ns);
         implicit_open(c, log, &c->threads[thread], e, log->now_ns);
     }

@@ -10,10 +10,10 @@
 
 void cut_columns_fini(struct cut_columns *k)
 {
-    void *const all[] = {k->call,         k->phase,         k->ret,         k->time_ns,        k->thread,
-                         k->thread_tid,   k->thread_pid,    k->thread_proc, k->context_offset, k->context_from,
-                         k->thread_back,  k->thread_older,  k->thread_comm,
-                         k->context_call, k->context_phase, k->context_ret, k->context_time_ns};
+    void *const all[] = {k->call,        k->phase,          k->ret,         k->time_ns,        k->thread,
+                         k->thread_tid,  k->thread_pid,     k->thread_proc, k->context_offset, k->context_from,
+                         k->thread_back, k->thread_older,   k->thread_comm, k->context_call,   k->context_phase,
+                         k->context_ret, k->context_time_ns};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         stg_mem_free(all[i]);
     }
@@ -108,7 +108,8 @@ static enum stg_status resolve_context(struct stg_cutter *c, uint32_t name, uint
     return status;
 }
 
-/* First event of a thread in the sequence, or (back > 0) of one of its names: the thread's first row is so many rows back. */
+/* First event of a thread in the sequence, or (back > 0) of one of its names: the thread's first row is so many rows
+ * back. */
 static enum stg_status add_thread(struct stg_cutter *c, const struct cut_row *row, size_t back, size_t *n_threads)
 {
     struct cut_columns *k = &c->columns;

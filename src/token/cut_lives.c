@@ -12,7 +12,8 @@ static void drop_opens(struct stg_cutter *c, struct cut_thread *t)
     }
 }
 
-/* The sequence that goes on as long as the thread or process, or its last window: the next event of the log is another life's. */
+/* The sequence that goes on as long as the thread or process, or its last window: the next event of the log is another
+ * life's. */
 static enum stg_status end_sequence(struct stg_cutter *c, struct cut_log *log, enum stg_scope scope)
 {
     if (!cut_is_implicit(c->recipe.cut) || c->recipe.scope != scope || log == NULL) {
@@ -68,6 +69,7 @@ enum stg_status cut_thread_gone(struct stg_cutter *c, const struct stg_event *e)
     if (thread != STG_KEYS_NONE) {
         STG_RETURN_IF_FAILED(cut_thread_end(c, thread));
     }
-    const bool last = e->n_args == 2 && e->args[1] == 1 && e->args[0] != (uint64_t)e->tid; /* LTTng's has thread id and priority */
+    const bool last =
+        e->n_args == 2 && e->args[1] == 1 && e->args[0] != (uint64_t)e->tid; /* LTTng's has thread id and priority */
     return last && (e->has & STG_HAS_PID) != 0 ? cut_process_end(c, e->pid) : STG_OK;
 }

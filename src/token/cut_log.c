@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-/* A log that holds no sequence, and will hold others, keeps up to so many rows of memory: until all logs hold too much. */
+/* A log that holds no sequence, and will hold others, keeps up to so many rows of memory: until all logs hold too
+ * much. */
 #define KEEP_ROWS 4096
 
 void cut_log_fini(struct cut_log *log)
@@ -164,7 +165,8 @@ static enum stg_status give_up(struct stg_cutter *c, struct cut_log *log)
     return STG_OK;
 }
 
-/* Of the logs that hold most, to a factor of two, the one that has done so longest; one without sequences before all others. */
+/* Of the logs that hold most, to a factor of two, the one that has done so longest; one without sequences before all
+ * others. */
 static struct cut_log *next_to_relieve(struct stg_cutter *c)
 {
     struct cut_log *log = c->held[CUT_HELD_IDLE].first;
@@ -176,7 +178,8 @@ static struct cut_log *next_to_relieve(struct stg_cutter *c)
     return log;
 }
 
-/* The bound on all logs: those without sequences let go of their memory, then one that is long gives up its oldest sequence. */
+/* The bound on all logs: those without sequences let go of their memory, then one that is long gives up its oldest
+ * sequence. */
 static enum stg_status relieve(struct stg_cutter *c)
 {
     while (c->bytes > c->bound) {

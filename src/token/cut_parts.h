@@ -1,12 +1,13 @@
 /* Cut, parts: what cut.c (rules), cut_log.c (events kept), cut_threads.c (threads and processes), cut_lives.c (their
- * ends), cut_load.c (how busy the machine is), cut_workers.c (who works) and cut_build.c (columns) share. Private to token/. */
+ * ends), cut_load.c (how busy the machine is), cut_workers.c (who works) and cut_build.c (columns) share. Private to
+ * token/. */
 #ifndef STG_TOKEN_CUT_PARTS_H
 #define STG_TOKEN_CUT_PARTS_H
 
 #include "base/keys.h"
 #include "token/cut.h"
 
-#define CUT_NAME_NONE                                                                                                  \
+#define CUT_NAME_NONE \
     UINT32_C(0xFFFFFF) /* interning tables hold at most 2^24 names; ids fit 24 bits, this one is free */
 
 /* One system-call event as it is kept: 32 bytes. */
@@ -49,9 +50,9 @@ struct cut_open {
     uint64_t begin;      /* position */
     uint64_t end;        /* position after its last event, which settled its facts; 0 = it still takes events */
     struct cut_facts facts;
-    uint64_t context;    /* position in the log's context rows */
-    uint64_t lost;       /* the cutter's lost count at its beginning */
-    uint64_t serial;     /* thread, process and window cuts: number by beginning */
+    uint64_t context;       /* position in the log's context rows */
+    uint64_t lost;          /* the cutter's lost count at its beginning */
+    uint64_t serial;        /* thread, process and window cuts: number by beginning */
     struct cut_load before; /* the cutter's recent − total at its beginning: with total added, what counts of it */
     int64_t begin_ns;
     int64_t key; /* accept: the descriptor */
@@ -80,14 +81,14 @@ struct cut_log {
     struct cut_row *context; /* (context_cap) saved context rows, as above */
     size_t context_cap, context_head, context_len;
     uint64_t context_end;
-    int64_t now_ns;                /* largest time so far */
-    struct cut_open *first, *last; /* open sequences that keep events, oldest first */
-    struct cut_log *next;          /* list of all logs */
+    int64_t now_ns;                           /* largest time so far */
+    struct cut_open *first, *last;            /* open sequences that keep events, oldest first */
+    struct cut_log *next;                     /* list of all logs */
     struct cut_log *held_before, *held_after; /* those that hold as much */
-    uint8_t held;                  /* enum cut_held, or more: which list that is */
-    struct cut_open implicit;      /* the open one of thread, process and window cuts */
-    struct cut_open full;          /* window cut: the one before it, until it is known whether a rest joins it */
-    bool muted;                    /* its implicit sequence has been cut off: nothing more is taken */
+    uint8_t held;                             /* enum cut_held, or more: which list that is */
+    struct cut_open implicit;                 /* the open one of thread, process and window cuts */
+    struct cut_open full; /* window cut: the one before it, until it is known whether a rest joins it */
+    bool muted;           /* its implicit sequence has been cut off: nothing more is taken */
 };
 
 struct cut_thread {
@@ -98,11 +99,12 @@ struct cut_thread {
     uint32_t call;          /* name of the system call that it is in; CUT_NAME_NONE = none */
     uint32_t ring;          /* context ring, CUT_NO_RING = none */
     uint8_t ring_len, ring_next;
-    int32_t cpu;    /* of its last event, < 0 = not known */
-    uint32_t group; /* its name's, CUT_NAME_NONE = none */
+    int32_t cpu;            /* of its last event, < 0 = not known */
+    uint32_t group;         /* its name's, CUT_NAME_NONE = none */
     double weight, entropy; /* in the group: w, and w ln w */
-    uint32_t process, next, previous; /* index of its process, and those of the threads beside it there; see CUT_NO_PROCESS */
-    bool dying;     /* its process is over: all that may come is the return from its call */
+    uint32_t process, next,
+        previous;           /* index of its process, and those of the threads beside it there; see CUT_NO_PROCESS */
+    bool dying;             /* its process is over: all that may come is the return from its call */
     uint16_t local, newest; /* row in the sequence being built, and its last one, when serial is that of the build */
     uint64_t serial;
 };
@@ -196,12 +198,12 @@ struct stg_cutter {
     struct cut_columns columns;
     uint64_t serial;
 
-    bool started;        /* first_ns is set */
-    int64_t first_ns;    /* the first begin marker, or event */
-    int64_t previous_ns; /* of the previous event, to count what goes backwards */
-    uint64_t lost;       /* lost events of the trace so far */
+    bool started;                           /* first_ns is set */
+    int64_t first_ns;                       /* the first begin marker, or event */
+    int64_t previous_ns;                    /* of the previous event, to count what goes backwards */
+    uint64_t lost;                          /* lost events of the trace so far */
     double ln[STG_EVENT_MOST_RUNNABLE + 1]; /* logarithms of numbers of threads */
-    struct cut_group *groups; /* (cap_groups) by id of the threads' name */
+    struct cut_group *groups;               /* (cap_groups) by id of the threads' name */
     size_t cap_groups;
     struct cut_load total;  /* of the trace so far */
     struct cut_load recent; /* the same, what is longer ago counts less */
@@ -220,10 +222,13 @@ void cut_discard(struct stg_cutter *c, struct cut_open *open);
 
 /* cut_lives.c: the thread makes no further event; the next one with its number is another one's. */
 enum stg_status cut_thread_end(struct stg_cutter *c, uint32_t thread) STG_MUST_USE;
-/* All threads of the process end, and so does its sequence. A thread in a call may still return from it: it is dying. */
+/* All threads of the process end, and so does its sequence. A thread in a call may still return from it: it is
+ * dying. */
 enum stg_status cut_process_end(struct stg_cutter *c, int32_t pid) STG_MUST_USE;
-/* An event of a thread that was dying: *late, the return from its call, which belongs to no life's sequence, or another thread's first. */
-enum stg_status cut_thread_revive(struct stg_cutter *c, uint32_t thread, const struct stg_event *e, bool *late) STG_MUST_USE;
+/* An event of a thread that was dying: *late, the return from its call, which belongs to no life's sequence, or another
+ * thread's first. */
+enum stg_status cut_thread_revive(struct stg_cutter *c, uint32_t thread, const struct stg_event *e,
+                                  bool *late) STG_MUST_USE;
 /* The kernel's word that a thread is gone. */
 enum stg_status cut_thread_gone(struct stg_cutter *c, const struct stg_event *e) STG_MUST_USE;
 
@@ -265,7 +270,8 @@ void cut_settle(const struct stg_cutter *c, struct cut_open *open);
 enum stg_status cut_deliver(struct stg_cutter *c, struct cut_open *open, int64_t end_ns) STG_MUST_USE;
 /* False: it needs a confirmation and has none; counted. Such a one is not to be delivered. */
 bool cut_is_confirmed(struct stg_cutter *c, const struct cut_open *open);
-/* Delivers open before its end and takes it out of its log; a full window is delivered as it is, and nothing joins it. */
+/* Delivers open before its end and takes it out of its log; a full window is delivered as it is, and nothing joins
+ * it. */
 enum stg_status cut_truncate(struct stg_cutter *c, struct cut_open *open) STG_MUST_USE;
 void cut_columns_fini(struct cut_columns *columns);
 

@@ -16,7 +16,11 @@ static enum stg_status thread_add(struct stg_cutter *c, int32_t tid, uint32_t *i
     if (*index == STG_KEYS_NONE) {
         return stg_fail(STG_ERR_MEMORY, "more than %zu threads in one trace: the trace is damaged", MAX_THREADS);
     }
-    c->threads[c->n_threads++] = (struct cut_thread){.tid = tid, .call = CUT_NAME_NONE, .ring = CUT_NO_RING, .cpu = -1, .group = CUT_NAME_NONE,
+    c->threads[c->n_threads++] = (struct cut_thread){.tid = tid,
+                                                     .call = CUT_NAME_NONE,
+                                                     .ring = CUT_NO_RING,
+                                                     .cpu = -1,
+                                                     .group = CUT_NAME_NONE,
                                                      .process = CUT_NO_PROCESS};
     return STG_OK;
 }

@@ -1,6 +1,7 @@
-/* Who works. Of the threads that have a name, how many would make the events of that name if all made as many: the perplexity of who makes
- * one, the exponential of the entropy of their shares. An event counts by 1 − 1/STG_SEQ_LOAD_EVENTS less with each of its name that
- * follows. A server whose workers are limited does the same with fewer. */
+/* Who works. Of the threads that have a name, how many would make the events of that name if all made as many: the
+ * perplexity of who makes one, the exponential of the entropy of their shares. An event counts by 1 −
+ * 1/STG_SEQ_LOAD_EVENTS less with each of its name that follows. A server whose workers are limited does the same with
+ * fewer. */
 #include "token/cut_parts.h"
 
 #include "base/memory.h"

@@ -144,7 +144,8 @@ void stg_recipe_settle(struct stg_recipe *r)
 const char *stg_recipe_difference(const struct stg_recipe *a, const struct stg_recipe *b)
 {
     const bool given = a->cut == STG_CUT_GIVEN || b->cut == STG_CUT_GIVEN;
-    const bool markers = strcmp(a->begin, b->begin) != 0 || strcmp(a->end, b->end) != 0 || strcmp(a->confirm, b->confirm) != 0;
+    const bool markers =
+        strcmp(a->begin, b->begin) != 0 || strcmp(a->end, b->end) != 0 || strcmp(a->confirm, b->confirm) != 0;
     if (a->order != b->order) {
         return "order";
     }
@@ -220,12 +221,11 @@ enum stg_status stg_recipe_save(const struct stg_recipe *r, struct stg_tensors_w
     if (states == NULL) {
         return stg_fail(STG_ERR_MEMORY, "recipe: out of memory");
     }
-    json_t *json =
-        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:s*, s:o}", "cut", stg_cut_name(r->cut), "scope",
-                  stg_scope_name(r->scope), "order", stg_order_name(r->order), "window", (json_int_t)r->window,
-                  "max_len", (json_int_t)r->max_len, "n_context", (json_int_t)r->n_context, "skip_first_ns",
-                  (json_int_t)r->skip_first_ns, "begin", r->begin, "end", r->end, "confirm",
-                  r->confirm[0] == '\0' ? NULL : r->confirm, "skip_state", states);
+    json_t *json = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:s*, s:o}", "cut", stg_cut_name(r->cut),
+                             "scope", stg_scope_name(r->scope), "order", stg_order_name(r->order), "window",
+                             (json_int_t)r->window, "max_len", (json_int_t)r->max_len, "n_context",
+                             (json_int_t)r->n_context, "skip_first_ns", (json_int_t)r->skip_first_ns, "begin", r->begin,
+                             "end", r->end, "confirm", r->confirm[0] == '\0' ? NULL : r->confirm, "skip_state", states);
     text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
     if (text == NULL) {
         status = stg_fail(STG_ERR_USAGE, "recipe: cannot be written: are the markers' names UTF-8?");
@@ -261,8 +261,8 @@ static bool load_fields(struct stg_recipe *r, json_t *json)
     const char *cut, *scope, *order, *begin, *end, *confirm = "";
     json_int_t window, max_len, n_context, skip_first;
     json_t *states;
-    if (json_unpack(json, "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s?s, s:o}", "cut", &cut, "scope", &scope, "order",
-                    &order, "window", &window, "max_len", &max_len, "n_context", &n_context, "skip_first_ns",
+    if (json_unpack(json, "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s?s, s:o}", "cut", &cut, "scope", &scope,
+                    "order", &order, "window", &window, "max_len", &max_len, "n_context", &n_context, "skip_first_ns",
                     &skip_first, "begin", &begin, "end", &end, "confirm", &confirm, "skip_state", &states) != 0) {
         return false;
     }

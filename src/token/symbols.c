@@ -9,18 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An open-addressing table from keys to ids. A key packs the chosen fields: bits 0–15 the call, 16–17 the phase, 18–33 the return
- * class (stg_ret_errno_class), 34–43 the size class; or, with STG_TOKEN_SPECIALS for a call, 44–50 the class of the elapsed time or 51–63
- * that of the descriptor. */
+/* An open-addressing table from keys to ids. A key packs the chosen fields: bits 0–15 the call, 16–17 the phase, 18–33
+ * the return class (stg_ret_errno_class), 34–43 the size class; or, with STG_TOKEN_SPECIALS for a call, 44–50 the class
+ * of the elapsed time or 51–63 that of the descriptor. */
 struct stg_symbols {
     unsigned fields;
-    size_t n_calls; /* calls from here on are UNKNOWN */
+    size_t n_calls;  /* calls from here on are UNKNOWN */
     uint8_t *counts; /* (n_calls) whether the call returns a count; NULL before the vocabulary is known: none does */
-    uint64_t *key;  /* (n) key of each symbol; the special tokens have their id */
+    uint64_t *key;   /* (n) key of each symbol; the special tokens have their id */
     size_t n, cap;
     uint32_t *slot; /* (n_slots) id, 0 = free (no key has the id of [MASK]) */
     size_t n_slots; /* a power of two, at least twice n */
-    /* Nearly every event succeeds or returns nothing: those symbols by call × DIRECT + phase × 2 + (0 none, 1 success). */
+    /* Nearly every event succeeds or returns nothing: those symbols by call × DIRECT + phase × 2 + (0 none, 1
+     * success). */
     uint32_t *direct; /* (n_direct × DIRECT) id, [UNKNOWN] where there is none */
     size_t n_direct, cap_direct;
     size_t n_same; /* calls STG_TOKEN_SPECIALS … n_same − 1 are, by themselves, the symbols of the same number */
@@ -58,8 +59,8 @@ static uint64_t descriptor_class(int64_t descriptor)
     return descriptor < 0 ? 1 : descriptor <= MAX_DESCRIPTOR ? (uint64_t)descriptor + 2 : MAX_DESCRIPTOR + 3;
 }
 
-/* 1 for zero, 2 + SIZE_STEPS × floor(log2) + the SIZE_BITS bits that follow the highest otherwise. Whole octaves would hide what
- * encryption adds to a small response (docs/measurements.md). */
+/* 1 for zero, 2 + SIZE_STEPS × floor(log2) + the SIZE_BITS bits that follow the highest otherwise. Whole octaves would
+ * hide what encryption adds to a small response (docs/measurements.md). */
 static uint64_t size_step(int64_t size)
 {
     return size <= 0 ? 1 : 2 + stg_octave_step((uint64_t)size, SIZE_BITS);
@@ -75,7 +76,8 @@ static unsigned long long least_size(unsigned class)
 
 static uint64_t size_class(const struct stg_symbols *s, uint16_t call, uint8_t phase, int64_t ret)
 {
-    const bool counted = phase == STG_PHASE_EXIT && ret >= 0 && s->counts != NULL && call < s->n_calls && s->counts[call] != 0;
+    const bool counted =
+        phase == STG_PHASE_EXIT && ret >= 0 && s->counts != NULL && call < s->n_calls && s->counts[call] != 0;
     return counted ? size_step(ret) : 0;
 }
 
@@ -290,7 +292,7 @@ static enum stg_status fit_descriptors(struct stg_symbols *s, const struct stg_s
 enum stg_status stg_symbols_fit(struct stg_symbols *s, const struct stg_corpus *corpus)
 {
     /* Every class of time is possible, whatever the training data had. */
-    for (uint64_t class = 1; class < LOG2_CLASSES && s->fields == STG_FIELD_ELAPSED; class++) {
+    for (uint64_t class = 1; class < LOG2_CLASSES && s->fields == STG_FIELD_ELAPSED; class ++) {
         STG_RETURN_IF_FAILED(add_key(s, class_key(s, class)));
     }
     for (size_t i = 0; i < corpus->n && s->fields != STG_FIELD_ELAPSED; i++) {
@@ -321,7 +323,8 @@ enum stg_status stg_symbols_from_vocab(struct stg_symbols *s, const struct stg_v
     return STG_OK;
 }
 
-static inline uint32_t find_event(const struct stg_symbols *s, unsigned fields, uint16_t call, uint8_t phase, int64_t ret)
+static inline uint32_t find_event(const struct stg_symbols *s, unsigned fields, uint16_t call, uint8_t phase,
+                                  int64_t ret)
 {
     const size_t class = fields & STG_FIELD_RET ? stg_ret_errno_class(phase, ret) : 0;
     if (class <= 1 && (!(fields & STG_FIELD_SIZE) || size_class(s, call, phase, ret) == 0)) {
@@ -351,7 +354,8 @@ static void map_classes(const struct stg_symbols *s, const struct stg_walk *w, u
     }
 }
 
-/* Whether all of them are, which is nearly always so of a model of names and asks for no look-up. Without a branch for each. */
+/* Whether all of them are, which is nearly always so of a model of names and asks for no look-up. Without a branch for
+ * each. */
 static bool calls_are_symbols(const struct stg_symbols *s, const uint16_t *call, size_t n)
 {
     if (s->fields != STG_FIELD_CALL) {
@@ -502,7 +506,8 @@ static bool key_is_valid(const struct stg_symbols *s, size_t i, uint64_t key)
     }
     const uint64_t size = key >> KEY_SIZE_SHIFT;
     const bool size_fits = size <= 1 || (size < SIZE_CLASSES && size_step((int64_t)least_size((unsigned)size)) == size);
-    const bool fits = size_fits && (key & 0xFFFF) >= STG_TOKEN_SPECIALS && ((s->fields & STG_FIELD_SIZE) || size == 0) &&
+    const bool fits = size_fits && (key & 0xFFFF) >= STG_TOKEN_SPECIALS &&
+                      ((s->fields & STG_FIELD_SIZE) || size == 0) &&
                       ((s->fields & STG_FIELD_PHASE) || ((key >> KEY_PHASE_SHIFT) & 3) == 0) &&
                       ((s->fields & STG_FIELD_RET) || ((key >> KEY_RET_SHIFT) & 0xFFFF) == 0);
     return fits && find_key(s, key) == 0;
@@ -511,7 +516,8 @@ static bool key_is_valid(const struct stg_symbols *s, size_t i, uint64_t key)
 static bool parse_fields(const char *text, unsigned *fields)
 {
     char *end = NULL;
-    const unsigned long value = text == NULL || text[0] < '0' || text[0] > '9' ? STG_FIELD_ALL + 1 : strtoul(text, &end, 10);
+    const unsigned long value =
+        text == NULL || text[0] < '0' || text[0] > '9' ? STG_FIELD_ALL + 1 : strtoul(text, &end, 10);
     *fields = (unsigned)(value <= STG_FIELD_ALL ? value : 0);
     return end != NULL && *end == '\0' && fields_are_valid(*fields);
 }

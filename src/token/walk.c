@@ -36,7 +36,8 @@ struct stg_walker {
     size_t cap_row;
     struct walk_range *range; /* (n_range) */
     size_t n_range, cap_range;
-    uint16_t *walk_of; /* (n_threads) the walk of a row of the sequence's threads, where is_mapped; else it has the row's number */
+    uint16_t *walk_of; /* (n_threads) the walk of a row of the sequence's threads, where is_mapped; else it has the
+                          row's number */
     size_t cap_walk_of;
     bool is_mapped;
 };
@@ -227,7 +228,8 @@ static bool thread_ends(const struct stg_seq *seq, size_t thread)
 static enum stg_status begin_threads(struct stg_walker *w, const struct stg_seq *seq, size_t max_len)
 {
     size_t rows = 0;
-    for (size_t i = seq->n_threads; i-- > 0;) { /* so that the first row of a thread is the last one to say that it is one */
+    for (size_t i = seq->n_threads;
+         i-- > 0;) { /* so that the first row of a thread is the last one to say that it is one */
         *range_of(w, i) = (struct walk_range){.thread = i};
     }
     for (size_t k = 0; k < seq->n; k++) {
@@ -236,7 +238,8 @@ static enum stg_status begin_threads(struct stg_walker *w, const struct stg_seq 
     for (size_t i = 0; i < w->n_range; i++) {
         struct walk_range *r = &w->range[i];
         const size_t thread = r->thread;
-        const size_t context = seq->context_offset == NULL ? 0 : seq->context_offset[thread + 1] - seq->context_offset[thread];
+        const size_t context =
+            seq->context_offset == NULL ? 0 : seq->context_offset[thread + 1] - seq->context_offset[thread];
         const size_t events = max_len > 0 && r->n > max_len ? max_len : r->n;
         *r = (struct walk_range){
             .first = rows, .thread = thread, .start = context == 0, .end = events == r->n && thread_ends(seq, thread)};

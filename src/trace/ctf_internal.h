@@ -154,7 +154,8 @@ struct trace_stream {
 /* Whether settings.max_size does for so many streams. */
 enum stg_status trace_streams_check(const struct stg_ctf_writer *w, size_t n) STG_MUST_USE;
 /* values: (settings.n_fields), NULL without fields. */
-enum stg_status trace_stream_put(struct stg_ctf_writer *w, const struct stg_event *e, const union stg_ctf_value *values) STG_MUST_USE;
+enum stg_status trace_stream_put(struct stg_ctf_writer *w, const struct stg_event *e,
+                                 const union stg_ctf_value *values) STG_MUST_USE;
 /* Ends the packet; an empty one is made only for a gap that is owed. */
 enum stg_status trace_stream_flush(struct stg_ctf_writer *w, struct trace_stream *s) STG_MUST_USE;
 enum stg_status trace_streams_flush(struct stg_ctf_writer *w) STG_MUST_USE;

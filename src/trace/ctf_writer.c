@@ -209,7 +209,8 @@ static enum stg_status put(struct stg_sink *sink, const struct stg_event *events
     return STG_OK;
 }
 
-enum stg_status stg_ctf_writer_put_valued(struct stg_ctf_writer *w, const struct stg_event *e, const union stg_ctf_value *values)
+enum stg_status stg_ctf_writer_put_valued(struct stg_ctf_writer *w, const struct stg_event *e,
+                                          const union stg_ctf_value *values)
 {
     return w->failed ? fail_again(w) : note_failure(w, put_event(w, e, values));
 }

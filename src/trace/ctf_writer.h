@@ -14,8 +14,8 @@
  *
  * Loss: STG_EVENT_LOST ends the packet of its CPU at its time; the next packet carries the count. Readers see the gap
  * there. A gap without STG_HAS_COUNT is a missing packet number. A gap or an event without STG_HAS_CPU goes into a
- * stream whose cpu_id is 2^32 − 1.
- */
+ * stream whose cpu_id is 2^32 −
+ * 1. */
 #ifndef STG_TRACE_CTF_WRITER_H
 #define STG_TRACE_CTF_WRITER_H
 
@@ -28,7 +28,11 @@
 #define STG_CTF_MAX_FIELDS 16
 
 /* What every event of a trace carries beside its own: eight bytes in the events' common context. */
-enum stg_ctf_type { STG_CTF_REAL, STG_CTF_NUMBER, STG_CTF_LABEL }; /* a double; unsigned; unsigned with names for its values */
+enum stg_ctf_type {
+    STG_CTF_REAL,
+    STG_CTF_NUMBER,
+    STG_CTF_LABEL
+}; /* a double; unsigned; unsigned with names for its values */
 struct stg_ctf_field {
     const char *name; /* letters, digits and _; none of procname, pid, tid, cgroup_id */
     enum stg_ctf_type type;
@@ -41,16 +45,16 @@ union stg_ctf_value {
 };
 
 struct stg_ctf_settings {
-    const char *path; /* directory to make; it may exist if it is empty and, for root, writable to nobody else. Flight mode: of the
-                       * snapshots, or NULL */
+    const char *path; /* directory to make; it may exist if it is empty and, for root, writable to nobody else. Flight
+                       * mode: of the snapshots, or NULL */
     /* The tables that the events' ids index; borrowed until close. They may grow. paths may be NULL (no event has a
      * path). */
     const struct stg_strings *names, *comms, *paths;
     const struct stg_ctf_field *fields; /* (n_fields) beside the events' own; borrowed until close */
     size_t n_fields;                    /* STG_CTF_MAX_FIELDS at most */
-    const char *name;    /* trace_name in the environment; NULL = the directory's last part */
-    size_t packet_size;  /* bytes of a full packet, 8 KiB … 16 MiB */
-    uint64_t max_age_ns; /* tick() ends packets whose first event is older; 0 = never */
+    const char *name;                   /* trace_name in the environment; NULL = the directory's last part */
+    size_t packet_size;                 /* bytes of a full packet, 8 KiB … 16 MiB */
+    uint64_t max_age_ns;                /* tick() ends packets whose first event is older; 0 = never */
     bool has_time;  /* false: events have no time (STG_HAS_TIME); order is all there is, and all go into one stream */
     bool has_clock; /* ts_ns + clock_offset_ns is wall-clock time since 1970 */
     int64_t clock_offset_ns; /* CLOCK_REALTIME − CLOCK_MONOTONIC for events with monotonic times */
@@ -60,12 +64,14 @@ struct stg_ctf_settings {
     uint64_t rotate_ns;   /* … or so much time of events; 0 = never */
     uint64_t max_size; /* bytes on disk at most: the oldest chunks go, which is counted; 0 = any. Rotates by max_size /
                         * 8 where rotate_size says nothing. At least 16 packets */
-    size_t n_cpus;     /* of which events may come: max_size must do for them. 0: any number, and the first events of one too many fail */
+    size_t n_cpus; /* of which events may come: max_size must do for them. 0: any number, and the first events of one
+                      too many fail */
     uint64_t
         flight_ns; /* flight recorder: keep the last so many nanoseconds in memory, write nothing before snapshot() */
     uint64_t
         flight_size; /* … in at most so many bytes; then the oldest packets go earlier, which is counted. 0 = 256 MiB */
-    struct stg_ctf_stats *last; /* filled when the writer is closed, which may still write packets and remove chunks; NULL: not wanted */
+    struct stg_ctf_stats
+        *last; /* filled when the writer is closed, which may still write packets and remove chunks; NULL: not wanted */
 };
 
 struct stg_ctf_stats {
@@ -86,8 +92,8 @@ struct stg_ctf_writer;
 void stg_ctf_settings_default(struct stg_ctf_settings *s);
 
 /* *out owned by the caller, ended by stg_sink_close() of stg_ctf_writer_sink(). The directory is made and holds an
- * empty trace. A directory that is not empty, root's that others may write in, or that cannot be made is STG_ERR_USAGE or STG_ERR_IO with one line, and
- * nothing is left. */
+ * empty trace. A directory that is not empty, root's that others may write in, or that cannot be made is STG_ERR_USAGE
+ * or STG_ERR_IO with one line, and nothing is left. */
 enum stg_status stg_ctf_writer_open(struct stg_ctf_writer **out, const struct stg_ctf_settings *settings) STG_MUST_USE;
 
 /* The sink: put(events, n) and close(commit). put() fails with STG_ERR_IO when the disk is full (and every time from
@@ -96,7 +102,8 @@ enum stg_status stg_ctf_writer_open(struct stg_ctf_writer **out, const struct st
  * all that was written (flight: the directory, when it has no snapshot). */
 struct stg_sink *stg_ctf_writer_sink(struct stg_ctf_writer *w);
 
-/* put() of one event with what it carries beside its own, values (n_fields); put() itself is for writers without fields. */
+/* put() of one event with what it carries beside its own, values (n_fields); put() itself is for writers without
+ * fields. */
 enum stg_status stg_ctf_writer_put_valued(struct stg_ctf_writer *w, const struct stg_event *e,
                                           const union stg_ctf_value *values) STG_MUST_USE;
 

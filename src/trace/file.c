@@ -81,7 +81,8 @@ static enum stg_status check_empty(int fd, const char *path)
                  : stg_fail(STG_ERR_USAGE, "%s: the directory is not empty: remove it or name another one", path);
 }
 
-/* Who may write in a directory may put links and files among those of the trace: what root records is not for others to say. */
+/* Who may write in a directory may put links and files among those of the trace: what root records is not for others to
+ * say. */
 static enum stg_status check_private(int fd, const char *path)
 {
     struct stat info;
@@ -92,8 +93,10 @@ static enum stg_status check_private(int fd, const char *path)
         return stg_fail_errno("%s", path);
     }
     if (info.st_uid != 0 || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-        return stg_fail(STG_ERR_USAGE, "%s: others than root may write in this directory: name a new one, or make it root's alone (chown, chmod)",
-                        path);
+        return stg_fail(
+            STG_ERR_USAGE,
+            "%s: others than root may write in this directory: name a new one, or make it root's alone (chown, chmod)",
+            path);
     }
     return STG_OK;
 }
@@ -240,8 +243,8 @@ static enum stg_status create(struct trace_file *f, const struct trace_dir *d, c
     return STG_OK;
 }
 
-/* Room on the disk for what comes next: asked for at once, it costs a write less than page by page. Where there is none, or the file
- * system cannot say, the writes will tell. */
+/* Room on the disk for what comes next: asked for at once, it costs a write less than page by page. Where there is
+ * none, or the file system cannot say, the writes will tell. */
 static void allocate(struct trace_file *f, const struct trace_growth *g, uint64_t size)
 {
     if (g->ahead > 0 && size > f->allocated) {
@@ -306,7 +309,8 @@ enum stg_status trace_file_append(struct trace_file *f, const struct trace_dir *
     return STG_OK;
 }
 
-/* A rest that has no room for an empty packet stays, and so does one on a full disk: it is padding. What was allocated behind it goes. */
+/* A rest that has no room for an empty packet stays, and so does one on a full disk: it is padding. What was allocated
+ * behind it goes. */
 static bool cut(const struct trace_file *f)
 {
     uint8_t empty[EMPTY_SIZE] = {0};

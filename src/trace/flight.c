@@ -1,5 +1,5 @@
-/* CTF writer: the flight recorder. Packets are kept as they would be written; what falls out of the window is counted.
- */
+/* CTF writer: the flight recorder. Packets are kept as they would be written; what falls out of the window is
+ * counted. */
 #include "trace/ctf_internal.h"
 
 #include "base/memory.h"

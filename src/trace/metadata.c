@@ -132,7 +132,8 @@ static enum stg_status put_fields(struct stg_buffer *b, const struct stg_ctf_set
     for (size_t i = 0; i < s->n_fields; i++) {
         const struct stg_ctf_field *f = &s->fields[i];
         if (f->type == STG_CTF_REAL) {
-            STG_RETURN_IF_FAILED(stg_buffer_printf(b, "\t\tfloating_point { exp_dig = 11; mant_dig = 53; align = 8; }"));
+            STG_RETURN_IF_FAILED(
+                stg_buffer_printf(b, "\t\tfloating_point { exp_dig = 11; mant_dig = 53; align = 8; }"));
         } else if (f->type == STG_CTF_NUMBER) {
             STG_RETURN_IF_FAILED(stg_buffer_printf(b, "\t\tuint64_t"));
         } else {

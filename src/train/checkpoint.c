@@ -213,8 +213,18 @@ enum stg_status stg_train_digest(const struct stg_train_run *r, uint64_t *out)
 {
     const struct stg_train_settings *s = r->s;
     const bool linear = s->schedule == STG_SCHEDULE_LINEAR; /* what bounds the run then shapes it */
-    const double real[] = {s->rate, s->beta1, s->beta2, s->epsilon, s->clip, s->label_smoothing, s->min_gain, s->decay,
-                           s->teacher.weight, s->teacher.temperature, linear ? s->max_epochs : 0, linear ? s->budget_s : 0};
+    const double real[] = {s->rate,
+                           s->beta1,
+                           s->beta2,
+                           s->epsilon,
+                           s->clip,
+                           s->label_smoothing,
+                           s->min_gain,
+                           s->decay,
+                           s->teacher.weight,
+                           s->teacher.temperature,
+                           linear ? s->max_epochs : 0,
+                           linear ? s->budget_s : 0};
     const uint64_t whole[] = {(uint64_t)s->schedule,
                               (uint64_t)s->optimizer,
                               s->warm_up,

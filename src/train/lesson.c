@@ -54,11 +54,12 @@ static enum stg_status run_task(void *context, size_t i_task, size_t i_thread)
     const struct work *w = context;
     size_t first = 0;
     const size_t n = walks_of(w, i_task, &first);
-    return stg_model_distributions(w->lesson->model, w->lesson->runs[i_thread], w->walks + first, n, w->lesson->of_walk + first);
+    return stg_model_distributions(w->lesson->model, w->lesson->runs[i_thread], w->walks + first, n,
+                                   w->lesson->of_walk + first);
 }
 
-enum stg_status stg_lesson_prepare(struct stg_lesson *l, const struct stg_teacher *t, const struct stg_walk *walks, size_t n,
-                                   struct stg_pool *pool, struct stg_model_soft *out)
+enum stg_status stg_lesson_prepare(struct stg_lesson *l, const struct stg_teacher *t, const struct stg_walk *walks,
+                                   size_t n, struct stg_pool *pool, struct stg_model_soft *out)
 {
     const size_t V = stg_symbols_count(t->model->symbols);
     const size_t n_threads = stg_pool_threads(pool);

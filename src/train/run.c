@@ -75,7 +75,8 @@ static enum stg_status update(struct stg_train_run *r)
     }
     struct stg_model_soft soft;
     if (r->s->teacher.model != NULL) {
-        STG_RETURN_IF_FAILED(stg_lesson_prepare(&r->lesson, &r->s->teacher, r->walks.walks, r->walks.n, r->pool, &soft));
+        STG_RETURN_IF_FAILED(
+            stg_lesson_prepare(&r->lesson, &r->s->teacher, r->walks.walks, r->walks.n, r->pool, &soft));
     }
     STG_RETURN_IF_FAILED(ops->pass(r->model, r->walks.walks, r->walks.n, r->s->label_smoothing,
                                    r->s->teacher.model != NULL ? &soft : NULL, dropout_seed(r), true, r->pool, &loss));

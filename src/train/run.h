@@ -38,14 +38,14 @@ struct stg_train_run {
     struct stg_batches batches;
     struct stg_batch_walks walks;
     struct stg_lesson lesson; /* of the batch, from the teacher if there is one */
-    float *best;         /* (params->size) parameters of the best evaluation; owned */
-    FILE *log;           /* owned; NULL = none */
-    uint64_t begin_ns;   /* of this sitting */
-    double eval_seconds; /* the last evaluation took so long; a budget keeps that for the final one */
-    uint64_t digest;     /* of the settings and corpora that shape the run */
-    double sum_norm;     /* of the gradients since the last evaluation, or since a resume */
+    float *best;              /* (params->size) parameters of the best evaluation; owned */
+    FILE *log;                /* owned; NULL = none */
+    uint64_t begin_ns;        /* of this sitting */
+    double eval_seconds;      /* the last evaluation took so long; a budget keeps that for the final one */
+    uint64_t digest;          /* of the settings and corpora that shape the run */
+    double sum_norm;          /* of the gradients since the last evaluation, or since a resume */
     uint64_t n_norms;
-    bool evaluated;      /* nothing was updated since the last evaluation */
+    bool evaluated; /* nothing was updated since the last evaluation */
 };
 
 /* Goes on until something says stop. The state must be that of a new run or of a checkpoint. */

@@ -53,7 +53,8 @@ void stg_train_settings_paper(struct stg_train_settings *s, const char *kind)
 static enum stg_status check_teacher(const struct stg_teacher *t)
 {
     if (t->model != NULL && !(t->weight >= 0 && t->weight <= 1 && t->temperature > 0)) {
-        return stg_fail(STG_ERR_USAGE, "soft targets of weight %g at temperature %g: use a weight of 0 to 1 and a temperature above 0",
+        return stg_fail(STG_ERR_USAGE,
+                        "soft targets of weight %g at temperature %g: use a weight of 0 to 1 and a temperature above 0",
                         t->weight, t->temperature);
     }
     return STG_OK;
@@ -206,7 +207,8 @@ static enum stg_status check_like(const struct stg_model *m, const struct stg_tr
                          stg_neural_alike((const struct stg_neural *)m, (const struct stg_neural *)like))) {
         return STG_OK;
     }
-    return stg_fail(STG_ERR_MISMATCH, "%s: is of a model with other settings: resume with the options of the first call, or train anew",
+    return stg_fail(STG_ERR_MISMATCH,
+                    "%s: is of a model with other settings: resume with the options of the first call, or train anew",
                     s->checkpoint);
 }
 

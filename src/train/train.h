@@ -10,36 +10,37 @@
 #include <stdbool.h>
 
 /* docs/formats/checkpoint.md */
-#define STG_CHECKPOINT_FORMAT "checkpoint"
+#define STG_CHECKPOINT_FORMAT  "checkpoint"
 #define STG_CHECKPOINT_VERSION 3
 
-/* LINEAR falls to zero at the nearest of max_updates, max_epochs and budget_s, which then shape the run: the last updates of a training of
- * known length average what the first found. Without any of the three it is constant. */
+/* LINEAR falls to zero at the nearest of max_updates, max_epochs and budget_s, which then shape the run: the last
+ * updates of a training of known length average what the first found. Without any of the three it is constant. */
 enum stg_train_schedule { STG_SCHEDULE_CONSTANT, STG_SCHEDULE_PLATEAU, STG_SCHEDULE_INVERSE_SQRT, STG_SCHEDULE_LINEAR };
 
 struct stg_train_settings {
-    struct stg_teacher teacher;       /* default none */
+    struct stg_teacher teacher;        /* default none */
     enum stg_optimizer_kind optimizer; /* default ADAM */
-    double rate;                      /* learning rate. Default 8e-3, attention nets 4e-3 */
-    double beta1, beta2, epsilon;     /* 0.9, 0.999, 1e-8 */
-    double decay;                     /* of weights, for AdamW. Default 0.01 */
-    double clip;                      /* bound of the global gradient norm; 0 = none. Default 10 */
-    double label_smoothing;           /* default 0; published 0.1 */
-    enum stg_train_schedule schedule; /* default PLATEAU; of a training of known length LINEAR is better */
-    uint32_t warm_up;                 /* updates of linear warm-up; LINEAR: at most a tenth of max_updates. Default 100, attention nets 200 */
-    uint32_t batch;                   /* sequences of an update; 0 = by batch_tokens */
-    uint32_t batch_tokens;            /* tokens of an update */
-    uint32_t eval_every;              /* updates between evaluations on valid */
-    uint32_t patience;                /* evaluations without min_gain before the rate is divided by 10 */
-    uint32_t stop_after;              /* … before training stops */
-    double min_gain;                  /* nats per token */
-    uint64_t max_updates;             /* 0 = no bound */
-    double max_epochs;                /* 0 = no bound */
-    double budget_s;                  /* wall-clock seconds, 0 = no bound; the time spent before a resume counts */
+    double rate;                       /* learning rate. Default 8e-3, attention nets 4e-3 */
+    double beta1, beta2, epsilon;      /* 0.9, 0.999, 1e-8 */
+    double decay;                      /* of weights, for AdamW. Default 0.01 */
+    double clip;                       /* bound of the global gradient norm; 0 = none. Default 10 */
+    double label_smoothing;            /* default 0; published 0.1 */
+    enum stg_train_schedule schedule;  /* default PLATEAU; of a training of known length LINEAR is better */
+    uint32_t warm_up; /* updates of linear warm-up; LINEAR: at most a tenth of max_updates. Default 100, attention nets
+                         200 */
+    uint32_t batch;   /* sequences of an update; 0 = by batch_tokens */
+    uint32_t batch_tokens; /* tokens of an update */
+    uint32_t eval_every;   /* updates between evaluations on valid */
+    uint32_t patience;     /* evaluations without min_gain before the rate is divided by 10 */
+    uint32_t stop_after;   /* … before training stops */
+    double min_gain;       /* nats per token */
+    uint64_t max_updates;  /* 0 = no bound */
+    double max_epochs;     /* 0 = no bound */
+    double budget_s;       /* wall-clock seconds, 0 = no bound; the time spent before a resume counts */
     uint64_t seed;
-    uint32_t valid_sequences; /* at most this many of valid, evenly spaced, per evaluation; 0 = all */
-    const struct stg_model *like; /* stg_train_resume(): a new model of the settings that were asked for, which the checkpoint's must have;
-                                   * borrowed, NULL = any */
+    uint32_t valid_sequences;     /* at most this many of valid, evenly spaced, per evaluation; 0 = all */
+    const struct stg_model *like; /* stg_train_resume(): a new model of the settings that were asked for, which the
+                                   * checkpoint's must have; borrowed, NULL = any */
     const char
         *checkpoint; /* path, NULL = none; written at every evaluation and on interruption, removed by the caller */
     const char *log; /* NDJSON training log, NULL = none; appended on resume */
