@@ -190,8 +190,8 @@ static void take(struct stg_behaviour_object *out, const struct object_votes *of
     const struct votes *v = is_voted(&of->near) ? &of->near : &of->all;
     memcpy(out->of_kind, v->of_kind, sizeof out->of_kind);
     out->fd_kind = STG_FD_OTHER;
-    for (uint8_t k = 0; k < STG_N_FD_KINDS; k++) {
-        out->fd_kind = v->of_kind[k] > v->of_kind[out->fd_kind] ? k : out->fd_kind;
+    for (unsigned k = 0; k < STG_N_FD_KINDS; k++) {
+        out->fd_kind = v->of_kind[k] > v->of_kind[out->fd_kind] ? (uint8_t)k : out->fd_kind;
     }
     if (v->path.lead > 0 && paths != NULL) {
         const char *path = stg_strings_get(paths, v->path.candidate);

@@ -83,7 +83,7 @@ static double weight_of(const struct context *x, const struct discounts *d)
 static enum stg_status kneser_ney(const struct stg_counts *c, size_t n_symbols, float *log_p, float *backoff)
 {
     struct context *x = NULL;
-    struct discounts d[STG_COUNTS_MAX_ORDER + 1];
+    struct discounts d[STG_COUNTS_MAX_ORDER + 1] = {0};
     double *p = NULL;
     enum stg_status status = STG_OK;
     STG_TRY(stg_mem_zeroed(&p, c->n, sizeof *p));
