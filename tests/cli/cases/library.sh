@@ -3,8 +3,7 @@
 installed() {
     meson install -C "$(dirname "$strange")" --no-rebuild --destdir "$PWD/root" --tags devel >install.log 2>&1 || { cat install.log; no 'not installed'; }
     pc=$(find "$PWD/root" -name strange.pc)
-    prefix=$(dirname "$(dirname "$(dirname "$(dirname "$pc")")")")
-    [ -e "$prefix/include/strange/base/status.h" ] || prefix=$(dirname "$prefix") # lib/x86_64-linux-gnu
+    prefix=${pc%/lib*} # lib, lib64, lib/x86_64-linux-gnu
     flags="$(PKG_CONFIG_PATH=$(dirname "$pc") pkg-config --static --define-variable=prefix="$prefix" --cflags --libs strange)"
 }
 
