@@ -273,9 +273,17 @@ case_record_unwritable() {
 
 case_record_target_ends() {
     may_record
-    sleep 60 &
+    while :; do read -r line </dev/null || true; done &
     target=$!
-    (kill_when $target TERM trace) &
+    # Once something of it is written: a target that ends before it is traced leaves nothing to look at.
+    (
+        tries=0
+        while [ $tries -lt 2000 ] && ! ls trace/channel* >/dev/null 2>&1; do
+            sleep 0.01
+            tries=$((tries + 1))
+        done
+        kill -TERM $target
+    ) &
     status 0 "$strange" record --json --pid $target -o trace
     grep -q '"end": *"target-gone"' out || { cat out; no "why it ended"; }
     grep -q 'what was to be recorded has ended' err
