@@ -380,14 +380,14 @@ static void test_unseen(void **state)
     v.novel = false;
     assert_true(findings_unseen_leads(&v, t->f + 1, 1));
     assert_int_equal(findings_unseen_first(&t->b, 0, where), 0);
-    assert_string_equal(where, "hat training had not, in 3 of 20 sequences");
+    assert_string_equal(where, "what training had not, in 3 of 20 sequences");
     more(t, "rename", 1, 1, 0);
     t->b.items = &t->x;
     t->b.n = 1;
     assert_int_equal(findings_unseen(&t->b, 1, t->f), 1); /* nor is getpid told beside behaviours */
     assert_non_null(strstr(t->f[0].what, "new program: id"));
     assert_int_equal(findings_unseen_first(&t->b, 1, where), 2);
-    assert_string_equal(where, "hat training had not besides");
+    assert_string_equal(where, "what training had not besides");
     t->b.items = NULL;
     t->b.n = t->b.n_unseen = t->b.n_unseen_sequences = 0;
 }

@@ -11,7 +11,6 @@
 #include "detect/fisher.h"
 #include "detect/shift.h"
 #include "detect/verdict.h"
-#include "explain/unseen.h"
 #include "report/report.h"
 #include "report/writer.h"
 #include "score/channels.h"
@@ -32,10 +31,9 @@ struct score_run {
     const struct stg_group *group;
     enum stg_aggregate aggregate;
     struct stg_verdict verdict;
-    struct stg_unseen unseen;          /* owned */
     struct stg_shift shift;            /* after all sequences */
     struct stg_fisher known, groups;   /* --group: of the calibration, of the data; owned */
-    struct stg_found_behaviours found; /* of the novel sequences; empty unless the whole is novel */
+    struct stg_found_behaviours found; /* empty where they are not looked for */
 };
 
 static bool is_novel_group(const struct score_run *r, size_t i)
@@ -69,21 +67,11 @@ static void judge(struct score_run *r)
     }
 }
 
-static enum stg_status find_unseen(struct score_run *r)
-{
-    STG_RETURN_IF_FAILED(stg_unseen_init(&r->unseen));
-    for (size_t i = 0; i < r->group->n_inputs; i++) {
-        const struct stg_input *in = &r->group->inputs[i];
-        STG_RETURN_IF_FAILED(stg_unseen_add(&r->unseen, &in->corpus, stg_dataset_vocab(in->dataset), &r->model->vocab));
-    }
-    return STG_OK;
-}
-
 /* Some sequence is more surprising than all held-out known ones, or has what training had not: known data has that now
  * and then, too. */
 static bool has_single(const struct score_run *r)
 {
-    return r->unseen.n_sequences > 0 || r->verdict.n_beyond > 0;
+    return r->found.behaviours.n_unseen_sequences > 0 || r->verdict.n_beyond > 0;
 }
 
 /* Of sequence i, which is of input k. *i_group: the first group that does not end before it; rises with i. */
@@ -192,7 +180,7 @@ static enum stg_status put_verdict(struct stg_buffer *out, const struct score_ru
     }
     return stg_buffer_printf(
         out, "verdict: nothing novel%s\n",
-        r->unseen.n_sequences == 0
+        r->found.behaviours.n_unseen_sequences == 0
             ? ""
             : " by the number of sequences, but look at what training had not (--strict: exit status 1)");
 }
@@ -214,15 +202,14 @@ static enum stg_status put_summary(struct stg_buffer *out, const struct score_ru
     if (r->verdict.calibrated) {
         STG_RETURN_IF_FAILED(put_counts(out, r, sequences));
         STG_RETURN_IF_FAILED(put_chance(out, &r->verdict, g->n));
-    }
-    STG_RETURN_IF_FAILED(stg_report_unseen(out, &r->unseen));
-    if (r->verdict.calibrated) {
         STG_RETURN_IF_FAILED(put_group_count(out, r));
         STG_RETURN_IF_FAILED(put_shift(out, r));
     }
     STG_RETURN_IF_FAILED(put_verdict(out, r));
-    return r->found.behaviours.n == 0 ? STG_OK
-                                      : stg_report_behaviours_brief(out, &r->found.behaviours, r->found.origins);
+    if (r->verdict.novel && r->verdict.reachable) {
+        STG_RETURN_IF_FAILED(stg_report_behaviours_brief(out, &r->found.behaviours, r->found.origins));
+    }
+    return stg_report_unseen(out, &r->found.behaviours, r->found.origins, r->verdict.novel ? STG_REPORT_BRIEF : 0);
 }
 
 static enum stg_status put_text(struct stg_buffer *out, const struct score_run *r)
@@ -318,16 +305,14 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     judge(&r);
     warn_calibration(&r);
     STG_TRY(check_strict(&r));
-    STG_TRY(find_unseen(&r));
     STG_TRY(make_groups(&r));
-    if (r.verdict.novel && r.verdict.reachable && !s->json) {
+    if (r.verdict.calibrated && (!s->json || s->strict)) {
         STG_TRY(stg_found_behaviours_init(&r.found, &groups, model, r.aggregate, s->alpha, pool));
     }
     STG_TRY(s->json ? put_json(&out, &r) : put_text(&out, &r));
     STG_TRY(stg_output_write(&out));
     *exit_code = r.verdict.novel || (s->strict && has_single(&r)) ? 1 : 0;
 out:
-    stg_unseen_fini(&r.unseen);
     stg_found_behaviours_fini(&r.found);
     stg_buffer_fini(&out);
     stg_fisher_fini(&r.known);

@@ -5,13 +5,13 @@
 
 #include <string.h>
 
-enum stg_status stg_tally_init(struct stg_tally *t)
+static enum stg_status tally_init(struct stg_tally *t)
 {
     *t = (struct stg_tally){.names = NULL};
     return stg_strings_new(&t->names);
 }
 
-enum stg_status stg_tally_add(struct stg_tally *t, const char *name, uint64_t n)
+static enum stg_status tally_add(struct stg_tally *t, const char *name, uint64_t n)
 {
     uint32_t id;
     const size_t before = stg_strings_count(t->names);
@@ -21,7 +21,7 @@ enum stg_status stg_tally_add(struct stg_tally *t, const char *name, uint64_t n)
     return STG_OK;
 }
 
-void stg_tally_fini(struct stg_tally *t)
+static void tally_fini(struct stg_tally *t)
 {
     stg_strings_free(t->names);
     stg_mem_free(t->count);
@@ -30,14 +30,14 @@ void stg_tally_fini(struct stg_tally *t)
 enum stg_status stg_profile_init(struct stg_profile *p)
 {
     *p = (struct stg_profile){.n_calls = 0};
-    STG_RETURN_IF_FAILED(stg_tally_init(&p->calls));
-    return stg_tally_init(&p->procs);
+    STG_RETURN_IF_FAILED(tally_init(&p->calls));
+    return tally_init(&p->procs);
 }
 
 void stg_profile_fini(struct stg_profile *p)
 {
-    stg_tally_fini(&p->calls);
-    stg_tally_fini(&p->procs);
+    tally_fini(&p->calls);
+    tally_fini(&p->procs);
     *p = (struct stg_profile){.n_calls = 0};
 }
 
@@ -58,7 +58,7 @@ static enum stg_status put_counts(struct stg_tally *t, const struct stg_strings 
 {
     for (uint32_t id = 0; id < stg_strings_count(names); id++) {
         if (count[id] > 0) {
-            STG_RETURN_IF_FAILED(stg_tally_add(t, stg_strings_get(names, id), count[id]));
+            STG_RETURN_IF_FAILED(tally_add(t, stg_strings_get(names, id), count[id]));
         }
     }
     return STG_OK;

@@ -12,11 +12,6 @@ struct stg_tally {
     size_t cap;
 };
 
-/* stg_tally_fini() also after a failure. */
-enum stg_status stg_tally_init(struct stg_tally *t) STG_MUST_USE;
-enum stg_status stg_tally_add(struct stg_tally *t, const char *name, uint64_t n) STG_MUST_USE;
-void stg_tally_fini(struct stg_tally *t);
-
 struct stg_profile {
     struct stg_tally calls; /* calls that begin */
     struct stg_tally procs; /* the same, by the name of their thread */

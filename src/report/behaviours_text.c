@@ -73,7 +73,7 @@ static void put_unseen(struct writer *w, const struct stg_behaviours *b, const s
         return;
     }
     const struct stg_behaviour_unseen *first = &b->unseen[findings_unseen_first(b, n_shown, where)];
-    writer_printf(w, "w%s, first in %" PRIu64 " of ", where, origins[first->input].input->scores[first->index].id);
+    writer_printf(w, "%s, first in %" PRIu64 " of ", where, origins[first->input].input->scores[first->index].id);
     writer_plain(w, origins[first->input].path, 0);
     writer_put(w, ":\n");
     for (size_t k = 0; k < n; k++) {
@@ -140,11 +140,20 @@ enum stg_status stg_report_findings_text(struct stg_buffer *out, const struct st
     return w.status;
 }
 
+enum stg_status stg_report_unseen(struct stg_buffer *out, const struct stg_behaviours *b,
+                                  const struct stg_behaviour_origin *origins, size_t n_shown)
+{
+    struct writer w = {out, STG_OK};
+    struct finding unseen[FINDINGS];
+    put_unseen(&w, b, origins, n_shown, unseen, findings_unseen(b, n_shown, unseen));
+    return w.status;
+}
+
 enum stg_status stg_report_behaviours_brief(struct stg_buffer *out, const struct stg_behaviours *b,
                                             const struct stg_behaviour_origin *origins)
 {
     struct writer w = {out, STG_OK};
-    for (size_t i = 0; i < b->n && i < 3; i++) {
+    for (size_t i = 0; i < b->n && i < STG_REPORT_BRIEF; i++) {
         const struct stg_behaviour *x = &b->items[i];
         char text[WORDS_SENTENCE], n[32];
         words_count((uint64_t)llround(x->n_estimated), n);
@@ -155,8 +164,9 @@ enum stg_status stg_report_behaviours_brief(struct stg_buffer *out, const struct
         writer_plain(&w, text, 0);
         writer_put(&w, "\n");
     }
-    if (b->n_groups > 3) {
-        writer_printf(&w, "  and %zu more behaviours: see `strange explain --behaviours`\n", b->n_groups - 3);
+    if (b->n_groups > STG_REPORT_BRIEF) {
+        writer_printf(&w, "  and %zu more behaviours: see `strange explain --behaviours`\n",
+                      b->n_groups - STG_REPORT_BRIEF);
     }
     return w.status;
 }

@@ -28,7 +28,7 @@ size_t findings_unseen(const struct stg_behaviours *b, size_t n_shown, struct fi
 /* Whether these n are said before the behaviours: where no more is novel than chance explains, and where there is a new
  * program among them. */
 bool findings_unseen_leads(const struct stg_verdict *v, const struct finding *f, size_t n);
-/* In front of these, behind a w or W: "hat training had not, in 3 of 206 sequences". Which of b->unseen has the first
+/* In front of these: "what training had not, in 3 of 206 sequences". Which of b->unseen has the first
  * of the sequences. */
 size_t findings_unseen_first(const struct stg_behaviours *b, size_t n_shown, char out[WORDS_SENTENCE]);
 

@@ -120,11 +120,11 @@ size_t findings_unseen_first(const struct stg_behaviours *b, size_t n_shown, cha
     words_count(b->n_sequences, all);
     out[0] = '\0';
     if (n_told > 0) {
-        snprintf(out, WORDS_SENTENCE, "hat training had not besides");
+        snprintf(out, WORDS_SENTENCE, "what training had not besides");
     } else if (b->n_unseen_sequences == b->n_sequences) {
-        snprintf(out, WORDS_SENTENCE, "hat training had not, in all %s sequences", all);
+        snprintf(out, WORDS_SENTENCE, "what training had not, in all %s sequences", all);
     } else {
-        snprintf(out, WORDS_SENTENCE, "hat training had not, in %s of %s sequences", n, all);
+        snprintf(out, WORDS_SENTENCE, "what training had not, in %s of %s sequences", n, all);
     }
     return first;
 }

@@ -72,8 +72,8 @@ static void put_unseen(struct writer *w, const struct stg_reported_behaviours *o
     }
     const struct stg_behaviour_unseen *first = &of->found->unseen[findings_unseen_first(of->found, n_shown, where)];
     const struct stg_behaviour_origin *origin = &of->origins[first->input];
-    writer_put(w, "<p>W");
-    writer_html(w, where);
+    writer_put(w, "<p>W"); /* a sentence begins */
+    writer_html(w, where + 1);
     writer_printf(w, ", first in %" PRIu64 " of <code>", origin->input->scores[first->index].id);
     writer_html(w, origin->path);
     writer_put(w, "</code>");

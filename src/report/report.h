@@ -15,7 +15,6 @@
 #include "explain/explain.h"
 #include "explain/extremes.h"
 #include "explain/profile.h"
-#include "explain/unseen.h"
 #include "report/training.h"
 
 /* What a behaviour's sequences are from, by their input; borrowed. */
@@ -65,8 +64,6 @@ enum stg_status stg_report_table(struct stg_buffer *out, const struct stg_evalua
 /* One JSON object (schema docs/formats/eval.md): per behaviour auroc, auprc, f1, accuracy, fpr, n_known, n_novel;
  * macro_auroc. */
 enum stg_status stg_report_eval_json(struct stg_buffer *out, const struct stg_evaluation *e) STG_MUST_USE;
-/* A line with the calls and programs that training had not; nothing where there are none. */
-enum stg_status stg_report_unseen(struct stg_buffer *out, const struct stg_unseen *u) STG_MUST_USE;
 /* Where a sequence stands among all that were scored. */
 struct stg_score_place {
     const char *data;     /* the input it is from, borrowed; NULL: it is not said */
@@ -100,7 +97,12 @@ enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg
 enum stg_status stg_report_behaviours_text(struct stg_buffer *out, const struct stg_model *m,
                                            const struct stg_behaviours *b, const struct stg_behaviour_origin *origins,
                                            bool colour) STG_MUST_USE;
-/* One line for each of the first three. */
+/* What training had not, beside what the first n_shown behaviours say: each program with its calls, and where they were
+ * first; nothing where there is none. */
+enum stg_status stg_report_unseen(struct stg_buffer *out, const struct stg_behaviours *b,
+                                  const struct stg_behaviour_origin *origins, size_t n_shown) STG_MUST_USE;
+/* One line for each of the first STG_REPORT_BRIEF. */
+#define STG_REPORT_BRIEF 3
 enum stg_status stg_report_behaviours_brief(struct stg_buffer *out, const struct stg_behaviours *b,
                                             const struct stg_behaviour_origin *origins) STG_MUST_USE;
 /* What is different, in plain words: the largest two behaviours, and what training had not beside them, which comes

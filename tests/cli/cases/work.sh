@@ -490,10 +490,10 @@ case_findings_sets() {
 case_strict() {
     trained
     status 0 "$strange" score web.model test.data
-    ! grep -q 'training had not' out || { cat out; no 'something new in known data'; }
+    ! grep -q 'what training had not' out || { cat out; no 'something new in known data'; }
     strace_text 200 5 | sed '101s/read(/ptrace(/' >one.txt
     status 0 "$strange" score --worst 0 web.model one.txt
-    grep -q '^training had not: call ptrace (1); in 1 sequence$' out || { cat out; no 'the call is not named'; }
+    grep -q '^what training had not, in 1 of 200 sequences, first in [0-9]* of one.txt:$' out && grep -q 'ptrace (once' out || { cat out; no 'the call is not named'; }
     grep -q '^verdict: nothing novel by the number of sequences, but look at' out || { cat out; no 'it passes for nothing'; }
     status 1 "$strange" score --worst 0 --strict web.model one.txt
     grep -q '^verdict: novel, by single sequences (--strict)$' out || { cat out; no 'strict is not'; }
