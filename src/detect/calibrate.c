@@ -108,10 +108,15 @@ bool stg_calibrated(const struct stg_model *m)
     return m->calibration != NULL && m->n_calibration > 0;
 }
 
+static size_t n_stored(const struct stg_model *m)
+{
+    return m->calibration == NULL ? 0 : m->n_calibration;
+}
+
 /* Calibration scores of one aggregate that are below score. */
 static size_t count_below(const struct stg_model *m, enum stg_aggregate a, double score)
 {
-    size_t low = 0, high = m->calibration == NULL ? 0 : m->n_calibration;
+    size_t low = 0, high = n_stored(m);
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
         if ((double)m->calibration[middle * STG_AGGREGATES + (size_t)a] < score) {
@@ -123,15 +128,19 @@ static size_t count_below(const struct stg_model *m, enum stg_aggregate a, doubl
     return low;
 }
 
+size_t stg_p_rank(const struct stg_model *m, enum stg_aggregate a, double score)
+{
+    return 1 + n_stored(m) - count_below(m, a, score);
+}
+
 double stg_p_value(const struct stg_model *m, enum stg_aggregate a, double score)
 {
-    const size_t n = m->calibration == NULL ? 0 : m->n_calibration;
-    return (double)(1 + n - count_below(m, a, score)) / (double)(n + 1);
+    return (double)stg_p_rank(m, a, score) / (double)(n_stored(m) + 1);
 }
 
 double stg_threshold(const struct stg_model *m, enum stg_aggregate a, double alpha)
 {
-    const size_t n = m->calibration == NULL ? 0 : m->n_calibration;
+    const size_t n = n_stored(m);
     const double all = (double)(n + 1);
     if (n == 0 || !(alpha * all < all)) {
         return alpha >= 1 ? -(double)INFINITY : (double)INFINITY;

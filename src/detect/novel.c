@@ -5,8 +5,7 @@
 
 bool stg_is_beyond(const struct stg_model *m, enum stg_aggregate a, const struct stg_score *s)
 {
-    const double least = 1 / ((double)m->n_calibration + 1);
-    return stg_calibrated(m) && stg_p_value(m, a, (double)s->value[a]) <= least * (1 + 1e-9);
+    return stg_calibrated(m) && stg_p_rank(m, a, (double)s->value[a]) == 1;
 }
 
 bool stg_is_novel(const struct stg_model *m, enum stg_aggregate a, const struct stg_score *s, double alpha)

@@ -71,16 +71,15 @@ void stg_verdict_judge(struct stg_verdict *out, const struct stg_model *m, const
                        enum stg_aggregate a, double alpha)
 {
     size_t ranks[MAX_RANKS], within[MAX_RANKS] = {0};
-    const double total = (double)m->n_calibration + 1;
     const size_t n_ranks = ranks_of(m->n_calibration, alpha, ranks), last = n_ranks - 1;
     *out = (struct stg_verdict){.calibrated = stg_calibrated(m)};
     if (!out->calibrated) {
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        const double rank = round(stg_p_value(m, a, (double)scores[i].value[a]) * total);
+        const size_t rank = stg_p_rank(m, a, (double)scores[i].value[a]);
         for (size_t k = 0; k < n_ranks; k++) {
-            within[k] += rank <= (double)ranks[k];
+            within[k] += rank <= ranks[k];
         }
     }
     out->reachable = stg_verdict_rank(m->n_calibration, alpha) > 0;
