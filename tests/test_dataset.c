@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,6 +227,16 @@ static void test_all_counts_come_back(void **state)
     must(stg_dataset_open(&d, path, NULL));
     assert_memory_equal(&stg_dataset_trace(d, 0)->counts, &trace.counts, sizeof trace.counts);
     stg_dataset_free(d);
+    /* … each under its own name. */
+    struct stg_tensors *t = NULL;
+    must(stg_tensors_open(&t, path, STG_DATASET_FORMAT, STG_DATASET_VERSION));
+    json_t *traces = json_loads(stg_tensors_meta(t, "traces"), 0, NULL);
+    const json_t *first = json_array_get(traces, 0);
+    assert_int_equal(json_integer_value(json_object_get(first, "covered")), trace.counts.n_covered);
+    assert_int_equal(json_integer_value(json_object_get(first, "stored")), trace.counts.n_stored);
+    assert_int_equal(json_integer_value(json_object_get(first, "truncated_memory")), trace.counts.n_relieved);
+    json_decref(traces);
+    stg_tensors_free(t);
 }
 
 static void test_slices(void **state)

@@ -371,6 +371,34 @@ static void test_burst(void **state)
     comparison_fini(&c);
 }
 
+/* Seven occasions are rare by chance, 1 in 64 times, but one call in five that are looked at (Holm); ten decide. */
+static void test_occasions(void **state)
+{
+    (void)state;
+    static const struct odd none;
+    for (size_t occasions = 7; occasions <= 10; occasions += 3) {
+        struct comparison c;
+        comparison_init(&c);
+        fill(&c.made, 8000, 1, &none);
+        give(&c, STG_DIFF_A, 0, c.made.n);
+        fill(&c.made, 8000, 2, &none);
+        const size_t n = c.made.n;
+        for (size_t i = 0; i < occasions; i++) {
+            give(&c, STG_DIFF_B, n / occasions * i, i + 1 < occasions ? n / occasions * (i + 1) : n);
+            c.made.n = n;
+            put(&c.made, 100, EXECVE, 0, 1000);
+            give(&c, STG_DIFF_B, n, n + 2);
+        }
+        const struct stg_diff_result *r = result_of(&c, false);
+        const struct stg_diff_only *exec = find_only(r, "web", "execve");
+        assert_non_null(exec);
+        assert_int_equal(exec->n_occasions, occasions);
+        assert_true(occasions > 7 || (exec->chance < 0.025 && exec->chance > 0.005));
+        assert_int_equal(exec->decides, occasions == 10);
+        comparison_fini(&c);
+    }
+}
+
 /* Two equal sides; give_rare() adds to B, in its middle. */
 static void begin_equal(struct comparison *c)
 {
@@ -647,15 +675,25 @@ static void test_waiting_calls(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same),          cmocka_unit_test(test_calls_and_transitions),
-        cmocka_unit_test(test_results),       cmocka_unit_test(test_latencies),
-        cmocka_unit_test(test_by_hand),       cmocka_unit_test(test_less),
-        cmocka_unit_test(test_burst),         cmocka_unit_test(test_programs),
-        cmocka_unit_test(test_sorts),         cmocka_unit_test(test_sorts_of_both),
-        cmocka_unit_test(test_objects),       cmocka_unit_test(test_whole_runs),
-        cmocka_unit_test(test_short_runs),    cmocka_unit_test(test_like),
-        cmocka_unit_test(test_like_and_only), cmocka_unit_test(test_like_durations_and_ends),
-        cmocka_unit_test(test_too_short),     cmocka_unit_test(test_waiting_calls),
+        cmocka_unit_test(test_same),
+        cmocka_unit_test(test_calls_and_transitions),
+        cmocka_unit_test(test_results),
+        cmocka_unit_test(test_latencies),
+        cmocka_unit_test(test_by_hand),
+        cmocka_unit_test(test_less),
+        cmocka_unit_test(test_burst),
+        cmocka_unit_test(test_occasions),
+        cmocka_unit_test(test_programs),
+        cmocka_unit_test(test_sorts),
+        cmocka_unit_test(test_sorts_of_both),
+        cmocka_unit_test(test_objects),
+        cmocka_unit_test(test_whole_runs),
+        cmocka_unit_test(test_short_runs),
+        cmocka_unit_test(test_like),
+        cmocka_unit_test(test_like_and_only),
+        cmocka_unit_test(test_like_durations_and_ends),
+        cmocka_unit_test(test_too_short),
+        cmocka_unit_test(test_waiting_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

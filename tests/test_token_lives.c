@@ -16,6 +16,9 @@ static void test_thread_cut_follows_lives(void **state)
     entry(b, 3, 11, "exit");
     entry(b, 4, 11, "again"); /* the number is given to another thread */
     assert_string_equal(cut(b), "11:a,exit|12:b|11:again");
+    b->recipe.max_len = 1; /* a life that was cut off does not silence the next one */
+    assert_string_equal(cut(b), "11:a|12:b|11:again");
+    b->recipe.max_len = 100;
     b->recipe.cut = STG_CUT_PROCESS;
     assert_string_equal(cut(b), "0:a,b,exit,again");
 }

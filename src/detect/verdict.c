@@ -60,13 +60,6 @@ static double level_of(size_t i, size_t n)
     return 1 - (n == 1 ? allowed : i + 1 == n ? allowed / 2 : allowed / 2 / (double)(n - 1));
 }
 
-uint64_t stg_verdict_chance(uint64_t n, size_t n_calibration, double alpha)
-{
-    size_t ranks[MAX_RANKS];
-    const size_t n_ranks = ranks_of(n_calibration, alpha, ranks);
-    return stg_verdict_bound(n, n_calibration, ranks[n_ranks - 1], level_of(n_ranks - 1, n_ranks));
-}
-
 void stg_verdict_judge(struct stg_verdict *out, const struct stg_model *m, const struct stg_score *scores, size_t n,
                        enum stg_aggregate a, double alpha)
 {
@@ -89,7 +82,6 @@ void stg_verdict_judge(struct stg_verdict *out, const struct stg_model *m, const
         const uint64_t bound = stg_verdict_bound(n, m->n_calibration, ranks[k], level_of(k, n_ranks));
         out->bound_beyond = k == 0 ? bound : out->bound_beyond;
         out->bound = bound;
-        /* A single sequence is judged by its own p-value, and by that alone. */
-        out->novel |= within[k] > bound && (n > 1 || k == last);
+        out->novel |= within[k] > bound;
     }
 }

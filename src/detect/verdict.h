@@ -38,7 +38,5 @@ void stg_verdict_judge(struct stg_verdict *out, const struct stg_model *m, const
 uint64_t stg_verdict_bound(uint64_t n, size_t n_calibration, size_t rank, double level);
 /* ⌊alpha (n_calibration + 1)⌋: the rank up to which a sequence is novel; 0: no p-value is that small. */
 size_t stg_verdict_rank(size_t n_calibration, double alpha);
-/* As many of n known sequences as the verdict lets pass alpha. */
-uint64_t stg_verdict_chance(uint64_t n, size_t n_calibration, double alpha);
 
 #endif
