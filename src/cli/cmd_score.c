@@ -266,9 +266,10 @@ static void warn_calibration(const struct score_run *r)
     } else if (!r->verdict.reachable) {
         stg_log(STG_LOG_WARN,
                 "alpha %g needs %.0f calibration sequences, and the model has %zu: no single sequence can be called "
-                "novel; calibrate with more runs "
-                "(train --calibrate), cut shorter sequences (prepare --cut window:N), or judge at --alpha %.2g",
-                r->s->alpha, ceil(1 / r->s->alpha - 1e-9) - 1, n, 1 / ((double)n + 1));
+                "novel; calibrate with more runs (train --calibrate), cut shorter sequences (prepare --cut window:N), "
+                "or judge at --alpha %.2g",
+                r->s->alpha, ceil(1 / r->s->alpha - 1e-9) - 1, n,
+                1.1 / ((double)n + 1)); /* rounded, it is not less than the least p-value */
     }
 }
 
