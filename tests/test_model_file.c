@@ -303,7 +303,7 @@ static void test_header(void **state)
         const char *from, *to;
     } lies[] = {
         {0, "\"strange.format\":\"model\"", "\"strange.format\":\"other\""},
-        {0, "\"strange.version\":\"8\"", "\"strange.version\":\"7\""},
+        {0, "\"strange.version\":\"9\"", "\"strange.version\":\"8\""},
         {0, "\"model.kind\":\"ngram\"", "\"model.kind\":\"n-gem\""},
         {0, "\"model.kind\":", "\"model.king\":"},
         {0, "\"ngram.order\":\"2\"", "\"ngram.order\":\"0\""},

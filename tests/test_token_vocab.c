@@ -281,7 +281,7 @@ static void test_symbols_are_tuples(void **state)
     stg_vocab_fini(&v);
 }
 
-/* The highest descriptor is that of the data; of other symbols there is none. */
+/* The highest descriptor is that of the classes of the data; of other symbols there is none. */
 static void test_highest_descriptor(void **state)
 {
     static const uint16_t own_calls[] = {5, 5, 5, 5, 5}, own_threads[5] = {0};
@@ -289,6 +289,8 @@ static void test_highest_descriptor(void **state)
                                          STG_PHASE_ENTRY};
     static const int64_t own_rets[] = {3, 41, -100, 99,
                                        STG_RET_ABSENT}; /* an exit's is no descriptor; −100 is AT_FDCWD */
+    static const int64_t highest[][2] = {{-1, -1}, {0, 0},    {2, 2},     {3, 63},
+                                         {63, 63}, {64, 127}, {127, 127}, {INT64_MAX, INT64_MAX}};
     struct stg_seq own = seq;
     const struct stg_corpus corpus = {.n = 1, .context = &own, .get = get_one};
     struct stg_symbols *s = NULL;
@@ -301,8 +303,18 @@ static void test_highest_descriptor(void **state)
     must(stg_symbols_new(&s, STG_FIELD_DESCRIPTOR));
     assert_int_equal(stg_symbols_highest_descriptor(s), -1);
     must(stg_symbols_fit(s, &corpus));
-    assert_int_equal(stg_symbols_highest_descriptor(s), 41);
+    assert_int_equal(stg_symbols_highest_descriptor(s), 63);
     stg_symbols_free(s);
+    own.n = 1;
+    for (size_t i = 0; i < sizeof highest / sizeof highest[0]; i++) {
+        own.ret = &highest[i][0];
+        must(stg_symbols_new(&s, STG_FIELD_DESCRIPTOR));
+        must(stg_symbols_fit(s, &corpus));
+        assert_int_equal(stg_symbols_highest_descriptor(s), highest[i][1]);
+        stg_symbols_free(s);
+    }
+    own.n = sizeof own_calls / sizeof own_calls[0];
+    own.ret = own_rets;
     must(stg_symbols_new(&s, STG_FIELD_CALL | STG_FIELD_PHASE));
     must(stg_symbols_fit(s, &corpus));
     assert_int_equal(stg_symbols_highest_descriptor(s), -1);

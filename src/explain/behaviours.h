@@ -127,7 +127,7 @@ struct stg_behaviour {
     } descriptors[STG_BEHAVIOUR_DESCRIPTORS];
     size_t n_descriptors;
     int64_t highest;       /* descriptor of the sequences that were looked at; -1: they have none */
-    int64_t highest_known; /* … of the training data; -1: the model does not judge them */
+    int64_t highest_known; /* of the training data at most (stg_symbols_highest_descriptor); -1: not judged */
     float weight_beyond;   /* share of the behaviour's surprisal by descriptors that lies beyond highest_known */
     float weight_descriptors, weight_time; /* shares of the behaviour's surprisal */
 };

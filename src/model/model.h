@@ -19,7 +19,7 @@
 #include <jansson.h>
 
 #define STG_MODEL_FORMAT  "model"
-#define STG_MODEL_VERSION 8
+#define STG_MODEL_VERSION 9
 
 struct stg_model;
 struct stg_model_run;   /* working memory of one scoring thread; defined by each kind */
@@ -31,8 +31,7 @@ struct stg_params;      /* nn/params.h */
  * walks only: step() knows neither the walk's own thread nor events without a symbol. */
 enum stg_side {
     STG_SIDE_TIME,  /* 5-gram of STG_FIELD_ELAPSED: the rhythm of each thread */
-    STG_SIDE_STATE, /* unigram of STG_FIELD_DESCRIPTOR: how many descriptors the process has open shows in their numbers
-                     */
+    STG_SIDE_STATE, /* unigram of STG_FIELD_DESCRIPTOR: standard ones, and how many the process has open, roughly */
     STG_SIDES,
 };
 

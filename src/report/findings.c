@@ -196,7 +196,7 @@ static void add_descriptors(struct finding *f, const struct stg_model *m, const 
     say(f, behaviour_process(&b->names, x->descriptors[0].proc));
     if (x->highest_known >= 0 && x->weight_beyond > 0.5f && first > x->highest_known) {
         words_append(f->what, sizeof f->what,
-                     " uses descriptor numbers up to %" PRId64 ", in training up to %" PRId64 ": ", x->highest,
+                     " uses descriptor numbers up to %" PRId64 ", in training none above %" PRId64 ": ", x->highest,
                      x->highest_known);
         put_numbers(f, x);
         snprintf(f->means, sizeof f->means, "more connections or files are open at a time than ever in training");

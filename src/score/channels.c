@@ -18,7 +18,8 @@ _Static_assert(STG_MODEL_CHANNEL_COLUMNS == 1 + 2 * MEASURES, "the model file st
 #define BIN_RATIO          1.5 /* of the lengths in a bin, where there are enough: the few long ones are unlike the usual */
 #define SPREAD_MIN         0.01 /* nats: what is always the same would make any difference infinite */
 #define SPREAD_MIN_WORKERS 0.2  /* known runs differ by that */
-#define WIDER_STATE        1.5  /* which descriptors a run has differs by more than a few runs show */
+#define SPREAD_MIN_STATE   0.3  /* a sum of a few classes, in most sequences the same */
+#define WIDER_STATE        1.5  /* how descriptors are used differs by more than a few runs show */
 #define SPREAD_MIN_LOAD    0.5  /* known runs differ by less, and by more than the few of a calibration show */
 
 /* Quantiles and where the standard normal distribution has them. */
@@ -43,7 +44,7 @@ static const struct measure {
 } measures[MEASURES] = {
     {STG_AGGREGATE_RMS, STG_CHANNEL_CONTENT, SPREAD_MIN, 1, false, false},
     {STG_AGGREGATE_TIME, STG_CHANNEL_TIME, SPREAD_MIN, 1, false, false},
-    {STG_AGGREGATE_STATE, STG_CHANNEL_STATE, SPREAD_MIN, WIDER_STATE, false, false},
+    {STG_AGGREGATE_STATE, STG_CHANNEL_STATE, SPREAD_MIN_STATE, WIDER_STATE, false, false},
     {STG_AGGREGATE_PACE, STG_CHANNEL_PACE, SPREAD_MIN, 1, false, false},
     {STG_AGGREGATE_LOAD, STG_CHANNEL_LOAD, SPREAD_MIN_LOAD, 1, true, false},
     {STG_AGGREGATE_MIGRATION, STG_CHANNEL_LOAD, SPREAD_MIN_LOAD, 1, true, false},

@@ -12,12 +12,14 @@
  *     z = (value − median) / spread,   spread² = within² + (2 between)²
  *     within = max over q of (quantile q − median) / (its deviations, if it were normal), q = .9, .98, .995
  *     between = max over q of the standard deviation of quantile q from run to run, q = .5, .9, .98
- *               and half as much again of descriptors, whose level differs from run to run the most
+ *               and half as much again of descriptors, whose use differs from run to run the most
  *     novelty = ln(1 + Σ w max(0, z) over the channels),   w = ½ of time, ¼ of pace, 1 of the others
  *
- *     load = ln(31 / (runnable (alone + .005))),   alone = part of the events at which no other thread could run on the
- * CPU, runnable = geometric mean of how many could migration = −ln(migrated + .001),            migrated = part of the
- * events that came on another CPU than their thread's event before
+ *     load = ln(31 / (runnable (alone + .005)))
+ *     migration = −ln(migrated + .001)
+ *
+ * of which alone is the part of the events at which no other thread could run on the CPU, runnable the geometric mean
+ * of how many could, and migrated the part of the events that came on another CPU than their thread's event before.
  *
  * A queue that forms when requests come together makes a thread rarely alone, too, but by being long: one that computes
  * all the time leaves nobody alone while few wait. In an M/M/1 queue the share of events that are alone is one over the

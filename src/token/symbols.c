@@ -4,6 +4,7 @@
 #include "base/octave.h"
 #include "event/syscalls.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,8 +42,10 @@ enum {
     SIZE_BITS = 3,
     SIZE_STEPS = 1 << SIZE_BITS, /* size classes of an octave; sizes below 16 are exact */
     SIZE_CLASSES = 2 + 63 * SIZE_STEPS,
-    MAX_DESCRIPTOR = 4093,
-    CLASSES = MAX_DESCRIPTOR + 4,
+    DESCRIPTOR_STANDARD = 3,                  /* 0 to 2 mean the same in every program */
+    DESCRIPTOR_FEW = 2 + DESCRIPTOR_STANDARD, /* class of the others below 64, which many connections or files pass */
+    DESCRIPTOR_CLASSES = 63,
+    CLASSES = LOG2_CLASSES, /* the more of the two */
 };
 /* (calls) × (phases) × (classes) could be more; a model of that many symbols is not one. */
 #define MAX_SYMBOLS (UINT32_C(1) << 24)
@@ -53,10 +56,28 @@ static uint64_t log2_class(int64_t value)
     return value <= 0 ? 1 : 65 - (uint64_t)__builtin_clzll((uint64_t)value);
 }
 
-/* 1 for AT_FDCWD and other negative ones, 2 + the number, one class for all numbers that only a leak reaches. */
+/* 1 for AT_FDCWD and other negative ones, 2 to 4 for the standard ones, 5 for 3 to 63, floor(log2) for those above.
+ * Which of the lower numbers a connection gets is chance that lasts for a whole run: it is the lowest that is free, and
+ * with hundreds of requests on a connection the same few are free for long (docs/measurements.md, Descriptors). */
 static uint64_t descriptor_class(int64_t descriptor)
 {
-    return descriptor < 0 ? 1 : descriptor <= MAX_DESCRIPTOR ? (uint64_t)descriptor + 2 : MAX_DESCRIPTOR + 3;
+    return descriptor < 0                           ? 1
+           : descriptor < DESCRIPTOR_STANDARD       ? 2 + (uint64_t)descriptor
+           : descriptor < 1 << (DESCRIPTOR_FEW + 1) ? DESCRIPTOR_FEW
+                                                    : log2_class(descriptor) - 2;
+}
+
+/* The least and the highest descriptor of a class above 1. */
+static int64_t least_descriptor(unsigned class)
+{
+    return class < DESCRIPTOR_FEW    ? (int64_t) class - 2
+           : class == DESCRIPTOR_FEW ? DESCRIPTOR_STANDARD
+                                     : INT64_C(1) << class;
+}
+
+static int64_t highest_descriptor(unsigned class)
+{
+    return class + 1 < DESCRIPTOR_CLASSES ? least_descriptor(class + 1) - 1 : INT64_MAX;
 }
 
 /* 1 for zero, 2 + SIZE_STEPS × floor(log2) + the SIZE_BITS bits that follow the highest otherwise. Whole octaves would
@@ -415,7 +436,7 @@ size_t stg_symbols_unknown(const struct stg_symbols *s, const struct stg_walk *w
     return n;
 }
 
-/* "1.02 us", the least that the class holds; "descriptor 12" */
+/* "1.02 us", the least that the class holds; "descriptor 2", "descriptor 3 to 63" */
 static void describe_class(const struct stg_symbols *s, uint64_t key, char *out, size_t cap)
 {
     const unsigned class = (unsigned)(key >> class_shift(s));
@@ -423,8 +444,10 @@ static void describe_class(const struct stg_symbols *s, uint64_t key, char *out,
         snprintf(out, cap, class <= 1 ? "0 ns" : "%.3g us", ldexp(1e-3, (int)class - 2));
     } else if (class <= 1) {
         snprintf(out, cap, "no descriptor");
+    } else if (class < DESCRIPTOR_FEW) {
+        snprintf(out, cap, "descriptor %u", class - 2);
     } else {
-        snprintf(out, cap, "descriptor %u%s", class - 2, class > MAX_DESCRIPTOR + 2 ? " or above" : "");
+        snprintf(out, cap, "descriptor %" PRId64 " to %" PRId64, least_descriptor(class), highest_descriptor(class));
     }
 }
 
@@ -464,7 +487,8 @@ int64_t stg_symbols_highest_descriptor(const struct stg_symbols *s)
 {
     int64_t highest = -1;
     for (size_t i = STG_TOKEN_SPECIALS; i < s->n && s->fields == STG_FIELD_DESCRIPTOR; i++) {
-        const int64_t number = (int64_t)(s->key[i] >> KEY_DESCRIPTOR_SHIFT) - 2;
+        const unsigned class = (unsigned)(s->key[i] >> KEY_DESCRIPTOR_SHIFT);
+        const int64_t number = class > 1 ? highest_descriptor(class) : -1;
         highest = number > highest ? number : highest;
     }
     return highest;
@@ -501,7 +525,8 @@ static bool key_is_valid(const struct stg_symbols *s, size_t i, uint64_t key)
         return key == i;
     }
     if (s->of_class != NULL) {
-        const uint64_t class = key >> class_shift(s), n = s->fields == STG_FIELD_ELAPSED ? LOG2_CLASSES : CLASSES;
+        const uint64_t class = key >> class_shift(s),
+                       n = s->fields == STG_FIELD_ELAPSED ? LOG2_CLASSES : DESCRIPTOR_CLASSES;
         return class >= 1 && class < n && key == class_key(s, class) && find_key(s, key) == 0;
     }
     const uint64_t size = key >> KEY_SIZE_SHIFT;

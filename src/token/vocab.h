@@ -81,8 +81,8 @@ struct stg_symbol_parts {
     uint8_t phase;
     int64_t elapsed_ns; /* the least that the class of an elapsed time holds */
 };
-/* The highest descriptor that the data of stg_symbols_fit() had; -1 when it had none, or symbols are not of
- * descriptors. */
+/* The highest descriptor of the classes that the data of stg_symbols_fit() had: 0, 1, 2, 63, 127 and so on; -1 when it
+ * had none, or symbols are not of descriptors. */
 int64_t stg_symbols_highest_descriptor(const struct stg_symbols *s);
 struct stg_symbol_parts stg_symbols_parts(const struct stg_symbols *s, uint32_t id);
 enum stg_status stg_symbols_save(const struct stg_symbols *s, struct stg_tensors_writer *w) STG_MUST_USE;
