@@ -389,10 +389,14 @@ static void test_runs_that_differ(void **state)
     const double within_rms = (double)m.channels[rms + 1], within_time = (double)m.channels[time + 1];
     must(stg_channels_fit(&m, scores, runs, RUNS + 2)); /* the last is too short for a quantile */
     assert_int_equal(m.n_channel_bins, 1);
-    const double between = sqrt(5.0 / 3); /* 0, 1, 2, 3: the squares about 1.5 are 5 */
-    assert_true(fabs((double)m.channels[rms + 1] - hypot(within_rms, 2 * between)) < 1e-4);
-    assert_true(fabs((double)m.channels[time + 1] - hypot(within_time, 2 * between)) < 1e-4);
+    const double of_four = (2 + 4.0 / 3) * sqrt(5.0 / 3); /* 0, 1, 2, 3: the squares about 1.5 are 5 */
+    assert_true(fabs((double)m.channels[rms + 1] - hypot(within_rms, of_four)) < 1e-4);
+    assert_true(fabs((double)m.channels[time + 1] - hypot(within_time, of_four)) < 1e-4);
     assert_true(fabs((double)m.channels[descriptors + 1] - 1.5 * (double)m.channels[rms + 1]) < 1e-4);
+    must(stg_channels_fit(&m, scores, (const size_t[]){0, 2 * OF_EACH}, 1));
+    const double within_two = (double)m.channels[rms + 1];
+    must(stg_channels_fit(&m, scores, runs, 3)); /* fewer tell less: 0 and 1 */
+    assert_true(fabs((double)m.channels[rms + 1] - hypot(within_two, 6 * sqrt(0.5))) < 1e-4);
     stg_mem_free(m.channels);
 }
 

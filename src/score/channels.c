@@ -31,7 +31,10 @@ static const struct {
  * sequences above the quantiles that are compared, each of which two of its sequences must be beyond. */
 static const double run_shares[] = {0.5, 0.1, 0.02};
 enum { RUN_SHARES = sizeof run_shares / sizeof run_shares[0], RUN_BEYOND = 2 };
-#define RUN_DEVIATIONS 2.0 /* a run may be off by */
+/* Standard deviations that a run may be off by, which n known runs tell: about the .977 quantile of one more
+ * observation (of Student's t with n − 1 degrees of freedom, times √(1 + 1/n)), and less for two or three, of which
+ * that asks so much that little is novel. */
+#define RUN_DEVIATIONS(n) (2 + 4 / ((n)-1))
 
 /* What is measured, and of which channel; of several measures the largest z is the channel's. */
 static const struct measure {
@@ -178,7 +181,7 @@ static int by_run(const void *a, const void *b)
     return x->run != y->run ? (x->run > y->run) - (x->run < y->run) : by_value(&x->value, &y->value);
 }
 
-/* The largest of the standard deviations of the runs' quantiles; 0 of one run. Sorts the sequences. */
+/* By how much a run's quantile may be off at most; 0 of one run. Sorts the sequences. */
 static double between_runs(struct known *known, size_t n)
 {
     struct {
@@ -203,7 +206,9 @@ static double between_runs(struct known *known, size_t n)
         }
     }
     for (size_t q = 0; q < RUN_SHARES; q++) {
-        largest = of[q].n > 1 ? fmax(largest, sqrt(of[q].squares / (of[q].n - 1))) : largest;
+        if (of[q].n > 1) {
+            largest = fmax(largest, RUN_DEVIATIONS(of[q].n) * sqrt(of[q].squares / (of[q].n - 1)));
+        }
     }
     return largest;
 }
@@ -227,7 +232,7 @@ static void usual(struct known *known, size_t n, const struct measure *x, float 
         const double above = (double)sorted[(size_t)(quantiles[i].share * (double)(n - 1) + 0.5)] - (double)out[0];
         spread = fmax(spread, above / quantiles[i].deviations);
     }
-    out[1] = (float)(x->wider * hypot(spread, RUN_DEVIATIONS * between_runs(known, n)));
+    out[1] = (float)(x->wider * hypot(spread, between_runs(known, n)));
 }
 
 /* The end of the bin that begins at row from. */

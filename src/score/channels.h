@@ -9,7 +9,7 @@
  * more than a quarter of them nor lengths that differ by more than half where there are enough, and a value is measured
  * in its bin:
  *
- *     z = (value − median) / spread,   spread² = within² + (2 between)²
+ *     z = (value − median) / spread,   spread² = within² + ((2 + 4/(n − 1)) between)², of n runs
  *     within = max over q of (quantile q − median) / (its deviations, if it were normal), q = .9, .98, .995
  *     between = max over q of the standard deviation of quantile q from run to run, q = .5, .9, .98
  *               and half as much again of descriptors, whose use differs from run to run the most
