@@ -395,8 +395,15 @@ static void test_unseen(void **state)
 static void test_counts(void **state)
 {
     struct fixture *t = *state;
-    struct stg_verdict v = {
-        .calibrated = true, .reachable = true, .n_novel = 5, .n_beyond = 2, .bound = 10, .bound_beyond = 6};
+    struct stg_verdict v = {.calibrated = true,
+                            .reachable = true,
+                            .n_novel = 5,
+                            .n_beyond = 2,
+                            .bound = 10,
+                            .bound_beyond = 6,
+                            .n_apart = 20,
+                            .novel_apart = 5,
+                            .beyond_apart = 2};
     char text[WORDS_SENTENCE];
     t->model.n_calibration = 637;
     t->b.n_novel = 5;
@@ -408,6 +415,14 @@ static void test_counts(void **state)
     assert_false(findings_is_shown(&v, &t->x));
     t->x.n_beyond = 1;
     assert_true(findings_is_shown(&v, &t->x));
+    v.n_apart = 12;
+    v.novel_apart = 3.25;
+    findings_counts(&t->model, &t->b, &v, text);
+    assert_string_equal(
+        text, "5 of 20 sequences are novel, 3.25 if those that overlap count as one, and chance makes up to 10 "
+              "of known ones so");
+    v.n_apart = 20;
+    v.novel_apart = 5;
     v.bound = 4;
     assert_false(findings_beyond(&t->model, &v, text)); /* that many are novel says enough */
     v.reachable = false;

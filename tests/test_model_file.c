@@ -406,8 +406,8 @@ static void test_sizes_beyond_the_file(void **state)
         {0, "\"shape\":[2,12]", "\"shape\":[24]", "calibration: has another shape"},
         {0, "\"shape\":[2,12]", "\"shape\":[2,12,1]", "calibration: has another shape"},
         {0, "\"shape\":[2,12]", "\"shape\":[4611686018427387904,12]", "calibration"},
-        {0, "\"shape\":[3,13]", "\"shape\":[13,3]", "stream: has another shape"},
-        {0, "\"shape\":[3,13]", "\"shape\":[39]", "stream: has another shape"},
+        {0, "\"shape\":[3,14]", "\"shape\":[14,3]", "stream: has another shape"},
+        {0, "\"shape\":[3,14]", "\"shape\":[42]", "stream: has another shape"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
@@ -506,11 +506,17 @@ static void test_hostile_nodes(void **state)
     refused("a calibration that is no number");
     put_float("calibration", 0, 2.0f);
     refused("a calibration that is not sorted");
-    put_float("stream", 1, NAN);
+    put_float("stream", STG_STREAM_VALUES, NAN);
     refused("a score of the stream that is no number");
+    put_float("stream", 3 * STG_MODEL_STREAM_COLUMNS - 1, NAN);
+    refused("the last score of a row that is no number");
+    put_float("stream", STG_STREAM_TOGETHER, 1.0f);
+    refused("a stream that begins in the middle of what overlaps");
+    put_float("stream", STG_MODEL_STREAM_COLUMNS + STG_STREAM_TOGETHER, 0.5f);
+    refused("a sequence that half overlaps");
     put_float("stream", 2 * STG_MODEL_STREAM_COLUMNS, 2.0f);
     refused("a run of the stream that is left out");
-    put_float("stream", 0, 1.0f);
+    put_float("stream", STG_STREAM_RUN, 1.0f);
     refused("runs of the stream that do not begin with 0");
 }
 

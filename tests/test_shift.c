@@ -164,13 +164,85 @@ static void test_threshold(void **state)
     drop(&m);
 }
 
+/* Sequences that overlap are one bet, of their mean E, which is made when another begins. */
+static void test_overlap(void **state)
+{
+    static struct stg_score scores[99];
+    struct stg_model m = {.recipe = {.scope = STG_SCOPE_SYSTEM}};
+    struct stg_shift s;
+    (void)state;
+    for (size_t i = 0; i < 99; i++) {
+        scores[i].value[STG_AGGREGATE_MEAN] = (float)(i + 1);
+    }
+    assert_int_equal(stg_calibrate(&m, scores, 99), STG_OK);
+    const double best = 0.5 / sqrt(0.01), worst = 0.5;
+    for (int process = 0; process < 2; process++) {
+        m.recipe.scope = process == 1 ? STG_SCOPE_PROCESS : STG_SCOPE_SYSTEM;
+        stg_shift_init(&s, &m, STG_AGGREGATE_MEAN, STG_SHIFT_INTERVAL);
+        s.threshold = 2.9; /* below ln 5 + ln 3.875 */
+        for (int32_t i = 0; i < 4; i++) { /* four at once, one of them as usual as can be */
+            struct stg_score x = {.id = (uint64_t)i, .pid = i, .begin_ns = 10 * i, .end_ns = 100};
+            x.value[STG_AGGREGATE_MEAN] = i == 3 ? 0 : 100;
+            assert_int_equal(stg_shift_add(&s, &x), process == 1 && i == 2); /* the two before it have reached it */
+        }
+        if (process == 0) {
+            assert_int_equal(s.n, 0);
+            assert_true(s.level <= 0);
+            struct stg_score next = {.id = 4, .begin_ns = 100, .end_ns = 200};
+            next.value[STG_AGGREGATE_MEAN] = 100;
+            assert_false(stg_shift_add(&s, &next));
+            assert_int_equal(s.n, 4);
+            assert_true(fabs(s.level - log((3 * best + worst) / 4)) < 1e-12);
+            assert_true(stg_shift_end(&s));
+            assert_int_equal(s.noticed, 4);
+            assert_int_equal(s.began, 0);
+            assert_false(stg_shift_end(&s)); /* nothing is open */
+            assert_int_equal(s.n, 5);
+        } else {
+            assert_int_equal(s.noticed, 1);
+        }
+    }
+    drop(&m);
+}
+
+/* The calibration's bursts are one bet each, too: the threshold stays that of what comes alone. */
+static void test_threshold_of_bursts(void **state)
+{
+    enum { N = 4000, BURST = 20 };
+    static struct stg_score s[N];
+    struct stg_model m = {.recipe = {.scope = STG_SCOPE_SYSTEM}};
+    struct stg_shift shift;
+    struct stg_rng rng;
+    float value = 0;
+    (void)state;
+    stg_rng_seed(&rng, 15);
+    for (size_t i = 0; i < N; i++) {
+        value = i % BURST == 0 ? (float)stg_rng_normal(&rng) : value;
+        s[i] = (struct stg_score){
+            .id = i, .begin_ns = (int64_t)(i / BURST) * 100, .end_ns = (int64_t)(i / BURST) * 100 + 50};
+        s[i].value[STG_AGGREGATE_MEAN] = value;
+    }
+    assert_int_equal(stg_calibrate_runs(&m, s, (const size_t[]){0, N / 2, N}, 2), STG_OK);
+    for (size_t i = 0; i < N; i++) {
+        const float *row = m.stream + i * STG_MODEL_STREAM_COLUMNS;
+        assert_true(fabsf(row[STG_STREAM_RUN] - (float)(i >= N / 2)) < 0.1f);
+        assert_true(fabsf(row[STG_STREAM_TOGETHER] - (float)(i % BURST > 0)) < 0.1f);
+    }
+    stg_shift_init(&shift, &m, STG_AGGREGATE_MEAN, STG_SHIFT_INTERVAL);
+    assert_true(shift.threshold < 2 * log(STG_SHIFT_INTERVAL));
+    for (size_t i = 0; i < N; i++) { /* as if each were alone */
+        m.stream[i * STG_MODEL_STREAM_COLUMNS + STG_STREAM_TOGETHER] = 0;
+    }
+    stg_shift_init(&shift, &m, STG_AGGREGATE_MEAN, STG_SHIFT_INTERVAL);
+    assert_true(shift.threshold > 4 * log(STG_SHIFT_INTERVAL));
+    drop(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_levels),
-        cmocka_unit_test(test_interval),
-        cmocka_unit_test(test_delay),
-        cmocka_unit_test(test_threshold),
+        cmocka_unit_test(test_levels),    cmocka_unit_test(test_interval), cmocka_unit_test(test_delay),
+        cmocka_unit_test(test_threshold), cmocka_unit_test(test_overlap),  cmocka_unit_test(test_threshold_of_bursts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

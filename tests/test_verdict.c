@@ -8,6 +8,7 @@
 #include "detect/novel.h"
 #include "detect/verdict.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -127,6 +128,52 @@ static void test_depth(void **state)
     assert_true(!v.calibrated && !v.novel);
 }
 
+/* A burst of requests that share their events is one incident; those of other processes are none of it. */
+static void test_overlap(void **state)
+{
+    enum { N_CALIBRATION = 999, N = 400, BURST = 40 };
+    static struct stg_score scores[N_CALIBRATION];
+    struct stg_model m = {.recipe = {.scope = STG_SCOPE_SYSTEM}};
+    struct stg_verdict v;
+    (void)state;
+    for (size_t i = 0; i < N_CALIBRATION; i++) {
+        scores[i].value[STG_AGGREGATE_MEAN] = (float)(i + 1);
+    }
+    assert_int_equal(stg_calibrate(&m, scores, N_CALIBRATION), STG_OK);
+    for (size_t i = 0; i < N; i++) {
+        const bool burst = i >= 100 && i < 100 + BURST;
+        scores[i] = (struct stg_score){.pid = (int32_t)i, .begin_ns = burst ? 100000 : (int64_t)i * 1000};
+        scores[i].end_ns = scores[i].begin_ns + (burst ? 60000 : 1000);
+        scores[i].value[STG_AGGREGATE_MEAN] = burst && i % 4 > 0 ? N_CALIBRATION + 1 : 0;
+    }
+    stg_verdict_judge(&v, &m, scores, N, STG_AGGREGATE_MEAN, 0.01);
+    assert_int_equal(v.n_novel, BURST * 3 / 4);
+    assert_int_equal(v.n_beyond, BURST * 3 / 4);
+    assert_int_equal(v.n_apart, N - BURST - 20 + 1); /* 20 of the others began before the burst's end */
+    assert_true(fabs(v.novel_apart - 0.5) < 1e-12 && fabs(v.beyond_apart - 0.5) < 1e-12); /* 30 of 60 */
+    assert_false(v.novel);
+    m.recipe.scope = STG_SCOPE_PROCESS;
+    stg_verdict_judge(&v, &m, scores, N, STG_AGGREGATE_MEAN, 0.01);
+    assert_int_equal(v.n_apart, N);
+    assert_true(fabs(v.novel_apart - BURST * 0.75) < 1e-12);
+    assert_true(v.novel);
+    m.recipe.scope =
+        STG_SCOPE_SYSTEM; /* one incident alone is judged like one sequence: by whether it is novel at all */
+    stg_verdict_judge(&v, &m, scores + 100, BURST, STG_AGGREGATE_MEAN, 0.01);
+    assert_int_equal(v.n_apart, 1);
+    assert_int_equal(v.bound, 0);
+    assert_false(v.novel);
+    for (size_t i = 0; i < BURST; i++) {
+        scores[100 + i].value[STG_AGGREGATE_MEAN] = N_CALIBRATION + 1;
+    }
+    stg_verdict_judge(&v, &m, scores + 100, BURST, STG_AGGREGATE_MEAN, 0.01);
+    assert_true(v.novel);
+    stg_mem_free(m.channels);
+    stg_mem_free(m.calibration);
+    stg_mem_free(m.stream);
+    json_decref(m.record);
+}
+
 /* A single sequence is novel where it counts as such in the verdict; above all calibration scores where alpha is out of
  * reach. */
 static void test_novel(void **state)
@@ -235,9 +282,9 @@ static void test_facts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_edges),   cmocka_unit_test(test_binomial_limit), cmocka_unit_test(test_rate),
-        cmocka_unit_test(test_depth),   cmocka_unit_test(test_depth_rate),     cmocka_unit_test(test_novel),
-        cmocka_unit_test(test_formats), cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_edges), cmocka_unit_test(test_binomial_limit), cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_depth), cmocka_unit_test(test_overlap),        cmocka_unit_test(test_depth_rate),
+        cmocka_unit_test(test_novel), cmocka_unit_test(test_formats),        cmocka_unit_test(test_facts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

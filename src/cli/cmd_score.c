@@ -65,6 +65,7 @@ static void judge(struct score_run *r)
     for (size_t i = 0; i < r->group->n && r->verdict.calibrated; i++) {
         stg_shift_add(&r->shift, &r->group->scores[i]);
     }
+    stg_shift_end(&r->shift);
 }
 
 /* Some sequence is more surprising than all held-out known ones, or has what training had not: known data has that now
@@ -156,6 +157,15 @@ static enum stg_status put_chance(struct stg_buffer *out, const struct stg_verdi
     const double level = 100 * STG_VERDICT_LEVEL;
     if (n < 2) {
         return STG_OK;
+    }
+    if (v->n_apart < n) {
+        char apart[32];
+        stg_format_count(v->n_apart, apart, sizeof apart);
+        STG_RETURN_IF_FAILED(
+            v->reachable
+                ? stg_buffer_printf(out, "those that overlap counted as one: %.3g of %s, and %.3g above all\n",
+                                    v->novel_apart, apart, v->beyond_apart)
+                : stg_buffer_printf(out, "those that overlap counted as one: %.3g of %s\n", v->beyond_apart, apart));
     }
     return v->reachable ? stg_buffer_printf(out, "chance explains at most %llu, and %llu above all (%.1f %%)\n",
                                             (unsigned long long)v->bound, (unsigned long long)v->bound_beyond, level)

@@ -47,12 +47,15 @@ static enum stg_status put_stream(struct stg_model *m, const struct stg_score *s
     for (size_t k = 0; k < n_runs; k++) {
         const size_t all = offset[k + 1] - offset[k];
         const size_t kept = n > MAX_CALIBRATION ? (size_t)((uint64_t)all * MAX_CALIBRATION / n) : all;
-        for (size_t i = 0; i < kept; i++) {
+        for (size_t i = 0, first = 0; i < kept; i++) {
             const struct stg_score *s = &scores[offset[k] + i];
             float *row = table + n_rows++ * STG_MODEL_STREAM_COLUMNS;
-            row[0] = (float)run;
-            memcpy(row + 1, s->value, sizeof s->value);
-            row[1 + STG_AGGREGATE_NOVELTY] = novelty_of(m, s);
+            const bool together = i > 0 && stg_score_overlap(m, &scores[offset[k] + first], s);
+            first = together ? first : i;
+            row[STG_STREAM_RUN] = (float)run;
+            row[STG_STREAM_TOGETHER] = together;
+            memcpy(row + STG_STREAM_VALUES, s->value, sizeof s->value);
+            row[STG_STREAM_VALUES + STG_AGGREGATE_NOVELTY] = novelty_of(m, s);
         }
         run += kept > 0;
     }

@@ -124,7 +124,7 @@ static size_t count_alarms(const struct stg_shift *begin, const struct stg_score
             stg_shift_reset(&s);
         }
     }
-    return n;
+    return n + stg_shift_end(&s);
 }
 
 /* Median over the beginnings; one from which no shift is noticed counts as never. */
@@ -137,7 +137,8 @@ static double shift_delay(const struct stg_shift *begin, const struct stg_scored
         for (size_t i = half * k / n; i < set->n && !s.shifted; i++) {
             stg_shift_add(&s, &set->scores[i]);
         }
-        delay[k] = s.shifted ? (double)s.n : (double)INFINITY;
+        stg_shift_end(&s);
+        delay[k] = s.shifted ? (double)s.noticed + 1 : (double)INFINITY;
     }
     stg_sort_doubles(delay, n);
     return delay[n / 2];

@@ -29,13 +29,13 @@ static bool given_begins(const struct stream *s, size_t i)
 
 static double known_value(const struct stream *s, size_t i)
 {
-    return (double)s->model->stream[i * STG_MODEL_STREAM_COLUMNS + 1 + (size_t)s->aggregate];
+    return (double)s->model->stream[i * STG_MODEL_STREAM_COLUMNS + STG_STREAM_VALUES + (size_t)s->aggregate];
 }
 
 static bool known_begins(const struct stream *s, size_t i)
 {
     const float *row = s->model->stream + i * STG_MODEL_STREAM_COLUMNS;
-    return row[0] > row[-STG_MODEL_STREAM_COLUMNS];
+    return row[STG_STREAM_RUN] > row[STG_STREAM_RUN - STG_MODEL_STREAM_COLUMNS];
 }
 
 static enum stg_status group(struct stg_fisher *out, const struct stream *s, size_t size)

@@ -22,7 +22,23 @@ static void keep(struct peaks *k, double peak)
     k->value[i] = peak;
 }
 
-/* The peaks of the calibration's excursions; one ends where the level falls to 0, and with its run. */
+static double bet_of(double p)
+{
+    return 0.5 / sqrt(p);
+}
+
+/* An excursion ends where the level falls to 0. */
+static void end_bet(struct peaks *k, struct stg_shift *s, double *peak)
+{
+    stg_shift_end(s);
+    *peak = fmax(*peak, s->level);
+    if (s->level <= 0 && *peak > 0) {
+        keep(k, *peak);
+        *peak = 0;
+    }
+}
+
+/* The peaks of the calibration's excursions, which end with their run, too. */
 static void find_peaks(struct peaks *k, const struct stg_shift *from)
 {
     const struct stg_model *m = from->model;
@@ -31,16 +47,17 @@ static void find_peaks(struct peaks *k, const struct stg_shift *from)
     s.threshold = (double)INFINITY;
     for (size_t i = 0; i < m->n_stream; i++) {
         const float *row = m->stream + i * STG_MODEL_STREAM_COLUMNS;
-        if (i > 0 && row[0] > row[-STG_MODEL_STREAM_COLUMNS]) {
+        if (row[STG_STREAM_TOGETHER] <= 0) {
+            end_bet(k, &s, &peak);
+        }
+        if (i > 0 && row[STG_STREAM_RUN] > row[STG_STREAM_RUN - STG_MODEL_STREAM_COLUMNS]) {
             stg_shift_reset(&s);
+            end_bet(k, &s, &peak);
         }
-        if (s.level <= 0 && peak > 0) {
-            keep(k, peak);
-            peak = 0;
-        }
-        stg_shift_add_p(&s, stg_p_value(m, s.aggregate, (double)row[1 + (size_t)s.aggregate]));
-        peak = fmax(peak, s.level);
+        s.open.sum += bet_of(stg_p_value(m, s.aggregate, (double)row[STG_STREAM_VALUES + (size_t)s.aggregate]));
+        s.open.n++;
     }
+    end_bet(k, &s, &peak);
     if (peak > 0) {
         keep(k, peak);
     }
@@ -63,10 +80,15 @@ void stg_shift_init(struct stg_shift *s, const struct stg_model *m, enum stg_agg
     s->threshold = fmax(s->threshold, u + excess * log(STG_SHIFT_PEAKS * interval / (double)m->n_stream));
 }
 
-bool stg_shift_add_p(struct stg_shift *s, double p)
+bool stg_shift_end(struct stg_shift *s)
 {
-    s->level += log(0.5) - 0.5 * log(p);
-    s->n++;
+    if (s->open.n == 0) {
+        return false;
+    }
+    s->level += log(s->open.sum / (double)s->open.n);
+    s->n += s->open.n;
+    s->open.sum = 0;
+    s->open.n = 0;
     if (s->level <= 0) {
         s->level = 0;
         s->since = s->n;
@@ -80,9 +102,24 @@ bool stg_shift_add_p(struct stg_shift *s, double p)
     return true;
 }
 
+bool stg_shift_add_p(struct stg_shift *s, double p)
+{
+    const bool before = stg_shift_end(s);
+    s->open.sum = bet_of(p);
+    s->open.n = 1;
+    return stg_shift_end(s) || before;
+}
+
 bool stg_shift_add(struct stg_shift *s, const struct stg_score *score)
 {
-    return stg_shift_add_p(s, stg_p_value(s->model, s->aggregate, (double)score->value[s->aggregate]));
+    const bool apart = s->open.n == 0 || !stg_score_overlap(s->model, &s->open.first, score);
+    const bool reached = apart && stg_shift_end(s);
+    if (apart) {
+        s->open.first = *score;
+    }
+    s->open.sum += bet_of(stg_p_value(s->model, s->aggregate, (double)score->value[s->aggregate]));
+    s->open.n++;
+    return reached;
 }
 
 void stg_shift_reset(struct stg_shift *s)

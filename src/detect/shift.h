@@ -2,7 +2,9 @@
  *
  * Every sequence's p-value (detect/calibrate.h) is a bet against "still known": E = ½ p^(−½), whose mean is at most 1
  * for p-values of known sequences (Vovk, Wang, "E-values: calibration, combination and applications", 2021, section 2).
- * The bets multiply, and begin anew where they have lost:
+ * Requests that are open at the same time share events (stg_score_overlap), so that what happens once surprises in all
+ * of them: they make one bet, the mean of their E, which is one whatever depends on what (section 3 there). The bets
+ * multiply, and begin anew where they have lost:
  *
  *     level = max(level, 0) + ln E        (Page 1954; as e-detector: Shin, Ramdas, Rinaldo 2023, "E-CUSUM")
  *
@@ -26,27 +28,35 @@
 #define STG_SHIFT_PEAKS    10
 #define STG_SHIFT_INTERVAL 10000.0 /* default: known sequences from one false alarm to the next */
 
-/* The caller's storage, of fixed size; nothing to free. */
+/* The caller's storage, of fixed size; nothing to free. A bet is open until a sequence comes that has no part in it. */
 struct stg_shift {
     const struct stg_model *model; /* borrowed */
     enum stg_aggregate aggregate;
     double threshold; /* nats */
     double level;     /* nats, ≥ 0 */
-    uint64_t n;       /* sequences so far */
+    uint64_t n;       /* sequences so far, those of the open bet not among them */
     uint64_t since;   /* number (from 0) of the first sequence of the present excursion; n where level is 0 */
     bool shifted;     /* the threshold was reached */
-    uint64_t noticed; /* number of the sequence that reached it */
+    uint64_t noticed; /* number of the last sequence of the bet that reached it */
     uint64_t began;   /* since, at that time: the likeliest beginning */
+    struct {
+        double sum;             /* of the E of its sequences */
+        uint64_t n;             /* sequences; 0: none is open */
+        struct stg_score first; /* the first of them; of its own time */
+    } open;
 };
 
 /* m must be calibrated and outlive s. interval > 1. A model without stream, or with few excursions, leaves the
  * threshold at ln(interval). */
 void stg_shift_init(struct stg_shift *s, const struct stg_model *m, enum stg_aggregate a, double interval);
-/* The next sequence, in the order of the stream. True once: when the threshold is reached. O(log calibration). */
+/* The next sequence, in the order of the stream. True once: when a bet that this one ends reaches the threshold.
+ * O(log calibration). */
 bool stg_shift_add(struct stg_shift *s, const struct stg_score *score);
-/* As stg_shift_add(), by the p-value, 0 < p ≤ 1. */
+/* A sequence that is a bet by itself, by its p-value, 0 < p ≤ 1; true, too, when that reaches the threshold. */
 bool stg_shift_add_p(struct stg_shift *s, double p);
-/* The stream is taken to be known again, as after an alarm was dealt with; n goes on. */
+/* Ends the open bet, if there is one: nothing comes that may have a part in it. True as above. */
+bool stg_shift_end(struct stg_shift *s);
+/* The stream is taken to be known again, as after an alarm was dealt with; n and the open bet go on. */
 void stg_shift_reset(struct stg_shift *s);
 
 #endif

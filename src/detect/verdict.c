@@ -60,28 +60,55 @@ static double level_of(size_t i, size_t n)
     return 1 - (n == 1 ? allowed : i + 1 == n ? allowed / 2 : allowed / 2 / (double)(n - 1));
 }
 
+/* Sequences within each rank, and by parts of those that overlap. */
+struct within {
+    size_t ranks[MAX_RANKS], n_ranks;
+    size_t n[MAX_RANKS], n_apart;
+    double apart[MAX_RANKS];
+};
+
+static void count(struct within *w, const struct stg_model *m, const struct stg_score *scores, size_t n,
+                  enum stg_aggregate a)
+{
+    size_t first = 0, before[MAX_RANKS] = {0};
+    for (size_t i = 0; i < n; i++) {
+        const size_t rank = stg_p_rank(m, a, (double)scores[i].value[a]);
+        for (size_t k = 0; k < w->n_ranks; k++) {
+            w->n[k] += rank <= w->ranks[k];
+        }
+        if (i + 1 < n && stg_score_overlap(m, &scores[first], &scores[i + 1])) {
+            continue;
+        }
+        for (size_t k = 0; k < w->n_ranks; k++) {
+            w->apart[k] += (double)(w->n[k] - before[k]) / (double)(i + 1 - first);
+            before[k] = w->n[k];
+        }
+        w->n_apart++;
+        first = i + 1;
+    }
+}
+
 void stg_verdict_judge(struct stg_verdict *out, const struct stg_model *m, const struct stg_score *scores, size_t n,
                        enum stg_aggregate a, double alpha)
 {
-    size_t ranks[MAX_RANKS], within[MAX_RANKS] = {0};
-    const size_t n_ranks = ranks_of(m->n_calibration, alpha, ranks), last = n_ranks - 1;
+    struct within w = {.n_ranks = 0};
     *out = (struct stg_verdict){.calibrated = stg_calibrated(m)};
     if (!out->calibrated) {
         return;
     }
-    for (size_t i = 0; i < n; i++) {
-        const size_t rank = stg_p_rank(m, a, (double)scores[i].value[a]);
-        for (size_t k = 0; k < n_ranks; k++) {
-            within[k] += rank <= ranks[k];
-        }
-    }
+    w.n_ranks = ranks_of(m->n_calibration, alpha, w.ranks);
+    count(&w, m, scores, n, a);
+    const size_t last = w.n_ranks - 1;
     out->reachable = stg_verdict_rank(m->n_calibration, alpha) > 0;
-    out->n_novel = out->reachable ? within[last] : 0;
-    out->n_beyond = within[0];
-    for (size_t k = 0; k < n_ranks && (out->reachable || n > 1); k++) {
-        const uint64_t bound = stg_verdict_bound(n, m->n_calibration, ranks[k], level_of(k, n_ranks));
+    out->n_novel = out->reachable ? w.n[last] : 0;
+    out->n_beyond = w.n[0];
+    out->n_apart = w.n_apart;
+    out->novel_apart = out->reachable ? w.apart[last] : 0;
+    out->beyond_apart = w.apart[0];
+    for (size_t k = 0; k < w.n_ranks && (out->reachable || n > 1); k++) {
+        const uint64_t bound = stg_verdict_bound(w.n_apart, m->n_calibration, w.ranks[k], level_of(k, w.n_ranks));
         out->bound_beyond = k == 0 ? bound : out->bound_beyond;
         out->bound = bound;
-        out->novel |= within[k] > bound;
+        out->novel |= w.apart[k] + ROUNDING >= (double)bound + 1;
     }
 }

@@ -3,7 +3,13 @@
  * The p-value of a sequence is its rank among the N calibration scores: of rank r it is above all but r − 1 of them,
  * and p = r / (N + 1). Many that pass alpha a little, and few that are above all of them, are novel alike. So several
  * ranks are looked at: ⌊alpha (N + 1)⌋, which has half of what false alarms are allowed, and 1, 2, 4 … below it, which
- * share the other half (Bonferroni). More sequences within one of these than chance explains make the whole novel. */
+ * share the other half (Bonferroni). More sequences within one of these than chance explains make the whole novel.
+ *
+ * Sequences that overlap share events (stg_score_overlap): one burst of requests that wait for a lock is one incident,
+ * though all of them are novel. So those that overlap the first of them count as one together, by the part of them that
+ * is within the rank. A sum of such parts spreads less than as many whole ones would, whose mean is theirs (a convex
+ * function of a part lies below its chord: Hoeffding, "Probability inequalities for sums of bounded random variables",
+ * 1963, theorem 1), so the bound serves for it. */
 #ifndef STG_DETECT_VERDICT_H
 #define STG_DETECT_VERDICT_H
 
@@ -20,13 +26,15 @@ struct stg_verdict {
     bool calibrated;          /* else all that follows is 0 */
     bool reachable;           /* there are enough calibration sequences for a p-value of alpha */
     size_t n_novel, n_beyond; /* p ≤ alpha; above every calibration score */
-    uint64_t bound;           /* as many of n_novel as chance explains; of n_beyond where alpha is not reachable */
-    uint64_t bound_beyond;    /* as many of n_beyond as chance explains */
-    bool novel;               /* more of either, or of a rank between them */
+    size_t n_apart;           /* sequences, those that overlap counted as one; so counted, too: */
+    double novel_apart, beyond_apart;
+    uint64_t bound;        /* as much of novel_apart as chance explains; of beyond_apart where alpha is not reachable */
+    uint64_t bound_beyond; /* as much of beyond_apart as chance explains */
+    bool novel;            /* more of either, or of a rank between them */
 };
 
-/* Of n sequences. With fewer than 1 / alpha calibration sequences no p-value is alpha: many that are all above them can
- * still be too many for chance, a single one cannot. */
+/* Of n sequences, in the order of their stream. With fewer than 1 / alpha calibration sequences no p-value is alpha:
+ * many that are all above them can still be too many for chance, a single one cannot. */
 void stg_verdict_judge(struct stg_verdict *out, const struct stg_model *m, const struct stg_score *scores, size_t n,
                        enum stg_aggregate a, double alpha);
 

@@ -210,8 +210,15 @@ struct stg_model {
 /* Aggregates of a sequence's surprisals that are calibrated (score/score.h defines them). */
 #define STG_MODEL_AGGREGATES      12
 #define STG_MODEL_CHANNEL_COLUMNS 15
-#define STG_MODEL_STREAM_COLUMNS  (1 + STG_MODEL_AGGREGATES) /* number of the run, from 0; then the values */
+#define STG_MODEL_STREAM_COLUMNS  (STG_STREAM_VALUES + STG_MODEL_AGGREGATES)
 #define STG_MODEL_USUAL_COLUMNS   4
+
+/* Columns of a stream. */
+enum {
+    STG_STREAM_RUN,      /* its number, from 0 */
+    STG_STREAM_TOGETHER, /* 1: overlaps the last row before it that has 0 (stg_score_overlap) */
+    STG_STREAM_VALUES,   /* from here on */
+};
 
 /* NULL-terminated list of kinds. Adding one = one file and one line. */
 extern const struct stg_model_ops *const stg_model_list[];

@@ -90,6 +90,11 @@ static enum stg_status load_calibration(struct stg_model *m, const struct stg_te
     return STG_OK;
 }
 
+static bool equal(float a, float b)
+{
+    return a >= b && a <= b;
+}
+
 static enum stg_status load_stream(struct stg_model *m, const struct stg_tensors *t)
 {
     const struct stg_tensor *c = stg_tensors_find(t, "stream");
@@ -102,14 +107,18 @@ static enum stg_status load_stream(struct stg_model *m, const struct stg_tensors
                         stg_tensors_path(t));
     }
     const float *v = c->data;
-    float run = 0; /* of the row before: numbers count up by one */
-    for (size_t i = 0; i < c->n; i++) {
-        const bool is_run = i % STG_MODEL_STREAM_COLUMNS == 0;
-        const bool same = !(v[i] < run) && !(v[i] > run);
-        if (isnan(v[i]) || (is_run && !same && (i == 0 || v[i] < run + 1 || v[i] > run + 1))) {
+    float run = -1; /* of the row before: numbers count up by one */
+    for (size_t i = 0; i < c->n; i += STG_MODEL_STREAM_COLUMNS) {
+        const bool same = i > 0 && equal(v[i + STG_STREAM_RUN], run), next = equal(v[i + STG_STREAM_RUN], run + 1),
+                   together = equal(v[i + STG_STREAM_TOGETHER], 1), alone = equal(v[i + STG_STREAM_TOGETHER], 0);
+        bool sound = (same && together) || ((same || next) && alone);
+        for (size_t k = STG_STREAM_VALUES; k < STG_MODEL_STREAM_COLUMNS; k++) {
+            sound = sound && !isnan(v[i + k]);
+        }
+        if (!sound) {
             return stg_fail(STG_ERR_INPUT, "%s: tensor stream: is damaged: train the model again", stg_tensors_path(t));
         }
-        run = is_run ? v[i] : run;
+        run = v[i + STG_STREAM_RUN];
     }
     STG_RETURN_IF_FAILED(stg_mem_dup(&m->stream, c->data, c->n * sizeof(float)));
     m->n_stream = c->dims[0];

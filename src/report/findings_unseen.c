@@ -142,6 +142,10 @@ void findings_counts(const struct stg_model *m, const struct stg_behaviours *b, 
     } else {
         words_append(out, WORDS_SENTENCE, "above all %s calibration scores", known);
     }
+    if (v->n_apart < b->n_sequences) {
+        words_append(out, WORDS_SENTENCE, ", %.3g if those that overlap count as one",
+                     v->reachable ? v->novel_apart : v->beyond_apart);
+    }
     words_append(out, WORDS_SENTENCE, ", and chance makes up to %" PRIu64 " of known ones so", v->bound);
 }
 
@@ -151,7 +155,7 @@ bool findings_beyond(const struct stg_model *m, const struct stg_verdict *v, cha
     words_count(v->n_beyond, n);
     words_count(m->n_calibration, known);
     out[0] = '\0';
-    if (!v->reachable || v->n_novel > v->bound || v->n_beyond == 0) {
+    if (!v->reachable || v->novel_apart >= (double)v->bound + 1 || v->n_beyond == 0) {
         return false; /* that many are novel says enough */
     }
     snprintf(out, WORDS_SENTENCE,

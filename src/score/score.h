@@ -67,6 +67,9 @@ struct stg_score {
 /* All of a score but values, tokens and disagreement (NAN), from the sequence. */
 void stg_score_describe(struct stg_score *out, const struct stg_seq *seq);
 
+/* Whether both have the events of a time at which both were open: sequences of one trace and scope that overlap. */
+bool stg_score_overlap(const struct stg_model *m, const struct stg_score *a, const struct stg_score *b);
+
 /* Mean surprisal per token of n sequences, nats; NAN when they have no token. */
 double stg_score_loss(const struct stg_score *scores, size_t n);
 

@@ -1,0 +1,36 @@
+# What many sequences come to.
+
+# overlapping N BURST: N requests one after the other; then, with a BURST, so many at once, and something that known ones do not do.
+overlapping() {
+    strace_text "$1" "$1"
+    awk -v n="$2" '
+        function call(tid, name, args, ret) { t += 0.0001; printf "%d %.6f %s(%s) = %s <0.000010>\n", tid, t, name, args, ret }
+        BEGIN {
+            t = 1700001000
+            for (i = 0; i < n; i++) call(200 + i, "accept4", "3, NULL, NULL, SOCK_CLOEXEC", 7)
+            for (i = 0; i < n; i++) call(200 + i, "read", "7, \"GET\", 4096", 3)
+            if (n > 0) { call(200, "socket", "AF_INET, SOCK_STREAM, 0", 9); call(200, "execve", "\"/bin/sh\"", "-1 EACCES (Permission denied)") }
+            for (i = 0; i < n; i++) { call(200 + i, "write", "7, \"ok\", 2", 2); call(200 + i, "close", "7", 0) }
+        }'
+}
+
+# Requests that are open at the same time share their events: what happens once is one incident.
+case_verdict_overlap() {
+    overlapping 600 0 >train.txt
+    overlapping 401 0 >valid.txt
+    overlapping 100 20 >burst.txt
+    overlapping 99 0 >known.txt
+    "$strange" -q prepare --cut accept --scope system -o train.data train.txt
+    for name in valid burst known; do "$strange" -q prepare --cut accept --scope system --vocab train.data -o $name.data $name.txt; done
+    "$strange" -q train --model ngram --calibrate valid.data -o web.model -- train.data
+    status 0 "$strange" score web.model burst.data
+    grep -q '^novel: 2[0-9] of 120 .*; 2[0-9] above all 401 calibration scores$' out || { cat out; no 'the burst is not novel'; }
+    grep -q '^those that overlap counted as one: [1-4][.0-9]* of 101, and [1-4][.0-9]* above all$' out || { cat out; no 'nor one incident'; }
+    grep -q '^verdict: nothing novel by the number of sequences, but look at what training had not' out || { cat out; no 'one incident is more than chance'; }
+    status 1 "$strange" score --strict web.model burst.data
+    status 0 "$strange" explain web.model burst.data
+    sed -n 1p out | grep -q '^2[0-9] of 120 sequences are novel, [1-4][.0-9]* if those that overlap count as one, and chance makes' || { cat out; no 'explain counts otherwise'; }
+    status 0 "$strange" score web.model known.data
+    grep -q 'overlap' out && { cat out; no 'what does not overlap is told of'; }
+    return 0
+}
