@@ -49,9 +49,9 @@ case_another_vocabulary() {
 case_wrong_version() {
     trained
     for file in train.data web.model; do
-        LC_ALL=C sed 's/"strange.version":\( *\)"[0-9]*"/"strange.version":\1"9"/' $file >new
+        LC_ALL=C sed 's/"strange.version":\( *\)"[0-9]*"/"strange.version":\1"0"/' $file >new
         ! cmp -s $file new || no "the version could not be changed"
-        refused 'version 9' "$strange" info new
+        refused 'version 0' "$strange" info new
     done
     LC_ALL=C sed 's/"strange.format":\( *\)"model"/"strange.format":\1"mOdel"/' web.model >new
     refused 'new' "$strange" score new test.data
