@@ -17,6 +17,13 @@ static void plain(struct stg_shift *s, double interval)
     assert_true(fabs(s->threshold - log(interval)) < 1e-12);
 }
 
+/* A bet of one sequence. */
+static bool bet(struct stg_shift *s, double p)
+{
+    assert_false(stg_shift_add_p(s, p));
+    return stg_shift_end(s);
+}
+
 static double uniform(struct stg_rng *rng)
 {
     return 1 - stg_rng_unit(rng);
@@ -28,22 +35,22 @@ static void test_levels(void **state)
     struct stg_shift s;
     (void)state;
     plain(&s, 7);
-    assert_false(stg_shift_add_p(&s, 1));
+    assert_false(bet(&s, 1));
     assert_true(s.level <= 0);
     assert_int_equal(s.since, 1);
-    assert_false(stg_shift_add_p(&s, 1.0 / 16));
+    assert_false(bet(&s, 1.0 / 16));
     assert_true(fabs(s.level - log(2)) < 1e-12);
-    assert_false(stg_shift_add_p(&s, 1.0 / 16));
-    assert_true(stg_shift_add_p(&s, 1.0 / 16)); /* 8 ≥ 7 */
+    assert_false(bet(&s, 1.0 / 16));
+    assert_true(bet(&s, 1.0 / 16)); /* 8 ≥ 7 */
     assert_true(s.shifted);
     assert_int_equal(s.noticed, 3);
     assert_int_equal(s.began, 1);
-    assert_false(stg_shift_add_p(&s, 1e-6)); /* said once */
+    assert_false(bet(&s, 1e-6)); /* said once */
     assert_int_equal(s.noticed, 3);
     stg_shift_reset(&s);
     assert_false(s.shifted);
     assert_int_equal(s.since, 5);
-    assert_false(stg_shift_add_p(&s, 1.0 / 16));
+    assert_false(bet(&s, 1.0 / 16));
 }
 
 /* Uniform p-values: at most one false alarm in `interval`. 400 intervals: three deviations are 60. */
@@ -57,7 +64,7 @@ static void test_interval(void **state)
     stg_rng_seed(&rng, 11);
     plain(&s, INTERVAL);
     for (size_t i = 0; i < N; i++) {
-        if (stg_shift_add_p(&s, uniform(&rng))) {
+        if (bet(&s, uniform(&rng))) {
             n++;
             stg_shift_reset(&s);
         }
@@ -77,7 +84,7 @@ static void test_delay(void **state)
     for (size_t i = 0; i < RUNS; i++) {
         plain(&s, STG_SHIFT_INTERVAL);
         for (size_t t = 0; t < BEFORE + 40 && !s.shifted; t++) {
-            stg_shift_add_p(&s, t < BEFORE ? uniform(&rng) : pow(uniform(&rng), 5));
+            bet(&s, t < BEFORE ? uniform(&rng) : pow(uniform(&rng), 5));
         }
         early += s.shifted && s.noticed < BEFORE;
         late += !s.shifted || s.noticed >= BEFORE + 15;
@@ -90,7 +97,7 @@ static void test_delay(void **state)
 
 static void calibrate(struct stg_model *m, double (*value)(struct stg_rng *rng, size_t i))
 {
-    enum { N = 4000 };
+    enum { N = 16000 };
     static struct stg_score s[N];
     struct stg_rng rng;
     stg_rng_seed(&rng, 13);
@@ -115,11 +122,11 @@ static double alone(struct stg_rng *rng, size_t i)
     return stg_rng_normal(rng);
 }
 
-/* Load that comes and goes: 40 sequences are as surprising as each other. */
+/* Load that comes and goes: 160 sequences, ten bets, are as surprising as each other. */
 static double together(struct stg_rng *rng, size_t i)
 {
     static double load;
-    load = i % 40 == 0 ? stg_rng_normal(rng) : load;
+    load = i % 160 == 0 ? stg_rng_normal(rng) : load;
     return load + 0.3 * stg_rng_normal(rng);
 }
 
@@ -155,18 +162,19 @@ static void test_threshold(void **state)
     drop(&m);
     calibrate(&m, together);
     stg_shift_init(&s, &m, STG_AGGREGATE_MEAN, STG_SHIFT_INTERVAL);
-    assert_true(s.threshold > 3 * log(STG_SHIFT_INTERVAL));
+    assert_true(s.threshold > 1.5 * log(STG_SHIFT_INTERVAL));
     assert_in_range(alarms(&m, 0, together, 100000), 0, 20);
-    assert_true(alarms(&m, log(STG_SHIFT_INTERVAL), together, 100000) > 100); /* what it would be without */
-    m.n_stream = 0;                                                           /* a model without: the plain threshold */
+    assert_true(alarms(&m, log(STG_SHIFT_INTERVAL), together, 100000) > 30); /* what it would be without */
+    m.n_stream = 0;                                                          /* a model without: the plain threshold */
     stg_shift_init(&s, &m, STG_AGGREGATE_MEAN, STG_SHIFT_INTERVAL);
     assert_true(fabs(s.threshold - log(STG_SHIFT_INTERVAL)) < 1e-12);
     drop(&m);
 }
 
-/* Sequences that overlap are one bet, of their mean E, which is made when another begins. */
-static void test_overlap(void **state)
+/* A bet is of 16 sequences and all that overlap the last of them: their mean E. It is made when another begins. */
+static void test_bets(void **state)
 {
+    enum { N = STG_SHIFT_BET + 4 };
     static struct stg_score scores[99];
     struct stg_model m = {.recipe = {.scope = STG_SCOPE_SYSTEM}};
     struct stg_shift s;
@@ -179,28 +187,30 @@ static void test_overlap(void **state)
     for (int process = 0; process < 2; process++) {
         m.recipe.scope = process == 1 ? STG_SCOPE_PROCESS : STG_SCOPE_SYSTEM;
         stg_shift_init(&s, &m, STG_AGGREGATE_MEAN, STG_SHIFT_INTERVAL);
-        s.threshold = 2.9; /* below ln 5 + ln 3.875 */
-        for (int32_t i = 0; i < 4; i++) { /* four at once, one of them as usual as can be */
-            struct stg_score x = {.id = (uint64_t)i, .pid = i, .begin_ns = 10 * i, .end_ns = 100};
-            x.value[STG_AGGREGATE_MEAN] = i == 3 ? 0 : 100;
-            assert_int_equal(stg_shift_add(&s, &x), process == 1 && i == 2); /* the two before it have reached it */
+        s.threshold = 1.5;
+        for (int32_t i = 0; i < N; i++) { /* the last eight begin at the same time; of the first two one is usual */
+            struct stg_score x = {.id = (uint64_t)i, .pid = i, .begin_ns = (int64_t)(i < N - 8 ? i : N - 8) * 10};
+            x.end_ns = x.begin_ns + 10;
+            x.value[STG_AGGREGATE_MEAN] = i == 1 ? 0 : 100;
+            assert_int_equal(stg_shift_add(&s, &x), process == 1 && i == STG_SHIFT_BET);
         }
-        if (process == 0) {
-            assert_int_equal(s.n, 0);
-            assert_true(s.level <= 0);
-            struct stg_score next = {.id = 4, .begin_ns = 100, .end_ns = 200};
-            next.value[STG_AGGREGATE_MEAN] = 100;
-            assert_false(stg_shift_add(&s, &next));
-            assert_int_equal(s.n, 4);
-            assert_true(fabs(s.level - log((3 * best + worst) / 4)) < 1e-12);
-            assert_true(stg_shift_end(&s));
-            assert_int_equal(s.noticed, 4);
-            assert_int_equal(s.began, 0);
-            assert_false(stg_shift_end(&s)); /* nothing is open */
-            assert_int_equal(s.n, 5);
-        } else {
-            assert_int_equal(s.noticed, 1);
+        if (process == 1) {
+            assert_int_equal(s.noticed, STG_SHIFT_BET - 1);
+            assert_true(fabs(s.level - log((15 * best + worst) / 16)) < 1e-12);
+            continue;
         }
+        assert_int_equal(s.n, 0);
+        struct stg_score next = {.id = N, .begin_ns = (N - 7) * 10, .end_ns = (N - 6) * 10};
+        next.value[STG_AGGREGATE_MEAN] = 0;
+        assert_true(stg_shift_add(&s, &next));
+        assert_true(fabs(s.level - log(((N - 1) * best + worst) / N)) < 1e-12);
+        assert_int_equal(s.n, N);
+        assert_int_equal(s.noticed, N - 1);
+        assert_int_equal(s.began, 0);
+        assert_false(stg_shift_end(&s)); /* a bet of one, that loses */
+        assert_int_equal(s.n, N + 1);
+        assert_false(stg_shift_end(&s)); /* nothing is open */
+        assert_int_equal(s.n, N + 1);
     }
     drop(&m);
 }
@@ -208,7 +218,7 @@ static void test_overlap(void **state)
 /* The calibration's bursts are one bet each, too: the threshold stays that of what comes alone. */
 static void test_threshold_of_bursts(void **state)
 {
-    enum { N = 4000, BURST = 20 };
+    enum { N = 16000, BURST = 160 };
     static struct stg_score s[N];
     struct stg_model m = {.recipe = {.scope = STG_SCOPE_SYSTEM}};
     struct stg_shift shift;
@@ -218,8 +228,8 @@ static void test_threshold_of_bursts(void **state)
     stg_rng_seed(&rng, 15);
     for (size_t i = 0; i < N; i++) {
         value = i % BURST == 0 ? (float)stg_rng_normal(&rng) : value;
-        s[i] = (struct stg_score){
-            .id = i, .begin_ns = (int64_t)(i / BURST) * 100, .end_ns = (int64_t)(i / BURST) * 100 + 50};
+        s[i] = (struct stg_score){.id = i, .begin_ns = (int64_t)(i / BURST) * 100};
+        s[i].end_ns = s[i].begin_ns + 50;
         s[i].value[STG_AGGREGATE_MEAN] = value;
     }
     assert_int_equal(stg_calibrate_runs(&m, s, (const size_t[]){0, N / 2, N}, 2), STG_OK);
@@ -229,12 +239,12 @@ static void test_threshold_of_bursts(void **state)
         assert_true(fabsf(row[STG_STREAM_TOGETHER] - (float)(i % BURST > 0)) < 0.1f);
     }
     stg_shift_init(&shift, &m, STG_AGGREGATE_MEAN, STG_SHIFT_INTERVAL);
-    assert_true(shift.threshold < 2 * log(STG_SHIFT_INTERVAL));
+    const double together = shift.threshold;
     for (size_t i = 0; i < N; i++) { /* as if each were alone */
         m.stream[i * STG_MODEL_STREAM_COLUMNS + STG_STREAM_TOGETHER] = 0;
     }
     stg_shift_init(&shift, &m, STG_AGGREGATE_MEAN, STG_SHIFT_INTERVAL);
-    assert_true(shift.threshold > 4 * log(STG_SHIFT_INTERVAL));
+    assert_true(together < 1.5 * log(STG_SHIFT_INTERVAL) && shift.threshold > 1.3 * together);
     drop(&m);
 }
 
@@ -242,7 +252,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_levels),    cmocka_unit_test(test_interval), cmocka_unit_test(test_delay),
-        cmocka_unit_test(test_threshold), cmocka_unit_test(test_overlap),  cmocka_unit_test(test_threshold_of_bursts),
+        cmocka_unit_test(test_threshold), cmocka_unit_test(test_bets),     cmocka_unit_test(test_threshold_of_bursts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

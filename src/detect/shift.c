@@ -22,15 +22,19 @@ static void keep(struct peaks *k, double peak)
     k->value[i] = peak;
 }
 
-static double bet_of(double p)
+/* A sequence with that p-value comes; apart: it overlaps none before it. True when the bet that it ends reaches the
+ * threshold. */
+static bool add(struct stg_shift *s, double p, bool apart)
 {
-    return 0.5 / sqrt(p);
+    const bool reached = apart && s->open.n >= STG_SHIFT_BET && stg_shift_end(s);
+    s->open.sum += 0.5 / sqrt(p);
+    s->open.n++;
+    return reached;
 }
 
 /* An excursion ends where the level falls to 0. */
-static void end_bet(struct peaks *k, struct stg_shift *s, double *peak)
+static void follow(struct peaks *k, const struct stg_shift *s, double *peak)
 {
-    stg_shift_end(s);
     *peak = fmax(*peak, s->level);
     if (s->level <= 0 && *peak > 0) {
         keep(k, *peak);
@@ -47,17 +51,17 @@ static void find_peaks(struct peaks *k, const struct stg_shift *from)
     s.threshold = (double)INFINITY;
     for (size_t i = 0; i < m->n_stream; i++) {
         const float *row = m->stream + i * STG_MODEL_STREAM_COLUMNS;
-        if (row[STG_STREAM_TOGETHER] <= 0) {
-            end_bet(k, &s, &peak);
-        }
         if (i > 0 && row[STG_STREAM_RUN] > row[STG_STREAM_RUN - STG_MODEL_STREAM_COLUMNS]) {
+            stg_shift_end(&s);
+            follow(k, &s, &peak);
             stg_shift_reset(&s);
-            end_bet(k, &s, &peak);
         }
-        s.open.sum += bet_of(stg_p_value(m, s.aggregate, (double)row[STG_STREAM_VALUES + (size_t)s.aggregate]));
-        s.open.n++;
+        add(&s, stg_p_value(m, s.aggregate, (double)row[STG_STREAM_VALUES + (size_t)s.aggregate]),
+            row[STG_STREAM_TOGETHER] <= 0);
+        follow(k, &s, &peak);
     }
-    end_bet(k, &s, &peak);
+    stg_shift_end(&s);
+    follow(k, &s, &peak);
     if (peak > 0) {
         keep(k, peak);
     }
@@ -104,22 +108,16 @@ bool stg_shift_end(struct stg_shift *s)
 
 bool stg_shift_add_p(struct stg_shift *s, double p)
 {
-    const bool before = stg_shift_end(s);
-    s->open.sum = bet_of(p);
-    s->open.n = 1;
-    return stg_shift_end(s) || before;
+    return add(s, p, true);
 }
 
 bool stg_shift_add(struct stg_shift *s, const struct stg_score *score)
 {
     const bool apart = s->open.n == 0 || !stg_score_overlap(s->model, &s->open.first, score);
-    const bool reached = apart && stg_shift_end(s);
     if (apart) {
         s->open.first = *score;
     }
-    s->open.sum += bet_of(stg_p_value(s->model, s->aggregate, (double)score->value[s->aggregate]));
-    s->open.n++;
-    return reached;
+    return add(s, stg_p_value(s->model, s->aggregate, (double)score->value[s->aggregate]), apart);
 }
 
 void stg_shift_reset(struct stg_shift *s)

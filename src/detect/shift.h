@@ -2,9 +2,10 @@
  *
  * Every sequence's p-value (detect/calibrate.h) is a bet against "still known": E = ½ p^(−½), whose mean is at most 1
  * for p-values of known sequences (Vovk, Wang, "E-values: calibration, combination and applications", 2021, section 2).
- * Requests that are open at the same time share events (stg_score_overlap), so that what happens once surprises in all
- * of them: they make one bet, the mean of their E, which is one whatever depends on what (section 3 there). The bets
- * multiply, and begin anew where they have lost:
+ * What happens once surprises in many: requests that are open at the same time share events (stg_score_overlap), and
+ * what makes one slow makes the next ones slow. So STG_SHIFT_BET or more that follow each other, and all that overlap,
+ * make one bet, the mean of their E, which is one whatever depends on what (section 3 there). Bets multiply, and begin
+ * anew where they have lost:
  *
  *     level = max(level, 0) + ln E        (Page 1954; as e-detector: Shin, Ramdas, Rinaldo 2023, "E-CUSUM")
  *
@@ -26,6 +27,7 @@
 #include "score/score.h"
 
 #define STG_SHIFT_PEAKS    10
+#define STG_SHIFT_BET      16      /* chosen on known runs (docs/measurements.md, Groups, shifts, runs) */
 #define STG_SHIFT_INTERVAL 10000.0 /* default: known sequences from one false alarm to the next */
 
 /* The caller's storage, of fixed size; nothing to free. A bet is open until a sequence comes that has no part in it. */
@@ -42,7 +44,7 @@ struct stg_shift {
     struct {
         double sum;             /* of the E of its sequences */
         uint64_t n;             /* sequences; 0: none is open */
-        struct stg_score first; /* the first of them; of its own time */
+        struct stg_score first; /* of those that overlap, which the latest belongs to */
     } open;
 };
 
@@ -52,7 +54,7 @@ void stg_shift_init(struct stg_shift *s, const struct stg_model *m, enum stg_agg
 /* The next sequence, in the order of the stream. True once: when a bet that this one ends reaches the threshold.
  * O(log calibration). */
 bool stg_shift_add(struct stg_shift *s, const struct stg_score *score);
-/* A sequence that is a bet by itself, by its p-value, 0 < p ≤ 1; true, too, when that reaches the threshold. */
+/* A sequence that overlaps none, by its p-value, 0 < p ≤ 1. */
 bool stg_shift_add_p(struct stg_shift *s, double p);
 /* Ends the open bet, if there is one: nothing comes that may have a part in it. True as above. */
 bool stg_shift_end(struct stg_shift *s);

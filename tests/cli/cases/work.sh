@@ -304,23 +304,6 @@ case_groups() {
     refused '1 is out of bounds' "$strange" score --group 1 web.model test.data
 }
 
-case_shift() {
-    trained
-    status 0 "$strange" score web.model test.data
-    grep -q '^no shift of the stream (a false one in 10000 sequences, ' out || { cat out; no 'known data shifted'; }
-    status 1 "$strange" score web.model test.data odd.data
-    began=$(sed -n 's/^the stream shifted at sequence \([0-9]*\), noticed at [0-9]* .*/\1/p' out)
-    noticed=$(sed -n 's/^the stream shifted at sequence [0-9]*, noticed at \([0-9]*\) .*/\1/p' out)
-    [ "$began" -ge 195 ] && [ "$began" -le 205 ] && [ "$noticed" -ge "$began" ] || { cat out; no 'no shift where the data changes'; }
-    status 1 "$strange" score --json web.model test.data odd.data
-    [ "$(grep -c "\"shift_since\": $began," out)" = $((260 - noticed)) ] || no 'lines after the shift do not tell'
-    status 0 "$strange" eval web.model --known test.data --novel odd=odd.data
-    grep -q '^As a stream: .* 0 in 200 known ones' out || { cat out; no 'no table of the stream'; }
-    status 0 "$strange" eval --json --interval 100000 web.model --known test.data --novel odd=odd.data
-    for key in shift_interval shift_alarms shift_delay; do grep -q "\"$key\"" out || no "no $key"; done
-    refused '--interval' "$strange" score --interval 5 web.model test.data
-}
-
 # perf_text SEED PID: `perf script` of 150 connections of one process.
 perf_text() {
     awk -v seed="$1" -v pid="$2" '
