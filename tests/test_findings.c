@@ -401,7 +401,6 @@ static void test_counts(void **state)
                             .n_beyond = 2,
                             .bound = 10,
                             .bound_beyond = 6,
-                            .n_apart = 20,
                             .novel_apart = 5,
                             .beyond_apart = 2};
     char text[WORDS_SENTENCE];
@@ -415,14 +414,18 @@ static void test_counts(void **state)
     assert_false(findings_is_shown(&v, &t->x));
     t->x.n_beyond = 1;
     assert_true(findings_is_shown(&v, &t->x));
-    v.n_apart = 12;
     v.novel_apart = 3.25;
+    v.beyond_apart = 0.5;
+    assert_true(findings_beyond(&t->model, &v, text));
+    assert_string_equal(text,
+                        "2 of them are above all 637 calibration scores, 0.5 if those that overlap count as one, and "
+                        "chance makes up to 6 so");
     findings_counts(&t->model, &t->b, &v, text);
     assert_string_equal(
         text, "5 of 20 sequences are novel, 3.25 if those that overlap count as one, and chance makes up to 10 "
               "of known ones so");
-    v.n_apart = 20;
     v.novel_apart = 5;
+    v.beyond_apart = 2;
     v.bound = 4;
     assert_false(findings_beyond(&t->model, &v, text)); /* that many are novel says enough */
     v.reachable = false;

@@ -129,6 +129,14 @@ size_t findings_unseen_first(const struct stg_behaviours *b, size_t n_shown, cha
     return first;
 }
 
+/* Where some of the n overlap others: what the bound is for. */
+static void put_apart(char out[WORDS_SENTENCE], double apart, size_t n)
+{
+    if (apart + 1e-6 < (double)n) {
+        words_append(out, WORDS_SENTENCE, ", %.3g if those that overlap count as one", apart);
+    }
+}
+
 void findings_counts(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_verdict *v,
                      char out[WORDS_SENTENCE])
 {
@@ -142,10 +150,7 @@ void findings_counts(const struct stg_model *m, const struct stg_behaviours *b, 
     } else {
         words_append(out, WORDS_SENTENCE, "above all %s calibration scores", known);
     }
-    if (v->n_apart < b->n_sequences) {
-        words_append(out, WORDS_SENTENCE, ", %.3g if those that overlap count as one",
-                     v->reachable ? v->novel_apart : v->beyond_apart);
-    }
+    v->reachable ? put_apart(out, v->novel_apart, b->n_novel) : put_apart(out, v->beyond_apart, v->n_beyond);
     words_append(out, WORDS_SENTENCE, ", and chance makes up to %" PRIu64 " of known ones so", v->bound);
 }
 
@@ -158,9 +163,10 @@ bool findings_beyond(const struct stg_model *m, const struct stg_verdict *v, cha
     if (!v->reachable || v->novel_apart >= (double)v->bound + 1 || v->n_beyond == 0) {
         return false; /* that many are novel says enough */
     }
-    snprintf(out, WORDS_SENTENCE,
-             "%s of them %s above all %s calibration scores, and chance makes up to %" PRIu64 " so", n,
-             v->n_beyond == 1 ? "is" : "are", known, v->bound_beyond);
+    snprintf(out, WORDS_SENTENCE, "%s of them %s above all %s calibration scores", n, v->n_beyond == 1 ? "is" : "are",
+             known);
+    put_apart(out, v->beyond_apart, v->n_beyond);
+    words_append(out, WORDS_SENTENCE, ", and chance makes up to %" PRIu64 " so", v->bound_beyond);
     return true;
 }
 
