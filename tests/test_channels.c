@@ -281,6 +281,35 @@ static uint32_t blamed(const struct fixture *f, const struct fake_seq *seq, enum
     return index;
 }
 
+/* Descriptors that are all usual are unusual by their number; a negative one is the working directory. */
+static void test_words_of_descriptors(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_explained_event events[4] = {{.ret = 3}, {.ret = -100}, {.ret = 4}, {.ret = 2}};
+    struct stg_explanation x = {.n = 4, .events = events};
+    char text[512];
+    must(stg_model_fit_sides(f->model, &f->corpus, NULL, NULL));
+    for (size_t i = 0; i < 4; i++) {
+        events[i].call = STG_TOKEN_SPECIALS;
+        events[i].phase = STG_PHASE_ENTRY;
+        events[i].side[STG_SIDE_STATE] = i == 2 ? 0 : 1; /* that has none */
+    }
+    x.names = &f->vocab;
+    x.score.z[STG_CHANNEL_STATE] = 1.9f;
+    assert_false(words_side(f->model, &x, STG_SIDE_STATE, text));
+    x.score.z[STG_CHANNEL_STATE] = 2;
+    assert_true(words_side(f->model, &x, STG_SIDE_STATE, text));
+    assert_string_equal(
+        text, "used 3 times on its thread, more than in known sequences of its length; none of them is unusual");
+    events[1].side[STG_SIDE_STATE] = 4;
+    assert_true(words_side(f->model, &x, STG_SIDE_STATE, text));
+    assert_non_null(strstr(text, "the working directory in → read at"));
+    assert_null(strstr(text, "descriptor 3"));
+    events[3].side[STG_SIDE_STATE] = 2.5f;
+    assert_true(words_side(f->model, &x, STG_SIDE_STATE, text));
+    assert_non_null(strstr(text, "; descriptor 2 in → read at"));
+}
+
 /* Each kind of change is found, and by its own channel. */
 static void test_the_right_channel_speaks(void **state)
 {
@@ -470,6 +499,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_times, setup, teardown),
         cmocka_unit_test_setup_teardown(test_descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sides_need_data, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_words_of_descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_right_channel_speaks, setup, teardown),
         cmocka_unit_test(test_novelty_by_hand),
         cmocka_unit_test(test_runs_that_differ),

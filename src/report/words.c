@@ -401,6 +401,8 @@ bool words_workers(const struct stg_model *m, float z, float workers, char out[1
     return true;
 }
 
+#define WORKING_DIRECTORY (-100) /* AT_FDCWD, in traces of any machine */
+
 /* "3.4 ms before → read at +1.2 ms (surprisal 6.2)" */
 static size_t put_side(const struct stg_explanation *x, const struct stg_explained_event *e, enum stg_side side,
                        char *out, size_t cap)
@@ -410,6 +412,8 @@ static size_t put_side(const struct stg_explanation *x, const struct stg_explain
         char pause[32];
         words_duration(e->elapsed_ns, pause);
         snprintf(what, sizeof what, "%s before", pause);
+    } else if (e->ret == WORKING_DIRECTORY) {
+        snprintf(what, sizeof what, "the working directory in");
     } else {
         snprintf(what, sizeof what, "descriptor %lld in", (long long)e->ret);
     }
@@ -419,9 +423,26 @@ static size_t put_side(const struct stg_explanation *x, const struct stg_explain
     return n < 0 ? 0 : (size_t)n < cap ? (size_t)n : cap - 1;
 }
 
+/* Where no descriptor is odd by itself, there are many uses of them. */
+static bool put_uses(const struct stg_model *m, const struct stg_explanation *x, char out[512])
+{
+    char workers[160];
+    size_t n = 0;
+    for (size_t i = 0; i < x->n; i++) {
+        n += x->events[i].side[STG_SIDE_STATE] > 0;
+    }
+    if (words_workers(m, x->score.z[STG_CHANNEL_STATE], x->score.workers, workers)) {
+        return false; /* that is what is unusual of the state */
+    }
+    snprintf(out, 512,
+             "used %zu times on its thread, more than in known sequences of its length; none of them is unusual", n);
+    return true;
+}
+
 bool words_side(const struct stg_model *m, const struct stg_explanation *x, enum stg_side side, char out[512])
 {
     enum { SHOWN = 3 };
+    static const float ODD = 2.3f; /* nats: one use in ten */
     const struct stg_explained_event *top[SHOWN] = {0};
     size_t len = 0;
     out[0] = '\0';
@@ -441,7 +462,13 @@ bool words_side(const struct stg_model *m, const struct stg_explanation *x, enum
             }
         }
     }
+    if (side == STG_SIDE_STATE && top[0] != NULL && top[0]->side[side] < ODD) {
+        return put_uses(m, x, out);
+    }
     for (size_t k = 0; k < SHOWN && top[k] != NULL && len + 3 < 512; k++) {
+        if (side == STG_SIDE_STATE && top[k]->side[side] < ODD) {
+            break;
+        }
         len += (size_t)snprintf(out + len, 512 - len, "%s", k > 0 ? "; " : "");
         len += put_side(x, top[k], side, out + len, 512 - len);
     }

@@ -86,7 +86,8 @@ bool words_load(const struct stg_model *m, const struct stg_score *s, char out[1
  * as many as usual, state is not unusual (z, its deviations), or m does not know. */
 bool words_workers(const struct stg_model *m, float z, float workers, char out[160]);
 /* What is unusual in a side channel, at most three events: "3.4 ms before → read at +1.2 ms (surprisal 6.2)",
- * "descriptor 23 in → read …". False, and "", where the channel is less than two deviations above the usual. */
+ * "descriptor 2 in → write …"; of descriptors that are all usual, how often they are used. False, and "", where the
+ * channel is less than two deviations above the usual. */
 bool words_side(const struct stg_model *m, const struct stg_explanation *x, enum stg_side side, char out[512]);
 /* A sentence: what a p-value of the model's calibration means. */
 void words_p_value(const struct stg_model *m, double p, char out[160]);
