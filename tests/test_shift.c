@@ -158,10 +158,20 @@ static void test_threshold(void **state)
     calibrate(&m, alone);
     stg_shift_init(&s, &m, STG_AGGREGATE_MEAN, STG_SHIFT_INTERVAL);
     assert_true(s.threshold >= log(STG_SHIFT_INTERVAL) && s.threshold < 1.5 * log(STG_SHIFT_INTERVAL));
+    assert_int_equal(s.least, 1);
+    m.n_stream =
+        2 * 16 * STG_SHIFT_BET; /* 31 pairs of stretches, for lack of a run's end; with less they do not tell */
+    stg_shift_init(&s, &m, STG_AGGREGATE_MEAN, STG_SHIFT_INTERVAL);
+    assert_int_equal(s.least, 1);
+    m.n_stream = 30 * STG_SHIFT_BET;
+    stg_shift_init(&s, &m, STG_AGGREGATE_MEAN, STG_SHIFT_INTERVAL);
+    assert_int_equal(s.least, STG_SHIFT_BET);
+    m.n_stream = 16000;
     assert_in_range(alarms(&m, 0, alone, 100000), 0, 10);
     drop(&m);
     calibrate(&m, together);
     stg_shift_init(&s, &m, STG_AGGREGATE_MEAN, STG_SHIFT_INTERVAL);
+    assert_int_equal(s.least, STG_SHIFT_BET);
     assert_true(s.threshold > 1.5 * log(STG_SHIFT_INTERVAL));
     assert_in_range(alarms(&m, 0, together, 100000), 0, 20);
     assert_true(alarms(&m, log(STG_SHIFT_INTERVAL), together, 100000) > 30); /* what it would be without */

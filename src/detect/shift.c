@@ -26,7 +26,7 @@ static void keep(struct peaks *k, double peak)
  * threshold. */
 static bool add(struct stg_shift *s, double p, bool apart)
 {
-    const bool reached = apart && s->open.n >= STG_SHIFT_BET && stg_shift_end(s);
+    const bool reached = apart && s->open.n >= s->least && stg_shift_end(s);
     s->open.sum += 0.5 / sqrt(p);
     s->open.n++;
     return reached;
@@ -67,10 +67,56 @@ static void find_peaks(struct peaks *k, const struct stg_shift *from)
     }
 }
 
+/* Pairs of numbers, for Pearson's correlation. */
+struct pairs {
+    double n, x, y, xx, yy, xy; /* sums */
+};
+
+static void pair(struct pairs *p, double x, double y)
+{
+    p->n++;
+    p->x += x;
+    p->y += y;
+    p->xx += x * x;
+    p->yy += y * y;
+    p->xy += x * y;
+}
+
+/* Whether surprise comes together in the calibration: stretches of STG_SHIFT_BET sequences are like the next one of
+ * their run by more than two standard errors of a correlation, or are too few to tell. */
+static bool comes_together(const struct stg_model *m, enum stg_aggregate a)
+{
+    enum { LEAST = 30 };
+    struct pairs p = {0};
+    double before = 0, stretch = 0;
+    size_t of_run = 0; /* sequences so far */
+    for (size_t i = 0; i < m->n_stream; i++) {
+        const float *row = m->stream + i * STG_MODEL_STREAM_COLUMNS;
+        if (i > 0 && row[STG_STREAM_RUN] > row[STG_STREAM_RUN - STG_MODEL_STREAM_COLUMNS]) {
+            of_run = 0;
+        }
+        stretch = of_run % STG_SHIFT_BET == 0 ? 0 : stretch;
+        stretch -= log(stg_p_value(m, a, (double)row[STG_STREAM_VALUES + (size_t)a]));
+        if (++of_run % STG_SHIFT_BET == 0) {
+            if (of_run > STG_SHIFT_BET) {
+                pair(&p, before, stretch);
+            }
+            before = stretch;
+        }
+    }
+    if (p.n < LEAST) {
+        return true;
+    }
+    const double covariance = p.xy - p.x * p.y / p.n;
+    const double variances = (p.xx - p.x * p.x / p.n) * (p.yy - p.y * p.y / p.n);
+    return covariance * sqrt(p.n) > 2 * sqrt(variances);
+}
+
 void stg_shift_init(struct stg_shift *s, const struct stg_model *m, enum stg_aggregate a, double interval)
 {
     struct peaks k = {.n = 0};
     *s = (struct stg_shift){.model = m, .aggregate = a, .threshold = log(interval)};
+    s->least = comes_together(m, a) ? STG_SHIFT_BET : 1;
     find_peaks(&k, s);
     if (k.n <= STG_SHIFT_PEAKS) {
         return;

@@ -4,8 +4,9 @@
  * for p-values of known sequences (Vovk, Wang, "E-values: calibration, combination and applications", 2021, section 2).
  * What happens once surprises in many: requests that are open at the same time share events (stg_score_overlap), and
  * what makes one slow makes the next ones slow. So STG_SHIFT_BET or more that follow each other, and all that overlap,
- * make one bet, the mean of their E, which is one whatever depends on what (section 3 there). Bets multiply, and begin
- * anew where they have lost:
+ * make one bet, the mean of their E, which is one whatever depends on what (section 3 there). Where the calibration
+ * shows that its sequences do not depend on each other, only those that overlap do. Bets multiply, and begin anew where
+ * they have lost:
  *
  *     level = max(level, 0) + ln E        (Page 1954; as e-detector: Shin, Ramdas, Rinaldo 2023, "E-CUSUM")
  *
@@ -41,6 +42,7 @@ struct stg_shift {
     bool shifted;     /* the threshold was reached */
     uint64_t noticed; /* number of the last sequence of the bet that reached it */
     uint64_t began;   /* since, at that time: the likeliest beginning */
+    uint64_t least;   /* sequences of a bet: STG_SHIFT_BET or 1 */
     struct {
         double sum;             /* of the E of its sequences */
         uint64_t n;             /* sequences; 0: none is open */
