@@ -39,8 +39,8 @@ static void test_stream(void **state)
     assert_int_equal(m.n_stream, N);
     for (size_t i = 0; i < N; i++) {
         const float *row = m.stream + i * STG_MODEL_STREAM_COLUMNS;
-        assert_int_equal((int)row[0], i >= 500);
-        assert_int_equal((int)row[1 + STG_AGGREGATE_MEAN], (int)i);
+        assert_int_equal((int)row[STG_STREAM_RUN], i >= 500);
+        assert_int_equal((int)row[STG_STREAM_VALUES + STG_AGGREGATE_MEAN], (int)i);
     }
     drop(&m);
 }
