@@ -301,6 +301,13 @@ static void test_words_of_descriptors(void **state)
     assert_true(words_side(f->model, &x, STG_SIDE_STATE, text));
     assert_string_equal(
         text, "used 3 times on its thread, more than in known sequences of its length; none of them is unusual");
+    float usual[STG_MODEL_CHANNEL_COLUMNS] = {[0] = 100, [13] = 1 + logf(50)};
+    f->model->channels = usual;
+    f->model->n_channel_bins = 1;
+    x.score.workers = 5;
+    assert_false(words_side(f->model, &x, STG_SIDE_STATE, text)); /* fewer threads share the work: that is why */
+    f->model->channels = NULL;
+    f->model->n_channel_bins = 0;
     events[1].side[STG_SIDE_STATE] = 4;
     assert_true(words_side(f->model, &x, STG_SIDE_STATE, text));
     assert_non_null(strstr(text, "the working directory in → read at"));
@@ -422,6 +429,11 @@ static void test_runs_that_differ(void **state)
     assert_true(fabs((double)m.channels[rms + 1] - hypot(within_rms, of_four)) < 1e-4);
     assert_true(fabs((double)m.channels[time + 1] - hypot(within_time, of_four)) < 1e-4);
     assert_true(fabs((double)m.channels[descriptors + 1] - 1.5 * (double)m.channels[rms + 1]) < 1e-4);
+    for (size_t i = 0; i < OF_EACH; i++) {
+        scores[i].value[STG_AGGREGATE_STATE] = 7; /* always the same */
+    }
+    must(stg_channels_fit(&m, scores, runs, 1));
+    assert_true(fabs((double)m.channels[descriptors + 1] - 1.5 * 0.3) < 1e-4);
     must(stg_channels_fit(&m, scores, (const size_t[]){0, 2 * OF_EACH}, 1));
     const double within_two = (double)m.channels[rms + 1];
     must(stg_channels_fit(&m, scores, runs, 3)); /* fewer tell less: 0 and 1 */

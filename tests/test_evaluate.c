@@ -116,6 +116,15 @@ static void test_groups(void **state)
     assert_true(isinf(e.rows[1].shift_delay));
     assert_true(e.rows[1].group_auroc < 0.75 && e.rows[1].group_tpr < 0.25 && e.group_fpr < 0.25);
     stg_evaluation_fini(&e);
+    /* The end of a set ends its last bet. */
+    fill(&rng, near, 9);
+    number(near);
+    const struct stg_scored_set four = {"four", near, 4}, five = {"five", near, 5};
+    assert_int_equal(stg_evaluate(&e, &f->model, &four, &five, 1, NULL, NULL, 0, &s), STG_OK);
+    assert_int_equal(e.shift_alarms, 1);
+    assert_true(e.rows[0].shift_delay > 3.5 &&
+                e.rows[0].shift_delay < 4.5); /* from the first two of three beginnings */
+    stg_evaluation_fini(&e);
     s.alpha = 0.01; /* 50 groups of the calibration are too few */
     assert_int_equal(stg_evaluate(&e, &f->model, &known, novel, 1, NULL, NULL, 0, &s), STG_OK);
     assert_true(isnan(e.group_fpr) && isnan(e.rows[0].group_tpr) && e.rows[0].group_auroc > 0.98);

@@ -516,6 +516,8 @@ static void test_hostile_nodes(void **state)
     refused("a sequence that half overlaps");
     put_float("stream", 2 * STG_MODEL_STREAM_COLUMNS, 2.0f);
     refused("a run of the stream that is left out");
+    put_float("stream", STG_STREAM_RUN, -1.0f);
+    refused("a run before the first");
     put_float("stream", STG_STREAM_RUN, 1.0f);
     refused("runs of the stream that do not begin with 0");
 }

@@ -41,6 +41,38 @@ static void test_names(void **state)
     assert_int_equal(a, STG_AGGREGATE_MEAN);
 }
 
+/* Of one scope and trace, and open at the same time. */
+static void test_overlap(void **state)
+{
+    (void)state;
+    static const struct {
+        int32_t pid, tid;
+        uint32_t trace;
+        int64_t begin, end;
+        bool system, process, thread;
+    } others[] = {
+        {1, 1, 0, 150, 250, true, true, true},      {1, 1, 0, 50, 150, true, true, true},
+        {1, 1, 0, 120, 130, true, true, true},      {1, 2, 0, 150, 250, true, true, false},
+        {2, 2, 0, 150, 250, true, false, false},    {1, 1, 1, 150, 250, false, false, false},
+        {1, 1, 0, 200, 250, false, false, false},   {1, 1, 0, 50, 100, false, false, false},
+        {1, 1, 0, 1000, 2000, false, false, false}, {1, 1, 0, 10, 20, false, false, false},
+    };
+    const struct stg_score a = {.pid = 1, .tid = 1, .begin_ns = 100, .end_ns = 200};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        const struct stg_score b = {.pid = others[i].pid,
+                                    .tid = others[i].tid,
+                                    .trace = others[i].trace,
+                                    .begin_ns = others[i].begin,
+                                    .end_ns = others[i].end};
+        struct stg_model m = {.recipe = {.scope = STG_SCOPE_SYSTEM}};
+        assert_int_equal(stg_score_overlap(&m, &a, &b), others[i].system);
+        m.recipe.scope = STG_SCOPE_PROCESS;
+        assert_int_equal(stg_score_overlap(&m, &a, &b), others[i].process);
+        m.recipe.scope = STG_SCOPE_THREAD;
+        assert_int_equal(stg_score_overlap(&m, &a, &b), others[i].thread);
+    }
+}
+
 static void test_values(void **state)
 {
     const float v[] = {1, 2, 3, 4, 10};
@@ -291,6 +323,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_window_is_sixteen_of_one_walk),
+        cmocka_unit_test(test_overlap),
         cmocka_unit_test(test_values_at_the_edges),
         cmocka_unit_test(test_quantiles_against_sorting),
         cmocka_unit_test(test_quantiles_of_the_worst_order),

@@ -225,6 +225,37 @@ static void test_bets(void **state)
     drop(&m);
 }
 
+/* What overlaps is told by the first of it: a chain of which each overlaps the next only is pairs. */
+static void test_chain(void **state)
+{
+    enum { N = 40, OF_RUN = 24, RUNS = 100 };
+    static struct stg_score s[RUNS * OF_RUN];
+    static size_t runs[RUNS + 1];
+    struct stg_model m = {.recipe = {.scope = STG_SCOPE_SYSTEM}};
+    struct stg_shift shift;
+    struct stg_rng rng;
+    (void)state;
+    stg_rng_seed(&rng, 16);
+    for (size_t i = 0; i < RUNS * OF_RUN; i++) {
+        s[i] = (struct stg_score){.id = i, .begin_ns = (int64_t)i * 10, .end_ns = (int64_t)i * 10 + 15};
+        s[i].value[STG_AGGREGATE_MEAN] = (float)stg_rng_normal(&rng);
+        runs[i / OF_RUN] = i / OF_RUN * OF_RUN;
+    }
+    runs[RUNS] = (size_t)RUNS * OF_RUN;
+    assert_int_equal(stg_calibrate_runs(&m, s, runs, RUNS), STG_OK);
+    for (size_t i = 0; i < RUNS * OF_RUN; i++) {
+        assert_true(fabsf(m.stream[i * STG_MODEL_STREAM_COLUMNS + STG_STREAM_TOGETHER] - (float)(i % 2)) < 0.1f);
+    }
+    stg_shift_init(&shift, &m, STG_AGGREGATE_MEAN, STG_SHIFT_INTERVAL);
+    assert_int_equal(shift.least,
+                     STG_SHIFT_BET); /* no run has two stretches of 16, so nothing is known of neighbours */
+    for (size_t i = 0; i < N; i++) {
+        stg_shift_add(&shift, &s[i]);
+        assert_int_equal(shift.n, i / STG_SHIFT_BET * STG_SHIFT_BET);
+    }
+    drop(&m);
+}
+
 /* The calibration's bursts are one bet each, too: the threshold stays that of what comes alone. */
 static void test_threshold_of_bursts(void **state)
 {
@@ -261,8 +292,13 @@ static void test_threshold_of_bursts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_levels),    cmocka_unit_test(test_interval), cmocka_unit_test(test_delay),
-        cmocka_unit_test(test_threshold), cmocka_unit_test(test_bets),     cmocka_unit_test(test_threshold_of_bursts),
+        cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_interval),
+        cmocka_unit_test(test_delay),
+        cmocka_unit_test(test_threshold),
+        cmocka_unit_test(test_bets),
+        cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_threshold_of_bursts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

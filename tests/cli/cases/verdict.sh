@@ -46,6 +46,10 @@ case_shift() {
     began=$(sed -n 's/^the stream shifted at sequence \([0-9]*\), noticed at [0-9]* .*/\1/p' out)
     noticed=$(sed -n 's/^the stream shifted at sequence [0-9]*, noticed at \([0-9]*\) .*/\1/p' out)
     [ "$began" -ge 160 ] && [ "$began" -le 220 ] && [ "$noticed" -ge "$began" ] || { cat out; no 'no shift where the data changes'; }
+    strace_text $((noticed + 1 - 200)) 4 odd >odd.txt # the end of what is scored ends the last bet
+    "$strange" -q prepare --cut accept --scope thread --vocab train.data -o less.data odd.txt
+    status 1 "$strange" score web.model test.data less.data
+    grep -q "^the stream shifted at sequence $began, noticed at $noticed " out || { cat out; no 'the last bet does not count'; }
     status 1 "$strange" score --json web.model test.data odd.data
     [ "$(grep -c "\"shift_since\": $began," out)" = $((500 - noticed)) ] || no 'lines after the shift do not tell'
     status 0 "$strange" eval web.model --known test.data --novel odd=odd.data
