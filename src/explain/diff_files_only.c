@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NO_UNIT = UINT32_MAX, LEAST_RANDOM = 4 /* characters that differ between names made by chance */ };
+enum {
+    NO_UNIT = UINT32_MAX,
+    LEAST_RANDOM = 4 /* characters that differ between names made by chance */,
+    LEAST_CHANGES = 2 /* of all of them (diff_name_changes) */
+};
 
 struct unit {
     struct diff_file sum;
@@ -25,7 +29,7 @@ struct group {
     uint32_t first;        /* item */
     size_t prefix, suffix; /* what the names begin and end with */
     size_t n_changes;      /* diff_name_changes() of where the names differ */
-    bool differs;          /* the pattern is not the name */
+    bool differs, plain;   /* the pattern is not the name; diff_name_is_plain() there */
     bool whole, temporary; /* compared as one whatever is in it; in a directory for temporary files */
 };
 
@@ -150,6 +154,7 @@ static enum stg_status put_in_group(struct finder *x, struct stg_strings *patter
                             .prefix = strlen(name),
                             .suffix = strlen(name),
                             .whole = whole,
+                            .plain = true,
                             .differs = strcmp(name, pattern) != 0,
                             .temporary = diff_name_is_temporary(name)};
     }
@@ -173,9 +178,11 @@ static bool is_renumbered(const struct group *g)
            (g->whole || (g->n_of_a > 0 && g->n_of_b > 0) || g->n_of_both == 0 || (g->temporary && of_both));
 }
 
+/* Where files are temporary, less is asked. */
 static bool is_drawn(const struct finder *x, const struct group *g)
 {
-    return g->n_changes >= (g->temporary ? 1 : 2) && differing_len(g, name_of(x->d, g->first)) >= LEAST_RANDOM;
+    const bool random = g->temporary ? !g->plain : g->n_changes >= LEAST_CHANGES;
+    return random && differing_len(g, name_of(x->d, g->first)) >= LEAST_RANDOM;
 }
 
 static bool is_inside_character(char c)
@@ -252,6 +259,7 @@ static enum stg_status gather(struct finder *x, bool by_shape)
             struct group *g = &x->groups[x->group_of[i]];
             const char *name = name_of(x->d, i);
             g->n_changes += diff_name_changes(name + g->prefix, differing_len(g, name));
+            g->plain = g->plain && diff_name_is_plain(name + g->prefix, differing_len(g, name));
         }
     }
     for (size_t i = 0; i < x->d->files.n; i++) {

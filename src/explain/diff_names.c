@@ -277,3 +277,12 @@ size_t diff_name_changes(const char *text, size_t n)
     }
     return changes;
 }
+
+bool diff_name_is_plain(const char *text, size_t n)
+{
+    bool plain = true;
+    for (size_t i = 0; i < n; i++) {
+        plain = plain && class_of(text[i]) != DIGIT && class_of(text[i]) != UPPER;
+    }
+    return plain;
+}

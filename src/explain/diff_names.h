@@ -36,6 +36,9 @@ void diff_name_shape(const char *name, char out[DIFF_PATTERN_BUFFER]);
  * words of three or more ("fooBar" has none, "fo0bAR" three): names that are drawn by chance have some. */
 size_t diff_name_changes(const char *text, size_t n);
 
+/* No digit and no capital is in it. */
+bool diff_name_is_plain(const char *text, size_t n);
+
 /* In a directory for temporary files (/tmp, /var/tmp, /dev/shm). */
 bool diff_name_is_temporary(const char *name);
 
