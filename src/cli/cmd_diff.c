@@ -176,7 +176,8 @@ static const struct stg_option options[] = {
      .min = 0,
      .max = 1000000,
      .fallback = "10",
-     .help = "rows to print of what is only in A, only in B, of their files, of calls, transitions, results and latencies; 0: the "
+     .help = "rows to print of what is only in A, only in B, of their files, of calls, transitions, results and "
+             "latencies; 0: the "
              "verdict alone"},
     {.name = "like",
      .arg = "A…",
@@ -254,7 +255,8 @@ static const char *const description[] = {
     "Where traces have the names of files, the same is told of the names that a program's calls were given on one side "
     "only, also of files that are looked for in vain (ENOENT), and of those that only one side finds. Names "
     "are compared as they were given, relative ones without their directory. Those that are made anew in each run "
-    "(temporary files, numbers of processes, dates, hashes) are no change where both sides have such, and one row where "
+    "(temporary files, numbers of processes, dates, hashes) are no change where both sides have such, and one row "
+    "where "
     "only one has.",
     "Of traces that `strange record -- COMMAND` made it also compares how the command ended, and how many calls its "
     "whole run made: "
