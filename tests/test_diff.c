@@ -214,8 +214,9 @@ static const struct stg_diff_only *find_only(const struct stg_diff_result *r, co
 {
     for (size_t i = 0; i < r->n_only; i++) {
         const struct stg_diff_only *o = &r->only[i];
-        const bool same =
-            call == NULL ? o->call == STG_TOKEN_START : strcmp(stg_strings_get(r->names->calls, o->call), call) == 0;
+        const bool same = o->kind == STG_DIFF_FILE ? false
+                          : call == NULL           ? o->call == STG_TOKEN_START
+                                                   : strcmp(stg_strings_get(r->names->calls, o->call), call) == 0;
         if (same && strcmp(stg_strings_get(r->names->procs, o->proc), process) == 0) {
             return o;
         }
@@ -433,7 +434,7 @@ static void test_programs(void **state)
     const struct stg_diff_result *r = result_of(&c, false);
     const struct stg_diff_only *worker = find_only(r, "worker", NULL);
     assert_non_null(worker);
-    assert_true(!worker->is_program && worker->n_threads == 1 && !worker->decides);
+    assert_true(worker->kind == STG_DIFF_THREAD && worker->n_threads == 1 && !worker->decides);
     assert_false(r->changed);
     stg_diff_result_fini(&c.result);
 
@@ -444,8 +445,8 @@ static void test_programs(void **state)
     r = result_of(&c, false);
     const struct stg_diff_only *shell = find_only(r, "sh", NULL);
     assert_non_null(shell);
-    assert_true(shell->is_program && shell->side == STG_DIFF_B && shell->n == 1 && shell->n_processes == 1 &&
-                shell->decides);
+    assert_true(shell->kind == STG_DIFF_PROGRAM && shell->side == STG_DIFF_B && shell->n == 1 &&
+                shell->n_processes == 1 && shell->decides);
     assert_ptr_equal(shell, r->only); /* programs come first */
     assert_true(r->changed && r->n_programs == 1 && r->n_deciding == 0);
     assert_null(find_only(r, "sh", "read")); /* its calls are the program's */

@@ -110,6 +110,23 @@ static void test_arg_index(void **state)
     }
 }
 
+/* The first argument that names a file; other names are not a file's. */
+static void test_path_index(void **state)
+{
+    (void)state;
+    assert_int_equal(stg_syscall_path_index("openat"), 1);
+    assert_int_equal(stg_syscall_path_index("stat"), 0); /* the kernel's newstat */
+    assert_int_equal(stg_syscall_path_index("rename"), 0);
+    assert_int_equal(stg_syscall_path_index("getxattr"), 0);
+    assert_int_equal(stg_syscall_path_index("umount2"), 0);
+    assert_int_equal(stg_syscall_path_index("inotify_add_watch"), 1);
+    assert_int_equal(stg_syscall_path_index("read"), STG_SYSCALL_ARG_NONE);
+    assert_int_equal(stg_syscall_path_index("uname"), STG_SYSCALL_ARG_NONE); /* where to write it */
+    assert_int_equal(stg_syscall_path_index("sethostname"), STG_SYSCALL_ARG_NONE);
+    assert_int_equal(stg_syscall_path_index("fgetxattr"), STG_SYSCALL_ARG_NONE);
+    assert_int_equal(stg_syscall_path_index("no_such_call"), STG_SYSCALL_ARG_UNKNOWN_CALL);
+}
+
 static void test_descriptor_index(void **state)
 {
     (void)state;
@@ -164,10 +181,11 @@ static void test_returns_count(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_syscall_names),    cmocka_unit_test(test_errno_names),
-        cmocka_unit_test(test_classify),         cmocka_unit_test(test_arg_index),
-        cmocka_unit_test(test_descriptor_index), cmocka_unit_test(test_returns_count),
-        cmocka_unit_test(test_consequence),      cmocka_unit_test(test_failed),
+        cmocka_unit_test(test_syscall_names), cmocka_unit_test(test_errno_names),
+        cmocka_unit_test(test_classify),      cmocka_unit_test(test_arg_index),
+        cmocka_unit_test(test_path_index),    cmocka_unit_test(test_descriptor_index),
+        cmocka_unit_test(test_returns_count), cmocka_unit_test(test_consequence),
+        cmocka_unit_test(test_failed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

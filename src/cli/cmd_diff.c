@@ -176,7 +176,8 @@ static const struct stg_option options[] = {
      .min = 0,
      .max = 1000000,
      .fallback = "10",
-     .help = "rows to print of what is only in A, only in B, of calls, transitions, results and latencies; 0: the "
+     .help = "rows to print of what is only in A, only in B, of their files, of calls, transitions, results and "
+             "latencies; 0: the "
              "verdict alone"},
     {.name = "like",
      .arg = "A…",
@@ -191,11 +192,11 @@ static const struct stg_option options[] = {
      .min = 1e-9,
      .max = 0.5,
      .fallback = "0.05",
-     .help = "how often two equal runs may be told as changed by calls that a program makes on one side only"},
+     .help = "how often two equal runs may be told as changed by calls and files of a program that only one side has"},
     {.name = "strict",
      .type = STG_OPTION_FLAG,
      .offset = offsetof(struct settings, strict),
-     .help = "any call that a program makes on one side only is a change, even a single one"},
+     .help = "any call that a program makes on one side only is a change, even a single one, and so is any file"},
     {.name = "min-change",
      .arg = "SHARE",
      .type = STG_OPTION_DOUBLE,
@@ -251,6 +252,12 @@ static const char *const description[] = {
     "together are one occasion), and is corrected for how many calls there are; or far more sorts of call are on one "
     "side only than on the other "
     "only. A call that came once by itself is no change unless --strict says so.",
+    "Where traces have the names of files, the same is told of the names that a program's calls were given on one side "
+    "only, also of files that are looked for in vain (ENOENT), and of those that only one side finds. Names "
+    "are compared as they were given, relative ones without their directory. Those that are made anew in each run "
+    "(temporary files, numbers of processes, dates, hashes) are no change where both sides have such, and one row "
+    "where "
+    "only one has.",
     "Of traces that `strange record -- COMMAND` made it also compares how the command ended, and how many calls its "
     "whole run made: "
     "--min-change holds for that, too.",

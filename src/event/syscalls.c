@@ -264,21 +264,49 @@ int stg_syscall_arg_index(const char *call, const char *arg)
     return STG_SYSCALL_ARG_NONE;
 }
 
+/* The call by the name that its arguments are known by; NULL when there is none. */
+static const char *with_arguments(const char *call)
+{
+    if (stg_syscall_arg_names(call) != NULL) {
+        return call;
+    }
+    call = stg_syscall_synonym(call);
+    return call != NULL && stg_syscall_arg_names(call) != NULL ? call : NULL;
+}
+
 int stg_syscall_descriptor_index(const char *call)
 {
     static const char *const names[] = {"fd",    "fildes", "oldfd", "epfd", "dfd",   "olddfd",
                                         "fd_in", "in_fd",  "fdin",  "ufd",  "pidfd", "mqdes"};
     int found = STG_SYSCALL_ARG_NONE;
-    if (stg_syscall_arg_index(call, names[0]) == STG_SYSCALL_ARG_UNKNOWN_CALL) {
-        call = stg_syscall_synonym(call);
-        if (call == NULL || stg_syscall_arg_index(call, names[0]) == STG_SYSCALL_ARG_UNKNOWN_CALL) {
-            return STG_SYSCALL_ARG_UNKNOWN_CALL;
-        }
+    call = with_arguments(call);
+    if (call == NULL) {
+        return STG_SYSCALL_ARG_UNKNOWN_CALL;
     }
     if (strncmp(call, "pipe", 4) == 0) {
         return STG_SYSCALL_ARG_NONE; /* its "fildes" is where to put two */
     }
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const int at = stg_syscall_arg_index(call, names[i]);
+        found = at >= 0 && (found < 0 || at < found) ? at : found;
+    }
+    return found;
+}
+
+int stg_syscall_path_index(const char *call)
+{
+    static const char *const names[] = {"filename", "pathname", "path", "oldname", "name"};
+    static const char *const of_files[] = {"acct", "name_to_handle_at", "umount"}; /* whose "name" is a file's */
+    int found = STG_SYSCALL_ARG_NONE;
+    bool named = false;
+    call = with_arguments(call);
+    if (call == NULL) {
+        return STG_SYSCALL_ARG_UNKNOWN_CALL;
+    }
+    for (size_t i = 0; i < sizeof of_files / sizeof of_files[0]; i++) {
+        named |= strcmp(call, of_files[i]) == 0;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof names[0] - !named; i++) {
         const int at = stg_syscall_arg_index(call, names[i]);
         found = at >= 0 && (found < 0 || at < found) ? at : found;
     }

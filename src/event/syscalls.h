@@ -28,6 +28,8 @@ enum { STG_CONSEQUENCES = 3 };
 unsigned stg_syscall_consequence(const char *name);
 /* The register (0 … 5) of the first argument that is a descriptor, or one of STG_SYSCALL_ARG_* below. */
 int stg_syscall_descriptor_index(const char *call);
+/* The same of the first argument that is the name of a file. */
+int stg_syscall_path_index(const char *call);
 /* The symbolic name of an errno ("EAGAIN"), NULL when there is none. */
 const char *stg_errno_name(int error);
 /* The errno of a symbolic name of len bytes, 0 when unknown. */

@@ -29,8 +29,10 @@ enum stg_status stg_diff_new(struct stg_diff **out)
     STG_TRY(stg_mem_zeroed(&d, 1, sizeof *d));
     STG_TRY(stg_vocab_init(&d->names));
     stg_vocab_extend(&d->names); /* names beyond 65,535 are UNKNOWN instead of a failure */
-    STG_TRY(stg_mem_zeroed(&d->counted, N_IDS, 1));
+    STG_TRY(stg_mem_zeroed(&d->traits, N_IDS, 1));
     STG_TRY(stg_strings_new(&d->paths));
+    STG_TRY(stg_strings_new(&d->file_names));
+    STG_TRY(stg_strings_new(&d->dirs));
     for (int side = 0; side < DIFF_COUNTED; side++) {
         d->side[side].block_len = DIFF_FIRST_BLOCK;
     }
@@ -53,13 +55,20 @@ void stg_diff_free(struct stg_diff *d)
         stg_mem_free(d->side[side].threads);
         stg_mem_free(d->side[side].call_of);
         stg_mem_free(d->side[side].proc_of);
+        stg_mem_free(d->side[side].file_of);
     }
     stg_keys_fini(&d->items);
     stg_keys_fini(&d->latencies);
     stg_mem_free(d->item);
     stg_mem_free(d->latency);
-    stg_mem_free(d->counted);
+    stg_mem_free(d->traits);
     stg_mem_free(d->name_runs);
+    stg_keys_fini(&d->files);
+    stg_mem_free(d->file);
+    stg_mem_free(d->dir_of);
+    stg_mem_free(d->n_in_dir);
+    stg_strings_free(d->file_names);
+    stg_strings_free(d->dirs);
     stg_strings_free(d->paths);
     stg_vocab_fini(&d->names);
     stg_mem_free(d);
@@ -99,6 +108,7 @@ static void halve_blocks(struct stg_diff *d, int side)
         }
         memset(n + DIFF_BLOCKS / 2, 0, DIFF_BLOCKS / 2 * sizeof *n);
     }
+    diff_halve_files(d, side);
     s->block = DIFF_BLOCKS / 2;
     s->block_len *= 2;
 }
@@ -119,19 +129,20 @@ static enum stg_status put_call(struct stg_diff *d, int side, uint16_t proc, uin
     return count(d, side, diff_key(STG_DIFF_TRANSITIONS, proc, before, call, 0), &i);
 }
 
-static bool returns_count(struct stg_diff *d, uint16_t call)
+uint8_t diff_traits(struct stg_diff *d, uint16_t call)
 {
-    if (d->counted[call] == 0) {
-        d->counted[call] =
-            call >= STG_TOKEN_SPECIALS && stg_syscall_returns_count(stg_strings_get(d->names.calls, call)) ? 2 : 1;
+    if (d->traits[call] == 0) {
+        const char *name = call >= STG_TOKEN_SPECIALS ? stg_strings_get(d->names.calls, call) : "";
+        d->traits[call] = (uint8_t)(DIFF_KNOWN | (stg_syscall_returns_count(name) ? DIFF_RETURNS_COUNT : 0) |
+                                    (stg_syscall_path_index(name) == STG_SYSCALL_ARG_NONE ? DIFF_NAMES_NO_FILE : 0));
     }
-    return d->counted[call] == 2;
+    return d->traits[call];
 }
 
 static enum stg_status put_result(struct stg_diff *d, int side, uint16_t proc, uint16_t call, int64_t ret)
 {
     const uint16_t class = stg_ret_errno_class(STG_PHASE_EXIT, ret);
-    const bool sized = ret >= 0 && returns_count(d, call);
+    const bool sized = ret >= 0 && (diff_traits(d, call) & DIFF_RETURNS_COUNT) != 0;
     if (class <= 1 && !sized) {
         return STG_OK; /* a success says no more than the call */
     }
@@ -292,13 +303,10 @@ static enum stg_status thread_of(struct stg_diff *d, int side, const struct stg_
     return STG_OK;
 }
 
-/* The end of a long path tells more than its beginning. */
 static enum stg_status keep_path(struct stg_diff *d, const char *path, uint32_t *id)
 {
-    char text[DIFF_PATH_SIZE + 8];
-    const size_t len = strlen(path);
-    const char *end = len <= DIFF_PATH_SIZE ? path : strchr(path + len - DIFF_PATH_SIZE, '/'); /* no character is cut */
-    snprintf(text, sizeof text, "%s%s", len <= DIFF_PATH_SIZE ? "" : "…", end == NULL ? "" : end);
+    char text[DIFF_NAME_BUFFER];
+    diff_name_keep_end(path, text);
     STG_RETURN_IF_FAILED(stg_strings_put(d->paths, text, strlen(text), id));
     *id += 1;
     return STG_OK;
@@ -306,7 +314,7 @@ static enum stg_status keep_path(struct stg_diff *d, const char *path, uint32_t 
 
 /* What the call that was counted last was given. */
 static enum stg_status put_object(struct stg_diff *d, int side, const struct stg_source *source,
-                                  const struct stg_event *e)
+                                  const struct stg_event *e, uint16_t call)
 {
     if (d->call_item == STG_KEYS_NONE || side == STG_DIFF_LIKE) { /* what those have is not told */
         return STG_OK;
@@ -315,7 +323,7 @@ static enum stg_status put_object(struct stg_diff *d, int side, const struct stg
     if ((e->has & STG_HAS_FD) != 0 && e->fd_kind < STG_N_FD_KINDS) {
         o->kinds |= UINT32_C(1) << e->fd_kind;
     }
-    if ((e->has & STG_HAS_PATH) == 0) {
+    if ((e->has & STG_HAS_PATH) == 0 || (diff_traits(d, call) & DIFF_NAMES_NO_FILE) != 0) {
         return STG_OK;
     }
     if (o->path != 0) {
@@ -362,8 +370,12 @@ enum stg_status stg_diff_add_events(struct stg_diff *d, int side, const struct s
         STG_RETURN_IF_FAILED(thread_of(d, side, source, e, &t));
         if (t != NULL) {
             const uint8_t phase = e->kind == STG_EVENT_ENTRY ? STG_PHASE_ENTRY : STG_PHASE_EXIT;
+            if (phase == STG_PHASE_EXIT && t->open == call) {
+                diff_end_file(d, side, t, ret_of(e));
+            }
             STG_RETURN_IF_FAILED(put_event(d, side, t, call, phase, ret_of(e), e->ts_ns, timed));
-            STG_RETURN_IF_FAILED(phase == STG_PHASE_ENTRY ? put_object(d, side, source, e) : STG_OK);
+            STG_RETURN_IF_FAILED(phase == STG_PHASE_ENTRY ? put_object(d, side, source, e, call) : STG_OK);
+            STG_RETURN_IF_FAILED(phase == STG_PHASE_ENTRY ? diff_begin_file(d, side, source, e, t) : STG_OK);
         }
     }
     return STG_OK;

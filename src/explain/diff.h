@@ -15,6 +15,19 @@
  *     hour) looks the same, and wants a run like A that has it.
  * Each of the two tests gets half of `level`. The names of threads that are no program's count as one call each.
  *
+ * The name of a file that calls of a process, which both sides have, were given on one side only is told and tested in
+ * the same way, in two more tests; where there are names, each of the four tests gets a quarter of `level`. Three
+ * things are particular to names:
+ *   - Many are made anew in every run. Names of a process that both sides have alone, and that are the same but for
+ *     numbers, hashes or random characters (explain/diff_names.h), are one name, and no side's. Where only one side has
+ *     any, and several, they are one row. Of a directory with more than 2,048 names only the directory is compared.
+ *   - Work that is rare is on many files at once. What one side alone has in just the same blocks is one sort to the
+ *     sign test.
+ *   - A recorder reads names that are in memory. Where the other side has more calls of the sort without a name than
+ * this one, by as many as were given such names or more, it may have them all, and nothing is told. A call that fails
+ * looks for its file: that names an optional file, or a place to find it in, so it counts. Where calls with a name
+ * succeed on one side, and all fail on the other, that is told as if the other had not the name.
+ *
  * A trace that says so is the whole run of a command. How it ended is compared; and where both sides are whole runs, so
  * is how many calls they have: beyond `min_change` that is a change, too. Elsewhere it says how long was recorded.
  *
@@ -45,7 +58,8 @@
  * How a command ended, and how many calls its run has, is no change when one of them is so.
  *
  * Memory: at most 65,536 items with 384 bytes of counts each, 4,096 latencies with 3 KiB of histogram each, 65,536
- * threads of each side; what is beyond is counted in n_left_out. */
+ * threads of each side, 65,536 names of files and as many pairs of a process and a name; what is beyond is counted in
+ * n_left_out. */
 #ifndef STG_EXPLAIN_DIFF_H
 #define STG_EXPLAIN_DIFF_H
 
@@ -102,20 +116,35 @@ struct stg_diff_row {
         upper_ns[STG_DIFF_SIDES]; /* latencies: .5 and .95 quantile, to a quarter of an octave */
 };
 
-/* What only one side has: a program, the name of a thread, or a call of a program that both have. */
+enum stg_diff_kind {
+    STG_DIFF_PROGRAM,
+    STG_DIFF_THREAD, /* the name of a thread, which no program has */
+    STG_DIFF_CALL,   /* of a process that both have */
+    STG_DIFF_FILE,   /* the name of a file, given to a call of a process that both have */
+};
+
+/* What only one side has. */
 struct stg_diff_only {
     int side;
-    uint16_t proc, call;             /* ids in stg_diff_result.names; STG_TOKEN_START: all that has this name */
-    bool is_program;                 /* else a thread's name, or a call */
-    uint64_t n;                      /* calls */
-    uint32_t n_processes, n_threads; /* of this name, the threads beside the main ones; 0 with a call */
+    enum stg_diff_kind kind;
+    uint16_t proc, call; /* ids in stg_diff_result.names; program, thread: STG_TOKEN_START; file: the first call that
+                            was given it */
+    uint64_t n;          /* calls */
+    uint32_t n_processes, n_threads; /* program, thread: of this name, the threads beside the main ones */
     unsigned n_occasions;            /* blocks in which it occurs */
     double chance;                   /* that this many occasions are all on one side; 1 when once */
     bool decides;                    /* it is a change */
-    const char *path;  /* the first file name that it was given, the end of a long one; NULL: none is known. Borrowed
-                          from the counts */
-    bool more_paths;   /* it was given others, too */
-    uint32_t fd_kinds; /* of its descriptors: a bit for each enum stg_fd_kind */
+    const char *path;  /* call: the first file name that it was given, the end of a long one; NULL: none is known. File:
+                          the name, or the pattern of several. Borrowed from the counts or the result */
+    bool more_paths;   /* call: it was given others, too */
+    uint32_t fd_kinds; /* call: of its descriptors: a bit for each enum stg_fd_kind */
+    uint32_t n_files;  /* file: how many names */
+    uint32_t n_in_dir; /* file: rows of its directory, of the same side and process */
+    bool is_first_in_dir;
+    bool more_calls; /* file: other calls were given it, too */
+    uint16_t error;  /* file: class (stg_ret_errno_class) of the first failure where all its calls failed; 0: one did
+                        not, or it is not known */
+    uint16_t other_error; /* file: the same of the other side, which looked for it in vain; 0: it did not look */
 };
 
 /* The run of a command that a trace is of. */
@@ -134,11 +163,15 @@ struct stg_diff_result {
     double n_units[STG_DIFF_SIDES]; /* sequences, or seconds (0 without a clock: then rates are shares of the calls) */
     double scale;                   /* how many times as often a call occurs in B */
     bool too_short;                 /* a side has fewer than STG_DIFF_LEAST calls: no rates can be told */
-    struct stg_diff_only *only;     /* (n_only) of A, then of B; programs first, then what has most occasions; owned */
-    size_t n_only, n_only_of[STG_DIFF_SIDES];
-    size_t n_programs, n_deciding; /* of these: programs, and others that are a change */
-    double kinds_chance;           /* of the sign test; 1 when there is nothing on one side only */
-    size_t n_like;                 /* further runs as A */
+    struct stg_diff_only *only;   /* (n_only) of A, then of B; programs first, then threads and calls, then files; of a
+                                     kind first what has most occasions; owned */
+    struct stg_strings *patterns; /* that paths of it are in; owned */
+    size_t n_only, n_only_of[STG_DIFF_SIDES], n_files_of[STG_DIFF_SIDES]; /* of all: files */
+    size_t n_programs, n_deciding,
+        n_files_deciding;              /* of these: programs; threads and calls, files that are a change */
+    double kinds_chance, files_chance; /* of the sign tests; 1 when there is nothing on one side only */
+    size_t n_renewed; /* names that only one side has, which differ from the other's in numbers or random parts alone */
+    size_t n_like;    /* further runs as A */
     struct stg_diff_run run[STG_DIFF_SIDES];
     bool end_changed;   /* the command ended otherwise */
     double total_ratio; /* B's calls by A's, of whole runs; else 0 */

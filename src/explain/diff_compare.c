@@ -333,7 +333,7 @@ enum stg_status stg_diff_compare(struct stg_diff_result *out, const struct stg_d
 {
     enum stg_status status = STG_OK;
     uint8_t *sides = NULL;
-    *out = (struct stg_diff_result){.names = &d->names, .scale = 1, .kinds_chance = 1};
+    *out = (struct stg_diff_result){.names = &d->names, .scale = 1, .kinds_chance = 1, .files_chance = 1};
     describe_sides(out, d);
     compare_runs(out, d, s);
     if (!out->too_short || out->total_ratio > 0) { /* a whole run has all of its programs, short as it is */
@@ -343,7 +343,8 @@ enum stg_status stg_diff_compare(struct stg_diff_result *out, const struct stg_d
     if (!out->too_short) {
         STG_TRY(compare_rates(out, d, sides, s));
     }
-    out->changed = out->end_changed || out->total_changed || out->n > 0 || out->n_programs > 0 || out->n_deciding > 0;
+    out->changed = out->end_changed || out->total_changed || out->n > 0 || out->n_programs > 0 || out->n_deciding > 0 ||
+                   out->n_files_deciding > 0;
 out:
     stg_mem_free(sides);
     return status;
@@ -353,5 +354,6 @@ void stg_diff_result_fini(struct stg_diff_result *r)
 {
     stg_mem_free(r->rows);
     stg_mem_free(r->only);
+    stg_strings_free(r->patterns);
     memset(r, 0, sizeof *r);
 }

@@ -1,12 +1,10 @@
 /* What only one side has: programs, names of threads, and calls of a program that both have (diff.h says what
- * decides). */
+ * decides); files are in diff_files_only.c. */
 #include "base/memory.h"
 #include "explain/diff_internal.h"
 
-#include <math.h>
 #include <stdlib.h>
-
-enum { MOST_SORTS = 512 }; /* that the sign test looks at: so many on one side are a change whatever the others are */
+#include <string.h>
 
 /* The calls of a name. */
 struct total {
@@ -22,9 +20,7 @@ struct search {
     uint8_t *sides;       /* (n_procs) */
     size_t n_procs, n_candidates;
     double share; /* of what both do, B's part: calls that are new would make a side look longer than it is */
-    /* The sign test: law[k] is how likely it is that k of the n sorts are B's, each with its own probability. */
-    double law[MOST_SORTS + 1];
-    size_t n_sorts, n_of_b;
+    struct diff_signs signs;
 };
 
 static bool is_call(const struct search *x, size_t i)
@@ -56,30 +52,14 @@ static void find_sides(struct search *x)
     }
 }
 
-static void put_sort(struct search *x, bool of_b, unsigned n_occasions)
-{
-    const double b = pow(x->share, n_occasions), a = pow(1 - x->share, n_occasions), q = b > 0 ? b / (a + b) : 0;
-    if (x->n_sorts == MOST_SORTS) {
-        return;
-    }
-    x->n_of_b += of_b;
-    x->n_sorts++;
-    x->law[x->n_sorts] = 0;
-    for (size_t k = x->n_sorts; k > 0; k--) {
-        x->law[k] = x->law[k] * (1 - q) + x->law[k - 1] * q;
-    }
-    x->law[0] *= 1 - q;
-}
-
 /* n_like: occasions in the runs like A, which have no blocks here. */
 static void put_only(struct search *x, struct stg_diff_only only, uint32_t blocks, uint32_t n_like)
 {
     only.n_occasions = (unsigned)__builtin_popcount(blocks) + n_like;
-    only.chance = fmin(1, pow(x->share, only.n_occasions) + pow(1 - x->share, only.n_occasions));
-    x->out->n_only_of[only.side]++;
+    only.chance = diff_chance(x->share, only.n_occasions);
     x->out->only[x->out->n_only++] = only;
-    if (!only.is_program) {
-        put_sort(x, only.side == STG_DIFF_B, only.n_occasions);
+    if (only.kind != STG_DIFF_PROGRAM) {
+        diff_signs_put(&x->signs, only.side == STG_DIFF_B, only.n_occasions);
     }
 }
 
@@ -98,7 +78,7 @@ static void find_names(struct search *x)
                  (struct stg_diff_only){.side = side,
                                         .proc = (uint16_t)p,
                                         .call = STG_TOKEN_START,
-                                        .is_program = is_program,
+                                        .kind = is_program ? STG_DIFF_PROGRAM : STG_DIFF_THREAD,
                                         .n = x->totals[p].n[side],
                                         .n_processes = name.n_processes,
                                         .n_threads = name.n_threads},
@@ -113,6 +93,7 @@ static void put_call(struct search *x, size_t i, int side)
     const struct diff_object *o = &item->object[side];
     put_only(x,
              (struct stg_diff_only){.side = side,
+                                    .kind = STG_DIFF_CALL,
                                     .proc = diff_proc_of(key),
                                     .call = diff_call_of(key),
                                     .n = diff_sum(item->n[side], 0, DIFF_BLOCKS),
@@ -137,88 +118,126 @@ static void find_calls(struct search *x)
         if (side != STG_DIFF_SIDES) {
             put_call(x, i, side);
         } else if (n_b == 0) {
-            put_sort(x, false, (unsigned)__builtin_popcount(diff_blocks(item->n[STG_DIFF_A])) + item->n_occasions);
+            diff_signs_put(&x->signs, false,
+                           (unsigned)__builtin_popcount(diff_blocks(item->n[STG_DIFF_A])) + item->n_occasions);
         }
     }
 }
 
-/* Programs come last: they need no test. */
-static int by_chance(const void *a_, const void *b_)
+/* Programs, then threads and calls, then files, first those that are not only looked for. */
+static int rank_of(const struct stg_diff_only *o)
 {
-    const struct stg_diff_only *a = a_, *b = b_;
-    return a->is_program != b->is_program ? a->is_program - b->is_program
-                                          : (a->chance > b->chance) - (a->chance < b->chance);
+    return o->kind == STG_DIFF_PROGRAM ? 0 : o->kind != STG_DIFF_FILE ? 1 : o->error == 0 ? 2 : 3;
 }
 
 static int for_people(const void *a_, const void *b_)
 {
     const struct stg_diff_only *a = a_, *b = b_;
-    if (a->side != b->side || a->is_program != b->is_program) {
-        return a->side != b->side ? a->side - b->side : b->is_program - a->is_program;
+    if (a->side != b->side || rank_of(a) != rank_of(b)) {
+        return a->side != b->side ? a->side - b->side : rank_of(a) - rank_of(b);
     }
-    if (a->n_occasions != b->n_occasions && !a->is_program) {
+    if (a->n_occasions != b->n_occasions && a->kind != STG_DIFF_PROGRAM) {
         return a->n_occasions > b->n_occasions ? -1 : 1;
     }
     if (a->n != b->n) {
         return a->n > b->n ? -1 : 1;
     }
-    return a->proc != b->proc ? a->proc - b->proc : a->call - b->call;
+    return a->proc != b->proc         ? a->proc - b->proc
+           : a->kind != STG_DIFF_FILE ? a->call - b->call
+                                      : strcmp(a->path, b->path);
 }
 
-/* Holm: the smallest of m chances at level / m, the next at level / (m − 1) … up to the first that is above. */
-static void decide_singly(struct search *x, double level)
+/* Where the sign test speaks, all that the side with too many has decides. */
+static void decide(struct search *x, double level)
 {
-    bool goes_on = true;
-    for (size_t i = 0; i < x->out->n_only; i++) {
-        struct stg_diff_only *o = &x->out->only[i];
-        goes_on = goes_on && !o->is_program && o->chance <= level / (double)(x->n_candidates - i);
-        o->decides = goes_on;
-    }
-}
-
-/* The sign test, two-sided. Where it speaks, all that the side with too many has decides. */
-static void decide_together(struct search *x, double level)
-{
-    double up_to = 0, from = 0;
-    for (size_t k = 0; k <= x->n_sorts; k++) {
-        up_to += k <= x->n_of_b ? x->law[k] : 0;
-        from += k >= x->n_of_b ? x->law[k] : 0;
-    }
-    x->out->kinds_chance = fmin(1, 2 * fmin(up_to, from));
-    const int side = from < up_to ? STG_DIFF_B : STG_DIFF_A;
+    int side;
+    diff_decide_singly(x->out->only, x->out->n_only, x->n_candidates, level);
+    x->out->kinds_chance = diff_signs_chance(&x->signs, &side);
     for (size_t i = 0; i < x->out->n_only && x->out->kinds_chance <= level; i++) {
         x->out->only[i].decides |= x->out->only[i].side == side;
     }
 }
 
-static void decide(struct search *x, const struct stg_diff_settings *s)
+/* Rows of a directory, in their order. */
+static int by_dir(const void *a_, const void *b_)
 {
-    qsort(x->out->only, x->out->n_only, sizeof *x->out->only, by_chance);
-    decide_singly(x, s->level / 2);
-    decide_together(x, s->level / 2);
-    for (size_t i = 0; i < x->out->n_only; i++) {
-        struct stg_diff_only *o = &x->out->only[i];
-        o->decides |= o->is_program || s->strict;
-        x->out->n_programs += o->is_program;
-        x->out->n_deciding += o->decides && !o->is_program;
+    const struct stg_diff_only *a = *(struct stg_diff_only *const *)a_, *b = *(struct stg_diff_only *const *)b_;
+    const size_t len_a = diff_name_dir_len(a->path), len_b = diff_name_dir_len(b->path);
+    const int order = a->side != b->side   ? a->side - b->side
+                      : a->proc != b->proc ? a->proc - b->proc
+                      : len_a != len_b     ? (len_a > len_b ? 1 : -1)
+                                           : memcmp(a->path, b->path, len_a);
+    return order != 0 ? order : (a > b) - (a < b);
+}
+
+static bool same_dir(const struct stg_diff_only *a, const struct stg_diff_only *b)
+{
+    const size_t len = diff_name_dir_len(a->path);
+    return a->side == b->side && a->proc == b->proc && len == diff_name_dir_len(b->path) &&
+           memcmp(a->path, b->path, len) == 0;
+}
+
+static enum stg_status count_in_dirs(struct stg_diff_result *out)
+{
+    struct stg_diff_only **files = NULL;
+    size_t n = 0;
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&files, out->n_only, sizeof *files));
+    for (size_t i = 0; i < out->n_only; i++) {
+        if (out->only[i].kind == STG_DIFF_FILE) {
+            files[n++] = &out->only[i];
+        }
     }
-    qsort(x->out->only, x->out->n_only, sizeof *x->out->only, for_people);
+    if (n > 0) {
+        qsort(files, n, sizeof *files, by_dir);
+    }
+    for (size_t first = 0, end; first < n; first = end) {
+        for (end = first; end < n && same_dir(files[first], files[end]);) {
+            end++;
+        }
+        for (size_t i = first; i < end; i++) {
+            files[i]->n_in_dir = (uint32_t)(end - first);
+            files[i]->is_first_in_dir = i == first;
+        }
+    }
+    stg_mem_free(files);
+    return STG_OK;
+}
+
+static void sum_up(struct stg_diff_result *out, bool strict)
+{
+    for (size_t i = 0; i < out->n_only; i++) {
+        struct stg_diff_only *o = &out->only[i];
+        o->decides |= o->kind == STG_DIFF_PROGRAM || strict;
+        out->n_only_of[o->side]++;
+        out->n_files_of[o->side] += o->kind == STG_DIFF_FILE;
+        out->n_programs += o->kind == STG_DIFF_PROGRAM;
+        *(o->kind == STG_DIFF_FILE ? &out->n_files_deciding : &out->n_deciding) +=
+            o->decides && o->kind != STG_DIFF_PROGRAM;
+    }
+    if (out->n_only > 0) {
+        qsort(out->only, out->n_only, sizeof *out->only, for_people);
+    }
 }
 
 enum stg_status diff_find_only(struct stg_diff_result *out, uint8_t **sides, const struct stg_diff *d,
                                const struct stg_diff_settings *s)
 {
     enum stg_status status = STG_OK;
-    struct search x = {.d = d, .out = out, .n_procs = stg_strings_count(d->names.procs), .law = {1}};
+    struct search x = {.d = d, .out = out, .n_procs = stg_strings_count(d->names.procs)};
+    const double level = s->level / (d->files.n > 0 ? 4 : 2); /* of each test */
     x.share = out->scale / (1 + d->like_scale + out->scale);
+    diff_signs_init(&x.signs, x.share);
     STG_TRY(stg_mem_zeroed(sides, x.n_procs, 1));
     x.sides = *sides;
     STG_TRY(stg_mem_zeroed(&x.totals, x.n_procs, sizeof *x.totals));
-    STG_TRY(stg_mem_zeroed(&out->only, x.n_procs + d->items.n, sizeof *out->only));
+    STG_TRY(stg_mem_zeroed(&out->only, x.n_procs + d->items.n + d->files.n, sizeof *out->only));
     find_sides(&x);
     find_names(&x);
     find_calls(&x);
-    decide(&x, s);
+    decide(&x, level);
+    STG_TRY(diff_find_files(out, *sides, x.share, level, d));
+    sum_up(out, s->strict);
+    STG_TRY(count_in_dirs(out));
 out:
     stg_mem_free(x.totals);
     return status;

@@ -82,7 +82,6 @@ static void set_args(struct stg_abi_config *c, bool fd_kinds, bool paths)
         "epoll_create", "epoll_create1",   "eventfd",       "eventfd2",     "timerfd_create",
         "signalfd",     "signalfd4",       "inotify_init",  "memfd_create", "inotify_init1",
         "pidfd_open",   "perf_event_open", "io_uring_setup"};
-    static const char *const names[] = {"filename", "pathname", "name", "path", "oldname"};
     for (int i = 0; i < STG_ABI_MAX_CALLS; i++) {
         const char *name = stg_syscall_name(i);
         const char *const *args = name == NULL ? NULL : stg_syscall_arg_names(name);
@@ -96,11 +95,10 @@ static void set_args(struct stg_abi_config *c, bool fd_kinds, bool paths)
         }
         const int fd_at = fd_kinds && name != NULL ? stg_syscall_descriptor_index(name) : STG_SYSCALL_ARG_NONE;
         call->fd_arg = fd_at >= 0 ? (uint8_t)(fd_at + 1) : 0;
+        const int path_at = paths && name != NULL ? stg_syscall_path_index(name) : STG_SYSCALL_ARG_NONE;
+        call->path_arg = path_at >= 0 ? (uint8_t)(path_at + 1) : 0;
         for (uint8_t k = 0; args != NULL && k < 6 && args[k] != NULL; k++) {
             call->n_args = (uint8_t)(k + 1);
-            for (size_t f = 0; paths && f < sizeof names / sizeof names[0] && call->path_arg == 0; f++) {
-                call->path_arg = strcmp(args[k], names[f]) == 0 ? (uint8_t)(k + 1) : 0;
-            }
         }
     }
 }

@@ -59,20 +59,48 @@ static json_t *descriptors_json(const struct stg_diff_only *o)
     return out;
 }
 
+static const char *kind_name(enum stg_diff_kind kind)
+{
+    static const char *const names[] = {[STG_DIFF_PROGRAM] = "program",
+                                        [STG_DIFF_THREAD] = "thread",
+                                        [STG_DIFF_CALL] = "call",
+                                        [STG_DIFF_FILE] = "file"};
+    return names[kind];
+}
+
+/* An errno's name, its number where it has none, 0 where it failed and no more is known; null: it did not fail. */
+static json_t *error_json(uint16_t class)
+{
+    const char *name = class > 2 ? stg_errno_name(class - 2) : NULL;
+    return class < 2 ? json_null() : name != NULL ? json_string(name) : json_integer(class - 2);
+}
+
+/* What is told of its kind alone. */
+static json_t *details_json(const struct stg_diff_result *r, const struct stg_diff_only *o)
+{
+    json_t *file = o->path != NULL ? json_of_text(o->path) : json_null();
+    if (o->kind == STG_DIFF_FILE) {
+        return json_pack("{s:o, s:I, s:o, s:b, s:o, s:o}", "file", file, "files", (json_int_t)o->n_files, "call",
+                         json_of_text(behaviour_call(r->names, o->call)), "more_calls", (int)o->more_calls, "error",
+                         error_json(o->error), "other_error", error_json(o->other_error));
+    }
+    if (o->kind == STG_DIFF_CALL) {
+        return json_pack("{s:o, s:o, s:b, s:o}", "call", json_of_text(behaviour_call(r->names, o->call)), "file", file,
+                         "more_files", (int)o->more_paths, "descriptors", descriptors_json(o));
+    }
+    json_decref(file);
+    return json_pack("{s:I, s:I}", "processes", (json_int_t)o->n_processes, "threads", (json_int_t)o->n_threads);
+}
+
 static json_t *only_json(const struct stg_diff_result *r, const struct stg_diff_only *o)
 {
-    const char *kind = o->call != STG_TOKEN_START ? "call" : o->is_program ? "program" : "thread";
     const char *process = behaviour_process(r->names, o->proc);
-    json_t *out = json_pack("{s:s, s:s, s:o, s:I, s:b}", "side", o->side == STG_DIFF_A ? "a" : "b", "kind", kind,
-                            "process", json_of_text(process), "calls", (json_int_t)o->n, "decides", (int)o->decides);
-    json_t *more =
-        o->call == STG_TOKEN_START
-            ? json_pack("{s:I, s:I}", "processes", (json_int_t)o->n_processes, "threads", (json_int_t)o->n_threads)
-            : json_pack("{s:o, s:o, s:b, s:o}", "call", json_of_text(behaviour_call(r->names, o->call)), "file",
-                        o->path != NULL ? json_of_text(o->path) : json_null(), "more_files", (int)o->more_paths,
-                        "descriptors", descriptors_json(o));
+    json_t *out =
+        json_pack("{s:s, s:s, s:o, s:I, s:b}", "side", o->side == STG_DIFF_A ? "a" : "b", "kind", kind_name(o->kind),
+                  "process", json_of_text(process), "calls", (json_int_t)o->n, "decides", (int)o->decides);
+    json_t *more = details_json(r, o);
     bool ok = out != NULL && more != NULL && json_object_update(out, more) == 0;
-    if (ok && !o->is_program) {
+    if (ok && o->kind != STG_DIFF_PROGRAM) {
         ok = json_object_set_new(out, "occasions", json_integer(o->n_occasions)) == 0 &&
              json_object_set_new(out, "chance", json_of_number(o->chance)) == 0;
     }
@@ -122,11 +150,13 @@ enum stg_status stg_report_diff_json(struct stg_buffer *out, const struct stg_di
         rows = NULL;
     }
     return json_put_line(
-        out, json_pack("{s:s, s:o, s:o, s:o, s:I, s:b, s:b, s:o, s:o, s:I, s:o, s:o, s:o}", "schema", "strange.diff/2",
-                       "changed", r->too_short && !r->changed ? json_null() : json_boolean(r->changed), "a",
-                       side_json(r, STG_DIFF_A, paths[STG_DIFF_A]), "b", side_json(r, STG_DIFF_B, paths[STG_DIFF_B]),
-                       "like", (json_int_t)r->n_like, "command_changed", (int)r->end_changed, "total_changed",
-                       (int)r->total_changed, "scale", json_of_number(r->scale), "divergence_bits", divergence,
-                       "left_out", (json_int_t)r->n_left_out, "only", all_only_json(r), "sign_test",
-                       json_of_number(r->kinds_chance), "rows", rows));
+        out,
+        json_pack("{s:s, s:o, s:o, s:o, s:I, s:b, s:b, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:o}", "schema",
+                  "strange.diff/2", "changed", r->too_short && !r->changed ? json_null() : json_boolean(r->changed),
+                  "a", side_json(r, STG_DIFF_A, paths[STG_DIFF_A]), "b", side_json(r, STG_DIFF_B, paths[STG_DIFF_B]),
+                  "like", (json_int_t)r->n_like, "command_changed", (int)r->end_changed, "total_changed",
+                  (int)r->total_changed, "scale", json_of_number(r->scale), "divergence_bits", divergence, "left_out",
+                  (json_int_t)r->n_left_out, "only", all_only_json(r), "sign_test", json_of_number(r->kinds_chance),
+                  "files_sign_test", json_of_number(r->files_chance), "renewed_names", (json_int_t)r->n_renewed, "rows",
+                  rows));
 }

@@ -110,12 +110,14 @@ static void put_facet(struct writer *w, const struct stg_diff_result *r, size_t 
 
 /* --- What only one side has --- */
 
-/* "apache2  getpid", "program sh", "thread ib_io_rd-1" */
+/* "apache2  getpid", "program sh", "thread ib_io_rd-1"; of a file its process */
 static void name_only(const struct stg_vocab *names, const struct stg_diff_only *o, char *out, size_t cap)
 {
     const char *process = behaviour_process(names, o->proc);
-    if (o->call == STG_TOKEN_START) {
-        snprintf(out, cap, "%s %.64s", o->is_program ? "program" : "thread", process);
+    if (o->kind == STG_DIFF_FILE) {
+        snprintf(out, cap, "%.64s", process);
+    } else if (o->call == STG_TOKEN_START) {
+        snprintf(out, cap, "%s %.64s", o->kind == STG_DIFF_PROGRAM ? "program" : "thread", process);
     } else {
         snprintf(out, cap, "%.64s%s%.64s", process, process[0] != '\0' ? "  " : "", behaviour_call(names, o->call));
     }
@@ -146,19 +148,55 @@ static void put_object(struct writer *w, const struct stg_diff_only *o)
     }
 }
 
+static void put_error(struct writer *w, const char *before, uint16_t class)
+{
+    const char *name = class > 2 ? stg_errno_name(class - 2) : NULL;
+    if (class >= 2) {
+        writer_printf(w, "%s%s", before, name != NULL ? name : "fails");
+    }
+}
+
+enum { MOST_OF_DIR = 8 }; /* rows; where a directory has more, its first stands for all */
+
+static bool is_folded(const struct stg_diff_only *o)
+{
+    return o->kind == STG_DIFF_FILE && o->n_in_dir > MOST_OF_DIR;
+}
+
+/* "/tmp/cc*.o: 14 files, openat and others", "/etc/app.conf: openat, in A ENOENT" */
+static void put_file(struct writer *w, const struct stg_diff_result *r, const struct stg_diff_only *o)
+{
+    writer_put(w, "  ");
+    writer_plain(w, o->path, 0);
+    writer_put(w, ": ");
+    if (o->n_files > 1) {
+        put_number_of(w, "", o->n_files, "file", "files");
+        writer_put(w, ", ");
+    }
+    writer_plain(w, behaviour_call(r->names, o->call), 0);
+    writer_put(w, o->more_calls ? " and others" : "");
+    put_error(w, " ", o->error);
+    put_error(w, o->side == STG_DIFF_A ? ", in B " : ", in A ", o->other_error);
+    if (is_folded(o)) {
+        writer_printf(w, "; and %" PRIu32 " more of the directory", o->n_in_dir - 1);
+    }
+}
+
 static void put_only(struct writer *w, const struct stg_diff_result *r, const struct stg_diff_only *o, size_t width)
 {
     char name[200], count[32], occasions[32] = "", chance[32] = "";
     name_only(r->names, o, name, sizeof name);
     words_count(o->n, count);
-    if (!o->is_program) {
+    if (o->kind != STG_DIFF_PROGRAM) {
         snprintf(occasions, sizeof occasions, "%u", o->n_occasions);
         snprintf(chance, sizeof chance, "%.2g", o->chance);
     }
     writer_put(w, "  ");
     writer_plain(w, name, width);
     writer_printf(w, "  %11s  %9s  %8s", count, occasions, chance);
-    if (o->is_program) {
+    if (o->kind == STG_DIFF_FILE) {
+        put_file(w, r, o);
+    } else if (o->kind == STG_DIFF_PROGRAM) {
         put_number_of(w, "  in ", o->n_processes, "process", "processes");
     } else if (o->n_threads > 0) {
         put_number_of(w, "  in ", o->n_threads, "thread", "threads");
@@ -168,28 +206,46 @@ static void put_only(struct writer *w, const struct stg_diff_result *r, const st
     writer_put(w, "\n");
 }
 
-static void put_only_of(struct writer *w, const struct stg_diff_result *r, int side, size_t top, bool colour)
+static bool is_shown(const struct stg_diff_only *o)
 {
-    const struct stg_diff_only *first = r->only + (side == STG_DIFF_A ? 0 : r->n_only_of[STG_DIFF_A]);
-    const size_t n = r->n_only_of[side], shown = n < top ? n : top;
-    size_t width = 24;
-    for (size_t i = 0; i < shown; i++) {
+    return !is_folded(o) || o->is_first_in_dir;
+}
+
+/* Rows of one side (n) that are of a sort. */
+static void put_only_rows(struct writer *w, const struct stg_diff_result *r, const struct stg_diff_only *first,
+                          size_t n, size_t top, const char *title, bool colour)
+{
+    size_t width = 24, n_rows = 0, shown = 0;
+    for (size_t i = 0; i < n; i++) {
         char name[200];
         name_only(r->names, &first[i], name, sizeof name);
-        width = text_width(name) > width ? text_width(name) : width;
+        width = is_shown(&first[i]) && n_rows < top && text_width(name) > width ? text_width(name) : width;
+        n_rows += is_shown(&first[i]);
     }
-    if (shown == 0) {
+    if (n_rows == 0 || top == 0) {
         return;
     }
     writer_put(w, colour ? "\n\033[1m" : "\n");
-    writer_plain(w, side == STG_DIFF_A ? "only in A" : "only in B", width + 2);
+    writer_plain(w, title, width + 2);
     writer_printf(w, "  %11s  %9s  %8s%s\n", "calls", "occasions", "chance", colour ? "\033[0m" : "");
-    for (size_t i = 0; i < shown; i++) {
-        put_only(w, r, &first[i], width);
+    for (size_t i = 0; i < n && shown < top; i++) {
+        if (is_shown(&first[i])) {
+            put_only(w, r, &first[i], width);
+            shown++;
+        }
     }
-    if (shown < n) {
-        writer_printf(w, "  and %zu more\n", n - shown);
+    if (shown < n_rows) {
+        writer_printf(w, "  and %zu more\n", n_rows - shown);
     }
+}
+
+static void put_only_of(struct writer *w, const struct stg_diff_result *r, int side, size_t top, bool colour)
+{
+    const struct stg_diff_only *first = r->only + (side == STG_DIFF_A ? 0 : r->n_only_of[STG_DIFF_A]);
+    const size_t n = r->n_only_of[side] - r->n_files_of[side];
+    put_only_rows(w, r, first, n, top, side == STG_DIFF_A ? "only in A" : "only in B", colour);
+    put_only_rows(w, r, first + n, r->n_files_of[side], top, side == STG_DIFF_A ? "files only in A" : "files only in B",
+                  colour);
 }
 
 static void put_side(struct writer *w, const struct stg_diff_result *r, int side, const char *path)
@@ -253,6 +309,7 @@ static void put_changes(struct writer *w, const struct stg_diff_result *r)
     put_fact(w, &comma, r->total_changed, "how many calls it makes");
     put_part(w, &comma, r->n_programs, "program", "programs", " on one side only");
     put_part(w, &comma, r->n_deciding, "call", "calls", " on one side only");
+    put_part(w, &comma, r->n_files_deciding, "file", "files", " on one side only");
     for (int f = 0; f < STG_DIFF_FACETS; f++) {
         put_part(w, &comma, r->n_of[f], one[f], stg_diff_facet_name((enum stg_diff_facet)f), "");
     }
@@ -261,16 +318,20 @@ static void put_changes(struct writer *w, const struct stg_diff_result *r)
 
 static void put_verdict(struct writer *w, const struct stg_diff_result *r)
 {
+    const size_t n_files = r->n_files_of[STG_DIFF_A] + r->n_files_of[STG_DIFF_B];
+    const char *comma = ";";
     if (r->changed) {
         put_changes(w, r);
-    } else if (r->too_short) {
-        writer_printf(w, "no verdict: fewer than %d calls on a side\n", STG_DIFF_LEAST);
-    } else if (r->n_only == 0) {
-        writer_put(w, "nothing changed\n");
-    } else {
-        writer_printf(w, "nothing changed beyond chance; %zu %s on one side only (--strict: exit status 1)\n",
-                      r->n_only, r->n_only == 1 ? "call" : "calls");
+        return;
     }
+    if (r->too_short) {
+        writer_printf(w, "no verdict: fewer than %d calls on a side", STG_DIFF_LEAST);
+    } else {
+        writer_put(w, r->n_only == 0 ? "nothing changed" : "nothing changed beyond chance");
+    }
+    put_part(w, &comma, r->n_only - n_files, "call", "calls", "");
+    put_part(w, &comma, n_files, "file", "files", "");
+    writer_put(w, r->n_only == 0 ? "\n" : " on one side only (--strict: exit status 1)\n");
 }
 
 enum stg_status stg_report_diff_text(struct stg_buffer *out, const struct stg_diff_result *r,
@@ -285,6 +346,10 @@ enum stg_status stg_report_diff_text(struct stg_buffer *out, const struct stg_di
         writer_put(&w, ": what differs so from run to run is not told\n");
     }
     put_runs(&w, r);
+    if (r->n_renewed > 0) {
+        put_number_of(&w, "   ", r->n_renewed, "file name differs", "file names differ");
+        writer_put(&w, " in numbers or random characters alone: made anew in each run\n");
+    }
     const double factor = r->n_units[STG_DIFF_A] > 0 && r->n_units[STG_DIFF_B] > 0
                               ? r->scale * r->n_units[STG_DIFF_A] / r->n_units[STG_DIFF_B]
                               : r->scale * (double)r->n_calls[STG_DIFF_A] / (double)r->n_calls[STG_DIFF_B];
