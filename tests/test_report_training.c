@@ -59,6 +59,7 @@ static void test_read(void **state)
 
 static void test_bad_lines(void **state)
 {
+    /* NOLINTBEGIN(bugprone-suspicious-missing-comma): GOOD is a beginning */
     static const char *const bad[] = {
         "",
         "[]",
@@ -67,7 +68,7 @@ static void test_bad_lines(void **state)
         "{\"update\": 1}",
         GOOD,
         GOOD "} x",
-        GOOD ", \"tokens\": 5}", /* NOLINT(bugprone-suspicious-missing-comma): GOOD is a beginning */
+        GOOD ", \"tokens\": 5}",
         "{\"update\": -1, \"tokens\": 1, \"train_loss\": 1}",
         "{\"update\": 1.5, \"tokens\": 1, \"train_loss\": 1}",
         "{\"update\": 1, \"tokens\": \"1\", \"train_loss\": 1}",
@@ -76,6 +77,7 @@ static void test_bad_lines(void **state)
         "{\"update\": 1, \"tokens\": 1, \"train_loss\": nan}",
         "{\"update\": 1, \"tokens\": 1, \"train_loss\": 1, \"valid_loss\": []}",
     };
+    /* NOLINTEND(bugprone-suspicious-missing-comma) */
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct stg_training_log log = {.path = "a.log"};
