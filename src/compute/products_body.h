@@ -6,22 +6,16 @@
 #include "compute/panels_body.h"
 
 enum {
-    GRADIENT_ROWS = 192, /* of x and dy that a tile of dw is updated from at once */
-    GRADIENT_K = 256,    /* of x packed at once */
+    GRADIENT_ROWS = 192, /* of x and dy that a panel of dw is updated from at once */
+    GRADIENT_UNITS =
+        VL == 16 ? 96 : 192, /* of these that a tile is: packed dy and what it needs of x stay in the first cache */
+    GRADIENT_K = 256,        /* of x packed at once */
     GRADIENT_LDX =
         GRADIENT_K +
         16, /* from row to row of it: not a power of two, whose rows would share few places of the first cache */
     GRADIENT_N = PANEL_VECS * VL, /* of dy */
     GRADIENT_AHEAD = 8            /* rows of dy that are asked for before their turn */
 };
-
-/* Asks for a panel's columns of a row. */
-INLINE void fetch_columns(const float *row, const size_t parts)
-{
-    for (size_t j = 0; j < parts * PART; j += 16) {
-        __builtin_prefetch(row + j, 1, 3);
-    }
-}
 
 /* dw (K, width of a panel) += xᵀ·dy over n units, dy packed: unit (m,k) of x is x[m·ldx + k]. Asks for what a block of
  * dw begins with while the one before is worked on, as dw is often in a far cache. */
@@ -74,17 +68,22 @@ INLINE void pack_columns(const int bf16, const size_t parts, float *to, const fl
 INLINE void gradient_panels(const int bf16, float *dw, size_t ldw, const float *x, size_t ldx, const float *dy,
                             size_t ldy, size_t n, size_t K, size_t N)
 {
-    float packed[GRADIENT_ROWS * GRADIENT_N] __attribute__((aligned(64)));
-    const size_t units = bf16 ? (n + 1) / 2 : n;
+    float packed[GRADIENT_UNITS * GRADIENT_N] __attribute__((aligned(64)));
+    const size_t step = bf16 ? 2 : 1;
     for (size_t n0 = 0, wide = 0; n0 < N; n0 += wide) {
         const size_t parts = panel_parts(N - n0, PANEL_PARTS);
         wide = parts * PART;
         const size_t width = N - n0 < wide ? N - n0 : wide;
-#define DO(kind)                                              \
-    pack_columns(bf16, kind, packed, dy + n0, ldy, n, width); \
-    gradient_panel(bf16, kind, dw + n0, ldw, x, ldx, packed, units, K, width)
-        WITH_PARTS(parts, DO)
+        for (size_t m = 0; m < n; m += GRADIENT_UNITS * step) {
+            const size_t rows = n - m < GRADIENT_UNITS * step ? n - m : GRADIENT_UNITS * step;
+            const size_t units = (rows + step - 1) / step;
+            const float *at = x + m / step * ldx;
+#define DO(kind)                                                           \
+    pack_columns(bf16, kind, packed, dy + m * ldy + n0, ldy, rows, width); \
+    gradient_panel(bf16, kind, dw + n0, ldw, at, ldx, packed, units, K, width)
+            WITH_PARTS(parts, DO)
 #undef DO
+        }
     }
 }
 
