@@ -21,6 +21,7 @@ enum {
     PANEL_DEPTH = 192,     /* units of a panel that stay in the first cache while rows of x pass by */
     PANELS_AT_ONCE = 4,    /* of one row */
     BF16_BUFFER = 1 << 14, /* pairs: rows of x rounded, in the second cache's reach at worst */
+    UNITS_AHEAD = 16,      /* units of x that are asked for before their turn where each stands in a row of its own */
 };
 
 /* Parts of the next panel where `columns` are left, `most` wide: the widest one of as few as there can be, all as wide
@@ -287,6 +288,15 @@ INLINE void add_units(const int bf16, const size_t parts, struct sums *s, vec x,
     }
 }
 
+/* Asks for a panel's columns of a row, which will be written. */
+INLINE void fetch_columns(const float *row, const size_t parts)
+{
+    for (size_t j = 0; j < parts * PART; j += 16) {
+        __builtin_prefetch(row + j, 1, 3);
+    }
+    __builtin_prefetch(row + parts * PART - 1, 1, 3); /* rows seldom begin with a cache line */
+}
+
 /* What sums begin with: row r of it is at + r·ld. Zeros if at is NULL. */
 struct start {
     const float *at;
@@ -299,17 +309,23 @@ INLINE struct start further(struct start s, size_t n)
 }
 
 /* out (rows, width) = start + x·panel over n units: unit (r,k) of x is x[r·row + k·column]. rows and parts are
- * constants at each call. */
+ * constants at each call. What is written but not read first is asked for at once, or the stores would wait for it. */
 INLINE void block(const int bf16, const size_t rows, const size_t parts, float *out, size_t ld_out, struct start start,
                   const float *x, size_t row, size_t column, const float *panel, size_t n, size_t width)
 {
     struct sums acc[ROWS];
+    for (size_t r = 0; r < rows && start.at != out; r++) {
+        fetch_columns(out + r * ld_out, parts);
+    }
     UNROLL
     for (size_t r = 0; r < rows; r++) {
         acc[r] = start.at == NULL ? (struct sums){.rest = {0}} : load_sums(start.at + r * start.ld, parts, width);
     }
     for (size_t k = 0; k < n; k++, x += column, panel += parts * PART) {
         const struct sums w = load_units(panel, parts);
+        if (!bf16 && row == 1) {
+            __builtin_prefetch(x + UNITS_AHEAD * column, 0, 3);
+        }
         UNROLL
         for (size_t r = 0; r < rows; r++) {
             add_units(bf16, parts, &acc[r], spread(x[r * row]), &w);

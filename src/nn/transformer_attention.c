@@ -93,16 +93,16 @@ static void global_backward(const struct stg_transformer *m, struct stg_transfor
 }
 
 void stg_transformer_attention_backward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w,
-                                        float *du, const float *df, const float *in)
+                                        const float *in)
 {
     const struct stg_kernels *k = stg_kernels();
     const struct stg_transformer_layer *layer = &m->layer[l];
     const struct stg_transformer_activations *a = &w->layer[l];
     const struct stg_params *p = &m->net.params;
     const size_t d = m->net.shape.hidden;
-    float *d_attended = du; /* free until the end */
+    float *du = w->du;
+    float *d_attended = du; /* until the end */
     float *d_qkv = w->d_wide;
-    stg_linear_backward(&layer->out, p, w->base.gradient, d_attended, df, a->attended, w->n_rows);
     for (size_t i = 0; i < w->n_spans; i++) {
         const struct stg_transformer_span *span = &w->spans[i];
         struct stg_attention view = stg_transformer_view(m, l, span->n, 0);

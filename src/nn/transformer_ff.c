@@ -48,22 +48,16 @@ static void activate_backward(enum stg_activation activation, float *wide, const
     }
 }
 
-/* Some rows at a time from end to end, so that what is as wide as f is read where it was just written. */
 void stg_transformer_ff_backward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w, float *du,
-                                 const float *df, const float *in)
+                                 const float *df, const float *in, size_t from, size_t n)
 {
     const struct stg_params *p = &m->net.params;
     const struct stg_transformer_layer *layer = &m->layer[l];
-    const struct stg_transformer_activations *a = &w->layer[l];
-    const size_t d = m->net.shape.hidden;
     const size_t f = m->net.shape.ff;
     float *gradient = w->base.gradient;
-    for (size_t from = 0; from < w->n_rows; from += STG_LINEAR_BACKWARD_ROWS) {
-        const size_t n = w->n_rows - from < STG_LINEAR_BACKWARD_ROWS ? w->n_rows - from : STG_LINEAR_BACKWARD_ROWS;
-        float *wide = a->wide + from * layer->ff_in.outputs;
-        const float *act = a->act + from * f;
-        stg_linear_backward(&layer->ff_out, p, gradient, w->d_wide, df + from * d, act, n);
-        activate_backward(m->net.shape.activation, wide, w->d_wide, act, n, f);
-        stg_linear_backward(&layer->ff_in, p, gradient, du + from * d, wide, in + from * d, n);
-    }
+    float *wide = w->layer[l].wide + from * layer->ff_in.outputs;
+    const float *act = w->layer[l].act + from * f;
+    stg_linear_backward(&layer->ff_out, p, gradient, w->d_wide, df, act, n);
+    activate_backward(m->net.shape.activation, wide, w->d_wide, act, n, f);
+    stg_linear_backward(&layer->ff_in, p, gradient, du, wide, in, n);
 }

@@ -79,7 +79,8 @@ struct stg_transformer_work {
     float *mean, *rstd;               /* (N) of the last norm */
     struct stg_transformer_activations
         layer[STG_NET_MAX_LAYERS];                /* all the same memory unless backward needs every one */
-    float *dy, *df, *du;                          /* (N,d) gradients: of a sublayer's output, function, input */
+    float *dy, *du;                               /* (N,d) gradients: of a sublayer's output, of what it reads */
+    float *df;                                    /* (STG_LINEAR_BACKWARD_ROWS,d) … of its function, where it drops */
     float *d_wide;                                /* (N,3d) or, some rows at a time, (STG_LINEAR_BACKWARD_ROWS,f) */
     float *d_global, *d_global_qkv, *d_global_in; /* (G,d) (G,3d) (G,d) */
     float *d_input;                               /* (N,I) if it projects */
@@ -111,11 +112,14 @@ void stg_transformer_attention_forward(const struct stg_transformer *m, size_t l
  * STG_LINEAR_ROWS, and from is a multiple of these. */
 void stg_transformer_ff_forward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w, float *to,
                                 const float *in, size_t from, size_t n);
-/* du (N,d) from df (N,d); parameters' gradients are added. For whole sequences. */
+/* w->du (N,d), the gradient of attended, becomes that of in (N,d); parameters' gradients are added. For whole
+ * sequences. */
 void stg_transformer_attention_backward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w,
-                                        float *du, const float *df, const float *in);
+                                        const float *in);
+/* du (n,d) from df (n,d), for the rows of forward, but at most STG_LINEAR_BACKWARD_ROWS; parameters' gradients are
+ * added. */
 void stg_transformer_ff_backward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w, float *du,
-                                 const float *df, const float *in);
+                                 const float *df, const float *in, size_t from, size_t n);
 /* Asks for a stream's keys and values of layer l, before its turn: those of many streams are in no cache, and memory
  * answers many questions at once better than one after another. */
 void stg_transformer_fetch_stream(const struct stg_transformer *m, size_t l, const struct stg_transformer_span *span);

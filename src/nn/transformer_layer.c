@@ -66,32 +66,68 @@ static void sublayer_output(const struct stg_transformer *m, size_t l, size_t su
     }
 }
 
-/* w->dy: from the gradient of the output to that of the input x. */
-static void sublayer_backward(const struct stg_transformer *m, size_t l, size_t sub, struct stg_transformer_work *w,
-                              const float *x, const struct stg_transformer_drop *drop)
+/* Of rows from … from + n − 1, what the gradient w->dy of the output is to what the function wrote; at most
+ * STG_LINEAR_BACKWARD_ROWS. */
+static const float *output_backward(const struct stg_transformer *m, size_t l, size_t sub,
+                                    struct stg_transformer_work *w, const struct stg_transformer_drop *drop,
+                                    size_t from, size_t n)
 {
     const struct stg_transformer_activations *a = &w->layer[l];
-    const struct stg_transformer_norm *norm = &m->layer[l].norm[sub];
-    const enum stg_norm where = m->net.shape.norm;
     const size_t d = m->net.shape.hidden;
-    const float *in = where == STG_NORM_PRE ? a->aux[sub] : x;
-    const float *df = w->dy;
-    if (where == STG_NORM_POST) {
-        norm_backward(m, norm, w->base.gradient, w->dy, a->mean[sub], a->rstd[sub], a->aux[sub], w->n_rows);
+    float *dy = w->dy + from * d;
+    if (m->net.shape.norm == STG_NORM_POST) {
+        norm_backward(m, &m->layer[l].norm[sub], w->base.gradient, dy, a->mean[sub] + from, a->rstd[sub] + from,
+                      a->aux[sub] + from * d, n);
     }
-    if (drop->p > 0.0f) {
-        stg_net_drop(w->df, w->dy, 0, w->n_rows, d, drop_key(drop, l, sub), drop->p);
-        df = w->df;
+    if (drop->p <= 0.0f) {
+        return dy;
     }
-    if (sub == STG_SUBLAYER_ATTENTION) {
-        stg_transformer_attention_backward(m, l, w, w->du, df, in);
-    } else {
-        stg_transformer_ff_backward(m, l, w, w->du, df, in);
+    stg_net_drop(w->df, dy, from, n, d, drop_key(drop, l, sub), drop->p);
+    return w->df;
+}
+
+/* The same rows of w->dy become the gradient of the sublayer's input x (N,d): du is that of what the function read. */
+static void input_backward(const struct stg_transformer *m, size_t l, size_t sub, struct stg_transformer_work *w,
+                           const float *x, size_t from, size_t n)
+{
+    const struct stg_transformer_activations *a = &w->layer[l];
+    const size_t d = m->net.shape.hidden;
+    float *du = w->du + from * d;
+    if (m->net.shape.norm == STG_NORM_PRE) {
+        norm_backward(m, &m->layer[l].norm[sub], w->base.gradient, du, a->mean[sub] + from, a->rstd[sub] + from,
+                      x + from * d, n);
     }
-    if (where == STG_NORM_PRE) {
-        norm_backward(m, norm, w->base.gradient, w->du, a->mean[sub], a->rstd[sub], x, w->n_rows);
+    stg_kernels()->add(w->dy + from * d, du, n * d);
+}
+
+/* w->dy: from the gradient of the output to that of the input x. As in forward, some rows at a time from end to end,
+ * but for attention. */
+static void ff_backward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w, const float *x,
+                        const struct stg_transformer_drop *drop)
+{
+    const size_t d = m->net.shape.hidden;
+    const float *in = m->net.shape.norm == STG_NORM_PRE ? w->layer[l].aux[STG_SUBLAYER_FF] : x;
+    for (size_t from = 0; from < w->n_rows; from += STG_LINEAR_BACKWARD_ROWS) {
+        const size_t n = w->n_rows - from < STG_LINEAR_BACKWARD_ROWS ? w->n_rows - from : STG_LINEAR_BACKWARD_ROWS;
+        const float *df = output_backward(m, l, STG_SUBLAYER_FF, w, drop, from, n);
+        stg_transformer_ff_backward(m, l, w, w->du + from * d, df, in + from * d, from, n);
+        input_backward(m, l, STG_SUBLAYER_FF, w, x, from, n);
     }
-    stg_kernels()->add(w->dy, w->du, w->n_rows * d);
+}
+
+static void attention_backward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w,
+                               const float *x, const struct stg_transformer_drop *drop)
+{
+    const size_t d = m->net.shape.hidden;
+    const struct stg_transformer_activations *a = &w->layer[l];
+    for (size_t from = 0; from < w->n_rows; from += STG_LINEAR_BACKWARD_ROWS) {
+        const size_t n = w->n_rows - from < STG_LINEAR_BACKWARD_ROWS ? w->n_rows - from : STG_LINEAR_BACKWARD_ROWS;
+        const float *df = output_backward(m, l, STG_SUBLAYER_ATTENTION, w, drop, from, n);
+        stg_linear_backward(&m->layer[l].out, &m->net.params, w->base.gradient, w->du + from * d, df,
+                            a->attended + from * d, n);
+    }
+    stg_transformer_attention_backward(m, l, w, m->net.shape.norm == STG_NORM_PRE ? a->aux[STG_SUBLAYER_ATTENTION] : x);
+    input_backward(m, l, STG_SUBLAYER_ATTENTION, w, x, 0, w->n_rows);
 }
 
 /* Only attention looks at other rows. All before it and all behind it is done some rows at a time from end to end, so
@@ -153,8 +189,8 @@ void stg_transformer_backward(const struct stg_transformer *m, struct stg_transf
         if (m->net.shape.recompute && l + 1 < L) {
             layer_forward(m, l, w, drop); /* its activations gave way to those of the layers above */
         }
-        sublayer_backward(m, l, STG_SUBLAYER_FF, w, w->layer[l].middle, drop);
-        sublayer_backward(m, l, STG_SUBLAYER_ATTENTION, w, w->x[l], drop);
+        ff_backward(m, l, w, w->layer[l].middle, drop);
+        attention_backward(m, l, w, w->x[l], drop);
     }
     if (m->projects) {
         stg_linear_backward(&m->project, &m->net.params, w->base.gradient, w->d_input, w->dy, w->input, w->n_rows);

@@ -44,7 +44,7 @@ static void place_backward(const struct stg_transformer *m, struct stg_transform
     const size_t f = m->net.shape.ff;
     const size_t at_once = w->n_rows < STG_LINEAR_BACKWARD_ROWS ? w->n_rows : STG_LINEAR_BACKWARD_ROWS;
     place(to, &w->dy, w->n_rows, d);
-    place(to, &w->df, w->n_rows, d);
+    place(to, &w->df, at_once, d);
     place(to, &w->du, w->n_rows, d);
     place(to, &w->d_wide, 1, at_once * f > w->n_rows * 3 * d ? at_once * f : w->n_rows * 3 * d);
     place(to, &w->d_global, w->n_global, d);
