@@ -13,6 +13,7 @@
 #include "compute/split_body.h"
 #include "compute/waves_body.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -250,7 +251,9 @@ static void adam(float *restrict value, float *restrict moment1, float *restrict
         const float v = beta2 * moment2[i] + fresh2 * g * g;
         moment1[i] = m;
         moment2[i] = v;
-        value[i] -= rate * m / (sqrtf(v) * root_correction + epsilon);
+        /* Reordered, a root is x/√x, and what some processors have for 1/√x is infinite where x is denormal. Beside
+         * epsilon such a root is nothing. */
+        value[i] -= rate * m / (sqrtf(v < FLT_MIN ? 0.0f : v) * root_correction + epsilon);
     }
 }
 
