@@ -16,7 +16,7 @@
 #define MOST_NAMED 10 /* sequences in quarantine that are said, the most novel; the record has all */
 
 /* The process that most sequences of each run are of; 0 where the runs have none in common, or sequences are of no
- * process. Such runs do not tell what differs after a restart: numbers of descriptors, above all. */
+ * process. Such runs do not tell what differs after a restart. */
 static int32_t common_process(const size_t *offset, size_t n_runs, const struct stg_score *scores)
 {
     int32_t common = 0;
