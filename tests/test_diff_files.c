@@ -91,6 +91,15 @@ static void give(struct trace *t, int side)
     t->n = 0;
 }
 
+/* One after the other, of that side. */
+static void open_all(struct trace *t, int side, const char *const *paths, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        open_file(t, paths[i]);
+    }
+    give(t, side);
+}
+
 /* A run of two processes that read; with a name, it is opened after each `every` reads. */
 static void fill(struct trace *t, const char *path, int every)
 {
@@ -193,23 +202,14 @@ static void test_renewed(void **state)
                                     "/run/x.12"};
     struct trace t;
     both(&t);
-    for (size_t i = 0; i < sizeof a / sizeof a[0]; i++) {
-        open_file(&t, a[i]);
-    }
-    give(&t, STG_DIFF_A);
-    for (size_t i = 0; i < sizeof b / sizeof b[0]; i++) {
-        open_file(&t, b[i]);
-    }
-    give(&t, STG_DIFF_B);
+    open_all(&t, STG_DIFF_A, a, sizeof a / sizeof a[0]);
+    open_all(&t, STG_DIFF_B, b, sizeof b / sizeof b[0]);
     const struct stg_diff_result *r = result_of(&t);
     assert_int_equal(r->n_only, 0);
     assert_int_equal(r->n_renewed, 8); /* of processes the number is none of the name */
     static const char *const more[] = {"/tmp/xyLpD2vq.o", "/tmp/xyArhr2h.o", "/tmp/xyQQrr3k.o", "/srv/run/100",
                                        "/srv/run/101"};
-    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
-        open_file(&t, more[i]);
-    }
-    give(&t, STG_DIFF_B);
+    open_all(&t, STG_DIFF_B, more, sizeof more / sizeof more[0]);
     r = result_of(&t);
     const struct stg_diff_only *drawn = find(r, "/tmp/xy*.o"), *numbered = find(r, "/srv/run/<n>");
     assert_non_null(drawn);
@@ -229,14 +229,8 @@ static void test_alike(void **state)
                                     "/etc/app/11-a.conf"};
     struct trace t;
     both(&t);
-    for (size_t i = 0; i < sizeof a / sizeof a[0]; i++) {
-        open_file(&t, a[i]);
-    }
-    give(&t, STG_DIFF_A);
-    for (size_t i = 0; i < sizeof b / sizeof b[0]; i++) {
-        open_file(&t, b[i]);
-    }
-    give(&t, STG_DIFF_B);
+    open_all(&t, STG_DIFF_A, a, sizeof a / sizeof a[0]);
+    open_all(&t, STG_DIFF_B, b, sizeof b / sizeof b[0]);
     const struct stg_diff_result *r = result_of(&t);
     for (size_t i = 0; i < sizeof a / sizeof a[0]; i++) {
         const struct stg_diff_only *in_a = find(r, a[i]), *in_b = find(r, b[i]);

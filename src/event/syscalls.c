@@ -298,15 +298,15 @@ int stg_syscall_path_index(const char *call)
     static const char *const names[] = {"filename", "pathname", "path", "oldname", "name"};
     static const char *const of_files[] = {"acct", "name_to_handle_at", "umount"}; /* whose "name" is a file's */
     int found = STG_SYSCALL_ARG_NONE;
-    bool named = false;
+    size_t n_names = sizeof names / sizeof names[0] - 1; /* the last is one of those alone */
     call = with_arguments(call);
     if (call == NULL) {
         return STG_SYSCALL_ARG_UNKNOWN_CALL;
     }
     for (size_t i = 0; i < sizeof of_files / sizeof of_files[0]; i++) {
-        named |= strcmp(call, of_files[i]) == 0;
+        n_names += strcmp(call, of_files[i]) == 0;
     }
-    for (size_t i = 0; i < sizeof names / sizeof names[0] - !named; i++) {
+    for (size_t i = 0; i < n_names; i++) {
         const int at = stg_syscall_arg_index(call, names[i]);
         found = at >= 0 && (found < 0 || at < found) ? at : found;
     }

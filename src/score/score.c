@@ -59,9 +59,8 @@ void stg_score_describe(struct stg_score *out, const struct stg_seq *seq)
 
 bool stg_score_overlap(const struct stg_model *m, const struct stg_score *a, const struct stg_score *b)
 {
-    const bool one_scope = m->recipe.scope == STG_SCOPE_SYSTEM    ? true
-                           : m->recipe.scope == STG_SCOPE_PROCESS ? a->pid == b->pid
-                                                                  : a->tid == b->tid;
+    const bool one_scope = m->recipe.scope == STG_SCOPE_SYSTEM ||
+                           (m->recipe.scope == STG_SCOPE_PROCESS ? a->pid == b->pid : a->tid == b->tid);
     return one_scope && a->trace == b->trace && a->begin_ns < b->end_ns && b->begin_ns < a->end_ns;
 }
 

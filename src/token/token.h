@@ -68,7 +68,7 @@ struct stg_seq {
     const uint16_t *call; /* (n) vocabulary id of the call */
     const uint8_t *phase; /* (n) STG_PHASE_* */
     const int64_t *ret;   /* (n) exits: raw return value, STG_RET_ABSENT, STG_RET_FAILED or STG_RET_SUCCEEDED; entries:
-                           * the   descriptor that the call is about (−100 is AT_FDCWD), STG_RET_ABSENT when there is none
+                           * the descriptor that the call is about (−100 is AT_FDCWD), STG_RET_ABSENT when there is none
                            * or it is not known */
     const int64_t *time_ns; /* (n) time since the sequence began; never decreases */
     const uint16_t
