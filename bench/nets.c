@@ -262,15 +262,22 @@ static double matrix_elements(const struct bench *b)
     return n;
 }
 
-/* Those of them that scoring does not multiply by: the first layer's rows of the embeddings (lstm_fold.c). */
-static double folded_elements(const struct bench *b)
+/* Outputs of the first layer, where it is by tables (nn/first_layer.h), and 0 where not: all nets here have few ids. */
+static double first_outputs(const struct bench *b)
+{
+    const struct stg_net_shape *s = stg_net_shape(b->model);
+    return b->net->ops == &stg_net_lstm ? 4 * (double)s->hidden : s->norm == STG_NORM_PRE ? 0 : 3 * (double)s->hidden;
+}
+
+/* Elements of the first layer's matrix that no row is multiplied by, as its ids are looked up. */
+static double looked_up_elements(const struct bench *b)
 {
     const struct stg_net_shape *s = stg_net_shape(b->model);
     size_t width = 0;
-    for (size_t t = 0; t < s->n_tables && b->net->ops == &stg_net_lstm; t++) {
+    for (size_t t = 0; t < s->n_tables; t++) {
         width += s->table_dim[t];
     }
-    return (double)(width * 4 * s->hidden);
+    return (double)width * first_outputs(b);
 }
 
 double bench_flop_of_row(const struct bench *b, size_t length, bool training)
@@ -282,13 +289,14 @@ double bench_flop_of_row(const struct bench *b, size_t length, bool training)
         const double all = (double)length;
         seen += window >= all ? (all + 1) / 2 : window - window * (window - 1) / (2 * all);
     }
-    const double multiplied = matrix_elements(b) - (training ? 0 : folded_elements(b));
-    return (training ? 3 : 1) * (2 * multiplied + 4 * seen * (double)s->hidden);
+    const double forward = 2 * (matrix_elements(b) - looked_up_elements(b)) + 4 * seen * (double)s->hidden;
+    const double waves = (double)(s->n_waves * s->wave_dim) * first_outputs(b); /* have no gradient */
+    return training ? 3 * forward - 2 * waves : forward;
 }
 
 double bench_step_bytes(const struct bench *b)
 {
     const struct stg_net_shape *s = stg_net_shape(b->model);
-    const double looked_up = b->net->ops == &stg_net_lstm ? (double)(s->n_tables * 4 * s->hidden * sizeof(float)) : 0;
-    return (matrix_elements(b) - folded_elements(b)) * (s->precision == STG_PRECISION_BF16 ? 2 : 4) + looked_up;
+    const double looked_up = (double)s->n_tables * first_outputs(b) * sizeof(float);
+    return (matrix_elements(b) - looked_up_elements(b)) * (s->precision == STG_PRECISION_BF16 ? 2 : 4) + looked_up;
 }

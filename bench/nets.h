@@ -52,8 +52,9 @@ enum stg_status bench_score(struct bench *b, struct bench_rate *out) STG_MUST_US
 enum stg_status bench_stream(struct bench *b, size_t n, double *clock_us, double *fastest_us) STG_MUST_USE;
 double bench_memory_mib(void); /* the most that this process has had */
 
-/* Multiplications and additions of one row: products of the layers and the head, and attention over `length` rows.
- * Training's are three times those forward; an LSTM's scoring looks up what its embeddings add to the first layer. */
+/* Multiplications and additions of one row that are done: products of the layers and the head, and attention over
+ * `length` rows. Training's are three times those forward, less the gradient of the sinusoids, which nothing asks for;
+ * what the embeddings add to the first layer is looked up. */
 double bench_flop_of_row(const struct bench *b, size_t length, bool training);
 /* Bytes of weights, and of what was looked up, that one step of a stream reads. */
 double bench_step_bytes(const struct bench *b);

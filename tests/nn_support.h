@@ -181,6 +181,43 @@ static inline void check_dropout(const struct stg_net_ops *ops, const struct stg
     batch_free(&b);
 }
 
+/* Ids that are looked up, and the same ids of a net that has too many for that: the objective, within a share of it,
+ * and the gradients, within a share of each tensor's largest. */
+static inline void check_lookup(const struct stg_net_ops *ops, const struct stg_net_shape *shape, double tolerance)
+{
+    struct stg_net_shape many = *shape;
+    struct stg_net_loss few_loss;
+    struct stg_net_loss many_loss;
+    struct batch b;
+    many.table_rows[1] = 3000;
+    batch_make(&b, shape, (const size_t[]){MAX_ROWS, 1, 9, 7});
+    struct stg_net *few = model_make(ops, shape, true);
+    struct stg_net *more = model_make(ops, &many, true);
+    const struct stg_params *p = stg_net_params(few);
+    const struct stg_params *q = stg_net_params(more);
+    for (size_t i = 0; i < p->n; i++) {
+        memcpy(stg_params_value(q, i), stg_params_value(p, i), p->table[i].rows * p->table[i].cols * sizeof(float));
+    }
+    must(stg_net_updated(more));
+    must(stg_net_pass(few, b.sequences, SEQUENCES, 0.1, 1, true, NULL, &few_loss));
+    must(stg_net_pass(more, b.sequences, SEQUENCES, 0.1, 1, true, NULL, &many_loss));
+    assert_near(few_loss.objective, many_loss.objective, tolerance * many_loss.objective, "objective looked up", 0);
+    for (size_t i = 0; i < p->n; i++) {
+        const float *a = p->gradient + p->table[i].offset;
+        const float *c = q->gradient + q->table[i].offset;
+        double largest = 0;
+        for (size_t j = 0; j < p->table[i].rows * p->table[i].cols; j++) {
+            largest = fmax(largest, fabs((double)c[j]));
+        }
+        for (size_t j = 0; j < p->table[i].rows * p->table[i].cols; j++) {
+            assert_near((double)a[j], (double)c[j], tolerance * largest, p->table[i].name, j);
+        }
+    }
+    stg_net_free(few);
+    stg_net_free(more);
+    batch_free(&b);
+}
+
 /* Two threads compute what one does, with threads that have no work too. */
 static inline void check_threads(const struct stg_net_ops *ops, const struct stg_net_shape *shape)
 {

@@ -87,6 +87,18 @@ static void dropout_depends_on_the_seed_alone(void **state)
     check_dropout(&stg_net_transformer, &shape);
 }
 
+/* By a projection and by the first layer itself; a norm before it leaves nothing to look up. */
+static void many_ids_are_not_looked_up(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_VARIANTS; i++) {
+        struct stg_net_shape shape = variants[i].shape;
+        check_lookup(&stg_net_transformer, &shape, 1e-5);
+        shape.precision = STG_PRECISION_BF16;
+        check_lookup(&stg_net_transformer, &shape, 3e-2);
+    }
+}
+
 static void threads_do_not_change_the_result(void **state)
 {
     (void)state;
@@ -286,6 +298,7 @@ int main(void)
         cmocka_unit_test(gradients_with_dropout),
         cmocka_unit_test(recomputing_changes_nothing),
         cmocka_unit_test(dropout_depends_on_the_seed_alone),
+        cmocka_unit_test(many_ids_are_not_looked_up),
         cmocka_unit_test(threads_do_not_change_the_result),
         cmocka_unit_test(streams_and_batches_agree),
         cmocka_unit_test(streams_in_bf16),

@@ -50,7 +50,7 @@ static enum stg_status alloc(struct stg_net *net)
         STG_RETURN_IF_FAILED(stg_product_init(&layer->hidden, H, 4 * H, net->shape.precision, true));
         STG_RETURN_IF_FAILED(stg_mem_aligned(&layer->bias, 4 * H, sizeof(float)));
     }
-    return stg_lstm_fold_alloc(m);
+    return stg_first_layer_init(&m->first, net, &m->layer[0].input, m->layer[0].w_input);
 }
 
 static void fini(struct stg_net *net)
@@ -61,7 +61,7 @@ static void fini(struct stg_net *net)
         stg_product_fini(&m->layer[l].hidden);
         stg_mem_free(m->layer[l].bias);
     }
-    stg_lstm_fold_fini(m);
+    stg_first_layer_fini(&m->first);
 }
 
 /* PyTorch's initial values: LSTM and head uniform in ±1/√H, embeddings normal. */
@@ -89,7 +89,7 @@ static void updated(struct stg_net *net)
         memcpy(layer->bias, stg_params_value(&net->params, layer->b_input), 4 * H * sizeof(float));
         k->add(layer->bias, stg_params_value(&net->params, layer->b_hidden), 4 * H);
     }
-    stg_lstm_fold_updated(m);
+    stg_first_layer_updated(&m->first, net, NULL);
 }
 
 const struct stg_net_ops stg_net_lstm = {

@@ -3,6 +3,7 @@
 #ifndef STG_NN_LSTM_INTERNAL_H
 #define STG_NN_LSTM_INTERNAL_H
 
+#include "nn/first_layer.h"
 #include "nn/net_internal.h"
 
 /* Rows that the products of a training work on at once: as many as stay in the third cache, and whole tiles of a
@@ -21,22 +22,8 @@ struct stg_lstm {
         struct stg_product input, hidden;            /* packed w_input, w_hidden; owned */
         float *bias;                                 /* (4H) sum of both; owned */
     } layer[STG_NET_MAX_LAYERS];
-    struct stg_lstm_fold {
-        bool folded;              /* false: too large, rows are multiplied as they are */
-        float *gates;             /* (all ids of all tables,4H) what an embedding adds to the gates; owned */
-        float *x;                 /* rows to make them of; owned */
-        size_t first_wave;        /* column of the input row where the sinusoids begin */
-        struct stg_product waves; /* (I − first_wave,4H) the weights of those */
-    } fold;
+    struct stg_first_layer first; /* the first one's input, by tables */
 };
-
-/* What is folded (lstm_fold.c). row: gates (4H) = the share of a row's embeddings; waves: gates (n,4H) += that of the
- * sinusoids of x (n,I). Only where folded. */
-enum stg_status stg_lstm_fold_alloc(struct stg_lstm *m) STG_MUST_USE;
-void stg_lstm_fold_fini(struct stg_lstm *m);
-void stg_lstm_fold_updated(struct stg_lstm *m); /* after the first layer was packed */
-void stg_lstm_fold_row(const struct stg_lstm *m, float *gates, const uint32_t *ids);
-void stg_lstm_fold_waves(const struct stg_lstm *m, float *gates, const float *x, size_t n);
 
 /* A segment of a batch: rows from `first` on, at most max_steps, of sequences ordered by length. */
 struct stg_lstm_pack {
@@ -66,8 +53,9 @@ struct stg_lstm_work {
     struct stg_lstm_pack pack;
     float *x; /* (N,I) */
     struct stg_lstm_activations layer[STG_NET_MAX_LAYERS];
-    float *d;            /* (N,max(I,H)) gradient of a layer's h, then of its input */
-    float *chunk;        /* (CHUNK,H) rows that are made again when they are read */
+    float *d;     /* (N,max(I,H)) gradient of a layer's h, then of its input */
+    float *chunk; /* (CHUNK,H) rows that are made again when they are read */
+    struct stg_first_layer_sums first;
     float *h0, *c0;      /* (L,B,H) state that a segment begins with, in pack order */
     float *h1, *c1;      /* (L,B,H) state after it */
     float *dc, *dh_next; /* (B,H) */
@@ -78,9 +66,10 @@ enum stg_status stg_lstm_work_reserve(const struct stg_lstm *m, struct stg_lstm_
                                       size_t n_sequences, bool backward) STG_MUST_USE;
 void stg_lstm_work_fini(struct stg_net_work *w);
 
-/* Input rows of the packed segment: x (N,I). */
-void stg_lstm_input_forward(const struct stg_lstm *m, float *x, const struct stg_lstm_pack *p,
-                            const struct stg_net_sequence *sequences, size_t first);
+/* Input rows of the packed segment into w->x (N,I), and what they add to the first layer's gates where that is looked
+ * up; returns what the first layer reads: NULL then, else the rows. first: of the sequences. */
+const float *stg_lstm_input_forward(const struct stg_lstm *m, struct stg_lstm_work *w,
+                                    const struct stg_net_sequence *sequences, size_t first);
 
 /* What a layer of a training reads: rows of the input or of the layer below, after dropout, which is made when they are
  * read. */

@@ -87,6 +87,10 @@ static void gates_to_weights(const struct stg_lstm *m, size_t l, struct stg_lstm
         const float *previous = previous_rows(w, w->layer[l].h, h0, H, from, n);
         stg_product_gradient(&layer->hidden, gradient + table[layer->w_hidden].offset, 4 * H, previous, H, gates, 4 * H,
                              n);
+        if (l == 0 && m->first.looked_up) {
+            stg_first_layer_waves_backward(&m->first, &m->net, gradient, gates, in->x + from * I, n);
+            continue;
+        }
         const float *x = input_rows(w, in, I, from, n);
         stg_product_gradient(&layer->input, gradient + table[layer->w_input].offset, 4 * H, x, I, gates, 4 * H, n);
         stg_kernels()->column_sums(gradient + table[layer->b_input].offset, gates, 4 * H, n, 4 * H);

@@ -35,6 +35,7 @@ void stg_lstm_work_fini(struct stg_net_work *work)
     struct stg_lstm_work *w = (struct stg_lstm_work *)work;
     free_rows(w);
     free_states(w);
+    stg_first_layer_sums_fini(&w->first);
     stg_lstm_pack_fini(&w->pack);
 }
 
@@ -78,14 +79,27 @@ enum stg_status stg_lstm_work_reserve(const struct stg_lstm *m, struct stg_lstm_
     return STG_OK;
 }
 
-void stg_lstm_input_forward(const struct stg_lstm *m, float *x, const struct stg_lstm_pack *p,
-                            const struct stg_net_sequence *sequences, size_t first)
+const float *stg_lstm_input_forward(const struct stg_lstm *m, struct stg_lstm_work *w,
+                                    const struct stg_net_sequence *sequences, size_t first)
 {
+    const struct stg_lstm_pack *p = &w->pack;
+    const size_t G = 4 * m->net.shape.hidden;
+    float *gates = w->layer[0].gates;
     for (size_t t = 0; t < p->n_steps; t++) {
         for (size_t j = 0; j < p->width[t]; j++) {
-            stg_net_sequence_row(&m->net, x + (p->start[t] + j) * m->net.input, &sequences[p->order[j]], first + t);
+            const struct stg_net_sequence *s = &sequences[p->order[j]];
+            const size_t row = p->start[t] + j;
+            stg_net_sequence_row(&m->net, w->x + row * m->net.input, s, first + t);
+            if (m->first.looked_up) {
+                stg_first_layer_row(&m->first, &m->net, gates + row * G, s->ids + (first + t) * m->net.shape.n_tables);
+            }
         }
     }
+    if (!m->first.looked_up) {
+        return w->x;
+    }
+    stg_first_layer_waves(&m->first, &m->net, gates, w->x, p->n_rows);
+    return NULL;
 }
 
 static void input_backward(const struct stg_lstm *m, struct stg_lstm_work *w, const struct stg_net_sequence *sequences,
@@ -95,7 +109,13 @@ static void input_backward(const struct stg_lstm *m, struct stg_lstm_work *w, co
     for (size_t t = 0; t < p->n_steps; t++) {
         for (size_t j = 0; j < p->width[t]; j++) {
             const uint32_t *ids = sequences[p->order[j]].ids + (first + t) * m->net.shape.n_tables;
-            stg_net_input_row_backward(&m->net, w->base.gradient, w->d + (p->start[t] + j) * m->net.input, ids);
+            const size_t row = p->start[t] + j;
+            if (m->first.looked_up) {
+                const float *d_gates = w->layer[0].gates + row * 4 * m->net.shape.hidden;
+                stg_first_layer_row_backward(&m->first, &m->net, &w->first, d_gates, ids);
+            } else {
+                stg_net_input_row_backward(&m->net, w->base.gradient, w->d + row * m->net.input, ids);
+            }
         }
     }
 }
@@ -162,7 +182,7 @@ static void run_segment(const struct part *s, size_t first, size_t segment)
     struct stg_lstm_input inputs[STG_NET_MAX_LAYERS] = {{.x = w->x}};
     memcpy(w->h1, w->h0, L * block * sizeof(float));
     memcpy(w->c1, w->c0, L * block * sizeof(float));
-    stg_lstm_input_forward(m, w->x, &w->pack, s->sequences, first);
+    const float *x = stg_lstm_input_forward(m, w, s->sequences, first);
     for (size_t l = 0; l < L; l++) {
         if (l > 0) {
             inputs[l] = (struct stg_lstm_input){w->layer[l - 1].h, dropout,
@@ -170,8 +190,10 @@ static void run_segment(const struct part *s, size_t first, size_t segment)
         }
         if (inputs[l].dropout > 0.0f) {
             stg_lstm_layer_input(m, l, w, &inputs[l]);
+            x = NULL;
+        } else if (l > 0) {
+            x = inputs[l].x;
         }
-        const float *x = inputs[l].dropout > 0.0f ? NULL : inputs[l].x;
         stg_lstm_layer_forward(m, l, &w->layer[l], x, &w->pack, w->h1 + l * block, w->c1 + l * block);
     }
     head(s, first);
@@ -200,6 +222,10 @@ enum stg_status stg_lstm_part(const struct stg_net *net, struct stg_net_work *wo
     struct stg_lstm_work *w = (struct stg_lstm_work *)work;
     const struct part s = {m, w, pass, i_part, sequences, loss};
     const size_t limit = pass->backward ? STG_LSTM_BPTT : 256;
+    const bool sums = pass->backward && m->first.looked_up;
+    if (sums) {
+        STG_RETURN_IF_FAILED(stg_first_layer_begin(&m->first, net, &w->first));
+    }
     STG_RETURN_IF_FAILED(stg_lstm_pack_order(&w->pack, sequences, n));
     const size_t longest = n == 0 ? 0 : sequences[w->pack.order[0]].n;
     for (size_t first = 0, segment = 0; first < longest; first += limit, segment++) {
@@ -211,6 +237,10 @@ enum stg_status stg_lstm_part(const struct stg_net *net, struct stg_net_work *wo
             memset(w->c0, 0, size);
         }
         run_segment(&s, first, segment);
+    }
+    if (sums) {
+        float *d_bias = w->base.gradient + net->params.table[m->layer[0].b_input].offset;
+        stg_first_layer_end(&m->first, net, &w->first, w->base.gradient, d_bias);
     }
     if (pass->backward) {
         copy_bias_gradients(m, w->base.gradient);

@@ -14,27 +14,6 @@ static size_t steps_of(size_t n_sequences)
     return steps < LEAST_STEPS ? LEAST_STEPS : steps > MOST_STEPS ? MOST_STEPS : steps;
 }
 
-/* What the input adds to the first layer's gates, for the packed rows; NULL, or the rows themselves where it is not
- * folded. */
-static const float *first_input(const struct stg_lstm *m, struct stg_lstm_work *w,
-                                const struct stg_net_sequence *sequences, size_t first)
-{
-    const struct stg_lstm_pack *p = &w->pack;
-    float *gates = w->layer[0].gates;
-    stg_lstm_input_forward(m, w->x, p, sequences, first);
-    if (!m->fold.folded) {
-        return w->x;
-    }
-    for (size_t t = 0; t < p->n_steps; t++) {
-        for (size_t j = 0; j < p->width[t]; j++) {
-            const uint32_t *ids = sequences[p->order[j]].ids + (first + t) * m->net.shape.n_tables;
-            stg_lstm_fold_row(m, gates + (p->start[t] + j) * 4 * m->net.shape.hidden, ids);
-        }
-    }
-    stg_lstm_fold_waves(m, gates, w->x, p->n_rows);
-    return NULL;
-}
-
 /* What the net says of the packed rows. */
 static void score_rows(const struct stg_lstm *m, struct stg_lstm_work *w, const struct stg_net_sequence *sequences,
                        size_t first, float *const *to, bool all)
@@ -76,7 +55,7 @@ enum stg_status stg_lstm_score(const struct stg_net *net, struct stg_net_work *w
             memset(w->h0, 0, L * block * sizeof(float));
             memset(w->c0, 0, L * block * sizeof(float));
         }
-        const float *input = first_input(m, w, sequences, first);
+        const float *input = stg_lstm_input_forward(m, w, sequences, first);
         for (size_t l = 0; l < L; l++) {
             stg_lstm_layer_forward(m, l, &w->layer[l], input, &w->pack, w->h0 + l * block, w->c0 + l * block);
             input = w->layer[l].h;
@@ -107,8 +86,8 @@ enum stg_status stg_lstm_step(const struct stg_net *net, struct stg_net_work *wo
     for (size_t i = 0; i < n; i++) {
         const double *row = scalars == NULL ? NULL : scalars + i * net->shape.n_waves;
         stg_net_input_row(net, w->x + i * net->input, ids + i * net->shape.n_tables, row);
-        if (m->fold.folded) {
-            stg_lstm_fold_row(m, w->layer[0].gates + i * 4 * H, ids + i * net->shape.n_tables);
+        if (m->first.looked_up) {
+            stg_first_layer_row(&m->first, net, w->layer[0].gates + i * 4 * H, ids + i * net->shape.n_tables);
         }
     }
     const float *input = w->x;
@@ -119,8 +98,8 @@ enum stg_status stg_lstm_step(const struct stg_net *net, struct stg_net_work *wo
             memcpy(w->h0 + i * H, states[i] + 2 * l * H, H * sizeof(float));
             memcpy(w->c0 + i * H, states[i] + (2 * l + 1) * H, H * sizeof(float));
         }
-        if (l == 0 && m->fold.folded) {
-            stg_lstm_fold_waves(m, a->gates, w->x, n);
+        if (l == 0 && m->first.looked_up) {
+            stg_first_layer_waves(&m->first, net, a->gates, w->x, n);
         } else {
             stg_product_forward(&layer->input, a->gates, 4 * H, input, layer->inputs, n, false);
         }

@@ -16,10 +16,14 @@ void stg_net_input_row(const struct stg_net *m, float *x, const uint32_t *ids, c
     }
 }
 
+const double *stg_net_scalars_of(const struct stg_net *m, const struct stg_net_sequence *s, size_t t)
+{
+    return m->shape.n_waves == 0 ? NULL : s->scalars + t * m->shape.n_waves;
+}
+
 void stg_net_sequence_row(const struct stg_net *m, float *x, const struct stg_net_sequence *s, size_t t)
 {
-    const double *scalars = m->shape.n_waves == 0 ? NULL : s->scalars + t * m->shape.n_waves;
-    stg_net_input_row(m, x, s->ids + t * m->shape.n_tables, scalars);
+    stg_net_input_row(m, x, s->ids + t * m->shape.n_tables, stg_net_scalars_of(m, s, t));
 }
 
 void stg_net_input_row_backward(const struct stg_net *m, float *gradient, const float *dx, const uint32_t *ids)

@@ -72,6 +72,8 @@ void stg_net_init_normal(struct stg_net *m, size_t i, double deviation, struct s
 /* --- Input rows (net_input.c) --- */
 /* x (I) from ids (n_tables), scalars (n_waves). */
 void stg_net_input_row(const struct stg_net *m, float *x, const uint32_t *ids, const double *scalars);
+/* The scalars of row t of a sequence; NULL without waves. */
+const double *stg_net_scalars_of(const struct stg_net *m, const struct stg_net_sequence *s, size_t t);
 /* Row t of a sequence. */
 void stg_net_sequence_row(const struct stg_net *m, float *x, const struct stg_net_sequence *s, size_t t);
 /* Adds dx (I) to the gradients of the embeddings that the row showed. */

@@ -104,6 +104,12 @@ static size_t linears(struct stg_transformer *m, size_t l, struct stg_linear *ou
     return n;
 }
 
+/* What reads the input row itself; NULL if a norm does. */
+static const struct stg_linear *first_linear(const struct stg_transformer *m)
+{
+    return m->projects ? &m->project : m->net.shape.norm != STG_NORM_PRE ? &m->layer[0].qkv : NULL;
+}
+
 static enum stg_status alloc(struct stg_net *net)
 {
     struct stg_transformer *m = (struct stg_transformer *)net;
@@ -117,13 +123,15 @@ static enum stg_status alloc(struct stg_net *net)
             STG_RETURN_IF_FAILED(stg_linear_alloc(part[i], net->shape.precision));
         }
     }
-    return STG_OK;
+    const struct stg_linear *first = first_linear(m);
+    return first == NULL ? STG_OK : stg_first_layer_init(&m->first, net, &first->product, first->weight);
 }
 
 static void fini(struct stg_net *net)
 {
     struct stg_transformer *m = (struct stg_transformer *)net;
     stg_linear_fini(&m->project);
+    stg_first_layer_fini(&m->first);
     for (size_t l = 0; l < net->shape.layers; l++) {
         struct stg_linear *part[5];
         const size_t n = linears(m, l, part);
@@ -145,6 +153,10 @@ static void updated(struct stg_net *net)
         for (size_t i = 0; i < n; i++) {
             stg_linear_updated(part[i], &net->params);
         }
+    }
+    const struct stg_linear *first = first_linear(m);
+    if (first != NULL) {
+        stg_first_layer_updated(&m->first, net, stg_params_value(&net->params, first->bias));
     }
 }
 

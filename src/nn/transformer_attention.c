@@ -115,7 +115,12 @@ void stg_transformer_attention_backward(const struct stg_transformer *m, size_t 
         k->attention_backward(dq, dq + d, dq + 2 * d, d_attended + span->at * d, q, q + d, q + 2 * d,
                               a->attended + span->at * d, a->lse + span->at * view.heads, &view, w->scratch);
     }
-    stg_linear_backward(&layer->qkv, p, w->base.gradient, du, d_qkv, in, w->n_rows);
+    if (stg_transformer_looks_up(m, l)) {
+        stg_transformer_first_backward(m, w, d_qkv);
+        memset(du, 0, w->n_rows * d * sizeof(float));
+    } else {
+        stg_linear_backward(&layer->qkv, p, w->base.gradient, du, d_qkv, in, w->n_rows);
+    }
     if (w->n_global > 0) {
         stg_linear_backward(&layer->global, p, w->base.gradient, w->d_global_in, w->d_global_qkv, a->global_in,
                             w->n_global);

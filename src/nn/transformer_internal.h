@@ -4,6 +4,7 @@
 #ifndef STG_NN_TRANSFORMER_INTERNAL_H
 #define STG_NN_TRANSFORMER_INTERNAL_H
 
+#include "nn/first_layer.h"
 #include "nn/net_internal.h"
 
 /* The two sublayers of a layer, in order. */
@@ -28,6 +29,9 @@ struct stg_transformer {
     struct stg_net net;
     bool projects;             /* the input row is not d wide */
     struct stg_linear project; /* (I,d), if it projects */
+    /* What reads the input row by tables: the projection, or queries, keys and values of the first layer unless that is
+     * normed before. */
+    struct stg_first_layer first;
     struct stg_transformer_layer layer[STG_NET_MAX_LAYERS];
     struct stg_transformer_norm norm; /* before the head; none without norms */
 };
@@ -73,7 +77,10 @@ struct stg_transformer_work {
     struct stg_net_work base;
     float *arena; /* all that follows; owned */
     size_t arena_size;
-    float *input;                     /* (N,I) if it projects, else x[0] */
+    float *input;  /* (N,I) if it projects, else x[0] */
+    uint32_t *ids; /* (N,n_tables) of the input rows, where they are looked up; owned */
+    size_t cap_ids;
+    struct stg_first_layer_sums first;
     float *x[STG_NET_MAX_LAYERS + 1]; /* (N,d) input of each layer, then the last one's output */
     float *top;                       /* (N,d) what the head reads */
     float *mean, *rstd;               /* (N) of the last norm */
@@ -138,8 +145,16 @@ void stg_transformer_forward(const struct stg_transformer *m, struct stg_transfo
                              const struct stg_transformer_drop *drop);
 void stg_transformer_backward(const struct stg_transformer *m, struct stg_transformer_work *w,
                               const struct stg_transformer_drop *drop);
-/* Input rows are in w->input: fills x[0]. */
+/* Row i of the group's input, once there is room for the group (stg_transformer_reserve). scalars may be NULL without
+ * waves. */
+void stg_transformer_put_row(const struct stg_transformer *m, struct stg_transformer_work *w, size_t i,
+                             const uint32_t *ids, const double *scalars);
+/* All input rows are put: fills x[0]. */
 void stg_transformer_project(const struct stg_transformer *m, struct stg_transformer_work *w);
+/* Of the rows of the group, dy (N,O) that of what the first layer by tables gives, adds its gradients. */
+void stg_transformer_first_backward(const struct stg_transformer *m, struct stg_transformer_work *w, const float *dy);
+/* Whether the first layer by tables makes the queries, keys and values of layer l. */
+bool stg_transformer_looks_up(const struct stg_transformer *m, size_t l);
 
 /* The net's operations (transformer_pass.c, transformer_stream.c). */
 enum stg_status stg_transformer_part(const struct stg_net *net, struct stg_net_work *work,

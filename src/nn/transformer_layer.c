@@ -130,6 +130,46 @@ static void attention_backward(const struct stg_transformer *m, size_t l, struct
     input_backward(m, l, STG_SUBLAYER_ATTENTION, w, x, 0, w->n_rows);
 }
 
+void stg_transformer_put_row(const struct stg_transformer *m, struct stg_transformer_work *w, size_t i,
+                             const uint32_t *ids, const double *scalars)
+{
+    const size_t n_tables = m->net.shape.n_tables;
+    if (m->first.looked_up) {
+        memcpy(w->ids + i * n_tables, ids, n_tables * sizeof *ids);
+    }
+    stg_net_input_row(&m->net, w->input + i * m->net.input, ids, scalars);
+}
+
+bool stg_transformer_looks_up(const struct stg_transformer *m, size_t l)
+{
+    return l == 0 && m->first.looked_up && !m->projects;
+}
+
+/* y (n,O) of rows from … from + n − 1, whose input rows are x (n,I), by tables. */
+static void first_forward(const struct stg_transformer *m, const struct stg_transformer_work *w, float *y,
+                          const float *x, size_t from, size_t n)
+{
+    const size_t n_tables = m->net.shape.n_tables;
+    for (size_t i = 0; i < n; i++) {
+        stg_first_layer_row(&m->first, &m->net, y + i * m->first.product->N, w->ids + (from + i) * n_tables);
+    }
+    stg_first_layer_waves(&m->first, &m->net, y, x, n);
+}
+
+void stg_transformer_first_backward(const struct stg_transformer *m, struct stg_transformer_work *w, const float *dy)
+{
+    const size_t n_tables = m->net.shape.n_tables;
+    for (size_t from = 0; from < w->n_rows; from += STG_LINEAR_BACKWARD_ROWS) {
+        const size_t n = w->n_rows - from < STG_LINEAR_BACKWARD_ROWS ? w->n_rows - from : STG_LINEAR_BACKWARD_ROWS;
+        const float *rows = dy + from * m->first.product->N;
+        for (size_t i = 0; i < n; i++) {
+            stg_first_layer_row_backward(&m->first, &m->net, &w->first, rows + i * m->first.product->N,
+                                         w->ids + (from + i) * n_tables);
+        }
+        stg_first_layer_waves_backward(&m->first, &m->net, w->base.gradient, rows, w->input + from * m->net.input, n);
+    }
+}
+
 /* Only attention looks at other rows. All before it and all behind it is done some rows at a time from end to end, so
  * that what one step writes the next reads from a near cache. */
 static void layer_forward(const struct stg_transformer *m, size_t l, struct stg_transformer_work *w,
@@ -140,7 +180,11 @@ static void layer_forward(const struct stg_transformer *m, size_t l, struct stg_
     for (size_t from = 0; from < w->n_rows; from += STG_LINEAR_ROWS) {
         const size_t n = w->n_rows - from < STG_LINEAR_ROWS ? w->n_rows - from : STG_LINEAR_ROWS;
         const float *in = sublayer_input(m, l, STG_SUBLAYER_ATTENTION, w, w->x[l] + from * d, from, n);
-        stg_linear_forward(&m->layer[l].qkv, &m->net.params, a->qkv + from * 3 * d, in, n);
+        if (stg_transformer_looks_up(m, l)) {
+            first_forward(m, w, a->qkv + from * 3 * d, in, from, n);
+        } else {
+            stg_linear_forward(&m->layer[l].qkv, &m->net.params, a->qkv + from * 3 * d, in, n);
+        }
     }
     stg_transformer_attention_forward(m, l, w,
                                       m->net.shape.norm == STG_NORM_PRE ? a->aux[STG_SUBLAYER_ATTENTION] : w->x[l]);
@@ -159,7 +203,9 @@ static void layer_forward(const struct stg_transformer *m, size_t l, struct stg_
 
 void stg_transformer_project(const struct stg_transformer *m, struct stg_transformer_work *w)
 {
-    if (m->projects) {
+    if (m->projects && m->first.looked_up) {
+        first_forward(m, w, w->x[0], w->input, 0, w->n_rows);
+    } else if (m->projects) {
         stg_linear_forward(&m->project, &m->net.params, w->x[0], w->input, w->n_rows);
     }
 }
@@ -192,7 +238,9 @@ void stg_transformer_backward(const struct stg_transformer *m, struct stg_transf
         ff_backward(m, l, w, w->layer[l].middle, drop);
         attention_backward(m, l, w, w->x[l], drop);
     }
-    if (m->projects) {
+    if (m->projects && m->first.looked_up) {
+        stg_transformer_first_backward(m, w, w->dy);
+    } else if (m->projects) {
         stg_linear_backward(&m->project, &m->net.params, w->base.gradient, w->d_input, w->dy, w->input, w->n_rows);
     }
 }

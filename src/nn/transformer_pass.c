@@ -93,7 +93,8 @@ static enum stg_status run_forward(const struct stg_transformer *m, struct stg_t
         const struct stg_net_sequence *s = &sequences[span->sequence];
         for (size_t t = 0; t < span->n; t++) {
             w->goals[span->at + t] = stg_net_goal_of(s, span->first + t, m->net.shape.outputs);
-            stg_net_sequence_row(&m->net, w->input + (span->at + t) * m->net.input, s, span->first + t);
+            stg_transformer_put_row(m, w, span->at + t, s->ids + (span->first + t) * m->net.shape.n_tables,
+                                    stg_net_scalars_of(&m->net, s, span->first + t));
         }
     }
     stg_transformer_project(m, w);
@@ -106,6 +107,9 @@ static void input_backward(const struct stg_transformer *m, struct stg_transform
                            const struct stg_net_sequence *sequences)
 {
     const float *dx = m->projects ? w->d_input : w->dy;
+    if (m->projects && m->first.looked_up) {
+        return; /* all at the end, by id */
+    }
     for (size_t i = 0; i < w->n_spans; i++) {
         const struct stg_transformer_span *span = &w->spans[i];
         const uint32_t *ids = sequences[span->sequence].ids + span->first * m->net.shape.n_tables;
@@ -126,8 +130,17 @@ enum stg_status stg_transformer_part(const struct stg_net *net, struct stg_net_w
     struct cursor c = {.sequences = sequences, .n = n};
     struct stg_transformer_drop drop = {
         .seed = pass->seed, .part = i_part, .p = pass->backward ? net->shape.dropout : 0.0f};
+    const bool sums = pass->backward && m->first.looked_up;
+    if (sums) {
+        STG_RETURN_IF_FAILED(stg_first_layer_begin(&m->first, net, &w->first));
+    }
     for (;; drop.run++) {
         STG_RETURN_IF_FAILED(next_group(m, w, &c, pass->backward));
+        if (w->n_rows == 0 && sums) {
+            const size_t bias = m->projects ? m->project.bias : m->layer[0].qkv.bias;
+            stg_first_layer_end(&m->first, net, &w->first, w->base.gradient,
+                                w->base.gradient + net->params.table[bias].offset);
+        }
         if (w->n_rows == 0) {
             return STG_OK;
         }

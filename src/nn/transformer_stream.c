@@ -299,7 +299,7 @@ enum stg_status stg_transformer_step(const struct stg_net *net, struct stg_net_w
     STG_RETURN_IF_FAILED(stg_transformer_reserve(m, w, false, true));
     for (size_t i = 0; i < n; i++) {
         const double *row = scalars == NULL ? NULL : scalars + i * net->shape.n_waves;
-        stg_net_input_row(net, w->input + i * net->input, ids + i * net->shape.n_tables, row);
+        stg_transformer_put_row(m, w, i, ids + i * net->shape.n_tables, row);
     }
     stg_transformer_project(m, w);
     stg_transformer_forward(m, w, &none);

@@ -129,6 +129,9 @@ enum stg_status stg_transformer_reserve(const struct stg_transformer *m, struct 
                                         bool pieces)
 {
     struct layout to = {0};
+    if (m->first.looked_up) {
+        STG_RETURN_IF_FAILED(stg_mem_grow(&w->ids, &w->cap_ids, w->n_rows * m->net.shape.n_tables, sizeof *w->ids));
+    }
     w->near_rows = backward || w->n_rows < STG_LINEAR_ROWS ? w->n_rows : STG_LINEAR_ROWS;
     w->rounded = backward && m->net.shape.precision == STG_PRECISION_BF16;
     place_all(m, w, backward, pieces, &to);
@@ -149,6 +152,8 @@ void stg_transformer_work_fini(struct stg_net_work *work)
     struct stg_transformer_work *w = (struct stg_transformer_work *)work;
     stg_mem_free(w->arena);
     stg_mem_free(w->goals);
+    stg_mem_free(w->ids);
+    stg_first_layer_sums_fini(&w->first);
     stg_mem_free(w->spans);
     stg_mem_free(w->state);
 }
