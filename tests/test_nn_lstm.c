@@ -112,6 +112,10 @@ static void many_ids_are_not_looked_up(void **state)
     check_lookup(&stg_net_lstm, &small, 1e-5);
     check_lookup(&stg_net_lstm, &dropping, 1e-5);
     many = small;
+    many.n_tables = 3;
+    many.table_rows[2] = many.table_dim[2] = 4;
+    check_lookup(&stg_net_lstm, &many, 1e-5);
+    many = small;
     many.precision = STG_PRECISION_BF16;
     check_lookup(&stg_net_lstm, &many, 2e-2);
 }
