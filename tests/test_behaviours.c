@@ -333,6 +333,14 @@ static void test_unseen(void **state)
     assert_int_equal(stg_behaviours_find(&b, &f->model.base, &input, 1, &s, NULL), STG_OK);
     assert_false(b.unseen[1].is_thread);
     stg_behaviours_fini(&b);
+    for (size_t i = 0; i < N; i++) {
+        scores[i].value[s.aggregate] = 1e6; /* novel, but no behaviour is asked for */
+    }
+    s.most = 0;
+    assert_int_equal(stg_behaviours_find(&b, &f->model.base, &input, 1, &s, NULL), STG_OK);
+    assert_int_equal(b.n_unseen_sequences, 3);
+    assert_true(b.n == 0 && b.n_groups == 0);
+    stg_behaviours_fini(&b);
     stg_vocab_fini(&names);
 }
 

@@ -79,7 +79,7 @@ static void test_values(void **state)
     const size_t len[] = {2, 0, 3};
     float out[STG_AGGREGATES];
     (void)state;
-    assert_int_equal(stg_aggregate_values(v, len, 3, out), STG_OK);
+    assert_int_equal(stg_aggregate_values(v, len, 3, true, out), STG_OK);
     near((double)out[STG_AGGREGATE_MEAN], 4, 0);
     near((double)out[STG_AGGREGATE_MEDIAN], 3, 0);
     near((double)out[STG_AGGREGATE_UPPER], 8.8, 1e-6); /* 0.95 × 4 = 3.8: 4 + 0.8 × 6 */
@@ -97,10 +97,10 @@ static void test_window_is_sixteen_of_one_walk(void **state)
     for (size_t i = 12; i < 28; i++) {
         v[i] = 2; /* 8 at the end of the first walk, 8 at the start of the second: no window holds more than 8 */
     }
-    assert_int_equal(stg_aggregate_values(v, len, 2, out), STG_OK);
+    assert_int_equal(stg_aggregate_values(v, len, 2, true, out), STG_OK);
     near((double)out[STG_AGGREGATE_WINDOW], 1, 1e-6);
     const size_t one[] = {60};
-    assert_int_equal(stg_aggregate_values(v, one, 1, out), STG_OK);
+    assert_int_equal(stg_aggregate_values(v, one, 1, true, out), STG_OK);
     near((double)out[STG_AGGREGATE_WINDOW], 2, 1e-6);
 }
 
@@ -111,13 +111,13 @@ static void test_values_at_the_edges(void **state)
     const size_t len[] = {3}, bad_len[] = {2}, none[] = {0};
     float out[STG_AGGREGATES] = {9, 9, 9, 9};
     (void)state;
-    assert_int_equal(stg_aggregate_values(v, none, 1, out), STG_OK);
+    assert_int_equal(stg_aggregate_values(v, none, 1, true, out), STG_OK);
     near((double)out[STG_AGGREGATE_MEAN], 0, 0);
-    assert_int_equal(stg_aggregate_values(v, len, 1, out), STG_OK);
+    assert_int_equal(stg_aggregate_values(v, len, 1, true, out), STG_OK);
     assert_true(isinf(out[STG_AGGREGATE_MEAN]) && isinf(out[STG_AGGREGATE_WINDOW]) && isinf(out[STG_AGGREGATE_UPPER]) &&
                 isinf(out[STG_AGGREGATE_RMS]));
     near((double)out[STG_AGGREGATE_MEDIAN], 1, 0);
-    assert_int_equal(stg_aggregate_values(bad, bad_len, 1, out), STG_ERR_INTERNAL);
+    assert_int_equal(stg_aggregate_values(bad, bad_len, 1, true, out), STG_ERR_INTERNAL);
 }
 
 static int compare_floats(const void *a, const void *b)
@@ -144,7 +144,7 @@ static void test_quantiles_against_sorting(void **state)
             sorted[i] = v[i];
         }
         qsort(sorted, n, sizeof *sorted, compare_floats);
-        assert_int_equal(stg_aggregate_values(v, &n, 1, out), STG_OK);
+        assert_int_equal(stg_aggregate_values(v, &n, 1, true, out), STG_OK);
         const double q[] = {0.5, 0.95};
         const int at[] = {STG_AGGREGATE_MEDIAN, STG_AGGREGATE_UPPER};
         for (int k = 0; k < 2; k++) {
@@ -174,7 +174,7 @@ static void test_quantiles_of_the_worst_order(void **state)
         n++;
         v[middle] = (float)(N - n + 1);
     }
-    assert_int_equal(stg_aggregate_values(v, &n, 1, out), STG_OK);
+    assert_int_equal(stg_aggregate_values(v, &n, 1, true, out), STG_OK);
     assert_true(out[STG_AGGREGATE_MEDIAN] == 299.5f && out[STG_AGGREGATE_UPPER] == 569.05f);
 }
 
@@ -244,6 +244,27 @@ static void test_corpus_by_hand(void **state)
     assert_int_equal(scores[19].n_unknown, 1);
     assert_int_equal(scores[20].tid, 101);
     free(scores);
+}
+
+static void test_plain_lacks_quantiles_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_score *all = calloc(f->n, sizeof *all), *plain = calloc(f->n, sizeof *plain);
+    assert_int_equal(stg_score_corpus(&f->model.base, &f->corpus, NULL, NULL, all), STG_OK);
+    assert_int_equal(stg_score_corpus_plain(&f->model.base, &f->corpus, NULL, NULL, plain), STG_OK);
+    for (size_t i = 0; i < f->n; i++) {
+        for (int a = 0; a < STG_AGGREGATES; a++) {
+            const bool quantile = a == STG_AGGREGATE_MEDIAN || a == STG_AGGREGATE_UPPER;
+            assert_false(isnan(all[i].value[a]));
+            if (quantile && all[i].n_tokens > 0) {
+                assert_true(isnan(plain[i].value[a]));
+            } else {
+                assert_true(plain[i].value[a] == all[i].value[a]);
+            }
+        }
+    }
+    free(all);
+    free(plain);
 }
 
 static void test_threads_do_not_matter(void **state)
@@ -328,6 +349,7 @@ int main(void)
         cmocka_unit_test(test_quantiles_against_sorting),
         cmocka_unit_test(test_quantiles_of_the_worst_order),
         cmocka_unit_test(test_corpus_by_hand),
+        cmocka_unit_test(test_plain_lacks_quantiles_alone),
         cmocka_unit_test(test_threads_do_not_matter),
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_truncated_walk),

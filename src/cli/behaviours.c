@@ -6,7 +6,7 @@
 
 enum stg_status stg_found_behaviours_init(struct stg_found_behaviours *out, const struct stg_groups *groups,
                                           const struct stg_model *m, enum stg_aggregate aggregate, double alpha,
-                                          struct stg_pool *pool)
+                                          bool unseen_only, struct stg_pool *pool)
 {
     struct stg_behaviours_settings settings;
     size_t n = 0;
@@ -14,6 +14,7 @@ enum stg_status stg_found_behaviours_init(struct stg_found_behaviours *out, cons
     stg_behaviours_settings_default(&settings, m);
     settings.aggregate = aggregate;
     settings.alpha = alpha;
+    settings.most = unseen_only ? 0 : settings.most;
     for (size_t i = 0; i < groups->n; i++) {
         n += groups->groups[i].n_inputs;
     }

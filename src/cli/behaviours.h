@@ -13,10 +13,11 @@ struct stg_found_behaviours {
     struct stg_behaviour_origin *origins; /* (n_inputs) owned */
 };
 
-/* Of all sequences of the groups, which have been scored and must outlive what is found. _fini also after a failure. */
+/* Of all sequences of the groups, which have been scored and must outlive what is found; only what training had not
+ * where unseen_only. _fini also after a failure. */
 enum stg_status stg_found_behaviours_init(struct stg_found_behaviours *out, const struct stg_groups *groups,
                                           const struct stg_model *m, enum stg_aggregate aggregate, double alpha,
-                                          struct stg_pool *pool) STG_MUST_USE;
+                                          bool unseen_only, struct stg_pool *pool) STG_MUST_USE;
 void stg_found_behaviours_fini(struct stg_found_behaviours *f);
 
 #endif

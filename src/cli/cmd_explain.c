@@ -94,7 +94,7 @@ static enum stg_status put_findings(struct stg_buffer *out, const struct setting
     if (!verdict.calibrated) {
         return STG_OK;
     }
-    STG_TRY(stg_found_behaviours_init(&found, groups, m, aggregate, s->alpha, pool));
+    STG_TRY(stg_found_behaviours_init(&found, groups, m, aggregate, s->alpha, false, pool));
     STG_TRY(stg_behaviour_objects(&found.behaviours, groups, m));
     if (verdict.reachable || verdict.novel || found.behaviours.n_unseen_sequences > 0) {
         STG_TRY(stg_report_findings_text(out, m, &found.behaviours, found.origins, group->scores, &verdict));
@@ -136,7 +136,7 @@ static enum stg_status explain_behaviours(struct stg_buffer *out, const struct s
     struct stg_found_behaviours found = {0};
     enum stg_aggregate aggregate;
     STG_TRY(stg_aggregate_parse(s->aggregate, m, &aggregate));
-    STG_TRY(stg_found_behaviours_init(&found, groups, m, aggregate, s->alpha, pool));
+    STG_TRY(stg_found_behaviours_init(&found, groups, m, aggregate, s->alpha, false, pool));
     STG_TRY(stg_behaviour_objects(&found.behaviours, groups, m));
     STG_TRY(s->json ? stg_report_behaviours_json(out, m, &found.behaviours, found.origins)
                     : stg_report_behaviours_text(out, m, &found.behaviours, found.origins,

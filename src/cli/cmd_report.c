@@ -136,7 +136,8 @@ static enum stg_status judge_all(struct judged *j, struct stg_report *r, const s
     }
     for (size_t i = 0; i < from->n; i++) {
         const struct stg_groups one = {.groups = &from->groups[i], .n = 1};
-        STG_RETURN_IF_FAILED(stg_found_behaviours_init(&j->found[i], &one, r->model, r->aggregate, r->alpha, pool));
+        STG_RETURN_IF_FAILED(
+            stg_found_behaviours_init(&j->found[i], &one, r->model, r->aggregate, r->alpha, false, pool));
         STG_RETURN_IF_FAILED(stg_behaviour_objects(&j->found[i].behaviours, &one, r->model));
         j->reported[i] = (struct stg_reported_behaviours){&j->found[i].behaviours, j->found[i].origins};
     }

@@ -310,6 +310,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     STG_TRY(stg_pool_new(&pool, cli->threads));
     STG_TRY(stg_groups_open_one(&groups, "score", &paths, model, pool, cli));
     STG_TRY(stg_group_check(&groups.groups[0], model));
+    groups.plain = !s->json && r.aggregate != STG_AGGREGATE_MEDIAN && r.aggregate != STG_AGGREGATE_UPPER;
     STG_TRY(stg_groups_score(&groups, model, pool, cli));
     r.model = model;
     r.group = &groups.groups[0];
@@ -318,7 +319,8 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     STG_TRY(check_strict(&r));
     STG_TRY(make_groups(&r));
     if (r.verdict.calibrated && (!s->json || s->strict)) {
-        STG_TRY(stg_found_behaviours_init(&r.found, &groups, model, r.aggregate, s->alpha, pool));
+        STG_TRY(stg_found_behaviours_init(&r.found, &groups, model, r.aggregate, s->alpha,
+                                          !(r.verdict.novel && r.verdict.reachable), pool));
     }
     STG_TRY(s->json ? put_json(&out, &r) : put_text(&out, &r));
     STG_TRY(stg_output_write(&out));

@@ -61,7 +61,7 @@ static enum stg_status measure_speed(double speed[2], const struct stg_compariso
         for (size_t k = 0; k < 2; k++) {
             double tokens;
             const uint64_t begin_ns = stg_clock_ns();
-            STG_RETURN_IF_FAILED(stg_score_corpus(c->side[k].model, part, pool, NULL, scores));
+            STG_RETURN_IF_FAILED(stg_score_corpus_plain(c->side[k].model, part, pool, NULL, scores));
             const double seconds = (double)(stg_clock_ns() - begin_ns) / 1e9;
             mean_surprisal(scores, part->n, &tokens);
             rounds[k][i] = tokens / fmax(seconds, 1e-9);
@@ -99,7 +99,7 @@ static enum stg_status put_loss_and_speed(json_t *const to[2], const struct stg_
         double tokens;
         struct stg_progress progress;
         struct stg_progress *p = stg_cli_progress(cli, &progress, c->side[k].role, "sequences", c->loss->n);
-        status = stg_score_corpus(c->side[k].model, c->loss, pool, p, scores);
+        status = stg_score_corpus_plain(c->side[k].model, c->loss, pool, p, scores);
         stg_progress_finish(p);
         STG_TRY(status);
         STG_TRY(stg_facts_put(to[k], "known_loss", stg_facts_number(mean_surprisal(scores, c->loss->n, &tokens))));

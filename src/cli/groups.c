@@ -120,7 +120,8 @@ enum stg_status stg_groups_score(struct stg_groups *g, const struct stg_model *m
         enum stg_status status =
             group->scores != NULL ? STG_OK : stg_mem_zeroed(&group->scores, group->n, sizeof *group->scores);
         for (size_t k = 0; status == STG_OK && k < group->n_inputs; k++) {
-            status = stg_score_corpus(m, &group->inputs[k].corpus, pool, p, group->scores + group->offset[k]);
+            status = (g->plain ? stg_score_corpus_plain : stg_score_corpus)(m, &group->inputs[k].corpus, pool, p,
+                                                                            group->scores + group->offset[k]);
             if (status != STG_OK) {
                 status = stg_context(status, "%s", group->inputs[k].path);
             }

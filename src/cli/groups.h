@@ -19,6 +19,7 @@ struct stg_groups {
     struct stg_group *groups; /* (n) owned, in order of first appearance */
     size_t n;
     struct stg_scored_set *sets; /* (n) the same for evaluate and report; owned */
+    bool plain;                  /* scored without median and upper (stg_score_corpus_plain) */
 };
 
 /* Paths of one behaviour of the given name. Every group function: _fini also after a failure. */

@@ -24,7 +24,7 @@ static enum stg_status surprisal(const char *kind, const struct stg_model *like,
     STG_TRY(stg_model_new(&m, &s, &like->recipe, &like->vocab));
     m->max_walk = like->max_walk;
     STG_TRY(m->ops->fit(m, train, pool, NULL));
-    STG_TRY(stg_score_corpus(m, held, pool, NULL, scores));
+    STG_TRY(stg_score_corpus_plain(m, held, pool, NULL, scores));
     for (size_t i = 0; i < held->n; i++) {
         *out += (double)scores[i].value[STG_AGGREGATE_MEAN] / (double)held->n;
     }

@@ -311,8 +311,10 @@ enum stg_status stg_behaviours_find(struct stg_behaviours *out, const struct stg
     (void)stg_usual_find(m, STG_USUAL_DURATION, &out->duration);
     STG_TRY(map_inputs(&s));
     STG_TRY(behaviour_find_unseen(&s));
-    STG_TRY(choose(&s, settings));
-    STG_TRY(make_vectors(&s, pool));
+    if (settings->most > 0) {
+        STG_TRY(choose(&s, settings));
+        STG_TRY(make_vectors(&s, pool));
+    }
     if (s.n > 0) {
         STG_TRY(grouping_find(s.vectors, s.n, s.features.n, settings->similarity, s.group, &out->n_groups));
     }

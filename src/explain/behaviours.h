@@ -36,7 +36,8 @@ struct stg_behaviours_settings {
     enum stg_aggregate aggregate;
     double alpha;      /* which sequences are novel: stg_is_novel() */
     double similarity; /* least cosine of what belongs together; default .5 */
-    uint32_t most;     /* behaviours that are described, largest first; default 8 */
+    uint32_t most; /* behaviours that are described, largest first; default 8; 0: none is looked for, only calls that
+                    * the model has no name for */
 };
 void stg_behaviours_settings_default(struct stg_behaviours_settings *s, const struct stg_model *m);
 

@@ -104,7 +104,7 @@ static enum stg_status judge(const struct search *s, const struct relief *r, dou
 {
     struct stg_score score = s->x->score;
     float value[STG_AGGREGATES];
-    STG_RETURN_IF_FAILED(stg_aggregate_values(s->surprisal, s->walk_len, s->n_walks, value));
+    STG_RETURN_IF_FAILED(stg_aggregate_values(s->surprisal, s->walk_len, s->n_walks, false, value));
     score.value[STG_AGGREGATE_MEAN] = value[STG_AGGREGATE_MEAN];
     score.value[STG_AGGREGATE_RMS] = value[STG_AGGREGATE_RMS];
     take_off(s, s->times + r->times, s->descriptors + r->descriptors, s->fast + r->fast, &score);

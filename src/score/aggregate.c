@@ -200,12 +200,23 @@ static enum stg_status not_a_number(const float *surprisal)
     return stg_fail(STG_ERR_INTERNAL, "token %zu: the model gives a surprisal that is not a number", i);
 }
 
-enum stg_status stg_aggregate_values(const float *surprisal, const size_t *walk_len, size_t n_walks,
+/* Median and upper of n surprisals, at least one. */
+static enum stg_status put_quantiles(const float *surprisal, size_t n, float out[STG_AGGREGATES])
+{
+    float *room = NULL;
+    size_t cap = 0;
+    STG_RETURN_IF_FAILED(stg_mem_grow(&room, &cap, 2 * (n + STG_SPLIT_ROOM), sizeof *room));
+    const struct halves halves = {room, room + n + STG_SPLIT_ROOM};
+    out[STG_AGGREGATE_MEDIAN] = (float)quantile(surprisal, n, 0.5, &halves);
+    out[STG_AGGREGATE_UPPER] = (float)quantile(surprisal, n, 0.95, &halves);
+    stg_mem_free(room);
+    return STG_OK;
+}
+
+enum stg_status stg_aggregate_values(const float *surprisal, const size_t *walk_len, size_t n_walks, bool quantiles,
                                      float out[STG_AGGREGATES])
 {
-    enum stg_status status = STG_OK;
-    float *room = NULL;
-    size_t n = 0, cap = 0;
+    size_t n = 0;
     struct sums sums = {.window = -INFINITY};
     memset(out, 0, STG_AGGREGATES * sizeof *out);
     for (size_t w = 0; w < n_walks; w++) {
@@ -220,16 +231,14 @@ enum stg_status stg_aggregate_values(const float *surprisal, const size_t *walk_
     if (n == 0) {
         return STG_OK;
     }
-    STG_TRY(stg_mem_grow(&room, &cap, 2 * (n + STG_SPLIT_ROOM), sizeof *room));
-    const struct halves halves = {room, room + n + STG_SPLIT_ROOM};
     out[STG_AGGREGATE_MEAN] = (float)(sums.all / (double)n);
     out[STG_AGGREGATE_RMS] = (float)sqrt(sums.squares / (double)n);
-    out[STG_AGGREGATE_MEDIAN] = (float)quantile(surprisal, n, 0.5, &halves);
-    out[STG_AGGREGATE_UPPER] = (float)quantile(surprisal, n, 0.95, &halves);
     /* A shorter walk counts as if certain events followed, so that one surprise in a walk of one event does not
      * outweigh a surprising stretch. */
     out[STG_AGGREGATE_WINDOW] = (float)(sums.window / (double)(n < WINDOW ? n : WINDOW));
-out:
-    stg_mem_free(room);
-    return status;
+    if (quantiles) {
+        return put_quantiles(surprisal, n, out);
+    }
+    out[STG_AGGREGATE_MEDIAN] = out[STG_AGGREGATE_UPPER] = NAN;
+    return STG_OK;
 }

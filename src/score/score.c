@@ -30,6 +30,7 @@ struct worker {
 struct job {
     const struct stg_model *model;
     const struct stg_corpus *corpus;
+    bool quantiles;
     struct stg_score *scores;
     struct stg_progress *progress;
     uint64_t n_before;    /* done when it began */
@@ -190,7 +191,7 @@ static enum stg_status finish_scores(struct job *job, struct worker *w, size_t f
             out->n_unknown += (uint32_t)stg_symbols_unknown(job->model->symbols, &w->walks[walk + k]);
         }
         const enum stg_status status =
-            stg_aggregate_values(w->surprisal + token, w->walk_len + walk, n_walks, out->value);
+            stg_aggregate_values(w->surprisal + token, w->walk_len + walk, n_walks, job->quantiles, out->value);
         if (status != STG_OK) {
             return stg_context(status, "sequence %llu", (unsigned long long)seq.id);
         }
@@ -257,12 +258,13 @@ static enum stg_status plan_batches(struct job *job, size_t *n_batches)
     return STG_OK;
 }
 
-enum stg_status stg_score_corpus(const struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool,
-                                 struct stg_progress *progress, struct stg_score *scores)
+static enum stg_status score_corpus(const struct stg_model *m, const struct stg_corpus *corpus, bool quantiles,
+                                    struct stg_pool *pool, struct stg_progress *progress, struct stg_score *scores)
 {
     enum stg_status status = STG_OK;
     struct job job = {.model = m,
                       .corpus = corpus,
+                      .quantiles = quantiles,
                       .scores = scores,
                       .progress = progress,
                       .n_before = progress != NULL ? progress->done : 0};
@@ -279,6 +281,18 @@ out:
     stg_mem_free(job.workers);
     stg_mem_free(job.first);
     return status;
+}
+
+enum stg_status stg_score_corpus(const struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool,
+                                 struct stg_progress *progress, struct stg_score *scores)
+{
+    return score_corpus(m, corpus, true, pool, progress, scores);
+}
+
+enum stg_status stg_score_corpus_plain(const struct stg_model *m, const struct stg_corpus *corpus,
+                                       struct stg_pool *pool, struct stg_progress *progress, struct stg_score *scores)
+{
+    return score_corpus(m, corpus, false, pool, progress, scores);
 }
 
 static void get_only(void *context, size_t i, struct stg_seq *out)

@@ -79,6 +79,11 @@ double stg_score_loss(const struct stg_score *scores, size_t n);
 enum stg_status stg_score_corpus(const struct stg_model *m, const struct stg_corpus *corpus, struct stg_pool *pool,
                                  struct stg_progress *progress, struct stg_score *scores) STG_MUST_USE;
 
+/* The same with NAN for median and upper, which are a tenth of a counted model's work. */
+enum stg_status stg_score_corpus_plain(const struct stg_model *m, const struct stg_corpus *corpus,
+                                       struct stg_pool *pool, struct stg_progress *progress,
+                                       struct stg_score *scores) STG_MUST_USE;
+
 /* The score of one sequence. */
 enum stg_status stg_score_sequence(const struct stg_model *m, const struct stg_seq *seq,
                                    struct stg_score *out) STG_MUST_USE;
@@ -88,9 +93,10 @@ enum stg_status stg_score_sequence(const struct stg_model *m, const struct stg_s
 enum stg_status stg_score_events(const struct stg_model *m, const struct stg_seq *seq, float *surprisal,
                                  double *end_sum) STG_MUST_USE;
 
-/* The first four values from surprisals (one walk after another, lengths in walk_len), the others are 0; all 0 when
- * there are none. STG_ERR_INTERNAL for one that is not a number. */
-enum stg_status stg_aggregate_values(const float *surprisal, const size_t *walk_len, size_t n_walks,
+/* Mean, window and rms of surprisals (one walk after another, lengths in walk_len), and median and upper too where
+ * `quantiles`, else NAN; the others are 0; all 0 when there are no surprisals. STG_ERR_INTERNAL for one that is not a
+ * number. */
+enum stg_status stg_aggregate_values(const float *surprisal, const size_t *walk_len, size_t n_walks, bool quantiles,
                                      float out[STG_AGGREGATES]) STG_MUST_USE;
 
 #endif

@@ -134,7 +134,7 @@ static enum stg_status counted_loss(const struct stg_model *m, const struct stg_
     enum stg_status status = STG_OK;
     struct stg_score *scores = NULL;
     STG_TRY(stg_mem_zeroed(&scores, valid->n, sizeof *scores));
-    STG_TRY(stg_score_corpus(m, valid, pool, NULL, scores));
+    STG_TRY(stg_score_corpus_plain(m, valid, pool, NULL, scores));
     *loss = stg_score_loss(scores, valid->n);
 out:
     stg_mem_free(scores);
