@@ -339,7 +339,7 @@ static void test_unseen(void **state)
     s.most = 0;
     assert_int_equal(stg_behaviours_find(&b, &f->model.base, &input, 1, &s, NULL), STG_OK);
     assert_int_equal(b.n_unseen_sequences, 3);
-    assert_true(b.n == 0 && b.n_groups == 0);
+    assert_true(b.n_sequences == N && b.n_novel == N && b.n == 0 && b.n_groups == 0);
     stg_behaviours_fini(&b);
     stg_vocab_fini(&names);
 }

@@ -69,7 +69,8 @@ static enum stg_status choose(struct behaviour_search *s, const struct stg_behav
             out->n_novel += stg_is_novel(s->model, settings->aggregate, &s->inputs[k].scores[i], settings->alpha);
         }
     }
-    s->n = out->n_examined = out->n_novel < MAX_EXAMINED ? out->n_novel : MAX_EXAMINED;
+    const size_t most = settings->most == 0 ? 0 : MAX_EXAMINED;
+    s->n = out->n_examined = out->n_novel < most ? out->n_novel : most;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&s->members, s->n, sizeof *s->members));
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&s->vectors, s->n, sizeof *s->vectors));
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&s->group, s->n, sizeof *s->group));
@@ -311,10 +312,8 @@ enum stg_status stg_behaviours_find(struct stg_behaviours *out, const struct stg
     (void)stg_usual_find(m, STG_USUAL_DURATION, &out->duration);
     STG_TRY(map_inputs(&s));
     STG_TRY(behaviour_find_unseen(&s));
-    if (settings->most > 0) {
-        STG_TRY(choose(&s, settings));
-        STG_TRY(make_vectors(&s, pool));
-    }
+    STG_TRY(choose(&s, settings));
+    STG_TRY(make_vectors(&s, pool));
     if (s.n > 0) {
         STG_TRY(grouping_find(s.vectors, s.n, s.features.n, settings->similarity, s.group, &out->n_groups));
     }
