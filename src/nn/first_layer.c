@@ -11,10 +11,10 @@ enum {
 };
 
 enum stg_status stg_first_layer_init(struct stg_first_layer *f, const struct stg_net *net,
-                                     const struct stg_product *product, size_t weight)
+                                     const struct stg_product *product, size_t weight, size_t bias)
 {
     const struct stg_net_shape *s = &net->shape;
-    *f = (struct stg_first_layer){.weight = weight, .product = product};
+    *f = (struct stg_first_layer){.weight = weight, .bias = bias, .product = product};
     for (size_t t = 0; t < s->n_tables; t++) {
         if (s->table_rows[t] > MAX_IDS) {
             return STG_OK;
@@ -118,11 +118,9 @@ void stg_first_layer_waves(const struct stg_first_layer *f, const struct stg_net
     }
 }
 
-enum stg_status stg_first_layer_begin(const struct stg_first_layer *f, const struct stg_net *net,
-                                      struct stg_first_layer_sums *sums)
+enum stg_status stg_first_layer_begin(const struct stg_first_layer *f, struct stg_first_layer_sums *sums)
 {
     const size_t size = f->product->N * sizeof(float);
-    (void)net;
     if (sums->dy == NULL) {
         STG_RETURN_IF_FAILED(stg_mem_aligned(&sums->dy, f->n_ids, size));
         STG_RETURN_IF_FAILED(stg_mem_aligned(&sums->x, ROWS, f->product->K * sizeof(float)));
@@ -153,7 +151,7 @@ void stg_first_layer_waves_backward(const struct stg_first_layer *f, const struc
 }
 
 void stg_first_layer_end(const struct stg_first_layer *f, const struct stg_net *net,
-                         const struct stg_first_layer_sums *sums, float *gradient, float *d_bias)
+                         const struct stg_first_layer_sums *sums, float *gradient)
 {
     const struct stg_param *table = net->params.table;
     const size_t I = f->product->K;
@@ -169,7 +167,8 @@ void stg_first_layer_end(const struct stg_first_layer *f, const struct stg_net *
             stg_kernels()->add(to + i * dim, sums->dx + i * I + r.column, dim);
         }
     }
-    stg_kernels()->column_sums(d_bias, sums->dy, O, net->shape.table_rows[0], O); /* a row shows one of these ids */
+    /* A row shows one of the first field's ids. */
+    stg_kernels()->column_sums(gradient + table[f->bias].offset, sums->dy, O, net->shape.table_rows[0], O);
 }
 
 void stg_first_layer_sums_fini(struct stg_first_layer_sums *sums)

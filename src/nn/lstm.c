@@ -50,7 +50,7 @@ static enum stg_status alloc(struct stg_net *net)
         STG_RETURN_IF_FAILED(stg_product_init(&layer->hidden, H, 4 * H, net->shape.precision, true));
         STG_RETURN_IF_FAILED(stg_mem_aligned(&layer->bias, 4 * H, sizeof(float)));
     }
-    return stg_first_layer_init(&m->first, net, &m->layer[0].input, m->layer[0].w_input);
+    return stg_first_layer_init(&m->first, net, &m->layer[0].input, m->layer[0].w_input, m->layer[0].b_input);
 }
 
 static void fini(struct stg_net *net)

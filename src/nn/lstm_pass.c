@@ -224,7 +224,7 @@ enum stg_status stg_lstm_part(const struct stg_net *net, struct stg_net_work *wo
     const size_t limit = pass->backward ? STG_LSTM_BPTT : 256;
     const bool sums = pass->backward && m->first.looked_up;
     if (sums) {
-        STG_RETURN_IF_FAILED(stg_first_layer_begin(&m->first, net, &w->first));
+        STG_RETURN_IF_FAILED(stg_first_layer_begin(&m->first, &w->first));
     }
     STG_RETURN_IF_FAILED(stg_lstm_pack_order(&w->pack, sequences, n));
     const size_t longest = n == 0 ? 0 : sequences[w->pack.order[0]].n;
@@ -239,8 +239,7 @@ enum stg_status stg_lstm_part(const struct stg_net *net, struct stg_net_work *wo
         run_segment(&s, first, segment);
     }
     if (sums) {
-        float *d_bias = w->base.gradient + net->params.table[m->layer[0].b_input].offset;
-        stg_first_layer_end(&m->first, net, &w->first, w->base.gradient, d_bias);
+        stg_first_layer_end(&m->first, net, &w->first, w->base.gradient);
     }
     if (pass->backward) {
         copy_bias_gradients(m, w->base.gradient);

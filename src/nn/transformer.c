@@ -124,7 +124,7 @@ static enum stg_status alloc(struct stg_net *net)
         }
     }
     const struct stg_linear *first = first_linear(m);
-    return first == NULL ? STG_OK : stg_first_layer_init(&m->first, net, &first->product, first->weight);
+    return first == NULL ? STG_OK : stg_first_layer_init(&m->first, net, &first->product, first->weight, first->bias);
 }
 
 static void fini(struct stg_net *net)

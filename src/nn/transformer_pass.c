@@ -132,17 +132,12 @@ enum stg_status stg_transformer_part(const struct stg_net *net, struct stg_net_w
         .seed = pass->seed, .part = i_part, .p = pass->backward ? net->shape.dropout : 0.0f};
     const bool sums = pass->backward && m->first.looked_up;
     if (sums) {
-        STG_RETURN_IF_FAILED(stg_first_layer_begin(&m->first, net, &w->first));
+        STG_RETURN_IF_FAILED(stg_first_layer_begin(&m->first, &w->first));
     }
     for (;; drop.run++) {
         STG_RETURN_IF_FAILED(next_group(m, w, &c, pass->backward));
-        if (w->n_rows == 0 && sums) {
-            const size_t bias = m->projects ? m->project.bias : m->layer[0].qkv.bias;
-            stg_first_layer_end(&m->first, net, &w->first, w->base.gradient,
-                                w->base.gradient + net->params.table[bias].offset);
-        }
         if (w->n_rows == 0) {
-            return STG_OK;
+            break;
         }
         STG_RETURN_IF_FAILED(run_forward(m, w, sequences, &drop, pass->backward));
         for (size_t from = 0; from < w->n_rows; from += STG_NET_HEAD_ROWS) {
@@ -155,6 +150,10 @@ enum stg_status stg_transformer_part(const struct stg_net *net, struct stg_net_w
             input_backward(m, w, sequences);
         }
     }
+    if (sums) {
+        stg_first_layer_end(&m->first, net, &w->first, w->base.gradient);
+    }
+    return STG_OK;
 }
 
 /* What score says of rows from … from + n − 1 of the group, whose ln p are in the work's logits. */
