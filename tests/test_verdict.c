@@ -270,7 +270,7 @@ static void test_facts(void **state)
         out.data, "duration         1.5 us\nkind             trace\nlength           min 1, max 20,000\ntop calls\n"
                   "                 9  w\xef\xbf\xbd\n                 3  read\n");
     stg_buffer_clear(&out);
-    assert_int_equal(stg_facts_json(&out, facts), STG_OK);
+    assert_int_equal(stg_facts_json(&out, NULL, facts), STG_OK);
     json_t *again = json_loads(out.data, 0, NULL);
     assert_true(json_equal(facts, again));
     json_decref(again);

@@ -69,7 +69,7 @@ static enum stg_status print(json_t *facts, const struct settings *s, const stru
         STG_TRY(stg_facts_put(facts, "threads", json_integer((json_int_t)threads)));
         STG_TRY(stg_facts_put(facts, "n_valid", json_integer((json_int_t)c->loss->n)));
         STG_TRY(stg_facts_put(facts, "record", json_incref(c->side[1].model->record)));
-        STG_TRY(stg_facts_json(&out, facts));
+        STG_TRY(stg_facts_json(&out, NULL, facts));
     } else {
         STG_TRY(stg_compare_text(&out, facts, c));
     }
@@ -242,7 +242,7 @@ static const struct stg_example examples[] = {
 const struct stg_command stg_command_distill = {
     .name = "distill",
     .summary = "teach a smaller and faster model what a larger one knows",
-    .operands = "TEACHER DATA…",
+    .operands = "-o STUDENT TEACHER DATA…",
     .n_min = 2,
     .n_max = SIZE_MAX,
     .description = description,

@@ -237,7 +237,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     STG_TRY(put_machine(facts));
     STG_TRY(put_libraries(facts));
     STG_TRY(put_abilities(facts));
-    STG_TRY(s->json ? stg_facts_json(&out, facts) : stg_facts_text(&out, facts));
+    STG_TRY(s->json ? stg_facts_json(&out, "strange.doctor/1", facts) : stg_facts_text(&out, facts));
     STG_TRY(stg_output_write(&out));
 out:
     json_decref(facts);

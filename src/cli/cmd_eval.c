@@ -151,7 +151,7 @@ static const struct stg_example examples[] = {
 const struct stg_command stg_command_eval = {
     .name = "eval",
     .summary = "measure how well novel behaviours are told from known ones",
-    .operands = "MODEL",
+    .operands = "--known DATA… --novel NAME=DATA… -- MODEL",
     .n_min = 1,
     .n_max = 1,
     .description = description,

@@ -267,7 +267,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
         if (i > 0 && !s->json) {
             STG_TRY(stg_buffer_printf(&out, "\n"));
         }
-        STG_TRY(s->json ? stg_facts_json(&out, facts) : stg_facts_text(&out, facts));
+        STG_TRY(s->json ? stg_facts_json(&out, "strange.info/1", facts) : stg_facts_text(&out, facts));
         STG_TRY(stg_output_write(&out));
         json_decref(facts);
         facts = NULL;

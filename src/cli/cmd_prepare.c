@@ -165,7 +165,7 @@ static enum stg_status print_json(const struct settings *s, const struct stg_rec
     STG_TRY(stg_facts_put(facts, "calls", json_integer((json_int_t)stg_strings_count(v->calls))));
     STG_TRY(stg_facts_put(facts, "processes", json_integer((json_int_t)stg_strings_count(v->procs))));
     STG_TRY(stg_facts_put(facts, "counts", counts_json(sum)));
-    STG_TRY(stg_facts_json(&out, facts));
+    STG_TRY(stg_facts_json(&out, "strange.prepare/1", facts));
     STG_TRY(stg_output_write(&out));
 out:
     json_decref(facts);
@@ -323,7 +323,7 @@ static const struct stg_example examples[] = {
 const struct stg_command stg_command_prepare = {
     .name = "prepare",
     .summary = "cut traces into a data set of sequences",
-    .operands = "TRACE…",
+    .operands = "-o DATA TRACE…",
     .n_min = 1,
     .n_max = SIZE_MAX,
     .description = description,

@@ -385,7 +385,8 @@ static const char *const description[] = {
     "not are named, and --strict makes them, and every sequence above all calibration scores, a reason for exit status "
     "1. "
     "Known data has such sequences now and then: with as many sequences as the calibration, in every second run.",
-    "With fewer calibration sequences than 1/alpha no p-value can be alpha: no single sequence is called novel then, "
+    "With fewer calibration sequences than 1/alpha - 1 (99 for 0.01) no p-value can be alpha: no single sequence is "
+    "called novel then, "
     "which "
     "is said; many sequences that are all above all calibration scores still can be too many for chance.",
     "The sequences are also taken as a stream, in the order of the data: it shifted when they became more surprising "

@@ -536,7 +536,7 @@ static enum stg_status print_record(const struct job *j)
 {
     enum stg_status status = STG_OK;
     struct stg_buffer out = STG_BUFFER_INIT;
-    STG_TRY(stg_facts_json(&out, j->model->record));
+    STG_TRY(stg_facts_json(&out, "strange.train/1", j->model->record));
     STG_TRY(stg_output_write(&out));
 out:
     stg_buffer_fini(&out);

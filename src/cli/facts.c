@@ -38,9 +38,13 @@ json_t *stg_facts_number(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-enum stg_status stg_facts_json(struct stg_buffer *out, const json_t *facts)
+enum stg_status stg_facts_json(struct stg_buffer *out, const char *schema, const json_t *facts)
 {
-    char *text = json_dumps(facts, JSON_REAL_PRECISION(12));
+    json_t *whole = schema == NULL ? json_object() : json_pack("{s:s}", "schema", schema);
+    char *text = whole == NULL || json_object_update(whole, (json_t *)facts) != 0
+                     ? NULL
+                     : json_dumps(whole, JSON_REAL_PRECISION(12));
+    json_decref(whole);
     if (text == NULL) {
         return stg_fail(STG_ERR_MEMORY, "cannot write JSON: out of memory");
     }

@@ -156,7 +156,7 @@ enum stg_status stg_record_print_json(const struct stg_record_report *r)
     STG_TRY(stg_facts_put(facts, "filtered", filtered_json(&r->record)));
     STG_TRY(stg_facts_put(facts, "lost_by_cpu", lost_json(&r->record)));
     STG_TRY(put_command(facts, r));
-    STG_TRY(stg_facts_json(&out, facts));
+    STG_TRY(stg_facts_json(&out, NULL, facts));
     STG_TRY(stg_output_write(&out));
 out:
     json_decref(facts);

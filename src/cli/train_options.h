@@ -75,7 +75,7 @@
      .min = 1, \
      .max = 8192, \
      .group = STG_TRAIN_GROUP_GRADIENT, \
-     .fallback = "the model's", \
+     .fallback = "128; 64 of an LSTM that is a student; the preset's: 256 of an LSTM, else 168", \
      .help = "units of an LSTM's layer; width of an attention net's rows"}, \
     {.name = "layers", \
      .arg = "N", \
@@ -84,7 +84,7 @@
      .min = 1, \
      .max = 64, \
      .group = STG_TRAIN_GROUP_GRADIENT, \
-     .fallback = "the model's", \
+     .fallback = "2; 1 of an LSTM that is a student", \
      .help = "number of layers"}, \
     {.name = "dropout", \
      .arg = "P", \
@@ -93,7 +93,7 @@
      .min = 0, \
      .max = 0.95, \
      .group = STG_TRAIN_GROUP_GRADIENT, \
-     .fallback = "the model's", \
+     .fallback = "0.05 (lstm), 0.01 (attention nets)", \
      .help = "probability that an activation is dropped"}, \
     {.name = "precision", \
      .arg = "NAME", \
@@ -144,6 +144,7 @@
      .min = 1, \
      .max = 4e6, \
      .group = STG_TRAIN_GROUP_GRADIENT, \
+     .fallback = "2048", \
      .help = "tokens of an update, about"}, \
     {.name = "label-smoothing", \
      .arg = "P", \
@@ -176,7 +177,7 @@
      .type = STG_OPTION_U32, \
      .offset = STG_TRAIN_AT(warm_up), \
      .group = STG_TRAIN_GROUP_GRADIENT, \
-     .fallback = "the model's", \
+     .fallback = "100 (lstm), 200 (attention nets), at most a tenth of --updates; in the preset 0, 5000 (transformer), 1000 (longformer)", \
      .help = "updates over which the rate rises from zero"}, \
     {.name = "eval-every", \
      .arg = "N", \
@@ -185,18 +186,21 @@
      .min = 1, \
      .max = 4e9, \
      .group = STG_TRAIN_GROUP_GRADIENT, \
+     .fallback = "800; 1000 in the preset", \
      .help = "updates between evaluations on the validation data"}, \
     {.name = "patience", \
      .arg = "N", \
      .type = STG_OPTION_U32, \
      .offset = STG_TRAIN_AT(patience), \
      .group = STG_TRAIN_GROUP_GRADIENT, \
+     .fallback = "5", \
      .help = "evaluations without gain before the rate is divided"}, \
     {.name = "stop-after", \
      .arg = "N", \
      .type = STG_OPTION_U32, \
      .offset = STG_TRAIN_AT(stop_after), \
      .group = STG_TRAIN_GROUP_GRADIENT, \
+     .fallback = "12; 20 in the preset", \
      .help = "evaluations without gain before training stops"}, \
     {.name = "checkpoint", \
      .arg = "FILE", \
@@ -234,7 +238,7 @@
      .min = 1, \
      .max = 16384, \
      .group = STG_TRAIN_GROUP_ATTENTION, \
-     .fallback = "the model's", \
+     .fallback = "8/3 of --hidden, in whole sixteens; 448 in the preset", \
      .help = "width inside the feed-forward sublayer"}, \
     {.name = "activation", \
      .arg = "NAME", \

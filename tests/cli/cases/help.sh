@@ -89,7 +89,7 @@ case_doctor() {
     grep -q '^threads ' out
     grep -q 'ctf' out
     status 0 "$strange" doctor --json
-    grep -q '"cpu_features"' out
+    grep -q '^{"schema": "strange.doctor/1", .*"cpu_features"' out
     TMPDIR=/nowhere status 0 "$strange" doctor
     grep -q 'set TMPDIR' out
 }

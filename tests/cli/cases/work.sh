@@ -320,7 +320,7 @@ case_calibrate_runs() {
     grep -q 'calibrated on one run' err || { cat err; no 'one run is not said'; }
     status 0 "$strange" train --json --calibrate valid.data test.data -o web.model -- train.data
     grep -q 'calibrated on 2 runs: at alpha 0.01 a run that is left out has' err || { cat err; no 'two runs are not said'; }
-    grep -Eq '"runs": 2, "least_alpha": 0.0024[0-9]*, "left_out_rates": \[[^],]*, [^],]*\]' out || { cat out; no 'no rates'; }
+    grep -Eq '^\{"schema": "strange.train/1", .*"runs": 2, "least_alpha": 0.0024[0-9]*, "left_out_rates": \[[^],]*, [^],]*\]' out || { cat out; no 'no rates'; }
     status 0 "$strange" score web.model test.data
     # Runs without a restart between them do not tell what one changes.
     for run in 1 2 3; do perf_text $run 100 >same-$run.txt; done
@@ -341,7 +341,7 @@ case_info() {
     grep -Eq '^sequences +400$' out
     grep -Eq '^ +[0-9,]+  accept4$' out
     status 0 "$strange" info --json train.txt train.data web.model
-    [ "$(wc -l <out)" = 3 ]
+    [ "$(grep -c '^{"schema": "strange.info/1", "path": ' out)" = 3 ]
     refused 'nowhere' "$strange" info nowhere
 }
 
@@ -769,7 +769,7 @@ case_work_what_is_left_out() {
     status 0 "$strange" prepare --cut accept --scope thread -o t.data outside.txt
     grep -q ' events; [3-6][0-9] % of the events are in sequences$' err || { cat err; no 'a part of the events'; }
     status 0 "$strange" prepare --json --cut accept --scope thread -o t.data t.txt
-    grep -Eq '"events_in_sequences": [0-9]+, "events_of_sequences": [0-9]+' out || no 'counts'
+    grep -Eq '^\{"schema": "strange.prepare/1", .*"events_in_sequences": [0-9]+, "events_of_sequences": [0-9]+' out || no 'counts'
     strace_text 200 | sed 's/^101 /100 /' | awk '/accept4/ { fd = fd == 7 ? 17 : 7; old = fd == 7 ? 17 : 7; sub(/= 7/, "= " fd) } /close/ { sub(/close\(7/, "close(" old) } { print }' >loop.txt
     status 0 "$strange" prepare --cut accept --scope thread -o t.data loop.txt
     grep -q 'sequences overlap: an event is in [12]\.[0-9] of them on the average, and what is new makes as many novel; --cut window:100' err || { cat err; no 'overlap'; }
