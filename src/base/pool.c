@@ -20,9 +20,9 @@ struct worker {
 /* One job at a time: workers wait for `round` to change, take task numbers until there are none, and count themselves
  * out. */
 struct stg_pool {
-    size_t n_threads;       /* with the caller, who is thread 0 */
-    struct worker *workers; /* (n_threads − 1) */
-    size_t n_started;
+    size_t n_threads;          /* with the caller, who is thread 0 */
+    struct worker *workers;    /* (n_threads − 1) */
+    size_t n_started, n_ready; /* threads that were made; of these, who have come to wait for work */
     pthread_mutex_t lock;
     pthread_cond_t wake, done;
     bool quit;
@@ -67,6 +67,8 @@ static void *worker_main(void *argument)
     struct stg_pool *pool = me->pool;
     uint64_t seen = 0;
     pthread_mutex_lock(&pool->lock);
+    pool->n_ready++;
+    pthread_cond_signal(&pool->done);
     for (;;) {
         while (!pool->quit && pool->round == seen) {
             pthread_cond_wait(&pool->wake, &pool->lock);
@@ -96,6 +98,17 @@ static size_t processors(void)
     return n < 1 ? 1 : (size_t)n;
 }
 
+/* A thread that starts takes locks, of the allocator and of sanitizers. Whoever forks meanwhile, as the reader of
+ * traces does, would leave them taken in the child for ever. */
+static void wait_until_ready(struct stg_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    while (pool->n_ready < pool->n_started) {
+        pthread_cond_wait(&pool->done, &pool->lock);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
 enum stg_status stg_pool_new(struct stg_pool **out, size_t n_threads)
 {
     enum stg_status status = STG_OK;
@@ -120,6 +133,7 @@ enum stg_status stg_pool_new(struct stg_pool **out, size_t n_threads)
         }
         pool->n_started++;
     }
+    wait_until_ready(pool);
 out:
     if (status != STG_OK) {
         stg_pool_free(pool);

@@ -8,7 +8,8 @@
 
 struct stg_pool;
 
-/* n_threads 0 = one per processor that this process may use; 1 starts no thread at all. */
+/* n_threads 0 = one per processor that this process may use; 1 starts no thread at all. The threads
+ * wait for work when it returns, so that the process may fork between runs. */
 enum stg_status stg_pool_new(struct stg_pool **out, size_t n_threads) STG_MUST_USE;
 void stg_pool_free(struct stg_pool *pool);
 size_t stg_pool_threads(const struct stg_pool *pool); /* at least 1; pool may be NULL (= 1) */
