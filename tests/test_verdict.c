@@ -270,8 +270,10 @@ static void test_facts(void **state)
         out.data, "duration         1.5 us\nkind             trace\nlength           min 1, max 20,000\ntop calls\n"
                   "                 9  w\xef\xbf\xbd\n                 3  read\n");
     stg_buffer_clear(&out);
-    assert_int_equal(stg_facts_json(&out, NULL, facts), STG_OK);
+    assert_int_equal(stg_facts_json(&out, "strange.test/1", facts), STG_OK);
     json_t *again = json_loads(out.data, 0, NULL);
+    assert_string_equal(json_string_value(json_object_get(again, "schema")), "strange.test/1");
+    assert_int_equal(json_object_del(again, "schema"), 0);
     assert_true(json_equal(facts, again));
     json_decref(again);
     json_decref(facts);

@@ -11,8 +11,6 @@
 
 #include <string.h>
 
-#define SCHEMA "strange.distill/1"
-
 struct settings {
     struct stg_train_options train; /* first: its options are shared with `strange train` */
     double soft, temperature;
@@ -69,7 +67,7 @@ static enum stg_status print(json_t *facts, const struct settings *s, const stru
         STG_TRY(stg_facts_put(facts, "threads", json_integer((json_int_t)threads)));
         STG_TRY(stg_facts_put(facts, "n_valid", json_integer((json_int_t)c->loss->n)));
         STG_TRY(stg_facts_put(facts, "record", json_incref(c->side[1].model->record)));
-        STG_TRY(stg_facts_json(&out, NULL, facts));
+        STG_TRY(stg_facts_json(&out, "strange.distill/1", facts));
     } else {
         STG_TRY(stg_compare_text(&out, facts, c));
     }
@@ -101,7 +99,6 @@ static enum stg_status compare(const struct stg_cli *cli, const struct settings 
     struct stg_corpus corpus;
     struct stg_pool *pool = NULL;
     json_t *facts = json_object();
-    STG_TRY(stg_facts_put(facts, "schema", json_string(SCHEMA)));
     STG_TRY(stg_input_model(&student, s->train.out));
     STG_TRY(open_valid(&valid, s, data, student));
     STG_TRY(stg_pool_new(&pool, cli->threads));

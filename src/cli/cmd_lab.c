@@ -95,7 +95,7 @@ static enum stg_status print_report(const char *dir, bool json)
     json_t *report = NULL;
     struct stg_buffer out = STG_BUFFER_INIT;
     STG_TRY(stg_lab_report(&report, dir));
-    STG_TRY(json ? stg_facts_json(&out, NULL, report) : stg_lab_report_text(&out, report));
+    STG_TRY(json ? stg_facts_json(&out, "strange.lab-report/1", report) : stg_lab_report_text(&out, report));
     STG_TRY(stg_output_write(&out));
 out:
     json_decref(report);

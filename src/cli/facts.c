@@ -40,7 +40,7 @@ json_t *stg_facts_number(double value)
 
 enum stg_status stg_facts_json(struct stg_buffer *out, const char *schema, const json_t *facts)
 {
-    json_t *whole = schema == NULL ? json_object() : json_pack("{s:s}", "schema", schema);
+    json_t *whole = json_pack("{s:s}", "schema", schema);
     char *text = whole == NULL || json_object_update(whole, (json_t *)facts) != 0
                      ? NULL
                      : json_dumps(whole, JSON_REAL_PRECISION(12));

@@ -10,7 +10,7 @@
 
 /* Keys that end in _ns are printed as durations, counts with separators; arrays of {"name","count"} as tables. */
 enum stg_status stg_facts_text(struct stg_buffer *out, const json_t *facts) STG_MUST_USE;
-/* One line; schema comes first, or is among the facts: NULL. */
+/* One line that begins with the schema. */
 enum stg_status stg_facts_json(struct stg_buffer *out, const char *schema, const json_t *facts) STG_MUST_USE;
 
 /* Adds value under key; takes the reference even on failure. A NULL value (memory was out) is STG_ERR_MEMORY. */

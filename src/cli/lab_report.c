@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SCHEMA "strange.lab-report/1"
-
 /* Two-sided 95 % quantiles of Student's t with 1, 2, … degrees of freedom. */
 static const double student[] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228};
 
@@ -165,7 +163,6 @@ enum stg_status stg_lab_report(json_t **out, const char *dir)
     *out = json_object();
     STG_TRY(stg_campaign_read(&campaign, dir));
     const json_t *runs = json_object_get(campaign, "runs");
-    STG_TRY(stg_facts_put(*out, "schema", json_string(SCHEMA)));
     STG_TRY(stg_facts_put(*out, "campaign", stg_facts_string(dir)));
     STG_TRY(stg_facts_put(*out, "settings", json_incref(json_object_get(campaign, "settings"))));
     STG_TRY(stg_facts_put(*out, "behaviours", json_incref(json_object_get(campaign, "behaviours"))));

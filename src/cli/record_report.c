@@ -139,7 +139,6 @@ enum stg_status stg_record_print_json(const struct stg_record_report *r)
     struct stg_buffer out = STG_BUFFER_INIT;
     json_t *facts = json_object();
     const double seconds = (double)r->wall_ns / 1e9;
-    STG_TRY(stg_facts_put(facts, "schema", json_string("strange.record/1")));
     STG_TRY(stg_facts_put(facts, "trace", stg_facts_string(r->path)));
     STG_TRY(stg_facts_put(facts, "end", json_string(stg_record_end_name(r->end))));
     STG_TRY(stg_facts_put(facts, "events", json_integer((json_int_t)r->record.n_events)));
@@ -156,7 +155,7 @@ enum stg_status stg_record_print_json(const struct stg_record_report *r)
     STG_TRY(stg_facts_put(facts, "filtered", filtered_json(&r->record)));
     STG_TRY(stg_facts_put(facts, "lost_by_cpu", lost_json(&r->record)));
     STG_TRY(put_command(facts, r));
-    STG_TRY(stg_facts_json(&out, NULL, facts));
+    STG_TRY(stg_facts_json(&out, "strange.record/1", facts));
     STG_TRY(stg_output_write(&out));
 out:
     json_decref(facts);

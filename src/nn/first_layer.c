@@ -16,13 +16,13 @@ enum stg_status stg_first_layer_init(struct stg_first_layer *f, const struct stg
     const struct stg_net_shape *s = &net->shape;
     *f = (struct stg_first_layer){.weight = weight, .bias = bias, .product = product};
     for (size_t t = 0; t < s->n_tables; t++) {
-        if (s->table_rows[t] > MAX_IDS) {
+        if (s->table_rows[t] > MAX_IDS - f->n_ids) {
             return STG_OK;
         }
         f->n_ids += s->table_rows[t];
         f->first_wave += s->table_dim[t];
     }
-    if (f->n_ids == 0 || f->n_ids > MAX_IDS) {
+    if (f->n_ids == 0) {
         return STG_OK;
     }
     STG_RETURN_IF_FAILED(stg_mem_aligned(&f->x, ROWS, product->K * sizeof(float)));
@@ -80,8 +80,8 @@ static void put_run(const struct stg_net *net, float *x, size_t I, const struct 
 
 void stg_first_layer_updated(struct stg_first_layer *f, const struct stg_net *net, const float *bias)
 {
-    const size_t I = f->looked_up ? f->product->K : 0;
-    const size_t O = f->looked_up ? f->product->N : 0;
+    const size_t I = f->product->K;
+    const size_t O = f->product->N;
     if (!f->looked_up) {
         return;
     }
@@ -116,6 +116,15 @@ void stg_first_layer_waves(const struct stg_first_layer *f, const struct stg_net
     if (net->shape.n_waves > 0) {
         stg_product_forward(&f->waves, y, f->product->N, x + f->first_wave, f->product->K, n, true);
     }
+}
+
+void stg_first_layer_forward(const struct stg_first_layer *f, const struct stg_net *net, float *y, const uint32_t *ids,
+                             const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        stg_first_layer_row(f, net, y + i * f->product->N, ids + i * net->shape.n_tables);
+    }
+    stg_first_layer_waves(f, net, y, x, n);
 }
 
 enum stg_status stg_first_layer_begin(const struct stg_first_layer *f, struct stg_first_layer_sums *sums)

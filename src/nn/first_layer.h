@@ -38,6 +38,9 @@ void stg_first_layer_updated(struct stg_first_layer *f, const struct stg_net *ne
 
 /* All that follows only where looked_up. y (O) = bias + the share of a row's embeddings. */
 void stg_first_layer_row(const struct stg_first_layer *f, const struct stg_net *net, float *y, const uint32_t *ids);
+/* y (n,O) of rows whose ids (n,n_tables) and input x (n,I) stand together: both shares. */
+void stg_first_layer_forward(const struct stg_first_layer *f, const struct stg_net *net, float *y, const uint32_t *ids,
+                             const float *x, size_t n);
 /* y (n,O) += the share of the sinusoids of x (n,I). */
 void stg_first_layer_waves(const struct stg_first_layer *f, const struct stg_net *net, float *y, const float *x,
                            size_t n);

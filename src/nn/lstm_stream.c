@@ -86,9 +86,6 @@ enum stg_status stg_lstm_step(const struct stg_net *net, struct stg_net_work *wo
     for (size_t i = 0; i < n; i++) {
         const double *row = scalars == NULL ? NULL : scalars + i * net->shape.n_waves;
         stg_net_input_row(net, w->x + i * net->input, ids + i * net->shape.n_tables, row);
-        if (m->first.looked_up) {
-            stg_first_layer_row(&m->first, net, w->layer[0].gates + i * 4 * H, ids + i * net->shape.n_tables);
-        }
     }
     const float *input = w->x;
     for (size_t l = 0; l < net->shape.layers; l++) {
@@ -99,7 +96,7 @@ enum stg_status stg_lstm_step(const struct stg_net *net, struct stg_net_work *wo
             memcpy(w->c0 + i * H, states[i] + (2 * l + 1) * H, H * sizeof(float));
         }
         if (l == 0 && m->first.looked_up) {
-            stg_first_layer_waves(&m->first, net, a->gates, w->x, n);
+            stg_first_layer_forward(&m->first, net, a->gates, ids, w->x, n);
         } else {
             stg_product_forward(&layer->input, a->gates, 4 * H, input, layer->inputs, n, false);
         }

@@ -75,12 +75,9 @@ struct stg_transformer_activations {
 
 struct stg_transformer_work {
     struct stg_net_work base;
-    float *arena; /* all that follows; owned */
+    float *arena; /* all that follows up to scratch; owned */
     size_t arena_size;
-    float *input;  /* (N,I) if it projects, else x[0] */
-    uint32_t *ids; /* (N,n_tables) of the input rows, where they are looked up; owned */
-    size_t cap_ids;
-    struct stg_first_layer_sums first;
+    float *input;                     /* (N,I) if it projects, else x[0] */
     float *x[STG_NET_MAX_LAYERS + 1]; /* (N,d) input of each layer, then the last one's output */
     float *top;                       /* (N,d) what the head reads */
     float *mean, *rstd;               /* (N) of the last norm */
@@ -96,6 +93,9 @@ struct stg_transformer_work {
     bool rounded; /* attention in bf16: in training only, so that a stream's surprisals equal those of a batch */
     struct stg_net_goal *goals; /* (cap_goals) owned */
     size_t cap_goals;
+    uint32_t *ids; /* (N,n_tables) of the input rows, where they are looked up; owned */
+    size_t cap_ids;
+    struct stg_first_layer_sums first;
     struct stg_transformer_span *spans; /* (n_spans) of the group; owned */
     size_t n_spans, cap_spans, n_rows, n_global;
     size_t near_rows; /* R of the activations */

@@ -145,17 +145,6 @@ bool stg_transformer_looks_up(const struct stg_transformer *m, size_t l)
     return l == 0 && m->first.looked_up && !m->projects;
 }
 
-/* y (n,O) of rows from … from + n − 1, whose input rows are x (n,I), by tables. */
-static void first_forward(const struct stg_transformer *m, const struct stg_transformer_work *w, float *y,
-                          const float *x, size_t from, size_t n)
-{
-    const size_t n_tables = m->net.shape.n_tables;
-    for (size_t i = 0; i < n; i++) {
-        stg_first_layer_row(&m->first, &m->net, y + i * m->first.product->N, w->ids + (from + i) * n_tables);
-    }
-    stg_first_layer_waves(&m->first, &m->net, y, x, n);
-}
-
 void stg_transformer_first_backward(const struct stg_transformer *m, struct stg_transformer_work *w, const float *dy)
 {
     const size_t n_tables = m->net.shape.n_tables;
@@ -181,7 +170,8 @@ static void layer_forward(const struct stg_transformer *m, size_t l, struct stg_
         const size_t n = w->n_rows - from < STG_LINEAR_ROWS ? w->n_rows - from : STG_LINEAR_ROWS;
         const float *in = sublayer_input(m, l, STG_SUBLAYER_ATTENTION, w, w->x[l] + from * d, from, n);
         if (stg_transformer_looks_up(m, l)) {
-            first_forward(m, w, a->qkv + from * 3 * d, in, from, n);
+            stg_first_layer_forward(&m->first, &m->net, a->qkv + from * 3 * d, w->ids + from * m->net.shape.n_tables,
+                                    in, n);
         } else {
             stg_linear_forward(&m->layer[l].qkv, &m->net.params, a->qkv + from * 3 * d, in, n);
         }
@@ -204,7 +194,7 @@ static void layer_forward(const struct stg_transformer *m, size_t l, struct stg_
 void stg_transformer_project(const struct stg_transformer *m, struct stg_transformer_work *w)
 {
     if (m->projects && m->first.looked_up) {
-        first_forward(m, w, w->x[0], w->input, 0, w->n_rows);
+        stg_first_layer_forward(&m->first, &m->net, w->x[0], w->ids, w->input, w->n_rows);
     } else if (m->projects) {
         stg_linear_forward(&m->project, &m->net.params, w->x[0], w->input, w->n_rows);
     }
