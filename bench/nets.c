@@ -41,7 +41,7 @@ static size_t length_of(size_t length, enum bench_lengths lengths, size_t i, siz
     if (lengths == BENCH_EQUAL || n < 2) {
         return length;
     }
-    return length / 8 + (2 * length - 2 * (length / 8)) * i / (n - 1);
+    return length / 8 + (2 * length - 2 * (length / 8)) * (2 * i + 1) / (2 * n);
 }
 
 static enum stg_status fill(struct bench *b, size_t length, enum bench_lengths lengths)
