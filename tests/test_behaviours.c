@@ -80,10 +80,11 @@ static void test_usual(void **state)
 {
     struct fixture *f = *state;
     struct stg_corpus corpus = fake_corpus_of(f->seqs, N);
+    const struct stg_corpus none = {.n = 0};
     const struct stg_kind_of_call kind = {.call = FAKE_WRITE, .proc = f->seqs[0].proc[0]};
     size_t counts[N], with = 0;
     struct stg_usual usual;
-    assert_int_equal(stg_usual_fit(&f->model.base, &corpus), STG_OK);
+    assert_int_equal(stg_usual_fit(&f->model.base, &corpus, NULL, &none), STG_OK);
     for (size_t i = 0; i < N; i++) {
         counts[i] = 0;
         for (size_t k = 0; k < f->seqs[i].n; k++) {
@@ -101,12 +102,39 @@ static void test_usual(void **state)
     assert_false(stg_usual_find(&f->model.base, UINT64_C(1) << 40, &usual));
 }
 
+/* What only the training has is known and not usual; what only sequences have that are left out is not known. */
+static void test_usual_seen(void **state)
+{
+    struct fixture *f = *state;
+    static struct fake_seq learnt[1], held_out[2];
+    const struct stg_kind_of_call in_training = {.call = FAKE_WRITE, .proc = 7}, out = {.call = FAKE_WRITE, .proc = 8};
+    const struct stg_corpus training = fake_corpus_of(learnt, 1), corpus = fake_corpus_of(held_out, 2);
+    const uint32_t left_out[2] = {0, 1};
+    struct stg_usual usual;
+    memset(learnt, 0, sizeof learnt);
+    memset(held_out, 0, sizeof held_out);
+    while (stg_strings_count(f->model.base.vocab.procs) <= out.proc) {
+        char name[8];
+        uint32_t id;
+        const int len = snprintf(name, sizeof name, "p%zu", stg_strings_count(f->model.base.vocab.procs));
+        assert_int_equal(stg_strings_put(f->model.base.vocab.procs, name, (size_t)len, &id), STG_OK);
+    }
+    fake_put(&learnt[0], 1, in_training.proc, FAKE_WRITE, STG_PHASE_ENTRY, 0, 1);
+    fake_put(&held_out[0], 1, 5, FAKE_WRITE, STG_PHASE_ENTRY, 0, 1);
+    fake_put(&held_out[1], 1, out.proc, FAKE_WRITE, STG_PHASE_ENTRY, 0, 1);
+    assert_int_equal(stg_usual_fit(&f->model.base, &corpus, left_out, &training), STG_OK);
+    assert_true(stg_usual_is_complete(&f->model.base));
+    assert_true(stg_usual_find(&f->model.base, stg_usual_key(&in_training), &usual));
+    assert_true(usual.high < 0.5f && fabsf(usual.share - 0.5f) < 1e-6f);
+    assert_false(stg_usual_find(&f->model.base, stg_usual_key(&out), &usual));
+}
+
 /* A sequence may last longer than the 4.29 s that 32 bits of nanoseconds hold. */
 static void test_usual_duration(void **state)
 {
     struct fixture *f = *state;
     struct stg_usual_counts counts = {0};
-    struct stg_usual usual[STG_USUAL_MAX_KINDS];
+    static struct stg_usual usual[STG_USUAL_MAX_KINDS];
     struct stg_seq seq;
     uint8_t counted[UINT16_MAX + 1] = {0};
     uint32_t kind;
@@ -221,11 +249,12 @@ static void test_found(void **state)
     struct stg_behaviours b = {0}, again = {0};
     struct stg_behaviours_settings s;
     struct stg_pool *pool = NULL;
+    const struct stg_corpus none = {.n = 0};
     const struct stg_behaviour_input input = {&corpus, &f->model.base.vocab, scores};
     assert_int_equal(stg_pool_new(&pool, 3), STG_OK);
     assert_int_equal(stg_score_corpus(&f->model.base, &usual, NULL, NULL, known), STG_OK);
     assert_int_equal(stg_calibrate(&f->model.base, known, N), STG_OK);
-    assert_int_equal(stg_usual_fit(&f->model.base, &usual), STG_OK);
+    assert_int_equal(stg_usual_fit(&f->model.base, &usual, NULL, &none), STG_OK);
     assert_int_equal(stg_score_corpus(&f->model.base, &corpus, NULL, NULL, scores), STG_OK);
     for (size_t i = 0; i < MANY; i++) {
         scores[i].workers = (float)(20 + i % 21);
@@ -406,16 +435,12 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_usual),
-        cmocka_unit_test(test_usual_duration),
-        cmocka_unit_test(test_grouping),
-        cmocka_unit_test(test_many_groups),
-        cmocka_unit_test(test_found),
+        cmocka_unit_test(test_keys),           cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_usual),          cmocka_unit_test(test_usual_seen),
+        cmocka_unit_test(test_usual_duration), cmocka_unit_test(test_grouping),
+        cmocka_unit_test(test_many_groups),    cmocka_unit_test(test_found),
         cmocka_unit_test(test_new_in_some), /* after test_found, which calibrates the model */
-        cmocka_unit_test(test_unseen),
-        cmocka_unit_test(test_few_calibrated), /* the last: it calibrates anew */
+        cmocka_unit_test(test_unseen),         cmocka_unit_test(test_few_calibrated), /* the last: it calibrates anew */
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

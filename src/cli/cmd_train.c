@@ -319,7 +319,8 @@ static enum stg_status fit_sides(struct job *j)
 static enum stg_status calibrate(struct job *j)
 {
     double loss;
-    STG_RETURN_IF_FAILED(stg_train_calibrate(j->cli, j->model, calibration_of(j), j->o->quarantine, j->pool, &loss));
+    STG_RETURN_IF_FAILED(
+        stg_train_calibrate(j->cli, j->model, &j->train, calibration_of(j), j->o->quarantine, j->pool, &loss));
     if (j->calibration_validates) {
         j->result.valid_loss = loss;
     }

@@ -89,14 +89,12 @@ out:
     return status;
 }
 
-/* Leaves the most novel share out, and says and keeps which. offset becomes that of what is left; *n its number. */
+/* Leaves the most novel share out (rank, of all, is not 0), and says and keeps which. offset becomes that of what is
+ * left; *n its number. */
 static enum stg_status quarantine(struct stg_model *m, const struct stg_corpora *from, struct stg_score *scores,
-                                  size_t *offset, double share, size_t *n, json_t **named)
+                                  size_t *offset, double share, size_t *n, uint32_t *rank, json_t *named)
 {
-    enum stg_status status = STG_OK;
-    uint32_t *rank = NULL;
-    STG_TRY(stg_mem_zeroed(&rank, *n, sizeof *rank));
-    STG_TRY(stg_quarantine(m, scores, offset, from->n, share, rank));
+    STG_RETURN_IF_FAILED(stg_quarantine(m, scores, offset, from->n, share, rank));
     for (size_t k = 0; k < from->n; k++) {
         for (size_t i = offset[k]; i < offset[k + 1]; i++) {
             const char *path = stg_dataset_path(from->sets[k]);
@@ -104,9 +102,9 @@ static enum stg_status quarantine(struct stg_model *m, const struct stg_corpora 
                 continue;
             }
             json_t *one = json_pack("{s:o, s:I}", "data", stg_facts_string(path), "id", (json_int_t)scores[i].id);
-            STG_TRY(one != NULL && json_array_append_new(*named, one) == 0
-                        ? STG_OK
-                        : stg_fail(STG_ERR_MEMORY, "training record: out of memory"));
+            if (one == NULL || json_array_append_new(named, one) != 0) {
+                return stg_fail(STG_ERR_MEMORY, "training record: out of memory");
+            }
             if (rank[i] <= MOST_NAMED) {
                 stg_log(STG_LOG_INFO, "quarantine: sequence %llu of %s", (unsigned long long)scores[i].id, path);
             }
@@ -115,21 +113,21 @@ static enum stg_status quarantine(struct stg_model *m, const struct stg_corpora 
     const size_t all = *n;
     *n = stg_quarantine_leave_out(scores, offset, from->n, rank);
     stg_log(STG_LOG_INFO, "quarantine: %zu of %zu sequences do not calibrate: are they known?", all - *n, all);
-out:
-    stg_mem_free(rank);
-    return status;
+    return STG_OK;
 }
 
-enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model *m, struct stg_corpora *from,
-                                    double share, struct stg_pool *pool, double *loss)
+enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model *m, struct stg_corpora *training,
+                                    struct stg_corpora *from, double share, struct stg_pool *pool, double *loss)
 {
     enum stg_status status = STG_OK;
-    struct stg_corpus corpus;
+    struct stg_corpus corpus, learnt;
+    uint32_t *rank = NULL;
     struct stg_score *scores = NULL;
     size_t *offset = NULL, n;
     json_t *named = json_array();
     struct stg_progress progress;
     stg_corpora_corpus(from, &corpus);
+    stg_corpora_corpus(training, &learnt);
     n = corpus.n;
     *loss = (double)NAN;
     if (n == 0) {
@@ -138,6 +136,7 @@ enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model 
         return STG_OK;
     }
     STG_TRY(stg_mem_zeroed(&scores, n, sizeof *scores));
+    STG_TRY(stg_mem_zeroed(&rank, n, sizeof *rank));
     STG_TRY(stg_mem_dup(&offset, from->offset, (from->n + 1) * sizeof *offset));
     struct stg_progress *p = stg_cli_progress(cli, &progress, "calibrate", "sequences", n);
     status = stg_score_corpus(m, &corpus, pool, p, scores);
@@ -145,14 +144,14 @@ enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model 
     STG_TRY(status);
     *loss = stg_score_loss(scores, n);
     if (share > 0) {
-        STG_TRY(quarantine(m, from, scores, offset, share, &n, &named));
+        STG_TRY(quarantine(m, from, scores, offset, share, &n, rank, named));
     }
     STG_TRY(stg_calibrate_runs(m, scores, offset, from->n));
     if (share > 0) {
         STG_TRY(stg_facts_put(json_object_get(m->record, "calibration"), "quarantined", json_incref(named)));
     }
     STG_TRY(judge_runs(m, offset, from->n, scores));
-    STG_TRY(stg_usual_fit(m, &corpus));
+    STG_TRY(stg_usual_fit(m, &corpus, rank, &learnt));
     if ((double)n + 1 < 1 / STG_ALPHA_DEFAULT) {
         stg_log(STG_LOG_WARN,
                 "only %zu sequence%s to calibrate the model: no single one can be called novel below alpha %.2g; give "
@@ -162,6 +161,7 @@ enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model 
 out:
     json_decref(named);
     stg_mem_free(offset);
+    stg_mem_free(rank);
     stg_mem_free(scores);
     return status;
 }

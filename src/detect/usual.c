@@ -205,27 +205,88 @@ out:
     return status;
 }
 
-enum stg_status stg_usual_fit(struct stg_model *m, const struct stg_corpus *corpus)
+/* What the ids of sequences are called by, and which sequences have each kind, whether counted or not. */
+struct fit {
+    struct stg_usual_counts counts;
+    uint16_t *call_of, *proc_of;
+    uint8_t *counted;
+    uint32_t *n_with; /* (STG_USUAL_MAX_KINDS) sequences, of n */
+    size_t n;
+};
+
+static enum stg_status see_one(struct fit *f, const struct stg_corpus *corpus, size_t index)
+{
+    struct stg_usual_counts *c = &f->counts;
+    struct stg_seq seq;
+    size_t n_touched = 0;
+    stg_corpus_get(corpus, index, &seq);
+    STG_RETURN_IF_FAILED(count_events(c, &seq, f->call_of, f->proc_of, f->counted, &n_touched));
+    for (size_t i = 0; i < n_touched; i++) {
+        f->n_with[c->touched[i]]++;
+        c->count[c->touched[i]] = 0;
+    }
+    f->n++;
+    return STG_OK;
+}
+
+/* Kinds that no counted sequence has, and others have, are known, too: none is usual, and some have them. */
+static void take_seen(struct stg_model *m, const struct fit *f)
+{
+    for (size_t i = 0; i < m->n_usual; i++) {
+        struct stg_usual row;
+        float *at = m->usual + i * STG_MODEL_USUAL_COLUMNS;
+        memcpy(&row, at, sizeof row);
+        if (!(row.share > 0) && f->n > 0) {
+            row.share = (float)((double)f->n_with[stg_keys_find(&f->counts.kinds, m->usual_key[i])] / (double)f->n);
+            memcpy(at, &row, sizeof row);
+        }
+    }
+}
+
+/* The held-out sequences that are not left out; *n of them. */
+static enum stg_status find_kept(size_t **kept, size_t *n, const struct stg_corpus *held_out, const uint32_t *left_out)
+{
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(kept, held_out->n, sizeof **kept));
+    for (size_t i = 0; i < held_out->n; i++) {
+        if (left_out == NULL || left_out[i] == 0) {
+            (*kept)[(*n)++] = i;
+        }
+    }
+    return STG_OK;
+}
+
+enum stg_status stg_usual_fit(struct stg_model *m, const struct stg_corpus *held_out, const uint32_t *left_out,
+                              const struct stg_corpus *training)
 {
     enum stg_status status = STG_OK;
-    struct stg_usual_counts c = {0};
-    uint16_t *call_of = NULL, *proc_of = NULL;
-    uint8_t *counted = NULL;
-    const size_t n = corpus->n < MAX_SEQUENCES ? corpus->n : MAX_SEQUENCES;
-    STG_TRY(known_ids(&call_of, m->vocab.calls));
-    STG_TRY(known_ids(&proc_of, m->vocab.procs));
-    STG_TRY(stg_usual_counted(&counted, &m->vocab));
+    struct fit f = {.n = 0};
+    size_t *kept = NULL, n_kept = 0;
+    STG_TRY(known_ids(&f.call_of, m->vocab.calls));
+    STG_TRY(known_ids(&f.proc_of, m->vocab.procs));
+    STG_TRY(stg_usual_counted(&f.counted, &m->vocab));
+    STG_TRY(stg_mem_zeroed(&f.n_with, STG_USUAL_MAX_KINDS, sizeof *f.n_with));
+    STG_TRY(find_kept(&kept, &n_kept, held_out, left_out));
+    const size_t n = n_kept < MAX_SEQUENCES ? n_kept : MAX_SEQUENCES;
     for (size_t i = 0; i < n; i++) {
         struct stg_seq seq;
-        stg_corpus_get(corpus, i * corpus->n / n, &seq);
-        STG_TRY(stg_usual_add(&c, &seq, call_of, proc_of, counted));
+        stg_corpus_get(held_out, kept[i * n_kept / n], &seq);
+        STG_TRY(stg_usual_add(&f.counts, &seq, f.call_of, f.proc_of, f.counted));
     }
-    STG_TRY(take_rows(m, &c));
+    for (size_t i = 0; i < n_kept && n > 0; i++) {
+        STG_TRY(see_one(&f, held_out, kept[i]));
+    }
+    for (size_t i = 0; i < training->n && n > 0; i++) {
+        STG_TRY(see_one(&f, training, i));
+    }
+    STG_TRY(take_rows(m, &f.counts));
+    take_seen(m, &f);
 out:
-    stg_usual_counts_fini(&c);
-    stg_mem_free(call_of);
-    stg_mem_free(proc_of);
-    stg_mem_free(counted);
+    stg_usual_counts_fini(&f.counts);
+    stg_mem_free(kept);
+    stg_mem_free(f.call_of);
+    stg_mem_free(f.proc_of);
+    stg_mem_free(f.counted);
+    stg_mem_free(f.n_with);
     return status;
 }
 
@@ -238,4 +299,9 @@ bool stg_usual_find(const struct stg_model *m, uint64_t key, struct stg_usual *o
         memcpy(out, m->usual + (size_t)(found - m->usual_key) * STG_MODEL_USUAL_COLUMNS, sizeof *out);
     }
     return found != NULL;
+}
+
+bool stg_usual_is_complete(const struct stg_model *m)
+{
+    return m->n_usual < STG_USUAL_MAX_KINDS;
 }

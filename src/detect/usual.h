@@ -3,7 +3,7 @@
  *
  * Kinds are counted at two grains: every call of a process ("apache2: write"), by its entries, and every result of it
  * that tells something ("apache2: write, 128-255 bytes", "… EAGAIN"), by its exits. Of held-out known sequences the
- * quantiles of each count are kept in the model; what is never in them has no row. */
+ * quantiles of each count are kept in the model; what neither they nor those of the training have has no row. */
 #ifndef STG_DETECT_USUAL_H
 #define STG_DETECT_USUAL_H
 
@@ -33,7 +33,8 @@ bool stg_usual_kind(struct stg_kind_of_call *out, uint16_t call, uint16_t proc, 
 /* How many of a kind sequences have. */
 struct stg_usual {
     float low, median, high; /* the .05, .5 and .95 quantile */
-    float share;             /* of the sequences that have one at all */
+    float share;             /* of the sequences that have one at all; where no held-out one has, of those of the
+                                training, too */
 };
 _Static_assert(sizeof(struct stg_usual) == STG_MODEL_USUAL_COLUMNS * sizeof(float), "a row of the model file");
 
@@ -47,7 +48,7 @@ struct stg_usual_counts {
     uint64_t *count;   /* (STG_USUAL_MAX_KINDS) of the sequence at hand, by kind; zeros between sequences */
     uint32_t *touched; /* (STG_USUAL_MAX_KINDS) kinds of the sequence at hand */
 };
-#define STG_USUAL_MAX_KINDS 4096
+#define STG_USUAL_MAX_KINDS ((size_t)1 << 16) /* of further ones nothing is known */
 #define STG_USUAL_MAX_PAIRS ((size_t)1 << 22) /* 32 MiB; later sequences are left out */
 /* Adds a sequence. call_of, proc_of: what the sequence's ids are called by; NULL: as they are. counted (by the ids
  * after that): see stg_usual_kind(). */
@@ -60,9 +61,14 @@ void stg_usual_counts_fini(struct stg_usual_counts *c);
 /* counted (calls of v): whether each returns a count; owned by the caller. */
 enum stg_status stg_usual_counted(uint8_t **counted, const struct stg_vocab *v) STG_MUST_USE;
 
-/* What is usual, from held-out known sequences (at most 4,096 of them, evenly thinned), goes into m. */
-enum stg_status stg_usual_fit(struct stg_model *m, const struct stg_corpus *corpus) STG_MUST_USE;
-/* False, and zeros, when no known sequence has it. */
+/* What is usual goes into m: quantiles from held-out known sequences (at most 4,096 of them, evenly thinned), and which
+ * kinds there are at all from all of them and those of the training. left_out (held_out->n): sequences that are not 0
+ * count for nothing; NULL: none. The corpora share the ids of m's vocabulary. */
+enum stg_status stg_usual_fit(struct stg_model *m, const struct stg_corpus *held_out, const uint32_t *left_out,
+                              const struct stg_corpus *training) STG_MUST_USE;
+/* False, and zeros, when no known sequence has it; or, where the table is not complete, when nothing is known of it. */
 bool stg_usual_find(const struct stg_model *m, uint64_t key, struct stg_usual *out);
+/* Whether there was room for every kind that known sequences have. */
+bool stg_usual_is_complete(const struct stg_model *m);
 
 #endif

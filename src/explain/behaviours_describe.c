@@ -233,6 +233,15 @@ static bool is_told(const struct behaviour_search *s, const struct counts *c, co
     return (is_more(x) && is_more(&whole)) || (is_fewer(x) && is_fewer(&whole));
 }
 
+/* Whether known sequences may have it, and the model's table had no room to say so. */
+static bool is_not_known(const struct stg_model *m, uint64_t key, const struct stg_kind_of_call *kind)
+{
+    struct stg_usual usual;
+    return !stg_usual_is_complete(m) && !stg_usual_find(m, key, &usual) &&
+           stg_vocab_known(kind->call, stg_strings_count(m->vocab.calls)) != STG_TOKEN_UNKNOWN &&
+           stg_vocab_known(kind->proc, stg_strings_count(m->vocab.procs)) != STG_TOKEN_UNKNOWN;
+}
+
 static void find_changes(struct stg_behaviour *out, const struct behaviour_search *s, const struct counts *c,
                          const struct shares *shares)
 {
@@ -243,7 +252,8 @@ static void find_changes(struct stg_behaviour *out, const struct behaviour_searc
             continue;
         }
         struct stg_behaviour_change x = change_of(s, c, shares, key, out->scale);
-        if (x.kind.call < STG_TOKEN_UNKNOWN || is_told(s, c, shares, &x, out->scale)) {
+        if (x.kind.call < STG_TOKEN_UNKNOWN || is_not_known(s->model, key, &x.kind) ||
+            is_told(s, c, shares, &x, out->scale)) {
             continue;
         }
         if (is_more(&x)) {
