@@ -357,17 +357,18 @@ static void put_unseen(struct fixture *t, const char *call, uint16_t proc, size_
 static void test_unseen(void **state)
 {
     struct fixture *t = *state;
+    struct findings_told told = {.any = false};
     char where[WORDS_SENTENCE];
     uint16_t id;
     begin(t);
-    assert_int_equal(findings_unseen(&t->b, 0, t->f), 0);
+    assert_int_equal(findings_unseen(&t->b, &told, t->f), 0);
     assert_int_equal(stg_vocab_proc(&t->b.names, "id", &id), STG_OK);
     put_unseen(t, "getpid", FAKE_APACHE, 4, 3);
     put_unseen(t, "rename", FAKE_APACHE, 1, 1);
     put_unseen(t, "openat", id, 2000, 1);
     snprintf(t->b.unseen[1].object.path, STG_BEHAVIOUR_PATH, "temp-7.rdb");
     t->b.n_unseen_sequences = 3;
-    assert_int_equal(findings_unseen(&t->b, 0, t->f), 2);
+    assert_int_equal(findings_unseen(&t->b, &told, t->f), 2);
     assert_says(&t->f[0], "new program: id, with openat (2,000 times)",
                 "it looks up or opens files that it otherwise does not need to");
     assert_says(&t->f[1],
@@ -379,14 +380,21 @@ static void test_unseen(void **state)
     assert_false(findings_unseen_leads(&v, t->f + 1, 1) || findings_unseen_leads(&v, t->f, 0));
     v.novel = false;
     assert_true(findings_unseen_leads(&v, t->f + 1, 1));
-    assert_int_equal(findings_unseen_first(&t->b, 0, where), 0);
+    assert_int_equal(findings_unseen_first(&t->b, &told, where), 0);
     assert_string_equal(where, "what training had not, in 3 of 20 sequences");
     more(t, "rename", 1, 1, 0);
     t->b.items = &t->x;
     t->b.n = 1;
-    assert_int_equal(findings_unseen(&t->b, 1, t->f), 1); /* nor is getpid told beside behaviours */
+    t->n = findings_make(&t->model, &t->b, &t->x, t->f);
+    findings_tell(&told, &t->b, &t->x, t->f, 0); /* a behaviour of which that finding was not shown */
+    assert_int_equal(findings_unseen(&t->b, &told, t->f), 2);
+    assert_non_null(strstr(t->f[1].what, "rename (once"));
+    assert_null(strstr(t->f[1].what, "getpid")); /* which acts on nobody: not told beside behaviours */
+    t->n = findings_make(&t->model, &t->b, &t->x, t->f);
+    findings_tell(&told, &t->b, &t->x, t->f, 1);
+    assert_int_equal(findings_unseen(&t->b, &told, t->f), 1);
     assert_non_null(strstr(t->f[0].what, "new program: id"));
-    assert_int_equal(findings_unseen_first(&t->b, 1, where), 2);
+    assert_int_equal(findings_unseen_first(&t->b, &told, where), 2);
     assert_string_equal(where, "what training had not besides");
     t->b.items = NULL;
     t->b.n = t->b.n_unseen = t->b.n_unseen_sequences = 0;
@@ -399,6 +407,7 @@ static void test_counts(void **state)
                             .reachable = true,
                             .n_novel = 5,
                             .n_beyond = 2,
+                            .n_apart = 20,
                             .bound = 10,
                             .bound_beyond = 6,
                             .novel_apart = 5,
@@ -432,6 +441,9 @@ static void test_counts(void **state)
     findings_counts(&t->model, &t->b, &v, text);
     assert_string_equal(
         text, "2 of 20 sequences are above all 637 calibration scores, and chance makes up to 4 of known ones so");
+    v.n_apart = 1; /* one incident is judged by its own p-value, and no number is too many */
+    findings_counts(&t->model, &t->b, &v, text);
+    assert_string_equal(text, "2 of 20 sequences are above all 637 calibration scores");
     t->model.n_calibration = 0;
     t->b.n_novel = 10;
 }

@@ -56,7 +56,7 @@ static void test_groups(void **state)
     calibrated(&m);
     for (size_t i = 0; i < 12; i++) {
         s[i].id = id[i];
-        s[i].trace = i >= 4 && i < 9;
+        s[i].stream = i >= 4 && i < 9;
         s[i].value[STG_AGGREGATE_MEAN] = 899.5f; /* 99 known ones are higher: p = .1 */
     }
     s[9].value[STG_AGGREGATE_MEAN] = 5000; /* p = .001 */

@@ -47,7 +47,7 @@ static void test_overlap(void **state)
     (void)state;
     static const struct {
         int32_t pid, tid;
-        uint32_t trace;
+        uint32_t stream;
         int64_t begin, end;
         bool system, process, thread;
     } others[] = {
@@ -61,7 +61,7 @@ static void test_overlap(void **state)
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         const struct stg_score b = {.pid = others[i].pid,
                                     .tid = others[i].tid,
-                                    .trace = others[i].trace,
+                                    .stream = others[i].stream,
                                     .begin_ns = others[i].begin,
                                     .end_ns = others[i].end};
         struct stg_model m = {.recipe = {.scope = STG_SCOPE_SYSTEM}};

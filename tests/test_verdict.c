@@ -168,6 +168,14 @@ static void test_overlap(void **state)
     }
     stg_verdict_judge(&v, &m, scores + 100, BURST, STG_AGGREGATE_MEAN, 0.01);
     assert_true(v.novel);
+    static struct stg_score few[20];
+    for (size_t i = 0; i < 20; i++) {
+        few[i].value[STG_AGGREGATE_MEAN] = (float)(i + 1);
+    }
+    assert_int_equal(stg_calibrate(&m, few, 20), STG_OK);
+    stg_verdict_judge(&v, &m, scores + 100, BURST, STG_AGGREGATE_MEAN, 0.01);
+    assert_true(v.n_apart == 1 && !v.reachable && v.n_beyond == BURST);
+    assert_false(v.novel); /* alpha is out of its reach, as of one sequence's */
     stg_mem_free(m.channels);
     stg_mem_free(m.calibration);
     stg_mem_free(m.stream);

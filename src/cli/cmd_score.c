@@ -151,7 +151,7 @@ static enum stg_status put_shift(struct stg_buffer *out, const struct score_run 
                              (unsigned long long)s->began, (unsigned long long)s->noticed, r->s->interval);
 }
 
-/* As many as chance explains, where there are several. */
+/* As many as chance explains, where there are several incidents: one is judged by its own p-value. */
 static enum stg_status put_chance(struct stg_buffer *out, const struct stg_verdict *v, size_t n)
 {
     const double level = 100 * STG_VERDICT_LEVEL;
@@ -166,6 +166,9 @@ static enum stg_status put_chance(struct stg_buffer *out, const struct stg_verdi
                 ? stg_buffer_printf(out, "those that overlap counted as one: %.3g of %s, and %.3g above all\n",
                                     v->novel_apart, apart, v->beyond_apart)
                 : stg_buffer_printf(out, "those that overlap counted as one: %.3g of %s\n", v->beyond_apart, apart));
+    }
+    if (v->n_apart < 2) {
+        return STG_OK;
     }
     return v->reachable ? stg_buffer_printf(out, "chance explains at most %llu, and %llu above all (%.1f %%)\n",
                                             (unsigned long long)v->bound, (unsigned long long)v->bound_beyond, level)

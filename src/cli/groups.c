@@ -107,12 +107,23 @@ enum stg_status stg_groups_open_named(struct stg_groups *out, const char *option
     return STG_OK;
 }
 
+/* An input's streams are others than those of the inputs before: recordings whose clocks begin at the start of a
+ * machine have the same times, and do not overlap. */
+static void number_streams(struct stg_group *group, size_t k, uint32_t *n_before)
+{
+    for (size_t i = group->offset[k]; i < group->offset[k + 1]; i++) {
+        group->scores[i].stream += *n_before;
+    }
+    *n_before += (uint32_t)stg_dataset_traces(group->inputs[k].dataset);
+}
+
 enum stg_status stg_groups_score(struct stg_groups *g, const struct stg_model *m, struct stg_pool *pool,
                                  const struct stg_cli *cli)
 {
     if (g->sets == NULL) {
         STG_RETURN_IF_FAILED(stg_mem_zeroed(&g->sets, g->n, sizeof *g->sets));
     }
+    uint32_t n_streams = 0;
     for (size_t i = 0; i < g->n; i++) {
         struct stg_group *group = &g->groups[i];
         struct stg_progress progress;
@@ -124,6 +135,8 @@ enum stg_status stg_groups_score(struct stg_groups *g, const struct stg_model *m
                                                                             group->scores + group->offset[k]);
             if (status != STG_OK) {
                 status = stg_context(status, "%s", group->inputs[k].path);
+            } else {
+                number_streams(group, k, &n_streams);
             }
         }
         stg_progress_finish(p);

@@ -10,7 +10,7 @@ struct stg_group {
     char *name;               /* owned */
     struct stg_input *inputs; /* (n_inputs) owned */
     size_t n_inputs;
-    struct stg_score *scores; /* (n) all inputs' after one another; owned */
+    struct stg_score *scores; /* (n) all inputs' after one another; their streams numbered on; owned */
     size_t *offset;           /* (n_inputs + 1) first score of each input; owned */
     size_t n;
 };

@@ -24,7 +24,7 @@ static double given_value(const struct stream *s, size_t i)
 static bool given_begins(const struct stream *s, size_t i)
 {
     const struct stg_score *x = &s->scores[i];
-    return x->trace != x[-1].trace || x->id <= x[-1].id;
+    return x->stream != x[-1].stream || x->id <= x[-1].id;
 }
 
 static double known_value(const struct stream *s, size_t i)

@@ -105,7 +105,7 @@ void stg_verdict_judge(struct stg_verdict *out, const struct stg_model *m, const
     out->n_apart = w.n_apart;
     out->novel_apart = out->reachable ? w.apart[last] : 0;
     out->beyond_apart = w.apart[0];
-    for (size_t k = 0; k < w.n_ranks && (out->reachable || n > 1); k++) {
+    for (size_t k = 0; k < w.n_ranks && (out->reachable || w.n_apart > 1); k++) {
         const uint64_t bound = stg_verdict_bound(w.n_apart, m->n_calibration, w.ranks[k], level_of(k, w.n_ranks));
         out->bound_beyond = k == 0 ? bound : out->bound_beyond;
         out->bound = bound;

@@ -64,15 +64,15 @@ static void put_behaviour(struct writer *w, const struct stg_model *m, const str
     put_seen(w, x, origins);
 }
 
-/* What training had not, beside what the first n_shown behaviours say: n findings. */
+/* What training had not, beside what has been told: n findings. */
 static void put_unseen(struct writer *w, const struct stg_behaviours *b, const struct stg_behaviour_origin *origins,
-                       size_t n_shown, const struct finding *f, size_t n)
+                       const struct findings_told *told, const struct finding *f, size_t n)
 {
     char where[WORDS_SENTENCE];
     if (n == 0) {
         return;
     }
-    const struct stg_behaviour_unseen *first = &b->unseen[findings_unseen_first(b, n_shown, where)];
+    const struct stg_behaviour_unseen *first = &b->unseen[findings_unseen_first(b, told, where)];
     writer_printf(w, "%s, first in %" PRIu64 " of ", where, origins[first->input].input->scores[first->index].id);
     writer_plain(w, origins[first->input].path, 0);
     writer_put(w, ":\n");
@@ -83,7 +83,7 @@ static void put_unseen(struct writer *w, const struct stg_behaviours *b, const s
 
 /* The findings of the largest behaviours that are told first; how many there are of these. */
 static size_t put_first(struct writer *w, const struct stg_model *m, const struct stg_behaviours *b,
-                        const struct stg_verdict *v, size_t most)
+                        const struct stg_verdict *v, size_t most, struct findings_told *told)
 {
     enum { OF_EACH = 3 };
     size_t n = 0;
@@ -100,6 +100,7 @@ static size_t put_first(struct writer *w, const struct stg_model *m, const struc
         for (size_t k = 0; k < n_findings && k < OF_EACH; k++) {
             put_finding(w, "  - ", &f[k]);
         }
+        findings_tell(told, b, &b->items[i], f, n_findings < OF_EACH ? n_findings : OF_EACH);
     }
     return n;
 }
@@ -112,7 +113,8 @@ enum stg_status stg_report_findings_text(struct stg_buffer *out, const struct st
     struct writer w = {out, STG_OK};
     struct finding unseen[FINDINGS];
     char text[WORDS_SENTENCE];
-    size_t n_told = 0, n_unseen = findings_unseen(b, n_told, unseen);
+    struct findings_told told = {.any = false};
+    size_t n_unseen = findings_unseen(b, &told, unseen);
     const bool first = findings_unseen_leads(v, unseen, n_unseen);
     findings_counts(m, b, v, text);
     writer_printf(&w, "%s\n", text);
@@ -120,9 +122,9 @@ enum stg_status stg_report_findings_text(struct stg_buffer *out, const struct st
         writer_printf(&w, "%s\n", text);
     }
     if (first) {
-        put_unseen(&w, b, origins, n_told, unseen, n_unseen);
+        put_unseen(&w, b, origins, &told, unseen, n_unseen);
     }
-    const size_t n_shown = put_first(&w, m, b, v, SHOWN);
+    const size_t n_shown = put_first(&w, m, b, v, SHOWN, &told);
     if (n_shown == 0 && b->n_unseen_sequences == 0) {
         findings_of_set(m, scores, b->n_sequences, text);
         writer_plain(&w, text, 0);
@@ -132,12 +134,21 @@ enum stg_status stg_report_findings_text(struct stg_buffer *out, const struct st
                       b->n_groups - n_shown == 1 ? "" : "s");
     }
     if (!first) { /* then what they say need not be said again */
-        n_told = SHOWN;
-        n_unseen = findings_unseen(b, n_told, unseen);
-        put_unseen(&w, b, origins, n_told, unseen, n_unseen);
+        n_unseen = findings_unseen(b, &told, unseen);
+        put_unseen(&w, b, origins, &told, unseen, n_unseen);
     }
     writer_put(&w, "\n");
     return w.status;
+}
+
+/* All that is known of the first n behaviours is said. */
+static struct findings_told tell_first(const struct stg_behaviours *b, size_t n)
+{
+    struct findings_told told = {.any = false};
+    for (size_t i = 0; i < b->n && i < n; i++) {
+        findings_tell_all(&told, b, &b->items[i]);
+    }
+    return told;
 }
 
 enum stg_status stg_report_unseen(struct stg_buffer *out, const struct stg_behaviours *b,
@@ -145,7 +156,8 @@ enum stg_status stg_report_unseen(struct stg_buffer *out, const struct stg_behav
 {
     struct writer w = {out, STG_OK};
     struct finding unseen[FINDINGS];
-    put_unseen(&w, b, origins, n_shown, unseen, findings_unseen(b, n_shown, unseen));
+    const struct findings_told told = tell_first(b, n_shown);
+    put_unseen(&w, b, origins, &told, unseen, findings_unseen(b, &told, unseen));
     return w.status;
 }
 
@@ -188,7 +200,8 @@ enum stg_status stg_report_behaviours_text(struct stg_buffer *out, const struct 
         writer_printf(&w, "%s of them were looked at, evenly thinned\n", n);
     }
     struct finding unseen[FINDINGS];
-    put_unseen(&w, b, origins, b->n, unseen, findings_unseen(b, b->n, unseen));
+    const struct findings_told told = tell_first(b, b->n);
+    put_unseen(&w, b, origins, &told, unseen, findings_unseen(b, &told, unseen));
     for (size_t i = 0; i < b->n; i++) {
         writer_put(&w, "\n");
         put_behaviour(&w, m, b, i, origins, colour);

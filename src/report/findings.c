@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Findings are as long as people read. New calls are all told: findings_unseen.c relies on it. */
+/* Findings are as long as people read. New calls of a process are all told: findings_tell() relies on it. */
 enum { MOST_CALLS = 4, MOST_ORDER = 3, MOST_NUMBERS = 3, LEAST_PERCENT = 3 };
 #define ACTS 10.0f /* weight of a new call that acts on others: more than all shares of surprisal together */
 
@@ -90,6 +90,8 @@ static void add_calls(struct finding *f, const struct stg_behaviours *b, const s
 {
     unsigned found = 0;
     const enum finding_program program = finding_program(f, b, proc);
+    f->is_calls = true;
+    f->proc = proc;
     const bool of_new_program = program != FINDING_PROGRAM_KNOWN;
     put_calls(f, b, x, proc, true, of_new_program, &found);
     put_calls(f, b, x, proc, false, of_new_program, &found);

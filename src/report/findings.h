@@ -13,6 +13,8 @@
 
 struct finding {
     float weight;              /* what it is ordered by: about the share of the behaviour's surprisal */
+    bool is_calls;             /* of which calls a process makes more; all new ones of proc are named */
+    uint16_t proc;             /* that process, of stg_behaviours.names */
     char what[WORDS_SENTENCE]; /* "apache2 makes calls that known sequences never make: getpid (34 in each)" */
     char means[FINDING_MEANS]; /* "it asks for its own number, as for a line of a log"; "" when nothing can be said */
 };
@@ -21,16 +23,26 @@ struct finding {
 size_t findings_make(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x,
                      struct finding out[FINDINGS]);
 
-/* What training had not, a program in each, those that matter most first; beside what the first n_shown behaviours
- * say. */
-size_t findings_unseen(const struct stg_behaviours *b, size_t n_shown, struct finding out[FINDINGS]);
+/* What of b->unseen has been said. Where some behaviour was told (any), a call of a known program that acts on nobody
+ * needs no word beside it. */
+struct findings_told {
+    bool any, unseen[STG_BEHAVIOUR_UNSEEN];
+};
+/* The n findings of x, or all that is known of x, have been said. */
+void findings_tell(struct findings_told *told, const struct stg_behaviours *b, const struct stg_behaviour *x,
+                   const struct finding *f, size_t n);
+void findings_tell_all(struct findings_told *told, const struct stg_behaviours *b, const struct stg_behaviour *x);
+
+/* What training had not, a program in each, those that matter most first; beside what has been told. */
+size_t findings_unseen(const struct stg_behaviours *b, const struct findings_told *told, struct finding out[FINDINGS]);
 
 /* Whether these n are said before the behaviours: where no more is novel than chance explains, and where there is a new
  * program among them. */
 bool findings_unseen_leads(const struct stg_verdict *v, const struct finding *f, size_t n);
 /* In front of these: "what training had not, in 3 of 206 sequences". Which of b->unseen has the first
  * of the sequences. */
-size_t findings_unseen_first(const struct stg_behaviours *b, size_t n_shown, char out[WORDS_SENTENCE]);
+size_t findings_unseen_first(const struct stg_behaviours *b, const struct findings_told *told,
+                             char out[WORDS_SENTENCE]);
 
 /* Whether a behaviour is told first: where the whole is novel all are, else those of which something is above every
  * calibration score. */

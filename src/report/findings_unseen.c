@@ -41,19 +41,38 @@ enum finding_program finding_program(struct finding *f, const struct stg_behavio
     return !is_new ? FINDING_PROGRAM_KNOWN : is_thread ? FINDING_THREAD_NEW : FINDING_PROGRAM_NEW;
 }
 
-/* Whether nothing has to be said of it: one of the n_shown behaviours says it or, where there are such, it is a call of
- * a known program that acts on nobody. */
-static bool is_told(const struct stg_behaviours *b, size_t n_shown, const struct stg_behaviour_unseen *u)
+/* Those that x has, of a process or (NULL) of all. */
+static void tell_of(struct findings_told *told, const struct stg_behaviours *b, const struct stg_behaviour *x,
+                    const uint16_t *proc)
 {
-    for (size_t i = 0; i < b->n && i < n_shown; i++) {
-        for (size_t k = 0; k < b->items[i].n_more; k++) {
-            const struct stg_kind_of_call *kind = &b->items[i].more[k].kind;
-            if (kind->call == u->call && kind->proc == u->proc && kind->phase == 0) {
-                return true;
-            }
+    told->any = true;
+    for (size_t i = 0; i < b->n_unseen; i++) {
+        for (size_t k = 0; k < x->n_more && (proc == NULL || b->unseen[i].proc == *proc); k++) {
+            const struct stg_kind_of_call *kind = &x->more[k].kind;
+            told->unseen[i] |= kind->call == b->unseen[i].call && kind->proc == b->unseen[i].proc && kind->phase == 0;
         }
     }
-    return b->n > 0 && n_shown > 0 && !u->is_new_program && consequence_of(b, u) == 0;
+}
+
+void findings_tell(struct findings_told *told, const struct stg_behaviours *b, const struct stg_behaviour *x,
+                   const struct finding *f, size_t n)
+{
+    told->any = true;
+    for (size_t i = 0; i < n; i++) {
+        if (f[i].is_calls) {
+            tell_of(told, b, x, &f[i].proc);
+        }
+    }
+}
+
+void findings_tell_all(struct findings_told *told, const struct stg_behaviours *b, const struct stg_behaviour *x)
+{
+    tell_of(told, b, x, NULL);
+}
+
+static bool is_told(const struct stg_behaviours *b, const struct findings_told *told, size_t i)
+{
+    return told->unseen[i] || (told->any && !b->unseen[i].is_new_program && consequence_of(b, &b->unseen[i]) == 0);
 }
 
 /* "rename (once, as of temp-7.rdb)" */
@@ -69,7 +88,7 @@ static void put_call(struct finding *f, const struct stg_behaviours *b, const st
 
 /* All calls of one program that were not told, those that act on others first. */
 static void add_program(struct finding *f, const struct stg_behaviours *b, const struct stg_behaviour_unseen *of,
-                        size_t n_shown)
+                        const struct findings_told *told)
 {
     size_t n = 0;
     unsigned found = 0;
@@ -79,7 +98,7 @@ static void add_program(struct finding *f, const struct stg_behaviours *b, const
     for (unsigned level = STG_CONSEQUENCES; level-- > 0;) {
         for (size_t i = 0; i < b->n_unseen; i++) {
             const struct stg_behaviour_unseen *u = &b->unseen[i];
-            if (u->proc != of->proc || consequence_of(b, u) != level || is_told(b, n_shown, u)) {
+            if (u->proc != of->proc || consequence_of(b, u) != level || is_told(b, told, i)) {
                 continue;
             }
             if (n++ < MOST_CALLS) {
@@ -107,14 +126,14 @@ bool findings_unseen_leads(const struct stg_verdict *v, const struct finding *f,
     return !v->novel || (n > 0 && f[0].weight >= NEW_PROGRAM);
 }
 
-size_t findings_unseen_first(const struct stg_behaviours *b, size_t n_shown, char out[WORDS_SENTENCE])
+size_t findings_unseen_first(const struct stg_behaviours *b, const struct findings_told *told, char out[WORDS_SENTENCE])
 {
     char n[32], all[32];
     size_t first = b->n_unseen, n_told = 0;
     for (size_t i = b->n_unseen; i-- > 0;) {
-        const bool told = is_told(b, n_shown, &b->unseen[i]);
-        n_told += told;
-        first = told ? first : i;
+        const bool is = is_told(b, told, i);
+        n_told += is;
+        first = is ? first : i;
     }
     words_count(b->n_unseen_sequences, n);
     words_count(b->n_sequences, all);
@@ -151,7 +170,9 @@ void findings_counts(const struct stg_model *m, const struct stg_behaviours *b, 
         words_append(out, WORDS_SENTENCE, "above all %s calibration scores", known);
     }
     v->reachable ? put_apart(out, v->novel_apart, b->n_novel) : put_apart(out, v->beyond_apart, v->n_beyond);
-    words_append(out, WORDS_SENTENCE, ", and chance makes up to %" PRIu64 " of known ones so", v->bound);
+    if (v->n_apart > 1) { /* one is judged by its own p-value */
+        words_append(out, WORDS_SENTENCE, ", and chance makes up to %" PRIu64 " of known ones so", v->bound);
+    }
 }
 
 bool findings_beyond(const struct stg_model *m, const struct stg_verdict *v, char out[WORDS_SENTENCE])
@@ -160,7 +181,7 @@ bool findings_beyond(const struct stg_model *m, const struct stg_verdict *v, cha
     words_count(v->n_beyond, n);
     words_count(m->n_calibration, known);
     out[0] = '\0';
-    if (!v->reachable || v->novel_apart >= (double)v->bound + 1 || v->n_beyond == 0) {
+    if (!v->reachable || v->novel_apart >= (double)v->bound + 1 || v->n_beyond == 0 || v->n_apart < 2) {
         return false; /* that many are novel says enough */
     }
     snprintf(out, WORDS_SENTENCE, "%s of them %s above all %s calibration scores", n, v->n_beyond == 1 ? "is" : "are",
@@ -175,7 +196,7 @@ bool findings_is_shown(const struct stg_verdict *v, const struct stg_behaviour *
     return v->novel || x->n_beyond > 0;
 }
 
-size_t findings_unseen(const struct stg_behaviours *b, size_t n_shown, struct finding out[FINDINGS])
+size_t findings_unseen(const struct stg_behaviours *b, const struct findings_told *told, struct finding out[FINDINGS])
 {
     size_t n = 0;
     for (size_t i = 0; i < b->n_unseen; i++) { /* each program once */
@@ -185,7 +206,7 @@ size_t findings_unseen(const struct stg_behaviours *b, size_t n_shown, struct fi
         }
         if (k == i) {
             struct finding f = {0};
-            add_program(&f, b, &b->unseen[i], n_shown);
+            add_program(&f, b, &b->unseen[i], told);
             finding_keep(out, &n, &f);
         }
     }

@@ -14,8 +14,8 @@ static size_t explanation_of(const struct stg_report *r, const char *set, const 
     size_t i = 0;
     for (; i < n; i++) {
         const struct stg_score *other = &r->explanations[i].score;
-        if (other->id == s->id && other->begin_ns == s->begin_ns && other->trace == s->trace && other->tid == s->tid &&
-            strcmp(r->explanation_sets[i], set) == 0) {
+        if (other->id == s->id && other->begin_ns == s->begin_ns && other->stream == s->stream &&
+            other->tid == s->tid && strcmp(r->explanation_sets[i], set) == 0) {
             break;
         }
     }

@@ -50,7 +50,8 @@ static void put_set(struct writer *w, const struct stg_report *r, const struct s
 }
 
 static void put_behaviour(struct writer *w, const struct stg_report *r, const struct stg_scored_set *set,
-                          const struct stg_behaviours *b, const struct stg_behaviour *x, size_t most)
+                          const struct stg_behaviours *b, const struct stg_behaviour *x, size_t most,
+                          struct findings_told *told)
 {
     struct finding f[FINDINGS];
     char share[96];
@@ -60,17 +61,18 @@ static void put_behaviour(struct writer *w, const struct stg_report *r, const st
     writer_html(w, share);
     put_set(w, r, set);
     put_list(w, f, n < most ? n : most);
+    findings_tell(told, b, x, f, n < most ? n : most);
 }
 
-/* What training had not, beside what the first n_shown behaviours say: n findings. */
-static void put_unseen(struct writer *w, const struct stg_reported_behaviours *of, size_t n_shown,
+/* What training had not, beside what has been told: n findings. */
+static void put_unseen(struct writer *w, const struct stg_reported_behaviours *of, const struct findings_told *told,
                        const struct finding *f, size_t n)
 {
     char where[WORDS_SENTENCE];
     if (n == 0) {
         return;
     }
-    const struct stg_behaviour_unseen *first = &of->found->unseen[findings_unseen_first(of->found, n_shown, where)];
+    const struct stg_behaviour_unseen *first = &of->found->unseen[findings_unseen_first(of->found, told, where)];
     const struct stg_behaviour_origin *origin = &of->origins[first->input];
     writer_put(w, "<p>W"); /* a sentence begins */
     writer_html(w, where + 1);
@@ -113,25 +115,25 @@ static bool put_set_findings(struct writer *w, const struct stg_report *r, size_
     const struct stg_verdict *v = &r->verdicts[r->n_novel > 0 ? 1 + i : 0];
     const size_t most = r->n_novel > 1 ? SHOWN_OF_SETS : SHOWN;
     struct finding unseen[FINDINGS];
-    size_t n_told = 0, n_unseen = findings_unseen(b, n_told, unseen);
+    struct findings_told told = {.any = false};
+    size_t n_unseen = findings_unseen(b, &told, unseen);
     const bool first = findings_unseen_leads(v, unseen, n_unseen);
     size_t n = 0;
     if (!v->novel) {
         put_even_set(w, r, set, b, v);
     }
     if (first) {
-        put_unseen(w, &r->behaviours[i], n_told, unseen, n_unseen);
+        put_unseen(w, &r->behaviours[i], &told, unseen, n_unseen);
     }
     for (size_t k = 0; k < b->n && n < most; k++) {
         if (findings_is_shown(v, &b->items[k])) {
-            put_behaviour(w, r, set, b, &b->items[k], r->n_novel > 1 ? OF_SETS : FINDINGS);
+            put_behaviour(w, r, set, b, &b->items[k], r->n_novel > 1 ? OF_SETS : FINDINGS, &told);
             n++;
         }
     }
     if (!first) { /* then what they say need not be said again */
-        n_told = most;
-        n_unseen = findings_unseen(b, n_told, unseen);
-        put_unseen(w, &r->behaviours[i], n_told, unseen, n_unseen);
+        n_unseen = findings_unseen(b, &told, unseen);
+        put_unseen(w, &r->behaviours[i], &told, unseen, n_unseen);
     }
     return n > 0 || b->n_unseen_sequences > 0;
 }

@@ -22,8 +22,8 @@ struct course {
 static int by_begin(const void *a, const void *b)
 {
     const struct stg_score *const *x = a, *const *y = b;
-    if ((*x)->trace != (*y)->trace) {
-        return (*x)->trace < (*y)->trace ? -1 : 1;
+    if ((*x)->stream != (*y)->stream) {
+        return (*x)->stream < (*y)->stream ? -1 : 1;
     }
     if ((*x)->begin_ns != (*y)->begin_ns) {
         return (*x)->begin_ns < (*y)->begin_ns ? -1 : 1;

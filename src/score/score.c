@@ -48,6 +48,7 @@ void stg_score_describe(struct stg_score *out, const struct stg_seq *seq)
         .end_ns = seq->end_ns,
         .n_events = seq->n > UINT32_MAX ? UINT32_MAX : (uint32_t)seq->n,
         .trace = seq->trace,
+        .stream = seq->trace,
         .tid = seq->tid,
         .pid = seq->pid,
         .runnable = seq->runnable,
@@ -62,7 +63,7 @@ bool stg_score_overlap(const struct stg_model *m, const struct stg_score *a, con
 {
     const bool one_scope = m->recipe.scope == STG_SCOPE_SYSTEM ||
                            (m->recipe.scope == STG_SCOPE_PROCESS ? a->pid == b->pid : a->tid == b->tid);
-    return one_scope && a->trace == b->trace && a->begin_ns < b->end_ns && b->begin_ns < a->end_ns;
+    return one_scope && a->stream == b->stream && a->begin_ns < b->end_ns && b->begin_ns < a->end_ns;
 }
 
 double stg_score_loss(const struct stg_score *scores, size_t n)

@@ -59,6 +59,7 @@ struct stg_score {
     uint64_t n_lost;
     int64_t begin_ns, end_ns;
     uint32_t n_events, trace;
+    uint32_t stream; /* the trace's number among those of all inputs */
     int32_t tid, pid;
     float runnable, alone, stayed, workers; /* of the sequence (token/token.h) */
     double disagreement; /* of an ensemble's members, nats (disagreement.h); NAN: the model is no ensemble */
