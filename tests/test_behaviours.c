@@ -129,6 +129,35 @@ static void test_usual_seen(void **state)
     assert_false(stg_usual_find(&f->model.base, stg_usual_key(&out), &usual));
 }
 
+/* What a program usually does is that of the sequences that have it, where many have not. */
+static void test_usual_of_process(void **state)
+{
+    struct fixture *f = *state;
+    enum { OF_EACH = 4, RARE = 5, WRITES = 3 };
+    static struct fake_seq seqs[10 * OF_EACH];
+    const struct stg_kind_of_call rare = {.call = FAKE_WRITE, .proc = RARE}, common = {.call = FAKE_WRITE, .proc = 6};
+    const struct stg_corpus corpus = fake_corpus_of(seqs, 10 * OF_EACH), none = {.n = 0};
+    struct stg_usual usual;
+    memset(seqs, 0, sizeof seqs);
+    for (size_t i = 0; i < 10 * OF_EACH; i++) {
+        fake_put(&seqs[i], 1, common.proc, FAKE_WRITE, STG_PHASE_ENTRY, 0, 1);
+        for (size_t k = 0; k < WRITES && i % 10 == 0; k++) {
+            fake_put(&seqs[i], 2, rare.proc, FAKE_WRITE, STG_PHASE_ENTRY, 0, 1);
+        }
+    }
+    assert_int_equal(stg_usual_fit(&f->model.base, &corpus, NULL, &none), STG_OK);
+    assert_true(stg_usual_find(&f->model.base, stg_usual_key(&rare), &usual));
+    assert_true(usual.median < 0.5f && fabsf(usual.share - 0.1f) < 1e-6f);
+    assert_true(stg_usual_find(&f->model.base, stg_usual_key(&rare) | STG_USUAL_OF_PROCESS, &usual));
+    assert_true(fabsf(usual.low - WRITES) < 0.5f && fabsf(usual.high - WRITES) < 0.5f);
+    assert_true(fabsf(usual.share - 0.1f) < 1e-6f); /* of all */
+    assert_true(stg_usual_find(&f->model.base, stg_usual_turns(RARE), &usual));
+    assert_true(fabsf(usual.share - 0.1f) < 1e-6f);
+    assert_true(stg_usual_find(&f->model.base, stg_usual_key(&common), &usual));
+    assert_false(stg_usual_find(&f->model.base, stg_usual_key(&common) | STG_USUAL_OF_PROCESS, &usual));
+    assert_true(stg_usual_is_complete(&f->model.base));
+}
+
 /* A sequence may last longer than the 4.29 s that 32 bits of nanoseconds hold. */
 static void test_usual_duration(void **state)
 {
@@ -435,12 +464,18 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keys),           cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_usual),          cmocka_unit_test(test_usual_seen),
-        cmocka_unit_test(test_usual_duration), cmocka_unit_test(test_grouping),
-        cmocka_unit_test(test_many_groups),    cmocka_unit_test(test_found),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_usual),
+        cmocka_unit_test(test_usual_seen),
+        cmocka_unit_test(test_usual_of_process),
+        cmocka_unit_test(test_usual_duration),
+        cmocka_unit_test(test_grouping),
+        cmocka_unit_test(test_many_groups),
+        cmocka_unit_test(test_found),
         cmocka_unit_test(test_new_in_some), /* after test_found, which calibrates the model */
-        cmocka_unit_test(test_unseen),         cmocka_unit_test(test_few_calibrated), /* the last: it calibrates anew */
+        cmocka_unit_test(test_unseen),
+        cmocka_unit_test(test_few_calibrated), /* the last: it calibrates anew */
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -396,8 +396,34 @@ static void test_unseen(void **state)
     assert_non_null(strstr(t->f[0].what, "new program: id"));
     assert_int_equal(findings_unseen_first(&t->b, &told, where), 2);
     assert_string_equal(where, "what training had not besides");
+    t->b.n_unseen_sequences = 15;
+    assert_true(findings_unseen_all(&t->b, where)); /* ten are novel */
+    assert_string_equal(where, "what training had not is in 15 of 20 sequences, novel or not");
+    t->b.n_unseen_sequences = 10;
+    assert_false(findings_unseen_all(&t->b, where));
     t->b.items = NULL;
     t->b.n = t->b.n_unseen = t->b.n_unseen_sequences = 0;
+}
+
+/* A program that few known sequences have and that does what it always does is itself what is told; where it does more,
+ * that comes first, and the times of other programs' sequences are none of its. */
+static void test_rare(void **state)
+{
+    struct fixture *t = *state;
+    begin(t);
+    t->x.rare.proc = FAKE_APACHE;
+    t->x.rare.known = 0.028f;
+    t->b.duration.median = t->b.duration.high = 1e6f;
+    t->x.duration_ns = 2e6f;
+    make(t);
+    assert_int_equal(t->n, 1);
+    assert_says(&t->f[0], "apache2 has a part in them, as in 2.8 % of known sequences",
+                "a kind of sequence that is rare");
+    more(t, "write", 58, 1, 4);
+    make(t);
+    assert_int_equal(t->n, 2);
+    assert_non_null(strstr(t->f[0].what, "write (58"));
+    assert_non_null(strstr(t->f[1].what, "has a part"));
 }
 
 static void test_counts(void **state)
@@ -658,11 +684,12 @@ static void test_set(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_calls),      cmocka_unit_test(test_amounts),         cmocka_unit_test(test_shifts),
-        cmocka_unit_test(test_objects),    cmocka_unit_test(test_uneven),          cmocka_unit_test(test_consequences),
-        cmocka_unit_test(test_unseen),     cmocka_unit_test(test_counts),          cmocka_unit_test(test_descriptors),
-        cmocka_unit_test(test_workers),    cmocka_unit_test(test_times_and_fewer), cmocka_unit_test(test_order),
-        cmocka_unit_test(test_long_names), cmocka_unit_test(test_share),           cmocka_unit_test(test_set),
+        cmocka_unit_test(test_calls),       cmocka_unit_test(test_amounts),    cmocka_unit_test(test_shifts),
+        cmocka_unit_test(test_objects),     cmocka_unit_test(test_uneven),     cmocka_unit_test(test_consequences),
+        cmocka_unit_test(test_unseen),      cmocka_unit_test(test_rare),       cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_descriptors), cmocka_unit_test(test_workers),    cmocka_unit_test(test_times_and_fewer),
+        cmocka_unit_test(test_order),       cmocka_unit_test(test_long_names), cmocka_unit_test(test_share),
+        cmocka_unit_test(test_set),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SEQUENCES = 4096 };
+enum { MAX_SEQUENCES = 4096, PHASE_TURN = 3 }; /* which is no phase of a call */
 
 uint64_t stg_usual_key(const struct stg_kind_of_call *kind)
 {
@@ -22,6 +22,12 @@ void stg_usual_unpack(uint64_t key, struct stg_kind_of_call *kind)
                                       .phase = (uint8_t)(key >> 32 & 3),
                                       .class = (uint16_t)(key >> 34 & 0x3FFF),
                                       .size = (uint8_t)(key >> 48 & 0x7F)};
+}
+
+uint64_t stg_usual_turns(uint16_t proc)
+{
+    const struct stg_kind_of_call kind = {.proc = proc, .phase = PHASE_TURN};
+    return stg_usual_key(&kind);
 }
 
 bool stg_usual_kind(struct stg_kind_of_call *out, uint16_t call, uint16_t proc, uint8_t phase, int64_t ret,
@@ -59,12 +65,17 @@ static enum stg_status count_events(struct stg_usual_counts *c, const struct stg
     const uint64_t duration = seq->flags & STG_SEQ_NO_TIME ? 0 : (uint64_t)(seq->end_ns - seq->begin_ns);
     STG_RETURN_IF_FAILED(count_one(c, STG_USUAL_EVENTS, seq->n, n_touched));
     STG_RETURN_IF_FAILED(count_one(c, STG_USUAL_DURATION, duration, n_touched));
+    uint32_t last = UINT32_MAX;
     for (size_t i = 0; i < seq->n; i++) {
-        const uint16_t proc = seq->thread_proc[seq->thread[i]];
+        const uint16_t id = seq->thread_proc[seq->thread[i]], proc = proc_of == NULL ? id : proc_of[id];
         const uint16_t call = call_of == NULL ? seq->call[i] : call_of[seq->call[i]];
         struct stg_kind_of_call kind;
-        if (call >= STG_TOKEN_SPECIALS && stg_usual_kind(&kind, call, proc_of == NULL ? proc : proc_of[proc],
-                                                         seq->phase[i], seq->ret[i], counted[call] != 0)) {
+        if (proc != last) {
+            STG_RETURN_IF_FAILED(count_one(c, stg_usual_turns(proc), 1, n_touched));
+            last = proc;
+        }
+        if (call >= STG_TOKEN_SPECIALS &&
+            stg_usual_kind(&kind, call, proc, seq->phase[i], seq->ret[i], counted[call] != 0)) {
             STG_RETURN_IF_FAILED(count_one(c, stg_usual_key(&kind), 1, n_touched));
         }
     }
@@ -119,25 +130,44 @@ static float quantile(const uint64_t *sorted, size_t n, size_t n_all, double q)
     return rank < n_all - n ? 0 : count_of(sorted[rank - (n_all - n)]);
 }
 
-enum stg_status stg_usual_quantiles(struct stg_usual_counts *c, struct stg_usual *out)
+/* Of the counts of one kind: over n_all sequences, those without it among them. */
+static struct stg_usual usual_of(const struct stg_usual_counts *c, const uint64_t *sorted, size_t n, size_t n_all)
+{
+    return (struct stg_usual){.low = quantile(sorted, n, n_all, 0.05),
+                              .median = quantile(sorted, n, n_all, 0.5),
+                              .high = quantile(sorted, n, n_all, 0.95),
+                              .share = (float)((double)n / (double)c->n_sequences)};
+}
+
+/* first (kinds.n + 1): where the pairs of each kind begin, once they are sorted. */
+static enum stg_status sort_pairs(struct stg_usual_counts *c, size_t **first)
 {
     uint64_t *room = NULL;
-    memset(out, 0, c->kinds.n * sizeof *out);
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(first, c->kinds.n + 1, sizeof **first));
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&room, c->n, sizeof *room));
     stg_sort_records(c->pairs, room, c->n, sizeof *room);
     stg_mem_free(room);
-    for (size_t i = 0, end; i < c->n; i = end) {
-        for (end = i; end < c->n && c->pairs[end] >> 32 == c->pairs[i] >> 32;) {
-            end++;
+    for (size_t kind = 0, i = 0; kind <= c->kinds.n; kind++) {
+        while (i < c->n && c->pairs[i] >> 32 < kind) {
+            i++;
         }
-        out[c->pairs[i] >> 32] = (struct stg_usual){
-            .low = quantile(c->pairs + i, end - i, c->n_sequences, 0.05),
-            .median = quantile(c->pairs + i, end - i, c->n_sequences, 0.5),
-            .high = quantile(c->pairs + i, end - i, c->n_sequences, 0.95),
-            .share = (float)((double)(end - i) / (double)c->n_sequences),
-        };
+        (*first)[kind] = i;
     }
     return STG_OK;
+}
+
+enum stg_status stg_usual_quantiles(struct stg_usual_counts *c, struct stg_usual *out)
+{
+    enum stg_status status = STG_OK;
+    size_t *first = NULL;
+    STG_TRY(sort_pairs(c, &first));
+    for (size_t k = 0; k < c->kinds.n; k++) {
+        const size_t n = first[k + 1] - first[k];
+        out[k] = n == 0 ? (struct stg_usual){0} : usual_of(c, c->pairs + first[k], n, c->n_sequences);
+    }
+out:
+    stg_mem_free(first);
+    return status;
 }
 
 void stg_usual_counts_fini(struct stg_usual_counts *c)
@@ -176,32 +206,72 @@ static int compare_keys(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+struct row {
+    uint64_t key;
+    struct stg_usual usual;
+};
+
+static int compare_rows(const void *a, const void *b)
+{
+    return compare_keys(&((const struct row *)a)->key, &((const struct row *)b)->key);
+}
+
+/* rows (2 × kinds.n): each kind over all sequences, and over those with its process where these are not nearly all. */
+static size_t make_rows(const struct stg_usual_counts *c, const size_t *first, struct row *rows)
+{
+    size_t n_rows = 0;
+    for (size_t k = 0; k < c->kinds.n; k++) {
+        struct stg_kind_of_call kind;
+        const uint64_t *sorted = c->pairs + first[k];
+        const size_t n = first[k + 1] - first[k];
+        struct row *row = &rows[n_rows++];
+        *row = (struct row){.key = c->kinds.key[k]};
+        if (n == 0) {
+            continue;
+        }
+        row->usual = usual_of(c, sorted, n, c->n_sequences);
+        stg_usual_unpack(c->kinds.key[k], &kind);
+        const uint32_t turns = stg_keys_find(&c->kinds, stg_usual_turns(kind.proc));
+        const size_t n_with = turns == STG_KEYS_NONE ? 0 : first[turns + 1] - first[turns];
+        if (kind.call >= STG_TOKEN_SPECIALS && n_with >= n &&
+            (double)n_with < (double)STG_USUAL_NEARLY_ALL * (double)c->n_sequences) {
+            rows[n_rows++] =
+                (struct row){.key = c->kinds.key[k] | STG_USUAL_OF_PROCESS, .usual = usual_of(c, sorted, n, n_with)};
+        }
+    }
+    return n_rows;
+}
+
 /* Rows in order of their keys, so that a look-up is a bisection. */
 static enum stg_status take_rows(struct stg_model *m, struct stg_usual_counts *c)
 {
     enum stg_status status = STG_OK;
-    struct stg_usual *by_kind = NULL;
+    struct row *rows = NULL;
     uint64_t *keys = NULL;
-    float *rows = NULL;
-    STG_TRY(stg_mem_zeroed(&by_kind, c->kinds.n, sizeof *by_kind));
-    STG_TRY(stg_mem_zeroed(&rows, c->kinds.n, sizeof *by_kind));
-    STG_TRY(stg_mem_dup(&keys, c->kinds.key, c->kinds.n * sizeof *keys));
-    STG_TRY(stg_usual_quantiles(c, by_kind));
-    qsort(keys, c->kinds.n, sizeof *keys, compare_keys);
-    for (size_t i = 0; i < c->kinds.n; i++) {
-        memcpy(rows + i * STG_MODEL_USUAL_COLUMNS, &by_kind[stg_keys_find(&c->kinds, keys[i])], sizeof *by_kind);
+    float *values = NULL;
+    size_t *first = NULL;
+    STG_TRY(sort_pairs(c, &first));
+    STG_TRY(stg_mem_zeroed(&rows, 2 * c->kinds.n, sizeof *rows));
+    const size_t n = make_rows(c, first, rows);
+    STG_TRY(stg_mem_zeroed(&values, n, sizeof rows->usual));
+    STG_TRY(stg_mem_zeroed(&keys, n, sizeof *keys));
+    qsort(rows, n, sizeof *rows, compare_rows);
+    for (size_t i = 0; i < n; i++) {
+        keys[i] = rows[i].key;
+        memcpy(values + i * STG_MODEL_USUAL_COLUMNS, &rows[i].usual, sizeof rows[i].usual);
     }
     stg_mem_free(m->usual_key);
     stg_mem_free(m->usual);
     m->usual_key = keys;
-    m->usual = rows;
-    m->n_usual = c->kinds.n;
+    m->usual = values;
+    m->n_usual = n;
     keys = NULL;
-    rows = NULL;
+    values = NULL;
 out:
-    stg_mem_free(by_kind);
-    stg_mem_free(keys);
+    stg_mem_free(first);
     stg_mem_free(rows);
+    stg_mem_free(keys);
+    stg_mem_free(values);
     return status;
 }
 
@@ -236,7 +306,7 @@ static void take_seen(struct stg_model *m, const struct fit *f)
         struct stg_usual row;
         float *at = m->usual + i * STG_MODEL_USUAL_COLUMNS;
         memcpy(&row, at, sizeof row);
-        if (!(row.share > 0) && f->n > 0) {
+        if (!(row.share > 0) && f->n > 0) { /* never with STG_USUAL_OF_PROCESS */
             row.share = (float)((double)f->n_with[stg_keys_find(&f->counts.kinds, m->usual_key[i])] / (double)f->n);
             memcpy(at, &row, sizeof row);
         }
@@ -303,5 +373,6 @@ bool stg_usual_find(const struct stg_model *m, uint64_t key, struct stg_usual *o
 
 bool stg_usual_is_complete(const struct stg_model *m)
 {
-    return m->n_usual < STG_USUAL_MAX_KINDS;
+    const size_t most = STG_USUAL_MAX_KINDS; /* rows with STG_USUAL_OF_PROCESS come behind the others */
+    return m->n_usual < most || m->usual_key[most - 1] >= STG_USUAL_OF_PROCESS;
 }

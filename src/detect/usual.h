@@ -26,9 +26,16 @@ void stg_usual_unpack(uint64_t key, struct stg_kind_of_call *kind);
 bool stg_usual_kind(struct stg_kind_of_call *out, uint16_t call, uint16_t proc, uint8_t phase, int64_t ret,
                     bool counted);
 
-/* Two rows of the table are not of a call: the length of a sequence in events and in nanoseconds (0 without times). */
+/* Rows of the table that are not of a call: the length of a sequence in events and in nanoseconds (0 without times),
+ * and how often a process has its turn in it. */
 #define STG_USUAL_EVENTS   UINT64_C(0)
 #define STG_USUAL_DURATION (UINT64_C(1) << 16)
+uint64_t stg_usual_turns(uint16_t proc);
+/* A key with this bit is of the sequences alone in which the process has a turn: where many have none, the .95 quantile
+ * of all says nothing of what a program usually does. There is such a row where fewer than STG_USUAL_NEARLY_ALL have.
+ */
+#define STG_USUAL_OF_PROCESS (UINT64_C(1) << 63)
+#define STG_USUAL_NEARLY_ALL 0.95f
 
 /* How many of a kind sequences have. */
 struct stg_usual {
@@ -48,7 +55,7 @@ struct stg_usual_counts {
     uint64_t *count;   /* (STG_USUAL_MAX_KINDS) of the sequence at hand, by kind; zeros between sequences */
     uint32_t *touched; /* (STG_USUAL_MAX_KINDS) kinds of the sequence at hand */
 };
-#define STG_USUAL_MAX_KINDS ((size_t)1 << 16) /* of further ones nothing is known */
+#define STG_USUAL_MAX_KINDS ((size_t)1 << 15) /* of further ones nothing is known */
 #define STG_USUAL_MAX_PAIRS ((size_t)1 << 22) /* 32 MiB; later sequences are left out */
 /* Adds a sequence. call_of, proc_of: what the sequence's ids are called by; NULL: as they are. counted (by the ids
  * after that): see stg_usual_kind(). */

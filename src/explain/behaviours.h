@@ -8,8 +8,8 @@
  *
  * What a group has more or less of is told from the medians of its counts against those of known sequences; a call that
  * no known sequence makes is told when one in ten of the group has it. What was expected instead is told from the
- * representative. Sequences that take in what other threads do have more of everything when they last longer: counts
- * are compared after division by `scale`, the median ratio of what every known sequence has.
+ * representative. Sequences that take in what other threads do have more of everything when they last longer: what lies
+ * between the usual and `scale` times it, the median ratio of what every known sequence has, is no change.
  *
  * Calls that the model has no name for, or whose program it has none for, are told of all sequences, novel or not: how
  * rare they are is no matter of scores.
@@ -57,7 +57,8 @@ struct stg_behaviour_change {
     struct stg_kind_of_call kind; /* ids in stg_behaviours.names */
     float now, share;             /* median count; share of the sequences that have one */
     float low, high;              /* .05 and .95 quantile of the count */
-    struct stg_usual usual;       /* of known sequences, times scale; share 0: never seen */
+    struct stg_usual usual;       /* of known sequences, of those with the process where these are fewer; share 0: never
+                                     seen */
     float weight; /* share of the behaviour's surprisal that this call has, entry and results together */
     uint8_t size; /* of a call: the usual size class of what more of it return; 0: none */
     struct stg_behaviour_object object;
@@ -113,6 +114,10 @@ struct stg_behaviour {
     float duration_ns, events; /* medians */
     float workers;             /* median of how many threads share the work (token/token.h); 0: not known */
     float scale;               /* see above; 1: as long as usual */
+    struct {
+        uint16_t proc; /* a process that nearly all have; 0: none of which that can be said */
+        float known;   /* … and so few of known sequences */
+    } rare;
     struct stg_behaviour_change more[STG_BEHAVIOUR_CHANGES], fewer[STG_BEHAVIOUR_CHANGES]; /* heaviest first */
     size_t n_more, n_fewer;
     struct stg_behaviour_surprise surprises[STG_BEHAVIOUR_SURPRISES]; /* heaviest first */

@@ -82,6 +82,17 @@ static struct stg_usual now_of(const struct counts *c, uint64_t key)
     return kind == STG_KEYS_NONE ? (struct stg_usual){0} : c->quantiles[kind];
 }
 
+/* What is usual of the kind: among known sequences with its process where nearly all of the group have that, else among
+ * all. False where no known sequence has it. */
+static bool usual_of(const struct stg_model *m, const struct counts *c, uint64_t key, struct stg_usual *out)
+{
+    struct stg_kind_of_call kind;
+    stg_usual_unpack(key, &kind);
+    return (now_of(c, stg_usual_turns(kind.proc)).share >= STG_USUAL_NEARLY_ALL &&
+            stg_usual_find(m, key | STG_USUAL_OF_PROCESS, out)) ||
+           stg_usual_find(m, key, out);
+}
+
 /* The median ratio of what nine in ten known sequences have. Within half of the usual length nothing is scaled: that
  * would make noise. */
 static enum stg_status find_scale(const struct stg_model *m, const struct counts *c, float *scale)
@@ -89,7 +100,7 @@ static enum stg_status find_scale(const struct stg_model *m, const struct counts
     float *ratios = NULL;
     size_t n = 0;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&ratios, m->n_usual, sizeof *ratios));
-    for (size_t i = 0; i < m->n_usual; i++) {
+    for (size_t i = 0; i < m->n_usual && m->usual_key[i] < STG_USUAL_OF_PROCESS; i++) {
         struct stg_kind_of_call kind;
         struct stg_usual usual;
         stg_usual_unpack(m->usual_key[i], &kind);
@@ -169,26 +180,25 @@ static void keep(struct stg_behaviour_change *list, size_t *n, const struct stg_
     *n = kept + 1;
 }
 
-static bool is_more(const struct stg_behaviour_change *c)
+/* More than usual, and more than all calls together have become: what a sequence does once it does once in a longer
+ * one, too. */
+static bool is_more(const struct stg_behaviour_change *c, float scale)
 {
-    return c->now > c->usual.high + 0.5f || is_new_call(c);
+    return c->now > c->usual.high * fmaxf(scale, 1) + 0.5f || is_new_call(c);
 }
 
-static bool is_fewer(const struct stg_behaviour_change *c)
+static bool is_fewer(const struct stg_behaviour_change *c, float scale)
 {
-    return c->now < c->usual.low - 0.5f;
+    return c->now < c->usual.low * fminf(scale, 1) - 0.5f;
 }
 
 static struct stg_behaviour_change change_of(const struct behaviour_search *s, const struct counts *c,
-                                             const struct shares *shares, uint64_t key, float scale)
+                                             const struct shares *shares, uint64_t key)
 {
     struct stg_behaviour_change out = {0};
     const struct stg_usual now = now_of(c, key);
     stg_usual_unpack(key, &out.kind);
-    (void)stg_usual_find(s->model, key, &out.usual);
-    out.usual.low *= scale;
-    out.usual.median *= scale;
-    out.usual.high *= scale;
+    (void)usual_of(s->model, c, key, &out.usual);
     out.now = now.median;
     out.low = now.low;
     out.high = now.high;
@@ -211,7 +221,7 @@ static uint8_t common_size(const struct behaviour_search *s, const struct counts
         struct stg_kind_of_call kind;
         struct stg_usual usual;
         stg_usual_unpack(c->now.kinds.key[i], &kind);
-        (void)stg_usual_find(s->model, c->now.kinds.key[i], &usual);
+        (void)usual_of(s->model, c, c->now.kinds.key[i], &usual);
         const float more = c->quantiles[i].median - usual.median * scale;
         if (same_call(&kind, call) && kind.size > 0 && more > most) {
             most = more;
@@ -229,8 +239,8 @@ static bool is_told(const struct behaviour_search *s, const struct counts *c, co
         return false;
     }
     const struct stg_kind_of_call call = {.call = x->kind.call, .proc = x->kind.proc};
-    const struct stg_behaviour_change whole = change_of(s, c, shares, stg_usual_key(&call), scale);
-    return (is_more(x) && is_more(&whole)) || (is_fewer(x) && is_fewer(&whole));
+    const struct stg_behaviour_change whole = change_of(s, c, shares, stg_usual_key(&call));
+    return (is_more(x, scale) && is_more(&whole, scale)) || (is_fewer(x, scale) && is_fewer(&whole, scale));
 }
 
 /* Whether known sequences may have it, and the model's table had no room to say so. */
@@ -248,19 +258,35 @@ static void find_changes(struct stg_behaviour *out, const struct behaviour_searc
     const size_t n = c->now.kinds.n;
     for (size_t i = 0; i < n + s->model->n_usual; i++) {
         const uint64_t key = i < n ? c->now.kinds.key[i] : s->model->usual_key[i - n];
-        if (i >= n && stg_keys_find(&c->now.kinds, key) != STG_KEYS_NONE) {
+        if (i >= n && (key >= STG_USUAL_OF_PROCESS || stg_keys_find(&c->now.kinds, key) != STG_KEYS_NONE)) {
             continue;
         }
-        struct stg_behaviour_change x = change_of(s, c, shares, key, out->scale);
+        struct stg_behaviour_change x = change_of(s, c, shares, key);
         if (x.kind.call < STG_TOKEN_UNKNOWN || is_not_known(s->model, key, &x.kind) ||
             is_told(s, c, shares, &x, out->scale)) {
             continue;
         }
-        if (is_more(&x)) {
+        if (is_more(&x, out->scale)) {
             x.size = x.kind.phase == 0 ? common_size(s, c, &x.kind, out->scale) : 0;
             keep(out->more, &out->n_more, &x, &s->out->names);
-        } else if (is_fewer(&x)) {
+        } else if (is_fewer(&x, out->scale)) {
             keep(out->fewer, &out->n_fewer, &x, &s->out->names);
+        }
+    }
+}
+
+/* The process that nearly all have and the fewest known sequences, where these are few. */
+static void find_rare(struct stg_behaviour *out, const struct behaviour_search *s, const struct counts *c)
+{
+    enum { FEW_PERCENT = 10 };
+    const size_t n = stg_strings_count(s->out->names.procs);
+    for (size_t proc = STG_TOKEN_SPECIALS; proc < n; proc++) {
+        const uint64_t key = stg_usual_turns((uint16_t)proc);
+        struct stg_usual usual;
+        if (now_of(c, key).share >= STG_USUAL_NEARLY_ALL && stg_usual_find(s->model, key, &usual) &&
+            usual.share * 100 <= FEW_PERCENT && (out->rare.proc == 0 || usual.share < out->rare.known)) {
+            out->rare.proc = (uint16_t)proc;
+            out->rare.known = usual.share;
         }
     }
 }
@@ -534,6 +560,7 @@ enum stg_status behaviour_describe(struct behaviour_search *s, uint32_t group, s
     if (s->model->n_usual > 0) {
         STG_TRY(find_scale(s->model, &counts, &out->scale));
         find_changes(out, s, &counts, &shares);
+        find_rare(out, s, &counts);
     }
     STG_TRY(find_places(out, s, group));
     STG_TRY(behaviour_find_expected(s, out));

@@ -70,6 +70,9 @@ static void put_unseen(struct writer *w, const struct stg_behaviours *b, const s
 {
     char where[WORDS_SENTENCE];
     if (n == 0) {
+        if (findings_unseen_all(b, where)) {
+            writer_printf(w, "%s\n", where);
+        }
         return;
     }
     const struct stg_behaviour_unseen *first = &b->unseen[findings_unseen_first(b, told, where)];

@@ -238,7 +238,8 @@ static void add_times(struct finding *f, const struct stg_model *m, const struct
     char now[32], usual[32];
     const bool fast = x->z[STG_CHANNEL_PACE] >= 3, odd = x->z[STG_CHANNEL_TIME] >= 3,
                crowded = x->z[STG_CHANNEL_LOAD] >= 3;
-    const bool longer = b->duration.median > 0 && x->duration_ns > b->duration.high;
+    const bool longer = b->duration.median > 0 && x->duration_ns > b->duration.high &&
+                        x->rare.proc == 0; /* else the known ones are other programs' */
     if (!fast && !odd && !longer && !crowded) {
         return;
     }
@@ -277,6 +278,22 @@ static void add_fewer(struct finding *f, const struct stg_model *m, const struct
         f->weight = fmaxf(f->weight, c->weight / 2);
     }
     f->weight = n > 0 ? fmaxf(f->weight, 0.005f) : 0;
+}
+
+/* Where a program that few known sequences have does what it always does, that is all there is to say. */
+static void add_rare(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b,
+                     const struct stg_behaviour *x)
+{
+    char share[32];
+    (void)m;
+    if (x->rare.proc == 0) {
+        return;
+    }
+    words_percent((double)x->rare.known, share);
+    words_append(f->what, sizeof f->what, "%.64s has a part in them, as in %s of known sequences",
+                 behaviour_process(&b->names, x->rare.proc), share);
+    snprintf(f->means, sizeof f->means, "a kind of sequence that is rare");
+    f->weight = 0.004f;
 }
 
 /* "apache2 mmap after fcntl (usually → read)": where nothing else tells more, as it mostly follows from what else has
@@ -326,8 +343,8 @@ size_t findings_make(const struct stg_model *m, const struct stg_behaviours *b, 
                      struct finding out[FINDINGS])
 {
     static void (*const kinds[])(struct finding *, const struct stg_model *, const struct stg_behaviours *,
-                                 const struct stg_behaviour *) = {finding_sizes, add_failures, add_descriptors,
-                                                                  add_workers,   add_times,    add_fewer};
+                                 const struct stg_behaviour *) = {
+        finding_sizes, add_failures, add_descriptors, add_workers, add_times, add_fewer, add_rare};
     size_t n = 0;
     struct finding f;
     for (size_t i = 0; i < x->n_more; i++) { /* each process once */

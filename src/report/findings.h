@@ -44,6 +44,10 @@ bool findings_unseen_leads(const struct stg_verdict *v, const struct finding *f,
 size_t findings_unseen_first(const struct stg_behaviours *b, const struct findings_told *told,
                              char out[WORDS_SENTENCE]);
 
+/* "what training had not is in 300 of 301 sequences, novel or not": where the findings of those that are novel tell it
+ * all, and not how many others have it; false where it needs no word. */
+bool findings_unseen_all(const struct stg_behaviours *b, char out[WORDS_SENTENCE]);
+
 /* Whether a behaviour is told first: where the whole is novel all are, else those of which something is above every
  * calibration score. */
 bool findings_is_shown(const struct stg_verdict *v, const struct stg_behaviour *x);

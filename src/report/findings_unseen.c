@@ -148,6 +148,15 @@ size_t findings_unseen_first(const struct stg_behaviours *b, const struct findin
     return first;
 }
 
+bool findings_unseen_all(const struct stg_behaviours *b, char out[WORDS_SENTENCE])
+{
+    char n[32], all[32];
+    words_count(b->n_unseen_sequences, n);
+    words_count(b->n_sequences, all);
+    snprintf(out, WORDS_SENTENCE, "what training had not is in %s of %s sequences, novel or not", n, all);
+    return b->n_unseen_sequences > b->n_novel;
+}
+
 /* Where some of the n overlap others: what the bound is for. */
 static void put_apart(char out[WORDS_SENTENCE], double apart, size_t n)
 {

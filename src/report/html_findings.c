@@ -70,6 +70,9 @@ static void put_unseen(struct writer *w, const struct stg_reported_behaviours *o
 {
     char where[WORDS_SENTENCE];
     if (n == 0) {
+        if (findings_unseen_all(of->found, where)) {
+            writer_printf(w, "<p>W%s.</p>\n", where + 1); /* a sentence begins */
+        }
         return;
     }
     const struct stg_behaviour_unseen *first = &of->found->unseen[findings_unseen_first(of->found, told, where)];
