@@ -661,7 +661,9 @@ static void test_set(void **state)
     uint64_t keys[] = {STG_USUAL_DURATION};
     float usual[] = {1e6f, 2e6f, 3e6f, 1};
     struct stg_model m = t->model;
-    findings_of_set(&m, s, N, text);
+    struct stg_verdict v = {.n_alone = 0};
+    assert_false(findings_alone(&v, N, text));
+    findings_of_set(&m, s, N, &v, text);
     assert_string_equal(text, ""); /* nothing is known of times */
     m.n_usual = 1;
     m.usual_key = keys;
@@ -669,16 +671,22 @@ static void test_set(void **state)
     for (int i = 0; i < N; i++) {
         s[i].end_ns = i < 7 ? 3000000 : 1000000;
     }
-    findings_of_set(&m, s, N, text);
+    findings_of_set(&m, s, N, &v, text);
     assert_string_equal(text, "70 % of them last longer than 2.000 ms, as half of the known ones do: a busier machine "
                               "would do that, and runs differ.");
-    findings_of_set(&m, s + 2, 8, text);
+    findings_of_set(&m, s + 2, 8, &v, text);
     assert_non_null(strstr(text, "62 % of them"));
-    findings_of_set(&m, s + 5, 5, text);
+    findings_of_set(&m, s + 5, 5, &v, text);
     assert_string_equal(text, "40 % of them last longer than 2.000 ms, as half of the known ones do: an idler machine "
                               "would do that, and runs differ.");
-    findings_of_set(&m, s + 4, 6, text);
+    findings_of_set(&m, s + 4, 6, &v, text);
     assert_string_equal(text, "50 % of them last longer than 2.000 ms, as half of the known ones do.");
+    v.alone[0] = (struct stg_alone){STG_AGGREGATE_TIME, 4, 0.02};
+    v.alone[1] = (struct stg_alone){STG_AGGREGATE_STATE, 3, 0};
+    v.n_alone = 2;
+    assert_true(findings_alone(&v, N, text));
+    assert_string_equal(text, "by the times between calls alone 4 of 10 would be novel, of a known run at most 2.0 %; by "
+                              "descriptors alone 3 of 10 would be novel, of a known run at most 0 %");
 }
 
 int main(void)

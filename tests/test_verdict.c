@@ -182,6 +182,85 @@ static void test_overlap(void **state)
     json_decref(m.record);
 }
 
+/* What quarantine left out may all have been known, and widens every bound; a count between those that are always said
+ * is said where it decides. */
+static void test_left_out(void **state)
+{
+    enum { N_CALIBRATION = 637, N = 217, BEYOND = 8, BETWEEN = 10 };
+    static struct stg_score known[N_CALIBRATION], scores[N];
+    struct stg_model m = {0};
+    struct stg_verdict v;
+    (void)state;
+    for (size_t i = 0; i < N_CALIBRATION; i++) {
+        known[i].value[STG_AGGREGATE_MEAN] = (float)(i + 1);
+    }
+    for (size_t i = 0; i < N; i++) {
+        scores[i] = (struct stg_score){.begin_ns = (int64_t)i, .end_ns = (int64_t)i + 1};
+        scores[i].value[STG_AGGREGATE_MEAN] = i < BETWEEN ? N_CALIBRATION - 0.5f : 0;
+    }
+    assert_int_equal(stg_calibrate(&m, known, N_CALIBRATION), STG_OK);
+    stg_verdict_judge(&v, &m, scores, N, STG_AGGREGATE_MEAN, 0.01);
+    assert_true(v.novel && v.n_novel <= v.bound && v.n_beyond == 0);
+    assert_int_equal(v.deciding_rank, 2); /* above all but one */
+    assert_true(v.deciding_apart > (double)v.deciding_bound && fabs(v.deciding_apart - BETWEEN) < 1e-9);
+    for (size_t i = 0; i < N; i++) {
+        scores[i].value[STG_AGGREGATE_MEAN] = i < BEYOND ? N_CALIBRATION + 1 : 0;
+    }
+    stg_verdict_judge(&v, &m, scores, N, STG_AGGREGATE_MEAN, 0.01);
+    assert_true(v.novel && v.deciding_rank == 0 && v.n_beyond > v.bound_beyond);
+    json_t *out = json_array();
+    for (int i = 0; i < 13; i++) {
+        json_array_append_new(out, json_integer(i));
+    }
+    json_object_set_new(json_object_get(m.record, "calibration"), "quarantined", out);
+    stg_verdict_judge(&v, &m, scores, N, STG_AGGREGATE_MEAN, 0.01);
+    assert_false(v.novel);
+    assert_int_equal(v.bound_beyond, stg_verdict_bound(N, N_CALIBRATION + 13, 1 + 13, 1 - 0.0005 / 3));
+    stg_mem_free(m.channels);
+    stg_mem_free(m.calibration);
+    stg_mem_free(m.stream);
+    json_decref(m.record);
+}
+
+/* Three runs calibrate; what is judged is as usual by the mean, and by the root of the mean square alone many are
+ * beyond what any run has, unless one of the runs differs from the others as much. */
+static void test_alone(void **state)
+{
+    enum { OF_RUN = 200, RUNS = 3, N = 100, ODD = 40 };
+    static struct stg_score known[RUNS * OF_RUN], scores[N];
+    const size_t offset[RUNS + 1] = {0, OF_RUN, 2 * OF_RUN, 3 * OF_RUN};
+    (void)state;
+    for (int differs = 0; differs < 2; differs++) {
+        struct stg_model m = {0};
+        struct stg_verdict v;
+        for (size_t i = 0; i < RUNS * OF_RUN; i++) {
+            const bool odd = differs && i >= 2 * OF_RUN && i % 5 == 0; /* a fifth of the last run */
+            known[i] = (struct stg_score){.begin_ns = (int64_t)i, .end_ns = (int64_t)i + 1};
+            known[i].value[STG_AGGREGATE_MEAN] = (float)(i * 7 % OF_RUN);
+            known[i].value[STG_AGGREGATE_RMS] = (float)(i * 7 % OF_RUN) + (odd ? 1000 : (float)i * 1e-3f);
+        }
+        for (size_t i = 0; i < N; i++) {
+            scores[i] = (struct stg_score){.begin_ns = (int64_t)i, .end_ns = (int64_t)i + 1};
+            scores[i].value[STG_AGGREGATE_MEAN] = (float)i;
+            scores[i].value[STG_AGGREGATE_RMS] = i < ODD ? 5000 : (float)i;
+        }
+        assert_int_equal(stg_calibrate_runs(&m, known, offset, RUNS), STG_OK);
+        stg_verdict_judge(&v, &m, scores, N, STG_AGGREGATE_MEAN, 0.01);
+        assert_false(v.novel);
+        assert_int_equal(v.n_alone, differs ? 0 : 1);
+        if (!differs) {
+            assert_true(v.alone[0].aggregate == STG_AGGREGATE_RMS && v.alone[0].n_beyond == ODD);
+            assert_in_range((int)(v.alone[0].most_known * 1000), 0, 30);
+        }
+        stg_verdict_judge(&v, &m, scores + ODD, N - ODD, STG_AGGREGATE_MEAN, 0.01);
+        assert_int_equal(v.n_alone, 0);
+        stg_mem_free(m.channels);
+        stg_mem_free(m.calibration);
+        stg_mem_free(m.stream);
+        json_decref(m.record);
+    }
+}
+
 /* A single sequence is novel where it counts as such in the verdict; above all calibration scores where alpha is out of
  * reach. */
 static void test_novel(void **state)
@@ -292,9 +371,10 @@ static void test_facts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_edges), cmocka_unit_test(test_binomial_limit), cmocka_unit_test(test_rate),
-        cmocka_unit_test(test_depth), cmocka_unit_test(test_overlap),        cmocka_unit_test(test_depth_rate),
-        cmocka_unit_test(test_novel), cmocka_unit_test(test_formats),        cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_edges),    cmocka_unit_test(test_binomial_limit), cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_depth),    cmocka_unit_test(test_overlap),        cmocka_unit_test(test_depth_rate),
+        cmocka_unit_test(test_left_out), cmocka_unit_test(test_alone),          cmocka_unit_test(test_novel),
+        cmocka_unit_test(test_formats),  cmocka_unit_test(test_facts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

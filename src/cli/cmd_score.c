@@ -68,11 +68,12 @@ static void judge(struct score_run *r)
     stg_shift_end(&r->shift);
 }
 
-/* Some sequence is more surprising than all held-out known ones, or has what training had not: known data has that now
- * and then, too. */
-static bool has_single(const struct score_run *r)
+/* Some sequence is more surprising than all held-out known ones, or has what training had not, or one channel alone or
+ * the stream says that many are: known data has that now and then, too. */
+static bool has_sign(const struct score_run *r)
 {
-    return r->found.behaviours.n_unseen_sequences > 0 || r->verdict.n_beyond > 0;
+    return r->found.behaviours.n_unseen_sequences > 0 || r->verdict.n_beyond > 0 || r->verdict.n_alone > 0 ||
+           r->shift.shifted;
 }
 
 /* Of sequence i, which is of input k. *i_group: the first group that does not end before it; rises with i. */
@@ -151,6 +152,17 @@ static enum stg_status put_shift(struct stg_buffer *out, const struct score_run 
                              (unsigned long long)s->began, (unsigned long long)s->noticed, r->s->interval);
 }
 
+/* The count that made the whole novel, where it is none of those that are always printed. */
+static enum stg_status put_deciding(struct stg_buffer *out, const struct stg_verdict *v)
+{
+    if (v->deciding_rank == 0) {
+        return STG_OK;
+    }
+    return stg_buffer_printf(out, "%.3g above all but %zu calibration score%s, where chance explains at most %llu\n",
+                             v->deciding_apart, v->deciding_rank - 1, v->deciding_rank == 2 ? "" : "s",
+                             (unsigned long long)v->deciding_bound);
+}
+
 /* As many as chance explains, where there are several incidents: one is judged by its own p-value. */
 static enum stg_status put_chance(struct stg_buffer *out, const struct stg_verdict *v, size_t n)
 {
@@ -170,10 +182,12 @@ static enum stg_status put_chance(struct stg_buffer *out, const struct stg_verdi
     if (v->n_apart < 2) {
         return STG_OK;
     }
-    return v->reachable ? stg_buffer_printf(out, "chance explains at most %llu, and %llu above all (%.1f %%)\n",
-                                            (unsigned long long)v->bound, (unsigned long long)v->bound_beyond, level)
-                        : stg_buffer_printf(out, "chance explains at most %llu (%.1f %%)\n",
-                                            (unsigned long long)v->bound, level);
+    STG_RETURN_IF_FAILED(
+        v->reachable
+            ? stg_buffer_printf(out, "chance explains at most %llu, and %llu above all (%.1f %%)\n",
+                                (unsigned long long)v->bound, (unsigned long long)v->bound_beyond, level)
+            : stg_buffer_printf(out, "chance explains at most %llu (%.1f %%)\n", (unsigned long long)v->bound, level));
+    return put_deciding(out, v);
 }
 
 static enum stg_status put_verdict(struct stg_buffer *out, const struct score_run *r)
@@ -188,14 +202,18 @@ static enum stg_status put_verdict(struct stg_buffer *out, const struct score_ru
     if (!v->reachable) {
         return stg_buffer_printf(out, "no verdict: too few calibration sequences for alpha %g\n", r->s->alpha);
     }
-    if (r->s->strict && has_single(r)) {
-        return stg_buffer_printf(out, "verdict: novel, by single sequences (--strict)\n");
+    if (r->s->strict && has_sign(r)) {
+        return stg_buffer_printf(out, "verdict: novel, by what does not decide without --strict\n");
     }
-    return stg_buffer_printf(
-        out, "verdict: nothing novel%s\n",
-        r->found.behaviours.n_unseen_sequences == 0
-            ? ""
-            : " by the number of sequences, but look at what training had not (--strict: exit status 1)");
+    const char *sign = r->found.behaviours.n_unseen_sequences > 0 ? "at what training had not"
+                       : v->n_alone > 0                           ? "at what one channel says alone"
+                       : r->shift.shifted                         ? "at where the stream shifted"
+                                                                  : NULL;
+    return sign == NULL
+               ? stg_buffer_printf(out, "verdict: nothing novel\n")
+               : stg_buffer_printf(
+                     out, "verdict: nothing novel by the number of sequences, but look %s (--strict: exit status 1)\n",
+                     sign);
 }
 
 static enum stg_status put_summary(struct stg_buffer *out, const struct score_run *r)
@@ -215,6 +233,7 @@ static enum stg_status put_summary(struct stg_buffer *out, const struct score_ru
     if (r->verdict.calibrated) {
         STG_RETURN_IF_FAILED(put_counts(out, r, sequences));
         STG_RETURN_IF_FAILED(put_chance(out, &r->verdict, g->n));
+        STG_RETURN_IF_FAILED(stg_report_alone(out, &r->verdict, g->n));
         STG_RETURN_IF_FAILED(put_group_count(out, r));
         STG_RETURN_IF_FAILED(put_shift(out, r));
     }
@@ -327,7 +346,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     }
     STG_TRY(s->json ? put_json(&out, &r) : put_text(&out, &r));
     STG_TRY(stg_output_write(&out));
-    *exit_code = r.verdict.novel || (s->strict && has_single(&r)) ? 1 : 0;
+    *exit_code = r.verdict.novel || (s->strict && has_sign(&r)) ? 1 : 0;
 out:
     stg_found_behaviours_fini(&r.found);
     stg_buffer_fini(&out);
@@ -362,7 +381,7 @@ static const struct stg_option options[] = {
      .type = STG_OPTION_FLAG,
      .offset = offsetof(struct settings, strict),
      .help = "exit status 1 also for a single sequence that is above all calibration scores, or has a call or a "
-             "program that training had not; "
+             "program that training had not, for what one channel says alone, and for a shift of the stream; "
              "without enough calibration for a verdict, 2"},
     {.name = "worst",
      .arg = "K",
@@ -382,12 +401,17 @@ static const char *const description[] = {
     "explains, "
     "or above all but one, three, seven …; known data passes one of these bounds once in a thousand. A single sequence "
     "is "
-    "judged by its own p-value. The numbers are printed.",
+    "judged by its own p-value. The numbers are printed; of those between, the one that decides.",
     "One sequence among many decides nothing by its number, however strange it is. Calls and programs that training "
     "had "
     "not are named, and --strict makes them, and every sequence above all calibration scores, a reason for exit status "
     "1. "
     "Known data has such sequences now and then: with as many sequences as the calibration, in every second run.",
+    "By default all channels are judged together, and times count for less, as they differ from run to run. Where by "
+    "one "
+    "channel alone (the calls, the times between them, descriptors) four times as many sequences as of any run of the "
+    "calibration would be novel, that is said; --aggregate judges by one of them. It needs three runs (train "
+    "--calibrate).",
     "With fewer calibration sequences than 1/alpha - 1 (99 for 0.01) no p-value can be alpha: no single sequence is "
     "called novel then, "
     "which "
@@ -396,7 +420,7 @@ static const char *const description[] = {
     "and "
     "stayed so, each perhaps a little. Where that began and where it was noticed is said, counted from 0 over all data "
     "given. "
-    "Neither the stream nor groups (--group) decide the exit status.",
+    "Neither the stream (but with --strict) nor groups (--group) decide the exit status.",
     "A trace is cut into sequences by the rule stored in the model.",
     NULL,
 };

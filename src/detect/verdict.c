@@ -88,6 +88,93 @@ static void count(struct within *w, const struct stg_model *m, const struct stg_
     }
 }
 
+/* Sequences that quarantine left out, for as many as the model keeps of the others. */
+static size_t n_left_out(const struct stg_model *m)
+{
+    const json_t *facts = json_object_get(m->record, "calibration");
+    const double n = (double)json_array_size(json_object_get(facts, "quarantined")),
+                 given = (double)json_integer_value(json_object_get(facts, "sequences"));
+    return given > 0 ? (size_t)ceil(n * (double)m->n_calibration / given) : 0;
+}
+
+/* --- One channel alone --- */
+
+static double value_of(const struct stg_model *m, size_t row, enum stg_aggregate a)
+{
+    return (double)m->stream[row * STG_MODEL_STREAM_COLUMNS + STG_STREAM_VALUES + (size_t)a];
+}
+
+static size_t run_of(const struct stg_model *m, size_t row)
+{
+    return (size_t)m->stream[row * STG_MODEL_STREAM_COLUMNS + STG_STREAM_RUN];
+}
+
+/* Calibration sequences of the run, or of the others, that have the value or more. */
+static size_t n_from(const struct stg_model *m, enum stg_aggregate a, size_t run, bool others, double value)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < m->n_stream; i++) {
+        n += (run_of(m, i) != run) == others && value_of(m, i, a) >= value;
+    }
+    return n;
+}
+
+/* Share of the run's sequences that are novel by a when the other runs calibrate; 0 where these are too few. */
+static double left_out(const struct stg_model *m, enum stg_aggregate a, size_t run, double alpha)
+{
+    const size_t n_run = n_from(m, a, run, false, -(double)INFINITY);
+    const size_t rank = stg_verdict_rank(m->n_stream - n_run, alpha);
+    size_t low = 0, high = m->n_calibration; /* of the sorted scores, the first that fewer than rank others have */
+    if (rank == 0 || n_run == 0) {
+        return 0;
+    }
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const double value = (double)m->calibration[middle * STG_AGGREGATES + (size_t)a];
+        if (n_from(m, a, run, true, value) < rank) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low == m->n_calibration
+               ? 0
+               : (double)n_from(m, a, run, false, (double)m->calibration[low * STG_AGGREGATES + (size_t)a]) /
+                     (double)n_run;
+}
+
+static void judge_alone(struct stg_verdict *out, const struct stg_model *m, const struct stg_score *scores, size_t n,
+                        double alpha)
+{
+    static const enum stg_aggregate channels[STG_ALONE_MOST] = {STG_AGGREGATE_RMS, STG_AGGREGATE_TIME,
+                                                                STG_AGGREGATE_STATE};
+    enum { LEAST_RUNS = 3 };
+    const size_t n_runs = m->n_stream == 0 ? 0 : run_of(m, m->n_stream - 1) + 1;
+    for (size_t c = 0; c < STG_ALONE_MOST && n_runs >= LEAST_RUNS && out->reachable; c++) {
+        struct within w = {.ranks = {stg_verdict_rank(m->n_calibration, alpha)}, .n_ranks = 1};
+        double most = 0;
+        if (!stg_aggregate_has(m, channels[c])) {
+            continue;
+        }
+        count(&w, m, scores, n, channels[c]);
+        const size_t more = n_left_out(m);
+        const uint64_t bound =
+            stg_verdict_bound(w.n_apart, m->n_calibration + more, w.ranks[0] + more, STG_VERDICT_LEVEL);
+        const double share = w.n_apart == 0 ? 0 : w.apart[0] / (double)w.n_apart;
+        if (w.n_apart < 2 || w.apart[0] < (double)bound + 1 || share < STG_ALONE_TIMES * alpha) {
+            continue;
+        }
+        for (size_t k = 0; k < n_runs; k++) {
+            most = fmax(most, left_out(m, channels[c], k, alpha));
+        }
+        if (share >= STG_ALONE_TIMES * most) {
+            out->alone[out->n_alone++] = (struct stg_alone){channels[c], w.n[0], most};
+        }
+    }
+}
+
+/* --- All --- */
+
 void stg_verdict_judge(struct stg_verdict *out, const struct stg_model *m, const struct stg_score *scores, size_t n,
                        enum stg_aggregate a, double alpha)
 {
@@ -105,10 +192,20 @@ void stg_verdict_judge(struct stg_verdict *out, const struct stg_model *m, const
     out->n_apart = w.n_apart;
     out->novel_apart = out->reachable ? w.apart[last] : 0;
     out->beyond_apart = w.apart[0];
+    const size_t more = n_left_out(m);
     for (size_t k = 0; k < w.n_ranks && (out->reachable || w.n_apart > 1); k++) {
-        const uint64_t bound = stg_verdict_bound(w.n_apart, m->n_calibration, w.ranks[k], level_of(k, w.n_ranks));
+        const uint64_t bound =
+            stg_verdict_bound(w.n_apart, m->n_calibration + more, w.ranks[k] + more, level_of(k, w.n_ranks));
+        const bool passed = w.apart[k] + ROUNDING >= (double)bound + 1;
         out->bound_beyond = k == 0 ? bound : out->bound_beyond;
         out->bound = bound;
-        out->novel |= w.apart[k] + ROUNDING >= (double)bound + 1;
+        if (passed && !out->novel && k > 0) {
+            out->deciding_rank = w.ranks[k];
+            out->deciding_apart = w.apart[k];
+            out->deciding_bound = bound;
+        }
+        out->deciding_rank = passed && k == last ? 0 : out->deciding_rank; /* that count is always said */
+        out->novel |= passed;
     }
+    judge_alone(out, m, scores, n, alpha);
 }

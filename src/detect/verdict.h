@@ -9,7 +9,10 @@
  * though all of them are novel. So those that overlap the first of them count as one together, by the part of them that
  * is within the rank. A sum of such parts spreads less than as many whole ones would, whose mean is theirs (a convex
  * function of a part lies below its chord: Hoeffding, "Probability inequalities for sums of bounded random variables",
- * 1963, theorem 1), so the bound serves for it. */
+ * 1963, theorem 1), so the bound serves for it.
+ *
+ * Where q sequences were left out of the calibration (detect/quarantine.h), all of them may have been known, and then a
+ * sequence of rank r among those left is of rank r + q at most: the bounds are those of N + q and r + q. */
 #ifndef STG_DETECT_VERDICT_H
 #define STG_DETECT_VERDICT_H
 
@@ -18,6 +21,20 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+/* What one channel says alone. In the novelty each channel is measured by how it differs from run to run, and some
+ * count for less, so a change of the times alone may not show there, however many sequences have it. So the share of
+ * sequences within rank ⌊alpha (N + 1)⌋ by one channel's own score is compared with that of each run of the calibration
+ * when the others calibrate. What is STG_ALONE_TIMES the largest of these, and more than chance explains, is said; it
+ * is no verdict, as a few runs do not tell how far runs differ. */
+#define STG_ALONE_TIMES 4
+
+struct stg_alone {
+    enum stg_aggregate aggregate; /* rms, time or state */
+    size_t n_beyond;              /* of the sequences */
+    double most_known;            /* largest share of a run of the calibration */
+};
+enum { STG_ALONE_MOST = 3 };
 
 /* The level of the verdict on many sequences: known data passes it once in a thousand by chance. */
 #define STG_VERDICT_LEVEL 0.999
@@ -31,6 +48,11 @@ struct stg_verdict {
     uint64_t bound;        /* as much of novel_apart as chance explains; of beyond_apart where alpha is not reachable */
     uint64_t bound_beyond; /* as much of beyond_apart as chance explains */
     bool novel;            /* more of either, or of a rank between them */
+    size_t deciding_rank;  /* the lowest rank between them that says so, where neither does; else 0 */
+    double deciding_apart; /* as many are within it */
+    uint64_t deciding_bound;
+    struct stg_alone alone[STG_ALONE_MOST]; /* (n_alone) where the calibration has three runs or more */
+    size_t n_alone;
 };
 
 /* Of n sequences, in the order of their stream. With fewer than 1 / alpha calibration sequences no p-value is alpha:

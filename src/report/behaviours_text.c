@@ -124,12 +124,15 @@ enum stg_status stg_report_findings_text(struct stg_buffer *out, const struct st
     if (findings_beyond(m, v, text)) {
         writer_printf(&w, "%s\n", text);
     }
+    if (findings_alone(v, b->n_sequences, text)) {
+        writer_printf(&w, "%s\n", text);
+    }
     if (first) {
         put_unseen(&w, b, origins, &told, unseen, n_unseen);
     }
     const size_t n_shown = put_first(&w, m, b, v, SHOWN, &told);
     if (n_shown == 0 && b->n_unseen_sequences == 0) {
-        findings_of_set(m, scores, b->n_sequences, text);
+        findings_of_set(m, scores, b->n_sequences, v, text);
         writer_plain(&w, text, 0);
         writer_put(&w, text[0] != '\0' ? "\n" : "");
     } else if (b->n_groups > n_shown && n_shown > 0) {
@@ -152,6 +155,12 @@ static struct findings_told tell_first(const struct stg_behaviours *b, size_t n)
         findings_tell_all(&told, b, &b->items[i]);
     }
     return told;
+}
+
+enum stg_status stg_report_alone(struct stg_buffer *out, const struct stg_verdict *v, size_t n)
+{
+    char text[WORDS_SENTENCE];
+    return findings_alone(v, n, text) ? stg_buffer_printf(out, "%s\n", text) : STG_OK;
 }
 
 enum stg_status stg_report_unseen(struct stg_buffer *out, const struct stg_behaviours *b,

@@ -48,6 +48,10 @@ size_t findings_unseen_first(const struct stg_behaviours *b, const struct findin
  * all, and not how many others have it; false where it needs no word. */
 bool findings_unseen_all(const struct stg_behaviours *b, char out[WORDS_SENTENCE]);
 
+/* "by the times between calls alone 156 of 301 would be novel, of a known run at most 3 %": what one channel says where
+ * the novelty may not show it; of n sequences. false, and "", where none does. */
+bool findings_alone(const struct stg_verdict *v, size_t n, char out[WORDS_SENTENCE]);
+
 /* Whether a behaviour is told first: where the whole is novel all are, else those of which something is above every
  * calibration score. */
 bool findings_is_shown(const struct stg_verdict *v, const struct stg_behaviour *x);
@@ -63,7 +67,8 @@ bool findings_beyond(const struct stg_model *m, const struct stg_verdict *v, cha
 void findings_share(const struct stg_behaviours *b, const struct stg_behaviour *x, char out[96]);
 
 /* What many sequences are like together, channel by channel, and how long they last: for sequences none of which needs
- * to be novel. "" where the model knows nothing of the kind. */
-void findings_of_set(const struct stg_model *m, const struct stg_score *scores, size_t n, char out[WORDS_SENTENCE]);
+ * to be novel; but for what findings_alone() says. "" where the model knows nothing of the kind. */
+void findings_of_set(const struct stg_model *m, const struct stg_score *scores, size_t n, const struct stg_verdict *v,
+                     char out[WORDS_SENTENCE]);
 
 #endif

@@ -200,6 +200,37 @@ bool findings_beyond(const struct stg_model *m, const struct stg_verdict *v, cha
     return true;
 }
 
+static const char *const channel_words[STG_CHANNELS] = {[STG_CHANNEL_CONTENT] = "calls and what they return",
+                                                        [STG_CHANNEL_TIME] = "the times between them",
+                                                        [STG_CHANNEL_STATE] = "descriptors",
+                                                        [STG_CHANNEL_PACE] = "speed",
+                                                        [STG_CHANNEL_LOAD] = "what else wants to run"};
+
+static enum stg_channel channel_of(const struct stg_alone *x)
+{
+    return x->aggregate == STG_AGGREGATE_RMS    ? STG_CHANNEL_CONTENT
+           : x->aggregate == STG_AGGREGATE_TIME ? STG_CHANNEL_TIME
+                                                : STG_CHANNEL_STATE;
+}
+
+bool findings_alone(const struct stg_verdict *v, size_t n, char out[WORDS_SENTENCE])
+{
+    char all[32];
+    words_count(n, all);
+    out[0] = '\0';
+    for (size_t i = 0; i < v->n_alone; i++) {
+        const struct stg_alone *x = &v->alone[i];
+        char beyond[32], most[32];
+        words_count(x->n_beyond, beyond);
+        words_percent(x->most_known, most);
+        words_append(out, WORDS_SENTENCE, "%sby %s alone %s of %s would be novel, of a known run at most %s",
+                     i > 0 ? "; " : "",
+                     channel_of(x) == STG_CHANNEL_TIME ? "the times between calls" : channel_words[channel_of(x)],
+                     beyond, all, most);
+    }
+    return v->n_alone > 0;
+}
+
 bool findings_is_shown(const struct stg_verdict *v, const struct stg_behaviour *x)
 {
     return v->novel || x->n_beyond > 0;
@@ -222,25 +253,26 @@ size_t findings_unseen(const struct stg_behaviours *b, const struct findings_tol
     return n;
 }
 
-void findings_of_set(const struct stg_model *m, const struct stg_score *scores, size_t n, char out[WORDS_SENTENCE])
+void findings_of_set(const struct stg_model *m, const struct stg_score *scores, size_t n, const struct stg_verdict *v,
+                     char out[WORDS_SENTENCE])
 {
-    static const char *const words[STG_CHANNELS] = {[STG_CHANNEL_CONTENT] = "calls and what they return",
-                                                    [STG_CHANNEL_TIME] = "the times between them",
-                                                    [STG_CHANNEL_STATE] = "descriptors",
-                                                    [STG_CHANNEL_PACE] = "speed",
-                                                    [STG_CHANNEL_LOAD] = "what else wants to run"};
     char share[32], usual[32], odd[256] = "", even[256] = "";
     size_t n_longer = 0;
     struct stg_usual duration;
     out[0] = '\0';
     for (int c = 0; c < STG_CHANNELS && n > 0 && stg_aggregate_has(m, STG_AGGREGATE_NOVELTY); c++) {
         size_t n_above = 0;
+        bool is_told = false; /* by findings_alone() */
         for (size_t i = 0; i < n; i++) {
             n_above += scores[i].z[c] >= 1;
         }
-        if (stg_channel_has(m, (enum stg_channel)c)) { /* the median is a deviation above the usual, or is not */
+        for (size_t i = 0; i < v->n_alone; i++) {
+            is_told |= channel_of(&v->alone[i]) == (enum stg_channel)c;
+        }
+        if (!is_told &&
+            stg_channel_has(m, (enum stg_channel)c)) { /* the median is a deviation above the usual, or is not */
             char *list = n_above * 2 > n ? odd : even;
-            words_append(list, sizeof odd, "%s%s", list[0] != '\0' ? ", " : "", words[c]);
+            words_append(list, sizeof odd, "%s%s", list[0] != '\0' ? ", " : "", channel_words[c]);
         }
     }
     if (even[0] != '\0') {

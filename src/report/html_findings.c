@@ -91,7 +91,7 @@ static void put_even_set(struct writer *w, const struct stg_report *r, const str
                          const struct stg_behaviours *b, const struct stg_verdict *v)
 {
     char text[WORDS_SENTENCE];
-    const bool nothing = b->n_unseen_sequences == 0 && v->n_beyond == 0;
+    const bool nothing = b->n_unseen_sequences == 0 && v->n_beyond == 0 && v->n_alone == 0;
     writer_printf(w, "<p><strong>%s",
                   nothing ? "Nothing that shows in single sequences" : "Little that is novel, but look at it");
     put_set(w, r, set);
@@ -103,8 +103,13 @@ static void put_even_set(struct writer *w, const struct stg_report *r, const str
         writer_html(w, text);
     }
     writer_put(w, ". ");
-    if (nothing) {
-        findings_of_set(r->model, set->scores, set->n, text);
+    if (findings_alone(v, set->n, text)) {
+        writer_put(w, "<strong>B");
+        writer_html(w, text + 1); /* a sentence begins */
+        writer_put(w, ".</strong> ");
+    }
+    if (b->n_unseen_sequences == 0 && v->n_beyond == 0) {
+        findings_of_set(r->model, set->scores, set->n, v, text);
         writer_html(w, text);
     }
     writer_put(w, "</p>\n");
