@@ -203,7 +203,7 @@ static enum stg_status put_verdict(struct stg_buffer *out, const struct score_ru
         return stg_buffer_printf(out, "no verdict: too few calibration sequences for alpha %g\n", r->s->alpha);
     }
     if (r->s->strict && has_sign(r)) {
-        return stg_buffer_printf(out, "verdict: novel, by what does not decide without --strict\n");
+        return stg_buffer_printf(out, "verdict: novel, by what counts only with --strict\n");
     }
     const char *sign = r->found.behaviours.n_unseen_sequences > 0 ? "at what training had not"
                        : v->n_alone > 0                           ? "at what one channel says alone"

@@ -71,8 +71,26 @@ static void put_caught(struct writer *w, const struct stg_evaluation *e, double 
                                 : " of the novel sequences are caught.</p>\n");
 }
 
-static void put_headline(struct writer *w, const struct stg_evaluation *e)
+/* Behaviours that show in few of their sequences, and in more than chance makes so: to score, they are novel. */
+static void put_whole(struct writer *w, const struct stg_report *r)
 {
+    size_t n = 0;
+    for (size_t i = 0; i < r->evaluation->n_rows && r->verdicts != NULL; i++) {
+        const struct stg_evaluation_row *row = &r->evaluation->rows[i];
+        if (separation_of(&row->auroc) == SEPARATION_CLEAR || !r->verdicts[1 + i].novel) {
+            continue;
+        }
+        writer_put(w, n++ == 0 ? "<p><strong>Novel as a whole: </strong>" : ", ");
+        writer_html(w, row->name);
+    }
+    if (n > 0) {
+        writer_put(w, ": more sequences are novel than chance explains, though others are like known ones.</p>\n");
+    }
+}
+
+static void put_headline(struct writer *w, const struct stg_report *r)
+{
+    const struct stg_evaluation *e = r->evaluation;
     const size_t clear = put_names(w, e, SEPARATION_CLEAR, false);
     writer_put(w, "<p class=\"headline\">");
     if (e->n_rows == 1 && clear == 0) {
@@ -96,6 +114,7 @@ static void put_headline(struct writer *w, const struct stg_evaluation *e)
     if (e->n_rows > 1) {
         put_lists(w, e);
     }
+    put_whole(w, r);
     put_caught(w, e, caught);
 }
 
@@ -173,7 +192,7 @@ void html_verdict(struct writer *w, const struct stg_report *r)
     char value[32], below[96], label[64];
     writer_put(w, "<section id=\"verdict\" aria-labelledby=\"h-verdict\">\n<h2 id=\"h-verdict\">Verdict</h2>\n");
     if (r->evaluation != NULL && r->evaluation->n_rows > 0) {
-        put_headline(w, r->evaluation);
+        put_headline(w, r);
     } else {
         put_known_headline(w, r);
     }
