@@ -5,14 +5,17 @@
 #include "record/usdt.h"
 
 #include <elf.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/user.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -283,12 +286,101 @@ static void test_damaged(void **state)
     stg_file_map_close(&map);
 }
 
+/* A program with 1000 tables of symbols that are one: what is not in it is looked for a while. */
+static void write_long_search(char path[])
+{
+    enum { TABLES = 1000, SYMBOLS = 200000 };
+    const Elf64_Ehdr head = {.e_ident = ELFMAG "\2\1\1",
+                             .e_machine = EM_X86_64,
+                             .e_shoff = sizeof head,
+                             .e_phentsize = sizeof(Elf64_Phdr),
+                             .e_shentsize = sizeof(Elf64_Shdr),
+                             .e_shnum = TABLES};
+    const Elf64_Shdr table = {.sh_type = SHT_SYMTAB,
+                              .sh_offset = sizeof head + TABLES * sizeof table,
+                              .sh_size = SYMBOLS * sizeof(Elf64_Sym)};
+    const int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, &head, sizeof head), sizeof head);
+    for (int i = 0; i < TABLES; i++) {
+        assert_int_equal(write(fd, &table, sizeof table), sizeof table);
+    }
+    assert_int_equal(ftruncate(fd, (off_t)(table.sh_offset + table.sh_size)), 0);
+    assert_int_equal(fchmod(fd, 0644), 0);
+    close(fd);
+}
+
+/* The first child of a process, 0 when it has none. */
+static int child_of(pid_t pid)
+{
+    char path[64];
+    int child = 0;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    FILE *file = fopen(path, "r");
+    const bool found = file != NULL && fscanf(file, "%d", &child) == 1;
+    if (file != NULL) {
+        fclose(file);
+    }
+    return found ? child : 0;
+}
+
+/* Whether a set of capabilities that the process has is empty; *ended when it has gone meanwhile. */
+static bool is_powerless(int pid, bool *ended)
+{
+    char path[64], line[256];
+    unsigned long long set, all = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", pid);
+    FILE *file = fopen(path, "r");
+    int n = 0;
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        const bool is_set = sscanf(line, "CapPrm: %llx", &set) == 1 || sscanf(line, "CapEff: %llx", &set) == 1;
+        all |= is_set ? set : 0;
+        n += is_set;
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    *ended = n != 2;
+    return all == 0;
+}
+
+/* As with file capabilities: a user who is not root, and capabilities. What reads the file is seen at work without. */
+static void test_reader_has_no_capabilities(void **state)
+{
+    char path[] = "/tmp/strange-elf-XXXXXX";
+    int ended = 0, n_powerless = 0;
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    write_long_search(path);
+    const pid_t caller = fork();
+    assert_true(caller >= 0);
+    if (caller == 0) {
+        uint64_t offset;
+        const bool kept =
+            prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 && setresgid(33, 33, 33) == 0 && setresuid(33, 33, 33) == 0;
+        _exit(kept && stg_elf_find_in_file(path, "missing", &offset) == STG_ERR_USAGE ? 0 : 1);
+    }
+    while (waitpid(caller, &ended, WNOHANG) == 0) {
+        bool gone = false;
+        const int reader = child_of(caller);
+        const bool powerless = reader > 0 && is_powerless(reader, &gone);
+        n_powerless += powerless && !gone;
+        usleep(1000);
+    }
+    unlink(path);
+    assert_true(WIFEXITED(ended) && WEXITSTATUS(ended) == 0);
+    assert_true(n_powerless > 0); /* at its very beginning it has some still */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_own_program), cmocka_unit_test(test_refused),   cmocka_unit_test(test_probes),
-        cmocka_unit_test(test_notes),       cmocka_unit_test(test_arguments), cmocka_unit_test(test_registers),
-        cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_own_program), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_probes),      cmocka_unit_test(test_notes),
+        cmocka_unit_test(test_arguments),   cmocka_unit_test(test_registers),
+        cmocka_unit_test(test_damaged),     cmocka_unit_test(test_reader_has_no_capabilities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
