@@ -173,25 +173,34 @@ enum stg_status stg_record_open_pids(struct stg_record *r, const struct stg_reco
     return STG_OK;
 }
 
+/* What the programs look at is kept by the kernel; what stays open here is a file of the group that every group has, as
+ * the user who called sudo may not be allowed to look into its directory. */
 static enum stg_status open_cgroup(struct stg_record *r, const char *path)
 {
+    enum stg_status status = STG_OK;
     struct statfs fs;
     const uint32_t key = (uint32_t)r->n_cgroups;
     const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         return stg_fail_errno("--cgroup %s: cannot open it: give the directory of a cgroup", path);
     }
-    r->cgroup_fds[r->n_cgroups++] = fd;
     if (fstatfs(fd, &fs) != 0 || fs.f_type != CGROUP2_SUPER_MAGIC) {
-        return stg_fail(
+        STG_TRY(stg_fail(
             STG_ERR_USAGE,
             "--cgroup %s: not a cgroup v2 directory: give one below the mount of type cgroup2 (findmnt -t cgroup2)",
-            path);
+            path));
     }
+    const int file = openat(fd, "cgroup.controllers", O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+        STG_TRY(stg_fail_errno("--cgroup %s: cannot open its cgroup.controllers", path));
+    }
+    r->cgroup_fds[r->n_cgroups++] = file;
     if (bpf_map_update_elem(bpf_map__fd(r->bpf->maps.cgroups), &key, &fd, BPF_ANY) != 0) {
-        return stg_fail_errno("--cgroup %s: the kernel does not take it", path);
+        status = stg_fail_errno("--cgroup %s: the kernel does not take it", path);
     }
-    return STG_OK;
+out:
+    close(fd);
+    return status;
 }
 
 enum stg_status stg_record_open_cgroups(struct stg_record *r, const struct stg_record_options *o)
@@ -203,10 +212,12 @@ enum stg_status stg_record_open_cgroups(struct stg_record *r, const struct stg_r
     return STG_OK;
 }
 
+/* A file of a removed group has no device any more. Any other failure says nothing of the group. */
 bool stg_record_cgroups_alive(const struct stg_record *r)
 {
+    char byte;
     for (size_t i = 0; i < r->n_cgroups; i++) {
-        if (faccessat(r->cgroup_fds[i], "cgroup.procs", F_OK, 0) == 0) {
+        if (pread(r->cgroup_fds[i], &byte, 1, 0) >= 0 || errno != ENODEV) {
             return true;
         }
     }

@@ -33,7 +33,7 @@ struct stg_record {
     struct stg_record_launch launch;
     int *pid_fds; /* (n_pids) pidfds of the options' pids, owned */
     size_t n_pids;
-    int *cgroup_fds; /* (n_cgroups), owned */
+    int *cgroup_fds; /* (n_cgroups) a file of each, owned */
     size_t n_cgroups;
     struct stg_event batch[STG_RECORD_BATCH];
     uint64_t limit_ns;         /* events before it may be handed out */

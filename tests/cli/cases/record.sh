@@ -291,6 +291,7 @@ case_record_target_ends() {
     refused 'there is no process' "$strange" record --pid 4194303 -o other
     absent other
     root_only
+    closed=0
     for mount in /sys/fs/cgroup /sys/fs/cgroup/unified; do
         [ -f $mount/cgroup.procs ] || continue
         mkdir $mount/strange-test-$$ || continue
@@ -300,6 +301,12 @@ case_record_target_ends() {
         grep -q '"end": *"target-gone"' out || { cat out; no "why it ended"; }
         refused 'cannot open it' "$strange" -q record --cgroup $mount/strange-test-$$ -o never
         absent never
+        # Into this one, who called sudo may not look.
+        mkdir -m 700 $mount/strange-closed-$$
+        chmod 777 .
+        SUDO_UID=65534 status 0 "$strange" -q record --json --cgroup $mount/strange-closed-$$ --duration 1.2s -o closed-$((closed += 1))
+        rmdir $mount/strange-closed-$$
+        grep -q '"end": *"stopped"' out || { cat out; no "why it ended"; }
     done
     refused 'not a cgroup v2 directory' "$strange" record --cgroup "$PWD" -o never
 }
