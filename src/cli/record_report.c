@@ -70,7 +70,9 @@ void stg_record_say(const struct stg_record_report *r)
         stg_log(STG_LOG_INFO, "what was to be recorded has ended");
     }
     if (r->command_runs) {
-        stg_log(STG_LOG_WARN, "the command still runs: it did not end within a second of SIGTERM");
+        stg_log(STG_LOG_WARN, "the command still runs: %s",
+                r->command_refused ? "it is another user's and may not be sent SIGTERM: end it as that user or as root"
+                                   : "it did not end within a second of SIGTERM");
     } else if (r->command_status != -1) {
         stg_record_status_text(r->command_status, text, sizeof text);
         stg_log(STG_LOG_INFO, "the command %s", text);

@@ -10,10 +10,11 @@ struct stg_record_report {
     struct stg_record_stats record;
     struct stg_ctf_stats trace;
     enum stg_record_end end;
-    int command_status; /* as waitpid() has it; −1: none, or it runs */
-    bool command_runs;  /* it did not end when it was asked to */
-    uint64_t wall_ns;   /* from the start to the end of recording */
-    uint64_t cpu_ns;    /* processor time that the recorder took in it */
+    int command_status;   /* as waitpid() has it; −1: none, or it runs */
+    bool command_runs;    /* it did not end when it was asked to */
+    bool command_refused; /* it could not be asked: it is another user's */
+    uint64_t wall_ns;     /* from the start to the end of recording */
+    uint64_t cpu_ns;      /* processor time that the recorder took in it */
     uint64_t n_snapshots;
 };
 

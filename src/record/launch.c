@@ -148,13 +148,18 @@ void stg_launch_end(struct stg_record_launch *l)
 {
     stg_launch_check(l);
     if (l->pid > 0 && l->status == -1) {
-        kill(l->pid, SIGTERM);
-        for (int i = 0; i < 100 && l->status == -1; i++) { /* at most a second */
+        l->refused = kill(l->pid, SIGTERM) != 0 && errno == EPERM;
+        for (int i = 0; i < 100 && l->status == -1 && !l->refused; i++) { /* at most a second */
             const struct timespec pause = {.tv_nsec = 10000000};
             nanosleep(&pause, NULL);
             stg_launch_check(l);
         }
     }
+}
+
+bool stg_record_command_refused(const struct stg_record *r)
+{
+    return r->launch.refused;
 }
 
 void stg_launch_close(struct stg_record_launch *l)

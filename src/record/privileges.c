@@ -142,16 +142,23 @@ static enum stg_status restrict_calls(void)
     return error == 0 ? STG_OK : stg_fail_errno("record: cannot restrict its own system calls");
 }
 
-/* A command of another user is ended with SIGTERM, which takes CAP_KILL. */
-static bool needs_kill(const struct stg_record *r, uid_t own)
+/* A command of another user is ended with SIGTERM, which takes CAP_KILL. Who may not keep it says so in the end. */
+static bool keeps_kill(const struct stg_record *r, const struct passwd *caller)
 {
-    return r->launch.pid > 0 && r->launch.uid != own && own == 0;
+    const uid_t own = caller != NULL ? caller->pw_uid : geteuid();
+    capng_get_caps_process();
+    return r->launch.pid > 0 && r->launch.uid != own && capng_have_capability(CAPNG_PERMITTED, CAP_KILL);
+}
+
+static int select_capabilities(bool keep_kill)
+{
+    capng_clear(CAPNG_SELECT_BOTH);
+    return keep_kill ? capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_KILL) : 0;
 }
 
 static int drop_capabilities(bool keep_kill)
 {
-    capng_clear(CAPNG_SELECT_BOTH);
-    if (keep_kill && capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_KILL) != 0) {
+    if (select_capabilities(keep_kill) != 0) {
         return -1;
     }
     /* The bounding set takes CAP_SETPCAP, which a program with file capabilities need not have. */
@@ -161,29 +168,39 @@ static int drop_capabilities(bool keep_kill)
     return capng_apply(CAPNG_SELECT_CAPS);
 }
 
-static int become(const struct passwd *user)
+static int become(const struct passwd *user, bool keep_kill)
 {
     if (user == NULL || user->pw_uid == geteuid()) {
-        return drop_capabilities(false);
+        return drop_capabilities(keep_kill);
     }
-    capng_clear(CAPNG_SELECT_BOTH);
-    return capng_change_id((int)user->pw_uid, (int)user->pw_gid, CAPNG_INIT_SUPP_GRP | CAPNG_CLEAR_BOUNDING);
+    return select_capabilities(keep_kill) != 0
+               ? -1
+               : capng_change_id((int)user->pw_uid, (int)user->pw_gid, CAPNG_INIT_SUPP_GRP | CAPNG_CLEAR_BOUNDING);
+}
+
+/* As the kernel has it: CAP_KILL where it is to be kept, and nothing else. */
+static bool only_kept_is_left(bool keep_kill)
+{
+    capng_get_caps_process();
+    if (keep_kill && (!capng_have_capability(CAPNG_EFFECTIVE, CAP_KILL) ||
+                      capng_update(CAPNG_DROP, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_KILL) != 0)) {
+        return false;
+    }
+    return capng_have_capabilities(CAPNG_SELECT_CAPS) == CAPNG_NONE;
 }
 
 enum stg_status stg_record_drop_privileges(struct stg_record *r)
 {
     struct passwd *caller = NULL;
     STG_RETURN_IF_FAILED(stg_record_find_caller(&caller));
-    const bool keep_kill = caller == NULL && needs_kill(r, geteuid());
+    const bool keep_kill = keeps_kill(r, caller);
     errno = 0;
-    if ((keep_kill ? drop_capabilities(true) : become(caller)) != 0) {
+    if (become(caller, keep_kill) != 0) {
         return errno != 0
                    ? stg_fail_errno("record: cannot give up its privileges")
                    : stg_fail(STG_ERR_UNSUPPORTED, "record: cannot give up its privileges: the kernel does not let it");
     }
-    capng_get_caps_process();
-    const capng_results_t left = capng_have_capabilities(CAPNG_SELECT_CAPS);
-    if (left != (keep_kill ? CAPNG_PARTIAL : CAPNG_NONE) || (caller != NULL && caller->pw_uid != 0 && setuid(0) == 0)) {
+    if (!only_kept_is_left(keep_kill) || (caller != NULL && caller->pw_uid != 0 && setuid(0) == 0)) {
         return stg_fail(STG_ERR_INTERNAL, "record: privileges are left that should be gone");
     }
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {

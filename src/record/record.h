@@ -77,8 +77,9 @@ void stg_record_close(struct stg_record *r); /* r may be NULL */
 /* Borrowed; its close() does nothing. */
 struct stg_source *stg_record_source(struct stg_record *r);
 
-/* Gives up what is not needed any more: becomes the user who called sudo, drops all capabilities and allows itself only
- * the system calls that writing a trace takes. Any part that fails is a failure. */
+/* Gives up what is not needed any more: becomes the user who called sudo, drops all capabilities (but CAP_KILL where
+ * the command is another user's) and allows itself only the system calls that writing a trace takes. Any part that
+ * fails is a failure. */
 enum stg_status stg_record_drop_privileges(struct stg_record *r) STG_MUST_USE;
 
 /* Begins to record; the command runs. */
@@ -92,6 +93,8 @@ void stg_record_stop(struct stg_record *r);
 
 /* Of the command, after the end: as waitpid() has it, −1 when there is none or it still runs. */
 int stg_record_command_status(const struct stg_record *r);
+/* It runs still, as it is another user's by now and may not be sent SIGTERM. */
+bool stg_record_command_refused(const struct stg_record *r);
 void stg_record_stats(const struct stg_record *r, struct stg_record_stats *out);
 
 #endif

@@ -19,6 +19,7 @@ struct stg_record_launch {
     int go, failed; /* pipes: a byte lets it run; a struct launch_failure that comes back says why it did not */
     int status;     /* as waitpid() has it; −1 while it runs */
     uid_t uid;      /* as whom it runs */
+    bool refused;   /* it may not be sent SIGTERM */
 };
 
 struct stg_record {

@@ -79,6 +79,12 @@ int stg_record_command_status(const struct stg_record *r)
     return -1;
 }
 
+bool stg_record_command_refused(const struct stg_record *r)
+{
+    (void)r;
+    return false;
+}
+
 void stg_record_stats(const struct stg_record *r, struct stg_record_stats *out)
 {
     (void)r;

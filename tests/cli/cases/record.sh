@@ -397,6 +397,24 @@ case_record_gives_up_privileges() {
         done
         [ "$(stat -c %u trace/metadata)" = "${caller:-0}" ]
     done
+    # A command of another user than it becomes is ended, for which it keeps CAP_KILL.
+    rm -f err
+    SUDO_UID=65534 "$strange" record --user daemon --duration 2s -o of-daemon -- sleep 60 2>err &
+    pid=$!
+    begun
+    cat /proc/$pid/status >status
+    wait $pid
+    grep -q '^CapPrm:[[:space:]]*0*20$' status || no "not CAP_KILL alone: $(grep Cap status)"
+    grep -q '^CapBnd:[[:space:]]*0*$' status || no "capabilities could come back"
+    grep -q '^Uid:[[:space:]]*65534[[:space:]]*65534[[:space:]]*65534' status
+    grep -q 'the command killed by signal 15' err || { cat err; no "it was not ended"; }
+    # With capabilities as a file's, of which that is none: it is said, and at once.
+    if command -v setpriv >/dev/null; then
+        caps=+bpf,+perfmon,+setuid,+setgid
+        status 0 setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps $caps --ambient-caps $caps \
+            "$strange" record --user daemon --duration 0.5s -o refused -- sleep 1.5
+        grep -q 'may not be sent SIGTERM' err || { cat err; no "why it runs"; }
+    fi
     SUDO_UID=65534 status 0 "$strange" record --user root -o as-root -- id -u
     grep -qx 0 out
     refused 'no user' "$strange" record --user no-such-user -o never -- true
