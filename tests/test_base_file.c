@@ -7,9 +7,13 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char path[64];
@@ -146,6 +150,102 @@ static void a_link_leads_to_what_is_written(void **state)
     assert_true(unlink(first) == 0 && unlink(second) == 0 && rmdir(directory) == 0); /* nothing else is left */
 }
 
+static mode_t mode_of(const char *name)
+{
+    struct stat st;
+    assert_int_equal(stat(name, &st), 0);
+    return st.st_mode & 07777;
+}
+
+/* A private file stays private, also while it is written; a new one is as the umask says. */
+static void permissions_are_kept(void **state)
+{
+    static const mode_t modes[] = {0600, 0640, 0666, 0400};
+    struct stg_file_writer *w = NULL;
+    char temporary[96];
+    (void)state;
+    const mode_t umask_before = umask(022);
+    unlink(path);
+    write_text("new", 3);
+    assert_int_equal(mode_of(path), 0644);
+    for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+        assert_int_equal(chmod(path, modes[i]), 0);
+        must(stg_file_writer_open(&w, path));
+        glob_t found;
+        snprintf(temporary, sizeof temporary, "%s.tmp-*", path);
+        assert_true(glob(temporary, 0, NULL, &found) == 0 && found.gl_pathc == 1);
+        assert_int_equal(mode_of(found.gl_pathv[0]), modes[i]);
+        globfree(&found);
+        must(stg_file_writer_put(w, "newer", 5));
+        must(stg_file_writer_commit(w));
+        stg_file_writer_free(w);
+        assert_int_equal(mode_of(path), modes[i]);
+        assert_int_equal(size_of(path), 5);
+    }
+    umask(umask_before);
+    unlink(path);
+}
+
+/* Root leaves a user's file to the user; but what a user has put where everybody may is root's from then on. */
+static void an_owner_is_kept(void **state)
+{
+    char directory[80], file[128];
+    struct stat st;
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    snprintf(directory, sizeof directory, "%s.folder", path);
+    snprintf(file, sizeof file, "%s/file", directory);
+    assert_int_equal(mkdir(directory, 0700), 0);
+    for (int planted = 0; planted < 2; planted++) {
+        struct stg_file_writer *w = NULL;
+        assert_int_equal(chmod(directory, planted ? 01777 : 0755), 0);
+        must(stg_file_writer_open(&w, file)); /* as a file of somebody has to be there */
+        must(stg_file_writer_commit(w));
+        stg_file_writer_free(w);
+        assert_true(chown(file, 33, 34) == 0 && chmod(file, 0660) == 0);
+        must(stg_file_writer_open(&w, file));
+        must(stg_file_writer_commit(w));
+        stg_file_writer_free(w);
+        assert_int_equal(stat(file, &st), 0);
+        assert_int_equal(st.st_uid, planted ? 0 : 33);
+        assert_int_equal(st.st_gid, planted ? getegid() : 34);
+        assert_true(planted || (st.st_mode & 07777) == 0660);
+        assert_int_equal(unlink(file), 0);
+    }
+    assert_int_equal(rmdir(directory), 0);
+}
+
+/* Who may not keep the group gives its rights to nobody. */
+static void another_group_gets_nothing(void **state)
+{
+    char directory[80], file[128];
+    struct stat st;
+    int ended = 0;
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    snprintf(directory, sizeof directory, "%s.folder", path);
+    snprintf(file, sizeof file, "%s/file", directory);
+    assert_true(mkdir(directory, 0777) == 0 && chmod(directory, 0777) == 0);
+    const int fd = creat(file, 0600);
+    assert_true(fd >= 0 && fchown(fd, 0, 34) == 0 && fchmod(fd, 0664) == 0 && close(fd) == 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        struct stg_file_writer *w = NULL;
+        const bool done = setgroups(0, NULL) == 0 && setresgid(33, 33, 33) == 0 && setresuid(33, 33, 33) == 0 &&
+                          stg_file_writer_open(&w, file) == STG_OK && stg_file_writer_commit(w) == STG_OK;
+        _exit(done ? 0 : 1);
+    }
+    assert_true(child > 0 && waitpid(child, &ended, 0) == child && ended == 0);
+    assert_int_equal(stat(file, &st), 0);
+    assert_true(st.st_uid == 33 && st.st_gid == 33);
+    assert_int_equal(st.st_mode & 07777, 0644);
+    assert_true(unlink(file) == 0 && rmdir(directory) == 0);
+}
+
 static void a_full_disk_is_reported(void **state)
 {
     (void)state;
@@ -234,6 +334,9 @@ int main(void)
         cmocka_unit_test(a_visit_shows_every_byte_once),
         cmocka_unit_test(what_is_open_is_added_to),
         cmocka_unit_test(a_link_leads_to_what_is_written),
+        cmocka_unit_test(permissions_are_kept),
+        cmocka_unit_test(an_owner_is_kept),
+        cmocka_unit_test(another_group_gets_nothing),
         cmocka_unit_test(a_full_disk_is_reported),
         cmocka_unit_test(a_spill_comes_back_in_order),
         cmocka_unit_test(lines_are_the_same_in_both_directions),

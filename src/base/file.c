@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 bool stg_file_is_directory(const char *path)
@@ -236,14 +237,70 @@ static enum stg_status find_target(struct stg_file_writer *w)
     return stg_mem_strdup(&w->target, full);
 }
 
+/* The directory in which path lies. */
+static void directory_of(const char *path, char out[PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+    const int n = slash == NULL ? 1 : (int)(slash - path + 1);
+    snprintf(out, PATH_MAX, "%.*s", n, slash == NULL ? "." : path);
+}
+
+/* Where everybody may put files (a sticky directory), one of somebody else's counts for nothing, as for the kernel with
+ * fs.protected_regular: it is replaced by a new one, which is not given to who put it there. */
+static bool is_planted(const char *path, const struct stat *file)
+{
+    char dir[PATH_MAX];
+    struct stat info;
+    directory_of(path, dir);
+    return file->st_uid != geteuid() && stat(dir, &info) == 0 && (info.st_mode & S_ISVTX) != 0 &&
+           (info.st_mode & (S_IWGRP | S_IWOTH)) != 0 && file->st_uid != info.st_uid;
+}
+
+/* False when the old file has a list that the new one cannot get. */
+static bool take_access_list(int fd, const char *target)
+{
+    static const char name[] = "system.posix_acl_access";
+    char list[4096];
+    const ssize_t n = getxattr(target, name, list, sizeof list);
+    if (n > 0) {
+        return fsetxattr(fd, name, list, (size_t)n, 0) == 0;
+    }
+    const bool had_none = n == 0 || errno == ENODATA || errno == EOPNOTSUPP;
+    (void)fremovexattr(fd, name); /* the directory may give one to new files */
+    return had_none;
+}
+
+/* What is written anew is for those whom the file was for. Its owner and group are kept where that is allowed; where it
+ * is not, its group's rights are not for another group. */
+static enum stg_status take_access(int fd, const char *path, const char *target, const struct stat *old)
+{
+    struct stat new;
+    mode_t mode = old->st_mode & (S_IRWXU | S_IRWXG | S_IRWXO);
+    if (fstat(fd, &new) != 0) {
+        return stg_fail_errno("%s: cannot stat", path);
+    }
+    const bool other = new.st_uid != old->st_uid || new.st_gid != old->st_gid;
+    const bool group_kept =
+        !other || fchown(fd, old->st_uid, old->st_gid) == 0 || fchown(fd, (uid_t)-1, old->st_gid) == 0;
+    if (!group_kept || !take_access_list(fd, target)) {
+        mode &= ~(mode_t)S_IRWXG | (mode & S_IRWXO) << 3;
+    }
+    if (fstat(fd, &new) != 0 || ((new.st_mode ^ mode) & (S_IRWXU | S_IRWXG | S_IRWXO)) != 0) {
+        return fchmod(fd, mode) == 0 ? STG_OK : stg_fail_errno("%s: cannot give it the permissions that it had", path);
+    }
+    return STG_OK;
+}
+
 static enum stg_status open_temporary(struct stg_file_writer *w)
 {
     static atomic_uint serial;
+    struct stat old;
+    const bool replaces = lstat(w->target, &old) == 0 && S_ISREG(old.st_mode) && !is_planted(w->target, &old);
     const size_t cap = strlen(w->target) + 48;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&w->temporary, cap, 1));
     for (int i = 0; i < 100; i++) {
         snprintf(w->temporary, cap, "%s.tmp-%ld-%u", w->target, (long)getpid(), atomic_fetch_add(&serial, 1));
-        w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+        w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, replaces ? 0600 : 0666);
         if (w->fd >= 0 || errno != EEXIST) {
             break;
         }
@@ -252,7 +309,7 @@ static enum stg_status open_temporary(struct stg_file_writer *w)
         return stg_fail_errno("%s: cannot create", w->path);
     }
     w->slot = stg_temporary_remember(w->temporary);
-    return STG_OK;
+    return replaces ? take_access(w->fd, w->path, w->target, &old) : STG_OK;
 }
 
 /* /dev/stdout, /dev/fd/N and links to them stand for what is open already: a file renamed to that name would replace
@@ -349,9 +406,7 @@ enum stg_status stg_file_writer_put(struct stg_file_writer *w, const void *data,
 static void sync_directory(const char *path)
 {
     char dir[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    const int n = slash == NULL ? 1 : (int)(slash - path + 1);
-    snprintf(dir, sizeof dir, "%.*s", n, slash == NULL ? "." : path);
+    directory_of(path, dir);
     const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
         (void)fsync(fd);

@@ -31,7 +31,9 @@ enum stg_status stg_file_map_visit(const struct stg_file_map *map, size_t from,
 /* An atomic writer: bytes go to a temporary file beside path (path + ".tmp-" + pid + serial); commit flushes it to
  * disk and renames it; free without commit removes it. Nothing half-written is ever seen under path. A link to a file
  * stays one: its target is written, beside which the temporary file then is. A link that leads nowhere becomes the
- * file. The temporary files of writers that are open are remembered as temporaries (temporary.h). */
+ * file. What replaces a file keeps its permissions, and its owner and group where that is allowed; but a file of
+ * somebody else in a sticky directory, where anybody could have put it, is replaced by a new one. The temporary files
+ * of writers that are open are remembered as temporaries (temporary.h). */
 struct stg_file_writer;
 
 enum stg_status stg_file_writer_open(struct stg_file_writer **out, const char *path) STG_MUST_USE;
