@@ -149,6 +149,17 @@ static void probe_kernel(struct probe *p)
          "linux-image-amd64");
 }
 
+/* What can be had without swapping, most of the page cache included: where a machine runs for long, little is free. */
+static bool available_memory(uint64_t *bytes)
+{
+    char text[4096];
+    uint64_t kib = 0;
+    const char *at = read_text("/proc/meminfo", text, sizeof text) ? strstr(text, "MemAvailable:") : NULL;
+    const bool known = at != NULL && sscanf(at, "MemAvailable: %" SCNu64, &kib) == 1;
+    *bytes = kib << 10;
+    return known;
+}
+
 /* Since Linux 5.11 the memory of maps counts for the cgroup, before against RLIMIT_MEMLOCK. */
 static void probe_memory(struct probe *p)
 {
@@ -164,9 +175,12 @@ static void probe_memory(struct probe *p)
     need(p, "record_ring_memory", fits,
          "RLIMIT_MEMLOCK is too small for rings of %" PRIu64 " MiB: ulimit -l unlimited, or a smaller --ring",
          rings >> 20);
-    const long pages = sysconf(_SC_AVPHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    need(p, "record_free_memory", pages <= 0 || (uint64_t)pages * (uint64_t)page > 2 * rings,
-         "less memory is free than the rings take (%" PRIu64 " MiB): give a smaller --ring", rings >> 20);
+    uint64_t available = 0;
+    const bool known = available_memory(&available);
+    need(p, "record_free_memory", !known || available > 2 * rings,
+         "%" PRIu64 " MiB of memory are available, less than twice what the rings take (%" PRIu64
+         " MiB): give a smaller --ring",
+         available >> 20, rings >> 20);
 }
 
 static void probe_cgroup(struct probe *p)

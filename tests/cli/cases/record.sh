@@ -322,6 +322,13 @@ case_record_poor_kernel() {
     refused 'record: ' unshare -m sh -c 'mount -t tmpfs none /sys/bus/event_source && mount -t tmpfs none /sys/kernel/tracing &&
         mount -t tmpfs none /sys/kernel/debug && exec "$strange" record -o t --marker "uprobe:$STRANGE_WORKLOAD:workload_mark" -- true'
     unshare -m sh -c 'mount -t tmpfs none /sys/bus/event_source && exec "$strange" doctor' | grep -q 'CONFIG_UPROBE_EVENTS=y'
+    # What the page cache holds is there for the rings.
+    printf 'MemTotal: 99999999 kB\nMemFree: 1024 kB\nMemAvailable: 88888888 kB\n' >cached
+    printf 'MemTotal: 99999999 kB\nMemFree: 1024 kB\nMemAvailable: 20480 kB\n' >full
+    unshare -m sh -c 'mount --bind cached /proc/meminfo && exec "$strange" doctor' >out || true
+    ! grep -q 'less than twice what the rings take' out || no 'there is memory'
+    unshare -m sh -c 'mount --bind full /proc/meminfo && exec "$strange" doctor' >out || true
+    grep -q '20 MiB of memory are available, less than twice what the rings take' out || { cat out; no 'there is none'; }
     absent t
 }
 
