@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -501,7 +502,19 @@ static void test_processes(void **state)
     refused(stg_process_start(&pid, &s), STG_ERR_IO, "cannot be started: output: Too many levels");
     stg_process_complaint(victim, line, sizeof line);
     assert_string_equal(line, "kept");
+    stg_process_complaint(out, line, sizeof line); /* nor is it told what is in it */
+    assert_string_equal(line, "");
+    assert_int_equal(unlink(out), 0);
+    assert_int_equal(link(victim, out), 0); /* a second name of the same file */
+    refused(stg_process_start(&pid, &s), STG_ERR_IO, "cannot be started: output: Too many links");
+    stg_process_complaint(victim, line, sizeof line);
+    assert_string_equal(line, "kept");
     assert_true(unlink(out) == 0 && unlink(victim) == 0);
+    assert_int_equal(mkfifo(out, 0666), 0); /* nobody reads it: this is not waited for */
+    refused(stg_process_start(&pid, &s), STG_ERR_IO, "cannot be started: output: No such device");
+    stg_process_complaint(out, line, sizeof line);
+    assert_string_equal(line, "");
+    assert_int_equal(unlink(out), 0);
     stg_process_find("sh", line, sizeof line);
     assert_non_null(strstr(line, "/bin/sh"));
     stg_process_find("/tmp", line, sizeof line);
@@ -523,6 +536,19 @@ static void test_folders(void **state)
     snprintf(path, sizeof path, "%s/a/file", top);
     must(stg_text_write(path, "text", 4));
     assert_int_equal(stg_text_size(path), 4);
+    struct stg_buffer text = STG_BUFFER_INIT;
+    must(stg_text_read(&text, path));
+    assert_string_equal(text.data, "text");
+    char link[400];
+    snprintf(link, sizeof link, "%s/a/to-file", top);
+    assert_int_equal(symlink(path, link), 0);
+    refused(stg_text_read(&text, link), STG_ERR_IO, "cannot open");
+    assert_int_equal(stg_text_size(link), 0);
+    snprintf(link, sizeof link, "%s/a/pipe", top);
+    assert_int_equal(mkfifo(link, 0666), 0);
+    refused(stg_text_read(&text, link), STG_ERR_INPUT, "not a regular file");
+    assert_int_equal(text.len, 4);
+    stg_buffer_fini(&text);
     refused(stg_folder_make(path), STG_ERR_IO, "no folder");
     must(stg_folder_remove(top));
     assert_int_equal(access(top, F_OK), -1);

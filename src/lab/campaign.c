@@ -81,7 +81,7 @@ static enum stg_status take_lock(const char *dir, int *lock)
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/lock", dir);
-    *lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    *lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644); /* the folder may be a user's */
     if (*lock < 0) {
         return stg_fail_errno("%s: cannot be opened", path);
     }

@@ -21,7 +21,7 @@ enum stg_measure {
     STG_MEASURE_OPCACHE,               /* 1: PHP says that OPcache is on */
     STG_MEASURE_PAGE_BYTES,            /* body of the page */
     STG_MEASURE_BESIDE_CPUS,           /* processors that the program beside the servers kept busy */
-    STG_MEASURE_SYNC_SLOWDOWN,         /* fdatasync in the servers' folder: mean of the window by mean before */
+    STG_MEASURE_SYNC_SLOWDOWN,         /* fdatasync on the servers' disk: mean of the window by mean before */
     STG_MEASURE_NEW_PROCESSES,         /* of the servers, that began in the window */
     STG_MEASURE_NEW_THREADS,
     STG_MEASURE_LAB_CPU_SHARE, /* of all processors' time in the window */

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -27,27 +28,39 @@
 static const char *const default_env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C",
                                           NULL};
 
-/* Logs are opened by root, and lie where the servers' user may put a link. */
+/* Logs are opened by root, and lie where the servers' user may put a link, a pipe, or a second name of a file. */
 static int open_log(const char *path)
 {
-    return open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOFOLLOW, 0644);
+    struct stat st;
+    const int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0644);
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        return -1;
+    }
+    if (!S_ISREG(st.st_mode) || st.st_nlink != 1) {
+        errno = S_ISREG(st.st_mode) ? EMLINK : ENXIO;
+        return -1;
+    }
+    return ftruncate(fd, 0) == 0 ? fd : -1;
+}
+
+static int open_output(const char *path)
+{
+    return path == NULL ? open("/dev/null", O_WRONLY) : open_log(path);
 }
 
 /* In the child: what failed, as the step's name; NULL when all is set. */
 static const char *redirect(const struct stg_process_settings *s)
 {
-    const char *out = s->out == NULL ? "/dev/null" : s->out;
-    const char *err = s->err == NULL ? "/dev/null" : s->err;
     const int in_fd = open(s->in == NULL ? "/dev/null" : s->in, O_RDONLY);
     if (in_fd < 0 || dup2(in_fd, 0) < 0) {
         return "input";
     }
-    const int out_fd = open_log(out);
+    const int out_fd = open_output(s->out);
     if (out_fd < 0 || dup2(out_fd, 1) < 0) {
         return "output";
     }
     const bool same = s->out != NULL && s->err != NULL && strcmp(s->out, s->err) == 0;
-    const int err_fd = same ? 1 : open_log(err);
+    const int err_fd = same ? 1 : open_output(s->err);
     return err_fd < 0 || dup2(err_fd, 2) < 0 ? "output" : NULL;
 }
 

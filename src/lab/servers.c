@@ -231,7 +231,7 @@ static enum stg_status start_apache(struct stg_servers *s)
     char config[256], out[256];
     const uint64_t begin = stg_clock_ns();
     log_of(s, "httpd.conf", config);
-    log_of(s, "ready.out", out);
+    snprintf(out, sizeof out, "%s/log/ready.out", s->stage->top);
     const char *const argv[] = {s->stage->apache, "-d", s->stage->run, "-f", config, "-DFOREGROUND", NULL};
     STG_RETURN_IF_FAILED(start(s, &s->apache, s->stage->server_cgroup, "apache2.out", argv));
     for (;;) {

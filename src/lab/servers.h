@@ -3,7 +3,8 @@
  *
  * The stage is what all runs share: a short-named folder TOP that the servers' user can reach (socket paths are limited
  * to 107 bytes), with a certificate, a database as it is before any run, the pages, and the programs that were found. A
- * run's files are in TOP/run, made afresh for each run. */
+ * run's files are in TOP/run, made afresh for each run, which is the servers' user's; TOP/log is root's, as what is
+ * read from and written into it by name has to be. */
 #ifndef STG_LAB_SERVERS_H
 #define STG_LAB_SERVERS_H
 

@@ -30,14 +30,15 @@ struct session {
     char load_out[256], load_err[256], recorder_out[256], recorder_err[256], error_log[256];
 };
 
-/* Mean time of a small write with fdatasync() in the servers' folder, in ms: how fast is the disk at this moment?
- * gap_ns lies between two; it ends early at end_ns. */
-static enum stg_status sync_time(const char *folder, uint64_t gap_ns, uint64_t end_ns, double *ms)
+/* Mean time of a small write with fdatasync() beside the servers' folder, in ms: how fast is the disk at this moment?
+ * Not in that folder, which is not root's: a link there would say where root writes. gap_ns lies between two; it ends
+ * early at end_ns. */
+static enum stg_status sync_time(const char *top, uint64_t gap_ns, uint64_t end_ns, double *ms)
 {
     char path[256], block[SYNC_BYTES] = {0};
     double sum = 0;
     enum stg_status status = STG_OK;
-    snprintf(path, sizeof path, "%.200s/tmp/sync-probe", folder);
+    snprintf(path, sizeof path, "%.200s/log/sync-probe", top);
     const int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
         return stg_fail_errno("%s", path);
@@ -231,7 +232,7 @@ static enum stg_status run_window(struct session *x)
     const uint64_t gap = length / (N_SYNCS + 1) < 4 * TURN_NS ? length / (N_SYNCS + 1) : 4 * TURN_NS;
     STG_TRY(take_snapshot(x, &before));
     kill(x->load, SIGUSR1);
-    STG_TRY(sync_time(x->s->stage->run, gap, before.ns + length, &sync_ms));
+    STG_TRY(sync_time(x->s->stage->top, gap, before.ns + length, &sync_ms));
     while (stg_clock_ns() - before.ns < length) {
         const uint64_t left = length - (stg_clock_ns() - before.ns);
         stg_sleep_ns(left < TURN_NS ? left : TURN_NS);
@@ -297,13 +298,13 @@ static enum stg_status ask_facts(struct session *x)
 {
     char path[256], page[160];
     struct stg_buffer text = STG_BUFFER_INIT;
-    const char *run = x->s->stage->run;
-    snprintf(path, sizeof path, "%.200s/facts.out", run);
+    const char *top = x->s->stage->top; /* not the servers' folder: what root reads is what it wrote */
+    snprintf(path, sizeof path, "%.200s/log/facts.out", top);
     STG_RETURN_IF_FAILED(stg_servers_ask(&x->servers, "/facts.php", 200, path));
     STG_RETURN_IF_FAILED(stg_text_read(&text, path));
     x->values[STG_MEASURE_OPCACHE] = strncmp(text.data, "opcache 1", 9) == 0 ? 1 : 0;
     stg_buffer_fini(&text);
-    snprintf(path, sizeof path, "%.200s/page.out", run);
+    snprintf(path, sizeof path, "%.200s/log/page.out", top);
     snprintf(page, sizeof page, "%.140s1", x->servers.page);
     STG_RETURN_IF_FAILED(stg_servers_ask(&x->servers, page, x->servers.scenario->status, path));
     x->values[STG_MEASURE_PAGE_BYTES] = (double)stg_text_size(path);
@@ -324,13 +325,10 @@ static enum stg_status run_steps(struct session *x, const struct stg_scenario *s
     return stop_load(x);
 }
 
-/* The disk as it is without the lab's servers: TOP/run is there from the run before or made for it. */
+/* The disk as it is without the lab's servers. */
 static enum stg_status sync_before(struct session *x)
 {
-    char tmp[256];
-    snprintf(tmp, sizeof tmp, "%.200s/tmp", x->s->stage->run);
-    STG_RETURN_IF_FAILED(stg_folder_make(tmp));
-    return sync_time(x->s->stage->run, TURN_NS / 8, UINT64_MAX, &x->values[STG_MEASURE_SYNC_SLOWDOWN]);
+    return sync_time(x->s->stage->top, TURN_NS / 8, UINT64_MAX, &x->values[STG_MEASURE_SYNC_SLOWDOWN]);
 }
 
 enum stg_status stg_session_run(const struct stg_session_settings *s, const struct stg_scenario *scenario,

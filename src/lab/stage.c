@@ -174,7 +174,7 @@ static enum stg_status make_all(const struct stg_stage *st)
 {
     char lab[256], apache[STG_LAB_PATH];
     STG_RETURN_IF_FAILED(make_top(st));
-    STG_RETURN_IF_FAILED(make_folder(st, "log", 0755, st->uid));
+    STG_RETURN_IF_FAILED(make_folder(st, "log", 0755, 0)); /* root reads it; the servers' user writes into run */
     STG_RETURN_IF_FAILED(make_folder(st, "bin", 0755, 0));
     STG_RETURN_IF_FAILED(make_folder(st, "db", 0700, st->uid));
     STG_RETURN_IF_FAILED(make_folder(st, "tls", 0700, st->uid));

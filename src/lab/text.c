@@ -18,9 +18,13 @@ enum stg_status stg_text_read(struct stg_buffer *out, const char *path)
 {
     enum stg_status status = STG_OK;
     char block[8192];
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0) {
         return stg_fail_errno("%s: cannot open", path);
+    }
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        STG_TRY(stg_fail(STG_ERR_INPUT, "%s: not a regular file", path));
     }
     STG_TRY(stg_buffer_put(out, "", 0)); /* an empty file is an empty text, not none */
     for (;;) {
@@ -61,7 +65,7 @@ out:
 uint64_t stg_text_size(const char *path)
 {
     struct stat st;
-    return stat(path, &st) == 0 && st.st_size > 0 ? (uint64_t)st.st_size : 0;
+    return lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 ? (uint64_t)st.st_size : 0;
 }
 
 json_t *stg_text_json(const char *path)

@@ -9,11 +9,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Appends a file of at most 16 MiB, also one of /proc whose size is not known. */
+/* Appends a file of at most 16 MiB, also one of /proc whose size is not known. Root reads what the servers' user has
+ * written and may have replaced: a link is not followed, a pipe not waited for. */
 enum stg_status stg_text_read(struct stg_buffer *out, const char *path) STG_MUST_USE;
 /* Writes a file as a whole or not at all. */
 enum stg_status stg_text_write(const char *path, const char *text, size_t n) STG_MUST_USE;
-/* Bytes of a file, 0 when there is none. */
+/* Bytes of a file, 0 when there is none; a link is none. */
 uint64_t stg_text_size(const char *path);
 
 /* The JSON in a file, owned by the caller; NULL when there is none. */
