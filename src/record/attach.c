@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -103,6 +104,15 @@ static enum stg_status map_rings(struct stg_record *r)
     return STG_OK;
 }
 
+/* What can be written into the programs' memory is not for the processes that it forks: the command, and what reads the
+ * files of markers. */
+static enum stg_status keep_to_itself(const struct stg_record *r)
+{
+    return madvise(r->bpf->bss, sizeof *r->bpf->bss, MADV_DONTFORK) == 0
+               ? STG_OK
+               : stg_fail_errno("record: cannot keep the programs' memory from other processes");
+}
+
 static bool needs(const struct stg_record_options *o, enum stg_marker_kind kind)
 {
     for (size_t i = 0; i < o->n_markers; i++) {
@@ -144,7 +154,8 @@ enum stg_status stg_record_load(struct stg_record *r, const struct stg_record_op
     if (error != 0) {
         return refused("the kernel does not take the programs", error);
     }
-    return map_rings(r);
+    STG_RETURN_IF_FAILED(map_rings(r));
+    return keep_to_itself(r);
 }
 
 static enum stg_status add_link(struct stg_record *r, struct bpf_link *link, const char *what)

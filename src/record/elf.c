@@ -274,6 +274,20 @@ static bool drop_capabilities(void)
     return left == 0;
 }
 
+/* All but the standard ones, the file and the pipe: the maps and programs of the recorder are open, too. */
+static bool close_others(int file, int out)
+{
+    const unsigned kept[] = {(unsigned)(file < out ? file : out), (unsigned)(file < out ? out : file)};
+    unsigned from = 3;
+    for (size_t i = 0; i < 2; i++) {
+        if (kept[i] > from && close_range(from, kept[i] - 1, 0) != 0) {
+            return false;
+        }
+        from = kept[i] >= from ? kept[i] + 1 : from;
+    }
+    return close_range(from, ~0U, 0) == 0;
+}
+
 /* What reads the file holds no capability, gets ten seconds, and is nobody where it was root: another user's program
  * with file capabilities may not become nobody, and stays that user. */
 _Noreturn static void run_reader(int file, int out, size_t size, const struct question *q, struct answer *a)
@@ -284,7 +298,8 @@ _Noreturn static void run_reader(int file, int out, size_t size, const struct qu
         (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 || setresuid(NOBODY, NOBODY, NOBODY) != 0)) {
         _exit(READER_NOT_NOBODY);
     }
-    if (!drop_capabilities() || setrlimit(RLIMIT_CPU, &seconds) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+    if (!close_others(file, out) || !drop_capabilities() || setrlimit(RLIMIT_CPU, &seconds) != 0 ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         _exit(READER_FAILED);
     }
     const void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, file, 0);
