@@ -64,6 +64,31 @@ static enum stg_status check_work(const char *work)
     return STG_OK;
 }
 
+/* The user who called sudo; root where nobody did. */
+static uid_t caller(void)
+{
+    const char *text = getenv("SUDO_UID");
+    char *rest = NULL;
+    const unsigned long uid = text == NULL ? 0 : strtoul(text, &rest, 10);
+    return text != NULL && rest != text && *rest == '\0' ? (uid_t)uid : 0;
+}
+
+/* Who may write in a campaign's folder may put a link where root writes a file of that name. */
+static enum stg_status check_private(const char *dir)
+{
+    struct stat info;
+    if (stat(dir, &info) != 0) {
+        return stg_fail_errno("%s", dir);
+    }
+    if ((info.st_uid != 0 && info.st_uid != caller()) || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        return stg_fail(STG_ERR_USAGE,
+                        "%s: others than root and who called sudo may write in this folder: name a new one, or chown "
+                        "and chmod go-w it",
+                        dir);
+    }
+    return STG_OK;
+}
+
 /* The real path's hash: one campaign, one stage, however the path is written. */
 static enum stg_status campaign_hash(const char *dir, uint64_t *out)
 {
@@ -297,6 +322,8 @@ enum stg_status stg_campaign_open(struct stg_campaign *c, const struct stg_campa
     }
     STG_RETURN_IF_FAILED(stg_stage_name(&c->stage, hash, s->work)); /* refuses a path that is too long */
     STG_RETURN_IF_FAILED(check_work(s->work));
+    STG_RETURN_IF_FAILED(stg_folder_make(s->dir));
+    STG_RETURN_IF_FAILED(check_private(s->dir));
     snprintf(path, sizeof path, "%s/runs", s->dir);
     STG_RETURN_IF_FAILED(stg_folder_make(path));
     STG_RETURN_IF_FAILED(take_lock(s->dir, &c->lock));

@@ -64,6 +64,29 @@ case_lab_needs_root() {
     absent new
 }
 
+# Where another user may write, root writes nothing.
+case_lab_foreign_folder() {
+    no_coverage
+    [ "$(id -u)" = 0 ] || exit 77
+    mkdir theirs open
+    chown 65533 theirs
+    chmod 777 open
+    timeout 20 "$strange" lab run --files "$lab_files" -o theirs 2>err || true
+    ! grep -q 'tools/setup lab' err || exit 77
+    for dir in theirs open; do
+        refused "$dir: others than root" "$strange" lab run --files "$lab_files" -o $dir
+        SUDO_UID=1 refused "$dir: others than root" "$strange" lab run --files "$lab_files" -o $dir
+        [ -z "$(ls -A $dir)" ] || no "left behind: $(ls -A $dir)"
+    done
+    # Of who called sudo it is taken: what is refused is the next thing.
+    mkdir theirs/lock
+    SUDO_UID=65533 refused 'theirs/lock: cannot be opened' "$strange" lab run --files "$lab_files" -o theirs
+    rmdir theirs/lock
+    ln -s "$PWD/made" theirs/lock
+    SUDO_UID=65533 refused 'theirs/lock: cannot be opened' "$strange" lab run --files "$lab_files" -o theirs
+    absent made
+}
+
 # Becomes the program: in the background its process is the one to signal; in the foreground it needs brackets.
 lab_live() {
     exec "$strange" -q lab run --files "$lab_files" -o camp --requests 300 --rate 100 --burst 40 --scenarios io --calibrate-runs 1 \
