@@ -32,6 +32,38 @@ static void test_order_of_chunks(void **state)
     tables_fini(&t);
 }
 
+/* Snapshots of a flight recorder share events or leave a hole: together they are refused, each is read alone. */
+static void test_snapshots(void **state)
+{
+    struct tables t;
+    struct stg_ctf_settings settings;
+    struct stg_ctf_writer *w = NULL;
+    struct stg_event *events = random_events(300, 9);
+    struct reading r;
+    (void)state;
+    tables_init(&t);
+    settings_init(&settings, &t, NULL);
+    settings.flight_ns = UINT64_C(1) << 62;
+    assert_int_equal(mkdir(in_work("flight"), 0755), 0);
+    must(stg_ctf_writer_open(&w, &settings));
+    must(stg_sink_put(stg_ctf_writer_sink(w), events, 100));
+    must(stg_ctf_writer_snapshot(w, in_work("flight/000001")));
+    must_read_trace(&r, in_work("flight")); /* one snapshot may be named by its directory */
+    assert_int_equal(r.n, 100);
+    reading_fini(&r);
+    must(stg_sink_put(stg_ctf_writer_sink(w), events + 100, 200));
+    must(stg_ctf_writer_snapshot(w, in_work("flight/000002")));
+    must(stg_sink_close(stg_ctf_writer_sink(w), 1));
+    assert_int_equal(reading_init(&r, &stg_import_ctf, in_work("flight")), STG_ERR_INPUT);
+    assert_message("2 snapshots of a flight recorder, each a trace of its own: give one of them, as ");
+    assert_message("/flight/000002");
+    must_read_trace(&r, in_work("flight/000002"));
+    assert_same_events(events, 300, &t, &r);
+    reading_fini(&r);
+    free(events);
+    tables_fini(&t);
+}
+
 /* What stands where a draft is to be made is neither written nor followed. */
 static void test_planted_links(void **state)
 {
@@ -119,9 +151,8 @@ static void test_size_for_cpus(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order_of_chunks),
-        cmocka_unit_test(test_planted_links),
-        cmocka_unit_test(test_others_directory),
+        cmocka_unit_test(test_order_of_chunks), cmocka_unit_test(test_snapshots),
+        cmocka_unit_test(test_planted_links),   cmocka_unit_test(test_others_directory),
         cmocka_unit_test(test_size_for_cpus),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

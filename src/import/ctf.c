@@ -326,15 +326,35 @@ static enum stg_status ctf_next(struct stg_source *source, const struct stg_even
     return s->status == STG_OK ? STG_OK : stg_fail(s->status, "%s", s->message);
 }
 
+static bool are_siblings(const struct ctf_trace *a, const struct ctf_trace *b)
+{
+    const size_t n = (size_t)(strrchr(a->path, '/') - a->path);
+    return strncmp(a->path, b->path, n) == 0 && b->path + n == strrchr(b->path, '/');
+}
+
 /* Trace i is a chunk of the same recording as the first. */
 static bool follows(const struct ctf_traces *traces, size_t i)
 {
-    const char *path = traces->items[i].path, *first = traces->items[0].path;
-    if (!traces->items[i].is_chunk || !traces->items[0].is_chunk) {
-        return false;
+    return traces->items[i].is_chunk && traces->items[0].is_chunk && are_siblings(&traces->items[i], &traces->items[0]);
+}
+
+/* Snapshots are no parts of one recording: what is in the window of two of them would come twice, and what fell out
+ * between them would leave no gap. */
+static enum stg_status refuse_snapshots(const struct ctf_source *s)
+{
+    size_t n = 1;
+    for (size_t i = 1; i < s->traces.n; i++) {
+        const struct ctf_trace *last = &s->traces.items[i], *before = last - 1;
+        const bool is_next = last->is_snapshot && before->is_snapshot && are_siblings(last, before);
+        n = is_next ? n + 1 : 1;
+        if (n > 1 && (i + 1 == s->traces.n || !are_siblings(last, last + 1))) {
+            return stg_fail(STG_ERR_INPUT,
+                            "%s: the %zu snapshots of a flight recorder, each a trace of its own: give one of them, "
+                            "as %s, the last",
+                            s->path, n, last->path);
+        }
     }
-    const size_t n = (size_t)(strrchr(path, '/') - path);
-    return strncmp(path, first, n) == 0 && first + n == strrchr(first, '/');
+    return STG_OK;
 }
 
 static enum stg_status ctf_open(struct stg_source **out, const char *path)
@@ -358,6 +378,7 @@ static enum stg_status ctf_open(struct stg_source **out, const char *path)
         s->n_torn += s->traces.items[i].n_torn;
         s->traces.one_by_one = s->traces.one_by_one && follows(&s->traces, i);
     }
+    STG_TRY(refuse_snapshots(s));
     if (!s->traces.one_by_one && s->traces.n > CTF_MAX_AT_ONCE) {
         STG_TRY(stg_fail(STG_ERR_INPUT, "%s: more than %d traces below one directory: name a smaller one", path,
                          CTF_MAX_AT_ONCE));

@@ -28,7 +28,8 @@ struct ctf_trace {
     uint64_t size;                     /* bytes of its files but the metadata */
     struct stg_temporary_dir repaired; /* to read instead, where it has a path */
     uint64_t n_torn;                   /* streams whose end is missing there */
-    bool is_chunk; /* of a rotating recording: what comes before it in time is in the chunks before it */
+    bool is_chunk;    /* of a rotating recording: what comes before it in time is in the chunks before it */
+    bool is_snapshot; /* of a flight recorder */
 };
 
 struct ctf_traces {
@@ -42,8 +43,8 @@ struct ctf_traces {
 enum stg_status ctf_find(struct ctf_traces *out, const char *path) STG_MUST_USE;
 void ctf_find_fini(struct ctf_traces *traces);
 
-/* Sets trace->is_chunk, and trace->repaired where a stream's last packet is torn, in traces of this project's writer
- * (ctf_repair.c). */
+/* Sets trace->is_chunk, trace->is_snapshot, and trace->repaired where a stream's last packet is torn, in traces of this
+ * project's writer (ctf_repair.c). */
 enum stg_status ctf_repair(struct ctf_trace *trace) STG_MUST_USE;
 void ctf_repair_fini(struct ctf_trace *trace);
 

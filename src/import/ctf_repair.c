@@ -25,7 +25,7 @@
 #define HEADER_SIZE     84
 #define AT_CONTENT_SIZE 48
 #define AT_PACKET_SIZE  56
-#define HEAD_SIZE       8192 /* of the metadata: the environment stands near their begin */
+#define HEAD_SIZE       32768 /* of the metadata: the environment stands near their begin */
 
 /* How far a stream file is good. */
 struct frame {
@@ -255,10 +255,11 @@ out:
     return status;
 }
 
-static bool is_own(const char *trace)
+/* False: not a trace of ours. */
+static bool look_at_environment(struct ctf_trace *trace)
 {
     char path[PATH_MAX], head[HEAD_SIZE + 1];
-    if (snprintf(path, sizeof path, "%s/metadata", trace) >= (int)sizeof path) {
+    if (snprintf(path, sizeof path, "%s/metadata", trace->path) >= (int)sizeof path) {
         return false;
     }
     FILE *file = fopen(path, "rbe");
@@ -268,17 +269,19 @@ static bool is_own(const char *trace)
     const size_t n = fread(head, 1, HEAD_SIZE, file);
     fclose(file);
     head[n] = '\0';
+    const char *name = strrchr(trace->path, '/');
+    trace->is_chunk = name != NULL && strlen(name + 1) >= 6 && strspn(name + 1, "0123456789") == strlen(name + 1);
+    trace->is_snapshot = trace->is_chunk && strstr(head, "\n\tflight_ns = ") != NULL;
     return strstr(head, "tracer_name = \"strange\";") != NULL;
 }
 
 enum stg_status ctf_repair(struct ctf_trace *trace)
 {
     bool torn = false;
-    if (!is_own(trace->path)) {
+    if (!look_at_environment(trace)) {
+        trace->is_chunk = trace->is_snapshot = false;
         return STG_OK;
     }
-    const char *name = strrchr(trace->path, '/');
-    trace->is_chunk = name != NULL && strlen(name + 1) >= 6 && strspn(name + 1, "0123456789") == strlen(name + 1);
     STG_RETURN_IF_FAILED(visit_files(trace, LOOK, &torn));
     if (!torn) {
         return STG_OK;

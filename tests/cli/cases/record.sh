@@ -459,6 +459,7 @@ case_record_flight() {
     [ "$(number snapshots)" = 2 ]
     status 0 "$strange" info flight/000001
     status 0 "$strange" info flight/000002
+    refused 'give one of them, as flight/000002' "$strange" info flight
     command -v babeltrace2 >/dev/null || return 0
     [ "$(babeltrace2 flight/000001 | grep 'procname = "asked"' | grep -c syscall_entry_getppid)" = 100 ]
     [ "$(babeltrace2 flight/000002 | grep 'procname = "asked"' | grep -c syscall_entry_getppid)" = 300 ]
