@@ -65,9 +65,9 @@ static void say_reopened(const struct stg_recipe *r, const struct stg_cut_counts
     }
     if (r->cut == STG_CUT_ACCEPT) {
         stg_log(STG_LOG_WARN,
-                "left out: %s whose descriptor was accepted again before its thread had closed it; where another "
-                "thread closes it, take "
-                "--cut request with markers, or --cut window:%d",
+                "left out: %s whose descriptor was accepted again before its thread had closed it; where a new thread "
+                "serves and closes each, take --cut thread, where the threads stay, --cut request with markers or "
+                "--cut window:%d",
                 counted(c->n_reopened, "connection", n, sizeof n), HINT_WINDOW);
     } else {
         stg_log(STG_LOG_WARN,
@@ -116,9 +116,11 @@ void stg_prepare_summary(const char *out, const struct stg_recipe *r, const stru
     say_overlap(r, counts);
     say_few(r, counts);
     if (counts->n_sequences == 0 && !explained) {
-        stg_log(
-            STG_LOG_WARN,
-            "no sequences: %llu skipped, %llu still open at the end; try another --cut, or look with `strange info`",
-            (unsigned long long)counts->n_skipped, (unsigned long long)counts->n_open);
+        /* Connections that are handed on are open at the end, or their descriptors come again. */
+        const bool handed_on = r->cut == STG_CUT_ACCEPT && counts->n_open + counts->n_reopened > 0;
+        stg_log(STG_LOG_WARN,
+                "no sequences: %llu skipped, %llu still open at the end; try %s, or look with `strange info`",
+                (unsigned long long)counts->n_skipped, (unsigned long long)counts->n_open,
+                handed_on ? "--cut thread where each connection has a thread of its own" : "another --cut");
     }
 }

@@ -765,6 +765,11 @@ case_work_what_is_left_out() {
     strace_text 200 | sed '0~12d' >t.txt # some connections are not closed, or not accepted
     status 0 "$strange" prepare --cut accept --scope thread -o t.data t.txt
     grep -q 'strange: warning: left out: [0-9]* connections whose descriptor was accepted again' err || { cat err; no 'reopened'; }
+    # A server that accepts in one thread and hands each connection to a new one, which closes it.
+    strace_text 200 | awk '/accept4/ { sub(/^[0-9]+/, "7") } { print }' >handed.txt
+    status 0 "$strange" prepare --cut accept --scope thread -o t.data handed.txt
+    grep -q 'accepted again.*; where a new thread serves and closes each, take --cut thread, where' err || { cat err; no 'cut of handed connections'; }
+    grep -q 'no sequences: .*; try --cut thread where each connection has a thread of its own' err || { cat err; no 'another cut'; }
     awk '/accept4|close/ || NR % 5 == 0' t.txt >outside.txt
     status 0 "$strange" prepare --cut accept --scope thread -o t.data outside.txt
     grep -q ' events; [3-6][0-9] % of the events are in sequences$' err || { cat err; no 'a part of the events'; }
