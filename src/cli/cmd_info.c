@@ -4,6 +4,7 @@
 #include "cli/facts.h"
 #include "cli/info_trace.h"
 #include "cli/input.h"
+#include "cli/novel_from.h"
 #include "cli/output.h"
 
 #include "base/interrupt.h"
@@ -200,7 +201,13 @@ static enum stg_status put_model(json_t *facts, const struct stg_model *m)
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "calibration_sequences", json_integer((json_int_t)m->n_calibration)));
     STG_RETURN_IF_FAILED(put_threshold(facts, m));
     STG_RETURN_IF_FAILED(put_recipe(facts, &m->recipe));
-    return m->record == NULL ? STG_OK : stg_facts_put(facts, "record", json_incref(m->record));
+    if (m->record == NULL) {
+        return STG_OK;
+    }
+    if (stg_calibrated(m)) { /* also of a model whose record is of an older version */
+        STG_RETURN_IF_FAILED(stg_novel_from_put(m->record, m));
+    }
+    return stg_facts_put(facts, "record", json_incref(m->record));
 }
 
 static enum stg_status info_model(json_t *facts, const char *path)

@@ -3,6 +3,7 @@
 
 #include "cli/facts.h"
 #include "cli/input.h"
+#include "cli/novel_from.h"
 #include "cli/output.h"
 #include "cli/train_calibrate.h"
 #include "cli/train_data.h"
@@ -359,19 +360,6 @@ static enum stg_status put_result(json_t *record, const struct stg_train_result 
     return stg_facts_put(result, "valid_accuracy", stg_facts_number(r->valid_accuracy));
 }
 
-static enum stg_status put_thresholds(json_t *record, const struct stg_model *m)
-{
-    STG_RETURN_IF_FAILED(stg_facts_put(record, "alpha", json_real(STG_ALPHA_DEFAULT)));
-    json_t *thresholds = json_object();
-    STG_RETURN_IF_FAILED(stg_facts_put(record, "thresholds", thresholds));
-    for (unsigned a = 0; a < STG_AGGREGATES && stg_calibrated(m); a++) {
-        STG_RETURN_IF_FAILED(
-            stg_facts_put(thresholds, stg_aggregate_name((enum stg_aggregate)a),
-                          stg_facts_number(stg_threshold(m, (enum stg_aggregate)a, STG_ALPHA_DEFAULT))));
-    }
-    return STG_OK;
-}
-
 /* Where a finished member waits for the others, so that --resume need not train it again. */
 static enum stg_status member_path(const struct job *j, size_t i, char **path)
 {
@@ -511,7 +499,8 @@ static enum stg_status write_record(struct job *j)
     if (j->member_results != NULL) {
         STG_RETURN_IF_FAILED(stg_facts_put(m->record, "members", json_incref(j->member_results)));
     }
-    return put_thresholds(m->record, m);
+    STG_RETURN_IF_FAILED(stg_facts_put(m->record, "alpha", json_real(STG_ALPHA_DEFAULT)));
+    return stg_novel_from_put(m->record, m);
 }
 
 static void say_result(const struct job *j)

@@ -342,6 +342,13 @@ case_info() {
     grep -Eq '^ +[0-9,]+  accept4$' out
     status 0 "$strange" info --json train.txt train.data web.model
     [ "$(grep -c '^{"schema": "strange.info/1", "path": ' out)" = 3 ]
+    # One figure for one thing, and the one that score prints; a model's own record says the same.
+    limit=$(sed -n 's/.*"threshold": {"of": "novelty", "alpha": 0.01, "value": \([0-9.]*\)}.*/\1/p' out)
+    [ -n "$limit" ] && [ "$(grep -c "\"novel_from\": {.*\"novelty\": $limit[,}]" out)" = 1 ] || { cat out; no 'two thresholds of one thing'; }
+    ! grep -q '"thresholds"' out || no 'thresholds in another unit'
+    "$strange" score web.model odd.data >score || true
+    grep -q "novelty >= $(printf %.4g "$limit")" score || { cat score; no "score has another than $limit"; }
+    "$strange" -q train --json --calibrate valid.data -o again.model -- train.data | grep -q '"novel_from": {' || no 'not in the record'
     refused 'nowhere' "$strange" info nowhere
 }
 
