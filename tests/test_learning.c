@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-enum { N = 64, LENGTH = 24, CALLS = 4 };
+enum { N = 64, LENGTH = 24, CALLS = 4, SHORT = 20 };
 
 struct fixture {
     struct stg_vocab vocab;
@@ -19,12 +19,11 @@ struct fixture {
     struct fake_seq train[N], held[N];
 };
 
-/* A sequence of the same call again and again. */
-static void same(struct fake_seq *s, uint64_t id, uint16_t call)
+static void same_of(struct fake_seq *s, uint64_t id, uint16_t call, size_t n)
 {
     memset(s, 0, sizeof *s);
     s->id = id;
-    for (size_t k = 0; k < LENGTH; k++) {
+    for (size_t k = 0; k < n; k++) {
         fake_put(s, 7, STG_TOKEN_UNKNOWN, (uint16_t)(STG_TOKEN_SPECIALS + call), STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
     }
 }
@@ -52,6 +51,12 @@ static int teardown(void **state)
     stg_vocab_fini(&f->vocab);
     free(f);
     return 0;
+}
+
+/* A sequence of the same call again and again. */
+static void same(struct fake_seq *s, uint64_t id, uint16_t call)
+{
+    same_of(s, id, call, LENGTH);
 }
 
 /* Points of the curve of f->train (the first n_train), on f->held. */
@@ -96,6 +101,20 @@ static void test_late_behaviour(void **state)
     assert_false(stg_learning_enough(points, n));
 }
 
+/* Windows count, not sequences: a long one of what is known has most of them. */
+static void test_of_windows(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_learning_point points[STG_LEARNING_POINTS];
+    for (size_t i = 0; i < N; i++) {
+        same(&f->train[i], i, 0);
+    }
+    same_of(&f->held[0], 0, 0, 9 * SHORT);
+    same_of(&f->held[1], 1, 2, SHORT);
+    const size_t n = curve(f, N, 2, points);
+    assert_true(points[n - 1].unseen > 0.08 && points[n - 1].unseen < 0.12); /* 1 of 10, not 1 of 2 */
+}
+
 static void test_little(void **state)
 {
     struct fixture *f = *state;
@@ -126,6 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_always_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(test_late_behaviour, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_of_windows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_little, setup, teardown),
         cmocka_unit_test(test_verdict),
     };

@@ -9,7 +9,8 @@
 #define GAIN_ENOUGH   0.02
 #define UNSEEN_ENOUGH 0.001
 
-/* The mean over held of the mean surprisal under a model of this kind that has learnt train. */
+/* The mean over the tokens of held of the surprisal under a model of this kind that has learnt train; 0 without
+ * tokens. */
 static enum stg_status surprisal(const char *kind, const struct stg_model *like, const struct stg_corpus *train,
                                  const struct stg_corpus *held, struct stg_pool *pool, struct stg_score *scores,
                                  double *out)
@@ -25,9 +26,8 @@ static enum stg_status surprisal(const char *kind, const struct stg_model *like,
     m->max_walk = like->max_walk;
     STG_TRY(m->ops->fit(m, train, pool, NULL));
     STG_TRY(stg_score_corpus_plain(m, held, pool, NULL, scores));
-    for (size_t i = 0; i < held->n; i++) {
-        *out += (double)scores[i].value[STG_AGGREGATE_MEAN] / (double)held->n;
-    }
+    const double loss = stg_score_loss(scores, held->n);
+    *out = isnan(loss) ? 0 : loss;
 out:
     stg_model_free(m);
     return status;

@@ -8,8 +8,8 @@
 
 struct stg_learning_point {
     size_t n_sequences; /* learnt: the first of the training data */
-    double surprisal;   /* of the held-out data, mean over its sequences, nats per token */
-    double unseen;      /* part of the held-out data's windows that did not occur in what was learnt, 0 … 1 */
+    double surprisal;   /* of the held-out data, mean over its tokens, nats */
+    double unseen; /* part of the held-out data's windows, one for each token, that did not occur in what was learnt */
 };
 
 /* The learning curve of the known data: an n-gram and STIDE with m's symbols (model/model.h), whatever m is, learn the
