@@ -67,8 +67,9 @@ static const char *beginning(const struct finding *f, bool new, bool of_new_prog
 
 /* Those of a program that are new, or of which there are more; those that act on others first. */
 static void put_calls(struct finding *f, const struct stg_behaviours *b, const struct stg_behaviour *x, uint16_t proc,
-                      bool new, bool of_new_program, unsigned *found)
+                      bool new, enum finding_program program, unsigned *found)
 {
+    const bool of_new_program = program != FINDING_PROGRAM_KNOWN;
     int n = 0;
     for (size_t k = 0; k < x->n_more * STG_CONSEQUENCES; k++) {
         const struct stg_behaviour_change *c = &x->more[k % x->n_more];
@@ -80,7 +81,7 @@ static void put_calls(struct finding *f, const struct stg_behaviours *b, const s
         }
         words_append(f->what, sizeof f->what, "%s%.64s", n++ == 0 ? beginning(f, new, of_new_program) : ", ", call);
         finding_count(f, c);
-        finding_purpose(found, call, &c->object);
+        finding_purpose(found, call, &c->object, c->now, program);
         f->weight += c->weight + (new ? c->share : 0); /* what is new comes first where every sequence has it … */
         f->weight += new &&consequence + 1 == STG_CONSEQUENCES ? 1 : 0; /* … or where it matters */
     }
@@ -92,17 +93,16 @@ static void add_calls(struct finding *f, const struct stg_behaviours *b, const s
     const enum finding_program program = finding_program(f, b, proc);
     f->is_calls = true;
     f->proc = proc;
-    const bool of_new_program = program != FINDING_PROGRAM_KNOWN;
-    put_calls(f, b, x, proc, true, of_new_program, &found);
-    put_calls(f, b, x, proc, false, of_new_program, &found);
+    put_calls(f, b, x, proc, true, program, &found);
+    put_calls(f, b, x, proc, false, program, &found);
     f->weight += program == FINDING_PROGRAM_NEW && f->weight > 0 ? 2 * ACTS : 0;
-    finding_put_purposes(f, found);
+    finding_put_purposes(f, found, program);
 }
 
 /* --- Failures --- */
 
 /* What an error is a sign of; NULL: of many things. */
-static const char *meaning_of(unsigned error)
+static const char *meaning_of(unsigned error, bool on_socket)
 {
     switch (error) {
     case EPERM:
@@ -124,8 +124,9 @@ static const char *meaning_of(unsigned error)
     case ECONNREFUSED:
     case EHOSTUNREACH:
     case ENETUNREACH:
-    case ETIMEDOUT:
         return "the other side does not answer";
+    case ETIMEDOUT: /* of futex and the like it is how a timed wait for a thread ends */
+        return on_socket ? "the other side does not answer" : NULL;
     case ECONNRESET:
     case EPIPE:
         return "the other side has closed the connection";
@@ -152,7 +153,8 @@ static void add_failures(struct finding *f, const struct stg_model *m, const str
                      process[0] != '\0' ? " " : "", kind);
         finding_count(f, c);
         f->weight += c->weight;
-        const char *meaning = meaning_of(c->kind.class - 2U);
+        const char *call = behaviour_call(&b->names, c->kind.call);
+        const char *meaning = meaning_of(c->kind.class - 2U, finding_is_socket(call, &c->object));
         if (meaning != NULL && strstr(f->means, meaning) == NULL) {
             words_append(f->means, sizeof f->means, "%s%s", f->means[0] != '\0' ? "; " : "", meaning);
         }

@@ -16,13 +16,17 @@ bool finding_is_message(const struct stg_behaviour_object *o);
  * more or fewer than usual: " (3 or fewer in half of them, usually 5)". */
 void finding_count(struct finding *f, const struct stg_behaviour_change *c);
 
-/* What calls are made for: a set of purposes, which is said in f->means, those of most consequence first. */
-void finding_purpose(unsigned *found, const char *call, const struct stg_behaviour_object *o);
-void finding_put_purposes(struct finding *f, unsigned found);
+/* Whether the call was on a socket, by its name or by what it was about. */
+bool finding_is_socket(const char *call, const struct stg_behaviour_object *o);
 
 /* Puts "apache2"; "new program: id", "new thread: bio_aof" where no known sequence has one of that name. */
 enum finding_program { FINDING_PROGRAM_KNOWN, FINDING_THREAD_NEW, FINDING_PROGRAM_NEW };
 enum finding_program finding_program(struct finding *f, const struct stg_behaviours *b, uint16_t proc);
+/* What calls are made for: a set of purposes, which is said in f->means, those of most consequence first. each: how
+ * many of the call a sequence has that has any. */
+void finding_purpose(unsigned *found, const char *call, const struct stg_behaviour_object *o, float each,
+                     enum finding_program program);
+void finding_put_purposes(struct finding *f, unsigned found, enum finding_program program);
 
 /* "the same calls return other amounts". */
 void finding_sizes(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b,

@@ -38,12 +38,27 @@ static const struct {
     {" mmap munmap mremap brk mprotect madvise ",
      "takes and returns memory"}, /* the last: it follows from most of the others */
 };
-enum { PURPOSES = sizeof purposes / sizeof purposes[0], WRITES = 11, SENDS = 12 };
+enum { PURPOSES = sizeof purposes / sizeof purposes[0], LOOKS_UP = 9, WRITES = 11, SENDS = 12, RANDOM = 13 };
+
+/* Of a program that training had not, where there is nothing usual to compare with. */
+static const char *const of_new[PURPOSES] = {
+    [LOOKS_UP] = "looks up or opens files",
+    [WRITES] = "writes, as to a log or a file",
+    [SENDS] = "sends to others",
+};
 
 static bool is_message_kind(unsigned kind)
 {
     return kind == STG_FD_SOCKET || kind == STG_FD_INET || kind == STG_FD_DGRAM || kind == STG_FD_UNIX ||
            kind == STG_FD_PIPE;
+}
+
+bool finding_is_socket(const char *call, const struct stg_behaviour_object *o)
+{
+    static const char only[] = " connect accept accept4 recvfrom recvmsg recvmmsg sendto sendmsg sendmmsg ";
+    char word[72];
+    snprintf(word, sizeof word, " %.64s ", call);
+    return strstr(only, word) != NULL || (is_message_kind(o->fd_kind) && o->fd_kind != STG_FD_PIPE);
 }
 
 bool finding_is_message(const struct stg_behaviour_object *o)
@@ -56,23 +71,28 @@ bool finding_is_message(const struct stg_behaviour_object *o)
     return is_message_kind(o->fd_kind);
 }
 
-void finding_purpose(unsigned *found, const char *call, const struct stg_behaviour_object *o)
+void finding_purpose(unsigned *found, const char *call, const struct stg_behaviour_object *o, float each,
+                     enum finding_program program)
 {
     char word[72];
     snprintf(word, sizeof word, " %.64s ", call);
     for (unsigned i = 0; i < PURPOSES; i++) {
-        if (strstr(purposes[i].calls, word) != NULL) {
+        /* The C library draws once as each program starts. */
+        const bool is_start = i == RANDOM && (each <= 1 || program == FINDING_PROGRAM_NEW);
+        if (strstr(purposes[i].calls, word) != NULL && !is_start) {
             *found |= 1U << (i == WRITES && finding_is_message(o) ? (unsigned)SENDS : i);
         }
     }
 }
 
-void finding_put_purposes(struct finding *f, unsigned found)
+void finding_put_purposes(struct finding *f, unsigned found, enum finding_program program)
 {
     bool first = true;
     for (unsigned i = 0; i < PURPOSES; i++) {
         if (found & 1U << i && (first || i + 1 < PURPOSES)) {
-            words_append(f->means, sizeof f->means, "%s%s", first ? "it " : "; it ", purposes[i].means);
+            const bool is_new = program != FINDING_PROGRAM_KNOWN && of_new[i] != NULL;
+            words_append(f->means, sizeof f->means, "%s%s", first ? "it " : "; it ",
+                         is_new ? of_new[i] : purposes[i].means);
             first = false;
         }
     }

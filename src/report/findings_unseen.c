@@ -104,7 +104,8 @@ static void add_program(struct finding *f, const struct stg_behaviours *b, const
             if (n++ < MOST_CALLS) {
                 words_append(f->what, sizeof f->what, "%s", n > 1 ? ", " : "");
                 put_call(f, b, u);
-                finding_purpose(&found, behaviour_call(&b->names, u->call), &u->object);
+                finding_purpose(&found, behaviour_call(&b->names, u->call), &u->object,
+                                u->n_sequences > 0 ? (float)u->n / (float)u->n_sequences : 0, program);
             }
             f->weight += 1 + ACTS * (float)level;
         }
@@ -118,7 +119,7 @@ static void add_program(struct finding *f, const struct stg_behaviours *b, const
     const bool acts = f->weight > ACTS;
     f->weight = fminf(f->weight, NEW_THREAD);
     f->weight += program == FINDING_PROGRAM_NEW ? NEW_PROGRAM : program == FINDING_THREAD_NEW && acts ? NEW_THREAD : 0;
-    finding_put_purposes(f, found);
+    finding_put_purposes(f, found, program);
 }
 
 bool findings_unseen_leads(const struct stg_verdict *v, const struct finding *f, size_t n)
