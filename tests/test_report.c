@@ -4,6 +4,7 @@
 #include "fake_model.h"
 #include "html_support.h"
 #include "report/html.h"
+#include "report/words.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -466,6 +467,26 @@ static void test_json_text(void **state)
     stg_buffer_fini(&b);
 }
 
+/* Of no part that is not all it is said that it is all, nor of one that is some that it is none. */
+static void test_percent(void **state)
+{
+    (void)state;
+    char text[32];
+    words_percent(199 / 200.0, text);
+    assert_string_equal(text, "99.5 %");
+    words_percent(1999 / 2000.0, text);
+    assert_string_equal(text, "> 99.9 %");
+    words_percent(1 / 2000.0, text);
+    assert_string_equal(text, "0.1 %");
+    for (int n = 1; n <= 3000; n += n < 1100 ? 1 : 31) {
+        for (int k = 0; k <= n; k++) {
+            words_percent((double)k / n, text);
+            assert_int_equal(strncmp(text, "100", 3) == 0, k == n);
+            assert_int_equal(strcmp(text, "0 %") == 0 || strcmp(text, "0.0 %") == 0, k == 0);
+        }
+    }
+}
+
 static void test_memory_fails(void **state)
 {
     struct fixture *f = *state;
@@ -500,6 +521,7 @@ int main(void)
         cmocka_unit_test(test_html_of_many_explanations),
         cmocka_unit_test(test_strip_of_a_part),
         cmocka_unit_test(test_json_text),
+        cmocka_unit_test(test_percent),
         cmocka_unit_test(test_memory_fails),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

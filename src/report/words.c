@@ -83,12 +83,11 @@ void words_percent(double share, char out[32])
         snprintf(out, 32, "–");
     } else if (share > 0 && share < 0.0005) {
         snprintf(out, 32, "< 0.1 %%");
-    } else if (share >= 0.0995 && share <= 0.995) {
-        snprintf(out, 32, "%.0f %%", share * 100);
-    } else if (share > 0.995 && share < 1) {
-        snprintf(out, 32, share > 0.9995 ? "> 99.9 %%" : "%.1f %%", share * 100);
-    } else {
-        snprintf(out, 32, share >= 1 || share <= 0 ? "%.0f %%" : "%.1f %%", share * 100);
+    } else if (share >= 0.9995 && share < 1) {
+        snprintf(out, 32, "> 99.9 %%");
+    } else { /* digits enough that what is not all does not become 100, and what is not none not 0 */
+        const bool coarse = share <= 0 || share >= 1 || (share >= 0.0995 && share < 0.995);
+        snprintf(out, 32, coarse ? "%.0f %%" : "%.1f %%", share * 100);
     }
 }
 

@@ -27,7 +27,7 @@ void words_duration(int64_t ns, char out[32]);
 void words_count(uint64_t n, char out[32]);
 /* Three significant digits, ".998" never: "0.998"; "–" when it is no number. */
 void words_share(double value, char out[32]);
-/* "0.5 %", "62 %", "< 0.1 %" */
+/* "0.5 %", "62 %", "< 0.1 %", "> 99.9 %": "100 %" is all, "0 %" is none. */
 void words_percent(double share, char out[32]);
 /* "1 in 1,480" for a surprisal in nats; "certain" below 1 in 1.05. */
 void words_odds(double surprisal, char out[48]);
