@@ -53,8 +53,13 @@ static struct stg_scored_sequence scored(struct fixture *f, const struct fake_se
     fake_seq_get(from, seq);
     assert_int_equal(stg_score_sequence(&f->model.base, seq, score), STG_OK);
     assert_int_equal(stg_score_events(&f->model.base, seq, f->surprisal, &end), STG_OK);
-    return (struct stg_scored_sequence){
-        .seq = seq, .score = score, .names = &f->names, .surprisal = f->surprisal, .p_value = 0.001, .novel = true};
+    return (struct stg_scored_sequence){.seq = seq,
+                                        .score = score,
+                                        .names = &f->names,
+                                        .surprisal = f->surprisal,
+                                        .p_value = 0.001,
+                                        .judged = true,
+                                        .novel = true};
 }
 
 static const char *kind_of(const json_t *event)
@@ -370,7 +375,7 @@ static void test_csv(void **state)
     struct stg_buffer b = STG_BUFFER_INIT;
     struct stg_seq seq;
     struct stg_score score;
-    const struct stg_scored_sequence s = scored(f, &f->seqs[5], &seq, &score);
+    struct stg_scored_sequence s = scored(f, &f->seqs[5], &seq, &score);
     assert_int_equal(stg_export_csv_event_head(&b), STG_OK);
     assert_int_equal(stg_export_csv_events(&b, &s), STG_OK);
     assert_int_equal(stg_buffer_put(&b, "", 1), STG_OK);
@@ -395,6 +400,11 @@ static void test_csv(void **state)
     snprintf(want, sizeof want, "5,17345678901,%lld,1000,101,%u,0,%u,%.6g,,0.001,1,,,,,", (long long)seq.end_ns,
              (unsigned)seq.n, score.n_unknown, exp((double)score.value[STG_AGGREGATE_MEAN]));
     assert_string_equal(line, want);
+    stg_buffer_clear(&b);
+    s.judged = s.novel = false; /* too few calibration sequences: a p-value, but no verdict */
+    assert_int_equal(stg_export_csv_sequence(&b, &f->model.base, &s), STG_OK);
+    assert_int_equal(stg_buffer_put(&b, "", 1), STG_OK);
+    assert_non_null(strstr(b.data, ",0.001,,"));
     stg_buffer_fini(&b);
 }
 

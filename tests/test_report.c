@@ -344,6 +344,23 @@ static void test_html_of_little(void **state)
     stg_buffer_fini(&b);
 }
 
+/* Where a p-value cannot be as small as alpha, nothing is called novel, and nothing is called not novel. */
+static void test_html_without_verdicts(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_report r = report_of(f);
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    assert_non_null(strstr(b.data, " · novel</span></summary>"));
+    r.alpha = 0.5 / (N + 1);
+    stg_buffer_clear(&b);
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    check_html(b.data);
+    assert_null(strstr(b.data, "novel</span></summary>"));
+    assert_non_null(strstr(b.data, " · –</span></summary>"));
+    stg_buffer_fini(&b);
+}
+
 /* The page stays small and well-formed for many sequences, some of them beyond all bounds. */
 static void test_html_of_many(void **state)
 {
@@ -522,6 +539,7 @@ int main(void)
         cmocka_unit_test(test_strip_of_a_part),
         cmocka_unit_test(test_json_text),
         cmocka_unit_test(test_percent),
+        cmocka_unit_test(test_html_without_verdicts),
         cmocka_unit_test(test_memory_fails),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -265,6 +265,13 @@ static void test_extremes(void **state)
     assert_true(strstr(row, "<b>novel</b>") < strstr(row, "</tr>"));
     assert_true(strstr(row, "→ read") < strstr(row, "</tr>"));
     assert_non_null(strstr(text, "not novel"));
+    stg_buffer_clear(&b); /* where a p-value cannot be as small as alpha, there is no verdict on one sequence */
+    struct stg_report r = f->report;
+    r.alpha = 0.5 / (double)(f->model.base.n_calibration + 1);
+    write_page(&b, &r);
+    text = section(&b, "extremes");
+    assert_null(strstr(text, "novel</b>"));
+    assert_null(strstr(text, "not novel"));
     stg_buffer_fini(&b);
 }
 

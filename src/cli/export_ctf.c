@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
+#include "detect/novel.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +29,7 @@ struct stg_ctf_export {
     struct open_sequence **heap; /* (n) the one whose event is next at the top; owned */
     size_t n, cap;
     uint64_t n_opened;
-    bool judged;
+    bool calibrated, judged; /* which of p_value and verdict there are */
 };
 
 void stg_ctf_export_warn(const struct stg_ctf_writer *w, const char *path)
@@ -47,7 +48,7 @@ void stg_ctf_export_warn(const struct stg_ctf_writer *w, const char *path)
 
 /* --- The writer --- */
 
-static void declare_fields(struct stg_ctf_export *c, const struct stg_model *m)
+static void declare_fields(struct stg_ctf_export *c, const struct stg_model *m, double alpha)
 {
     static const char *const names[1 + STG_SIDES] = {"surprisal", "surprisal_time", "surprisal_state"};
     static const char *const verdicts[] = {"known", "novel"};
@@ -57,9 +58,12 @@ static void declare_fields(struct stg_ctf_export *c, const struct stg_model *m)
         }
     }
     c->fields[c->n_fields++] = (struct stg_ctf_field){.name = "sequence", .type = STG_CTF_NUMBER};
-    c->judged = stg_calibrated(m);
-    if (c->judged) {
+    c->calibrated = stg_calibrated(m);
+    c->judged = stg_is_judged(m, alpha);
+    if (c->calibrated) {
         c->fields[c->n_fields++] = (struct stg_ctf_field){.name = "p_value", .type = STG_CTF_REAL};
+    }
+    if (c->judged) {
         c->fields[c->n_fields++] =
             (struct stg_ctf_field){.name = "verdict", .type = STG_CTF_LABEL, .labels = verdicts, .n_labels = 2};
     }
@@ -87,7 +91,7 @@ enum stg_status stg_ctf_export_open(struct stg_ctf_export **out, const struct st
     STG_TRY(stg_mem_zeroed(&c, 1, sizeof *c));
     c->names = s->names;
     STG_TRY(stg_mem_strdup(&c->path, s->path));
-    declare_fields(c, s->model);
+    declare_fields(c, s->model, s->alpha);
     stg_ctf_settings_default(&settings);
     settings.path = s->path;
     settings.names = s->names->calls;
@@ -162,8 +166,10 @@ static void next_values(const struct stg_ctf_export *c, const struct open_sequen
         }
     }
     (out++)->number = o->seq.id;
-    if (c->judged) {
+    if (c->calibrated) {
         (out++)->real = o->p_value;
+    }
+    if (c->judged) {
         out->number = o->novel;
     }
 }

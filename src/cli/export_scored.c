@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
+#include "detect/novel.h"
 #include "report/export.h"
 
 #include <math.h>
@@ -68,8 +69,9 @@ static enum stg_status put_one(struct job *j, size_t i)
     s.names = stg_dataset_vocab(in->dataset);
     if (stg_calibrated(j->model)) {
         s.p_value = stg_p_value(j->model, j->aggregate, (double)s.score->value[j->aggregate]);
-        s.novel = s.p_value <= j->alpha;
     }
+    s.judged = stg_is_judged(j->model, j->alpha);
+    s.novel = s.judged && s.p_value <= j->alpha;
     STG_RETURN_IF_FAILED(stg_interrupt_check());
     if (j->format == STG_SCORED_CSV_SEQUENCES) {
         return stg_export_csv_sequence(&j->buffer, j->model, &s);

@@ -51,7 +51,7 @@ enum stg_status stg_export_csv_sequence(struct stg_buffer *out, const struct stg
     put_number(&w, exp((double)x->value[STG_AGGREGATE_MEAN]));
     put_number(&w, has_novelty ? exp((double)x->value[STG_AGGREGATE_NOVELTY]) : (double)NAN);
     put_number(&w, s->p_value);
-    writer_put(&w, isnan(s->p_value) ? "," : s->novel ? ",1" : ",0");
+    writer_put(&w, !s->judged ? "," : s->novel ? ",1" : ",0");
     for (int c = 0; c < STG_CHANNELS; c++) {
         put_number(&w, has_novelty && stg_channel_has(m, (enum stg_channel)c) ? (double)x->z[c] : (double)NAN);
     }

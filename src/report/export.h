@@ -15,7 +15,8 @@ struct stg_scored_sequence {
     const float *surprisal;        /* (seq->n) nats, NAN where the model did not get there; stg_score_events() */
     const float *side[STG_SIDES];  /* (seq->n) the same of the side models; NULL: the model has none */
     double p_value;                /* NAN: the model is not calibrated */
-    bool novel;
+    bool judged;                   /* stg_is_judged(): whether it is novel can be told … */
+    bool novel;                    /* … and it is */
 };
 
 /* docs/formats/csv.md has the columns. */

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "detect/calibrate.h"
+#include "detect/novel.h"
 #include "report/words.h"
 
 #include <inttypes.h>
@@ -128,7 +129,10 @@ static void put_summary(struct writer *w, const struct stg_report *r, size_t i, 
     writer_html(w, r->explanation_sets[i]);
     writer_printf(w, ", sequence %" PRIu64 " <span class=\"sub\">· perplexity %s", x->id, perplexity);
     if (stg_calibrated(r->model)) {
-        writer_printf(w, " · p-value %.3g · %s", p, p <= r->alpha ? "novel" : "not novel");
+        writer_printf(w, " · p-value %.3g · %s", p,
+                      !stg_is_judged(r->model, r->alpha) ? "–"
+                      : p <= r->alpha                    ? "novel"
+                                                         : "not novel");
     }
     writer_printf(w, "</span></summary><div class=\"in\" id=\"x%zu\">\n", i); /* a link to what is inside opens it */
 }

@@ -3,6 +3,7 @@
 #include "report/html.h"
 
 #include "detect/calibrate.h"
+#include "detect/novel.h"
 #include "report/words.h"
 
 #include <inttypes.h>
@@ -43,7 +44,10 @@ static void put_verdict(struct writer *w, const struct stg_report *r, double sco
         return;
     }
     const double p = stg_p_value(r->model, r->aggregate, score);
-    writer_printf(w, "<td>%.3g</td><td class=\"l\">%s</td>", p, p <= r->alpha ? "<b>novel</b>" : "not novel");
+    writer_printf(w, "<td>%.3g</td><td class=\"l\">%s</td>", p,
+                  !stg_is_judged(r->model, r->alpha) ? "–"
+                  : p <= r->alpha                    ? "<b>novel</b>"
+                                                     : "not novel");
 }
 
 static void put_blamed(struct writer *w, const struct stg_extreme *e)

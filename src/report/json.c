@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "detect/calibrate.h"
+#include "detect/novel.h"
 #include "report/attention.h"
 #include "report/json_parts.h"
 #include "report/words.h"
@@ -216,8 +217,7 @@ enum stg_status stg_report_score_json(struct stg_buffer *out, const struct stg_m
                                       const struct stg_score_place *place, enum stg_aggregate a, double alpha)
 {
     json_t *facts = with_schema(place_facts(place), "strange.score/1", score_facts(m, s, a));
-    /* Calibration that is missing or too small for alpha cannot tell. */
-    const bool judged = stg_calibrated(m) && stg_threshold(m, a, alpha) < (double)INFINITY;
+    const bool judged = stg_is_judged(m, alpha);
     const bool novel = judged && stg_p_value(m, a, (double)s->value[a]) <= alpha;
     if (facts == NULL || json_object_set_new(facts, "novel", judged ? json_boolean(novel) : json_null()) != 0 ||
         json_object_set_new(facts, "aggregate", json_string(stg_aggregate_name(a))) != 0) {

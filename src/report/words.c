@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "detect/calibrate.h"
+#include "detect/novel.h"
 #include "event/syscalls.h"
 #include "report/report.h"
 #include "score/channels.h"
@@ -516,10 +517,10 @@ void words_verdict(const struct stg_model *m, double p, double alpha, char out[1
     words_percent(alpha, budget);
     if (!stg_calibrated(m)) {
         snprintf(out, 160, "none: train the model with held-out known data to get one");
+    } else if (!stg_is_judged(m, alpha)) {
+        snprintf(out, 160, "none: too few calibration sequences for a false-alarm rate of %s", budget);
     } else if (p <= alpha) {
         snprintf(out, 160, "novel, at a false-alarm rate of %s", budget);
-    } else if (1 / (double)(m->n_calibration + 1) > alpha) {
-        snprintf(out, 160, "none: too few calibration sequences for a false-alarm rate of %s", budget);
     } else {
         snprintf(out, 160, "not novel, at a false-alarm rate of %s", budget);
     }
