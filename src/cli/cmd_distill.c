@@ -9,6 +9,8 @@
 #include "cli/train_data.h"
 #include "cli/train_options.h"
 
+#include "base/log.h"
+
 #include <string.h>
 
 struct settings {
@@ -55,6 +57,35 @@ static enum stg_status open_valid(struct stg_corpora *out, const struct settings
                              (size_t)json_integer_value(json_object_get(set, "sequences")));
     }
     return STG_OK;
+}
+
+static const char *last_part(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? path : slash + 1;
+}
+
+/* Whether the model's record says that it has learnt any of these sequences. Files are told by their name and size, as
+ * a model may have been trained in another directory. */
+static bool has_learnt(const struct stg_model *m, const struct stg_corpora *c)
+{
+    size_t at;
+    const json_t *set;
+    json_array_foreach(json_object_get(m->record, "train"), at, set)
+    {
+        const char *path = json_string_value(json_object_get(set, "path"));
+        const json_int_t events = json_integer_value(json_object_get(set, "events_of_file"));
+        const json_int_t first = json_integer_value(json_object_get(set, "first"));
+        const json_int_t end = first + json_integer_value(json_object_get(set, "sequences"));
+        for (size_t i = 0; path != NULL && i < c->n; i++) {
+            const json_int_t begin = (json_int_t)c->slices[i].first, n = (json_int_t)c->slices[i].n;
+            if (strcmp(last_part(path), last_part(stg_dataset_path(c->sets[i]))) == 0 &&
+                events == (json_int_t)stg_dataset_events(c->sets[i]) && begin < end && first < begin + n) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 static enum stg_status print(json_t *facts, const struct settings *s, const struct stg_comparison *c, size_t threads)
@@ -107,8 +138,15 @@ static enum stg_status compare(const struct stg_cli *cli, const struct settings 
         .loss = &corpus,
         .known = &groups[0],
         .novel = &groups[1],
-        .side = {{"teacher", cli->operands[0], teacher}, {"student", s->train.out, student}},
+        .side = {{"teacher", cli->operands[0], teacher, has_learnt(teacher, &valid)},
+                 {"student", s->train.out, student, false}},
     };
+    if (c.side[0].has_learnt) {
+        stg_log(STG_LOG_WARN,
+                "%s has learnt data that the loss is measured on, so its own is left out: give --valid known data that "
+                "it was not trained on",
+                cli->operands[0]);
+    }
     STG_TRY(stg_compare(facts, &c, cli, pool));
     STG_TRY(print(facts, s, &c, stg_pool_threads(pool)));
 out:
@@ -222,7 +260,8 @@ static const char *const description[] = {
     "with a higher order may know the data better than any teacher tells it, which the table shows.",
     "The table at the end shows what was lost and gained: size, speed of scoring (both in turns, on the threads "
     "given), mean surprisal "
-    "of the validation data, and with --known and --novel the area under the ROC curve for each behaviour, by the "
+    "of the validation data (not the teacher's where its record says that it has learnt any of them), and with --known "
+    "and --novel the area under the ROC curve for each behaviour, by the "
     "score that the model "
     "judges by.",
     NULL,

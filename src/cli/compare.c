@@ -98,6 +98,10 @@ static enum stg_status put_loss_and_speed(json_t *const to[2], const struct stg_
     for (size_t k = 0; k < 2; k++) {
         double tokens;
         struct stg_progress progress;
+        if (c->side[k].has_learnt) {
+            STG_TRY(stg_facts_put(to[k], "known_loss", json_null()));
+            continue;
+        }
         struct stg_progress *p = stg_cli_progress(cli, &progress, c->side[k].role, "sequences", c->loss->n);
         status = stg_score_corpus_plain(c->side[k].model, c->loss, pool, p, scores);
         stg_progress_finish(p);
@@ -162,7 +166,7 @@ enum stg_status stg_compare(json_t *facts, const struct stg_comparison *c, const
 
 enum change { CHANGE_NONE, CHANGE_RATIO, CHANGE_DIFFERENCE };
 
-/* Counts with separators, the rest with four digits after the point; "–" for what was not measured. */
+/* Counts with separators, the rest with four digits after the point; "-" for what was not measured. */
 static void cell(const json_t *value, enum change change, char out[32])
 {
     if (json_is_string(value)) {

@@ -10,6 +10,7 @@
 struct stg_compared {
     const char *role, *path;       /* "teacher"; its file */
     const struct stg_model *model; /* borrowed */
+    bool has_learnt;               /* what the loss is measured on: its own is not */
 };
 
 /* What both are measured on; models of one vocabulary. */

@@ -209,12 +209,24 @@ case_distill() {
     "$strange" info student.model | grep -q '^  hidden  *8$'
     "$strange" info --json student.model | grep -q '"teacher": "teacher.model"'
     # A teacher that counts; without --valid the end of the data is held out.
-    "$strange" -q train -o counted.model --valid valid.data train.data
+    "$strange" -q train -o counted.model train.data
     "$strange" -q distill --hidden 8 --rate 0.02 --batch-tokens 512 --updates 240 --soft 1 --temperature 1 --json -o b.model counted.model \
         train.data >out
     grep -q '"schema": "strange.distill/1"' out
     awk '{ while (match($0, /"known_loss": [0-9.]+/)) { x[n++] = substr($0, RSTART + 14, RLENGTH - 14); $0 = substr($0, RSTART + RLENGTH) } }
         END { exit !(n == 2 && x[1] < x[0] + 0.3) }' out || { cat out; no 'the student is far from its teacher'; }
+    # Of a teacher that has learnt that end, too, its loss there says nothing.
+    "$strange" -q train -o all.model --valid valid.data train.data
+    mkdir elsewhere
+    status 0 "$strange" distill --student ngram -o c.model all.model train.data
+    grep -Eq '^known loss, nats/token +- +[0-9.]+ *$' out || { cat out; no 'a loss of what the teacher has learnt'; }
+    [ "$(grep -c 'warning: all.model has learnt data that the loss is measured on' err)" = 1 ] || { cat err; no 'no warning'; }
+    cp train.data elsewhere/
+    status 0 "$strange" distill --student ngram --json -o c.model all.model elsewhere/train.data
+    grep -q '"teacher": {.*"known_loss": null.*"student": {.*"known_loss": [0-9.]*' out || { cat out; no 'not null in JSON'; }
+    status 0 "$strange" distill --student ngram -o c.model --valid test.data -- all.model train.data
+    grep -Eq '^known loss, nats/token +[0-9.]+ +[0-9.]+ +[+-]' out || { cat out; no 'no loss on other data'; }
+    ! grep -q 'has learnt' err || no 'a warning of other data'
 }
 
 # An n-gram listens to an LSTM, and has its vocabulary and symbols.
