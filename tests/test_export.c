@@ -368,6 +368,28 @@ static void test_csv_values(void **state)
     check_row(f, &odd, 1, "exit,,,");
 }
 
+/* What a spreadsheet would compute is a text. */
+static void test_csv_formula(void **state)
+{
+    static const char *const names[][2] = {{"=1+1", ",\"'=1+1\","}, {"@SUM(A1)", ",\"'@SUM(A1)\","},
+                                           {"-x", ",\"'-x\","},     {"+x", ",\"'+x\","},
+                                           {"a=1", ",\"a=1\","},    {"'=1", ",\"'=1\","}};
+    struct fixture *f = *state;
+    static struct fake_seq odd;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct stg_seq seq;
+        struct stg_score score;
+        struct stg_buffer b = STG_BUFFER_INIT;
+        odd = f->seqs[5];
+        assert_int_equal(stg_vocab_proc(&f->names, names[i][0], &odd.proc[0]), STG_OK);
+        const struct stg_scored_sequence s = scored(f, &odd, &seq, &score);
+        assert_int_equal(stg_export_csv_events(&b, &s), STG_OK);
+        assert_int_equal(stg_buffer_put(&b, "", 1), STG_OK);
+        assert_non_null(strstr(b.data, names[i][1]));
+        stg_buffer_fini(&b);
+    }
+}
+
 /* As many fields in each row as in the head, and the values where they belong. */
 static void test_csv(void **state)
 {
@@ -415,7 +437,7 @@ int main(void)
         cmocka_unit_test(test_perfetto_novel),  cmocka_unit_test(test_perfetto_counter),
         cmocka_unit_test(test_perfetto_halves), cmocka_unit_test(test_overlap),
         cmocka_unit_test(test_hostile),         cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_csv_values),
+        cmocka_unit_test(test_csv_values),      cmocka_unit_test(test_csv_formula),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

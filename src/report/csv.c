@@ -7,14 +7,15 @@
 #include <math.h>
 #include <string.h>
 
-/* A name in quotes, quotes doubled; what could drive a terminal or a spreadsheet's parser is replaced by
- * writer_plain(). */
+/* A name in quotes, quotes doubled; what could drive a terminal is replaced by writer_plain(). Quotes do not keep a
+ * spreadsheet from computing what begins like a formula, so an apostrophe comes before that: names are a trace's, and
+ * so anybody's. */
 static void put_text(struct writer *w, const char *text)
 {
     struct stg_buffer plain = STG_BUFFER_INIT;
     struct writer p = {&plain, STG_OK};
     writer_plain(&p, text, 0);
-    writer_put(w, "\"");
+    writer_put(w, plain.len > 0 && strchr("=+-@", plain.data[0]) != NULL ? "\"'" : "\"");
     for (size_t i = 0; i < plain.len && p.status == STG_OK; i++) {
         writer_put(w, plain.data[i] == '"' ? "\"" : "");
         writer_printf(w, "%c", plain.data[i]);
