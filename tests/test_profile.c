@@ -160,8 +160,18 @@ static void test_pick(void **state)
     assert_int_equal(e.n_high, 4);
     assert_int_equal(e.n_low, 3);
     assert_int_equal(e.items[3].i, 4);
-    assert_int_equal(e.items[6].i, 3); /* of the two 2 the one that came later is the higher one */
-    assert_int_equal(e.items[2].i, 2);
+    assert_int_equal(e.items[6].i, 2); /* of the two 2 the first one of the set */
+    assert_int_equal(e.items[2].i, 3);
+    stg_extremes_fini(&e);
+    for (size_t i = 0; i < 7; i++) {
+        scores[i].value[STG_AGGREGATE_MEAN] = 1;
+    }
+    set.n = 5;
+    assert_int_equal(stg_extremes_pick(&e, &set, STG_AGGREGATE_MEAN, 2), STG_OK);
+    assert_int_equal(e.items[0].i, 2);
+    assert_int_equal(e.items[1].i, 3);
+    assert_int_equal(e.items[2].i, 0);
+    assert_int_equal(e.items[3].i, 1);
     stg_extremes_fini(&e);
     set.n = 1;
     assert_int_equal(stg_extremes_pick(&e, &set, STG_AGGREGATE_MEAN, 10), STG_OK);

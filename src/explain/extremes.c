@@ -9,6 +9,7 @@ struct ranked {
     size_t i;
 };
 
+/* The lowest first; of equal ones the first of the set. */
 static int by_value(const void *a_, const void *b_)
 {
     const struct ranked *a = a_, *b = b_;
@@ -16,6 +17,13 @@ static int by_value(const void *a_, const void *b_)
         return a->value < b->value ? -1 : 1;
     }
     return (a->i > b->i) - (a->i < b->i);
+}
+
+/* The highest first; of equal ones the first of the set, here too. */
+static int by_falling_value(const void *a_, const void *b_)
+{
+    const struct ranked *a = a_, *b = b_;
+    return a->value == b->value ? by_value(a, b) : by_value(b, a);
 }
 
 enum stg_status stg_extremes_pick(struct stg_extremes *out, const struct stg_scored_set *set, enum stg_aggregate a,
@@ -30,12 +38,15 @@ enum stg_status stg_extremes_pick(struct stg_extremes *out, const struct stg_sco
     for (size_t i = 0; i < set->n; i++) {
         ranked[i] = (struct ranked){set->scores[i].value[a], i};
     }
-    qsort(ranked, set->n, sizeof *ranked, by_value);
-    for (size_t i = 0; i < out->n_low; i++) {
-        out->items[i].i = ranked[i].i;
-    }
+    qsort(ranked, set->n, sizeof *ranked, by_falling_value);
     for (size_t i = 0; i < n_high; i++) {
-        out->items[out->n_low + i].i = ranked[set->n - 1 - i].i;
+        out->items[out->n_low + i].i = ranked[i].i;
+    }
+    if (rest > 0) { /* of those that are left, so that no sequence is in both */
+        qsort(ranked + n_high, rest, sizeof *ranked, by_value);
+    }
+    for (size_t i = 0; i < out->n_low; i++) {
+        out->items[i].i = ranked[n_high + i].i;
     }
 out:
     stg_mem_free(ranked);

@@ -18,7 +18,8 @@ struct stg_extremes {
     size_t n_low, n_high;
 };
 
-/* At most k of each; no sequence is in both. Ties in the order of the set. */
+/* At most k of each; no sequence is in both. Of equal ones the first of the set comes first, among the lowest and
+ * among the highest. */
 enum stg_status stg_extremes_pick(struct stg_extremes *out, const struct stg_scored_set *set, enum stg_aggregate a,
                                   size_t k) STG_MUST_USE;
 void stg_extremes_fini(struct stg_extremes *e);
