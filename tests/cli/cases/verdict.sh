@@ -58,3 +58,16 @@ case_shift() {
     for key in shift_interval shift_alarms shift_delay; do grep -q "\"$key\"" out || no "no $key"; done
     refused '--interval' "$strange" score --interval 5 web.model test.data
 }
+
+# Where no p-value is as small as alpha, nobody gives a verdict on one sequence.
+case_verdict_on_one_not_reachable() {
+    trained
+    "$strange" export --to csv --rows sequences --alpha 0.0001 -o - web.model odd.data >few.csv
+    [ "$(awk -F, 'NR > 1 && $12 == "" && $11 > 0' few.csv | wc -l)" = 60 ] || { head -n 3 few.csv; no 'a verdict in CSV'; }
+    "$strange" score --json --alpha 0.0001 web.model odd.data >few.json || true
+    [ "$(grep -c '"novel": null' few.json)" = 60 ] || no 'a verdict in JSON'
+    status 0 "$strange" export --to ctf --alpha 0.0001 -o few.ctf web.model odd.data
+    command -v babeltrace2 >/dev/null || return 0
+    babeltrace2 few.ctf | grep -q ' p_value = ' || no 'no p-value'
+    ! babeltrace2 few.ctf | grep -q ' verdict = ' || no 'a verdict in CTF'
+}
