@@ -737,6 +737,9 @@ static void test_set(void **state)
     assert_string_equal(text,
                         "by the times between calls alone 4 of 10 would be novel, of a known run at most 2.0 %; by "
                         "descriptors alone 3 of 10 would be novel, of a known run at most 0 %");
+    v.n_novel = 4;
+    assert_false(findings_alone(&v, N, text));
+    assert_string_equal(text, "");
 }
 
 int main(void)

@@ -217,19 +217,24 @@ static enum stg_channel channel_of(const struct stg_alone *x)
 bool findings_alone(const struct stg_verdict *v, size_t n, char out[WORDS_SENTENCE])
 {
     char all[32];
+    bool any = false;
     words_count(n, all);
     out[0] = '\0';
     for (size_t i = 0; i < v->n_alone; i++) {
         const struct stg_alone *x = &v->alone[i];
         char beyond[32], most[32];
+        if (x->n_beyond < v->n_novel + v->n_novel / 2) {
+            continue; /* all channels together say about as much */
+        }
         words_count(x->n_beyond, beyond);
         words_percent(x->most_known, most);
         words_append(out, WORDS_SENTENCE, "%sby %s alone %s of %s would be novel, of a known run at most %s",
-                     i > 0 ? "; " : "",
+                     any ? "; " : "",
                      channel_of(x) == STG_CHANNEL_TIME ? "the times between calls" : channel_words[channel_of(x)],
                      beyond, all, most);
+        any = true;
     }
-    return v->n_alone > 0;
+    return any;
 }
 
 bool findings_is_shown(const struct stg_verdict *v, const struct stg_behaviour *x)
