@@ -45,11 +45,33 @@ bool stg_usual_kind(struct stg_kind_of_call *out, uint16_t call, uint16_t proc, 
     return out->class > 1 || out->size > 0;
 }
 
-static enum stg_status count_one(struct stg_usual_counts *c, uint64_t key, uint64_t add, size_t *n_touched)
+/* Kinds that need no counting any more, the first n of the table: most events of the training are of these, and a small
+ * cache of their keys passes them by. Key 0 is one of them. */
+struct passed {
+    uint64_t key[1024];
+    uint32_t n;
+};
+
+static bool is_passed(struct passed *p, uint64_t key, uint64_t **slot)
+{
+    *slot = &p->key[key * UINT64_C(0x9E3779B97F4A7C15) >> 54];
+    return **slot == key;
+}
+
+static enum stg_status count_one(struct stg_usual_counts *c, uint64_t key, uint64_t add, size_t *n_touched,
+                                 struct passed *passed)
 {
     uint32_t kind;
+    uint64_t *slot = NULL;
+    if (passed != NULL && is_passed(passed, key, &slot)) {
+        return STG_OK;
+    }
     STG_RETURN_IF_FAILED(stg_keys_put(&c->kinds, key, STG_USUAL_MAX_KINDS, &kind));
     if (kind == STG_KEYS_NONE) {
+        return STG_OK;
+    }
+    if (passed != NULL && kind < passed->n) {
+        *slot = key;
         return STG_OK;
     }
     if (c->count[kind] == 0 && add > 0) {
@@ -60,23 +82,24 @@ static enum stg_status count_one(struct stg_usual_counts *c, uint64_t key, uint6
 }
 
 static enum stg_status count_events(struct stg_usual_counts *c, const struct stg_seq *seq, const uint16_t *call_of,
-                                    const uint16_t *proc_of, const uint8_t *counted, size_t *n_touched)
+                                    const uint16_t *proc_of, const uint8_t *counted, size_t *n_touched,
+                                    struct passed *passed)
 {
     const uint64_t duration = seq->flags & STG_SEQ_NO_TIME ? 0 : (uint64_t)(seq->end_ns - seq->begin_ns);
-    STG_RETURN_IF_FAILED(count_one(c, STG_USUAL_EVENTS, seq->n, n_touched));
-    STG_RETURN_IF_FAILED(count_one(c, STG_USUAL_DURATION, duration, n_touched));
+    STG_RETURN_IF_FAILED(count_one(c, STG_USUAL_EVENTS, seq->n, n_touched, passed));
+    STG_RETURN_IF_FAILED(count_one(c, STG_USUAL_DURATION, duration, n_touched, passed));
     uint32_t last = UINT32_MAX;
     for (size_t i = 0; i < seq->n; i++) {
         const uint16_t id = seq->thread_proc[seq->thread[i]], proc = proc_of == NULL ? id : proc_of[id];
         const uint16_t call = call_of == NULL ? seq->call[i] : call_of[seq->call[i]];
         struct stg_kind_of_call kind;
         if (proc != last) {
-            STG_RETURN_IF_FAILED(count_one(c, stg_usual_turns(proc), 1, n_touched));
+            STG_RETURN_IF_FAILED(count_one(c, stg_usual_turns(proc), 1, n_touched, passed));
             last = proc;
         }
         if (call >= STG_TOKEN_SPECIALS &&
             stg_usual_kind(&kind, call, proc, seq->phase[i], seq->ret[i], counted[call] != 0)) {
-            STG_RETURN_IF_FAILED(count_one(c, stg_usual_key(&kind), 1, n_touched));
+            STG_RETURN_IF_FAILED(count_one(c, stg_usual_key(&kind), 1, n_touched, passed));
         }
     }
     return STG_OK;
@@ -105,7 +128,7 @@ enum stg_status stg_usual_add(struct stg_usual_counts *c, const struct stg_seq *
     if (c->touched == NULL) {
         STG_RETURN_IF_FAILED(stg_mem_zeroed(&c->touched, STG_USUAL_MAX_KINDS, sizeof *c->touched));
     }
-    STG_RETURN_IF_FAILED(count_events(c, seq, call_of, proc_of, counted, &n_touched));
+    STG_RETURN_IF_FAILED(count_events(c, seq, call_of, proc_of, counted, &n_touched, NULL));
     STG_RETURN_IF_FAILED(stg_mem_grow(&c->pairs, &c->cap, c->n + n_touched, sizeof *c->pairs));
     for (size_t i = 0; i < n_touched; i++) {
         c->pairs[c->n++] = pair_of(c->touched[i], c->count[c->touched[i]]);
@@ -280,8 +303,9 @@ struct fit {
     struct stg_usual_counts counts;
     uint16_t *call_of, *proc_of;
     uint8_t *counted;
-    uint32_t *n_with; /* (STG_USUAL_MAX_KINDS) sequences, of n */
+    uint32_t *n_with; /* (STG_USUAL_MAX_KINDS) sequences, of n; not of kinds that were counted */
     size_t n;
+    struct passed passed;
 };
 
 static enum stg_status see_one(struct fit *f, const struct stg_corpus *corpus, size_t index)
@@ -290,7 +314,7 @@ static enum stg_status see_one(struct fit *f, const struct stg_corpus *corpus, s
     struct stg_seq seq;
     size_t n_touched = 0;
     stg_corpus_get(corpus, index, &seq);
-    STG_RETURN_IF_FAILED(count_events(c, &seq, f->call_of, f->proc_of, f->counted, &n_touched));
+    STG_RETURN_IF_FAILED(count_events(c, &seq, f->call_of, f->proc_of, f->counted, &n_touched, &f->passed));
     for (size_t i = 0; i < n_touched; i++) {
         f->n_with[c->touched[i]]++;
         c->count[c->touched[i]] = 0;
@@ -342,6 +366,7 @@ enum stg_status stg_usual_fit(struct stg_model *m, const struct stg_corpus *held
         stg_corpus_get(held_out, kept[i * n_kept / n], &seq);
         STG_TRY(stg_usual_add(&f.counts, &seq, f.call_of, f.proc_of, f.counted));
     }
+    f.passed.n = (uint32_t)f.counts.kinds.n;
     for (size_t i = 0; i < n_kept && n > 0; i++) {
         STG_TRY(see_one(&f, held_out, kept[i]));
     }
