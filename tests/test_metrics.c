@@ -151,6 +151,58 @@ static void test_interval(void **state)
     assert_true(isnan(low) && isnan(high));
 }
 
+/* The interval of n_known scores below n_novel others, or of all of them equal. */
+static void interval_of(size_t n_known, size_t n_novel, double known, double novel, double *low, double *high)
+{
+    double a[100], b[100];
+    struct stg_rng rng;
+    stg_rng_seed(&rng, 1);
+    for (size_t i = 0; i < 100; i++) {
+        a[i] = known;
+        b[i] = novel;
+    }
+    assert_int_equal(stg_auroc_interval(a, n_known, b, n_novel, 200, 0.95, &rng, low, high), STG_OK);
+}
+
+/* Scores that do not overlap say the less the fewer they are, though all resamples are alike. */
+static void test_interval_of_separated(void **state)
+{
+    static const struct {
+        size_t n_known, n_novel;
+        double low;
+    } cases[] = {{1, 1, 0.025},    {1, 100, 0.025},     {2, 2, 0.1581139},    {5, 5, 0.4781763},
+                 {5, 3, 0.292402}, {36, 36, 0.9026062}, {100, 100, 0.9637833}};
+    double low, high;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        interval_of(cases[i].n_known, cases[i].n_novel, 1, 2, &low, &high);
+        near(low, cases[i].low, 1e-6);
+        near(high, 1, 0);
+        interval_of(cases[i].n_known, cases[i].n_novel, 2, 1, &low, &high);
+        near(low, 0, 0);
+        near(high, 1 - cases[i].low, 1e-6);
+    }
+    interval_of(1, 1, 1, 1, &low, &high);
+    near(low, 0.025, 1e-12);
+    near(high, 0.975, 1e-12);
+}
+
+/* One known score is one, however many novel ones there are and though the sets overlap. */
+static void test_interval_of_one(void **state)
+{
+    const double known = 3.5;
+    double novel[100], low, high;
+    struct stg_rng rng;
+    (void)state;
+    stg_rng_seed(&rng, 1);
+    for (int i = 0; i < 100; i++) {
+        novel[i] = 1 + i;
+    }
+    assert_int_equal(stg_auroc_interval(&known, 1, novel, 100, 200, 0.95, &rng, &low, &high), STG_OK);
+    near(low, 0.025, 1e-12);
+    assert_true(high > 0.98);
+}
+
 static void test_interval_is_fast(void **state)
 {
     enum { KNOWN = 2000, NOVEL = 1500 };
@@ -221,6 +273,8 @@ int main(void)
         cmocka_unit_test(test_confusion),
         cmocka_unit_test(test_threshold_paper),
         cmocka_unit_test(test_interval),
+        cmocka_unit_test(test_interval_of_separated),
+        cmocka_unit_test(test_interval_of_one),
         cmocka_unit_test(test_interval_is_fast),
         cmocka_unit_test(test_roc),
         cmocka_unit_test(test_interval_is_interrupted),

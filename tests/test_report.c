@@ -155,6 +155,27 @@ static void test_table(void **state)
     stg_buffer_fini(&b);
 }
 
+/* Sets that do not overlap are told apart where they are large enough to tell. */
+static void test_told_apart_by_enough(void **state)
+{
+    const struct fixture *f = *state;
+    static const struct {
+        size_t n;
+        enum separation want;
+    } cases[] = {{1, SEPARATION_NONE},    {7, SEPARATION_NONE},   {8, SEPARATION_PARTLY},
+                 {35, SEPARATION_PARTLY}, {36, SEPARATION_CLEAR}, {N, SEPARATION_CLEAR}};
+    struct stg_evaluate_settings settings;
+    stg_evaluate_settings_default(&settings);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct stg_scored_set known = {"known", f->known, cases[i].n}, far = {"far", f->far, cases[i].n};
+        struct stg_evaluation e;
+        assert_int_equal(stg_evaluate(&e, &f->model.base, &known, &far, 1, NULL, NULL, 0, &settings), STG_OK);
+        assert_true(e.rows[0].auroc.value >= 1);
+        assert_int_equal(separation_of(&e.rows[0].auroc), cases[i].want);
+        stg_evaluation_fini(&e);
+    }
+}
+
 static void test_table_without_threshold(void **state)
 {
     struct fixture *f = *state;
@@ -524,6 +545,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_told_apart_by_enough),
         cmocka_unit_test(test_table_without_threshold),
         cmocka_unit_test(test_course),
         cmocka_unit_test(test_explain_text),

@@ -134,7 +134,8 @@ static const struct stg_option options[] = {
 static const char *const description[] = {
     "Scores known data and labelled novel data, and prints for each novel behaviour: the area under the ROC curve with "
     "a 95 % "
-    "bootstrap interval, the area under the precision-recall curve, and F1, accuracy and false-positive rate at the "
+    "bootstrap interval (wider where the sequences are too few to tell), the area under the precision-recall curve, "
+    "and F1, accuracy and false-positive rate at the "
     "threshold that "
     "calibration on known data gives at alpha. Novel is the positive class.",
     "With --valid-known and --valid-novel it also chooses a threshold as the paper does (arXiv 2309.02206: best F1 on "

@@ -189,6 +189,12 @@ static double resample(const struct merged *m, struct group *counts, struct stg_
     return area(counts, m->n, m->n_known, m->n_novel);
 }
 
+/* The lowest area that sets of these sizes do not rule out when they separate completely. */
+static double least_of_separated(size_t n_known, size_t n_novel, double tail)
+{
+    return pow(tail, 1 / (double)(n_known < n_novel ? n_known : n_novel));
+}
+
 enum stg_status stg_auroc_interval(const double *known, size_t n_known, const double *novel, size_t n_novel,
                                    size_t n_resamples, double level, struct stg_rng *rng, double *low, double *high)
 {
@@ -209,8 +215,9 @@ enum stg_status stg_auroc_interval(const double *known, size_t n_known, const do
     }
     stg_sort_doubles(areas, n_resamples);
     const double tail = (1 - level) / 2 * (double)(n_resamples - 1);
-    *low = areas[(size_t)floor(tail)];
-    *high = areas[n_resamples - 1 - (size_t)floor(tail)];
+    const double least = least_of_separated(n_known, n_novel, (1 - level) / 2);
+    *low = fmin(areas[(size_t)floor(tail)], least);
+    *high = fmax(areas[n_resamples - 1 - (size_t)floor(tail)], 1 - least);
 out:
     stg_mem_free(counts);
     stg_mem_free(areas);

@@ -25,7 +25,18 @@ void stg_confusion_at(const double *known, size_t n_known, const double *novel, 
 /* The paper's rule: the best F1 among 100 even steps between the lowest and the highest score. */
 double stg_threshold_paper(const double *known, size_t n_known, const double *novel, size_t n_novel);
 
-/* Percentile bootstrap over both sets (Efron and Tibshirani 1993, section 13.3); level e.g. .95. */
+/* Percentile bootstrap over both sets (Efron and Tibshirani 1993, section 13.3); level e.g. .95.
+ *
+ * Resamples of a few scores are too much alike, and of sets that do not overlap they are all the same: [1, 1] of one
+ * score against one. So the interval reaches at least as far as it does for sets that separate completely. n disjoint
+ * pairs of a known and a novel score, n the size of the smaller set, are independent (Hoeffding, "Probability
+ * inequalities for sums of bounded random variables", 1963, section 5), so all of them are ordered with a chance of at
+ * most AUROC^n, whatever the law; that n of n successes have a chance of at least (1 − level) / 2 is the bound of
+ * Clopper and Pearson, "The use of confidence or fiducial limits", 1934:
+ *
+ *     low ≤ ((1 − level) / 2)^(1/n),   high ≥ 1 − that
+ *
+ * At level .95 that is .025 for n = 1, .158 for 2, .478 for 5, .964 for 100, and above .9 from 36 on. */
 enum stg_status stg_auroc_interval(const double *known, size_t n_known, const double *novel, size_t n_novel,
                                    size_t n_resamples, double level, struct stg_rng *rng, double *low,
                                    double *high) STG_MUST_USE;

@@ -20,7 +20,8 @@ static const struct {
     {"Blame", "Surprisal beyond what the model expected to be surprised by at that point. Events are ranked by it."},
     {"AUROC", "The probability that a novel sequence scores higher than a known one. 1 is always, 0.5 a coin toss. The "
               "interval is where "
-              "95 of 100 repetitions with other sequences of the same kind would fall (bootstrap)."},
+              "95 of 100 repetitions with other sequences of the same kind would fall (bootstrap), "
+              "and wider where the sequences are too few to tell."},
     {"AUPRC",
      "Area under the precision-recall curve: of those called novel, how many are, averaged over all thresholds."},
     {"F1",
