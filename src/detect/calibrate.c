@@ -141,6 +141,12 @@ double stg_p_value(const struct stg_model *m, enum stg_aggregate a, double score
     return (double)stg_p_rank(m, a, score) / (double)(n_stored(m) + 1);
 }
 
+double stg_p_value_left_out(const struct stg_model *m, enum stg_aggregate a, double score)
+{
+    const size_t rank = stg_p_rank(m, a, score) - 1, n = n_stored(m);
+    return rank > 0 ? (double)rank / (double)n : 1 / (double)(n + 1); /* 0: it is none of them */
+}
+
 double stg_threshold(const struct stg_model *m, enum stg_aggregate a, double alpha)
 {
     const size_t n = n_stored(m);

@@ -20,6 +20,9 @@ bool stg_calibrated(const struct stg_model *m);
  * (1 + number of calibration scores ≥ score) / (n + 1). Known sequences that are exchangeable with the calibration data
  * get p ≤ alpha with probability at most alpha. */
 double stg_p_value(const struct stg_model *m, enum stg_aggregate a, double score);
+/* That of a calibration score by the others: number of calibration scores ≥ it, itself among them, / n. By stg_p_value
+ * it would count twice, and a known sequence never have what a new one above all has. */
+double stg_p_value_left_out(const struct stg_model *m, enum stg_aggregate a, double score);
 /* 1 + number of calibration scores ≥ score: the p-value is this part of n + 1. 1: above all of them. */
 size_t stg_p_rank(const struct stg_model *m, enum stg_aggregate a, double score);
 /* The smallest score whose p-value is ≤ alpha, +INFINITY when n is too small for that alpha (n + 1 < 1 / alpha). */

@@ -8,7 +8,7 @@
 
 /* A stream that falls into parts, in none of which a group may begin and in another end. */
 struct stream {
-    double (*value)(const struct stream *s, size_t i);
+    double (*p_value)(const struct stream *s, size_t i);
     bool (*begins)(const struct stream *s, size_t i); /* i > 0 is the first of a part */
     const struct stg_model *model;
     enum stg_aggregate aggregate;
@@ -16,9 +16,9 @@ struct stream {
     size_t n;
 };
 
-static double given_value(const struct stream *s, size_t i)
+static double given_p_value(const struct stream *s, size_t i)
 {
-    return (double)s->scores[i].value[s->aggregate];
+    return stg_p_value(s->model, s->aggregate, (double)s->scores[i].value[s->aggregate]);
 }
 
 static bool given_begins(const struct stream *s, size_t i)
@@ -27,9 +27,10 @@ static bool given_begins(const struct stream *s, size_t i)
     return x->stream != x[-1].stream || x->id <= x[-1].id;
 }
 
-static double known_value(const struct stream *s, size_t i)
+static double known_p_value(const struct stream *s, size_t i)
 {
-    return (double)s->model->stream[i * STG_MODEL_STREAM_COLUMNS + STG_STREAM_VALUES + (size_t)s->aggregate];
+    const float *row = s->model->stream + i * STG_MODEL_STREAM_COLUMNS;
+    return stg_p_value_left_out(s->model, s->aggregate, (double)row[STG_STREAM_VALUES + (size_t)s->aggregate]);
 }
 
 static bool known_begins(const struct stream *s, size_t i)
@@ -49,7 +50,7 @@ static enum stg_status group(struct stg_fisher *out, const struct stream *s, siz
             filled = 0;
         }
         sum = filled == 0 ? 0 : sum;
-        sum -= log(stg_p_value(s->model, s->aggregate, s->value(s, i)));
+        sum -= log(s->p_value(s, i));
         if (++filled == size) {
             out->first[out->n] = i + 1 - size;
             out->value[out->n++] = sum / (double)size;
@@ -62,13 +63,13 @@ static enum stg_status group(struct stg_fisher *out, const struct stream *s, siz
 enum stg_status stg_fisher_groups(struct stg_fisher *out, const struct stg_model *m, enum stg_aggregate a,
                                   const struct stg_score *scores, size_t n, size_t size)
 {
-    const struct stream s = {given_value, given_begins, m, a, scores, n};
+    const struct stream s = {given_p_value, given_begins, m, a, scores, n};
     return group(out, &s, size);
 }
 
 enum stg_status stg_fisher_known(struct stg_fisher *out, const struct stg_model *m, enum stg_aggregate a, size_t size)
 {
-    const struct stream s = {known_value, known_begins, m, a, NULL, m->n_stream};
+    const struct stream s = {known_p_value, known_begins, m, a, NULL, m->n_stream};
     STG_RETURN_IF_FAILED(group(out, &s, size));
     if (out->n > 0) {
         stg_sort_doubles(out->value, out->n);
