@@ -201,11 +201,79 @@ static void test_workers_of_a_long_trace(void **state)
     assert_true(fabs((double)b->last.workers - 2) < 1e-4);
 }
 
+static enum stg_status count_told(void *context, const struct stg_seq *s)
+{
+    *(size_t *)context += s->workers > 0;
+    return STG_OK;
+}
+
+/* How many of the trace's sequences are told how many threads share the work. */
+static size_t n_told(struct bench *b)
+{
+    struct stg_cutter *c = NULL;
+    size_t n = 0;
+    must(stg_cutter_new(&c, &b->recipe, &b->vocab, count_told, &n));
+    must(stg_cutter_begin(c, 0, b->names, b->comms));
+    must(stg_cutter_put(c, b->events, b->n));
+    must(stg_cutter_finish(c));
+    stg_cutter_counts(c, &b->counts);
+    stg_cutter_free(c);
+    return n;
+}
+
+/* Threads that come and go: nothing is said of lives, nor of what the end of the trace closes where their ends are not
+ * in it. */
+static void test_workers_that_come_and_go(void **state)
+{
+    static const uint64_t windows[] = {0, 200, 40, 50}; /* lives; one each; full ones that a rest joins; full ones */
+    struct bench *b = *state;
+    b->recipe.scope = STG_SCOPE_THREAD;
+    for (int ends = 0; ends < 2; ends++) {
+        b->n = 0;
+        for (size_t i = 0; i < 4000; i++) {
+            entry(b, i, 11 + (int)(i / 50), ends == 1 && i % 50 == 49 ? "exit" : "read");
+            b->events[i].comm = b->events[0].comm;
+        }
+        for (size_t i = 0; i < sizeof windows / sizeof windows[0]; i++) {
+            b->recipe.cut = windows[i] == 0 ? STG_CUT_THREAD : STG_CUT_WINDOW;
+            b->recipe.window = windows[i];
+            const bool at_its_end =
+                windows[i] == 50 || (ends == 1 && windows[i] > 0); /* but for the first 21: too few events */
+            assert_int_equal(n_told(b), at_its_end ? 59 : 0);
+            assert_int_equal(b->counts.n_sequences, 80);
+        }
+    }
+}
+
+/* Windows of threads that live on: all are told but each thread's last one, where a rest joins it. */
+static void test_workers_of_windows(void **state)
+{
+    struct bench *b = *state;
+    b->recipe.cut = STG_CUT_WINDOW;
+    b->recipe.scope = STG_SCOPE_THREAD;
+    b->recipe.window = 100;
+    for (size_t i = 0; i < 4000; i++) {
+        entry(b, i, 11 + (int)(i % 8), "read");
+    }
+    assert_int_equal(n_told(b), 32); /* the first of each is too early */
+    assert_int_equal(b->counts.n_sequences, 40);
+    cut(b);
+    assert_true(fabs((double)b->last.workers - 8) < 1e-3);
+    entry(b, 4000, 11, "read");
+    assert_int_equal(n_told(b), 31);
+    assert_int_equal(b->counts.n_sequences, 40);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_load_around), TEST(test_places_of_threads),       TEST(test_load_of_each_trace),
-        TEST(test_workers),     TEST(test_workers_of_a_long_trace),
+        TEST(test_load_around),
+        TEST(test_places_of_threads),
+        TEST(test_load_of_each_trace),
+        TEST(test_workers),
+        TEST(test_workers_of_a_long_trace),
+        TEST(test_workers_that_come_and_go),
+        TEST(test_workers_of_windows),
     };
     return cmocka_run_group_tests_name("token load", tests, NULL, NULL);
 }

@@ -574,7 +574,9 @@ enum stg_status stg_cutter_finish(struct stg_cutter *c)
         return STG_OK;
     }
     if (cut_is_implicit(c->recipe.cut)) {
+        c->finishing = true;
         status = finish_implicit(c);
+        c->finishing = false;
     }
     for (size_t i = 0; i < c->n_threads; i++) {
         c->counts.n_unfinished += c->threads[i].call != CUT_NAME_NONE;

@@ -199,6 +199,7 @@ struct stg_cutter {
     uint64_t serial;
 
     bool started;                           /* first_ns is set */
+    bool finishing;                         /* the trace is over: its end closes what still is open */
     int64_t first_ns;                       /* the first begin marker, or event */
     int64_t previous_ns;                    /* of the previous event, to count what goes backwards */
     uint64_t lost;                          /* lost events of the trace so far */

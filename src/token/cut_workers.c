@@ -1,7 +1,11 @@
 /* Who works. Of the threads that have a name, how many would make the events of that name if all made as many: the
  * perplexity of who makes one, the exponential of the entropy of their shares. An event counts by 1 −
  * 1/STG_SEQ_LOAD_EVENTS less with each of its name that follows. A server whose workers are limited does the same with
- * fewer. */
+ * fewer.
+ *
+ * Threads that are gone go on counting, and not every trace tells which are. So it says nothing of sequences that are a
+ * thread's life each: of threads that come and go it would be how many came. And nothing of what only the end of the
+ * trace closes, when the thread may be long gone: it would be how long the recording is. */
 #include "token/cut_parts.h"
 
 #include "base/memory.h"
@@ -78,6 +82,9 @@ enum stg_status cut_workers_put(struct stg_cutter *c, uint32_t thread, const str
 
 void cut_workers_describe(const struct stg_cutter *c, const struct cut_open *open, struct cut_facts *facts)
 {
+    if (c->recipe.cut == STG_CUT_THREAD || c->finishing) {
+        return;
+    }
     const uint32_t i = stg_keys_find(&c->tids, (uint32_t)open->tid);
     const uint32_t group = open->tid == 0 || i == STG_KEYS_NONE ? CUT_NAME_NONE : c->threads[i].group;
     if (group == CUT_NAME_NONE || c->groups[group].sum < STG_SEQ_LOAD_LEAST * c->groups[group].gain) {

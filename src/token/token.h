@@ -99,7 +99,8 @@ struct stg_seq {
     float stayed;  /* part of the events that came on the CPU of their thread's event before: the others are migrations;
                       0: not known */
     float workers; /* how many threads do the work of those that have the name of the thread that the cut rule followed
-                      (cut_workers.c); 0: not known */
+                      (cut_workers.c); 0: not known, or the sequence is a thread's whole life or closed by the end of
+                      the trace alone */
     uint32_t trace; /* index into the data set's traces */
     uint32_t flags; /* STG_SEQ_* */
 };
