@@ -399,9 +399,14 @@ static const char *const description[] = {
     "chance explains: than a quantile of their number among known sequences, given alpha and how many calibration "
     "sequences there were (a beta-binomial law). So it is when more are above all calibration scores than chance "
     "explains, "
-    "or above all but one, three, seven …; known data passes one of these bounds once in a thousand. A single sequence "
-    "is "
-    "judged by its own p-value. The numbers are printed; of those between, the one that decides.",
+    "or above all but one, three, seven …. A single sequence is judged by its own p-value. The numbers are printed; "
+    "of those between, the one that decides.",
+    "Known data passes one of these bounds once in a thousand where it is exchangeable with the calibration: as if "
+    "each "
+    "of its sequences could have been one of those. A run under another load, on another machine or of another day "
+    "differs from the calibration as a whole, and passes more often. How much runs differ is what train says of those "
+    "that are left out (\"has 1.1 % false alarms, from 0 % to 3 %\" at alpha 0.01): where the highest is well above "
+    "alpha, so may be a known run's share. Calibrate on several runs, of every load that is known.",
     "One sequence among many decides nothing by its number, however strange it is. Calls and programs that training "
     "had "
     "not are named, and --strict makes them, and every sequence above all calibration scores, a reason for exit status "
