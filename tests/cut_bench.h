@@ -20,6 +20,8 @@ struct bench {
     size_t n;
     char out[8192];
     struct stg_seq last; /* scalars of the last sequence */
+    size_t n_out;
+    uint64_t lost[8]; /* of the first sequences */
     int64_t time_ns[4096];
     char contexts[1024]; /* of the last sequence, per thread: "tid:call call|" */
     char threads[1024];  /* of the last sequence, rows of threads: "tid name back|" */
@@ -103,6 +105,9 @@ static inline enum stg_status take(void *context, const struct stg_seq *s)
         b->time_ns[k] = s->time_ns[k];
     }
     b->last = *s;
+    if (b->n_out < sizeof b->lost / sizeof b->lost[0]) {
+        b->lost[b->n_out++] = s->n_lost;
+    }
     for (size_t i = 0, n = 0; i < s->n_threads && n < sizeof b->threads; i++) {
         n += (size_t)snprintf(b->threads + n, sizeof b->threads - n, "%d %s %d|", s->thread_tid[i],
                               stg_strings_get(b->vocab.procs, s->thread_proc[i]),
@@ -127,6 +132,7 @@ static inline const char *cut(struct bench *b)
 {
     struct stg_cutter *c = NULL;
     b->out[0] = '\0';
+    b->n_out = 0;
     must(stg_cutter_new(&c, &b->recipe, &b->vocab, take, b));
     must(stg_cutter_begin(c, 0, b->names, b->comms));
     must(stg_cutter_put(c, b->events, b->n / 2));

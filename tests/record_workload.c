@@ -6,6 +6,7 @@
  * and kinds while watched) record_workload hold          tells "ready" and does N × getppid for each byte it reads
  *   record_workload files         fcntl(fd, F_GETFD) on a descriptor of each kind, and access() of a path
  *   record_workload compat N      N × getpid by the 32-bit door
+ *   record_workload bursts N      five times N × getppid, and a pause of 100 ms
  *   record_workload flood SECONDS getppid as fast as it can; prints how
  * many */
 #include <fcntl.h>
@@ -175,6 +176,16 @@ static int compat(long n)
     return 0;
 }
 
+static int bursts(long n)
+{
+    const struct timespec pause = {.tv_nsec = 100000000};
+    for (int i = 0; i < 5; i++) {
+        ask(n);
+        nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
 static int flood(long seconds)
 {
     struct timespec start, now;
@@ -195,7 +206,7 @@ int main(int argc, char **argv)
         const char *name;
         int (*run)(long);
     } modes[] = {{"calls", calls}, {"family", family}, {"marks", marks}, {"hold", hold},
-                 {"files", files}, {"compat", compat}, {"flood", flood}};
+                 {"files", files}, {"compat", compat}, {"flood", flood}, {"bursts", bursts}};
     const long n = argc > 2 ? strtol(argv[2], NULL, 10) : 1;
     for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof modes[0]; i++) {
         if (strcmp(argv[1], modes[i].name) == 0) {

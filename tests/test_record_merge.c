@@ -247,7 +247,7 @@ static void test_rest(void **state)
     const struct {
         struct stg_abi_head head;
         uint64_t args[2];
-    } gap = {.head = {.ts_ns = 25, .pid = 1, .tid = 1, .kind = STG_ABI_LOST, .n_args = 2}, .args = {40, 24}};
+    } gap = {.head = {.ts_ns = 25, .pid = 1, .tid = 1, .kind = STG_ABI_LOST, .n_args = 2}, .args = {40, 26}};
     struct fake *f = &fakes[1];
     struct stg_event events[8];
     struct stg_merge_rest rest;
@@ -406,11 +406,13 @@ static void test_gap(void **state)
 {
     struct stg_event e;
     struct stg_abi_record r = {.head = {.ts_ns = 5, .pid = 1, .tid = 1, .comm = "x", .kind = STG_ABI_LOST, .n_args = 2},
-                               .args = {12, 3}};
+                               .args = {12, 9}};
     (void)state;
     assert_true(decode(&r, sizeof r.head + 16, &e));
     assert_int_equal(e.kind, STG_EVENT_LOST);
     assert_int_equal(e.n_lost, 12);
+    assert_int_equal(e.ts_ns, 5);
+    assert_int_equal(stg_event_gap_end(&e), 9);
     assert_int_equal(e.has, STG_HAS_TIME | STG_HAS_CPU | STG_HAS_COUNT);
     assert_int_equal(e.comm, STG_NAME_NONE);
     assert_int_equal(e.tid, 0);

@@ -149,6 +149,31 @@ static void test_lost_events_mark_what_is_open(void **state)
     assert_int_equal(b->counts.n_gaps, 1);
 }
 
+/* What begins while a gap lasts may miss some of it, what begins later none; gaps of two processors overlap. */
+static void test_lost_events_mark_what_begins_among_them(void **state)
+{
+    struct bench *b = *state;
+    enter(b, 1, 11, 1);
+    struct stg_event *e = add(b, 2, 0, STG_EVENT_LOST, "lost");
+    e->n_lost = 7;
+    stg_event_set_gap_end(e, 8);
+    leave(b, 3, 11);
+    enter(b, 4, 12, 1);
+    e = add(b, 5, 0, STG_EVENT_LOST, "lost");
+    e->n_lost = 2;
+    stg_event_set_gap_end(e, 6);
+    leave(b, 5, 12);
+    enter(b, 8, 13, 1);
+    leave(b, 9, 13);
+    enter(b, 9, 14, 1);
+    leave(b, 10, 14);
+    assert_string_equal(cut(b), "11:|12:|13:|14:");
+    assert_int_equal(b->lost[0], 7);
+    assert_int_equal(b->lost[1], 9);
+    assert_int_equal(b->lost[2], 9); /* of an overlap the parts are not told apart */
+    assert_int_equal(b->lost[3], 0);
+}
+
 static void test_backward_and_equal_times(void **state)
 {
     struct bench *b = *state;
@@ -521,6 +546,7 @@ int main(void)
         TEST(test_only_confirmed_requests_are_kept),
         TEST(test_long_requests_are_confirmed_by_then_or_dropped),
         TEST(test_lost_events_mark_what_is_open),
+        TEST(test_lost_events_mark_what_begins_among_them),
         TEST(test_backward_and_equal_times),
         TEST(test_entries_and_exits_that_do_not_pair),
         TEST(test_contexts_are_those_before_the_beginning),

@@ -1,4 +1,5 @@
-/* trace/: what stands in the places where a trace is to be written, and the order in which its parts are read. */
+/* trace/: what stands in the places where a trace is to be written, the order in which its parts are read,
+ * and where gaps end. */
 #include "trace_support.h"
 
 #include <sys/stat.h>
@@ -148,12 +149,44 @@ static void test_size_for_cpus(void **state)
     tables_fini(&t);
 }
 
+/* A gap's end is read as it was written, where it goes on until the next event of its CPU and where it does not. */
+static void test_gap_ends(void **state)
+{
+    struct tables t;
+    struct stg_ctf_settings settings;
+    struct stg_ctf_stats stats;
+    struct reading r;
+    struct stg_event events[4];
+    (void)state;
+    tables_init(&t);
+    for (size_t i = 0; i < N_OF(events); i++) {
+        events[i] = (struct stg_event){.ts_ns = 1000 + 10 * i,
+                                       .has = STG_HAS_TIME | STG_HAS_CPU,
+                                       .kind = i % 2 == 0 ? STG_EVENT_LOST : STG_EVENT_MARKER,
+                                       .name = i % 2 == 0 ? STG_NAME_NONE : 0,
+                                       .comm = STG_NAME_NONE};
+        if (i % 2 == 0) {
+            events[i].has |= STG_HAS_COUNT;
+            events[i].n_lost = 3 + i;
+            stg_event_set_gap_end(&events[i], events[i].ts_ns + (i == 0 ? 10 : 4));
+        }
+    }
+    settings_init(&settings, &t, in_work("gap-ends"));
+    write_events(&settings, events, N_OF(events), &stats);
+    assert_int_equal(stats.n_clamped, 0);
+    must_read_trace(&r, settings.path);
+    assert_same_events(events, N_OF(events), &t, &r);
+    assert_int_equal(stg_event_gap_end(&r.events[0]), 1010);
+    assert_int_equal(stg_event_gap_end(&r.events[2]), 1024);
+    reading_fini(&r);
+    tables_fini(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order_of_chunks), cmocka_unit_test(test_snapshots),
-        cmocka_unit_test(test_planted_links),   cmocka_unit_test(test_others_directory),
-        cmocka_unit_test(test_size_for_cpus),
+        cmocka_unit_test(test_order_of_chunks),  cmocka_unit_test(test_snapshots), cmocka_unit_test(test_planted_links),
+        cmocka_unit_test(test_others_directory), cmocka_unit_test(test_gap_ends),  cmocka_unit_test(test_size_for_cpus),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -10,7 +10,7 @@ enum stg_event_kind {
     STG_EVENT_ENTRY = 1, /* a system call begins */
     STG_EVENT_EXIT,      /* a system call returns */
     STG_EVENT_MARKER,    /* anything else with a name: a UST event, a uprobe; cut rules look for them */
-    STG_EVENT_LOST,      /* a gap: n_lost events are missing at or before this time */
+    STG_EVENT_LOST,      /* a gap: n_lost events are missing from this time on, up to stg_event_gap_end() */
     STG_EVENT_BEGIN,     /* the source's own sequences (data.txt, integer lists): one begins … */
     STG_EVENT_END,       /* … and ends; between the two every event belongs to it */
 };
@@ -82,6 +82,21 @@ struct stg_event {
     uint8_t runnable; /* threads that could run on the event's CPU then, its own included, with STG_HAS_RUNNABLE: 1 …
                          STG_EVENT_MOST_RUNNABLE, more count as that */
 };
+
+/* When the last event of a gap was lost: the only argument of such an event. Without it, as with one event or where
+ * nobody knows, it is the gap's own time. */
+static inline uint64_t stg_event_gap_end(const struct stg_event *e)
+{
+    return e->n_args > 0 ? e->args[0] : e->ts_ns;
+}
+
+static inline void stg_event_set_gap_end(struct stg_event *e, uint64_t end_ns)
+{
+    if (end_ns > e->ts_ns) {
+        e->n_args = 1;
+        e->args[0] = end_ns;
+    }
+}
 
 /* −4095 ≤ ret < 0: Linux returns −errno (include/linux/err.h, MAX_ERRNO). */
 static inline bool stg_event_failed(int64_t ret)

@@ -370,10 +370,12 @@ static enum stg_status take_event(struct ctf_reader *r, const bt_message *messag
     return ctf_writer_event(&r->writer, &e);
 }
 
-/* A gap is reported where it begins: that keeps the order of time, and what comes after it is what it touched. */
+/* A gap is reported where it begins: that keeps the order of time, and what comes after it is what it touched. Where it
+ * ends only our own traces say: others' packet that tells of it goes on behind it. */
 static enum stg_status take_gap(struct ctf_reader *r, const bt_stream *stream, const bt_clock_snapshot *begin,
-                                uint64_t count)
+                                const bt_clock_snapshot *end, uint64_t count)
 {
+    int64_t end_ns = 0;
     struct stg_event e = {.comm = STG_NAME_NONE, .name = STG_NAME_NONE, .kind = STG_EVENT_LOST, .n_lost = 1};
     const struct ctf_stream *s = find_stream(r, stream);
     if (count > 0) {
@@ -385,21 +387,28 @@ static enum stg_status take_gap(struct ctf_reader *r, const bt_stream *stream, c
         e.has |= STG_HAS_CPU;
     }
     STG_RETURN_IF_FAILED(take_time(r, begin, &e));
+    if (end != NULL && s != NULL && r->traces[s->i_trace].domain == CTF_DOMAIN_STRANGE) {
+        if (bt_clock_snapshot_get_ns_from_origin(end, &end_ns) != BT_CLOCK_SNAPSHOT_GET_NS_FROM_ORIGIN_STATUS_OK) {
+            bt_current_thread_clear_error();
+        }
+        stg_event_set_gap_end(&e, end_ns < 0 ? 0 : (uint64_t)end_ns);
+    }
     return ctf_writer_event(&r->writer, &e);
 }
 
 static enum stg_status take_discarded_events(struct ctf_reader *r, const bt_message *message)
 {
     const bt_stream *stream = bt_message_discarded_events_borrow_stream_const(message);
-    const bt_clock_snapshot *begin = NULL;
+    const bt_clock_snapshot *begin = NULL, *end = NULL;
     uint64_t count = 0;
     if (bt_stream_class_discarded_events_have_default_clock_snapshots(bt_stream_borrow_class_const(stream))) {
         begin = bt_message_discarded_events_borrow_beginning_default_clock_snapshot_const(message);
+        end = bt_message_discarded_events_borrow_end_default_clock_snapshot_const(message);
     }
     if (bt_message_discarded_events_get_count(message, &count) != BT_PROPERTY_AVAILABILITY_AVAILABLE) {
         count = 0;
     }
-    return take_gap(r, stream, begin, count);
+    return take_gap(r, stream, begin, end, count);
 }
 
 /* How many events were in a lost packet is not known. */
@@ -410,7 +419,7 @@ static enum stg_status take_discarded_packets(struct ctf_reader *r, const bt_mes
     if (bt_stream_class_discarded_packets_have_default_clock_snapshots(bt_stream_borrow_class_const(stream))) {
         begin = bt_message_discarded_packets_borrow_beginning_default_clock_snapshot_const(message);
     }
-    return take_gap(r, stream, begin, 0);
+    return take_gap(r, stream, begin, NULL, 0);
 }
 
 enum stg_status ctf_reader_message(struct ctf_reader *r, const struct bt_message *message)

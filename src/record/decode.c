@@ -167,6 +167,7 @@ static void fill_gap(struct stg_event *out, const uint64_t *args)
     out->kind = STG_EVENT_LOST;
     out->name = STG_NAME_NONE;
     out->n_lost = args[0];
+    stg_event_set_gap_end(out, args[1]);
     out->has = STG_HAS_TIME | STG_HAS_CPU | STG_HAS_COUNT;
     out->comm = STG_NAME_NONE; /* whose events they were is not known */
     out->pid = out->tid = 0;

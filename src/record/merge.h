@@ -4,7 +4,8 @@
  * ring and later in time. So events are held back until no older one can come: scan() notes how far the rings are
  * written, take() hands out what is older than a limit. Records stay in their ring until they are handed out, and
  * take() looks at each only shortly before, so that it comes into the reader's cache once. Each CPU's events come in
- * order of time in any case: one that comes too late for its place gets the time of its predecessor and is counted. */
+ * order of time in any case: one that comes too late for its place gets the time of its predecessor and is counted. A
+ * gap is told of when there is room again, so that only its own CPU's events are in order with it. */
 #ifndef STG_RECORD_MERGE_H
 #define STG_RECORD_MERGE_H
 
@@ -49,8 +50,8 @@ void stg_merge_fini(struct stg_merge *m); /* unmaps the rings */
 /* Notes how much came into the rings since. *most = the largest part of a CPU's rings that is in use, 0 … 1. */
 void stg_merge_scan(struct stg_merge *m, double *most);
 
-/* events[0 … *n − 1] = the next at most cap events that are not newer than limit_ns, in order of time. *n = 0: there
- * are none. */
+/* events[0 … *n − 1] = the next at most cap events that are not newer than limit_ns, in order of time but for gaps.
+ * *n = 0: there are none. */
 enum stg_status stg_merge_take(struct stg_merge *m, struct stg_decoder *d, uint64_t limit_ns, struct stg_event *events,
                                size_t cap, size_t *n) STG_MUST_USE;
 

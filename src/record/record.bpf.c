@@ -218,20 +218,34 @@ static __always_inline void commit(const struct place *place)
     *(volatile __u64 *)place->word = place->word_value;
 }
 
-/* Tells of what was lost where it was lost: in front of the first record that fits again. */
-static __noinline void put_gap(struct stg_abi_cpu *cpu, const struct task_struct *task, __u64 ts_ns)
+/* Tells of what was lost in front of the first record that fits again, which may come much later: its time is that of
+ * the loss. No record of this CPU is between the two. */
+static __noinline void put_gap(struct stg_abi_cpu *cpu, const struct task_struct *task)
 {
     struct place place;
-    const __u64 since_ns = cpu->gap_ns;
+    const __u64 since_ns = cpu->gap_ns, until_ns = cpu->gap_end_ns;
     const __u64 n = __sync_lock_test_and_set(&cpu->gap, 0);
     if (n > 0 && find_place(&place, cpu, sizeof(struct stg_abi_head) + 16)) {
-        fill(&place.record->head, task, ts_ns, 0, STG_ABI_LOST, 2);
+        fill(&place.record->head, task, since_ns, 0, STG_ABI_LOST, 2);
         place.record->args[0] = n;
-        place.record->args[1] = since_ns;
+        place.record->args[1] = until_ns;
         commit(&place);
-    } else if (n > 0 && __sync_fetch_and_add(&cpu->gap, n) == 0) {
-        cpu->gap_ns = since_ns;
+    } else if (n > 0) {
+        __sync_fetch_and_add(&cpu->gap, n);
+        cpu->gap_ns = since_ns; /* what was lost meanwhile was so later */
     }
+}
+
+/* The times are there before the count that lets them be told: what interrupts this may do that. */
+static __always_inline void count_lost(struct stg_abi_cpu *cpu, __u64 ts_ns)
+{
+    if (cpu->gap == 0) {
+        cpu->gap_ns = ts_ns;
+    }
+    cpu->gap_end_ns = ts_ns;
+    barrier();
+    __sync_fetch_and_add(&cpu->gap, 1);
+    __sync_fetch_and_add(&cpu->n_lost, 1);
 }
 
 /* Place for an event, counted whether there is any or not. commit() when it is filled. */
@@ -239,16 +253,13 @@ static __always_inline bool reserve(struct place *out, struct stg_abi_cpu *cpu, 
                                     __u64 ts_ns, __u64 size)
 {
     if (cpu->gap > 0) {
-        put_gap(cpu, task, ts_ns);
+        put_gap(cpu, task);
     }
     if (cpu->gap == 0 && find_place(out, cpu, size)) {
         cpu->n_put++;
         return true;
     }
-    if (__sync_fetch_and_add(&cpu->gap, 1) == 0) {
-        cpu->gap_ns = ts_ns;
-    }
-    __sync_fetch_and_add(&cpu->n_lost, 1);
+    count_lost(cpu, ts_ns);
     return false;
 }
 

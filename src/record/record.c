@@ -210,22 +210,28 @@ static void put_last_gaps(struct stg_record *r, size_t *n)
         struct stg_abi_cpu *cpu = &r->bpf->bss->cpus[r->i_gap];
         struct stg_merge_rest rest;
         uint64_t gap = __atomic_exchange_n(&cpu->gap, 0, __ATOMIC_ACQ_REL);
+        uint64_t since_ns = cpu->gap_ns, until_ns = cpu->gap_end_ns;
         stg_merge_rest(&r->merge, 2 * r->i_gap, cpu, &rest);
         if (rest.n_hidden > 0) {
+            const uint64_t last_ns = r->merge.lanes[2 * r->i_gap].last_ns;
             r->hidden_by_cpu[r->i_gap] = rest.n_hidden;
             gap = rest.n_hidden + rest.n_untold;
+            since_ns = last_ns > r->start_ns ? last_ns : r->start_ns;
+            until_ns = r->end_ns;
         }
         if (gap > 0) {
-            r->batch[(*n)++] = (struct stg_event){
+            struct stg_event *e = &r->batch[(*n)++];
+            *e = (struct stg_event){
                 .kind = STG_EVENT_LOST,
                 .has = STG_HAS_TIME | STG_HAS_CPU | STG_HAS_COUNT,
-                .ts_ns = stg_clock_ns(),
+                .ts_ns = since_ns,
                 .cpu = (int32_t)r->i_gap,
                 .n_lost = gap,
                 .name = STG_NAME_NONE,
                 .comm = STG_NAME_NONE,
                 .path = STG_NAME_NONE,
             };
+            stg_event_set_gap_end(e, until_ns);
         }
     }
 }

@@ -24,8 +24,8 @@ enum stg_abi_kind {
     STG_ABI_ENTRY = 1,
     STG_ABI_EXIT,   /* args[0]: the return value */
     STG_ABI_MARKER, /* id: index of the marker */
-    STG_ABI_LOST,   /* args[0]: events lost on this CPU since the record before; args[1]: when the first of them was, ns
-                     */
+    STG_ABI_LOST,   /* args[0]: events lost on this CPU since the record before, the first of them at its time; args[1]:
+                       when the last was, ns */
     STG_ABI_FORK,   /* args: tid and pid of the child */
     STG_ABI_EXEC,   /* args[0]: tid before, which differs when a thread that is not the first calls execve() */
     STG_ABI_TASK_EXIT, /* args: exit code as wait() has it; whether it was the last thread of its process */
@@ -93,13 +93,14 @@ struct stg_abi_positions {
  * not fit while the recorder is late. Counts are on cache lines of their own. */
 struct stg_abi_cpu {
     struct stg_abi_positions near, far;
-    __u64 n_put;  /* records that went into the ring, gaps not counted */
-    __u64 n_lost; /* records that did not */
-    __u64 gap;    /* of n_lost, those that no LOST record tells of yet */
-    __u64 gap_ns; /* when the first of these was */
+    __u64 n_put;      /* records that went into the ring, gaps not counted */
+    __u64 n_lost;     /* records that did not */
+    __u64 gap;        /* of n_lost, those that no LOST record tells of yet */
+    __u64 gap_ns;     /* when the first of these was */
+    __u64 gap_end_ns; /* … and the last */
     __u64 n_filtered[STG_ABI_N_FILTERS];
     __u64 n_untracked; /* children of followed processes for which there was no room */
-    __u64 unused[8];
+    __u64 unused[7];
 };
 _Static_assert(sizeof(struct stg_abi_cpu) == 192, "three cache lines");
 

@@ -63,7 +63,8 @@ enum stg_status stg_cutter_begin(struct stg_cutter *c, uint32_t i_trace, const s
     c->i_trace = i_trace;
     c->started = false;
     c->previous_ns = 0;
-    c->lost = 0;
+    c->lost = c->gap = 0;
+    c->gap_end_ns = -1;
     c->total = c->recent = (struct cut_load){0};
     if (c->cap_groups > 0) {
         memset(c->groups, 0, c->cap_groups * sizeof *c->groups);
@@ -497,6 +498,22 @@ static enum stg_status put_call(struct stg_cutter *c, const struct stg_event *e,
     return late ? cut_thread_end(c, thread) : STG_OK;
 }
 
+/* Whatever is open may miss some of them, on whichever processor they were lost, and so may what begins before the gap
+ * ends. */
+static void put_gap(struct stg_cutter *c, const struct stg_event *e, int64_t ts_ns)
+{
+    const uint64_t end = stg_event_gap_end(e), n = e->n_lost < UINT64_MAX - c->lost ? e->n_lost : 0;
+    const int64_t end_ns = end > STG_TIME_MAX ? STG_TIME_MAX : (int64_t)end;
+    if (ts_ns > c->gap_end_ns) {
+        c->gap = 0;
+    }
+    c->gap += n;
+    c->gap_end_ns = end_ns > c->gap_end_ns ? end_ns : c->gap_end_ns;
+    c->lost += n;
+    c->counts.n_lost += e->n_lost < UINT64_MAX - c->counts.n_lost ? e->n_lost : 0;
+    c->counts.n_gaps++;
+}
+
 enum stg_status stg_cutter_put(struct stg_cutter *c, const struct stg_event *events, size_t n)
 {
     if (c->names == NULL) {
@@ -519,10 +536,7 @@ enum stg_status stg_cutter_put(struct stg_cutter *c, const struct stg_event *eve
             status = put_marker(c, e, ts_ns);
             break;
         case STG_EVENT_LOST:
-            /* Whatever is open may miss some of them, on whichever processor they were lost. */
-            c->lost += e->n_lost < UINT64_MAX - c->lost ? e->n_lost : 0;
-            c->counts.n_lost += e->n_lost < UINT64_MAX - c->counts.n_lost ? e->n_lost : 0;
-            c->counts.n_gaps++;
+            put_gap(c, e, ts_ns);
             break;
         case STG_EVENT_BEGIN:
         case STG_EVENT_END:

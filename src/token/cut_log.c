@@ -93,7 +93,7 @@ void cut_log_open(struct stg_cutter *c, struct cut_log *log, struct cut_open *op
     open->log = log;
     open->begin = log->end;
     open->context = log->context_end;
-    open->lost = c->lost;
+    open->lost = c->lost - (c->previous_ns <= c->gap_end_ns ? c->gap : 0); /* it begins in the gap */
     cut_load_open(c, open);
     open->prev = log->last;
     open->next = NULL;

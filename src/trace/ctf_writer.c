@@ -185,7 +185,7 @@ static enum stg_status put_event(struct stg_ctf_writer *w, const struct stg_even
     if (w->rotate_due || (e->ts_ns >= w->rotate_at_ns && w->settings.has_time)) {
         STG_RETURN_IF_FAILED(trace_chunk_rotate(w));
     }
-    if (!w->chunk_has_time) {
+    if (!w->chunk_has_time && e->kind != STG_EVENT_LOST) { /* which may have been long ago */
         w->chunk_has_time = true;
         w->rotate_at_ns = w->settings.rotate_ns == 0 || e->ts_ns > UINT64_MAX - w->settings.rotate_ns
                               ? UINT64_MAX

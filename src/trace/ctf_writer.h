@@ -12,10 +12,9 @@
  * Time: put() takes the events of a CPU in time order; CPUs need not be ordered among each other. An event older than
  * the last of its CPU gets that one's time and is counted (n_clamped), as CTF has no time going back within a stream.
  *
- * Loss: STG_EVENT_LOST ends the packet of its CPU at its time; the next packet carries the count. Readers see the gap
- * there. A gap without STG_HAS_COUNT is a missing packet number. A gap or an event without STG_HAS_CPU goes into a
- * stream whose cpu_id is 2^32 −
- * 1. */
+ * Loss: STG_EVENT_LOST ends the packet of its CPU at its time; an empty packet at the end of the gap carries the count.
+ * Readers see the gap between the two. A gap without STG_HAS_COUNT is a missing packet number. A gap or an event
+ * without STG_HAS_CPU goes into a stream whose cpu_id is 2^32 − 1. */
 #ifndef STG_TRACE_CTF_WRITER_H
 #define STG_TRACE_CTF_WRITER_H
 

@@ -190,8 +190,8 @@ enum stg_status trace_streams_flush(struct stg_ctf_writer *w)
 
 /* --- Gaps --- */
 
-/* A gap lies between the end of one packet and the next, and a count is the difference of theirs: so there must be a
- * packet before, and it ends where the gap is. */
+/* A gap lies between the ends of two packets, and its count is the difference of theirs: so there must be a packet
+ * before, which ends where the gap begins, and an empty one that ends with it. */
 static enum stg_status put_gap(struct stg_ctf_writer *w, struct trace_stream *s, const struct stg_event *e, uint64_t ns)
 {
     if (s->n_events == 0) {
@@ -199,15 +199,18 @@ static enum stg_status put_gap(struct stg_ctf_writer *w, struct trace_stream *s,
     }
     s->last_ns = ns;
     STG_RETURN_IF_FAILED(end_packet(w, s));
-    s->owes = true;
-    if ((e->has & STG_HAS_COUNT) != 0) {
-        s->n_discarded += e->n_lost;
-    } else {
-        s->i_packet++; /* a packet is missing; nobody knows what was in it */
-    }
     w->stats.n_gaps++;
     w->stats.n_lost += e->n_lost;
-    return STG_OK;
+    if ((e->has & STG_HAS_COUNT) == 0) {
+        s->i_packet++; /* a packet is missing; nobody knows what was in it */
+        s->owes = true;
+        return STG_OK;
+    }
+    const uint64_t end_ns = stg_event_gap_end(e);
+    s->n_discarded += e->n_lost;
+    s->last_ns = w->settings.has_time && end_ns > ns ? end_ns : ns;
+    begin_packet(s, s->last_ns);
+    return end_packet(w, s);
 }
 
 /* --- Events --- */
