@@ -7,10 +7,12 @@
  *   record_workload files         fcntl(fd, F_GETFD) on a descriptor of each kind, and access() of a path
  *   record_workload compat N      N × getpid by the 32-bit door
  *   record_workload bursts N      five times N × getppid, and a pause of 100 ms
+ *   record_workload ends N        N × a child whose two threads end at the same time
  *   record_workload flood SECONDS getppid as fast as it can; prints how
  * many */
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,6 +188,34 @@ static int bursts(long n)
     return 0;
 }
 
+static atomic_int n_at_end;
+
+/* Waits for the other thread, turning, so that neither has to be woken up. */
+static void *end_together(void *unused)
+{
+    (void)unused;
+    atomic_fetch_add(&n_at_end, 1);
+    while (atomic_load(&n_at_end) < 2) {
+    }
+    syscall(SYS_exit, 0);
+    return NULL;
+}
+
+static int ends(long n)
+{
+    for (long i = 0; i < n; i++) {
+        if (fork() == 0) {
+            pthread_t thread;
+            if (pthread_create(&thread, NULL, end_together, NULL) != 0) {
+                leave();
+            }
+            end_together(NULL);
+        }
+        wait(NULL);
+    }
+    return 0;
+}
+
 static int flood(long seconds)
 {
     struct timespec start, now;
@@ -205,8 +235,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(long);
-    } modes[] = {{"calls", calls}, {"family", family}, {"marks", marks}, {"hold", hold},
-                 {"files", files}, {"compat", compat}, {"flood", flood}, {"bursts", bursts}};
+    } modes[] = {{"calls", calls},   {"family", family}, {"marks", marks},   {"hold", hold}, {"files", files},
+                 {"compat", compat}, {"flood", flood},   {"bursts", bursts}, {"ends", ends}};
     const long n = argc > 2 ? strtol(argv[2], NULL, 10) : 1;
     for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof modes[0]; i++) {
         if (strcmp(argv[1], modes[i].name) == 0) {

@@ -71,6 +71,29 @@ static void test_descendants(void **state)
     recording_fini(&r);
 }
 
+/* Each thread's end is there, and one of them was the last of its process, also where two end at the same time. */
+static void test_ends_together(void **state)
+{
+    enum { N = 400 };
+    (void)state;
+    need_recorder();
+    struct stg_record_options o = {0};
+    struct recording r;
+    uint64_t n_last = 0;
+    record_workload(&r, &o, "ends", "400");
+    assert_int_equal(r.stats.n_lost, 0);
+    assert_true(count_of(&r, STG_EVENT_MARKER, "sched_process_fork", 0) >= 2 * N);
+    for (size_t i = 0; i < r.n; i++) {
+        const struct stg_event *e = &r.events[i];
+        if (strcmp(event_name(&r, e), "sched_process_fork") == 0) {
+            assert_int_equal(count_of(&r, STG_EVENT_MARKER, "sched_process_exit", (int32_t)e->args[0]), 1);
+        }
+        n_last += strcmp(event_name(&r, e), "sched_process_exit") == 0 && e->args[1] == 1;
+    }
+    assert_int_equal(n_last, N + 1); /* the workload itself, too */
+    recording_fini(&r);
+}
+
 static void test_no_children(void **state)
 {
     (void)state;
@@ -724,6 +747,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_calls),
         cmocka_unit_test(test_descendants),
+        cmocka_unit_test(test_ends_together),
         cmocka_unit_test(test_no_children),
         cmocka_unit_test(test_strace_agrees),
         cmocka_unit_test(test_pid),

@@ -103,6 +103,7 @@ struct task_struct {
     struct thread_info thread_info;
     struct sched_entity se;
     int pid, tgid;
+    __u64 start_time;
     char comm[16];
     struct task_struct *group_leader;
     struct signal_struct *signal;

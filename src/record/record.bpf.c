@@ -61,6 +61,15 @@ struct {
     __type(value, __u32);
 } renumbered SEC(".maps");
 
+/* Processes of which a last thread was seen, by number: twice the time of their beginning, as numbers are given again,
+ * plus 1 when they were followed. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 8192);
+    __type(key, __u32);
+    __type(value, __u64);
+} ended SEC(".maps");
+
 /* Places of static probes, by the cookie of what is attached there. */
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -105,20 +114,34 @@ static __always_inline bool in_cgroup(void)
     return false;
 }
 
-/* begins: the event is the entry of an execve(), with which an armed process begins to be followed. */
-static __always_inline bool followed(__u32 tgid, bool begins)
+/* What an event may change in whether its process is followed. */
+enum moment {
+    DURING,
+    BEGINS, /* the entry of an execve(), with which an armed process begins to be */
+    ENDS,   /* the end of a thread: that of another one may have ended the process already */
+};
+
+static __always_inline bool ended_followed(const struct task_struct *task)
 {
+    __u32 tgid = (__u32)task->tgid;
+    const __u64 *known = bpf_map_lookup_elem(&ended, &tgid);
+    return known != NULL && *known == (task->group_leader->start_time << 1 | 1);
+}
+
+static __always_inline bool followed(const struct task_struct *task, enum moment moment)
+{
+    __u32 tgid = (__u32)task->tgid;
     __u8 *state = bpf_map_lookup_elem(&procs, &tgid);
     if (state == NULL) {
-        return false;
+        return moment == ENDS && ended_followed(task);
     }
-    if (*state == STG_ABI_ARMED && begins) {
+    if (*state == STG_ABI_ARMED && moment == BEGINS) {
         *state = STG_ABI_FOLLOWED;
     }
     return *state == STG_ABI_FOLLOWED;
 }
 
-static __always_inline bool wanted(struct stg_abi_cpu *cpu, const struct task_struct *task, bool begins)
+static __always_inline bool wanted(struct stg_abi_cpu *cpu, const struct task_struct *task, enum moment moment)
 {
     const __u32 tgid = (__u32)task->tgid;
     if (!control.enabled) {
@@ -127,7 +150,7 @@ static __always_inline bool wanted(struct stg_abi_cpu *cpu, const struct task_st
     if (tgid == control.own_tgid) {
         return filtered(cpu, STG_ABI_BY_OWN);
     }
-    if (config.by_process && !followed(tgid, begins)) {
+    if (config.by_process && !followed(task, moment)) {
         return filtered(cpu, STG_ABI_BY_PROCESS);
     }
     if (config.n_cgroups > 0 && !in_cgroup()) {
@@ -383,7 +406,7 @@ int BPF_PROG(stg_sys_enter, const struct pt_regs *regs, long id)
     const __u32 number = (__u32)id & ~X32_BIT;
     const bool executes = compat ? number == COMPAT_NR_EXECVE || number == COMPAT_NR_EXECVEAT
                                  : number == NR_EXECVE || number == NR_EXECVEAT;
-    if (!wanted(cpu, task, executes)) {
+    if (!wanted(cpu, task, executes ? BEGINS : DURING)) {
         return 0;
     }
     if (!compat && (number == NR_RT_SIGRETURN || number == NR_URETPROBE || number == NR_UPROBE)) {
@@ -422,7 +445,7 @@ int BPF_PROG(stg_sys_exit, const struct pt_regs *regs, long ret)
     const struct task_struct *task = bpf_get_current_task_btf();
     const __u64 size = sizeof(struct stg_abi_head) + 8;
     __u8 fd_kind = 0;
-    if (!wanted(cpu, task, false)) {
+    if (!wanted(cpu, task, DURING)) {
         return 0;
     }
     const bool compat = is_compat(task);
@@ -497,7 +520,7 @@ int BPF_PROG(stg_fork, const struct task_struct *parent, const struct task_struc
     if (config.by_process) {
         follow(cpu, parent, child);
     }
-    if (wanted(cpu, parent, false)) {
+    if (wanted(cpu, parent, DURING)) {
         put_pair(cpu, parent, 0, STG_ABI_FORK, (__u32)child->pid, (__u32)child->tgid);
     }
     return 0;
@@ -507,19 +530,35 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(stg_exec, const struct task_struct *task, int old_pid)
 {
     struct stg_abi_cpu *cpu = this_cpu();
-    if (wanted(cpu, task, false)) {
+    if (wanted(cpu, task, DURING)) {
         put_pair(cpu, task, 0, STG_ABI_EXEC, (__u32)old_pid, 0);
     }
     return 0;
+}
+
+/* Threads that end together all see that none is left alive: the first of them to come here is the last one. */
+static __always_inline bool is_last(const struct task_struct *task, bool was_followed)
+{
+    __u32 tgid = (__u32)task->tgid;
+    const __u64 start = task->group_leader->start_time << 1, own = start | was_followed;
+    if (task->signal->live.counter != 0) {
+        return false;
+    }
+    __u64 *known = bpf_map_lookup_elem(&ended, &tgid);
+    if (known == NULL) {
+        return bpf_map_update_elem(&ended, &tgid, &own, BPF_NOEXIST) == 0;
+    }
+    const __u64 other = *known; /* of an earlier process of this number, or of this one */
+    return (other & ~1ull) != start && __sync_val_compare_and_swap(known, other, own) == other;
 }
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(stg_task_exit, const struct task_struct *task)
 {
     struct stg_abi_cpu *cpu = this_cpu();
-    const bool last = task->signal->live.counter == 0;
     __u32 tgid = (__u32)task->tgid;
-    if (wanted(cpu, task, false)) {
+    const bool last = is_last(task, config.by_process && followed(task, DURING));
+    if (wanted(cpu, task, ENDS)) {
         put_pair(cpu, task, 0, STG_ABI_TASK_EXIT, (__u32)task->exit_code, last);
     }
     if (config.by_process && last && bpf_map_delete_elem(&procs, &tgid) == 0) {
@@ -548,7 +587,7 @@ int stg_uprobe(struct pt_regs *regs)
     struct stg_abi_cpu *cpu = this_cpu();
     const struct task_struct *task = bpf_get_current_task_btf();
     const __u64 none[6] = {0};
-    if (wanted(cpu, task, false)) {
+    if (wanted(cpu, task, DURING)) {
         put_mark(cpu, task, (__s32)bpf_get_attach_cookie(regs), none, 0);
     }
     return 0;
@@ -560,7 +599,7 @@ int stg_uretprobe(struct pt_regs *regs)
     struct stg_abi_cpu *cpu = this_cpu();
     const struct task_struct *task = bpf_get_current_task_btf();
     const __u64 args[6] = {regs->ax};
-    if (wanted(cpu, task, false)) {
+    if (wanted(cpu, task, DURING)) {
         put_mark(cpu, task, (__s32)bpf_get_attach_cookie(regs), args, 1);
     }
     return 0;
@@ -592,7 +631,7 @@ int stg_usdt(struct pt_regs *regs)
     struct stg_abi_cpu *cpu = this_cpu();
     const struct task_struct *task = bpf_get_current_task_btf();
     __u64 args[6] = {0};
-    if (!wanted(cpu, task, false)) {
+    if (!wanted(cpu, task, DURING)) {
         return 0;
     }
     __u32 i = (__u32)bpf_get_attach_cookie(regs);
