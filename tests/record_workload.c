@@ -8,6 +8,7 @@
  *   record_workload compat N      N × getpid by the 32-bit door
  *   record_workload bursts N      five times N × getppid, and a pause of 100 ms
  *   record_workload ends N        N × a child whose two threads end at the same time
+ *   record_workload exec N        execveat() that fails, then of itself by a thread for calls N
  *   record_workload flood SECONDS getppid as fast as it can; prints how
  * many */
 #include <fcntl.h>
@@ -216,6 +217,23 @@ static int ends(long n)
     return 0;
 }
 
+static void *run_exec(void *n)
+{
+    char text[24];
+    char *const args[] = {(char *)"record_workload", (char *)"calls", text, NULL};
+    const int fd = open("/proc/self/exe", O_RDONLY);
+    snprintf(text, sizeof text, "%ld", *(long *)n);
+    syscall(SYS_execveat, -1, "", args, environ, AT_EMPTY_PATH);
+    syscall(SYS_execveat, fd, "", args, environ, AT_EMPTY_PATH);
+    return NULL;
+}
+
+static int exec_by_thread(long n)
+{
+    pthread_t thread;
+    return pthread_create(&thread, NULL, run_exec, &n) != 0 || pthread_join(thread, NULL) != 0;
+}
+
 static int flood(long seconds)
 {
     struct timespec start, now;
@@ -236,7 +254,7 @@ int main(int argc, char **argv)
         const char *name;
         int (*run)(long);
     } modes[] = {{"calls", calls},   {"family", family}, {"marks", marks},   {"hold", hold}, {"files", files},
-                 {"compat", compat}, {"flood", flood},   {"bursts", bursts}, {"ends", ends}};
+                 {"compat", compat}, {"flood", flood},   {"bursts", bursts}, {"ends", ends}, {"exec", exec_by_thread}};
     const long n = argc > 2 ? strtol(argv[2], NULL, 10) : 1;
     for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof modes[0]; i++) {
         if (strcmp(argv[1], modes[i].name) == 0) {

@@ -94,6 +94,21 @@ static void test_ends_together(void **state)
     recording_fini(&r);
 }
 
+/* The exit of an execveat() that succeeds has the number of execve(), and the thread that made it another number. */
+static void test_execveat(void **state)
+{
+    (void)state;
+    need_recorder();
+    struct stg_record_options o = {0};
+    struct recording r;
+    record_workload(&r, &o, "exec", "10");
+    assert_int_equal(count_of(&r, STG_EVENT_ENTRY, "execveat", 0), 2);
+    assert_int_equal(count_of(&r, STG_EVENT_EXIT, "execveat", 0), 2);
+    assert_int_equal(count_of(&r, STG_EVENT_EXIT, "execve", 0), 1);
+    assert_int_equal(count_of(&r, STG_EVENT_EXIT, "getppid", 0), 10);
+    recording_fini(&r);
+}
+
 static void test_no_children(void **state)
 {
     (void)state;
@@ -748,6 +763,7 @@ int main(void)
         cmocka_unit_test(test_calls),
         cmocka_unit_test(test_descendants),
         cmocka_unit_test(test_ends_together),
+        cmocka_unit_test(test_execveat),
         cmocka_unit_test(test_no_children),
         cmocka_unit_test(test_strace_agrees),
         cmocka_unit_test(test_pid),

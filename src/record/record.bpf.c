@@ -397,6 +397,18 @@ static __always_inline void put_entry(struct stg_abi_cpu *cpu, const struct task
     commit(&place);
 }
 
+static __always_inline bool is_exec(__u32 number, bool compat)
+{
+    return compat ? number == COMPAT_NR_EXECVE || number == COMPAT_NR_EXECVEAT
+                  : number == NR_EXECVE || number == NR_EXECVEAT;
+}
+
+static __always_inline void note_number(const struct task_struct *task, __u32 number)
+{
+    __u32 tid = (__u32)task->pid;
+    bpf_map_update_elem(&renumbered, &tid, &number, BPF_ANY);
+}
+
 SEC("tp_btf/sys_enter")
 int BPF_PROG(stg_sys_enter, const struct pt_regs *regs, long id)
 {
@@ -404,14 +416,14 @@ int BPF_PROG(stg_sys_enter, const struct pt_regs *regs, long id)
     const struct task_struct *task = bpf_get_current_task_btf();
     const bool compat = is_compat(task);
     const __u32 number = (__u32)id & ~X32_BIT;
-    const bool executes = compat ? number == COMPAT_NR_EXECVE || number == COMPAT_NR_EXECVEAT
-                                 : number == NR_EXECVE || number == NR_EXECVEAT;
+    const bool executes = is_exec(number, compat);
     if (!wanted(cpu, task, executes ? BEGINS : DURING)) {
         return 0;
     }
-    if (!compat && (number == NR_RT_SIGRETURN || number == NR_URETPROBE || number == NR_UPROBE)) {
-        __u32 tid = (__u32)task->pid;
-        bpf_map_update_elem(&renumbered, &tid, &number, BPF_ANY);
+    if (executes) { /* either call, so that what a thread that was killed in one left is not found by another */
+        note_number(task, number == NR_EXECVE || number == COMPAT_NR_EXECVE ? NR_EXECVE : NR_EXECVEAT);
+    } else if (!compat && (number == NR_RT_SIGRETURN || number == NR_URETPROBE || number == NR_UPROBE)) {
+        note_number(task, number);
         if (number != NR_RT_SIGRETURN) {
             filtered(cpu, STG_ABI_BY_ARTEFACT);
             return 0;
@@ -438,6 +450,18 @@ static __always_inline bool find_number(struct stg_abi_cpu *cpu, const struct ta
     return *number == NR_RT_SIGRETURN || filtered(cpu, STG_ABI_BY_ARTEFACT);
 }
 
+/* The kernel has an execveat() that succeeds return as execve(), by the door of the new program. */
+static __always_inline __s32 find_exec(const struct task_struct *task, __s32 number, bool compat)
+{
+    __u32 tid = (__u32)task->pid;
+    const __u32 *found = bpf_map_lookup_elem(&renumbered, &tid);
+    if (found != NULL && *found == NR_EXECVEAT) {
+        number = compat ? COMPAT_NR_EXECVEAT : NR_EXECVEAT;
+    }
+    bpf_map_delete_elem(&renumbered, &tid);
+    return number;
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(stg_sys_exit, const struct pt_regs *regs, long ret)
 {
@@ -454,6 +478,9 @@ int BPF_PROG(stg_sys_exit, const struct pt_regs *regs, long ret)
         return 0;
     }
     number = number < 0 ? number : number & ~X32_BIT;
+    if (is_exec((__u32)number, compat)) {
+        number = find_exec(task, number, compat);
+    }
     if (config.by_call && !wants_call(cpu, (__u32)number, compat)) {
         return 0;
     }
@@ -530,6 +557,12 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(stg_exec, const struct task_struct *task, int old_pid)
 {
     struct stg_abi_cpu *cpu = this_cpu();
+    __u32 old_tid = (__u32)old_pid;
+    const __u32 *noted = old_pid == task->pid ? NULL : bpf_map_lookup_elem(&renumbered, &old_tid);
+    if (noted != NULL) { /* a thread that was not the first takes the first one's number */
+        note_number(task, *noted);
+        bpf_map_delete_elem(&renumbered, &old_tid);
+    }
     if (wanted(cpu, task, DURING)) {
         put_pair(cpu, task, 0, STG_ABI_EXEC, (__u32)old_pid, 0);
     }
