@@ -341,11 +341,15 @@ static void fill_report(struct session *x, uint64_t cpu_ns, bool has_command)
     x->report.wall_ns = x->report.record.recorded_ns;
 }
 
-/* The trace of what was recorded stays in any case. */
+/* The trace of what was recorded stays in any case. After a failure a command does not go on unrecorded. */
 static enum stg_status finish(struct session *x, enum stg_status status, uint64_t cpu_ns, bool has_command)
 {
     char message[STG_STATUS_MESSAGE_SIZE];
     snprintf(message, sizeof message, "%s", stg_status_message());
+    if (status != STG_OK) {
+        stg_record_stop(x->record);
+        x->report.end = STG_RECORD_STOPPED;
+    }
     fill_report(x, cpu_ns, has_command);
     enum stg_status last = stg_record_set_facts(x->trace, &x->report);
     if (last == STG_OK && x->settings->flight_ns > 0) {
@@ -376,6 +380,7 @@ static enum stg_status run_session(struct session *x, const struct stg_cli *cli)
     stg_progress_finish(&x->progress);
     status = finish(x, status, cpu_ns, cli->n_operands > 0);
     if (status != STG_OK) {
+        stg_record_say_command(&x->report);
         return status;
     }
     stg_record_say(&x->report);

@@ -40,6 +40,19 @@ static void lost_text(const struct stg_record_stats *s, char *out, size_t cap)
     }
 }
 
+void stg_record_say_command(const struct stg_record_report *r)
+{
+    char text[64];
+    if (r->command_runs) {
+        stg_log(STG_LOG_WARN, "the command still runs: %s",
+                r->command_refused ? "it is another user's and may not be sent SIGTERM: end it as that user or as root"
+                                   : "it did not end within a second of SIGTERM");
+    } else if (r->command_status != -1) {
+        stg_record_status_text(r->command_status, text, sizeof text);
+        stg_log(STG_LOG_INFO, "the command %s", text);
+    }
+}
+
 void stg_record_say(const struct stg_record_report *r)
 {
     char events[32], text[512];
@@ -69,14 +82,7 @@ void stg_record_say(const struct stg_record_report *r)
     if (r->end == STG_RECORD_TARGET_GONE) {
         stg_log(STG_LOG_INFO, "what was to be recorded has ended");
     }
-    if (r->command_runs) {
-        stg_log(STG_LOG_WARN, "the command still runs: %s",
-                r->command_refused ? "it is another user's and may not be sent SIGTERM: end it as that user or as root"
-                                   : "it did not end within a second of SIGTERM");
-    } else if (r->command_status != -1) {
-        stg_record_status_text(r->command_status, text, sizeof text);
-        stg_log(STG_LOG_INFO, "the command %s", text);
-    }
+    stg_record_say_command(r);
 }
 
 static json_t *counts_json(const struct stg_record_report *r)

@@ -23,6 +23,7 @@ const char *stg_record_end_name(enum stg_record_end end); /* "stopped" */
 void stg_record_status_text(int status, char *out, size_t cap);
 /* Summary and warnings on standard error. */
 void stg_record_say(const struct stg_record_report *r);
+void stg_record_say_command(const struct stg_record_report *r); /* only what became of the command */
 enum stg_status stg_record_print_json(const struct stg_record_report *r) STG_MUST_USE;
 /* Facts of the end into the trace. */
 enum stg_status stg_record_set_facts(struct stg_ctf_writer *w, const struct stg_record_report *r) STG_MUST_USE;

@@ -218,6 +218,20 @@ case_record_full_disk() {
         status 0 "$strange" info small/trace
         ! command -v babeltrace2 >/dev/null || babeltrace2 small/trace >text
         rm -rf small/trace
+        # A command that would go on is ended, and what became of it is said.
+        for trap in - "''"; do
+            rm -rf small/trace
+            status 2 "$strange" record -o small/trace -- sh -c "trap $trap TERM; echo \$\$ >spinning; while :; do read -r line </dev/null || true; done"
+            grep -q 'No space left' err
+            if [ "$trap" = - ]; then
+                grep -q 'the command killed by signal 15' err
+                ! kill -0 "$(cat spinning)" 2>/dev/null || no "the command goes on"
+            else
+                kill -9 "$(cat spinning)" || no "the command has ended"
+                grep -q 'the command still runs' err
+            fi
+        done
+        rm -rf small/trace
         head -c 3M /dev/zero >small/ballast 2>/dev/null || true # not even the metadata has room
         refused 'No space left' "$strange" -q record -o small/trace -- touch ran
         absent small/trace ran
