@@ -334,6 +334,7 @@ static void fill_report(struct session *x, uint64_t cpu_ns, bool has_command)
 {
     x->report.path = x->settings->out;
     x->report.cpu_ns = own_cpu_ns() - cpu_ns;
+    x->report.busy_ns = stg_clock_ns() - x->start_ns;
     x->report.command_status = stg_record_command_status(x->record);
     x->report.command_runs = has_command && x->report.command_status == -1;
     x->report.command_refused = stg_record_command_refused(x->record);

@@ -40,6 +40,12 @@ static void lost_text(const struct stg_record_stats *s, char *out, size_t cap)
     }
 }
 
+/* Of one processor. */
+static double cpu_part(const struct stg_record_report *r)
+{
+    return r->busy_ns > 0 ? (double)r->cpu_ns / (double)r->busy_ns : 0;
+}
+
 void stg_record_say_command(const struct stg_record_report *r)
 {
     char text[64];
@@ -60,7 +66,7 @@ void stg_record_say(const struct stg_record_report *r)
     stg_format_count(r->record.n_events, events, sizeof events);
     stg_log(STG_LOG_INFO, "%s: %s events in %.1f s (%.0f events/s), %.1f MiB; the recorder took %.1f %% of a CPU",
             r->path, events, seconds, seconds > 0 ? (double)r->record.n_events / seconds : 0,
-            (double)r->trace.n_bytes / (1 << 20), r->wall_ns > 0 ? 100.0 * (double)r->cpu_ns / (double)r->wall_ns : 0);
+            (double)r->trace.n_bytes / (1 << 20), 100 * cpu_part(r));
     if (r->record.n_lost > 0) {
         lost_text(&r->record, text, sizeof text);
         stg_log(STG_LOG_WARN,
@@ -154,8 +160,7 @@ enum stg_status stg_record_print_json(const struct stg_record_report *r)
     STG_TRY(stg_facts_put(facts, "seconds", stg_facts_number(seconds)));
     STG_TRY(stg_facts_put(facts, "events_per_second",
                           stg_facts_number(seconds > 0 ? (double)r->record.n_events / seconds : 0)));
-    STG_TRY(stg_facts_put(facts, "recorder_cpu",
-                          stg_facts_number(seconds > 0 ? (double)r->cpu_ns / (double)r->wall_ns : 0)));
+    STG_TRY(stg_facts_put(facts, "recorder_cpu", stg_facts_number(cpu_part(r))));
     STG_TRY(stg_facts_put(facts, "fullest_ring", stg_facts_number(r->record.most_used)));
     STG_TRY(stg_facts_put(facts, "bytes", json_integer((json_int_t)r->trace.n_bytes)));
     STG_TRY(stg_facts_put(facts, "snapshots", json_integer((json_int_t)r->n_snapshots)));

@@ -14,7 +14,8 @@ struct stg_record_report {
     bool command_runs;    /* it did not end when it was asked to */
     bool command_refused; /* it could not be asked: it is another user's */
     uint64_t wall_ns;     /* from the start to the end of recording */
-    uint64_t cpu_ns;      /* processor time that the recorder took in it */
+    uint64_t busy_ns;     /* until all was read: detaching may take longer than a short recording */
+    uint64_t cpu_ns;      /* processor time that the recorder took in that time */
     uint64_t n_snapshots;
 };
 

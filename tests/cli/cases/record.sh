@@ -48,6 +48,8 @@ case_record_command() {
     [ "$(number command_status)" = 7 ]
     grep -q 'the command exited 7' err
     "$strange" info other | grep -q 'exited 7'
+    # However short, it cannot have taken more than one processor.
+    sed -n 's/.*"recorder_cpu": \([0-9.e-]*\).*/\1/p' out | awk '{ n++ } !($1 >= 0 && $1 <= 1.1) { exit 1 } END { exit n != 1 }' || { cat out; no "the recorder's part"; }
     status 1 "$strange" diff trace other
     sed -n 1p out | grep -q '^changed: how the command ended, how many calls it makes'
     grep -qx '   the command exited 0 in A and exited 7 in B' out
