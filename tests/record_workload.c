@@ -9,6 +9,7 @@
  *   record_workload bursts N      five times N × getppid, and a pause of 100 ms
  *   record_workload ends N        N × a child whose two threads end at the same time
  *   record_workload exec N        execveat() that fails, then of itself by a thread for calls N
+ *   record_workload numbers N     N × calls 600 and 700, which there are not, and getppid
  *   record_workload flood SECONDS getppid as fast as it can; prints how
  * many */
 #include <fcntl.h>
@@ -234,6 +235,16 @@ static int exec_by_thread(long n)
     return pthread_create(&thread, NULL, run_exec, &n) != 0 || pthread_join(thread, NULL) != 0;
 }
 
+static int numbers(long n)
+{
+    for (long i = 0; i < n; i++) {
+        syscall(600);
+        syscall(700);
+        syscall(SYS_getppid);
+    }
+    return 0;
+}
+
 static int flood(long seconds)
 {
     struct timespec start, now;
@@ -253,8 +264,9 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(long);
-    } modes[] = {{"calls", calls},   {"family", family}, {"marks", marks},   {"hold", hold}, {"files", files},
-                 {"compat", compat}, {"flood", flood},   {"bursts", bursts}, {"ends", ends}, {"exec", exec_by_thread}};
+    } modes[] = {{"calls", calls}, {"family", family},       {"marks", marks},    {"hold", hold},
+                 {"files", files}, {"compat", compat},       {"flood", flood},    {"bursts", bursts},
+                 {"ends", ends},   {"exec", exec_by_thread}, {"numbers", numbers}};
     const long n = argc > 2 ? strtol(argv[2], NULL, 10) : 1;
     for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof modes[0]; i++) {
         if (strcmp(argv[1], modes[i].name) == 0) {

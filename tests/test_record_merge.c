@@ -385,7 +385,8 @@ static void test_numbers(void **state)
                {3, STG_ABI_COMPAT, "read"},
                {471, 0, "syscall_471"},
                {-1, 0, "syscall_unknown"},
-               {1000000, 0, "syscall_512"},
+               {1000000, 0, "syscall_1000000"},
+               {512, STG_ABI_COMPAT, "compat_syscall_512"},
                {500, STG_ABI_COMPAT, "compat_syscall_500"},
                {451, STG_ABI_COMPAT, "cachestat"},
                {INT32_MIN, 0, "syscall_unknown"}};
@@ -400,6 +401,24 @@ static void test_numbers(void **state)
         assert_int_equal(e.ret, -2);
         assert_int_equal(e.kind, STG_EVENT_EXIT);
     }
+}
+
+/* A program that tries all numbers does not fill the tables. */
+static void test_all_numbers(void **state)
+{
+    struct stg_event e;
+    struct stg_abi_record r = {.head = {.pid = 1, .tid = 1, .kind = STG_ABI_EXIT, .n_args = 1}};
+    (void)state;
+    const size_t before = stg_strings_count(decoder.names);
+    for (int32_t i = 0; i < 3000; i++) {
+        r.head.id = STG_ABI_MAX_CALLS + i % 1500;
+        assert_true(decode(&r, sizeof r.head + 8, &e));
+    }
+    assert_string_equal(stg_strings_get(decoder.names, e.name), "syscall_beyond");
+    assert_int_equal(stg_strings_count(decoder.names) - before, 1001);
+    r.head.id = STG_ABI_MAX_CALLS + 7;
+    assert_true(decode(&r, sizeof r.head + 8, &e));
+    assert_string_equal(stg_strings_get(decoder.names, e.name), "syscall_519");
 }
 
 static void test_gap(void **state)
@@ -473,9 +492,13 @@ static void test_marker_out_of_range(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_order),     TEST(test_late),    TEST(test_unfinished),          TEST(test_blocks), TEST(test_rest),
-        TEST(test_two_rings), TEST(test_windows), TEST(test_damaged_length),      TEST(test_entry),  TEST(test_numbers),
-        TEST(test_gap),       TEST(test_lies),    TEST(test_marker_out_of_range),
+        TEST(test_order),      TEST(test_late),
+        TEST(test_unfinished), TEST(test_blocks),
+        TEST(test_rest),       TEST(test_two_rings),
+        TEST(test_windows),    TEST(test_damaged_length),
+        TEST(test_entry),      TEST(test_numbers),
+        TEST(test_gap),        TEST(test_all_numbers),
+        TEST(test_lies),       TEST(test_marker_out_of_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

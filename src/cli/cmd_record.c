@@ -13,10 +13,12 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define MAX_MARKERS 32
+#define MAX_NUMBER  0x3fffffff /* of a call: the bit above is the door of x32 */
 #define LOOK_NS     100000000u /* how long one poll may wait: how soon a signal or the end of --duration is seen */
 
 struct settings {
@@ -265,16 +267,54 @@ static enum stg_status look_after(struct session *x, uint64_t now_ns)
     return STG_OK;
 }
 
+/* "syscall_600", "compat_syscall_600": calls are called so that have no name. */
+static bool is_numbered(const char *name)
+{
+    char text[32];
+    const bool compat = strncmp(name, "compat_", 7) == 0;
+    const char *rest = name + (compat ? 7 : 0);
+    if (strncmp(rest, "syscall_", 8) != 0) {
+        return false;
+    }
+    const unsigned long long number = strtoull(rest + 8, NULL, 10);
+    snprintf(text, sizeof text, "%ssyscall_%llu", compat ? "compat_" : "", number);
+    return strcmp(text, name) == 0 && number <= MAX_NUMBER &&
+           (compat ? stg_syscall_compat_name((int64_t)number) : stg_syscall_name((int64_t)number)) == NULL;
+}
+
+static bool is_one_of(const char *name, const char *item, size_t len)
+{
+    return name != NULL && strlen(name) == len && memcmp(name, item, len) == 0;
+}
+
+/* Whether --calls, which the recorder has taken, lets this call pass. */
+static bool passes_calls(const char *list, const char *name)
+{
+    const bool but = list != NULL && list[0] == '!';
+    for (const char *at = list; at != NULL && *at != '\0';) {
+        const size_t len = strcspn(at, ",");
+        if (is_one_of(name, at + but, len - but) || is_one_of(stg_syscall_synonym(name), at + but, len - but)) {
+            return !but;
+        }
+        at += len + (at[len] == ',');
+    }
+    return list == NULL || but;
+}
+
 /* A trigger that no event can have would be noticed when it is needed. */
 static enum stg_status check_trigger(const struct session *x)
 {
     const char *name = x->settings->trigger;
-    const bool numbered = name != NULL && strncmp(name, "syscall_", 8) == 0 && name[8] >= '0' && name[8] <= '9';
-    if (name == NULL || numbered || stg_syscall_is_known(name) ||
-        stg_strings_find(stg_record_source(x->record)->names, name, strlen(name)) != STG_STRINGS_NONE) {
+    if (name == NULL || stg_strings_find(stg_record_source(x->record)->names, name, strlen(name)) != STG_STRINGS_NONE) {
         return STG_OK;
     }
-    return stg_fail(STG_ERR_USAGE, "--trigger: there is no system call and no marker '%s'", name);
+    if (!is_numbered(name) && !stg_syscall_is_known(name)) {
+        return stg_fail(STG_ERR_USAGE, "--trigger: there is no system call and no marker '%s'", name);
+    }
+    return passes_calls(x->settings->calls, name)
+               ? STG_OK
+               : stg_fail(STG_ERR_USAGE, "--trigger %s: --calls %s leaves this call out: add it", name,
+                          x->settings->calls);
 }
 
 /* An event of the trigger's name writes what led to it; another one does so when none of that is in the next snapshot

@@ -8,6 +8,8 @@
 
 /* Tables of strings stay small whatever the machine does: names beyond this are left out of the events. */
 #define MAX_STRINGS 1000000
+/* No kernel has calls of such numbers, but a program may try all of them. */
+#define MAX_BEYOND 1000
 
 static enum stg_status put_text(struct stg_strings *s, const char *text, uint32_t *id)
 {
@@ -58,13 +60,17 @@ static enum stg_status name_call(struct stg_decoder *d, int32_t number, bool com
         snprintf(text, sizeof text, number < 0 ? "%ssyscall_unknown" : "%ssyscall_%d", compat ? "compat_" : "", number);
         name = text;
     }
+    if (number >= STG_ABI_MAX_CALLS && stg_strings_find(d->names, name, strlen(name)) == STG_STRINGS_NONE &&
+        d->n_beyond++ >= MAX_BEYOND) {
+        name = compat ? "compat_syscall_beyond" : "syscall_beyond";
+    }
     return put_text(d->names, name, id);
 }
 
 static enum stg_status find_call(struct stg_decoder *d, int32_t number, bool compat, uint32_t *id)
 {
     if (number < 0 || number >= STG_ABI_MAX_CALLS) {
-        return name_call(d, number < 0 ? -1 : STG_ABI_MAX_CALLS, compat, id);
+        return name_call(d, number < 0 ? -1 : number, compat, id);
     }
     uint32_t *known = &d->calls[compat][number];
     if (*known == STG_NAME_NONE) {

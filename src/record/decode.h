@@ -16,6 +16,7 @@ struct stg_decoder {
     struct stg_strings *names, *comms, *paths; /* owned */
     uint32_t calls[2]
                   [STG_ABI_MAX_CALLS]; /* names of the 64-bit and the 32-bit calls, STG_NAME_NONE = not asked for yet */
+    uint64_t n_beyond;                 /* names that numbers beyond these got or asked for */
     uint32_t life[3];                  /* names of fork, exec, exit */
     uint32_t *markers;                 /* (n_markers) names; owned */
     size_t n_markers;

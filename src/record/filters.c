@@ -55,7 +55,7 @@ static enum stg_status set_calls(struct stg_abi_config *c, const char *list)
     }
     memset((void *)c->calls, but ? 0xff : 0, sizeof c->calls);
     memset((void *)c->compat_calls, but ? 0xff : 0, sizeof c->compat_calls);
-    c->by_call = 1;
+    c->by_call = but ? STG_ABI_CALLS_BUT : STG_ABI_CALLS_ONLY;
     for (const char *at = list; *at != '\0';) {
         const size_t len = strcspn(at, ",");
         const bool negated = at[0] == '!';

@@ -169,10 +169,8 @@ static __always_inline bool wants_call(struct stg_abi_cpu *cpu, __u32 number, bo
 {
     const __u32 word = (number / 64) & (STG_ABI_MAX_CALLS / 64 - 1);
     const __u64 bits = compat ? config.compat_calls[word] : config.calls[word];
-    if (number < STG_ABI_MAX_CALLS && (bits >> (number % 64) & 1) == 0) {
-        return filtered(cpu, STG_ABI_BY_CALL);
-    }
-    return true;
+    const bool wants = number < STG_ABI_MAX_CALLS ? bits >> (number % 64) & 1 : config.by_call == STG_ABI_CALLS_BUT;
+    return wants || filtered(cpu, STG_ABI_BY_CALL);
 }
 
 static __always_inline void fill(struct stg_abi_head *head, const struct task_struct *task, __u64 ts_ns, __s32 id,

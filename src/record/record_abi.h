@@ -133,9 +133,12 @@ struct stg_abi_site {
 };
 _Static_assert(sizeof(struct stg_abi_site) == 104, "a word and six arguments");
 
+/* Which calls are recorded: all, all but some, or some. They differ in the numbers that the bits do not reach. */
+enum { STG_ABI_CALLS_ALL, STG_ABI_CALLS_BUT, STG_ABI_CALLS_ONLY };
+
 /* Constant while the programs are loaded: what is off costs nothing, as the verifier removes it. */
 struct stg_abi_config {
-    __u32 by_process, by_call, follow_forks;
+    __u32 by_process, by_call, follow_forks; /* by_call: STG_ABI_CALLS_* */
     __u32 n_comms, n_cgroups;
     __u32 sample_below; /* a process is recorded when the hash of its number is below; 0 = all */
     __u32 fd_kinds, paths;

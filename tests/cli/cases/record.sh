@@ -545,7 +545,14 @@ case_record_trigger() {
     refused '--flight-size' "$strange" record -o t --flight-size 1M
     refused 'leave out --max-size' "$strange" record -o t --flight 1m --rotate-time 1s
     refused "no system call and no marker 'fstatt'" "$strange" record -o t --flight 1m --trigger fstatt -- touch ran
+    refused "no system call and no marker 'syscall_1'" "$strange" record -o t --flight 1m --trigger syscall_1 -- touch ran # it is called write
+    refused "no system call and no marker 'syscall_4294967296'" "$strange" record -o t --flight 1m --trigger syscall_4294967296 -- touch ran
+    refused 'leaves this call out' "$strange" record -o t --flight 1m --calls read --trigger write -- touch ran
+    refused 'leaves this call out' "$strange" record -o t --flight 1m --calls '!read,!uname' --trigger newuname -- touch ran
+    refused 'leaves this call out' "$strange" record -o t --flight 1m --calls read --trigger syscall_600 -- touch ran
     absent t ran
+    status 0 "$strange" record --json --flight 1m --trigger syscall_600 -o numbered -- "$STRANGE_WORKLOAD" numbers 1
+    [ "$(number snapshots)" = 2 ] || no "$(number snapshots) snapshots by syscall_600"
     # A call by its other name, and a marker of the recorder's own.
     for trigger in uname sched_process_exit; do
         status 0 "$strange" record --json --flight 1m --trigger $trigger -o $trigger -- uname
