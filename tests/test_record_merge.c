@@ -421,6 +421,27 @@ static void test_all_numbers(void **state)
     assert_string_equal(stg_strings_get(decoder.names, e.name), "syscall_519");
 }
 
+/* What the tables of names have no room for is counted; what is in them still gets its name. */
+static void test_names_left_out(void **state)
+{
+    struct stg_event e;
+    struct stg_abi_record r = {
+        .head = {.pid = 1, .tid = 1, .comm = "first", .kind = STG_ABI_ENTRY, .n_args = 6, .flags = STG_ABI_HAS_PATH},
+        .path = "/first"};
+    const size_t len = offsetof(struct stg_abi_record, path) + 8;
+    (void)state;
+    decoder.max_strings = 1;
+    assert_true(decode(&r, len, &e));
+    r.path[1] = r.head.comm[0] = 'F';
+    assert_true(decode(&r, len, &e));
+    assert_int_equal(e.has & (STG_HAS_PATH | STG_HAS_COMM), 0);
+    assert_true(e.path == STG_NAME_NONE && e.comm == STG_NAME_NONE);
+    r.path[1] = r.head.comm[0] = 'f';
+    assert_true(decode(&r, len, &e));
+    assert_int_equal(e.has & (STG_HAS_PATH | STG_HAS_COMM), STG_HAS_PATH | STG_HAS_COMM);
+    assert_true(decoder.n_no_path == 1 && decoder.n_no_comm == 1);
+}
+
 static void test_gap(void **state)
 {
     struct stg_event e;
@@ -492,13 +513,21 @@ static void test_marker_out_of_range(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_order),      TEST(test_late),
-        TEST(test_unfinished), TEST(test_blocks),
-        TEST(test_rest),       TEST(test_two_rings),
-        TEST(test_windows),    TEST(test_damaged_length),
-        TEST(test_entry),      TEST(test_numbers),
-        TEST(test_gap),        TEST(test_all_numbers),
-        TEST(test_lies),       TEST(test_marker_out_of_range),
+        TEST(test_order),
+        TEST(test_late),
+        TEST(test_unfinished),
+        TEST(test_blocks),
+        TEST(test_rest),
+        TEST(test_two_rings),
+        TEST(test_windows),
+        TEST(test_damaged_length),
+        TEST(test_entry),
+        TEST(test_numbers),
+        TEST(test_gap),
+        TEST(test_names_left_out),
+        TEST(test_all_numbers),
+        TEST(test_lies),
+        TEST(test_marker_out_of_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,6 +77,12 @@ void stg_record_say(const struct stg_record_report *r)
         stg_log(STG_LOG_WARN, "%llu processes could not be followed: there were too many at a time",
                 (unsigned long long)r->record.n_untracked);
     }
+    if (r->record.n_no_path > 0 || r->record.n_no_comm > 0) {
+        stg_log(STG_LOG_WARN,
+                "%llu names of files and %llu of threads were left out of their events: there were too many different "
+                "ones; filter, or give --plain",
+                (unsigned long long)r->record.n_no_path, (unsigned long long)r->record.n_no_comm);
+    }
     if (r->record.n_damaged > 0) {
         stg_log(STG_LOG_WARN, "%llu records could not be read: a defect of this program",
                 (unsigned long long)r->record.n_damaged);
@@ -103,6 +109,8 @@ static json_t *counts_json(const struct stg_record_report *r)
         {"late", r->record.n_late},
         {"damaged", r->record.n_damaged},
         {"untracked_processes", r->record.n_untracked},
+        {"paths_left_out", r->record.n_no_path},
+        {"thread_names_left_out", r->record.n_no_comm},
         {"removed", r->trace.n_removed_events},
     };
     return stg_facts_counts(all, sizeof all / sizeof all[0]);
@@ -189,6 +197,12 @@ enum stg_status stg_record_set_facts(struct stg_ctf_writer *w, const struct stg_
     STG_RETURN_IF_FAILED(stg_ctf_writer_set(w, "recording_end", stg_record_end_name(r->end)));
     STG_RETURN_IF_FAILED(set_number(w, "recorded_events", r->record.n_events));
     STG_RETURN_IF_FAILED(set_number(w, "lost_events", r->record.n_lost));
+    if (r->record.n_no_path > 0) {
+        STG_RETURN_IF_FAILED(set_number(w, "left_out_paths", r->record.n_no_path));
+    }
+    if (r->record.n_no_comm > 0) {
+        STG_RETURN_IF_FAILED(set_number(w, "left_out_thread_names", r->record.n_no_comm));
+    }
     lost_text(&r->record, text, sizeof text);
     STG_RETURN_IF_FAILED(stg_ctf_writer_set(w, "lost_events_by_cpu", text[0] == '\0' ? "none" : text));
     if (r->command_status != -1 || r->command_runs) {

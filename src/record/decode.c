@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Tables of strings stay small whatever the machine does: names beyond this are left out of the events. */
+/* Tables of strings stay small whatever the machine does: names beyond this are left out of the events, and counted. */
 #define MAX_STRINGS 1000000
 /* No kernel has calls of such numbers, but a program may try all of them. */
 #define MAX_BEYOND 1000
@@ -21,6 +21,7 @@ enum stg_status stg_decoder_init(struct stg_decoder *d, const char *const *marke
     static const char *const life[3] = {"sched_process_fork", "sched_process_exec", "sched_process_exit"};
     enum stg_status status = STG_OK;
     memset(d, 0, sizeof *d);
+    d->max_strings = MAX_STRINGS;
     memset(d->calls, 0xff, sizeof d->calls);
     STG_TRY(stg_strings_new(&d->names));
     STG_TRY(stg_strings_new(&d->comms));
@@ -91,8 +92,9 @@ static enum stg_status find_comm(struct stg_decoder *d, const char comm[STG_ABI_
         const size_t len = strnlen(comm, STG_ABI_COMM_SIZE);
         uint32_t found = stg_strings_find(d->comms, comm, len);
         if (found == STG_STRINGS_NONE) {
-            if (stg_strings_count(d->comms) >= MAX_STRINGS) {
+            if (stg_strings_count(d->comms) >= d->max_strings) {
                 *id = STG_NAME_NONE;
+                d->n_no_comm++;
                 return STG_OK;
             }
             STG_RETURN_IF_FAILED(stg_strings_put(d->comms, comm, len, &found));
@@ -116,8 +118,9 @@ static enum stg_status fill_path(struct stg_decoder *d, const uint8_t *record, s
     }
     out->path = stg_strings_find(d->paths, path, path_len);
     if (out->path == STG_STRINGS_NONE) {
-        if (stg_strings_count(d->paths) >= MAX_STRINGS) {
+        if (stg_strings_count(d->paths) >= d->max_strings) {
             out->path = STG_NAME_NONE;
+            d->n_no_path++;
             return STG_OK;
         }
         STG_RETURN_IF_FAILED(stg_strings_put(d->paths, path, path_len, &out->path));

@@ -24,7 +24,9 @@ struct stg_decoder {
         uint64_t text[2];
         uint32_t id;
     } cache[STG_DECODE_COMMS];
-    uint64_t n_damaged; /* records that could not be read */
+    size_t max_strings;            /* in comms, and in paths */
+    uint64_t n_no_comm, n_no_path; /* events whose name was left out for that */
+    uint64_t n_damaged;            /* records that could not be read */
 };
 
 /* markers: n names. */

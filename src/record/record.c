@@ -302,6 +302,8 @@ void stg_record_stats(const struct stg_record *r, struct stg_record_stats *out)
     out->n_inverted = r->merge.n_inverted;
     out->n_late = r->merge.n_late;
     out->n_damaged = r->decoder.n_damaged;
+    out->n_no_comm = r->decoder.n_no_comm;
+    out->n_no_path = r->decoder.n_no_path;
     for (size_t i = 0; i < STG_ABI_MAX_CPUS; i++) {
         const struct stg_abi_cpu *cpu = &r->bpf->bss->cpus[i];
         out->n_put += cpu->n_put;
@@ -342,6 +344,7 @@ static void source_info(const struct stg_source *s, struct stg_source_info *out)
     out->n_events = stats.n_events;
     out->n_lost = stats.n_lost;
     out->n_gaps = stats.n_gaps;
+    out->n_no_path = stats.n_no_path;
 }
 
 static void source_close(struct stg_source *s)

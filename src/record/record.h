@@ -53,6 +53,7 @@ struct stg_record_stats {
     uint64_t n_inverted;                       /* events that were in a ring before older ones, and were put right */
     uint64_t n_late;                           /* events that came too late to be put right */
     uint64_t n_damaged;                        /* records that could not be read: none, or a defect */
+    uint64_t n_no_comm, n_no_path;             /* events without their thread's or file's name: there were too many */
     uint64_t n_untracked;                      /* children for which the table of processes had no room */
     uint64_t n_filtered[STG_RECORD_N_FILTERS]; /* events that were left out, by stg_record_filter_name() */
     double most_used;                          /* the fullest that a CPU's rings were seen, 0 … 1 */
