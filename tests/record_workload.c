@@ -29,6 +29,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438 /* the same on all machines */
+#endif
+
 /* The counters by which the kernel tells that a static probe is watched. */
 volatile unsigned short strange_test_tick_semaphore __attribute__((section(".probes")));
 volatile unsigned short strange_test_kinds_semaphore __attribute__((section(".probes")));
@@ -165,6 +169,7 @@ static int files(long n)
     for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
         syscall(SYS_fcntl, fds[i], F_GETFD);
     }
+    syscall(SYS_pidfd_getfd, syscall(SYS_pidfd_open, getpid(), 0), fds[0], 0);
     syscall(SYS_access, "/no/such/file", (int)(n & 1));
     return 0;
 }

@@ -505,7 +505,7 @@ static void test_descriptors(void **state)
     need_recorder();
     struct stg_record_options o = {0};
     struct recording r;
-    size_t n = 0, n_paths = 0, n_returned = 0;
+    size_t n = 0, n_paths = 0, n_returned = 0, n_taken = 0, n_refused = 0;
     record_workload(&r, &o, "files", NULL);
     for (size_t i = 0; i < r.n; i++) {
         const struct stg_event *e = &r.events[i];
@@ -517,12 +517,17 @@ static void test_descriptors(void **state)
         }
         n_returned += e->kind == STG_EVENT_EXIT && (e->has & STG_HAS_FD) != 0 && strcmp(name, "eventfd2") == 0 &&
                       e->fd_kind == STG_FD_EVENTFD;
+        if (e->kind == STG_EVENT_EXIT && strcmp(name, "pidfd_getfd") == 0) {
+            n_taken += e->ret >= 0 && (e->has & STG_HAS_FD) != 0 && e->fd_kind == STG_FD_FILE;
+            n_refused += e->ret < 0; /* a container may not let it */
+        }
         n_paths += (e->has & STG_HAS_PATH) != 0 && strcmp(name, "access") == 0 &&
                    strcmp(stg_strings_get(stg_record_source(r.record)->paths, e->path), "/no/such/file") == 0;
     }
     assert_int_equal(n, sizeof wanted / sizeof wanted[0]);
     assert_int_equal(n_paths, 1);
     assert_int_equal(n_returned, 1);
+    assert_int_equal(n_taken + n_refused, 1);
     recording_fini(&r);
     o.no_fd_kinds = o.no_paths = true;
     record_workload(&r, &o, "files", NULL);

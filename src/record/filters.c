@@ -76,12 +76,14 @@ static enum stg_status set_calls(struct stg_abi_config *c, const char *list)
 /* What the names of the arguments say: how many there are, which is a descriptor, which a path. */
 static void set_args(struct stg_abi_config *c, bool fd_kinds, bool paths)
 {
-    static const char *const makers[] = {
-        "open",         "openat",          "openat2",       "creat",        "socket",
-        "accept",       "accept4",         "dup",           "dup2",         "dup3",
-        "epoll_create", "epoll_create1",   "eventfd",       "eventfd2",     "timerfd_create",
-        "signalfd",     "signalfd4",       "inotify_init",  "memfd_create", "inotify_init1",
-        "pidfd_open",   "perf_event_open", "io_uring_setup"};
+    /* What they return is a descriptor whatever their arguments are, which is not so of fcntl, bpf or seccomp. */
+    static const char *const makers[] = {"dup",    "fspick",  "openat2",     "userfaultfd",   "inotify_init1",
+                                         "dup2",   "openat",  "eventfd2",    "epoll_create",  "io_uring_setup",
+                                         "dup3",   "socket",  "signalfd",    "inotify_init",  "open_tree_attr",
+                                         "open",   "accept4", "open_tree",   "memfd_create",  "timerfd_create",
+                                         "creat",  "eventfd", "signalfd4",   "memfd_secret",  "perf_event_open",
+                                         "accept", "fsmount", "pidfd_open",  "epoll_create1", "open_by_handle_at",
+                                         "fsopen", "mq_open", "pidfd_getfd", "fanotify_init"};
     for (int i = 0; i < STG_ABI_MAX_CALLS; i++) {
         const char *name = stg_syscall_name(i);
         const char *const *args = name == NULL ? NULL : stg_syscall_arg_names(name);
