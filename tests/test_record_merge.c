@@ -442,6 +442,26 @@ static void test_names_left_out(void **state)
     assert_true(decoder.n_no_path == 1 && decoder.n_no_comm == 1);
 }
 
+/* Names are compared up to their NUL, wherever it is and whatever stands behind it. */
+static void test_comm_behind_nul(void **state)
+{
+    static const unsigned char other[] = {0, 1, 0x7f, 0x80, 0x81, 0xff, 'x'};
+    (void)state;
+    for (size_t len = 0; len < STG_ABI_COMM_SIZE; len++) {
+        for (size_t k = 0; k < sizeof other; k++) {
+            unsigned char name[STG_ABI_COMM_SIZE] = {0}, expected[STG_ABI_COMM_SIZE] = {0};
+            uint64_t from[2], is[2];
+            for (size_t i = 0; i < len; i++) {
+                expected[i] = name[i] = other[1 + (i + k) % (sizeof other - 1)];
+            }
+            memset(name + len + 1, other[k], sizeof name - len - 1);
+            memcpy(from, name, sizeof from);
+            stg_abi_name((__u64 *)is, (const __u64 *)from);
+            assert_memory_equal(is, expected, sizeof is);
+        }
+    }
+}
+
 static void test_gap(void **state)
 {
     struct stg_event e;
@@ -513,21 +533,10 @@ static void test_marker_out_of_range(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_order),
-        TEST(test_late),
-        TEST(test_unfinished),
-        TEST(test_blocks),
-        TEST(test_rest),
-        TEST(test_two_rings),
-        TEST(test_windows),
-        TEST(test_damaged_length),
-        TEST(test_entry),
-        TEST(test_numbers),
-        TEST(test_gap),
-        TEST(test_names_left_out),
-        TEST(test_all_numbers),
-        TEST(test_lies),
-        TEST(test_marker_out_of_range),
+        TEST(test_order),          TEST(test_late),        TEST(test_unfinished), TEST(test_blocks),
+        TEST(test_rest),           TEST(test_two_rings),   TEST(test_windows),    TEST(test_damaged_length),
+        TEST(test_entry),          TEST(test_numbers),     TEST(test_gap),        TEST(test_comm_behind_nul),
+        TEST(test_names_left_out), TEST(test_all_numbers), TEST(test_lies),       TEST(test_marker_out_of_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,9 +91,11 @@ static __always_inline bool filtered(struct stg_abi_cpu *cpu, enum stg_abi_filte
 
 static __always_inline bool has_comm(const struct task_struct *task)
 {
-    const __u64 own[2] = {*(const __u64 *)&task->comm[0], *(const __u64 *)&task->comm[8]};
     const struct task_struct *leader = task->group_leader;
-    const __u64 first[2] = {*(const __u64 *)&leader->comm[0], *(const __u64 *)&leader->comm[8]};
+    __u64 own[2] = {*(const __u64 *)&task->comm[0], *(const __u64 *)&task->comm[8]};
+    __u64 first[2] = {*(const __u64 *)&leader->comm[0], *(const __u64 *)&leader->comm[8]};
+    stg_abi_name(own, own);
+    stg_abi_name(first, first);
     for (__u32 i = 0; i < STG_ABI_MAX_COMMS; i++) {
         if (i < config.n_comms && ((own[0] == config.comms[i][0] && own[1] == config.comms[i][1]) ||
                                    (first[0] == config.comms[i][0] && first[1] == config.comms[i][1]))) {

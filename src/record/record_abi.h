@@ -20,6 +20,22 @@
 #define STG_ABI_WORD_SIZE   8       /* of the word in front of a record */
 #define STG_ABI_NEAR_SIZE   1048576 /* bytes of a CPU's first ring, where it has two; power of 2 */
 
+/* Ones up to the first NUL among eight bytes. The lowest bit that is left of a word is the highest of that byte. */
+static inline __u64 stg_abi_up_to_nul(__u64 word)
+{
+    const __u64 nuls = (word - 0x0101010101010101ull) & ~word & 0x8080808080808080ull;
+    return (nuls & -nuls) - 1;
+}
+
+/* What a name of STG_ABI_COMM_SIZE bytes is compared by: before Linux 5.17 an older name may stand behind its NUL. out
+ * may be name. */
+static inline void stg_abi_name(__u64 out[2], const __u64 name[2])
+{
+    const __u64 first = stg_abi_up_to_nul(name[0]);
+    out[0] = name[0] & first;
+    out[1] = first == ~0ull ? name[1] & stg_abi_up_to_nul(name[1]) : 0;
+}
+
 enum stg_abi_kind {
     STG_ABI_ENTRY = 1,
     STG_ABI_EXIT,   /* args[0]: the return value */
