@@ -143,9 +143,54 @@ static void test_size_for_cpus(void **state)
     settings.n_cpus = 5;
     refused(&settings, in_work("cpus"), STG_ERR_USAGE, "too small for 5 CPUs: allow at least 327680");
     assert_int_not_equal(access(in_work("cpus"), F_OK), 0);
-    settings.n_cpus = 4;
+    settings.n_cpus = 2;
     must(stg_ctf_writer_open(&w, &settings));
     must(stg_sink_close(stg_ctf_writer_sink(w), 1));
+    tables_fini(&t);
+}
+
+/* A small bound holds for metadata, too: a chunk declares what is in it, not all that ever came. */
+static void test_size_of_many_classes(void **state)
+{
+    enum { N_NAMES = 800, N = 20000, MAX = 1 << 17 };
+    struct tables t;
+    struct stg_ctf_settings settings;
+    struct stg_ctf_stats stats;
+    struct stg_ctf_writer *w = NULL;
+    struct reading r;
+    struct stg_rng rng;
+    uint32_t names[N_NAMES];
+    (void)state;
+    tables_init(&t);
+    stg_rng_seed(&rng, 3);
+    for (size_t i = 0; i < N_NAMES; i++) {
+        char text[64];
+        const int len = snprintf(text, sizeof text, "provider:with_a_name_that_is_long_%zu", i);
+        must(stg_strings_put(t.names, text, (size_t)len, &names[i]));
+    }
+    settings_init(&settings, &t, in_work("classes"));
+    settings.max_size = MAX;
+    settings.n_cpus = 2;
+    settings.last = &stats;
+    must(stg_ctf_writer_open(&w, &settings));
+    for (size_t i = 0; i < N; i++) {
+        struct stg_event e = {.ts_ns = 1000 + i,
+                              .has = STG_HAS_TIME | STG_HAS_CPU,
+                              .kind = STG_EVENT_MARKER,
+                              .n_args = 6,
+                              .cpu = (int32_t)(i % 2),
+                              .comm = STG_NAME_NONE,
+                              .name = names[stg_rng_below(&rng, N_NAMES)]};
+        must(stg_sink_put(stg_ctf_writer_sink(w), &e, 1));
+        stg_ctf_writer_stats(w, &stats);
+        assert_true(stats.n_bytes <= MAX);
+    }
+    must(stg_sink_close(stg_ctf_writer_sink(w), 1));
+    assert_true(bytes_below(settings.path) <= MAX);
+    assert_true(stats.n_removed_events > 0 && stats.n_removed_events < N);
+    must_read_trace(&r, settings.path);
+    assert_int_equal(r.info.n_events + stats.n_removed_events, N);
+    reading_fini(&r);
     tables_fini(&t);
 }
 
@@ -185,8 +230,13 @@ static void test_gap_ends(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order_of_chunks),  cmocka_unit_test(test_snapshots), cmocka_unit_test(test_planted_links),
-        cmocka_unit_test(test_others_directory), cmocka_unit_test(test_gap_ends),  cmocka_unit_test(test_size_for_cpus),
+        cmocka_unit_test(test_order_of_chunks),
+        cmocka_unit_test(test_snapshots),
+        cmocka_unit_test(test_planted_links),
+        cmocka_unit_test(test_others_directory),
+        cmocka_unit_test(test_gap_ends),
+        cmocka_unit_test(test_size_for_cpus),
+        cmocka_unit_test(test_size_of_many_classes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -343,19 +343,6 @@ static void test_many_chunks(void **state)
     tables_fini(&t);
 }
 
-static uint64_t bytes_below(const char *path)
-{
-    char command[600];
-    unsigned long long n = 0;
-    (void)snprintf(command, sizeof command,
-                   "find '%s' -type f -name '[!.]*' -printf '%%s\\n' | awk '{ n += $1 } END { print n + 0 }'", path);
-    FILE *pipe = popen(command, "r");
-    assert_non_null(pipe);
-    assert_int_equal(fscanf(pipe, "%llu", &n), 1);
-    pclose(pipe);
-    return n;
-}
-
 /* Writes events (n) below a bound and reads what is left, which the last figures tell: closing may remove more. */
 static void check_bounded(const struct stg_event *events, size_t n, struct tables *t, const char *name)
 {

@@ -178,6 +178,19 @@ static inline struct stg_event *random_events(size_t n, uint64_t seed)
     return events;
 }
 
+static inline uint64_t bytes_below(const char *path)
+{
+    char command[600];
+    unsigned long long n = 0;
+    (void)snprintf(command, sizeof command,
+                   "find '%s' -type f -name '[!.]*' -printf '%%s\\n' | awk '{ n += $1 } END { print n + 0 }'", path);
+    FILE *pipe = popen(command, "r");
+    assert_non_null(pipe);
+    assert_int_equal(fscanf(pipe, "%llu", &n), 1);
+    pclose(pipe);
+    return n;
+}
+
 /* One line per event, the same for what was put and what was read. */
 static inline void describe(struct stg_buffer *b, const struct stg_event *e, const struct stg_strings *names,
                             const struct stg_strings *comms, const struct stg_strings *paths)

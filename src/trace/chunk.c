@@ -72,6 +72,7 @@ static enum stg_status write_metadata(struct stg_ctf_writer *w, bool complete)
     }
     STG_TRY(trace_dir_metadata(&w->dir, &text));
     w->metadata_size = text.len;
+    w->bare_size = text.len - w->needed_size;
     w->metadata_stale = false;
     w->stats.n_bytes = bytes_on_disk(w);
 out:
@@ -86,7 +87,7 @@ enum stg_status trace_chunk_begin(struct stg_ctf_writer *w)
     char path[PATH_MAX];
     bool made = false;
     w->chunk = (struct trace_chunk){.number = rotates(w) ? w->stats.n_chunks + 1 : 0};
-    w->metadata_size = 0;
+    w->metadata_size = w->needed_size = 0;
     w->rotate_due = false;
     w->rotate_at_ns = UINT64_MAX;
     w->chunk_has_time = false;
@@ -102,6 +103,14 @@ enum stg_status trace_chunk_begin(struct stg_ctf_writer *w)
     w->stats.n_chunks++;
     w->made_root = w->made_root || (made && !rotates(w));
     return write_metadata(w, false);
+}
+
+/* At rotate_size of max_size / 8 packets take less: files that end at multiples of two packets take at most a quarter
+ * more, and so may those that are still in memory. What is left is for metadata. */
+bool trace_chunk_is_full(const struct stg_ctf_writer *w)
+{
+    const uint64_t size = w->chunk.n_bytes + w->bare_size + w->needed_size;
+    return w->settings.max_size > 0 && w->needed_size > 0 && size > w->settings.max_size / 8 * 5;
 }
 
 enum stg_status trace_chunk_end(struct stg_ctf_writer *w)

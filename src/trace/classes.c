@@ -16,6 +16,7 @@ void trace_classes_fini(struct trace_classes *c)
         stg_mem_free(c->rows[i]);
     }
     stg_mem_free(c->rows);
+    stg_mem_free(c->items);
     stg_buffer_fini(&c->text);
     *c = (struct trace_classes){0};
 }
@@ -118,6 +119,7 @@ enum stg_status trace_classes_add(struct trace_classes *c, const struct stg_even
         STG_RETURN_IF_FAILED(stg_mem_zeroed(&c->rows[i_row], TRACE_N_SHAPES, sizeof *c->rows[i_row]));
         memset(c->rows[i_row], 0xff, TRACE_N_SHAPES * sizeof *c->rows[i_row]);
     }
+    STG_RETURN_IF_FAILED(stg_mem_grow(&c->items, &c->cap_items, c->n + 1, sizeof *c->items));
     const size_t text = c->text.len;
     const enum stg_status status =
         put_class(&c->text, e, e->name == STG_NAME_NONE ? "" : stg_strings_get(names, e->name), c->n);
@@ -125,6 +127,7 @@ enum stg_status trace_classes_add(struct trace_classes *c, const struct stg_even
         c->text.len = text; /* no half declaration */
         return status;
     }
+    c->items[c->n] = (struct trace_class){text, c->text.len, UINT64_MAX};
     *id = c->n++;
     c->rows[i_row][trace_shape(e)] = (uint16_t)*id;
     return STG_OK;

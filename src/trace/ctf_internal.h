@@ -54,11 +54,18 @@ enum { TRACE_RET_NONE, TRACE_RET_VALUE, TRACE_RET_CLASS };
 #define TRACE_NO_CLASS    UINT16_MAX
 #define TRACE_MAX_CLASSES 65535 /* ids 0 … 65534: 65535 announces an extended header */
 
+struct trace_class {
+    size_t begin, end; /* of its declaration in the text */
+    uint64_t chunk;    /* the last one whose metadata have to declare it, counted as stats.n_chunks */
+};
+
 struct trace_classes {
     uint16_t **rows; /* by name id + 1 (0: events without a name): TRACE_N_SHAPES class ids each, or NULL; owned */
     size_t cap;
     uint32_t n;
-    struct stg_buffer text; /* their declarations */
+    struct stg_buffer text;    /* their declarations */
+    struct trace_class *items; /* (n) owned */
+    size_t cap_items;
 };
 
 static inline unsigned trace_shape_of_return(const struct stg_event *e)
@@ -212,6 +219,8 @@ enum stg_status trace_chunk_begin(struct stg_ctf_writer *w) STG_MUST_USE;
 enum stg_status trace_chunk_end(struct stg_ctf_writer *w) STG_MUST_USE; /* streams were flushed */
 enum stg_status trace_chunk_write(struct stg_ctf_writer *w, struct trace_stream *s, size_t size,
                                   uint64_t n_events) STG_MUST_USE;
+/* What is on disk of the chunk, and its metadata as they will be, leave no room for more under max_size. */
+bool trace_chunk_is_full(const struct stg_ctf_writer *w);
 enum stg_status trace_chunk_rotate(struct stg_ctf_writer *w) STG_MUST_USE;
 /* Removes everything that was written. */
 void trace_chunk_abandon(struct stg_ctf_writer *w);
@@ -261,7 +270,8 @@ struct stg_ctf_writer {
     size_t n_finished, cap_finished;
     uint64_t finished_bytes; /* their sum: a recording of days has a million */
     uint64_t metadata_size;
-    bool metadata_stale; /* what is on disk does not hold all that is known */
+    uint64_t bare_size, needed_size; /* of the chunk's metadata: without classes, and the classes that it needs */
+    bool metadata_stale;             /* what is on disk does not hold all that is known */
     bool chunk_has_time;
     bool rotate_due;
     uint64_t rotate_at_ns;

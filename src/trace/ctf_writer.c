@@ -182,7 +182,7 @@ static enum stg_status close_sink(struct stg_sink *sink, int commit)
 
 static enum stg_status put_event(struct stg_ctf_writer *w, const struct stg_event *e, const union stg_ctf_value *values)
 {
-    if (w->rotate_due || (e->ts_ns >= w->rotate_at_ns && w->settings.has_time)) {
+    if (w->rotate_due || trace_chunk_is_full(w) || (e->ts_ns >= w->rotate_at_ns && w->settings.has_time)) {
         STG_RETURN_IF_FAILED(trace_chunk_rotate(w));
     }
     if (!w->chunk_has_time && e->kind != STG_EVENT_LOST) { /* which may have been long ago */

@@ -201,5 +201,11 @@ enum stg_status trace_metadata_put(struct stg_buffer *b, const struct stg_ctf_wr
         STG_RETURN_IF_FAILED(put_clock(b, w));
     }
     STG_RETURN_IF_FAILED(put_stream(b, &w->settings));
-    return stg_buffer_put(b, w->classes.text.data, w->classes.text.len);
+    for (uint32_t i = 0; i < w->classes.n; i++) {
+        const struct trace_class *c = &w->classes.items[i];
+        if (c->chunk == w->stats.n_chunks) { /* a flight recorder has one chunk */
+            STG_RETURN_IF_FAILED(stg_buffer_put(b, w->classes.text.data + c->begin, c->end - c->begin));
+        }
+    }
+    return STG_OK;
 }

@@ -65,7 +65,7 @@ static uint64_t share_of(const struct stg_ctf_writer *w, size_t n_streams)
 
 enum stg_status trace_streams_check(const struct stg_ctf_writer *w, size_t n)
 {
-    if (w->settings.max_size == 0 || n == 0 || share_of(w, n) >= TRACE_MIN_PACKET / 2) {
+    if (w->settings.max_size == 0 || n == 0 || share_of(w, n) >= TRACE_MIN_PACKET) {
         return STG_OK;
     }
     return stg_fail(STG_ERR_USAGE, "a maximum size of %llu bytes is too small for %zu CPUs: allow at least %zu",
@@ -80,7 +80,7 @@ static enum stg_status limit_packets(struct stg_ctf_writer *w, size_t n_streams)
         return STG_OK;
     }
     STG_RETURN_IF_FAILED(trace_streams_check(w, n_streams));
-    w->packet_limit = share < TRACE_MIN_PACKET ? TRACE_MIN_PACKET : (size_t)share;
+    w->packet_limit = (size_t)share;
     return STG_OK;
 }
 
@@ -288,6 +288,16 @@ static uint8_t *put_header(uint32_t id, uint64_t before_ns, uint64_t ns, uint8_t
     return put_u64(put_u32(put_u16(to, UINT16_MAX), id), ns);
 }
 
+/* Each chunk declares what is in it: all that the recording ever had would outgrow a small chunk. */
+static void need_class(struct stg_ctf_writer *w, struct trace_class *c)
+{
+    if (c->chunk != w->stats.n_chunks) {
+        c->chunk = w->stats.n_chunks;
+        w->needed_size += c->end - c->begin;
+        w->metadata_stale = true;
+    }
+}
+
 enum stg_status trace_stream_put(struct stg_ctf_writer *w, const struct stg_event *e, const union stg_ctf_value *values)
 {
     struct trace_stream *s = NULL;
@@ -304,10 +314,9 @@ enum stg_status trace_stream_put(struct stg_ctf_writer *w, const struct stg_even
     if (values == NULL && w->settings.n_fields > 0) {
         return stg_fail(STG_ERR_INTERNAL, "an event of a trace with fields was put without them");
     }
-    const uint32_t n_classes = w->classes.n;
     const size_t most = TRACE_MAX_EVENT + w->settings.n_fields * sizeof *values;
     STG_RETURN_IF_FAILED(trace_classes_find(&w->classes, e, w->base.names, &id));
-    w->metadata_stale = w->metadata_stale || w->classes.n != n_classes;
+    need_class(w, &w->classes.items[id]);
     if (s->used + most > w->packet_limit && s->n_events > 0) {
         /* Nearly full: for an event without a path the room is known better. */
         const size_t need = (e->has & STG_HAS_PATH) != 0 ? most : most - TRACE_MAX_PATH - 1;
