@@ -10,9 +10,10 @@ enum stg_event_kind {
     STG_EVENT_ENTRY = 1, /* a system call begins */
     STG_EVENT_EXIT,      /* a system call returns */
     STG_EVENT_MARKER,    /* anything else with a name: a UST event, a uprobe; cut rules look for them */
-    STG_EVENT_LOST,      /* a gap: n_lost events are missing from this time on, up to stg_event_gap_end() */
-    STG_EVENT_BEGIN,     /* the source's own sequences (data.txt, integer lists): one begins … */
-    STG_EVENT_END,       /* … and ends; between the two every event belongs to it */
+    STG_EVENT_LOST, /* a gap: n_lost events are missing from this time to stg_event_gap_end(), where that is known; else
+                       at or before it */
+    STG_EVENT_BEGIN, /* the source's own sequences (data.txt, integer lists): one begins … */
+    STG_EVENT_END,   /* … and ends; between the two every event belongs to it */
 };
 
 /* Bits of stg_event.has */
