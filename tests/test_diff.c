@@ -518,6 +518,76 @@ static void test_objects(void **state)
     comparison_fini(&c);
 }
 
+/* Two execve at first, and one after each of the reads from first to last, of 3,000. */
+static void give_phase(struct comparison *c, int side, int first, int last)
+{
+    c->made.n = 0;
+    c->made.now_ns = 0;
+    for (int i = 0; i < 3000; i++) {
+        put(&c->made, 1, READ, 0, 100);
+        put(&c->made, 1, CLOSE, 0, 100);
+        for (int n = i == 0 ? 2 : i >= first && i<last; n> 0; n--) {
+            put(&c->made, 1, EXECVE, -13, 100);
+        }
+        if (c->made.n + 16 > MAX_EVENTS || i == 2999) {
+            give(c, side, 0, c->made.n);
+            c->made.n = 0;
+        }
+    }
+}
+
+static const struct stg_diff_result *compare_phases(struct comparison *c, const int a[2], const int b[2])
+{
+    comparison_init(c);
+    give_phase(c, STG_DIFF_A, a[0], a[1]);
+    give_phase(c, STG_DIFF_B, b[0], b[1]);
+    return result_of(c, false);
+}
+
+/* What one side hardly has, and the other has in a part of its run alone, where its halves and blocks differ by as much
+ * as the sides do. */
+static void test_part(void **state)
+{
+    (void)state;
+    static const int none[2] = {0, 0}, parts[][2] = {{1500, 3000}, {0, 750}, {1000, 2000}};
+    for (size_t i = 0; i < 2 * sizeof parts / sizeof parts[0]; i++) {
+        const bool more = i % 2 != 0;
+        struct comparison c;
+        const struct stg_diff_result *r = compare_phases(&c, more ? none : parts[i / 2], more ? parts[i / 2] : none);
+        const struct stg_diff_row *exec = find(r, STG_DIFF_CALLS, "execve");
+        assert_non_null(exec);
+        assert_true(more ? exec->ratio > 100 && exec->z >= 5 : exec->ratio < 0.01 && exec->z <= -5);
+        assert_non_null(find(r, STG_DIFF_TRANSITIONS, "execve"));
+        assert_non_null(find(r, STG_DIFF_RESULTS, "execve"));
+        assert_null(find(r, STG_DIFF_CALLS, "read"));
+        stg_diff_result_fini(&c.result);
+        struct stg_diff_settings s;
+        stg_diff_settings_default(&s);
+        s.min_bits = 1; /* is not asked of it */
+        must(stg_diff_compare(&c.result, c.diff, &s));
+        assert_non_null(find(&c.result, STG_DIFF_CALLS, "execve"));
+        comparison_fini(&c);
+    }
+}
+
+/* A phase that comes at another time, and lasts a little longer, is none; nor is a burst, or what a run like A has. */
+static void test_no_part(void **state)
+{
+    (void)state;
+    static const int none[2] = {0, 0}, early[2] = {300, 1500}, late[2] = {1400, 3000}, burst[2] = {1000, 1100};
+    struct comparison c;
+    assert_false(compare_phases(&c, early, late)->changed);
+    comparison_fini(&c);
+    assert_false(compare_phases(&c, none, burst)->changed);
+    comparison_fini(&c);
+    assert_true(compare_phases(&c, none, late)->changed);
+    stg_diff_result_fini(&c.result);
+    give_phase(&c, STG_DIFF_LIKE, 100, 1300);
+    must(stg_diff_end_like(c.diff));
+    assert_false(result_of(&c, false)->changed);
+    comparison_fini(&c);
+}
+
 static void put_fact(struct stg_strings *facts, const char *text)
 {
     uint32_t id;
@@ -688,6 +758,8 @@ int main(void)
         cmocka_unit_test(test_sorts),
         cmocka_unit_test(test_sorts_of_both),
         cmocka_unit_test(test_objects),
+        cmocka_unit_test(test_part),
+        cmocka_unit_test(test_no_part),
         cmocka_unit_test(test_whole_runs),
         cmocka_unit_test(test_short_runs),
         cmocka_unit_test(test_like),

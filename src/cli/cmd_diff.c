@@ -225,7 +225,7 @@ static const struct stg_option options[] = {
      .min = 0,
      .max = 1,
      .fallback = "0.001",
-     .help = "least contribution to the divergence that counts, of what both have"},
+     .help = "least contribution to the divergence that counts, unless a side has none or a hundredth of the other's"},
     {.name = "deviation",
      .arg = "Z",
      .type = STG_OPTION_DOUBLE,
@@ -264,8 +264,9 @@ static const char *const description[] = {
     "Of rates only what is beyond chance is reported: a difference must be --deviation standard errors, which are "
     "estimated "
     "from the blocks of each side so "
-    "that bursts count as what they are, and at least twice what the halves of either side differ in. `part` is the "
-    "item's part of the "
+    "that bursts count as what they are, and at least twice what the halves of either side differ in; or in several "
+    "blocks of one side there must be many times what any block of the other has, as when something begins or ends in "
+    "the middle of a run: five times as much in eight blocks, or forty times in four. `part` is the item's part of the "
     "Jensen-Shannon divergence. The noise within a run is not all: runs of another hour, under another load, differ by "
     "more. Give "
     "some further runs that are as they should be (--like), at best from different times: a difference must be twice "

@@ -41,21 +41,34 @@
  * Divergence measures based on the Shannon entropy, 1991; over measures that need not add up to one, each term is at
  * least 0), and items are ranked by that.
  *
- * An item has changed when all of this holds: the difference is `z` standard errors, where the error is that of batch
- * means (16 to 32 blocks of consecutive events on each side, so that bursts count as what they are), and at least
- * Poisson's; its contribution is twice what the two halves of either side differ in by themselves; the ratio is beyond
- * `min_change`; and, if both sides have it, it contributes `min_bits`. The default of 5 for `z` is for many items: with
- * an error that is of 32 to 64 blocks, t is beyond 5 by chance in 2e-5 of items or less, in 1 of 100 comparisons of 500
- * of them. A latency has changed when both its median and its .95 quantile are `min_latency` times as long, or as
- * short, and beyond twice what the halves of a side differ in: calls that wait have two humps, of which the median
- * takes now one, now the other.
+ * An item has changed when the difference is beyond the noise, in one of two ways: throughout, or in a part of a run;
+ * the ratio is beyond `min_change`; and, unless a side has none or hardly any (a hundredth of the other's), it
+ * contributes `min_bits`.
+ *   - Throughout: the difference is `z` standard errors, where the error is that of batch means (16 to 32 blocks of
+ *     consecutive events on each side, so that bursts count as what they are), and at least Poisson's; and its
+ *     contribution is twice what the two halves of either side differ in by themselves. The default of 5 for `z` is for
+ *     many items: with an error that is of 32 to 64 blocks, t is beyond 5 by chance in 2e-5 of items or less, in 1 of
+ *     100 comparisons of 500 of them.
+ *   - In a part: what only a phase of a side does differs between its own halves and blocks by as much as from the
+ *     other side. So the k densest blocks of the side with more are compared to the densest of the other side, which
+ *     is what that does in any of its phases, when it starts too; blocks are of equal length, and 1 is the least.
+ *     Where these k have f times as much, or more, the chance is taken as (1 + f q)^-k, q being the other side's calls
+ *     by this one's: that of k occasions, as above, had the other side f times the blocks. (So it is where ten times
+ *     as much comes in a tenth of the blocks, a heavy tail.) k is at most 8, as the blocks of one phase are alike, and
+ *     the best k counts, at 8 times the chance. It is a change where that is exp(-z² / 2) or less: with
+ *     equal lengths and z 5, 8 blocks with 5.2 times as much, 4 with 37, 3 with 128; a burst in one block never.
+ *
+ * A latency has changed when both its median and its .95 quantile are `min_latency` times as long, or as short, and
+ * beyond twice what the halves of a side differ in: calls that wait have two humps, of which the median takes now one,
+ * now the other.
  *
  * Blocks and halves know the noise within a run. How far equal runs are apart (another hour, another load, another
  * place in memory) only further runs as A can say. Where there are any, what differs among them and A counts as what
  * the halves differ in: a contribution must be twice that between their lowest and their highest share, a duration
- * beyond twice their ratio. What only B has, none of them has; what only A has, all of them have; both tests above then
- * go by all their occasions, s being B's part of them all, so more runs make what is in B alone less likely by chance.
- * How a command ended, and how many calls its run has, is no change when one of them is so.
+ * beyond twice their ratio, and a part of B is compared to the densest block of them all. What only B has, none of them
+ * has; what only A has, all of them have; both tests above then go by all their occasions, s being B's part of them
+ * all, so more runs make what is in B alone less likely by chance. How a command ended, and how many calls its run has,
+ * is no change when one of them is so.
  *
  * Memory: at most 65,536 items with 384 bytes of counts each, 4,096 latencies with 3 KiB of histogram each, 65,536
  * threads of each side, 65,536 names of files and as many pairs of a process and a name; what is beyond is counted in
@@ -81,7 +94,7 @@ struct stg_diff_settings {
     double min_latency; /* ratio; default 2 */
     bool waits;      /* latencies of calls that wait (stg_syscall_waits) too; default false: load changes them, not the
                         program */
-    double min_bits; /* default .001; of what one side lacks nothing is asked */
+    double min_bits; /* default .001; of what one side lacks, or hardly has, nothing is asked */
     double level;    /* default .05: how often what only one side has may be called a change between equal runs */
     bool strict;     /* what only one side has is always a change; default false */
 };
@@ -111,7 +124,7 @@ struct stg_diff_row {
     double rate[STG_DIFF_SIDES]; /* per sequence, or per second; B's not scaled. Latencies: of the calls */
     double ratio;        /* b / a after scaling; INFINITY: not in A. Latencies: of the quantile that changed less */
     double contribution; /* bits; latencies: |log2 ratio| */
-    double z;            /* standard errors; latencies: the halves' |log2 ratio| */
+    double z; /* standard errors, in a part of a run those of an equal chance; latencies: the halves' |log2 ratio| */
     double median_ns[STG_DIFF_SIDES],
         upper_ns[STG_DIFF_SIDES]; /* latencies: .5 and .95 quantile, to a quarter of an octave */
 };

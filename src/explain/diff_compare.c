@@ -103,8 +103,63 @@ static double error_square(const struct stg_diff *d, const struct diff_item *ite
     return fmax(square, share / n);
 }
 
+/* The counts of blocks of len calls or more: those of the side, so many as it takes put together. Returns how many. */
+static size_t counts_of_blocks(const struct diff_side *s, const uint32_t *n, uint64_t len, double out[DIFF_BLOCKS])
+{
+    const size_t group = len > s->block_len ? len / s->block_len : 1;
+    size_t n_out = 0;
+    for (size_t b = 0; b <= s->block; b += group) {
+        out[n_out++] = (double)diff_sum(n, b, b + group < DIFF_BLOCKS ? b + group : DIFF_BLOCKS);
+    }
+    return n_out;
+}
+
+uint64_t diff_common_block(const struct stg_diff *d)
+{
+    const uint64_t a = d->side[STG_DIFF_A].block_len, b = d->side[STG_DIFF_B].block_len;
+    return a > b ? a : b;
+}
+
+double diff_densest(const struct diff_side *s, const uint32_t *n, uint64_t len)
+{
+    double counts[DIFF_BLOCKS], most = 0;
+    for (size_t b = counts_of_blocks(s, n, len, counts); b > 0; b--) {
+        most = fmax(most, counts[b - 1]);
+    }
+    return most;
+}
+
+static int descending(const void *a_, const void *b_)
+{
+    const double a = *(const double *)a_, b = *(const double *)b_;
+    return (a < b) - (a > b);
+}
+
+enum { MOST_DENSE = 8 }; /* blocks: what goes on for longer is no surer, as blocks of a phase are alike */
+
+/* How far what the side with more does in its k densest blocks is beyond the densest of the other and of the runs as A,
+ * in standard errors of an equal chance; 0 where it is not (diff.h). to_a brings shares of B's calls to A's scale. */
+static double dense_deviation(const struct stg_diff *d, const struct diff_item *item, int more, double to_a)
+{
+    const int less = 1 - more;
+    const struct diff_side *side = d->side;
+    const uint64_t len = diff_common_block(d);
+    const double scale[STG_DIFF_SIDES] = {1, to_a};
+    const double n_others = (double)side[less].n_calls * (more == STG_DIFF_B ? 1 + d->n_like : 1),
+                 odds = n_others / (double)side[more].n_calls;
+    double counts[DIFF_BLOCKS], densest = scale[less] * diff_densest(&side[less], item->n[less], len), most = 0;
+    const size_t n = counts_of_blocks(&side[more], item->n[more], len, counts);
+    densest = fmax(1, more == STG_DIFF_B ? fmax(densest, item->densest) : densest);
+    qsort(counts, n, sizeof *counts, descending);
+    for (size_t k = 1; k <= n && k <= MOST_DENSE; k++) {
+        const double times = scale[more] * counts[k - 1] / densest;
+        most = times > 1 ? fmax(most, (double)k * log1p(odds * times)) : most;
+    }
+    return sqrt(2 * fmax(0, most - log(MOST_DENSE))); /* the best of so many looks */
+}
+
 static void compare_item(const struct stg_diff *d, size_t i, double scale, const double n_units[STG_DIFF_SIDES],
-                         struct stg_diff_row *row)
+                         struct stg_diff_row *row, double *dense)
 {
     const struct diff_item *item = &d->item[i];
     const uint64_t key = d->items.key[i];
@@ -126,22 +181,24 @@ static void compare_item(const struct stg_diff *d, size_t i, double scale, const
     for (int side = 0; side < STG_DIFF_SIDES; side++) {
         row->rate[side] = (double)diff_sum(item->n[side], 0, DIFF_BLOCKS) / n_units[side];
     }
+    *dense = dense_deviation(d, item, b > a ? STG_DIFF_B : STG_DIFF_A, to_a);
 }
 
+/* One side has it, the other does not or hardly does: rare as it may be, it is another thing to do. */
 static bool is_one_sided(const struct stg_diff_row *row)
 {
-    return !(row->ratio > 0) || !(row->ratio < INFINITY);
+    static const double hardly = 100;
+    return row->ratio <= 1 / hardly || row->ratio >= hardly;
 }
 
-static bool is_changed(const struct stg_diff *d, size_t i, const struct stg_diff_row *row,
+static bool is_changed(const struct stg_diff *d, size_t i, const struct stg_diff_row *row, double dense,
                        const struct stg_diff_settings *s)
 {
     const double halves = fmax(halves_term(d, &d->item[i], STG_DIFF_A), halves_term(d, &d->item[i], STG_DIFF_B));
-    const double noise = fmax(halves, runs_term(d, &d->item[i]));
+    const bool throughout = fabs(row->z) >= s->z && row->contribution > 2 * halves;
     const double least = 1 + s->min_change;
-    const bool one_sided = is_one_sided(row); /* rare as it may be, it is another thing to do */
-    return fabs(row->z) >= s->z && row->contribution > 2 * noise && (row->ratio >= least || row->ratio <= 1 / least) &&
-           (one_sided || row->contribution >= s->min_bits);
+    return (throughout || dense >= s->z) && row->contribution > 2 * runs_term(d, &d->item[i]) &&
+           (row->ratio >= least || row->ratio <= 1 / least) && (is_one_sided(row) || row->contribution >= s->min_bits);
 }
 
 /* --- Latencies --- */
@@ -293,10 +350,12 @@ static void compare_items(struct stg_diff_result *out, const struct stg_diff *d,
 {
     for (size_t i = 0; i < d->items.n; i++) {
         struct stg_diff_row *row = &out->rows[out->n];
-        compare_item(d, i, out->scale, n_units, row);
+        double dense;
+        compare_item(d, i, out->scale, n_units, row, &dense);
         out->divergence[row->facet] += row->contribution;
         const bool told = sides[row->proc] != STG_DIFF_SIDES || (row->facet == STG_DIFF_CALLS && is_alone(d, i));
-        if (!told && is_changed(d, i, row, s)) {
+        if (!told && is_changed(d, i, row, dense, s)) {
+            row->z = fabs(row->z) < dense ? copysign(dense, row->z) : row->z;
             put_row(out);
         }
     }

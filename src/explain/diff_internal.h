@@ -39,7 +39,7 @@ struct diff_item {
     struct diff_object object[STG_DIFF_SIDES]; /* of calls */
     uint32_t n_nameless[STG_DIFF_SIDES];       /* of calls: how often neither a name nor a descriptor is known of it */
     uint32_t n_runs, n_occasions;              /* runs like A that have it, and their blocks that do */
-    float low, high;                           /* its shares in these, on A's scale */
+    float low, high, densest; /* on A's scale: its shares in these; the most in a block of diff_common_block() calls */
 };
 
 struct diff_latency {
@@ -167,6 +167,10 @@ uint8_t diff_traits(struct stg_diff *d, uint16_t call);
 uint64_t diff_sum(const uint32_t *n, size_t from, size_t to);
 /* How many times as often as in A a call occurs on the side. */
 enum stg_status diff_scale(const struct stg_diff *d, int side, double *scale) STG_MUST_USE;
+/* The length of the blocks in which A and B, which are complete, can be compared. */
+uint64_t diff_common_block(const struct stg_diff *d);
+/* The most of the counts n of the side in a block of len calls, or of its own if these are longer. */
+double diff_densest(const struct diff_side *s, const uint32_t *n, uint64_t len);
 /* Of a side's durations; false where there are too few. */
 bool diff_quantiles(const struct diff_latency *l, int side, double out[DIFF_QUANTILES]);
 /* Which side alone has what occurs so often in A and in B, and in so many of the runs like A; STG_DIFF_SIDES: neither.

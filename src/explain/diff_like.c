@@ -30,12 +30,15 @@ static enum stg_status fold_names(struct stg_diff *d)
 
 static void fold_items(struct stg_diff *d, double scale)
 {
+    const struct diff_side *s = &d->side[STG_DIFF_LIKE];
+    const uint64_t len = diff_common_block(d);
     const double n_a = fmax(1, (double)d->side[STG_DIFF_A].n_calls);
     for (size_t i = 0; i < d->items.n; i++) {
         struct diff_item *item = &d->item[i];
         uint32_t *n = item->n[STG_DIFF_LIKE];
         if (diff_blocks(n) != 0) {
             widen(&item->low, &item->high, item->n_runs == 0, (double)diff_sum(n, 0, DIFF_BLOCKS) / n_a / scale);
+            item->densest = fmaxf(item->densest, (float)(diff_densest(s, n, len) * (double)s->n_calls / n_a / scale));
             item->n_runs++;
             item->n_occasions += (uint32_t)__builtin_popcount(diff_blocks(n));
             memset(n, 0, DIFF_BLOCKS * sizeof *n);
