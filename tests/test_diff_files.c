@@ -219,6 +219,34 @@ static void test_renewed(void **state)
     trace_fini(&t);
 }
 
+/* Numbered files in a directory whose name is drawn in each run, digits or not, are each other's; what one side alone
+ * puts there is told, and so are directories whose names are words. */
+static void test_renewed_directories(void **state)
+{
+    (void)state;
+    static const char *const dirs[STG_DIFF_SIDES][4] = {
+        {"/tmp/tmp.mHS9jE12JA", "/srv/job/tmpjsgypio8", "/tmp/tmpwchgfpql", "/srv/apache2"},
+        {"/tmp/tmp.qbGxWcLiQe", "/srv/job/tmpnr_anph0", "/tmp/tmpkogdnvqh", "/srv/apricot"}};
+    struct trace t;
+    both(&t);
+    for (int side = 0; side < STG_DIFF_SIDES; side++) {
+        for (int i = 0; i < 160; i++) {
+            char path[64];
+            snprintf(path, sizeof path, "%s/part%d.txt", dirs[side][i % 4], i / 4 + 10 + 25 * side);
+            open_file(&t, path);
+        }
+        give(&t, side);
+    }
+    static const char *const more[] = {"/tmp/tmp.qbGxWcLiQe/own12.txt", "/tmp/tmp.qbGxWcLiQe/own13.txt"};
+    open_all(&t, STG_DIFF_B, more, sizeof more / sizeof more[0]);
+    const struct stg_diff_result *r = result_of(&t);
+    assert_int_equal(r->n_only, 3);
+    assert_non_null(find(r, "/tmp/tmp.qbGxWcLiQe/own<n>.txt"));
+    assert_non_null(find(r, "/srv/apache2/part<n>.txt"));
+    assert_non_null(find(r, "/srv/apricot/part<n>.txt"));
+    trace_fini(&t);
+}
+
 /* Other configuration is told, though it is alike: one digit, an installed version, words of equal length. */
 static void test_alike(void **state)
 {
@@ -467,9 +495,11 @@ static void test_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_once),    cmocka_unit_test(test_often),  cmocka_unit_test(test_renewed),
-        cmocka_unit_test(test_alike),   cmocka_unit_test(test_errors), cmocka_unit_test(test_unnamed),
-        cmocka_unit_test(test_no_file), cmocka_unit_test(test_like),   cmocka_unit_test(test_sorts),
+        cmocka_unit_test(test_once),    cmocka_unit_test(test_often),
+        cmocka_unit_test(test_renewed), cmocka_unit_test(test_renewed_directories),
+        cmocka_unit_test(test_alike),   cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_unnamed), cmocka_unit_test(test_no_file),
+        cmocka_unit_test(test_like),    cmocka_unit_test(test_sorts),
         cmocka_unit_test(test_bounds),  cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

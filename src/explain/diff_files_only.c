@@ -1,7 +1,8 @@
 /* The files that only one side's calls were given (diff.h says what decides, and which names are each other's).
  *
- * What is compared is a unit: one name of a process, or several that a pattern makes one. Names are gathered by two
- * patterns in turn, first by numbers and hashes, then by random characters. */
+ * What is compared is a unit: one name of a process, or several that a pattern makes one. Names are gathered by a
+ * pattern of numbers and hashes and by one of random characters, those of both sides before those of one, as what looks
+ * like one side's numbered files may be in a directory whose name is drawn in each run (enum way). */
 #include "base/memory.h"
 #include "explain/diff_internal.h"
 
@@ -13,6 +14,15 @@ enum {
     NO_UNIT = UINT32_MAX,
     LEAST_RANDOM = 4 /* characters that differ between names made by chance */,
     LEAST_CHANGES = 2 /* of all of them (diff_name_changes) */
+};
+
+/* How names are gathered, in this order. */
+enum way {
+    BY_NUMBERS_OF_BOTH,
+    BY_DIRECTORY, /* of both: random characters in the directory's name, and numbers behind */
+    BY_NUMBERS,
+    BY_CHARACTERS,
+    N_WAYS
 };
 
 struct unit {
@@ -28,7 +38,7 @@ struct group {
     uint32_t unit;
     uint32_t first;        /* item */
     size_t prefix, suffix; /* what the names begin and end with */
-    size_t n_changes;      /* diff_name_changes() of where the names differ */
+    size_t n_changes;      /* diff_name_changes() of where the names differ; of directories, once each */
     bool differs, plain;   /* the pattern is not the name; diff_name_is_plain() there */
     bool whole, temporary; /* compared as one whatever is in it; in a directory for temporary files */
 };
@@ -108,11 +118,17 @@ static bool mask(const struct stg_diff *d, size_t i, char out[DIFF_PATTERN_BUFFE
     return true;
 }
 
-static void widen_group(struct finder *x, struct group *g, size_t i)
+/* How much of the name random characters are looked for in. */
+static size_t drawn_len(enum way way, const char *name)
+{
+    return way == BY_DIRECTORY ? diff_name_dir_len(name) : strlen(name);
+}
+
+static void widen_group(struct finder *x, struct group *g, enum way way, size_t i)
 {
     const struct diff_file *f = &x->d->file[i];
     const char *name = name_of(x->d, i), *first = name_of(x->d, g->first);
-    const size_t len = strlen(name), first_len = strlen(first);
+    const size_t len = drawn_len(way, name), first_len = drawn_len(way, first);
     size_t n = 0;
     while (n < g->prefix && n < len && name[n] == first[n]) {
         n++;
@@ -127,23 +143,38 @@ static void widen_group(struct finder *x, struct group *g, size_t i)
 }
 
 /* What of the name is not in all names of the group; none where it has one. */
-static size_t differing_len(const struct group *g, const char *name)
+static size_t differing_len(const struct group *g, enum way way, const char *name)
 {
-    const size_t len = strlen(name);
+    const size_t len = drawn_len(way, name);
     return len > g->prefix + g->suffix ? len - g->prefix - g->suffix : 0;
 }
 
+/* Returns whether it is a directory's pattern. */
+static bool pattern_of(const struct finder *x, size_t i, enum way way, char out[DIFF_PATTERN_BUFFER])
+{
+    const char *name = name_of(x->d, i);
+    char dir[DIFF_NAME_BUFFER + sizeof DIFF_REST], behind[DIFF_PATTERN_BUFFER];
+    if (way == BY_CHARACTERS) {
+        diff_name_shape(name, out);
+        return false;
+    }
+    const bool whole = mask(x->d, i, out);
+    if (way == BY_DIRECTORY) {
+        snprintf(behind, sizeof behind, "%s", out + diff_name_dir_len(out));
+        snprintf(dir, sizeof dir, "%.*s", (int)diff_name_dir_len(name), name);
+        diff_name_shape(dir, out);
+        const size_t n = strlen(out);
+        snprintf(out + n, DIFF_PATTERN_BUFFER - n, "%s", behind);
+    }
+    return whole;
+}
+
 /* The group of the item's pattern, which begins with its process. */
-static enum stg_status put_in_group(struct finder *x, struct stg_strings *patterns, size_t i, bool by_shape)
+static enum stg_status put_in_group(struct finder *x, struct stg_strings *patterns, size_t i, enum way way)
 {
     char key[DIFF_PATTERN_BUFFER + 8], pattern[DIFF_PATTERN_BUFFER];
     const char *name = name_of(x->d, i);
-    bool whole = false;
-    if (by_shape) {
-        diff_name_shape(name, pattern);
-    } else {
-        whole = mask(x->d, i, pattern);
-    }
+    const bool whole = pattern_of(x, i, way, pattern);
     const int n = snprintf(key, sizeof key, "%04x%s", proc_of(x->d, i), pattern);
     STG_RETURN_IF_FAILED(stg_strings_put(patterns, key, (size_t)n, &x->group_of[i]));
     struct group *g = &x->groups[x->group_of[i]];
@@ -151,38 +182,68 @@ static enum stg_status put_in_group(struct finder *x, struct stg_strings *patter
         x->n_groups++;
         *g = (struct group){.unit = NO_UNIT,
                             .first = (uint32_t)i,
-                            .prefix = strlen(name),
-                            .suffix = strlen(name),
+                            .prefix = drawn_len(way, name),
+                            .suffix = drawn_len(way, name),
                             .whole = whole,
                             .plain = true,
                             .differs = strcmp(name, pattern) != 0,
                             .temporary = diff_name_is_temporary(name)};
     }
-    widen_group(x, g, i);
+    widen_group(x, g, way, i);
     return STG_OK;
 }
 
-/* Whether the item is gathered by shape: it is on one side only, and in no unit yet. */
-static bool is_gathered(const struct finder *x, size_t i, bool by_shape)
+/* Whether the item is gathered: it is in no unit yet, and for random characters on one side only. */
+static bool is_gathered(const struct finder *x, size_t i, enum way way)
 {
     const struct diff_file *f = &x->d->file[i];
     return x->sides[proc_of(x->d, i)] == STG_DIFF_SIDES && x->unit_of[i] == NO_UNIT &&
-           (!by_shape || side_with_more(f) != 0);
+           (way == BY_NUMBERS || way == BY_NUMBERS_OF_BOTH || side_with_more(f) != 0);
+}
+
+static bool is_of_both(const struct group *g)
+{
+    return g->n_of_a > 0 && g->n_of_b > 0;
 }
 
 /* Numbers and hashes: both sides have names of their own, or one has several and the other none. */
 static bool is_renumbered(const struct group *g)
 {
-    const bool of_both = g->n_of_both > 0 || (g->n_of_a > 0 && g->n_of_b > 0);
+    const bool of_both = g->n_of_both > 0 || is_of_both(g);
     return g->differs && g->n_of_a + g->n_of_b + g->n_of_both > 1 &&
-           (g->whole || (g->n_of_a > 0 && g->n_of_b > 0) || g->n_of_both == 0 || (g->temporary && of_both));
+           (g->whole || is_of_both(g) || g->n_of_both == 0 || (g->temporary && of_both));
 }
 
-/* Where files are temporary, less is asked. */
-static bool is_drawn(const struct finder *x, const struct group *g)
+/* Whether what differs begins in a part of the name that begins as what mktemp(1) and Python's tempfile draw. */
+static bool begins_as_drawn(const char *name, size_t prefix)
 {
-    const bool random = g->temporary ? !g->plain : g->n_changes >= LEAST_CHANGES;
-    return random && differing_len(g, name_of(x->d, g->first)) >= LEAST_RANDOM;
+    size_t at = prefix;
+    while (at > 0 && name[at - 1] != '/') {
+        at--;
+    }
+    return prefix - at >= 3 && strncmp(name + at, "tmp", 3) == 0;
+}
+
+/* Where files are temporary, less is asked: eight small letters alone are drawn now and then, too. */
+static bool is_drawn(const struct finder *x, const struct group *g, enum way way)
+{
+    const char *first = name_of(x->d, g->first);
+    const bool random = g->temporary ? !g->plain || begins_as_drawn(first, g->prefix) : g->n_changes >= LEAST_CHANGES;
+    return random && differing_len(g, way, first) >= LEAST_RANDOM;
+}
+
+static bool is_one(const struct finder *x, const struct group *g, enum way way)
+{
+    switch (way) {
+    case BY_NUMBERS_OF_BOTH:
+        return is_renumbered(g) && (g->n_of_both > 0 || is_of_both(g));
+    case BY_DIRECTORY:
+        return is_drawn(x, g, way) && is_of_both(g);
+    case BY_NUMBERS:
+        return is_renumbered(g);
+    default:
+        return is_drawn(x, g, way);
+    }
 }
 
 static bool is_inside_character(char c)
@@ -190,24 +251,25 @@ static bool is_inside_character(char c)
     return ((unsigned char)c & 0xC0) == 0x80;
 }
 
-/* A unit's name: the mask of its names, or what they begin and end with. */
-static enum stg_status name_unit(struct finder *x, struct unit *u, const struct group *g, bool by_shape)
+/* A unit's name: the mask of its names, or what they begin and end with; of a directory, and the mask behind. */
+static enum stg_status name_unit(struct finder *x, struct unit *u, const struct group *g, enum way way)
 {
-    char pattern[DIFF_PATTERN_BUFFER];
+    char pattern[DIFF_PATTERN_BUFFER], behind[DIFF_PATTERN_BUFFER];
     const char *first = name_of(x->d, g->first);
     uint32_t id;
-    if (by_shape) {
-        const char *end = first + strlen(first) - g->suffix;
+    (void)mask(x->d, g->first, pattern);
+    if (way == BY_DIRECTORY || way == BY_CHARACTERS) {
+        const char *stop = first + drawn_len(way, first), *end = stop - g->suffix;
         size_t prefix = g->prefix;
+        snprintf(behind, sizeof behind, "%s", way == BY_DIRECTORY ? pattern + diff_name_dir_len(pattern) : "");
         while (prefix > 0 && is_inside_character(first[prefix])) {
             prefix--;
         }
-        while (is_inside_character(*end)) {
+        while (end < stop && is_inside_character(*end)) {
             end++;
         }
-        snprintf(pattern, sizeof pattern, "%.*s*%s", (int)prefix, first, end);
-    } else {
-        (void)mask(x->d, g->first, pattern);
+        snprintf(pattern, sizeof pattern, "%.*s*%.*s%.*s", (int)prefix, first, (int)(stop - end), end, DIFF_NAME_BUFFER,
+                 behind);
     }
     STG_RETURN_IF_FAILED(stg_strings_put(x->out->patterns, pattern, strlen(pattern), &id));
     u->name = stg_strings_get(x->out->patterns, id);
@@ -242,7 +304,34 @@ static struct unit *new_unit(struct finder *x)
     return &x->units[x->n_units++];
 }
 
-static enum stg_status gather(struct finder *x, bool by_shape)
+/* What the names of each group look like where they differ. */
+static enum stg_status look_at_differences(struct finder *x, enum way way)
+{
+    enum stg_status status = STG_OK;
+    struct stg_keys seen = {0}; /* directories of groups */
+    for (size_t i = 0; i < x->d->files.n; i++) {
+        if (x->group_of[i] == NO_UNIT) {
+            continue;
+        }
+        struct group *g = &x->groups[x->group_of[i]];
+        const char *name = name_of(x->d, i);
+        const size_t before = seen.n, len = differing_len(g, way, name);
+        uint32_t k;
+        if (way == BY_DIRECTORY) {
+            const uint64_t dir = x->d->dir_of[(uint32_t)x->d->files.key[i]];
+            STG_TRY(stg_keys_put(&seen, (uint64_t)x->group_of[i] << 32 | dir, DIFF_MAX_FILES, &k));
+        }
+        if (way != BY_DIRECTORY || seen.n > before) {
+            g->n_changes += diff_name_changes(name + g->prefix, len);
+            g->plain = g->plain && diff_name_is_plain(name + g->prefix, len);
+        }
+    }
+out:
+    stg_keys_fini(&seen);
+    return status;
+}
+
+static enum stg_status gather(struct finder *x, enum way way)
 {
     enum stg_status status = STG_OK;
     struct stg_strings *patterns = NULL;
@@ -250,28 +339,23 @@ static enum stg_status gather(struct finder *x, bool by_shape)
     STG_TRY(stg_strings_new(&patterns));
     for (size_t i = 0; i < x->d->files.n; i++) {
         x->group_of[i] = NO_UNIT;
-        if (is_gathered(x, i, by_shape)) {
-            STG_TRY(put_in_group(x, patterns, i, by_shape));
+        if (is_gathered(x, i, way)) {
+            STG_TRY(put_in_group(x, patterns, i, way));
         }
     }
-    for (size_t i = 0; i < x->d->files.n && by_shape; i++) {
-        if (x->group_of[i] != NO_UNIT) {
-            struct group *g = &x->groups[x->group_of[i]];
-            const char *name = name_of(x->d, i);
-            g->n_changes += diff_name_changes(name + g->prefix, differing_len(g, name));
-            g->plain = g->plain && diff_name_is_plain(name + g->prefix, differing_len(g, name));
-        }
+    if (way == BY_DIRECTORY || way == BY_CHARACTERS) {
+        STG_TRY(look_at_differences(x, way));
     }
     for (size_t i = 0; i < x->d->files.n; i++) {
         struct group *g = x->group_of[i] == NO_UNIT ? NULL : &x->groups[x->group_of[i]];
-        if (g == NULL || !(by_shape ? is_drawn(x, g) : is_renumbered(g))) {
+        if (g == NULL || !is_one(x, g, way)) {
             continue;
         }
         if (g->unit == NO_UNIT) {
             g->unit = (uint32_t)x->n_units;
-            STG_TRY(name_unit(x, new_unit(x), g, by_shape));
+            STG_TRY(name_unit(x, new_unit(x), g, way));
         }
-        x->out->n_renewed += g->n_of_a > 0 && g->n_of_b > 0 && side_with_more(&x->d->file[i]) != 0;
+        x->out->n_renewed += is_of_both(g) && side_with_more(&x->d->file[i]) != 0;
         add_to_unit(x, &x->units[g->unit], i);
     }
 out:
@@ -284,10 +368,11 @@ static enum stg_status make_units(struct finder *x)
     for (size_t i = 0; i < x->d->files.n; i++) {
         x->unit_of[i] = NO_UNIT;
     }
-    STG_RETURN_IF_FAILED(gather(x, false));
-    STG_RETURN_IF_FAILED(gather(x, true));
+    for (int way = 0; way < N_WAYS; way++) {
+        STG_RETURN_IF_FAILED(gather(x, (enum way)way));
+    }
     for (size_t i = 0; i < x->d->files.n; i++) {
-        if (is_gathered(x, i, false)) {
+        if (is_gathered(x, i, BY_NUMBERS)) {
             struct unit *u = new_unit(x);
             u->name = name_of(x->d, i);
             add_to_unit(x, u, i);

@@ -73,6 +73,20 @@ case_diff_files_renewed() {
     ! grep -q '/tmp/strange-' out || { cat out; no 'more of the same is told'; }
 }
 
+# Numbered files in a directory that is made anew in each run are none either, but another file in it is told.
+case_diff_files_in_drawn_directory() {
+    may_record
+    numbered='d=$(mktemp -d /tmp/tmp.XXXXXXXXXX); for i in $(seq 10 40); do echo x >$d/part$i.txt; read -r line <$d/part$i.txt; done'
+    recorded one "$rounds; $numbered; rm -r \$d"
+    recorded two "$rounds; $numbered; rm -r \$d"
+    status 0 "$strange" diff --strict one two
+    sed -n 1p out | grep -qx 'nothing changed' || { cat out; no 'the directory of a run is told'; }
+    recorded more "$rounds; $numbered; echo x >\$d/more.log; rm -r \$d"
+    status 1 "$strange" diff --strict one more
+    grep -q '  /tmp/tmp.*/more.log: openat$' out || { cat out; no 'another file in it is not told'; }
+    ! grep -q '/part' out || { cat out; no 'what both have there is told'; }
+}
+
 # A recording without file names says nothing of them.
 case_diff_no_files() {
     may_record
