@@ -445,6 +445,46 @@ static void test_bounds(void **state)
     trace_fini(&t);
 }
 
+static void put_numbered(struct trace *t, int side)
+{
+    for (int i = 0; i < 500; i++) {
+        char path[32];
+        snprintf(path, sizeof path, "/srv/item%d.json", 10 + i % 10);
+        open_file(t, path);
+    }
+    give(t, side);
+}
+
+/* A block of a run like A is one occasion, whatever the number of names that are one. */
+static void test_like_occasions(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"a", "b"};
+    struct trace t;
+    struct stg_buffer out = STG_BUFFER_INIT;
+    both(&t);
+    put_numbered(&t, STG_DIFF_A);
+    const struct stg_diff_only *items = find(result_of(&t), "/srv/item<n>.json");
+    assert_non_null(items);
+    const unsigned n = items->n_occasions;
+    assert_true(n > 1);
+    for (unsigned run = 1; run <= 2; run++) {
+        fill(&t, NULL, 0); /* as A */
+        put_numbered(&t, STG_DIFF_LIKE);
+        must(stg_diff_end_like(t.diff));
+        items = find(result_of(&t), "/srv/item<n>.json");
+        assert_non_null(items);
+        assert_int_equal(items->n, 500);
+        assert_int_equal(items->n_occasions, n + run * n);
+    }
+    must(stg_report_diff_text(&out, &t.result, paths, 10, false));
+    must(stg_buffer_put(&out, "", 1));
+    assert_non_null(strstr((const char *)out.data,
+                           "\n   occasions of what only A has are those of these runs, too; the calls are A's\n"));
+    stg_buffer_fini(&out);
+    trace_fini(&t);
+}
+
 /* What is printed is no more than text, and names more than one line can hold stand for their directory. */
 static void test_text(void **state)
 {
@@ -500,7 +540,8 @@ int main(void)
         cmocka_unit_test(test_alike),   cmocka_unit_test(test_errors),
         cmocka_unit_test(test_unnamed), cmocka_unit_test(test_no_file),
         cmocka_unit_test(test_like),    cmocka_unit_test(test_sorts),
-        cmocka_unit_test(test_bounds),  cmocka_unit_test(test_text),
+        cmocka_unit_test(test_bounds),  cmocka_unit_test(test_like_occasions),
+        cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -65,6 +65,7 @@ void stg_diff_free(struct stg_diff *d)
     stg_mem_free(d->name_runs);
     stg_keys_fini(&d->files);
     stg_mem_free(d->file);
+    stg_mem_free(d->like_file);
     stg_mem_free(d->dir_of);
     stg_mem_free(d->n_in_dir);
     stg_strings_free(d->file_names);

@@ -72,7 +72,7 @@
  *
  * Memory: at most 65,536 items with 384 bytes of counts each, 4,096 latencies with 3 KiB of histogram each, 65,536
  * threads of each side, 65,536 names of files and as many pairs of a process and a name; what is beyond is counted in
- * n_left_out. */
+ * n_left_out. Of 262,144 pairs of a name and a run like A the blocks are known; of those beyond none is an occasion. */
 #ifndef STG_EXPLAIN_DIFF_H
 #define STG_EXPLAIN_DIFF_H
 
@@ -142,11 +142,12 @@ struct stg_diff_only {
     enum stg_diff_kind kind;
     uint16_t proc, call; /* ids in stg_diff_result.names; program, thread: STG_TOKEN_START; file: the first call that
                             was given it */
-    uint64_t n;          /* calls */
+    uint64_t n;          /* calls of the side, without those of the runs like A */
     uint32_t n_processes, n_threads; /* program, thread: of this name, the threads beside the main ones */
-    unsigned n_occasions;            /* blocks in which it occurs */
-    double chance;                   /* that this many occasions are all on one side; 1 when once */
-    bool decides;                    /* it is a change */
+    unsigned n_occasions; /* blocks in which it occurs: at most 32 of the side, and of A's of each run like it; of
+                             several files, in which any does */
+    double chance;        /* that this many occasions are all on one side; 1 when once */
+    bool decides;         /* it is a change */
     const char *path;  /* call: the first file name that it was given, the end of a long one; NULL: none is known. File:
                           the name, or the pattern of several. Borrowed from the counts or the result */
     bool more_paths;   /* call: it was given others, too */

@@ -126,14 +126,22 @@ void diff_halve_files(struct stg_diff *d, int side)
     }
 }
 
-void diff_fold_files(struct stg_diff *d)
+enum stg_status diff_fold_files(struct stg_diff *d)
 {
     for (size_t i = 0; i < d->files.n; i++) {
         struct diff_file *f = &d->file[i];
-        f->runs |= f->blocks[STG_DIFF_LIKE] != 0 ? diff_run_bit(d->n_like) : 0;
-        f->runs_done |= f->done[STG_DIFF_LIKE] != 0 ? diff_run_bit(d->n_like) : 0;
-        f->n_occasions += (uint32_t)__builtin_popcount(f->blocks[STG_DIFF_LIKE]);
-        f->n_occasions_done += (uint32_t)__builtin_popcount(f->done[STG_DIFF_LIKE]);
+        const uint32_t blocks = f->blocks[STG_DIFF_LIKE], done = f->done[STG_DIFF_LIKE];
+        if (blocks == 0) {
+            continue;
+        }
+        f->runs |= diff_run_bit(d->n_like);
+        f->runs_done |= done != 0 ? diff_run_bit(d->n_like) : 0;
         f->blocks[STG_DIFF_LIKE] = f->done[STG_DIFF_LIKE] = 0;
+        if (d->n_like_files < DIFF_MAX_LIKE_FILES) {
+            STG_RETURN_IF_FAILED(
+                stg_mem_grow(&d->like_file, &d->cap_like_files, d->n_like_files + 1, sizeof *d->like_file));
+            d->like_file[d->n_like_files++] = (struct diff_like_file){(uint32_t)i, d->n_like, blocks, done};
+        }
     }
+    return STG_OK;
 }

@@ -27,6 +27,8 @@ enum way {
 
 struct unit {
     struct diff_file sum;
+    uint32_t n_occasions, n_occasions_done; /* blocks of the runs like A that have any of its names */
+    uint32_t run, run_blocks, run_done;     /* the run at hand, and its blocks */
     uint16_t proc;
     uint32_t n_names[STG_DIFF_SIDES];
     const char *name; /* or pattern; borrowed */
@@ -294,8 +296,6 @@ static void add_to_unit(struct finder *x, struct unit *u, size_t i)
     }
     sum->runs |= f->runs;
     sum->runs_done |= f->runs_done;
-    sum->n_occasions += f->n_occasions;
-    sum->n_occasions_done += f->n_occasions_done;
 }
 
 static struct unit *new_unit(struct finder *x)
@@ -363,6 +363,34 @@ out:
     return status;
 }
 
+static void end_run(struct unit *u)
+{
+    u->n_occasions += (uint32_t)__builtin_popcount(u->run_blocks);
+    u->n_occasions_done += (uint32_t)__builtin_popcount(u->run_done);
+    u->run_blocks = u->run_done = 0;
+}
+
+/* A block of a run like A is one occasion, however many of a unit's names are in it. */
+static void count_occasions(struct finder *x)
+{
+    for (size_t i = 0; i < x->d->n_like_files; i++) {
+        const struct diff_like_file *f = &x->d->like_file[i];
+        struct unit *u = x->unit_of[f->file] == NO_UNIT ? NULL : &x->units[x->unit_of[f->file]];
+        if (u == NULL) {
+            continue;
+        }
+        if (u->run != f->run) {
+            end_run(u);
+            u->run = f->run;
+        }
+        u->run_blocks |= f->blocks;
+        u->run_done |= f->done;
+    }
+    for (size_t i = 0; i < x->n_units; i++) {
+        end_run(&x->units[i]);
+    }
+}
+
 static enum stg_status make_units(struct finder *x)
 {
     for (size_t i = 0; i < x->d->files.n; i++) {
@@ -378,6 +406,7 @@ static enum stg_status make_units(struct finder *x)
             add_to_unit(x, u, i);
         }
     }
+    count_occasions(x);
     return STG_OK;
 }
 
@@ -455,7 +484,7 @@ static void put_unit(struct finder *x, const struct unit *u, int side, bool done
 {
     const struct diff_file *f = &u->sum;
     const uint32_t blocks = done ? f->done[side] : f->blocks[side],
-                   n_like = done ? f->n_occasions_done : f->n_occasions;
+                   n_like = done ? u->n_occasions_done : u->n_occasions;
     const unsigned n_occasions = (unsigned)__builtin_popcount(blocks) + n_like;
     x->out->only[x->out->n_only++] = (struct stg_diff_only){.side = side,
                                                             .kind = STG_DIFF_FILE,
@@ -482,7 +511,7 @@ static void find_units(struct finder *x)
         x->n_candidates++;
         if (side == STG_DIFF_SIDES) {
             if (!has_b(&u->sum)) {
-                put_sort(x, false, u->sum.blocks[STG_DIFF_A], u->sum.n_occasions);
+                put_sort(x, false, u->sum.blocks[STG_DIFF_A], u->n_occasions);
             }
         } else if (done || (!may_be_unnamed(x, u, side) && !is_told_by_call(x, u, side))) {
             put_unit(x, u, side, done);

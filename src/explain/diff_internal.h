@@ -14,8 +14,9 @@ enum {
     DIFF_BINS = 128,       /* quarters of an octave: up to 2^32 ns */
     DIFF_CHUNK = 1024,     /* calls that go to one half of a latency's histogram before the other half has its turn */
     DIFF_MAX_PATHS = 1 << 13,
-    DIFF_MAX_FILES = 1 << 16,  /* names, and pairs of a process and a name */
-    DIFF_MAX_OF_DIR = 1 << 11, /* names of one directory; what is beyond counts as the directory's */
+    DIFF_MAX_FILES = 1 << 16,      /* names, and pairs of a process and a name */
+    DIFF_MAX_LIKE_FILES = 1 << 18, /* and pairs of these and a run like A; beyond, occasions are too few */
+    DIFF_MAX_OF_DIR = 1 << 11,     /* names of one directory; what is beyond counts as the directory's */
 };
 
 /* What a call was given on one side. */
@@ -51,11 +52,15 @@ struct diff_latency {
 struct diff_file {
     uint32_t blocks[DIFF_COUNTED], done[DIFF_COUNTED]; /* a bit for each block */
     uint32_t n[STG_DIFF_SIDES];                        /* calls */
-    uint64_t runs, runs_done;               /* runs like A: a bit each, the last one for all from the 64th on */
-    uint32_t n_occasions, n_occasions_done; /* their blocks */
-    uint16_t call[STG_DIFF_SIDES];          /* the first one */
-    uint16_t error[STG_DIFF_SIDES];         /* class of the first failure (stg_ret_errno_class), 0: none */
+    uint64_t runs, runs_done;       /* runs like A: a bit each, the last one for all from the 64th on */
+    uint16_t call[STG_DIFF_SIDES];  /* the first one */
+    uint16_t error[STG_DIFF_SIDES]; /* class of the first failure (stg_ret_errno_class), 0: none */
     bool more_calls[STG_DIFF_SIDES];
+};
+
+/* The blocks of a run like A that have it: which of them several names share, the pattern of these decides later. */
+struct diff_like_file {
+    uint32_t file, run, blocks, done;
 };
 
 /* In how many of the runs like A a name is, and the last of them, counted from 1. */
@@ -105,6 +110,8 @@ struct stg_diff {
     struct stg_keys files;  /* diff_file_key() */
     struct diff_file *file; /* (cap_files) by index of files */
     size_t cap_files;
+    struct diff_like_file *like_file; /* (n_like_files) run by run */
+    size_t n_like_files, cap_like_files;
     struct diff_side side[DIFF_COUNTED];
     uint32_t n_like;             /* runs like A */
     double like_scale;           /* how many times as often as in A a call occurs in all of them */
@@ -192,7 +199,7 @@ void diff_end_file(struct stg_diff *d, int side, struct diff_thread *t, int64_t 
 /* Of the side, when its blocks two by two become one. */
 void diff_halve_files(struct stg_diff *d, int side);
 /* The run like A that was counted is complete. */
-void diff_fold_files(struct stg_diff *d);
+enum stg_status diff_fold_files(struct stg_diff *d) STG_MUST_USE;
 
 /* --- Tests of what is on one side only (diff_tests.c) --- */
 

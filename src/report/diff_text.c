@@ -344,6 +344,12 @@ enum stg_status stg_report_diff_text(struct stg_buffer *out, const struct stg_di
     if (r->n_like > 0) {
         put_number_of(&w, "   ", r->n_like, "further run as A", "further runs as A");
         writer_put(&w, ": what differs so from run to run is not told\n");
+        if (r->n_only_of[STG_DIFF_A] > 0 && top > 0) {
+            writer_put(&w, "   occasions of what only A has are those of these runs, too; the calls are A's\n");
+        }
+        if (r->n_only_of[STG_DIFF_A] > 0 && top > 0) {
+            writer_put(&w, "   occasions of what only A has are those of these runs, too; the calls are A's\n");
+        }
     }
     put_runs(&w, r);
     if (r->n_renewed > 0) {
