@@ -327,6 +327,30 @@ static void test_by_hand(void **state)
     comparison_fini(&c);
 }
 
+/* Rates have one unit on both sides: calls, where one has no clock. */
+static void test_one_clock(void **state)
+{
+    (void)state;
+    for (int without = 0; without < STG_DIFF_SIDES; without++) {
+        struct comparison c;
+        comparison_init(&c);
+        for (int side = 0; side < STG_DIFF_SIDES; side++) {
+            c.made.n = 0;
+            for (int i = 0; i < 6000; i++) {
+                put(&c.made, 1, i % (side == STG_DIFF_A ? 5 : 3) == 0 ? WRITE : READ, 8, 100);
+            }
+            for (size_t i = 0; i < c.made.n && side == without; i++) {
+                c.made.events[i].has &= (uint16_t)~STG_HAS_TIME;
+            }
+            give(&c, side, 0, c.made.n);
+        }
+        const struct stg_diff_row *write = find(result_of(&c, false), STG_DIFF_CALLS, "write");
+        assert_non_null(write);
+        assert_true(fabs(write->rate[STG_DIFF_A] - 1. / 5) < 1e-9 && fabs(write->rate[STG_DIFF_B] - 1. / 3) < 1e-9);
+        comparison_fini(&c);
+    }
+}
+
 /* What becomes less is a change as what becomes more is, and what is not there any more is gone. */
 static void test_less(void **state)
 {
@@ -746,27 +770,17 @@ static void test_waiting_calls(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same),
-        cmocka_unit_test(test_calls_and_transitions),
-        cmocka_unit_test(test_results),
-        cmocka_unit_test(test_latencies),
-        cmocka_unit_test(test_by_hand),
-        cmocka_unit_test(test_less),
-        cmocka_unit_test(test_burst),
-        cmocka_unit_test(test_occasions),
-        cmocka_unit_test(test_programs),
-        cmocka_unit_test(test_sorts),
-        cmocka_unit_test(test_sorts_of_both),
-        cmocka_unit_test(test_objects),
-        cmocka_unit_test(test_part),
-        cmocka_unit_test(test_no_part),
-        cmocka_unit_test(test_whole_runs),
-        cmocka_unit_test(test_short_runs),
-        cmocka_unit_test(test_like),
-        cmocka_unit_test(test_like_and_only),
-        cmocka_unit_test(test_like_durations_and_ends),
-        cmocka_unit_test(test_too_short),
-        cmocka_unit_test(test_waiting_calls),
+        cmocka_unit_test(test_same),          cmocka_unit_test(test_calls_and_transitions),
+        cmocka_unit_test(test_results),       cmocka_unit_test(test_latencies),
+        cmocka_unit_test(test_by_hand),       cmocka_unit_test(test_one_clock),
+        cmocka_unit_test(test_less),          cmocka_unit_test(test_burst),
+        cmocka_unit_test(test_occasions),     cmocka_unit_test(test_programs),
+        cmocka_unit_test(test_sorts),         cmocka_unit_test(test_sorts_of_both),
+        cmocka_unit_test(test_objects),       cmocka_unit_test(test_part),
+        cmocka_unit_test(test_no_part),       cmocka_unit_test(test_whole_runs),
+        cmocka_unit_test(test_short_runs),    cmocka_unit_test(test_like),
+        cmocka_unit_test(test_like_and_only), cmocka_unit_test(test_like_durations_and_ends),
+        cmocka_unit_test(test_too_short),     cmocka_unit_test(test_waiting_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

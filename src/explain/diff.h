@@ -174,7 +174,8 @@ struct stg_diff_result {
     double divergence[STG_DIFF_FACETS]; /* bits, of all items; 0 for latencies */
     uint64_t n_calls[STG_DIFF_SIDES], n_lost[STG_DIFF_SIDES], n_left_out;
     bool by_sequence;               /* rates are per sequence; else per second */
-    double n_units[STG_DIFF_SIDES]; /* sequences, or seconds (0 without a clock: then rates are shares of the calls) */
+    double n_units[STG_DIFF_SIDES]; /* sequences, or seconds (0 without a clock: then rates of both sides are shares of
+                                       the calls) */
     double scale;                   /* how many times as often a call occurs in B */
     bool too_short;                 /* a side has fewer than STG_DIFF_LEAST calls: no rates can be told */
     struct stg_diff_only *only;   /* (n_only) of A, then of B; programs first, then threads and calls, then files; of a

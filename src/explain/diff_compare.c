@@ -376,9 +376,11 @@ static void compare_latencies(struct stg_diff_result *out, const struct stg_diff
 static enum stg_status compare_rates(struct stg_diff_result *out, const struct stg_diff *d, const uint8_t *sides,
                                      const struct stg_diff_settings *s)
 {
+    const bool has_units =
+        out->n_units[STG_DIFF_A] > 0 && out->n_units[STG_DIFF_B] > 0; /* or the rates are not of one */
     double n_units[STG_DIFF_SIDES];
     for (int i = 0; i < STG_DIFF_SIDES; i++) {
-        n_units[i] = out->n_units[i] > 0 ? out->n_units[i] : (double)out->n_calls[i];
+        n_units[i] = has_units ? out->n_units[i] : (double)out->n_calls[i];
     }
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&out->rows, d->items.n + d->latencies.n, sizeof *out->rows));
     compare_items(out, d, sides, n_units, s);
