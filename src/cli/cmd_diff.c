@@ -217,7 +217,9 @@ static const struct stg_option options[] = {
     {.name = "waits",
      .type = STG_OPTION_FLAG,
      .offset = offsetof(struct settings, waits),
-     .help = "durations of calls that wait (poll, futex, accept …) too: they change with the load"},
+     .help =
+         "durations of calls that wait (poll, futex, accept …), and of a command's whole run, too: they change with "
+         "the load"},
     {.name = "min-bits",
      .arg = "BITS",
      .type = STG_OPTION_DOUBLE,
@@ -260,7 +262,7 @@ static const char *const description[] = {
     "only one has.",
     "Of traces that `strange record -- COMMAND` made it also compares how the command ended, and how many calls its "
     "whole run made: "
-    "--min-change holds for that, too.",
+    "--min-change holds for that, too. How long it took is told from --min-latency on, and is a change with --waits.",
     "Of rates only what is beyond chance is reported: a difference must be --deviation standard errors, which are "
     "estimated "
     "from the blocks of each side so "

@@ -30,6 +30,8 @@
  *
  * A trace that says so is the whole run of a command. How it ended is compared; and where both sides are whole runs, so
  * is how many calls they have: beyond `min_change` that is a change, too. Elsewhere it says how long was recorded.
+ * How long whole runs take is told beyond `min_latency`, and is a change with `waits` alone, as a busy machine takes
+ * longer, too.
  *
  * Items of four facets are counted on both sides: calls of a process; transitions, a call and the next one of the same
  * thread; results, a call with the errno or the log2 of the count that it returned; latencies, the times from entry to
@@ -67,8 +69,8 @@
  * the halves differ in: a contribution must be twice that between their lowest and their highest share, a duration
  * beyond twice their ratio, and a part of B is compared to the densest block of them all. What only B has, none of them
  * has; what only A has, all of them have; both tests above then go by all their occasions, s being B's part of them
- * all, so more runs make what is in B alone less likely by chance. How a command ended, and how many calls its run has,
- * is no change when one of them is so.
+ * all, so more runs make what is in B alone less likely by chance. How a command ended, how many calls its run has, and
+ * how long it takes, is no change when one of them is so.
  *
  * Memory: at most 65,536 items with 384 bytes of counts each, 4,096 latencies with 3 KiB of histogram each, 65,536
  * threads of each side, 65,536 names of files and as many pairs of a process and a name; what is beyond is counted in
@@ -92,11 +94,11 @@ struct stg_diff_settings {
     double z;           /* default 5 */
     double min_change;  /* .5: half as much again, or two thirds; default */
     double min_latency; /* ratio; default 2 */
-    bool waits;      /* latencies of calls that wait (stg_syscall_waits) too; default false: load changes them, not the
-                        program */
-    double min_bits; /* default .001; of what one side lacks, or hardly has, nothing is asked */
-    double level;    /* default .05: how often what only one side has may be called a change between equal runs */
-    bool strict;     /* what only one side has is always a change; default false */
+    bool waits;         /* latencies of calls that wait (stg_syscall_waits) and the duration of a whole run too; default
+                           false: load changes them, not the program */
+    double min_bits;    /* default .001; of what one side lacks, or hardly has, nothing is asked */
+    double level;       /* default .05: how often what only one side has may be called a change between equal runs */
+    bool strict;        /* what only one side has is always a change; default false */
 };
 void stg_diff_settings_default(struct stg_diff_settings *s);
 
@@ -191,7 +193,10 @@ struct stg_diff_result {
     bool end_changed;   /* the command ended otherwise */
     double total_ratio; /* B's calls by A's, of whole runs; else 0 */
     bool total_changed;
-    bool changed; /* any of all this is a change */
+    double time_ratio; /* how many times as long B takes, of whole runs with a clock; else 0 */
+    bool time_differs; /* beyond min_latency */
+    bool time_changed; /* and `waits` is set */
+    bool changed;      /* any of all this is a change */
 };
 #define STG_DIFF_LEAST 1024
 

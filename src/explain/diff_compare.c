@@ -300,6 +300,11 @@ static int by_contribution(const void *a_, const void *b_)
     return (x > y) - (x < y);
 }
 
+double diff_seconds(const struct diff_side *s)
+{
+    return s->has_time ? (double)(s->last_ns - s->first_ns) / 1e9 : 0;
+}
+
 static void describe_sides(struct stg_diff_result *out, const struct stg_diff *d)
 {
     out->by_sequence = d->side[STG_DIFF_A].n_sequences > 0;
@@ -307,9 +312,7 @@ static void describe_sides(struct stg_diff_result *out, const struct stg_diff *d
         const struct diff_side *s = &d->side[i];
         out->n_calls[i] = s->n_calls;
         out->n_lost[i] = s->n_lost;
-        out->n_units[i] = out->by_sequence ? (double)s->n_sequences
-                          : s->has_time    ? (double)(s->last_ns - s->first_ns) / 1e9
-                                           : 0;
+        out->n_units[i] = out->by_sequence ? (double)s->n_sequences : diff_seconds(s);
         out->too_short |= s->n_calls < STG_DIFF_LEAST;
         out->run[i] = s->run;
     }
@@ -317,7 +320,7 @@ static void describe_sides(struct stg_diff_result *out, const struct stg_diff *d
     out->n_like = d->n_like;
 }
 
-/* How a command ended, and how much it did. */
+/* How a command ended, how much it did, and how long it took. */
 static void compare_runs(struct stg_diff_result *out, const struct stg_diff *d, const struct stg_diff_settings *s)
 {
     const struct stg_diff_run *a = &out->run[STG_DIFF_A], *b = &out->run[STG_DIFF_B];
@@ -328,6 +331,13 @@ static void compare_runs(struct stg_diff_result *out, const struct stg_diff *d, 
         out->total_ratio = (double)out->n_calls[STG_DIFF_B] / (double)out->n_calls[STG_DIFF_A];
         const double low = d->n_like > 0 ? fmin(1, d->like_low) : 1, high = d->n_like > 0 ? fmax(1, d->like_high) : 1;
         out->total_changed = out->total_ratio >= high * least || out->total_ratio <= low / least;
+    }
+    const double in_a = diff_seconds(&d->side[STG_DIFF_A]), in_b = diff_seconds(&d->side[STG_DIFF_B]);
+    if (a->whole && b->whole && in_a > 0 && in_b > 0) {
+        const double low = d->n_like > 0 ? fmin(in_a, d->time_low) : in_a,
+                     high = d->n_like > 0 ? fmax(in_a, d->time_high) : in_a;
+        out->time_ratio = in_b / in_a;
+        out->time_differs = in_b >= high * s->min_latency || in_b * s->min_latency <= low;
     }
 }
 
@@ -397,6 +407,7 @@ enum stg_status stg_diff_compare(struct stg_diff_result *out, const struct stg_d
     *out = (struct stg_diff_result){.names = &d->names, .scale = 1, .kinds_chance = 1, .files_chance = 1};
     describe_sides(out, d);
     compare_runs(out, d, s);
+    out->time_changed = out->time_differs && s->waits;
     if (!out->too_short || out->total_ratio > 0) { /* a whole run has all of its programs, short as it is */
         STG_TRY(diff_scale(d, STG_DIFF_B, &out->scale));
         STG_TRY(diff_find_only(out, &sides, d, s));
@@ -404,8 +415,8 @@ enum stg_status stg_diff_compare(struct stg_diff_result *out, const struct stg_d
     if (!out->too_short) {
         STG_TRY(compare_rates(out, d, sides, s));
     }
-    out->changed = out->end_changed || out->total_changed || out->n > 0 || out->n_programs > 0 || out->n_deciding > 0 ||
-                   out->n_files_deciding > 0;
+    out->changed = out->end_changed || out->total_changed || out->time_changed || out->n > 0 || out->n_programs > 0 ||
+                   out->n_deciding > 0 || out->n_files_deciding > 0;
 out:
     stg_mem_free(sides);
     return status;

@@ -116,6 +116,7 @@ struct stg_diff {
     uint32_t n_like;             /* runs like A */
     double like_scale;           /* how many times as often as in A a call occurs in all of them */
     float like_low, like_high;   /* their calls by A's */
+    float time_low, time_high;   /* their seconds; 0: no clock */
     bool like_ended_so;          /* the command of one of them ended as B's */
     struct diff_runs *name_runs; /* (cap_name_runs) by common id */
     size_t cap_name_runs;
@@ -174,6 +175,8 @@ uint8_t diff_traits(struct stg_diff *d, uint16_t call);
 uint64_t diff_sum(const uint32_t *n, size_t from, size_t to);
 /* How many times as often as in A a call occurs on the side. */
 enum stg_status diff_scale(const struct stg_diff *d, int side, double *scale) STG_MUST_USE;
+/* From the side's first event to its last, seconds; 0 without a clock. */
+double diff_seconds(const struct diff_side *s);
 /* The length of the blocks in which A and B, which are complete, can be compared. */
 uint64_t diff_common_block(const struct stg_diff *d);
 /* The most of the counts n of the side in a block of len calls, or of its own if these are longer. */

@@ -87,6 +87,7 @@ enum stg_status stg_diff_end_like(struct stg_diff *d)
     fold_latencies(d);
     STG_RETURN_IF_FAILED(diff_fold_files(d));
     widen(&d->like_low, &d->like_high, d->n_like == 0, (double)s->n_calls / fmax(1, (double)a->n_calls));
+    widen(&d->time_low, &d->time_high, d->n_like == 0, diff_seconds(s));
     d->like_ended_so |= strcmp(s->run.ended, b->run.ended) == 0;
     d->like_scale += scale;
     d->n_like++;

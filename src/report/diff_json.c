@@ -150,13 +150,14 @@ enum stg_status stg_report_diff_json(struct stg_buffer *out, const struct stg_di
         rows = NULL;
     }
     return json_put_line(
-        out,
-        json_pack("{s:s, s:o, s:o, s:o, s:I, s:b, s:b, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:o}", "schema",
-                  "strange.diff/2", "changed", r->too_short && !r->changed ? json_null() : json_boolean(r->changed),
-                  "a", side_json(r, STG_DIFF_A, paths[STG_DIFF_A]), "b", side_json(r, STG_DIFF_B, paths[STG_DIFF_B]),
-                  "like", (json_int_t)r->n_like, "command_changed", (int)r->end_changed, "total_changed",
-                  (int)r->total_changed, "scale", json_of_number(r->scale), "divergence_bits", divergence, "left_out",
-                  (json_int_t)r->n_left_out, "only", all_only_json(r), "sign_test", json_of_number(r->kinds_chance),
-                  "files_sign_test", json_of_number(r->files_chance), "renewed_names", (json_int_t)r->n_renewed, "rows",
-                  rows));
+        out, json_pack(
+                 "{s:s, s:o, s:o, s:o, s:I, s:b, s:b, s:o, s:b, s:o, s:o, s:I, s:o, s:o, s:o, s:I, s:o}", "schema",
+                 "strange.diff/2", "changed", r->too_short && !r->changed ? json_null() : json_boolean(r->changed), "a",
+                 side_json(r, STG_DIFF_A, paths[STG_DIFF_A]), "b", side_json(r, STG_DIFF_B, paths[STG_DIFF_B]), "like",
+                 (json_int_t)r->n_like, "command_changed", (int)r->end_changed, "total_changed", (int)r->total_changed,
+                 "duration_ratio", r->time_ratio > 0 ? json_of_number(r->time_ratio) : json_null(), "duration_changed",
+                 (int)r->time_changed, "scale", json_of_number(r->scale), "divergence_bits", divergence, "left_out",
+                 (json_int_t)r->n_left_out, "only", all_only_json(r), "sign_test", json_of_number(r->kinds_chance),
+                 "files_sign_test", json_of_number(r->files_chance), "renewed_names", (json_int_t)r->n_renewed, "rows",
+                 rows));
 }

@@ -280,6 +280,10 @@ static void put_runs(struct writer *w, const struct stg_diff_result *r)
         words_percent(r->total_ratio, share);
         writer_printf(w, "   B has %s of A's calls, and both are the whole run of a command\n", share);
     }
+    if (r->time_differs) {
+        writer_printf(w, "   B takes %.3g times as long, and both are the whole run of a command%s\n", r->time_ratio,
+                      r->time_changed ? "" : " (no change without --waits: a busy machine takes longer, too)");
+    }
 }
 
 static void put_fact(struct writer *w, const char **comma, bool is_so, const char *what)
@@ -307,6 +311,7 @@ static void put_changes(struct writer *w, const struct stg_diff_result *r)
     writer_put(w, "changed:");
     put_fact(w, &comma, r->end_changed, "how the command ended");
     put_fact(w, &comma, r->total_changed, "how many calls it makes");
+    put_fact(w, &comma, r->time_changed, "how long it takes");
     put_part(w, &comma, r->n_programs, "program", "programs", " on one side only");
     put_part(w, &comma, r->n_deciding, "call", "calls", " on one side only");
     put_part(w, &comma, r->n_files_deciding, "file", "files", " on one side only");
