@@ -352,9 +352,6 @@ enum stg_status stg_report_diff_text(struct stg_buffer *out, const struct stg_di
         if (r->n_only_of[STG_DIFF_A] > 0 && top > 0) {
             writer_put(&w, "   occasions of what only A has are those of these runs, too; the calls are A's\n");
         }
-        if (r->n_only_of[STG_DIFF_A] > 0 && top > 0) {
-            writer_put(&w, "   occasions of what only A has are those of these runs, too; the calls are A's\n");
-        }
     }
     put_runs(&w, r);
     if (r->n_renewed > 0) {
