@@ -45,33 +45,11 @@ bool stg_usual_kind(struct stg_kind_of_call *out, uint16_t call, uint16_t proc, 
     return out->class > 1 || out->size > 0;
 }
 
-/* Kinds that need no counting any more, the first n of the table: most events of the training are of these, and a small
- * cache of their keys passes them by. Key 0 is one of them. */
-struct passed {
-    uint64_t key[1024];
-    uint32_t n;
-};
-
-static bool is_passed(struct passed *p, uint64_t key, uint64_t **slot)
-{
-    *slot = &p->key[key * UINT64_C(0x9E3779B97F4A7C15) >> 54];
-    return **slot == key;
-}
-
-static enum stg_status count_one(struct stg_usual_counts *c, uint64_t key, uint64_t add, size_t *n_touched,
-                                 struct passed *passed)
+static enum stg_status count_one(struct stg_usual_counts *c, uint64_t key, uint64_t add, size_t *n_touched)
 {
     uint32_t kind;
-    uint64_t *slot = NULL;
-    if (passed != NULL && is_passed(passed, key, &slot)) {
-        return STG_OK;
-    }
     STG_RETURN_IF_FAILED(stg_keys_put(&c->kinds, key, STG_USUAL_MAX_KINDS, &kind));
     if (kind == STG_KEYS_NONE) {
-        return STG_OK;
-    }
-    if (passed != NULL && kind < passed->n) {
-        *slot = key;
         return STG_OK;
     }
     if (c->count[kind] == 0 && add > 0) {
@@ -82,24 +60,23 @@ static enum stg_status count_one(struct stg_usual_counts *c, uint64_t key, uint6
 }
 
 static enum stg_status count_events(struct stg_usual_counts *c, const struct stg_seq *seq, const uint16_t *call_of,
-                                    const uint16_t *proc_of, const uint8_t *counted, size_t *n_touched,
-                                    struct passed *passed)
+                                    const uint16_t *proc_of, const uint8_t *counted, size_t *n_touched)
 {
     const uint64_t duration = seq->flags & STG_SEQ_NO_TIME ? 0 : (uint64_t)(seq->end_ns - seq->begin_ns);
-    STG_RETURN_IF_FAILED(count_one(c, STG_USUAL_EVENTS, seq->n, n_touched, passed));
-    STG_RETURN_IF_FAILED(count_one(c, STG_USUAL_DURATION, duration, n_touched, passed));
+    STG_RETURN_IF_FAILED(count_one(c, STG_USUAL_EVENTS, seq->n, n_touched));
+    STG_RETURN_IF_FAILED(count_one(c, STG_USUAL_DURATION, duration, n_touched));
     uint32_t last = UINT32_MAX;
     for (size_t i = 0; i < seq->n; i++) {
         const uint16_t id = seq->thread_proc[seq->thread[i]], proc = proc_of == NULL ? id : proc_of[id];
         const uint16_t call = call_of == NULL ? seq->call[i] : call_of[seq->call[i]];
         struct stg_kind_of_call kind;
         if (proc != last) {
-            STG_RETURN_IF_FAILED(count_one(c, stg_usual_turns(proc), 1, n_touched, passed));
+            STG_RETURN_IF_FAILED(count_one(c, stg_usual_turns(proc), 1, n_touched));
             last = proc;
         }
         if (call >= STG_TOKEN_SPECIALS &&
             stg_usual_kind(&kind, call, proc, seq->phase[i], seq->ret[i], counted[call] != 0)) {
-            STG_RETURN_IF_FAILED(count_one(c, stg_usual_key(&kind), 1, n_touched, passed));
+            STG_RETURN_IF_FAILED(count_one(c, stg_usual_key(&kind), 1, n_touched));
         }
     }
     return STG_OK;
@@ -128,7 +105,7 @@ enum stg_status stg_usual_add(struct stg_usual_counts *c, const struct stg_seq *
     if (c->touched == NULL) {
         STG_RETURN_IF_FAILED(stg_mem_zeroed(&c->touched, STG_USUAL_MAX_KINDS, sizeof *c->touched));
     }
-    STG_RETURN_IF_FAILED(count_events(c, seq, call_of, proc_of, counted, &n_touched, NULL));
+    STG_RETURN_IF_FAILED(count_events(c, seq, call_of, proc_of, counted, &n_touched));
     STG_RETURN_IF_FAILED(stg_mem_grow(&c->pairs, &c->cap, c->n + n_touched, sizeof *c->pairs));
     for (size_t i = 0; i < n_touched; i++) {
         c->pairs[c->n++] = pair_of(c->touched[i], c->count[c->touched[i]]);
@@ -239,8 +216,9 @@ static int compare_rows(const void *a, const void *b)
     return compare_keys(&((const struct row *)a)->key, &((const struct row *)b)->key);
 }
 
-/* rows (2 × kinds.n): each kind over all sequences, and over those with its process where these are not nearly all. */
-static size_t make_rows(const struct stg_usual_counts *c, const size_t *first, struct row *rows)
+/* rows (2 × kinds.n): each kind over all sequences, and over those with its process where these are not nearly all. Of
+ * n_seen sequences one has it at least. */
+static size_t make_rows(const struct stg_usual_counts *c, const size_t *first, size_t n_seen, struct row *rows)
 {
     size_t n_rows = 0;
     for (size_t k = 0; k < c->kinds.n; k++) {
@@ -250,6 +228,7 @@ static size_t make_rows(const struct stg_usual_counts *c, const size_t *first, s
         struct row *row = &rows[n_rows++];
         *row = (struct row){.key = c->kinds.key[k]};
         if (n == 0) {
+            row->usual.share = (float)(1.0 / (double)n_seen);
             continue;
         }
         row->usual = usual_of(c, sorted, n, c->n_sequences);
@@ -266,7 +245,7 @@ static size_t make_rows(const struct stg_usual_counts *c, const size_t *first, s
 }
 
 /* Rows in order of their keys, so that a look-up is a bisection. */
-static enum stg_status take_rows(struct stg_model *m, struct stg_usual_counts *c)
+static enum stg_status take_rows(struct stg_model *m, struct stg_usual_counts *c, size_t n_seen)
 {
     enum stg_status status = STG_OK;
     struct row *rows = NULL;
@@ -275,7 +254,7 @@ static enum stg_status take_rows(struct stg_model *m, struct stg_usual_counts *c
     size_t *first = NULL;
     STG_TRY(sort_pairs(c, &first));
     STG_TRY(stg_mem_zeroed(&rows, 2 * c->kinds.n, sizeof *rows));
-    const size_t n = make_rows(c, first, rows);
+    const size_t n = make_rows(c, first, n_seen, rows);
     STG_TRY(stg_mem_zeroed(&values, n, sizeof rows->usual));
     STG_TRY(stg_mem_zeroed(&keys, n, sizeof *keys));
     qsort(rows, n, sizeof *rows, compare_rows);
@@ -298,43 +277,52 @@ out:
     return status;
 }
 
-/* What the ids of sequences are called by, and which sequences have each kind, whether counted or not. */
+/* What the ids of sequences are called by, and which processes make which calls at all. */
 struct fit {
     struct stg_usual_counts counts;
     uint16_t *call_of, *proc_of;
     uint8_t *counted;
-    uint32_t *n_with; /* (STG_USUAL_MAX_KINDS) sequences, of n; not of kinds that were counted */
-    size_t n;
-    struct passed passed;
+    uint8_t **made;             /* (procs) of each process that is there, whether it makes the call (calls) */
+    size_t n_calls, n_procs, n; /* n: sequences that were looked at */
+    uint8_t **made_of;          /* (threads of the sequence at hand) */
+    size_t cap_made_of;
 };
 
+/* Of every event no more than who calls what: this goes over all of the training. */
 static enum stg_status see_one(struct fit *f, const struct stg_corpus *corpus, size_t index)
 {
-    struct stg_usual_counts *c = &f->counts;
     struct stg_seq seq;
-    size_t n_touched = 0;
     stg_corpus_get(corpus, index, &seq);
-    STG_RETURN_IF_FAILED(count_events(c, &seq, f->call_of, f->proc_of, f->counted, &n_touched, &f->passed));
-    for (size_t i = 0; i < n_touched; i++) {
-        f->n_with[c->touched[i]]++;
-        c->count[c->touched[i]] = 0;
+    STG_RETURN_IF_FAILED(stg_mem_grow((void *)&f->made_of, &f->cap_made_of, seq.n_threads, sizeof *f->made_of));
+    for (size_t t = 0; t < seq.n_threads; t++) {
+        uint8_t **made = &f->made[f->proc_of[seq.thread_proc[t]]];
+        if (*made == NULL) {
+            STG_RETURN_IF_FAILED(stg_mem_zeroed(made, f->n_calls, 1));
+        }
+        f->made_of[t] = *made;
+    }
+    for (size_t i = 0; i < seq.n; i++) {
+        if (seq.call[i] < f->n_calls) {
+            f->made_of[seq.thread[i]][seq.call[i]] = 1;
+        }
     }
     f->n++;
     return STG_OK;
 }
 
-/* Kinds that no counted sequence has, and others have, are known, too: none is usual, and some have them. */
-static void take_seen(struct stg_model *m, const struct fit *f)
+/* Calls that no counted sequence has, and others have, get rows: none is usual, and one at least has them. */
+static enum stg_status take_seen(struct fit *f)
 {
-    for (size_t i = 0; i < m->n_usual; i++) {
-        struct stg_usual row;
-        float *at = m->usual + i * STG_MODEL_USUAL_COLUMNS;
-        memcpy(&row, at, sizeof row);
-        if (!(row.share > 0) && f->n > 0) { /* never with STG_USUAL_OF_PROCESS */
-            row.share = (float)((double)f->n_with[stg_keys_find(&f->counts.kinds, m->usual_key[i])] / (double)f->n);
-            memcpy(at, &row, sizeof row);
+    for (size_t proc = 0; proc < f->n_procs; proc++) {
+        for (size_t call = STG_TOKEN_SPECIALS; call < f->n_calls && f->made[proc] != NULL; call++) {
+            const struct stg_kind_of_call kind = {.call = (uint16_t)call, .proc = (uint16_t)proc};
+            uint32_t i;
+            if (f->made[proc][call] != 0) {
+                STG_RETURN_IF_FAILED(stg_keys_put(&f->counts.kinds, stg_usual_key(&kind), STG_USUAL_MAX_KINDS, &i));
+            }
         }
     }
+    return STG_OK;
 }
 
 /* The held-out sequences that are not left out; *n of them. */
@@ -349,16 +337,29 @@ static enum stg_status find_kept(size_t **kept, size_t *n, const struct stg_corp
     return STG_OK;
 }
 
+static void fit_fini(struct fit *f)
+{
+    stg_usual_counts_fini(&f->counts);
+    for (size_t i = 0; i < f->n_procs && f->made != NULL; i++) {
+        stg_mem_free(f->made[i]);
+    }
+    stg_mem_free((void *)f->made);
+    stg_mem_free((void *)f->made_of);
+    stg_mem_free(f->call_of);
+    stg_mem_free(f->proc_of);
+    stg_mem_free(f->counted);
+}
+
 enum stg_status stg_usual_fit(struct stg_model *m, const struct stg_corpus *held_out, const uint32_t *left_out,
                               const struct stg_corpus *training)
 {
     enum stg_status status = STG_OK;
-    struct fit f = {.n = 0};
+    struct fit f = {.n_calls = stg_strings_count(m->vocab.calls), .n_procs = stg_strings_count(m->vocab.procs)};
     size_t *kept = NULL, n_kept = 0;
     STG_TRY(known_ids(&f.call_of, m->vocab.calls));
     STG_TRY(known_ids(&f.proc_of, m->vocab.procs));
     STG_TRY(stg_usual_counted(&f.counted, &m->vocab));
-    STG_TRY(stg_mem_zeroed(&f.n_with, STG_USUAL_MAX_KINDS, sizeof *f.n_with));
+    STG_TRY(stg_mem_zeroed((void *)&f.made, f.n_procs, sizeof *f.made));
     STG_TRY(find_kept(&kept, &n_kept, held_out, left_out));
     const size_t n = n_kept < MAX_SEQUENCES ? n_kept : MAX_SEQUENCES;
     for (size_t i = 0; i < n; i++) {
@@ -366,22 +367,17 @@ enum stg_status stg_usual_fit(struct stg_model *m, const struct stg_corpus *held
         stg_corpus_get(held_out, kept[i * n_kept / n], &seq);
         STG_TRY(stg_usual_add(&f.counts, &seq, f.call_of, f.proc_of, f.counted));
     }
-    f.passed.n = (uint32_t)f.counts.kinds.n;
     for (size_t i = 0; i < n_kept && n > 0; i++) {
         STG_TRY(see_one(&f, held_out, kept[i]));
     }
     for (size_t i = 0; i < training->n && n > 0; i++) {
         STG_TRY(see_one(&f, training, i));
     }
-    STG_TRY(take_rows(m, &f.counts));
-    take_seen(m, &f);
+    STG_TRY(take_seen(&f));
+    STG_TRY(take_rows(m, &f.counts, f.n));
 out:
-    stg_usual_counts_fini(&f.counts);
+    fit_fini(&f);
     stg_mem_free(kept);
-    stg_mem_free(f.call_of);
-    stg_mem_free(f.proc_of);
-    stg_mem_free(f.counted);
-    stg_mem_free(f.n_with);
     return status;
 }
 

@@ -3,7 +3,8 @@
  *
  * Kinds are counted at two grains: every call of a process ("apache2: write"), by its entries, and every result of it
  * that tells something ("apache2: write, 128-255 bytes", "… EAGAIN"), by its exits. Of held-out known sequences the
- * quantiles of each count are kept in the model; what neither they nor those of the training have has no row. */
+ * quantiles of each count are kept in the model; a call that a process makes neither in them nor in the training has no
+ * row, and no result that they have not. */
 #ifndef STG_DETECT_USUAL_H
 #define STG_DETECT_USUAL_H
 
@@ -40,8 +41,8 @@ uint64_t stg_usual_turns(uint16_t proc);
 /* How many of a kind sequences have. */
 struct stg_usual {
     float low, median, high; /* the .05, .5 and .95 quantile */
-    float share;             /* of the sequences that have one at all; where no held-out one has, of those of the
-                                training, too */
+    float share;             /* of the sequences that have one at all; of a call that only other known ones have, one
+                                of all of these */
 };
 _Static_assert(sizeof(struct stg_usual) == STG_MODEL_USUAL_COLUMNS * sizeof(float), "a row of the model file");
 
@@ -69,8 +70,8 @@ void stg_usual_counts_fini(struct stg_usual_counts *c);
 enum stg_status stg_usual_counted(uint8_t **counted, const struct stg_vocab *v) STG_MUST_USE;
 
 /* What is usual goes into m: quantiles from held-out known sequences (at most 4,096 of them, evenly thinned), and which
- * kinds there are at all from all of them and those of the training. left_out (held_out->n): sequences that are not 0
- * count for nothing; NULL: none. The corpora share the ids of m's vocabulary. */
+ * calls each process makes at all from all of them and those of the training. left_out (held_out->n): sequences that
+ * are not 0 count for nothing; NULL: none. The corpora share the ids of m's vocabulary. */
 enum stg_status stg_usual_fit(struct stg_model *m, const struct stg_corpus *held_out, const uint32_t *left_out,
                               const struct stg_corpus *training) STG_MUST_USE;
 /* False, and zeros, when no known sequence has it; or, where the table is not complete, when nothing is known of it. */

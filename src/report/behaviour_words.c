@@ -59,9 +59,10 @@ static void count_words(float count, char out[32])
 static void change_words(const struct stg_behaviours *b, const struct stg_behaviour_change *c, char out[WORDS_SENTENCE])
 {
     char kind[160], now[32], usual[32], size[48], most[96] = "";
+    const bool never = c->kind.phase == 0 && !(c->usual.share > 0); /* of results it is not known */
     behaviour_kind(&b->names, &c->kind, kind, sizeof kind);
     count_words(c->now, now);
-    if (c->now < 0.5f && !(c->usual.share > 0)) { /* new, and not in every sequence */
+    if (c->now < 0.5f && never) { /* new, and not in every sequence */
         words_percent((double)c->share, now);
         words_append(out, WORDS_SENTENCE, "%s in %s of them (never in known)", kind, now);
         return;
@@ -71,7 +72,7 @@ static void change_words(const struct stg_behaviours *b, const struct stg_behavi
         size_words(c->size, size);
         snprintf(most, sizeof most, "; most return %s", size);
     }
-    if (c->usual.share > 0) {
+    if (!never) {
         words_append(out, WORDS_SENTENCE, "%s %s (usually %s%s)", now, kind, usual, most);
     } else {
         words_append(out, WORDS_SENTENCE, "%s %s (never in known%s)", now, kind, most);
