@@ -282,25 +282,6 @@ static bool is_numbered(const char *name)
            (compat ? stg_syscall_compat_name((int64_t)number) : stg_syscall_name((int64_t)number)) == NULL;
 }
 
-static bool is_one_of(const char *name, const char *item, size_t len)
-{
-    return name != NULL && strlen(name) == len && memcmp(name, item, len) == 0;
-}
-
-/* Whether --calls, which the recorder has taken, lets this call pass. */
-static bool passes_calls(const char *list, const char *name)
-{
-    const bool but = list != NULL && list[0] == '!';
-    for (const char *at = list; at != NULL && *at != '\0';) {
-        const size_t len = strcspn(at, ",");
-        if (is_one_of(name, at + but, len - but) || is_one_of(stg_syscall_synonym(name), at + but, len - but)) {
-            return !but;
-        }
-        at += len + (at[len] == ',');
-    }
-    return list == NULL || but;
-}
-
 /* A trigger that no event can have would be noticed when it is needed. */
 static enum stg_status check_trigger(const struct session *x)
 {
@@ -311,7 +292,7 @@ static enum stg_status check_trigger(const struct session *x)
     if (!is_numbered(name) && !stg_syscall_is_known(name)) {
         return stg_fail(STG_ERR_USAGE, "--trigger: there is no system call and no marker '%s'", name);
     }
-    return passes_calls(x->settings->calls, name)
+    return stg_record_passes_call(x->record, name)
                ? STG_OK
                : stg_fail(STG_ERR_USAGE, "--trigger %s: --calls %s leaves this call out: add it", name,
                           x->settings->calls);

@@ -227,12 +227,12 @@ static size_t make_rows(const struct stg_usual_counts *c, const size_t *first, s
         const size_t n = first[k + 1] - first[k];
         struct row *row = &rows[n_rows++];
         *row = (struct row){.key = c->kinds.key[k]};
-        if (n == 0) {
-            row->usual.share = (float)(1.0 / (double)n_seen);
+        stg_usual_unpack(c->kinds.key[k], &kind);
+        if (n == 0) { /* a call of other sequences, or how long they last without times */
+            row->usual.share = kind.call >= STG_TOKEN_SPECIALS ? (float)(1.0 / (double)n_seen) : 0;
             continue;
         }
         row->usual = usual_of(c, sorted, n, c->n_sequences);
-        stg_usual_unpack(c->kinds.key[k], &kind);
         const uint32_t turns = stg_keys_find(&c->kinds, stg_usual_turns(kind.proc));
         const size_t n_with = turns == STG_KEYS_NONE ? 0 : first[turns + 1] - first[turns];
         if (kind.call >= STG_TOKEN_SPECIALS && n_with >= n &&

@@ -28,23 +28,42 @@ static bool is_call(const char *known, const char *name, size_t len)
     return known != NULL && strlen(known) == len && memcmp(known, name, len) == 0;
 }
 
+/* Whether number i of the 64-bit calls, or of the compat ones, has this name or its synonym. */
+static bool has_name(int i, bool compat, const char *name, size_t len)
+{
+    const char *own = compat ? stg_syscall_compat_name(i) : stg_syscall_name(i);
+    const char *other = compat || own == NULL ? NULL : stg_syscall_synonym(own);
+    return is_call(own, name, len) || is_call(other, name, len);
+}
+
 /* Switches a call on or off by any of its names; false when there is none of that name. */
 static bool set_call(struct stg_abi_config *c, const char *name, size_t len, bool on)
 {
     bool found = false;
-    for (int i = 0; i < STG_ABI_MAX_CALLS; i++) {
-        const char *own = stg_syscall_name(i), *compat = stg_syscall_compat_name(i);
-        const char *other = own == NULL ? NULL : stg_syscall_synonym(own);
-        if (is_call(own, name, len) || is_call(other, name, len)) {
-            set_bit((uint64_t *)c->calls, (size_t)i, on);
-            found = true;
-        }
-        if (is_call(compat, name, len)) {
-            set_bit((uint64_t *)c->compat_calls, (size_t)i, on);
+    for (int i = 0; i < 2 * STG_ABI_MAX_CALLS; i++) {
+        const bool compat = i >= STG_ABI_MAX_CALLS;
+        const int number = i % STG_ABI_MAX_CALLS;
+        if (has_name(number, compat, name, len)) {
+            set_bit((uint64_t *)(compat ? c->compat_calls : c->calls), (size_t)number, on);
             found = true;
         }
     }
     return found;
+}
+
+bool stg_record_passes_call(const struct stg_record *r, const char *name)
+{
+    const struct stg_abi_config *c = (const struct stg_abi_config *)&r->bpf->rodata->config;
+    bool named = false, passes = false;
+    for (int i = 0; i < 2 * STG_ABI_MAX_CALLS; i++) {
+        const bool compat = i >= STG_ABI_MAX_CALLS;
+        const int number = i % STG_ABI_MAX_CALLS;
+        if (has_name(number, compat, name, strlen(name))) {
+            named = true;
+            passes |= ((compat ? c->compat_calls : c->calls)[number / 64] >> (number % 64) & 1) != 0;
+        }
+    }
+    return c->by_call == 0 || (named ? passes : c->by_call == STG_ABI_CALLS_BUT);
 }
 
 static enum stg_status set_calls(struct stg_abi_config *c, const char *list)

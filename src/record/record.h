@@ -92,6 +92,10 @@ enum stg_status stg_record_poll(struct stg_record *r, uint64_t wait_ns, const st
 /* Detaches; poll() delivers what is in the rings and then ends. A command that still runs gets SIGTERM. */
 void stg_record_stop(struct stg_record *r);
 
+/* Whether the options let calls of this name pass; one without a name (syscall_600) does not where they say what to
+ * record. */
+bool stg_record_passes_call(const struct stg_record *r, const char *name);
+
 /* Of the command, after the end: as waitpid() has it, −1 when there is none or it still runs. */
 int stg_record_command_status(const struct stg_record *r);
 /* It runs still, as it is another user's by now and may not be sent SIGTERM. */
