@@ -382,6 +382,25 @@ static void test_html_without_verdicts(void **state)
     stg_buffer_fini(&b);
 }
 
+/* A behaviour that shows in few of its sequences, and in more than chance explains, is novel to score: the page says so
+ * beside the headline. */
+static void test_html_novel_as_a_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_report r = report_of(f);
+    struct stg_verdict verdicts[3] = {{.novel = false}, {.novel = true}, {.novel = true}};
+    for (int novel = 0; novel < 2; novel++) {
+        verdicts[1].novel = verdicts[2].novel = novel != 0;
+        r.verdicts = verdicts;
+        stg_buffer_clear(&b);
+        assert_int_equal(stg_report_html(&b, &r), STG_OK);
+        check_html(b.data);
+        assert_int_equal(count(b.data, "Novel as a whole: "), novel); /* of the one that is not told apart */
+    }
+    stg_buffer_fini(&b);
+}
+
 /* The page stays small and well-formed for many sequences, some of them beyond all bounds. */
 static void test_html_of_many(void **state)
 {
@@ -562,6 +581,7 @@ int main(void)
         cmocka_unit_test(test_json_text),
         cmocka_unit_test(test_percent),
         cmocka_unit_test(test_html_without_verdicts),
+        cmocka_unit_test(test_html_novel_as_a_whole),
         cmocka_unit_test(test_memory_fails),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
