@@ -140,9 +140,9 @@ void stg_corpora_restrict(struct stg_corpora *c, size_t i, size_t first, size_t 
     lay_out(c);
 }
 
-static void get(void *context, size_t i, struct stg_seq *out)
+/* The last part that begins at or before sequence i. */
+static size_t part_of(const struct stg_corpora *c, size_t i)
 {
-    const struct stg_corpora *c = context;
     size_t low = 0, high = c->n;
     while (high - low > 1) { /* the last k with offset[k] ≤ i */
         const size_t middle = low + (high - low) / 2;
@@ -152,12 +152,31 @@ static void get(void *context, size_t i, struct stg_seq *out)
             high = middle;
         }
     }
-    stg_corpus_get(&c->parts[low], i - c->offset[low], out);
+    return low;
+}
+
+static void get(void *context, size_t i, struct stg_seq *out)
+{
+    const struct stg_corpora *c = context;
+    const size_t part = part_of(c, i);
+    stg_corpus_get(&c->parts[part], i - c->offset[part], out);
+}
+
+static void release(void *context, size_t first, size_t end)
+{
+    const struct stg_corpora *c = context;
+    for (size_t part = part_of(c, first); first < end; part++) {
+        const size_t to = end < c->offset[part + 1] ? end : c->offset[part + 1];
+        if (to > first) {
+            stg_corpus_release(&c->parts[part], first - c->offset[part], to - c->offset[part]);
+        }
+        first = to;
+    }
 }
 
 void stg_corpora_corpus(struct stg_corpora *c, struct stg_corpus *out)
 {
-    *out = (struct stg_corpus){.n = stg_corpora_count(c), .context = c, .get = get};
+    *out = (struct stg_corpus){.n = stg_corpora_count(c), .context = c, .get = get, .release = release};
 }
 
 size_t stg_corpora_count(const struct stg_corpora *c)

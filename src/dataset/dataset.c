@@ -209,12 +209,11 @@ static enum stg_status check_threads(const struct stg_dataset *d, const struct s
 /* The events of sequences first … end − 1 need not stay in memory. */
 static void release_events(const struct stg_dataset *d, size_t first, size_t end)
 {
-    static const enum dataset_column_id checked[] = {DATASET_CALL, DATASET_PHASE, DATASET_THREAD, DATASET_TIME};
-    static const size_t width[] = {2, 1, 2, 8};
     const uint64_t *offsets = d->column[DATASET_OFFSETS];
-    for (size_t i = 0; i < sizeof checked / sizeof checked[0]; i++) {
-        const char *column = d->column[checked[i]];
-        stg_file_map_release(column + offsets[first] * width[i], column + offsets[end] * width[i]);
+    for (int i = DATASET_CALL; i <= DATASET_THREAD; i++) {
+        const char *column = d->column[i];
+        const size_t width = stg_dtype_size(dataset_columns[i].dtype);
+        stg_file_map_release(column + offsets[first] * width, column + offsets[end] * width);
     }
 }
 
@@ -429,9 +428,14 @@ static void corpus_get(void *context, size_t i, struct stg_seq *out)
     stg_dataset_get(context, i, out);
 }
 
+static void corpus_release(void *context, size_t first, size_t end)
+{
+    release_events(context, first, end);
+}
+
 void stg_dataset_corpus(const struct stg_dataset *d, struct stg_corpus *out)
 {
-    *out = (struct stg_corpus){.n = d->n, .context = (void *)d, .get = corpus_get};
+    *out = (struct stg_corpus){.n = d->n, .context = (void *)d, .get = corpus_get, .release = corpus_release};
 }
 
 static void slice_get(void *context, size_t i, struct stg_seq *out)
@@ -440,7 +444,13 @@ static void slice_get(void *context, size_t i, struct stg_seq *out)
     stg_corpus_get(slice->corpus, slice->first + i, out);
 }
 
+static void slice_release(void *context, size_t first, size_t end)
+{
+    const struct stg_slice *slice = context;
+    stg_corpus_release(slice->corpus, slice->first + first, slice->first + end);
+}
+
 void stg_slice_corpus(struct stg_slice *slice, struct stg_corpus *out)
 {
-    *out = (struct stg_corpus){.n = slice->n, .context = slice, .get = slice_get};
+    *out = (struct stg_corpus){.n = slice->n, .context = slice, .get = slice_get, .release = slice_release};
 }

@@ -353,6 +353,7 @@ static void fit_fini(struct fit *f)
 enum stg_status stg_usual_fit(struct stg_model *m, const struct stg_corpus *held_out, const uint32_t *left_out,
                               const struct stg_corpus *training)
 {
+    enum { STRETCH = 256 }; /* sequences of the training that may be in memory at a time */
     enum stg_status status = STG_OK;
     struct fit f = {.n_calls = stg_strings_count(m->vocab.calls), .n_procs = stg_strings_count(m->vocab.procs)};
     size_t *kept = NULL, n_kept = 0;
@@ -372,6 +373,9 @@ enum stg_status stg_usual_fit(struct stg_model *m, const struct stg_corpus *held
     }
     for (size_t i = 0; i < training->n && n > 0; i++) {
         STG_TRY(see_one(&f, training, i));
+        if ((i + 1) % STRETCH == 0 || i + 1 == training->n) {
+            stg_corpus_release(training, i / STRETCH * STRETCH, i + 1);
+        }
     }
     STG_TRY(take_seen(&f));
     STG_TRY(take_rows(m, &f.counts, f.n));

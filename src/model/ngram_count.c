@@ -148,6 +148,7 @@ static enum stg_status count_task(void *context, size_t i_task, size_t i_thread)
         stg_corpus_get(job->corpus, i, &seq);
         STG_RETURN_IF_FAILED(count_sequence(job, w, &seq));
     }
+    stg_corpus_release(job->corpus, from, to);
     const size_t done = atomic_fetch_add(&job->n_done, to - from) + to - from;
     if (i_thread == 0) {
         stg_progress_update(job->progress, done);

@@ -167,11 +167,21 @@ struct stg_corpus {
     size_t n; /* sequences */
     void *context;
     void (*get)(void *context, size_t i, struct stg_seq *out); /* borrowed from the corpus */
+    void (*release)(void *context, size_t first, size_t end);  /* see stg_corpus_release(); NULL: nothing to do */
 };
 
 static inline void stg_corpus_get(const struct stg_corpus *c, size_t i, struct stg_seq *out)
 {
     c->get(c->context, i, out);
+}
+
+/* The events of sequences first … end − 1 were read and are not needed soon: what comes from a file need not stay in
+ * memory. Who reads a whole corpus in order says so as it goes. What was got stays valid. */
+static inline void stg_corpus_release(const struct stg_corpus *c, size_t first, size_t end)
+{
+    if (c->release != NULL) {
+        c->release(c->context, first, end);
+    }
 }
 
 #endif
