@@ -101,6 +101,22 @@ static void test_late_behaviour(void **state)
     assert_false(stg_learning_enough(points, n));
 }
 
+/* What lives as long as a recording ends last, and stands last in its data; the first half of the recording has it. */
+static void test_ends_last(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_learning_point points[STG_LEARNING_POINTS];
+    for (size_t i = 0; i < N; i++) {
+        same(&f->train[i], (i + 1) % N, i + 1 < N ? 0 : 1); /* the last one begins first */
+        same(&f->held[i], i, i % 2 == 0 ? 0 : 1);
+    }
+    const size_t n = curve(f, N, N, points);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(points[i].n_sequences, N >> (STG_LEARNING_POINTS - 1 - i));
+        assert_true(points[i].unseen < 1e-6);
+    }
+}
+
 /* Windows count, not sequences: a long one of what is known has most of them. */
 static void test_of_windows(void **state)
 {
@@ -145,6 +161,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_always_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(test_late_behaviour, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ends_last, setup, teardown),
         cmocka_unit_test_setup_teardown(test_of_windows, setup, teardown),
         cmocka_unit_test_setup_teardown(test_little, setup, teardown),
         cmocka_unit_test(test_verdict),

@@ -5,9 +5,54 @@
 #include "score/score.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #define GAIN_ENOUGH   0.02
 #define UNSEEN_ENOUGH 0.001
+
+/* --- The first of the data --- */
+
+struct begin {
+    int64_t ns;
+    size_t index;
+};
+
+/* Sequences of a corpus by when they begin. In its own order they stand as they end, and what lives as long as the
+ * recording is the last: a first half of that would lack it, as no shorter recording does. */
+struct by_begin {
+    const struct stg_corpus *corpus;
+    struct begin *order; /* (corpus->n) owned */
+};
+
+/* Equal ones, as where there are no times, in the order of the data. */
+static int earlier(const void *a, const void *b)
+{
+    const struct begin *x = a, *y = b;
+    return x->ns != y->ns ? (x->ns > y->ns) - (x->ns < y->ns) : (x->index > y->index) - (x->index < y->index);
+}
+
+static enum stg_status by_begin_init(struct by_begin *out, const struct stg_corpus *corpus)
+{
+    *out = (struct by_begin){.corpus = corpus};
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&out->order, corpus->n, sizeof *out->order));
+    for (size_t i = 0; i < corpus->n; i++) {
+        struct stg_seq seq;
+        stg_corpus_get(corpus, i, &seq);
+        out->order[i] = (struct begin){seq.begin_ns, i};
+    }
+    if (corpus->n > 0) {
+        qsort(out->order, corpus->n, sizeof *out->order, earlier);
+    }
+    return STG_OK;
+}
+
+static void get_by_begin(void *context, size_t i, struct stg_seq *out)
+{
+    const struct by_begin *b = context;
+    stg_corpus_get(b->corpus, b->order[i].index, out);
+}
+
+/* --- The curve --- */
 
 /* The mean over the tokens of held of the surprisal under a model of this kind that has learnt train; 0 without
  * tokens. */
@@ -46,11 +91,13 @@ enum stg_status stg_learning_curve(const struct stg_model *m, const struct stg_c
 {
     enum stg_status status = STG_OK;
     struct stg_score *scores = NULL;
+    struct by_begin first = {0};
     *n = 0;
+    STG_TRY(by_begin_init(&first, train));
     STG_TRY(stg_mem_zeroed(&scores, held->n, sizeof *scores));
     for (unsigned i = 0; i < STG_LEARNING_POINTS && held->n > 0; i++) {
-        struct stg_corpus part = *train;
-        part.n = train->n >> (STG_LEARNING_POINTS - 1 - i);
+        const struct stg_corpus part = {
+            .n = train->n >> (STG_LEARNING_POINTS - 1 - i), .context = &first, .get = get_by_begin};
         if (part.n > 0) {
             double stide;
             out[*n].n_sequences = part.n;
@@ -61,6 +108,7 @@ enum stg_status stg_learning_curve(const struct stg_model *m, const struct stg_c
         stg_progress_update(progress, i + 1);
     }
 out:
+    stg_mem_free(first.order);
     stg_mem_free(scores);
     return status;
 }
