@@ -228,8 +228,9 @@ static enum stg_status put_summary(struct stg_buffer *out, const struct score_ru
     stg_format_count(g->n, sequences, sizeof sequences);
     stg_format_count(n_events, events, sizeof events);
     stg_format_count(n_lost, lost, sizeof lost);
-    STG_RETURN_IF_FAILED(stg_buffer_printf(out, "%s sequence%s, %s events, %s lost events\n", sequences,
-                                           g->n == 1 ? "" : "s", events, lost));
+    STG_RETURN_IF_FAILED(stg_buffer_printf(out, "%s sequence%s, %s event%s, %s lost event%s\n", sequences,
+                                           g->n == 1 ? "" : "s", events, n_events == 1 ? "" : "s", lost,
+                                           n_lost == 1 ? "" : "s"));
     if (r->verdict.calibrated) {
         STG_RETURN_IF_FAILED(put_counts(out, r, sequences));
         STG_RETURN_IF_FAILED(put_chance(out, &r->verdict, g->n));

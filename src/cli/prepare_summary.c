@@ -23,36 +23,35 @@ static const char *counted(uint64_t n, const char *what, char *out, size_t cap)
 
 static void say_made(const char *out, const struct stg_recipe *r, const struct stg_cut_counts *c)
 {
-    char sequences[64], events[32], part[64] = "";
-    stg_format_count(c->n_events, events, sizeof events);
+    char sequences[64], events[64], part[64] = "";
     const double covered = c->n_events == 0 ? 1 : (double)c->n_covered / (double)c->n_events;
     if (c->n_sequences > 0 && covered < WELL_COVERED) {
         (void)snprintf(part, sizeof part, "; %.2g %% of the events are in sequences", 100 * covered);
     }
-    stg_log(STG_LOG_INFO, "%s: %s (cut by %s, %s order) from %s events%s", out,
+    stg_log(STG_LOG_INFO, "%s: %s (cut by %s, %s order) from %s%s", out,
             counted(c->n_sequences, "sequence", sequences, sizeof sequences), stg_cut_name(r->cut),
-            stg_order_name(r->order), events, part);
+            stg_order_name(r->order), counted(c->n_events, "event", events, sizeof events), part);
 }
 
 static void say_lost(const struct stg_recipe *r, const struct stg_cut_counts *c)
 {
-    char n[64];
+    char n[64], other[64];
     if (c->n_lost > 0 || c->n_gaps > 0) {
-        stg_log(STG_LOG_WARN,
-                "%llu events were lost in %llu gaps of the recording; the sequences that they touch are marked",
-                (unsigned long long)c->n_lost, (unsigned long long)c->n_gaps);
+        stg_log(STG_LOG_WARN, "%s %s lost in %s of the recording; the sequences that they touch are marked",
+                counted(c->n_lost, "event", n, sizeof n), c->n_lost == 1 ? "was" : "were",
+                counted(c->n_gaps, "gap", other, sizeof other));
     }
     const uint64_t n_long = c->n_truncated - c->n_relieved;
     if (n_long > 0) {
-        stg_log(STG_LOG_WARN, "%s longer than %llu events and cut off there (--max-len)",
-                counted(n_long, n_long == 1 ? "sequence is" : "sequences are", n, sizeof n),
-                (unsigned long long)r->max_len);
+        stg_log(STG_LOG_WARN, "%s %s longer than %s and cut off there (--max-len)",
+                counted(n_long, "sequence", n, sizeof n), n_long == 1 ? "is" : "are",
+                counted(r->max_len, "event", other, sizeof other));
     }
     if (c->n_relieved > 0) {
         stg_log(STG_LOG_WARN,
-                "%s cut off, as all that were open together did not fit into memory (512 MiB): try a lower --max-len, "
-                "or another --cut",
-                counted(c->n_relieved, c->n_relieved == 1 ? "sequence is" : "sequences are", n, sizeof n));
+                "%s %s cut off, as all that were open together did not fit into memory (512 MiB): try a lower "
+                "--max-len, or another --cut",
+                counted(c->n_relieved, "sequence", n, sizeof n), c->n_relieved == 1 ? "is" : "are");
     }
 }
 

@@ -76,3 +76,16 @@ case_verdict_on_one_not_reachable() {
     babeltrace2 few.ctf | grep -q ' p_value = ' || no 'no p-value'
     ! babeltrace2 few.ctf | grep -q ' verdict = ' || no 'a verdict in CTF'
 }
+
+# One of a thing, and several.
+case_verdict_singular() {
+    printf '5\n5 5\n5 6 5\n' >ones.txt
+    status 0 "$strange" prepare --max-len 1 -o t.data ones.txt
+    grep -q 'warning: 2 sequences are longer than 1 event and cut off there' err || { cat err; no 'two are not told'; }
+    printf '5\n' >one.txt
+    status 0 "$strange" prepare -o ones.data one.txt
+    grep -q ' from 1 event$' err || { cat err; no 'one event is several'; }
+    status 0 "$strange" -q train -o one.model ones.data
+    status 0 "$strange" -q score one.model one.txt
+    grep -q '^1 sequence, 1 event, 0 lost events$' out || { cat out; no 'nor when it is judged'; }
+}
