@@ -268,7 +268,8 @@ static enum stg_status put_text(struct stg_buffer *out, const struct score_run *
             snprintf(p_text, sizeof p_text, "%.4g", p);
         }
         if (p <= r->s->alpha) {
-            const char *why = stg_channel_loudest(r->model, s);
+            /* What one aggregate says has one reason, itself. */
+            const char *why = r->aggregate == STG_AGGREGATE_NOVELTY ? stg_channel_loudest(r->model, s) : NULL;
             snprintf(novel, sizeof novel, "novel%s%s", why != NULL ? ": " : "", why != NULL ? why : "");
         }
         if (r->model->ops->members != NULL) {

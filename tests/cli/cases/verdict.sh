@@ -89,3 +89,13 @@ case_verdict_singular() {
     status 0 "$strange" -q score one.model one.txt
     grep -q '^1 sequence, 1 event, 0 lost events$' out || { cat out; no 'nor when it is judged'; }
 }
+
+# A reason is given where all channels are judged together; one that is judged by itself is the reason.
+case_verdict_reason() {
+    trained
+    status 1 "$strange" score web.model odd.data
+    grep -q '^ .*  novel: [a-z]*$' out || { cat out; no 'no reason'; }
+    status 1 "$strange" score --aggregate rms web.model odd.data
+    grep -q '^ .*  novel$' out || { cat out; no 'nothing is novel'; }
+    ! grep -q '^ .*  novel: [a-z]*$' out || { cat out; no 'a reason of what was not judged'; }
+}
