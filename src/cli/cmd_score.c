@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "detect/calibrate.h"
 #include "detect/fisher.h"
+#include "detect/runs.h"
 #include "detect/shift.h"
 #include "detect/verdict.h"
 #include "report/report.h"
@@ -190,6 +191,23 @@ static enum stg_status put_chance(struct stg_buffer *out, const struct stg_verdi
     return put_deciding(out, v);
 }
 
+/* A known run may differ from the others by as much: where those of the calibration do, and this hardly by more, by no
+ * channel either. */
+static enum stg_status put_runs(struct stg_buffer *out, const struct score_run *r)
+{
+    const struct stg_verdict *v = &r->verdict;
+    const double share = (double)v->n_novel / (double)r->group->n, most = stg_runs_most(r->model);
+    if (!v->novel || !v->reachable || v->n_alone > 0 || v->beyond_apart > (double)v->bound_beyond ||
+        share >= STG_ALONE_TIMES * most || r->aggregate != stg_aggregate_default(r->model) ||
+        fabs(r->s->alpha - STG_ALPHA_DEFAULT) > 1e-9) {
+        return STG_OK;
+    }
+    return stg_buffer_printf(out,
+                             "known runs differ, too: one that is left out of the calibration has up to %.2g %% novel "
+                             "sequences, this %.2g %%; if it is known, calibrate with it\n",
+                             100 * most, 100 * share);
+}
+
 static enum stg_status put_verdict(struct stg_buffer *out, const struct score_run *r)
 {
     const struct stg_verdict *v = &r->verdict;
@@ -234,6 +252,7 @@ static enum stg_status put_summary(struct stg_buffer *out, const struct score_ru
     if (r->verdict.calibrated) {
         STG_RETURN_IF_FAILED(put_counts(out, r, sequences));
         STG_RETURN_IF_FAILED(put_chance(out, &r->verdict, g->n));
+        STG_RETURN_IF_FAILED(put_runs(out, r));
         STG_RETURN_IF_FAILED(stg_report_alone(out, &r->verdict, g->n));
         STG_RETURN_IF_FAILED(put_group_count(out, r));
         STG_RETURN_IF_FAILED(put_shift(out, r));
@@ -408,7 +427,8 @@ static const char *const description[] = {
     "of its sequences could have been one of those. A run under another load, on another machine or of another day "
     "differs from the calibration as a whole, and passes more often. How much runs differ is what train says of those "
     "that are left out (\"has 1.1 % false alarms, from 0 % to 3 %\" at alpha 0.01): where the highest is well above "
-    "alpha, so may be a known run's share. Calibrate on several runs, of every load that is known.",
+    "alpha, so may be a known run's share. Where a novel run has less than four times that, and no more above all "
+    "calibration scores than chance explains, that is said. Calibrate on several runs, of every load that is known.",
     "One sequence among many decides nothing by its number, however strange it is. Calls and programs that training "
     "had "
     "not are named, and --strict makes them, and every sequence above all calibration scores, a reason for exit status "

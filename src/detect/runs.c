@@ -68,3 +68,13 @@ out:
     stg_mem_free(others_offset);
     return status;
 }
+
+double stg_runs_most(const struct stg_model *m)
+{
+    const json_t *rates = json_object_get(json_object_get(m->record, "calibration"), "left_out_rates");
+    double most = 0;
+    for (size_t i = 0; i < json_array_size(rates); i++) {
+        most = fmax(most, json_number_value(json_array_get(rates, i))); /* 0 of null: not known */
+    }
+    return most;
+}

@@ -17,4 +17,7 @@
 enum stg_status stg_runs_left_out(const struct stg_model *m, const struct stg_score *scores, const size_t *offset,
                                   size_t n_runs, double alpha, double *rate) STG_MUST_USE;
 
+/* The highest of those rates that m's record has, which are at STG_ALPHA_DEFAULT; 0 where it has none. */
+double stg_runs_most(const struct stg_model *m);
+
 #endif

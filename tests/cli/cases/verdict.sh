@@ -99,3 +99,30 @@ case_verdict_reason() {
     grep -q '^ .*  novel$' out || { cat out; no 'nothing is novel'; }
     ! grep -q '^ .*  novel: [a-z]*$' out || { cat out; no 'a reason of what was not judged'; }
 }
+
+# known_lists N ODD: N lists, the first ODD of which end otherwise.
+known_lists() { awk -v n="$1" -v odd="$2" 'BEGIN { for (i = 0; i < n; i++) print i < odd ? "1 2 4 4" : "1 2 3 4" }'; }
+
+# How far runs of the calibration differ is said where a novel one differs by hardly more.
+case_verdict_known_runs_differ() {
+    known_lists 400 0 >train.txt
+    known_lists 300 0 >first.txt
+    known_lists 100 3 >second.txt
+    known_lists 200 16 >like.txt
+    known_lists 200 60 >unlike.txt
+    sed 's/1 2 4 4/9 9 9 9/' like.txt >above.txt # all of them above all of the calibration
+    "$strange" -q prepare -o train.data train.txt
+    for name in first second; do "$strange" -q prepare --vocab train.data -o $name.data $name.txt; done
+    "$strange" -q train --calibrate first.data second.data -o runs.model -- train.data
+    status 1 "$strange" score runs.model like.txt
+    grep -q '^known runs differ, too: one that is left out of the calibration has up to 3 % novel sequences, this 8 %; if it is known, calibrate with it$' out ||
+        { cat out; no 'that known runs differ is not told'; }
+    for name in unlike above; do
+        status 1 "$strange" score runs.model $name.txt
+        ! grep -q 'known runs differ' out || { cat out; no "$name differs by more"; }
+    done
+    status 1 "$strange" score --alpha 0.02 runs.model unlike.txt
+    ! grep -q 'known runs differ' out || { cat out; no 'of another alpha it is not known'; }
+    status 0 "$strange" score runs.model first.txt
+    ! grep -q 'known runs differ' out || { cat out; no 'nothing novel is excused'; }
+}
