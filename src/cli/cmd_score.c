@@ -208,6 +208,21 @@ static enum stg_status put_runs(struct stg_buffer *out, const struct score_run *
                              100 * most, 100 * share);
 }
 
+/* What one channel says alone is shown by that channel; of several, the one that says the most. */
+static enum stg_status put_alone(struct stg_buffer *out, const struct score_run *r)
+{
+    const size_t len = out->len;
+    const struct stg_alone *most = r->verdict.alone;
+    STG_RETURN_IF_FAILED(stg_report_alone(out, &r->verdict, r->group->n));
+    for (size_t i = 1; i < r->verdict.n_alone; i++) {
+        most = r->verdict.alone[i].n_beyond > most->n_beyond ? &r->verdict.alone[i] : most;
+    }
+    return out->len == len
+               ? STG_OK
+               : stg_buffer_printf(out, "  what these have in common: `strange explain --behaviours --aggregate %s`\n",
+                                   stg_aggregate_name(most->aggregate));
+}
+
 static enum stg_status put_verdict(struct stg_buffer *out, const struct score_run *r)
 {
     const struct stg_verdict *v = &r->verdict;
@@ -253,7 +268,7 @@ static enum stg_status put_summary(struct stg_buffer *out, const struct score_ru
         STG_RETURN_IF_FAILED(put_counts(out, r, sequences));
         STG_RETURN_IF_FAILED(put_chance(out, &r->verdict, g->n));
         STG_RETURN_IF_FAILED(put_runs(out, r));
-        STG_RETURN_IF_FAILED(stg_report_alone(out, &r->verdict, g->n));
+        STG_RETURN_IF_FAILED(put_alone(out, r));
         STG_RETURN_IF_FAILED(put_group_count(out, r));
         STG_RETURN_IF_FAILED(put_shift(out, r));
     }

@@ -126,3 +126,37 @@ case_verdict_known_runs_differ() {
     status 0 "$strange" score runs.model first.txt
     ! grep -q 'known runs differ' out || { cat out; no 'nothing novel is excused'; }
 }
+
+# waiting N SLOW: of 200 requests each, four make another call, and SLOW wait.
+waiting() {
+    awk -v n="$1" -v slow="$2" '
+        function call(name, args, ret) { t += 0.0001; printf "%d %.6f %s(%s) = %s <0.000010>\n", 100 + i % 2, t, name, args, ret }
+        BEGIN {
+            t = 1700000000
+            for (i = 0; i < n; i++) {
+                call("accept4", "3, NULL, NULL, SOCK_CLOEXEC", 7)
+                call(i % 50 == 9 ? "getpid" : "read", "7, \"GET\", 4096", 3)
+                t += i % 200 >= 200 - slow ? 0.0004 : 0
+                call("write", "7, \"ok\", 2", 2)
+                call("close", "7", 0)
+            }
+        }'
+}
+
+# What one channel says alone, and how to see what that is.
+case_verdict_alone() {
+    waiting 400 1 >train.txt
+    for slow in 1 2 3 120; do waiting 200 $((slow == 3 ? 2 : slow)) >$slow.txt; done
+    "$strange" -q prepare --cut accept --scope thread -o train.data train.txt
+    for name in 1 2 3; do "$strange" -q prepare --cut accept --scope thread --vocab train.data -o $name.data $name.txt; done
+    "$strange" -q train --calibrate 1.data 2.data 3.data -o wait.model -- train.data
+    status 0 "$strange" score wait.model 120.txt
+    grep -A 1 '^by the times between calls alone 120 of 200 would be novel, of a known run at most 1.0 %$' out >alone ||
+        { cat out; no 'what the times say is not told'; }
+    grep -qx '  what these have in common: `strange explain --behaviours --aggregate time`' alone || { cat out; no 'nor how to see it'; }
+    status 0 "$strange" explain --behaviours --aggregate time wait.model 120.txt
+    sed -n 1p out | grep -q '^120 of 200 sequences are novel' || { cat out; no 'they are not shown'; }
+    status 1 "$strange" score --strict wait.model 120.txt
+    status 0 "$strange" score wait.model 2.txt
+    ! grep -q 'alone\|in common' out || { cat out; no 'of a known run, too'; }
+}
