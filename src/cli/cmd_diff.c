@@ -250,8 +250,10 @@ static const char *const description[] = {
     "shown, "
     "with the first file or the kinds of descriptors that it was given where a trace has them; it is a change when "
     "equal runs would hardly "
-    "differ so (--level): `chance` is how likely it is that its occasions are all on one side (occurrences that come "
-    "together are one occasion), and is corrected for how many calls there are; or far more sorts of call are on one "
+    "differ so (--level): `chance`, that of the call by itself, is how likely it is that its occasions are all on one "
+    "side "
+    "(occurrences that come together are one occasion), and what it must be is corrected for how many calls there are; "
+    "or far more sorts of call are on one "
     "side only than on the other "
     "only. A call that came once by itself is no change unless --strict says so.",
     "Where traces have the names of files, the same is told of the names that a program's calls were given on one side "

@@ -225,7 +225,7 @@ static const struct stg_option options[] = {
              "sequences, where, and when"},
     STG_OPTION_ALPHA(struct settings, "sequences of a p-value up to this are novel: those of --behaviours, and those "
                                       "of which is said above single ones what they have in "
-                                      "common"),
+                                      "common; the verdict on one is at 0.01"),
     {.name = "alternatives",
      .arg = "N",
      .type = STG_OPTION_U32,
@@ -251,7 +251,10 @@ static const struct stg_option options[] = {
      .offset = offsetof(struct settings, attention),
      .help = "of a transformer or longformer: how far back each head looks, and what the events most to blame were "
              "predicted from"},
-    STG_OPTION_AGGREGATE(struct settings, "what --worst ranks by (see `strange help score`)"),
+    STG_OPTION_AGGREGATE(struct settings,
+                         "what --worst ranks by, and by what sequences are novel of which is said what they have in "
+                         "common (see `strange "
+                         "help score`); the p-value and the verdict of a single one are by the default"),
     STG_OPTION_JSON(struct settings,
                     "one JSON object a line for each sequence, with all its events; one for all behaviours"),
 };
