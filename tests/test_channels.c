@@ -464,6 +464,29 @@ static void test_bins_by_length(void **state)
     stg_mem_free(m.channels);
 }
 
+/* A few short ones, unlike all others in what they do, too, take nothing from these. */
+static void test_bins_without_the_few_short(void **state)
+{
+    enum { FEW = 11, MANY = 1000 };
+    struct stg_model side = {0}, m = {.side = {&side, NULL}, .recipe = {.order = STG_ORDER_THREAD}};
+    static struct stg_score scores[MANY];
+    struct stg_score s = {.n_events = 342, .n_tokens = 1, .value = {[STG_AGGREGATE_RMS] = 1}};
+    (void)state;
+    for (size_t i = 0; i < MANY; i++) {
+        scores[i] = (struct stg_score){.n_events = i < FEW ? 20 : 340 + (uint32_t)i / 20, .n_tokens = 1};
+        scores[i].value[STG_AGGREGATE_RMS] = i < FEW ? 9 : 0.5f + 0.001f * (float)(i % 100);
+    }
+    must(stg_channels_fit(&m, scores, (const size_t[]){0, MANY}, 1));
+    stg_channels_judge(&m, &s);
+    assert_true(s.z[STG_CHANNEL_CONTENT] > 10);
+    /* Of their own length too little is known for certainty. */
+    s.n_events = 25;
+    s.value[STG_AGGREGATE_RMS] = 9;
+    stg_channels_judge(&m, &s);
+    assert_true(s.z[STG_CHANNEL_CONTENT] > 0 && s.z[STG_CHANNEL_CONTENT] < 3);
+    stg_mem_free(m.channels);
+}
+
 /* From the file the same model comes, and none whose parts do not go together. */
 static void test_file(void **state)
 {
@@ -516,6 +539,7 @@ int main(void)
         cmocka_unit_test(test_novelty_by_hand),
         cmocka_unit_test(test_runs_that_differ),
         cmocka_unit_test(test_bins_by_length),
+        cmocka_unit_test(test_bins_without_the_few_short),
         cmocka_unit_test_setup_teardown(test_file, setup, teardown),
     };
     return cmocka_run_group_tests_name("channels", tests, NULL, NULL);

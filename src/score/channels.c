@@ -250,24 +250,46 @@ static size_t bin_end(const struct known *known, size_t n, size_t from)
     return n - to < BIN_LEAST ? n : to;
 }
 
+/* How many of the first bin, which ends at `to`, are much shorter than its longest, where they are the fewer. */
+static size_t n_short(const struct known *known, size_t to)
+{
+    size_t n = 0;
+    while (BIN_RATIO * (double)known[n].score->n_events < (double)known[to - 1].score->n_events) {
+        n++;
+    }
+    return 2 * n < to ? n : 0;
+}
+
+/* The few short ones do not tell what is usual of their length, and are measured with their neighbours; these are
+ * measured without them. */
 static enum stg_status fit(struct stg_model *m, struct known *known, size_t n, float *sorted)
 {
+    enum stg_status status = STG_OK;
     float *table = NULL;
+    struct known *bin = NULL; /* their order changes */
     size_t n_rows = 0;
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&table, n / BIN_LEAST + 1, STG_MODEL_CHANNEL_COLUMNS * sizeof *table));
+    STG_TRY(stg_mem_zeroed(&bin, n, sizeof *bin));
+    STG_TRY(stg_mem_zeroed(&table, n / BIN_LEAST + 2, STG_MODEL_CHANNEL_COLUMNS * sizeof *table));
     qsort(known, n, sizeof *known, by_length);
     for (size_t from = 0, to = 0; from < n; from = to) {
-        to = bin_end(known, n, from);
+        const size_t end = bin_end(known, n, from), few = from == 0 ? n_short(known, end) : 0;
+        const double longest = (double)known[end - 1].score->n_events;
         float *row = table + n_rows++ * STG_MODEL_CHANNEL_COLUMNS;
-        row[EDGE] = (float)known[to - 1].score->n_events;
+        to = few > 0 ? few : end;
+        row[EDGE] = (float)(few > 0 ? ceil(longest / BIN_RATIO) - 1 : longest);
         for (int i = 0; i < MEASURES; i++) {
-            usual(known + from, to - from, &measures[i], sorted, row + 1 + 2 * i);
+            memcpy(bin, known + from, (end - from) * sizeof *bin);
+            usual(bin, end - from, &measures[i], sorted, row + 1 + 2 * i);
         }
     }
     stg_mem_free(m->channels);
     m->channels = table;
     m->n_channel_bins = n_rows;
-    return STG_OK;
+    table = NULL;
+out:
+    stg_mem_free(table);
+    stg_mem_free(bin);
+    return status;
 }
 
 /* A score that is not finite would make what is usual useless; STIDE's and the paper's n-gram's are finite, too. */

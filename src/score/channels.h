@@ -7,7 +7,8 @@
  * sequence hardly move their mean, and the most surprising one is mostly chance. How large each of them usually is
  * depends on the length of the sequence, so held-out known sequences are divided by length into bins, of which none has
  * more than a quarter of them nor lengths that differ by more than half where there are enough, and a value is measured
- * in its bin:
+ * in its bin. A few that are much shorter than all others, as where a server is asked for its health, are measured with
+ * their neighbours, but these without them:
  *
  *     z = (value − median) / spread,   spread² = within² + ((2 + 4/(n − 1)) between)², of n runs
  *     within = max over q of (quantile q − median) / (its deviations, if it were normal), q = .9, .98, .995
