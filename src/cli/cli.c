@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 const struct stg_command *const stg_command_list[] = {
@@ -147,20 +146,11 @@ out:
     return status;
 }
 
-static size_t terminal_width(void)
-{
-    struct winsize size;
-    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 60) {
-        return size.ws_col < 100 ? size.ws_col : 100;
-    }
-    return 80;
-}
-
 static enum stg_status print_help(const struct stg_command *c)
 {
     enum stg_status status = STG_OK;
     struct stg_buffer b = STG_BUFFER_INIT;
-    STG_TRY(c == NULL ? stg_help_overview(&b, terminal_width()) : stg_help_command(&b, c, terminal_width()));
+    STG_TRY(c == NULL ? stg_help_overview(&b, stg_output_width()) : stg_help_command(&b, c, stg_output_width()));
     STG_TRY(stg_output_write(&b));
 out:
     stg_buffer_fini(&b);

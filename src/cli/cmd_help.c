@@ -25,7 +25,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     } else if (s->man) {
         STG_TRY(stg_help_man(&b, c));
     } else {
-        STG_TRY(c == NULL ? stg_help_overview(&b, 80) : stg_help_command(&b, c, 80));
+        STG_TRY(c == NULL ? stg_help_overview(&b, stg_output_width()) : stg_help_command(&b, c, stg_output_width()));
     }
     STG_TRY(stg_output_write(&b));
 out:

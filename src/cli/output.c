@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 void stg_output_init(void)
@@ -65,4 +66,14 @@ enum stg_status stg_output_apart(const char *option, const char *path, const str
         }
     }
     return STG_OK;
+}
+
+size_t stg_output_width(void)
+{
+    enum { LEAST = 60, USUAL = 80, MOST = 100 };
+    struct winsize size;
+    if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
+        return USUAL;
+    }
+    return size.ws_col < LEAST ? LEAST : size.ws_col > MOST ? MOST : size.ws_col;
 }

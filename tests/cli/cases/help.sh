@@ -93,3 +93,13 @@ case_doctor() {
     TMPDIR=/nowhere status 0 "$strange" doctor
     grep -q 'set TMPDIR' out
 }
+
+# As wide as the terminal, from 60 to 100 columns, whichever way it is asked for.
+case_help_width() {
+    command -v script >/dev/null || exit 77
+    for ask in 'score --help' 'help score'; do
+        for columns in 30 60 80 100 200; do script -qc "stty cols $columns; exec '$strange' $ask" /dev/null </dev/null >$columns; done
+        cmp -s 30 60 && cmp -s 200 100 || no "$ask: no bounds"
+        [ "$(wc -l <60)" -gt "$(wc -l <80)" ] && [ "$(wc -l <80)" -gt "$(wc -l <100)" ] || no "$ask: not as wide as the terminal"
+    done
+}
