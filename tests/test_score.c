@@ -35,6 +35,12 @@ static void test_names(void **state)
     }
     assert_int_equal(stg_aggregate_parse("maximum", &full, &a), STG_ERR_USAGE);
     assert_non_null(strstr(stg_status_message(), "window"));
+    /* The choices are those that the model has. */
+    struct stg_model timed = {.side = {&side, NULL}};
+    assert_int_equal(stg_aggregate_parse("state", &timed, &a), STG_ERR_USAGE);
+    assert_non_null(strstr(stg_status_message(), "choose mean, median, window, upper, rms or time"));
+    assert_int_equal(stg_aggregate_parse("maximum", &timed, &a), STG_ERR_USAGE);
+    assert_non_null(strstr(stg_status_message(), "choose mean, median, window, upper, rms or time"));
     assert_int_equal(stg_aggregate_parse(NULL, &full, &a), STG_OK);
     assert_int_equal(a, STG_AGGREGATE_NOVELTY);
     assert_int_equal(stg_aggregate_parse(NULL, &bare, &a), STG_OK);

@@ -4,6 +4,7 @@
 #include "compute/kernels.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define WINDOW 16
@@ -37,27 +38,39 @@ enum stg_aggregate stg_aggregate_default(const struct stg_model *m)
     return stg_aggregate_has(m, STG_AGGREGATE_NOVELTY) ? STG_AGGREGATE_NOVELTY : STG_AGGREGATE_MEAN;
 }
 
+/* What the model has: "mean, median or rms". */
+static void list_choices(const struct stg_model *m, char *out, size_t cap)
+{
+    int last = STG_AGGREGATES - 1;
+    size_t len = 0;
+    while (!stg_aggregate_has(m, (enum stg_aggregate)last)) {
+        last--;
+    }
+    for (int i = 0; i <= last && len < cap; i++) {
+        if (stg_aggregate_has(m, (enum stg_aggregate)i)) {
+            len += (size_t)snprintf(out + len, cap - len, "%s%s", len == 0 ? "" : i == last ? " or " : ", ", names[i]);
+        }
+    }
+}
+
 enum stg_status stg_aggregate_parse(const char *name, const struct stg_model *m, enum stg_aggregate *out)
 {
     if (name == NULL) {
         *out = stg_aggregate_default(m);
         return STG_OK;
     }
+    bool known = false;
     for (int i = 0; i < STG_AGGREGATES; i++) {
         if (strcmp(name, names[i]) == 0 && stg_aggregate_has(m, (enum stg_aggregate)i)) {
             *out = (enum stg_aggregate)i;
             return STG_OK;
         }
-        if (strcmp(name, names[i]) == 0) {
-            return stg_fail(STG_ERR_USAGE,
-                            "--aggregate %s: the model has no such channel: choose mean, median, window, upper or rms",
-                            name);
-        }
+        known |= strcmp(name, names[i]) == 0;
     }
-    return stg_fail(STG_ERR_USAGE,
-                    "%s: no such aggregate: choose mean, median, window, upper, rms, time, state, pace, load, "
-                    "migration, workers or novelty",
-                    name);
+    char choices[128];
+    list_choices(m, choices, sizeof choices);
+    return stg_fail(STG_ERR_USAGE, "--aggregate %s: %s: choose %s", name,
+                    known ? "the model has no such channel" : "no such aggregate", choices);
 }
 
 static void sift(float *v, size_t i, size_t n)
