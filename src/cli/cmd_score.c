@@ -106,6 +106,22 @@ static enum stg_status put_json(struct stg_buffer *out, const struct score_run *
     return STG_OK;
 }
 
+/* From what on a sequence is novel. What is a logarithm without a unit (score/score.h) has the option's name, and where
+ * as little as there can be is known, anything more is novel. */
+static void threshold_words(const struct score_run *r, char *out, size_t cap)
+{
+    const enum stg_aggregate a = r->aggregate;
+    const double threshold = stg_threshold(r->model, a, r->s->alpha);
+    const bool bare = a == STG_AGGREGATE_LOAD || a == STG_AGGREGATE_MIGRATION,
+               any = nextafterf((float)threshold, -INFINITY) <= 0;
+    const double from = any ? 0 : threshold;
+    snprintf(out, cap, "%s %s %.4g%s", bare ? stg_aggregate_name(a) : stg_report_score_words(a), any ? ">" : ">=",
+             a == STG_AGGREGATE_NOVELTY   ? exp(from)
+             : a == STG_AGGREGATE_WORKERS ? exp(from - 1)
+                                          : from,
+             stg_aggregate_is_surprisal(a) ? " nats" : "");
+}
+
 static enum stg_status put_counts(struct stg_buffer *out, const struct score_run *r, const char *sequences)
 {
     const struct stg_verdict *v = &r->verdict;
@@ -115,12 +131,10 @@ static enum stg_status put_counts(struct stg_buffer *out, const struct score_run
                                  r->model->n_calibration, r->model->n_calibration == 1 ? "" : "s", v->n_beyond,
                                  sequences, 1 / ((double)r->model->n_calibration + 1));
     }
-    const double threshold = stg_threshold(r->model, r->aggregate, r->s->alpha);
-    const bool novelty = r->aggregate == STG_AGGREGATE_NOVELTY;
-    return stg_buffer_printf(
-        out, "novel: %zu of %s (p <= %g, %s >= %.4g%s); %zu above all %zu calibration scores\n", v->n_novel, sequences,
-        r->s->alpha, stg_report_score_words(r->aggregate), novelty ? exp(threshold) : threshold,
-        stg_aggregate_is_surprisal(r->aggregate) ? " nats" : "", v->n_beyond, r->model->n_calibration);
+    char threshold[96];
+    threshold_words(r, threshold, sizeof threshold);
+    return stg_buffer_printf(out, "novel: %zu of %s (p <= %g, %s); %zu above all %zu calibration scores\n", v->n_novel,
+                             sequences, r->s->alpha, threshold, v->n_beyond, r->model->n_calibration);
 }
 
 static enum stg_status put_group_count(struct stg_buffer *out, const struct score_run *r)

@@ -117,6 +117,7 @@ case_verdict_known_runs_differ() {
     status 1 "$strange" score runs.model like.txt
     grep -q '^known runs differ, too: one that is left out of the calibration has up to 3 % novel sequences, this 8 %; if it is known, calibrate with it$' out ||
         { cat out; no 'that known runs differ is not told'; }
+    grep -q '(p <= 0.01, novelty > 1); ' out || { cat out; no 'most known ones have 1, which is not novel'; }
     for name in unlike above; do
         status 1 "$strange" score runs.model $name.txt
         ! grep -q 'known runs differ' out || { cat out; no "$name differs by more"; }
