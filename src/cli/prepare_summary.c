@@ -37,9 +37,10 @@ static void say_lost(const struct stg_recipe *r, const struct stg_cut_counts *c)
 {
     char n[64], other[64];
     if (c->n_lost > 0 || c->n_gaps > 0) {
-        stg_log(STG_LOG_WARN, "%s %s lost in %s of the recording; the sequences that they touch are marked",
-                counted(c->n_lost, "event", n, sizeof n), c->n_lost == 1 ? "was" : "were",
-                counted(c->n_gaps, "gap", other, sizeof other));
+        stg_log(STG_LOG_WARN,
+                "%llu event%s lost in %llu gap%s of the recording; the sequences that they touch are marked",
+                (unsigned long long)c->n_lost, c->n_lost == 1 ? " was" : "s were", (unsigned long long)c->n_gaps,
+                c->n_gaps == 1 ? "" : "s");
     }
     const uint64_t n_long = c->n_truncated - c->n_relieved;
     if (n_long > 0) {
