@@ -130,18 +130,25 @@ static int teardown(void **state)
     return status;
 }
 
-static struct stg_model *new_model(const struct fixture *x)
+/* fields: 0 are the default ones. */
+static struct stg_model *new_model_of(const struct fixture *x, const struct stg_vocab *vocab, unsigned fields)
 {
     struct stg_model_settings s;
     struct stg_model *m = NULL;
     stg_model_settings_default(&s);
+    s.fields = fields;
     s.kind = x->kind;
     s.hidden = 16;
     s.layers = 1;
     s.dropout = 0.1;
     s.seed = 3;
-    assert_int_equal(stg_model_new(&m, &s, &x->recipe, &x->vocab), STG_OK);
+    assert_int_equal(stg_model_new(&m, &s, &x->recipe, vocab), STG_OK);
     return m;
+}
+
+static struct stg_model *new_model(const struct fixture *x)
+{
+    return new_model_of(x, &x->vocab, 0);
 }
 
 static struct stg_train_settings settings_for(const struct fixture *x)
@@ -479,6 +486,39 @@ static void test_resume_refused(void **state)
     stg_model_free(m);
 }
 
+/* A checkpoint is of a model that predicts other fields, or the same numbers stand for other names. */
+static void test_resume_unlike(void **state)
+{
+    struct fixture *x = *state;
+    struct stg_train_settings s = settings_for(x);
+    struct stg_train_result result;
+    struct stg_model *m = new_model(x), *c = NULL;
+    struct stg_vocab renamed;
+    char name[16];
+    uint16_t id;
+    s.max_updates = 7;
+    assert_int_equal(stg_train(m, &x->train, &x->valid, &s, NULL, &result), STG_OK);
+    assert_int_equal(stg_vocab_init(&renamed), STG_OK);
+    assert_int_equal(stg_vocab_proc(&renamed, "p", &id), STG_OK);
+    for (int i = 0; i < N_CALLS; i++) {
+        snprintf(name, sizeof name, "other%d", i);
+        assert_int_equal(stg_vocab_call(&renamed, name, &id), STG_OK);
+    }
+    struct stg_model *const like[] = {new_model_of(x, &x->vocab, STG_FIELD_CALL), new_model_of(x, &renamed, 0),
+                                      new_model(x)};
+    const char *const said[] = {"a model with other settings", "other names"};
+    for (size_t i = 0; i < 3; i++) {
+        s.like = like[i];
+        assert_int_equal(stg_train_resume(&c, &x->train, &x->valid, &s, NULL, &result),
+                         i < 2 ? STG_ERR_MISMATCH : STG_OK);
+        assert_true(i == 2 || strstr(stg_status_message(), said[i]) != NULL);
+        stg_model_free(c);
+        stg_model_free(like[i]);
+    }
+    stg_vocab_fini(&renamed);
+    stg_model_free(m);
+}
+
 /* Every sequence once an epoch; bounds kept; another order each epoch. */
 static void test_batches(void **state)
 {
@@ -599,6 +639,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_resume, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resume_after_interrupt, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resume_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_resume_unlike, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_checkpoint, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory, setup, teardown),
     };

@@ -45,7 +45,7 @@ enum stg_status stg_neural_get(struct stg_model **out, const char *kind, const c
                                const struct stg_tensors *t, const struct stg_vocab *vocab,
                                const struct stg_symbols *symbols) STG_MUST_USE;
 /* Whether both were made with the same settings (sizes of the data's fields apart), so that the parameters of one fit
- * the other. */
+ * the other and mean the same. */
 bool stg_neural_alike(const struct stg_neural *a, const struct stg_neural *b);
 /* A new object with the shape, for people. */
 json_t *stg_neural_describe(const struct stg_neural *n);

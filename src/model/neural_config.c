@@ -349,8 +349,9 @@ bool stg_neural_alike(const struct stg_neural *a, const struct stg_neural *b)
 {
     const struct stg_net_shape *s = &a->shape;
     const struct stg_net_shape *t = &b->shape;
-    if (a->kind != b->kind || a->input != b->input || s->layers != t->layers || s->hidden != t->hidden ||
-        s->precision != t->precision || s->dropout < t->dropout || s->dropout > t->dropout) {
+    if (a->kind != b->kind || a->input != b->input ||
+        stg_symbols_fields(a->base.symbols) != stg_symbols_fields(b->base.symbols) || s->layers != t->layers ||
+        s->hidden != t->hidden || s->precision != t->precision || s->dropout < t->dropout || s->dropout > t->dropout) {
         return false;
     }
     return !a->kind->attends ||

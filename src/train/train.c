@@ -203,13 +203,22 @@ static enum stg_status restore_epoch(struct stg_train_run *r)
 static enum stg_status check_like(const struct stg_model *m, const struct stg_train_settings *s)
 {
     const struct stg_model *like = s->like;
-    if (like == NULL || (like->ops == m->ops && m->ops->gradient != NULL &&
-                         stg_neural_alike((const struct stg_neural *)m, (const struct stg_neural *)like))) {
+    if (like == NULL) {
         return STG_OK;
     }
-    return stg_fail(STG_ERR_MISMATCH,
-                    "%s: is of a model with other settings: resume with the options of the first call, or train anew",
-                    s->checkpoint);
+    if (like->ops != m->ops || !stg_neural_alike((const struct stg_neural *)m, (const struct stg_neural *)like)) {
+        return stg_fail(
+            STG_ERR_MISMATCH,
+            "%s: is of a model with other settings: resume with the options of the first call, or train anew",
+            s->checkpoint);
+    }
+    /* The digest is of the data's numbers, which stand for these. */
+    if (!stg_vocab_equal(&m->vocab, &like->vocab)) {
+        return stg_fail(STG_ERR_MISMATCH,
+                        "%s: is of data with other names: resume with the data of the first call, or train anew",
+                        s->checkpoint);
+    }
+    return STG_OK;
 }
 
 enum stg_status stg_train_resume(struct stg_model **m, const struct stg_corpus *train, const struct stg_corpus *valid,

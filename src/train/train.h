@@ -39,8 +39,8 @@ struct stg_train_settings {
     double budget_s;       /* wall-clock seconds, 0 = no bound; the time spent before a resume counts */
     uint64_t seed;
     uint32_t valid_sequences;     /* at most this many of valid, evenly spaced, per evaluation; 0 = all */
-    const struct stg_model *like; /* stg_train_resume(): a new model of the settings that were asked for, which the
-                                   * checkpoint's must have; borrowed, NULL = any */
+    const struct stg_model *like; /* stg_train_resume(): a new model of the settings and the names that were asked
+                                   * for, which the checkpoint's must have; borrowed, NULL = any */
     const char
         *checkpoint; /* path, NULL = none; written at every evaluation and on interruption, removed by the caller */
     const char *log; /* NDJSON training log, NULL = none; appended on resume */

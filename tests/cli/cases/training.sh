@@ -74,10 +74,13 @@ case_resume_refused() {
         (refused 'other data, options or number of threads' lstm --resume $change -o a.model train.data)
     done
     (refused 'other data, options or number of threads' lstm --resume -o a.model test.data)
-    for change in '--dropout 0.3' '--precision bf16' '--preset paper'; do
+    for change in '--dropout 0.3' '--precision bf16' '--preset paper' '--fields call,phase'; do
         # shellcheck disable=SC2086 # two words
         (refused 'a model with other settings' lstm --resume $change -o a.model train.data)
     done
+    sed 's/fstat/fsync/' train.txt >renamed.txt
+    "$strange" -q prepare --cut accept --scope thread -o renamed.data renamed.txt
+    refused 'other names' "$strange" -q train --model lstm --hidden 16 --layers 1 --resume -o a.model renamed.data
     size=$(wc -c <a.model.checkpoint)
     cp a.model.checkpoint whole
     head -c $((size / 2)) whole >a.model.checkpoint
