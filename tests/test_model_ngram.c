@@ -204,7 +204,7 @@ static void discounts(const unsigned n[5], double out[4])
     double found[4] = {0};
     for (int i = 1; i <= 3; i++) {
         found[i] = i - (i + 1) * y * n[i + 1] / n[i];
-        if (found[i] < 0 || found[i] > i) {
+        if (found[i] <= 0 || found[i] > i) {
             return;
         }
     }
@@ -620,7 +620,7 @@ static void expected_discounts(struct expected *x)
         const double y = n[k][1] / (n[k][1] + 2 * n[k][2]);
         for (int i = 1; i <= 3; i++) {
             x->d[k][i] = i - (i + 1) * y * n[k][i + 1] / n[k][i];
-            if (!(x->d[k][i] >= 0 && x->d[k][i] <= i)) { /* too few to estimate them */
+            if (!(x->d[k][i] > 0 && x->d[k][i] <= i)) { /* too few to estimate them */
                 x->d[k][1] = 0.5;
                 x->d[k][2] = 1;
                 x->d[k][3] = 1.5;

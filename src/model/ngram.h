@@ -44,8 +44,8 @@ enum stg_status stg_ngram_estimate(enum stg_ngram_kind kind, const struct stg_co
                                    float *log_p, float *backoff) STG_MUST_USE;
 
 /* Chen and Goodman 1998, equation 26, from the numbers n[1 … 4] of n-grams of one length that occur so often (expected
- * ones too): Y = n1 / (n1 + 2 n2), D_i = i − (i + 1) Y n_{i+1} / n_i. Where too few are there to estimate them, 0.5, 1
- * and 1.5. */
+ * ones too): Y = n1 / (n1 + 2 n2), D_i = i − (i + 1) Y n_{i+1} / n_i. Where too few are there to estimate them, or what
+ * is estimated leaves nothing for the new: 0.5, 1 and 1.5. */
 void stg_ngram_discounts(const double n[5], double out[4]);
 
 /* Fills c, which is new, with n-grams of the corpus and of what the teacher expects instead, and makes their

@@ -6,14 +6,17 @@
 
 /* What is summed over the continuations of a context. */
 struct context {
-    uint64_t total;   /* of the (adjusted) counts */
-    uint32_t n[3];    /* continuations with count 1, 2, 3 or more */
-    uint32_t n_known; /* continuations seen, at the highest order */
+    uint64_t total; /* of the (adjusted) counts */
+    uint32_t n[3];  /* continuations with count 1, 2, 3 or more */
 };
 
 struct discounts {
     double d[4]; /* for counts 0, 1, 2, 3 or more */
 };
+
+/* What is taken off the known is what is left for the new: nothing, of few n-grams by chance, would make that
+ * impossible. More than 0, as it is rounded. */
+#define LEAST_DISCOUNT 1e-6
 
 /* Highest order and n-grams that begin a sequence: occurrences, as nothing stands before them; otherwise the number of
  * different symbols to the left. A context that was cut short leaves occurrences at lower orders: whichever is
@@ -33,7 +36,7 @@ void stg_ngram_discounts(const double n[5], double out[4])
     bool usable = n[1] >= 0.5 && n[2] >= 0.5 && n[3] >= 0.5;
     for (int i = 1; i <= 3 && usable; i++) {
         d[i] = i - (i + 1) * y * n[i + 1] / n[i];
-        usable = d[i] >= 0 && d[i] <= i;
+        usable = d[i] > LEAST_DISCOUNT && d[i] <= i;
     }
     for (int i = 0; i <= 3; i++) {
         out[i] = usable ? d[i] : 0.5 * i;
