@@ -88,8 +88,12 @@ static void mix(struct learning *l, const float *log_p, uint32_t symbol)
     const float weight = log_p == NULL ? 0.0f : (float)l->teacher->weight;
     const float scale = (float)(1 / l->teacher->temperature);
     float sum = 0.0f;
+    float most = 0.0f; /* of a temperature of 1 and more every power is a number that float has */
+    for (size_t v = 0; v < V && log_p != NULL && scale > 1.0f; v++) {
+        most = v == 0 || log_p[v] > most ? log_p[v] : most;
+    }
     for (size_t v = 0; v < V; v++) {
-        l->mixed[v] = log_p == NULL ? 0.0f : expf(log_p[v] * scale);
+        l->mixed[v] = log_p == NULL ? 0.0f : expf((log_p[v] - most) * scale);
         sum += l->mixed[v];
     }
     for (size_t v = 0; v < V && log_p != NULL; v++) {
