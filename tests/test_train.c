@@ -486,6 +486,29 @@ static void test_resume_refused(void **state)
     stg_model_free(m);
 }
 
+/* What nothing would end is not begun, nor gone on with. */
+static void test_no_end_refused(void **state)
+{
+    struct fixture *x = *state;
+    struct stg_train_settings s = settings_for(x);
+    struct stg_train_result result;
+    struct stg_model *m = new_model(x), *c = NULL;
+    const struct stg_corpus none = {.n = 0};
+    assert_int_equal(stg_train(m, &x->train, NULL, &s, NULL, &result), STG_ERR_USAGE);
+    assert_non_null(strstr(stg_status_message(), "nothing says when to stop"));
+    assert_int_equal(stg_train(m, &x->train, &none, &s, NULL, &result), STG_ERR_USAGE);
+    s.max_updates = 7;
+    s.schedule = STG_SCHEDULE_CONSTANT;
+    assert_int_equal(stg_train(m, &x->train, NULL, &s, NULL, &result), STG_OK);
+    s.max_updates = 0;
+    assert_int_equal(stg_train_resume(&c, &x->train, NULL, &s, NULL, &result), STG_ERR_USAGE);
+    assert_null(c);
+    s.max_epochs = 1;
+    assert_int_equal(stg_train_resume(&c, &x->train, NULL, &s, NULL, &result), STG_OK);
+    stg_model_free(c);
+    stg_model_free(m);
+}
+
 /* A checkpoint is of a model that predicts other fields, or the same numbers stand for other names. */
 static void test_resume_unlike(void **state)
 {
@@ -639,6 +662,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_resume, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resume_after_interrupt, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resume_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_end_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resume_unlike, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damaged_checkpoint, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory, setup, teardown),

@@ -69,6 +69,17 @@ static enum stg_status check_settings(const struct stg_train_settings *s)
     return check_teacher(&s->teacher);
 }
 
+/* Without validation data only a bound ends a training. */
+static enum stg_status check_end(const struct stg_corpus *valid, const struct stg_train_settings *s)
+{
+    if ((valid != NULL && valid->n > 0) || s->max_updates > 0 || s->max_epochs > 0 || s->budget_s > 0) {
+        return STG_OK;
+    }
+    return stg_fail(STG_ERR_USAGE,
+                    "nothing says when to stop: there is no validation data: give --valid, or a bound by "
+                    "--budget, --updates or --epochs");
+}
+
 /* A model that was loaded for scoring has values only. */
 static enum stg_status need_training_arrays(struct stg_params *p)
 {
@@ -178,6 +189,7 @@ enum stg_status stg_train(struct stg_model *m, const struct stg_corpus *train, c
         return train_counted(m, train, valid, s, pool, out);
     }
     STG_RETURN_IF_FAILED(check_settings(s));
+    STG_RETURN_IF_FAILED(check_end(valid, s));
     STG_RETURN_IF_FAILED(m->ops->fit(m, train, pool, s->progress)); /* symbols and sizes */
     STG_TRY(run_init(&r, m, train, valid, s, pool));
     STG_TRY(open_log(&r, false));
@@ -233,6 +245,7 @@ enum stg_status stg_train_resume(struct stg_model **m, const struct stg_corpus *
         return stg_fail(STG_ERR_USAGE, "no checkpoint to resume from");
     }
     STG_RETURN_IF_FAILED(check_settings(s));
+    STG_RETURN_IF_FAILED(check_end(valid, s));
     STG_TRY(stg_checkpoint_open(s->checkpoint, m, &file));
     STG_TRY(check_like(*m, s));
     STG_TRY(run_init(&r, *m, train, valid, s, pool));

@@ -63,8 +63,8 @@ struct stg_train_result {
 };
 
 /* Fits m on train: one call for counted models, the loop for gradient-trained ones, where the parameters of the best
- * evaluation are the result. valid may be NULL (no early stopping). Interrupted: STG_ERR_INTERRUPTED, checkpoint
- * written. */
+ * evaluation are the result. valid may be NULL (no early stopping), which needs a bound. Interrupted:
+ * STG_ERR_INTERRUPTED, checkpoint written. */
 enum stg_status stg_train(struct stg_model *m, const struct stg_corpus *train, const struct stg_corpus *valid,
                           const struct stg_train_settings *s, struct stg_pool *pool,
                           struct stg_train_result *out) STG_MUST_USE;
