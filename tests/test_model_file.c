@@ -212,6 +212,24 @@ static const struct {
     const char *kind, *smoothing;
 } kinds[] = {{"ngram", "kneser-ney"}, {"ngram", "paper"}, {"stide", NULL}, {"lstm", NULL}, {"longformer", NULL}};
 
+/* A weight that is no number makes all that is said of any data none: it is refused with the file that has it. */
+static void test_weights_that_are_no_numbers(void **state)
+{
+    (void)state;
+    for (size_t i = 3; i < sizeof kinds / sizeof kinds[0]; i++) {
+        float scores[N_SCORES];
+        save(kinds[i].kind, kinds[i].smoothing, scores);
+        for (int infinite = 0; infinite < 2; infinite++) {
+            const float bad = infinite ? HUGE_VALF : NAN;
+            memcpy(work, bytes, n_bytes);
+            memcpy(work + n_bytes - sizeof bad, &bad, sizeof bad); /* the tensor that comes last is one of the net's */
+            repair(n_bytes);
+            assert_int_equal(open_work(n_bytes, NULL), STG_ERR_INPUT);
+            assert_non_null(strstr(stg_status_message(), "not a number"));
+        }
+    }
+}
+
 /* Data that extends the vocabulary: names that follow the model's are UNKNOWN to it. */
 static void test_ids_beyond_the_vocabulary(void **state)
 {
@@ -609,6 +627,7 @@ int main(void)
         cmocka_unit_test(test_hostile_symbols),
         cmocka_unit_test(test_sizes_beyond_the_file),
         cmocka_unit_test(test_ids_beyond_the_vocabulary),
+        cmocka_unit_test(test_weights_that_are_no_numbers),
         cmocka_unit_test(test_hostile_usual),
         cmocka_unit_test(test_seeds),
     };

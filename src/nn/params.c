@@ -2,6 +2,8 @@
 
 #include "base/memory.h"
 
+#include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,6 +60,15 @@ enum stg_status stg_params_put(const struct stg_params *p, const float *array, c
     return STG_OK;
 }
 
+static bool all_finite(const float *x, size_t n)
+{
+    size_t i = 0;
+    while (i < n && isfinite(x[i])) {
+        i++;
+    }
+    return i == n;
+}
+
 enum stg_status stg_params_get(const struct stg_params *p, float *array, const char *prefix,
                                const struct stg_tensors *t)
 {
@@ -68,6 +79,10 @@ enum stg_status stg_params_get(const struct stg_params *p, float *array, const c
         snprintf(name, sizeof name, "%s%s", prefix, e->name);
         STG_RETURN_IF_FAILED(stg_tensors_need(t, name, STG_F32, e->rows * e->cols, &tensor));
         memcpy(array + e->offset, tensor->data, tensor->n * sizeof(float));
+        if (!all_finite(array + e->offset, tensor->n)) {
+            return stg_fail(STG_ERR_INPUT, "%s: tensor %s: holds what is not a number: train the model again",
+                            stg_tensors_path(t), name);
+        }
     }
     return STG_OK;
 }

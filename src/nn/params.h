@@ -39,7 +39,8 @@ static inline float *stg_params_value(const struct stg_params *p, size_t i)
     return p->value + p->table[i].offset;
 }
 
-/* Tensors `<prefix><name>` of one of the arrays. put borrows the array until the writer commits. */
+/* Tensors `<prefix><name>` of one of the arrays. put borrows the array until the writer commits; get refuses what is
+ * not finite. */
 enum stg_status stg_params_put(const struct stg_params *p, const float *array, const char *prefix,
                                struct stg_tensors_writer *w) STG_MUST_USE;
 enum stg_status stg_params_get(const struct stg_params *p, float *array, const char *prefix,
