@@ -137,12 +137,39 @@ static void memory_fails(void **state)
     stg_counts_fini(&f.counts);
 }
 
+/* Where there is no room for all n-grams none is taken: of this table, whose numbers are not there, none could be read.
+ * That they do not fit was a key of each in every thread. */
+static void too_many_are_not_taken(void **state)
+{
+    const uint32_t no_slots[2] = {0};
+    const uint8_t no_lengths[1] = {0};
+    const float no_backoff[1] = {0};
+    struct stg_ngram_node root = {0};
+    const struct stg_ngram_table many = {
+        .n = 1 << 20, .n_slots = 2, .slot = no_slots, .length = no_lengths, .backoff = no_backoff, .node = &root};
+    static struct fixture f;
+    static float out[LONG];
+    struct stg_ngram_answers *answers = NULL;
+    (void)state;
+    stg_rng_seed(&f.rng, 6);
+    must(stg_ngram_answers_new(&answers, STG_NGRAM_STIDE, &many, 8, 256));
+    for (size_t k = 0; k < 4; k++) {
+        for (size_t i = 0; i < LONG; i++) {
+            f.symbols[i] = STG_TOKEN_SPECIALS + (uint32_t)stg_rng_below(&f.rng, 256 - STG_TOKEN_SPECIALS);
+        }
+        must(stg_ngram_answers_score(answers, f.symbols, LONG, 0, out));
+        assert_true(out[LONG - 1] > 6); /* unknown */
+    }
+    stg_ngram_answers_free(answers);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_are_those_of_the_trie),
         cmocka_unit_test(a_key_is_not_too_wide),
         cmocka_unit_test(memory_fails),
+        cmocka_unit_test(too_many_are_not_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

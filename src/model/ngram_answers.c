@@ -13,7 +13,7 @@ struct answer {
     float surprisal;
 };
 enum { WAYS = 4, QUICK = 2 }; /* places for each hash, one cache line, and how many of them are looked at first */
-enum { LEAST_ANSWERS = 1 << 12, MOST_ANSWERS = 1 << 18 };
+enum { LEAST_ANSWERS = 1 << 12, MOST_ANSWERS = 1 << 18, MOST_TAKEN = 2 * MOST_ANSWERS };
 enum { CHUNK = 64 };    /* tokens whose answers are asked for together, so that they come into the cache meanwhile */
 enum { PATIENCE = 32 }; /* part of the n-grams that are asked for one by one before all are taken */
 
@@ -83,12 +83,17 @@ static enum stg_status make_room(struct stg_ngram_answers *r)
 }
 
 /* Takes the answers of all n-grams: after symbols that are one, its parent is the context. What finds no place is asked
- * for when it comes. In the order of the table, which is a tenth of the time of asking. */
+ * for when it comes. In the order of the table, which is a tenth of the time of asking. Of more than there is room for
+ * none is taken: the first ones are no better than those that come, and each has a key here meanwhile. */
 static enum stg_status take_all(struct stg_ngram_answers *r)
 {
     const struct stg_ngram_table *t = r->table;
     uint64_t *key = NULL;
     STG_RETURN_IF_FAILED(make_room(r));
+    if (t->n > MOST_TAKEN) {
+        r->taken = true;
+        return STG_OK;
+    }
     STG_RETURN_IF_FAILED(stg_mem_aligned(&key, t->n, sizeof *key));
     for (size_t i = 1; i < t->n; i++) { /* a parent's number is smaller */
         key[i] = stg_ngram_pack(r->packing, key[t->parent[i]], t->symbol[i]);
