@@ -398,6 +398,7 @@ static enum stg_status take_member(struct job *j, size_t i, const char *path)
 static enum stg_status fit_member(struct job *j, size_t i, const char *path)
 {
     j->settings.seed = j->model_settings.seed = j->o->seed + i;
+    j->settings.log_appends = i > 0 || j->o->resume;
     STG_RETURN_IF_FAILED(new_model(j));
     set_like(j);
     if (j->o->resume && access(path, F_OK) == 0) {

@@ -192,7 +192,7 @@ enum stg_status stg_train(struct stg_model *m, const struct stg_corpus *train, c
     STG_RETURN_IF_FAILED(check_end(valid, s));
     STG_RETURN_IF_FAILED(m->ops->fit(m, train, pool, s->progress)); /* symbols and sizes */
     STG_TRY(run_init(&r, m, train, valid, s, pool));
-    STG_TRY(open_log(&r, false));
+    STG_TRY(open_log(&r, s->log_appends));
     STG_TRY(stg_train_run_loop(&r, out));
 out:
     return run_fini(&r, status);

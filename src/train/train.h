@@ -42,8 +42,9 @@ struct stg_train_settings {
     const struct stg_model *like; /* stg_train_resume(): a new model of the settings and the names that were asked
                                    * for, which the checkpoint's must have; borrowed, NULL = any */
     const char
-        *checkpoint; /* path, NULL = none; written at every evaluation and on interruption, removed by the caller */
-    const char *log; /* NDJSON training log, NULL = none; appended on resume */
+        *checkpoint;  /* path, NULL = none; written at every evaluation and on interruption, removed by the caller */
+    const char *log;  /* NDJSON training log, NULL = none; appended on resume */
+    bool log_appends; /* … and always: it has other trainings, too */
     struct stg_progress
         *progress; /* started by the caller in tokens, NULL = none; its total is set here when it is known */
 };

@@ -165,7 +165,9 @@ case_ensemble_trains() {
             --threads 1 --valid valid.data "$@" train.data
     }
     "$strange" -q train -o web.model --valid valid.data train.data
-    train --updates 20 -o straight.model
+    train --updates 20 --log a.log -o straight.model
+    [ "$(grep -c '"update": 20,' a.log)" = 3 ] || no 'the log is not of all members'
+    [ "$(wc -l <a.log)" = 12 ]
     absent straight.model.checkpoint straight.model.member-0 straight.model.member-2
     status 0 "$strange" score --alpha 0.0001 straight.model test.data
     grep -q disagreement out
@@ -184,10 +186,11 @@ case_ensemble_trains() {
     "$strange" info straight.model | grep -q '^  members  *3$'
     "$strange" info --json straight.model | grep -q '"seconds"'
     (exec "$strange" -q train --model lstm --ensemble 3 --hidden 8 --layers 1 --rate 0.02 --batch-tokens 512 --eval-every 5 --stop-after 0 \
-        --threads 1 --valid valid.data --updates 20 -o a.model train.data) &
+        --threads 1 --valid valid.data --updates 20 --log a.log -o a.model train.data) &
     kill_when $! KILL a.model.member-0
     refused 'a.model.member-0: was trained with other options' train --updates 20 --resume --dropout 0.3 -o a.model
-    train --updates 20 --resume -o a.model
+    train --updates 20 --resume --log a.log -o a.model
+    [ "$(grep -c '"update": 20,' a.log)" -ge 3 ] || no 'the log is not of all members'
     absent a.model.member-0 a.model.member-1 a.model.member-2 a.model.checkpoint
     same_parameters straight.model a.model
     refused 'nothing random' "$strange" train --model ngram --ensemble 2 --valid valid.data -o a.model train.data
