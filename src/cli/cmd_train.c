@@ -20,6 +20,7 @@
 #include "model/neural.h"
 #include "train/train.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
@@ -380,14 +381,33 @@ static void set_like(struct job *j)
     j->model = NULL;
 }
 
+/* What a resume must agree with of a member that is done, as text. */
+static enum stg_status fingerprint(struct job *j, struct stg_model *member, char text[17])
+{
+    struct stg_corpus train, valid;
+    uint64_t digest;
+    stg_corpora_corpus(&j->train, &train);
+    stg_corpora_corpus(validation_of(j), &valid);
+    STG_RETURN_IF_FAILED(stg_train_fingerprint(member, &train, &valid, &j->settings, j->pool, &digest));
+    snprintf(text, 17, "%016" PRIx64, digest);
+    return STG_OK;
+}
+
 static enum stg_status take_member(struct job *j, size_t i, const char *path)
 {
+    char own[17];
     STG_RETURN_IF_FAILED(stg_model_open(&j->members[i], path));
     const struct stg_neural *member = (const struct stg_neural *)j->members[i],
                             *like = (const struct stg_neural *)j->like;
     const struct stg_model_ops *ops = j->members[i]->ops;
-    if (ops != j->like->ops || !stg_neural_alike(member, like) || member->seed != like->seed ||
-        stg_model_check_vocab(j->members[i], &j->like->vocab, path) != STG_OK) {
+    bool same = ops == j->like->ops && stg_neural_alike(member, like) && member->seed == like->seed &&
+                stg_vocab_equal(&member->base.vocab, &like->base.vocab);
+    if (same) {
+        const char *stored = json_string_value(json_object_get(j->members[i]->record, "fingerprint"));
+        STG_RETURN_IF_FAILED(fingerprint(j, j->members[i], own));
+        same = stored != NULL && strcmp(stored, own) == 0;
+    }
+    if (!same) {
         return stg_fail(STG_ERR_MISMATCH, "%s: was trained with other options or data: remove it, or resume with those",
                         path);
     }
@@ -397,6 +417,7 @@ static enum stg_status take_member(struct job *j, size_t i, const char *path)
 /* Trains member i, or takes it from where it waits. Its results are in its record. */
 static enum stg_status fit_member(struct job *j, size_t i, const char *path)
 {
+    char text[17];
     j->settings.seed = j->model_settings.seed = j->o->seed + i;
     j->settings.log_appends = i > 0 || j->o->resume;
     STG_RETURN_IF_FAILED(new_model(j));
@@ -411,6 +432,8 @@ static enum stg_status fit_member(struct job *j, size_t i, const char *path)
     stg_log(STG_LOG_INFO, "member %zu of %u", i + 1, j->o->ensemble);
     STG_RETURN_IF_FAILED(fit(j, resume));
     STG_RETURN_IF_FAILED(put_result(j->model->record, &j->result));
+    STG_RETURN_IF_FAILED(fingerprint(j, j->model, text));
+    STG_RETURN_IF_FAILED(stg_facts_put(j->model->record, "fingerprint", json_string(text)));
     STG_RETURN_IF_FAILED(stg_model_save(j->model, path));
     unlink(j->checkpoint);
     j->members[i] = j->model;

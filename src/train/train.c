@@ -92,14 +92,31 @@ static enum stg_status need_training_arrays(struct stg_params *p)
     return STG_OK;
 }
 
+static struct stg_train_run run_of(struct stg_model *m, const struct stg_corpus *train, const struct stg_corpus *valid,
+                                   const struct stg_train_settings *s, struct stg_pool *pool)
+{
+    return (struct stg_train_run){.model = m,
+                                  .params = m->ops->gradient->params(m),
+                                  .train = train,
+                                  .valid = valid != NULL && valid->n > 0 ? valid : NULL,
+                                  .s = s,
+                                  .pool = pool};
+}
+
+enum stg_status stg_train_fingerprint(struct stg_model *m, const struct stg_corpus *train,
+                                      const struct stg_corpus *valid, const struct stg_train_settings *s,
+                                      struct stg_pool *pool, uint64_t *out)
+{
+    const struct stg_train_run r = run_of(m, train, valid, s, pool);
+    return stg_train_digest(&r, out);
+}
+
 static enum stg_status run_init(struct stg_train_run *r, struct stg_model *m, const struct stg_corpus *train,
                                 const struct stg_corpus *valid, const struct stg_train_settings *s,
                                 struct stg_pool *pool)
 {
-    *r = (struct stg_train_run){
-        .model = m, .train = train, .valid = valid != NULL && valid->n > 0 ? valid : NULL, .s = s, .pool = pool};
+    *r = run_of(m, train, valid, s, pool);
     r->begin_ns = stg_clock_ns();
-    r->params = m->ops->gradient->params(m);
     r->optimizer = (struct stg_optimizer){.kind = s->optimizer,
                                           .rate = s->rate,
                                           .beta1 = s->beta1,

@@ -63,6 +63,12 @@ struct stg_train_result {
     const char *stopped; /* "budget", "patience", "updates", "epochs", "fitted": static text */
 };
 
+/* Of all that decides the result of a training of m, which has been fitted or comes from a file, but not when it stops:
+ * what a resume must agree with. */
+enum stg_status stg_train_fingerprint(struct stg_model *m, const struct stg_corpus *train,
+                                      const struct stg_corpus *valid, const struct stg_train_settings *s,
+                                      struct stg_pool *pool, uint64_t *out) STG_MUST_USE;
+
 /* Fits m on train: one call for counted models, the loop for gradient-trained ones, where the parameters of the best
  * evaluation are the result. valid may be NULL (no early stopping), which needs a bound. Interrupted:
  * STG_ERR_INTERRUPTED, checkpoint written. */

@@ -188,7 +188,10 @@ case_ensemble_trains() {
     (exec "$strange" -q train --model lstm --ensemble 3 --hidden 8 --layers 1 --rate 0.02 --batch-tokens 512 --eval-every 5 --stop-after 0 \
         --threads 1 --valid valid.data --updates 20 --log a.log -o a.model train.data) &
     kill_when $! KILL a.model.member-0
-    refused 'a.model.member-0: was trained with other options' train --updates 20 --resume --dropout 0.3 -o a.model
+    for change in '--dropout 0.3' '--rate 0.01' '--threads 2'; do
+        # shellcheck disable=SC2086 # two words
+        refused 'a.model.member-0: was trained with other options' train --updates 20 --resume $change -o a.model
+    done
     train --updates 20 --resume --log a.log -o a.model
     [ "$(grep -c '"update": 20,' a.log)" -ge 3 ] || no 'the log is not of all members'
     absent a.model.member-0 a.model.member-1 a.model.member-2 a.model.checkpoint
