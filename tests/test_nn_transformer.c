@@ -220,6 +220,34 @@ static void long_sequences_train_whole(void **state)
     }
 }
 
+/* However far a row may look back: what a piece or a step works on is taken for the rows that came before it. */
+static void a_window_takes_no_memory_of_its_own(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_VARIANTS; i++) {
+        struct stg_net_shape shape = variants[i].shape;
+        struct stg_net_work *work = NULL;
+        float *surprisal = NULL;
+        struct batch b;
+        for (size_t l = 0; l < shape.layers; l++) {
+            shape.window[l] = (1 << 20) / shape.dilation[l];
+        }
+        batch_make(&b, &shape, (const size_t[]){1500, 0, 0, 0});
+        struct stg_net *m = model_make(&stg_net_transformer, &shape, false);
+        must(stg_net_work_new(m, &work));
+        must(stg_mem_zeroed(&surprisal, 1500, sizeof *surprisal));
+        must(stg_net_score(m, work, b.sequences, 1, &surprisal));
+        assert_true(((struct stg_transformer_work *)work)->arena_size < 1 << 20);
+        stg_mem_free(surprisal);
+        stg_net_work_free(work);
+        stg_net_free(m);
+        batch_free(&b);
+        if (i % 3 == 0) {
+            check_streams(&stg_net_transformer, &shape, 1500, 1e-4);
+        }
+    }
+}
+
 static void a_pass_without_memory_fails_cleanly(void **state)
 {
     (void)state;
@@ -305,6 +333,7 @@ int main(void)
         cmocka_unit_test(watched_steps_tell_what_was_attended_to),
         cmocka_unit_test(the_future_changes_nothing_before_it),
         cmocka_unit_test(long_sequences_train_whole),
+        cmocka_unit_test(a_window_takes_no_memory_of_its_own),
         cmocka_unit_test(a_pass_without_memory_fails_cleanly),
         cmocka_unit_test(scores_are_those_of_pytorch),
         cmocka_unit_test(training_is_that_of_pytorch),

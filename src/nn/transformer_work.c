@@ -53,20 +53,40 @@ static void place_backward(const struct stg_transformer *m, struct stg_transform
     place(to, &w->d_input, w->n_rows, m->projects ? m->net.input : 0);
 }
 
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* At least as many rows as a stream of the group has then: a power of two, so that not every step asks for more. */
+static size_t reach_of(const struct stg_transformer_work *w)
+{
+    size_t reach = 1024;
+    for (size_t i = 0; i < w->n_spans; i++) {
+        while (reach < w->spans[i].past + w->spans[i].n) {
+            reach *= 2;
+        }
+    }
+    return reach;
+}
+
 /* What the attention kernels want for the group: for its spans, or for a piece with all of its past. */
 static size_t scratch_size(const struct stg_transformer *m, const struct stg_transformer_work *w, bool pieces)
 {
     const size_t n_global = m->net.shape.n_global;
+    const size_t reach = pieces ? reach_of(w) : 0;
     size_t most = 0;
     for (size_t l = 0; l < m->net.shape.layers; l++) {
         const size_t ring = m->layer[l].ring;
+        const size_t turned = least(n_global + 2 * ring, reach);
+        const size_t kept = least(n_global + ring, reach);
         for (size_t i = 0; i < w->n_spans; i++) {
             const size_t T = w->spans[i].n;
             /* A step's rows are counted within twice the ring, a piece's are keys of one ring and itself. */
             const struct stg_attention views[] = {
                 stg_transformer_view(m, l, T, 0),
-                stg_transformer_view(m, l, pieces ? n_global + 2 * ring + T : T, 0),
-                stg_transformer_view(m, l, pieces ? n_global + ring + T : T, pieces ? n_global + ring : 0),
+                stg_transformer_view(m, l, turned + T, 0),
+                stg_transformer_view(m, l, kept + T, kept),
             };
             for (size_t k = 0; k < sizeof views / sizeof views[0]; k++) {
                 const size_t size = stg_kernels()->attention_scratch(&views[k]);
@@ -87,7 +107,8 @@ static size_t key_rows(const struct stg_transformer *m, const struct stg_transfo
     for (size_t l = 0; l < m->net.shape.layers; l++) {
         longest = m->layer[l].ring > longest ? m->layer[l].ring : longest;
     }
-    return pieces && w->n_spans == 1 && w->spans[0].n > 1 ? m->net.shape.n_global + longest + w->spans[0].n : 1;
+    const bool piece = pieces && w->n_spans == 1 && w->spans[0].n > 1;
+    return piece ? least(m->net.shape.n_global + longest, reach_of(w)) + w->spans[0].n : 1;
 }
 
 static void place_all(const struct stg_transformer *m, struct stg_transformer_work *w, bool backward, bool pieces,
