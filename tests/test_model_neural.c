@@ -272,6 +272,25 @@ static void an_ensemble_is_the_mean_of_its_members(void **state)
     }
 }
 
+static json_int_t parameters_of(const struct stg_model *m)
+{
+    json_t *facts = m->ops->describe(m);
+    const json_int_t n = json_integer_value(json_object_get(facts, "parameters"));
+    json_decref(facts);
+    return n;
+}
+
+/* … and has the parameters of all of them. */
+static void an_ensemble_is_as_large_as_its_members(void **state)
+{
+    struct stg_model *one = fitted(*state, 0, 1);
+    struct stg_model *m = ensemble_of(*state, 0);
+    assert_true(parameters_of(one) > 0);
+    assert_int_equal(parameters_of(m), 3 * parameters_of(one));
+    stg_model_free(m);
+    stg_model_free(one);
+}
+
 /* … and what it predicts is the mean of what they predict, more by the same for every symbol. */
 static void an_ensemble_predicts_the_mean_of_its_members(void **state)
 {
@@ -459,6 +478,7 @@ int main(void)
         cmocka_unit_test(a_model_agrees_with_itself),
         cmocka_unit_test(given_symbols_are_kept),
         cmocka_unit_test(an_ensemble_is_the_mean_of_its_members),
+        cmocka_unit_test(an_ensemble_is_as_large_as_its_members),
         cmocka_unit_test(an_ensemble_predicts_the_mean_of_its_members),
         cmocka_unit_test(members_disagree),
         cmocka_unit_test(equal_members_agree),

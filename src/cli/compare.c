@@ -28,10 +28,8 @@ static enum stg_status put_size(json_t *to, const struct stg_compared *side)
     STG_RETURN_IF_FAILED(stg_facts_put(to, "file_size", json_integer((json_int_t)st.st_size)));
     json_t *description = side->model->ops->describe(side->model);
     const json_int_t parameters = json_integer_value(json_object_get(description, "parameters"));
-    const json_int_t members = json_integer_value(json_object_get(description, "members")); /* 0: not an ensemble */
     json_decref(description);
-    return stg_facts_put(to, "parameters",
-                         parameters > 0 ? json_integer(parameters * (members > 0 ? members : 1)) : json_null());
+    return stg_facts_put(to, "parameters", parameters > 0 ? json_integer(parameters) : json_null());
 }
 
 /* Mean surprisal of all tokens, and how many there are. */

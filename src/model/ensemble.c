@@ -396,7 +396,9 @@ static json_t *describe(const struct stg_model *m)
 {
     const struct ensemble *e = ensemble_of(m);
     json_t *facts = stg_neural_describe((const struct stg_neural *)e->member[0]);
-    if (facts != NULL && (json_object_set_new(facts, "members", json_integer((json_int_t)e->n)) != 0 ||
+    const json_int_t of_one = json_integer_value(json_object_get(facts, "parameters")), n = (json_int_t)e->n;
+    if (facts != NULL && (json_object_set_new(facts, "parameters", json_integer(n * of_one)) != 0 ||
+                          json_object_set_new(facts, "members", json_integer(n)) != 0 ||
                           json_object_set_new(facts, "kind of members", json_string(member_ops(e)->kind)) != 0)) {
         json_decref(facts);
         return NULL;
