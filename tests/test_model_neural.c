@@ -458,13 +458,17 @@ static void impossible_settings_are_refused(void **state)
     struct one_walk *d = *state;
     struct stg_recipe recipe;
     stg_recipe_default(&recipe);
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 8; i++) {
         struct stg_model *m = NULL;
         struct stg_model_settings s = settings_of(4);
+        s.layers = i >= 6 ? 16 : s.layers; /* as many as a net may have */
+        s.dilation = i >= 6 ? NULL : s.dilation;
         s.window = i == 0 ? "8,4,2" : i == 1 ? "0" : i == 2 ? "8,x" : s.window;
         s.dilation = i == 3 ? "" : s.dilation;
         s.norm = i == 4 ? "sometimes" : s.norm;
         s.activation = i == 5 ? "sine" : s.activation;
+        s.window = i == 6 ? "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17" : s.window;
+        s.window = i == 7 ? "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,x" : s.window;
         assert_int_equal(stg_model_new(&m, &s, &recipe, &d->vocab), STG_ERR_USAGE);
         assert_null(m);
     }

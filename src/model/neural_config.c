@@ -89,15 +89,18 @@ static size_t find_name(const char *const names[N_NAMES], const char *name)
 /* "32" for all layers or "32,64" for one each. */
 static enum stg_status parse_layers(size_t out[STG_NET_MAX_LAYERS], const char *text, size_t layers, const char *what)
 {
-    size_t n = 0;
-    for (const char *at = text; n < STG_NET_MAX_LAYERS; at++) {
+    size_t n = 0; /* values: those beyond the most layers are counted, too */
+    for (const char *at = text;; at++) {
         char *end;
         const unsigned long long value = strtoull(at, &end, 10);
         if (*at < '0' || *at > '9' || value == 0 || value > UINT32_MAX || (*end != ',' && *end != '\0')) {
             return stg_fail(STG_ERR_USAGE, "%s '%.40s': give a number above 0, or one for each layer, as in 32,64",
                             what, text);
         }
-        out[n++] = (size_t)value;
+        if (n < STG_NET_MAX_LAYERS) {
+            out[n] = (size_t)value;
+        }
+        n++;
         at = end;
         if (*at == '\0') {
             break;
