@@ -122,6 +122,7 @@ enum stg_status stg_corpora_hold_out(struct stg_corpora *held, struct stg_corpor
         struct stg_slice *slice = &from->slices[i];
         size_t n = (size_t)((double)slice->n * part + 0.5);
         n = slice->n >= 2 && n == 0 ? 1 : n;
+        n = n > 0 && n >= slice->n ? slice->n - 1 : n;
         slice->n -= n;
         held->sets[i] = from->sets[i];
         held->slices[i] = (struct stg_slice){.corpus = &from->whole[i], .first = slice->first + slice->n, .n = n};

@@ -22,7 +22,7 @@ struct stg_corpora {
 enum stg_status stg_corpora_open(struct stg_corpora *out, const struct stg_list *paths, const struct stg_dataset *like,
                                  struct stg_pool *pool) STG_MUST_USE;
 /* Moves the last part (0 … 1) of every data set, which is the latest in time, from `from` to held, which borrows from
- * it. A data set of one sequence keeps it. */
+ * it. Every data set keeps one sequence. */
 enum stg_status stg_corpora_hold_out(struct stg_corpora *held, struct stg_corpora *from, double part) STG_MUST_USE;
 /* Leaves sequences first … first + n − 1 of data set i, as far as it has them. */
 void stg_corpora_restrict(struct stg_corpora *c, size_t i, size_t first, size_t n);

@@ -395,6 +395,13 @@ case_hold_out_is_said() {
     "$strange" info --json web.model | grep -q '"calibration_sequences": 100'
     status 0 "$strange" --quiet train -o web.model train.data
     [ ! -s err ] || { cat err; no "--quiet talks"; }
+    # However large the part: what is to be learnt from is not held out to the last sequence.
+    for n in 1 2 4; do
+        strace_text $n 7 >few.txt
+        "$strange" -q prepare --cut accept --scope thread -o few.data few.txt
+        "$strange" train --hold-out 0.9 -o few.model few.data 2>err
+        grep -q '^strange: few.model: 1 sequence in' err || { cat err; no "of $n sequences not one is learnt"; }
+    done
 }
 
 case_same_bits() {
