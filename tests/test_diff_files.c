@@ -324,6 +324,33 @@ static void test_unnamed(void **state)
     trace_fini(&t);
 }
 
+/* A program that opens a file whose name is never in memory does so on both sides, on the longer one more often: that
+ * hides nothing of what it opens once, on whichever side. */
+static void test_unnamed_longer(void **state)
+{
+    (void)state;
+    for (int shorter = 0; shorter < STG_DIFF_SIDES; shorter++) {
+        struct trace t;
+        trace_init(&t);
+        for (int side = 0; side < STG_DIFF_SIDES; side++) {
+            for (int i = 0; i < (side == shorter ? 600 : 900); i++) {
+                put(&t, WEB, OPENAT, NULL, 3);
+                put(&t, WEB, READ, NULL, 0);
+                put(&t, WEB, READ, NULL, 0);
+            }
+            if (side == shorter) {
+                open_file(&t, "/etc/shadow");
+            }
+            give(&t, side);
+        }
+        const struct stg_diff_result *r = result_of(&t);
+        assert_int_equal(r->n_only, 1);
+        assert_int_equal(r->only[0].side, shorter);
+        assert_string_equal(r->only[0].path, "/etc/shadow");
+        trace_fini(&t);
+    }
+}
+
 /* What uname(2) was given is no file; a program that one side has alone is told without its files. */
 static void test_no_file(void **state)
 {
@@ -535,13 +562,13 @@ static void test_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_once),    cmocka_unit_test(test_often),
-        cmocka_unit_test(test_renewed), cmocka_unit_test(test_renewed_directories),
-        cmocka_unit_test(test_alike),   cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_unnamed), cmocka_unit_test(test_no_file),
-        cmocka_unit_test(test_like),    cmocka_unit_test(test_sorts),
-        cmocka_unit_test(test_bounds),  cmocka_unit_test(test_like_occasions),
-        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_once),           cmocka_unit_test(test_often),
+        cmocka_unit_test(test_renewed),        cmocka_unit_test(test_renewed_directories),
+        cmocka_unit_test(test_alike),          cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_unnamed),        cmocka_unit_test(test_unnamed_longer),
+        cmocka_unit_test(test_no_file),        cmocka_unit_test(test_like),
+        cmocka_unit_test(test_sorts),          cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_like_occasions), cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,10 +23,11 @@
  *     any, and several, they are one row. Of a directory with more than 2,048 names only the directory is compared.
  *   - Work that is rare is on many files at once. What one side alone has in just the same blocks is one sort to the
  *     sign test.
- *   - A recorder reads names that are in memory. Where the other side has more calls of the sort without a name than
- * this one, by as many as were given such names or more, it may have them all, and nothing is told. A call that fails
- * looks for its file: that names an optional file, or a place to find it in, so it counts. Where calls with a name
- * succeed on one side, and all fail on the other, that is told as if the other had not the name.
+ *   - A recorder reads names that are in memory. Where the other side, brought to the length of this one, has more
+ * calls of the sort without a name than this one, by a standard error and by as many as were given such names or more,
+ * it may have them all, and nothing is told. A call that fails looks for its file: that names an optional file, or a
+ * place to find it in, so it counts. Where calls with a name succeed on one side, and all fail on the other, that is
+ * told as if the other had not the name.
  *
  * A trace that says so is the whole run of a command. How it ended is compared; and where both sides are whole runs, so
  * is how many calls they have: beyond `min_change` that is a change, too. Elsewhere it says how long was recorded.

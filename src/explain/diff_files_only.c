@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "explain/diff_internal.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -426,11 +427,16 @@ static int side_of(const struct finder *x, const struct unit *u, bool *done)
     return *done ? side : STG_DIFF_SIDES;
 }
 
-/* Calls of the sort whose names are not known, on the other side beyond those of this one. */
-static uint64_t n_unnamed(const struct diff_item *item, int side)
+/* Calls of the sort whose names are not known, on the other side beyond those of this one, were it as long; 0 where
+ * that is within a standard error: a program some of whose names never are in memory has them on both sides. */
+static double n_unnamed(const struct finder *x, const struct diff_item *item, int side)
 {
-    const uint32_t here = item->n_nameless[side], there = item->n_nameless[1 - side];
-    return there > here ? there - here : 0;
+    const double scale = x->out->scale,
+                 to_here = side == STG_DIFF_B ? scale
+                           : scale > 0        ? 1 / scale
+                                              : 0,
+                 here = item->n_nameless[side], there = to_here * item->n_nameless[1 - side];
+    return there - here >= sqrt(to_here * there + here) ? there - here : 0;
 }
 
 static uint32_t call_item(const struct finder *x, const struct unit *u, int side)
@@ -457,7 +463,7 @@ static bool may_be_unnamed(const struct finder *x, const struct unit *u, int sid
 {
     const uint32_t item = call_item(x, u, side);
     return item != STG_KEYS_NONE &&
-           x->unexplained[STG_DIFF_SIDES * item + (size_t)side] <= n_unnamed(&x->d->item[item], side);
+           (double)x->unexplained[STG_DIFF_SIDES * item + (size_t)side] <= n_unnamed(x, &x->d->item[item], side);
 }
 
 /* The call is one that the side has alone, and what is told of it names the file. */
