@@ -201,6 +201,12 @@ static void test_grouping(void **state)
     }
     assert_int_equal(group[100], 2);
     assert_int_equal(group[101], 3);
+    v[101].rank = 1; /* of one size the one that ranks higher */
+    assert_int_equal(grouping_find(v, 102, 9, 0.5, group, &n_groups), STG_OK);
+    assert_int_equal(group[101], 2);
+    assert_int_equal(group[100], 3);
+    v[101].rank = 0;
+    assert_int_equal(grouping_find(v, 102, 9, 0.5, group, &n_groups), STG_OK);
     assert_int_equal(grouping_centre(v, 102, 9, group, 2, &centre), STG_OK);
     assert_int_equal(centre, 100);
     assert_int_equal(grouping_find(v, 102, 9, 0.0, group, &n_groups), STG_OK);

@@ -223,6 +223,7 @@ static enum stg_status examine(void *context, size_t i, size_t i_thread)
         STG_RETURN_IF_FAILED(add(w, &kind, 1, STG_TOKEN_START));
     }
     take_vector(w, &s->vectors[i], &job->found[i]);
+    s->vectors[i].rank = score->value[s->aggregate];
     return STG_OK;
 }
 

@@ -140,7 +140,7 @@ struct stg_behaviour {
 
 struct stg_behaviours {
     struct stg_vocab names;      /* the model's and what the inputs add; owned */
-    struct stg_behaviour *items; /* (n) largest first; owned */
+    struct stg_behaviour *items; /* (n) largest first, of one size the most novel; owned */
     size_t n, n_groups;          /* n_groups ≥ n: with those that are not described */
     size_t n_sequences, n_novel, n_examined;
     size_t n_unseen;

@@ -113,20 +113,23 @@ static void merge_near(struct groups *g, double similarity)
     }
 }
 
-/* Largest first; groups came up in the order of their first vectors. */
-static size_t renumber(const struct groups *g, uint32_t *group, size_t n)
+/* Largest first, then the highest rank; groups came up in the order of their first vectors. */
+static size_t renumber(const struct groups *g, const struct grouping_vector *vectors, uint32_t *group, size_t n)
 {
     size_t size[GROUPING_MAX_GROUPS] = {0}, n_groups = 0;
+    float rank[GROUPING_MAX_GROUPS] = {0};
     uint32_t number[GROUPING_MAX_GROUPS] = {0};
     bool done[GROUPING_MAX_GROUPS] = {false};
     for (size_t i = 0; i < n; i++) {
         group[i] = g->merged[group[i]];
-        size[group[i]]++;
+        rank[group[i]] = size[group[i]]++ == 0 ? vectors[i].rank : fmaxf(rank[group[i]], vectors[i].rank);
     }
     for (;;) {
         size_t largest = SIZE_MAX;
         for (size_t k = 0; k < g->n; k++) {
-            if (!done[k] && size[k] > 0 && (largest == SIZE_MAX || size[k] > size[largest])) {
+            const bool larger =
+                largest == SIZE_MAX || size[k] > size[largest] || (size[k] == size[largest] && rank[k] > rank[largest]);
+            if (!done[k] && size[k] > 0 && larger) {
                 largest = k;
             }
         }
@@ -154,7 +157,7 @@ enum stg_status grouping_find(const struct grouping_vector *vectors, size_t n, s
         group[i] = join(g, &vectors[i], similarity);
     }
     merge_near(g, similarity);
-    *n_groups = renumber(g, group, n);
+    *n_groups = renumber(g, vectors, group, n);
 out:
     if (g != NULL) {
         stg_mem_free(g->sum);
