@@ -408,6 +408,37 @@ static void test_unseen(void **state)
     stg_vocab_fini(&names);
 }
 
+/* A thread that ends where known ones go on: the end is what surprises, after which call, and what was expected. */
+static void test_early_end(void **state)
+{
+    struct fixture *f = *state;
+    static struct fake_seq seq;
+    struct stg_score score = {.n_tokens = 1};
+    const struct stg_corpus corpus = fake_corpus_of(&seq, 1);
+    const struct stg_behaviour_input input = {&corpus, &f->model.base.vocab, &score};
+    struct stg_behaviours_settings s;
+    struct stg_behaviours b = {0};
+    stg_behaviours_settings_default(&s, &f->model.base);
+    memset(&seq, 0, sizeof seq);
+    fake_put(&seq, 202, FAKE_MARIADB, FAKE_FUTEX, STG_PHASE_ENTRY, STG_RET_ABSENT, 0);
+    fake_put(&seq, 202, FAKE_MARIADB, FAKE_FUTEX, STG_PHASE_EXIT, 0, 1); /* where it ends in training, too */
+    fake_put(&seq, 101, FAKE_APACHE, FAKE_OPENAT, STG_PHASE_ENTRY, STG_RET_ABSENT, 0);
+    fake_put(&seq, 101, FAKE_APACHE, FAKE_OPENAT, STG_PHASE_EXIT, 7, 12);
+    score.value[s.aggregate] = 1e6;
+    assert_int_equal(stg_behaviours_find(&b, &f->model.base, &input, 1, &s, NULL), STG_OK);
+    assert_int_equal(b.n, 1);
+    const struct stg_behaviour *x = &b.items[0];
+    assert_int_equal(x->n_surprises, 1);
+    assert_int_equal(x->surprises[0].kind.call, STG_TOKEN_END);
+    assert_int_equal(x->surprises[0].kind.proc, FAKE_APACHE);
+    assert_int_equal(x->surprises[0].before, FAKE_OPENAT);
+    assert_true(x->surprises[0].weight > 0.99f);
+    assert_int_equal(x->surprises[0].expected,
+                     stg_symbols_find(f->model.base.symbols, FAKE_READ, STG_PHASE_ENTRY, STG_RET_ABSENT));
+    assert_true(x->surprises[0].ret == STG_RET_ABSENT && x->surprises[0].expected_share > 0.5f);
+    stg_behaviours_fini(&b);
+}
+
 /* With too few calibration scores for alpha those above them all are novel, as the verdict counts them. */
 static void test_few_calibrated(void **state)
 {
@@ -481,6 +512,7 @@ int main(void)
         cmocka_unit_test(test_found),
         cmocka_unit_test(test_new_in_some), /* after test_found, which calibrates the model */
         cmocka_unit_test(test_unseen),
+        cmocka_unit_test(test_early_end),
         cmocka_unit_test(test_few_calibrated), /* the last: it calibrates anew */
     };
     return cmocka_run_group_tests(tests, setup, teardown);

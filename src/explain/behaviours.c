@@ -97,7 +97,9 @@ struct worker {
         uint16_t before;
     } * parts;
     float *surprisal;
-    uint16_t *last; /* (threads) call of the thread's event before */
+    uint16_t *last;            /* (threads) call of the thread's event before */
+    struct stg_walker *walker; /* NULL until an end surprises */
+    struct stg_model_run *run;
     size_t cap_parts, cap_surprisal, cap_last;
 };
 
@@ -129,6 +131,38 @@ static enum stg_status add(struct worker *w, const struct stg_kind_of_call *kind
     return STG_OK;
 }
 
+/* The ends of the walks: that a thread ends where known ones go on may be all that there is of a crash. */
+static enum stg_status add_ends(struct worker *w, const struct behaviour_search *s, const struct stg_seq *seq,
+                                uint32_t input)
+{
+    const struct stg_model *m = s->model;
+    size_t n_walks = 0;
+    if (w->walker == NULL) {
+        STG_RETURN_IF_FAILED(stg_walker_new(&w->walker, stg_model_columns(m) | STG_WALK_INDEX));
+        STG_RETURN_IF_FAILED(m->ops->run_new(m, &w->run));
+    }
+    STG_RETURN_IF_FAILED(stg_walker_begin(w->walker, seq, m->recipe.order, m->max_walk, &n_walks));
+    for (size_t k = 0; k < n_walks; k++) {
+        struct stg_walk walk;
+        stg_walker_get(w->walker, k, &walk);
+        if (!walk.end || walk.n == walk.n_context) {
+            continue;
+        }
+        STG_RETURN_IF_FAILED(
+            stg_mem_grow(&w->surprisal, &w->cap_surprisal, stg_walk_scored(&walk), sizeof *w->surprisal));
+        float *target = w->surprisal;
+        STG_RETURN_IF_FAILED(m->ops->score(m, w->run, &walk, 1, &target));
+        const float surprisal = target[stg_walk_scored(&walk) - 1];
+        const uint32_t last = walk.index[walk.n - 1];
+        if (surprisal > BEHAVIOUR_HINGE) {
+            const struct stg_kind_of_call kind = {.call = STG_TOKEN_END,
+                                                  .proc = s->proc_of[input][seq->thread_proc[seq->thread[last]]]};
+            STG_RETURN_IF_FAILED(add(w, &kind, surprisal - BEHAVIOUR_HINGE, s->call_of[input][seq->call[last]]));
+        }
+    }
+    return STG_OK;
+}
+
 static enum stg_status add_calls(struct worker *w, const struct behaviour_search *s, const struct stg_seq *seq,
                                  uint32_t input)
 {
@@ -149,7 +183,7 @@ static enum stg_status add_calls(struct worker *w, const struct behaviour_search
         }
         *last = call;
     }
-    return STG_OK;
+    return end > (double)BEHAVIOUR_HINGE ? add_ends(w, s, seq, input) : STG_OK; /* none surprises more than all */
 }
 
 static enum stg_status add_descriptors(struct worker *w, const struct behaviour_search *s, const struct stg_seq *seq,
@@ -262,6 +296,10 @@ out:
         stg_mem_free(job.workers[i].parts);
         stg_mem_free(job.workers[i].surprisal);
         stg_mem_free(job.workers[i].last);
+        stg_walker_free(job.workers[i].walker);
+        if (job.workers[i].run != NULL) {
+            s->model->ops->run_free(job.workers[i].run);
+        }
     }
     stg_mem_free(job.workers);
     stg_mem_free(job.found);

@@ -34,9 +34,7 @@ enum stg_status behaviour_find_expected(struct behaviour_search *s, struct stg_b
     stg_corpus_get(s->inputs[out->input].corpus, out->index, &seq);
     STG_RETURN_IF_FAILED(stg_explain(&x, s->model, &seq, s->inputs[out->input].names, 1));
     for (size_t i = 0; i < x.n; i++) {
-        if (x.events[i].index != UINT32_MAX) { /* not the end of a walk */
-            look_at(out, s, &x.events[i], most);
-        }
+        look_at(out, s, &x.events[i], most);
     }
     stg_explanation_fini(&x);
     return STG_OK;
