@@ -408,6 +408,48 @@ static void test_unseen(void **state)
     stg_vocab_fini(&names);
 }
 
+/* Two sequences are as novel by their times; one has calls that the model has no name for, too, once each, and is not
+ * the other's kind, although what it has no name for it is not surprised by. */
+static void test_new_apart(void **state)
+{
+    struct fixture *f = *state;
+    static struct fake_seq seqs[2];
+    struct stg_score scores[2] = {{.n_tokens = 1}, {.n_tokens = 1}};
+    const struct stg_corpus corpus = fake_corpus_of(seqs, 2);
+    struct stg_vocab names;
+    const struct stg_behaviour_input input = {&corpus, &names, scores};
+    struct stg_behaviours_settings s;
+    struct stg_behaviours b = {0};
+    uint16_t call[2];
+    stg_behaviours_settings_default(&s, &f->model.base);
+    assert_int_equal(stg_vocab_copy(&names, &f->model.base.vocab), STG_OK);
+    stg_vocab_extend(&names);
+    assert_int_equal(stg_vocab_call(&names, "unshare", &call[0]), STG_OK);
+    assert_int_equal(stg_vocab_call(&names, "setuid", &call[1]), STG_OK);
+    for (size_t i = 0; i < 2; i++) {
+        seqs[i] = f->seqs[1];
+        scores[i].value[s.aggregate] = 1e6;
+        scores[i].z[STG_CHANNEL_TIME] = 2.5f;
+    }
+    for (size_t k = 0; k < 2; k++) {
+        fake_put(&seqs[1], 101, FAKE_APACHE, call[k], STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
+        fake_put(&seqs[1], 101, FAKE_APACHE, call[k], STG_PHASE_EXIT, 0, 1);
+    }
+    assert_int_equal(stg_behaviours_find(&b, &f->model.base, &input, 1, &s, NULL), STG_OK);
+    assert_int_equal(b.n_groups, 2);
+    assert_true(b.items[0].n == 1 && b.items[1].n == 1);
+    const struct stg_behaviour *x = &b.items[b.items[0].index == 1 ? 0 : 1];
+    assert_int_equal(x->index, 1);
+    size_t n_told = 0;
+    for (size_t i = 0; i < x->n_surprises; i++) {
+        n_told += x->surprises[i].kind.call == call[0] || x->surprises[i].kind.call == call[1];
+        assert_int_equal(x->surprises[i].kind.phase, 0); /* what they return is no further news */
+    }
+    assert_int_equal(n_told, 2);
+    stg_behaviours_fini(&b);
+    stg_vocab_fini(&names);
+}
+
 /* A thread that ends where known ones go on: the end is what surprises, after which call, and what was expected. */
 static void test_early_end(void **state)
 {
@@ -512,6 +554,7 @@ int main(void)
         cmocka_unit_test(test_found),
         cmocka_unit_test(test_new_in_some), /* after test_found, which calibrates the model */
         cmocka_unit_test(test_unseen),
+        cmocka_unit_test(test_new_apart),
         cmocka_unit_test(test_early_end),
         cmocka_unit_test(test_few_calibrated), /* the last: it calibrates anew */
     };

@@ -176,10 +176,13 @@ static enum stg_status add_calls(struct worker *w, const struct behaviour_search
         const uint16_t call = s->call_of[input][seq->call[i]],
                        proc = s->proc_of[input][seq->thread_proc[seq->thread[i]]];
         uint16_t *last = &w->last[seq->thread[i]];
-        if (w->surprisal[i] > BEHAVIOUR_HINGE) {
-            struct stg_kind_of_call kind;
-            (void)stg_usual_kind(&kind, call, proc, seq->phase[i], seq->ret[i], s->counted[call] != 0);
-            STG_RETURN_IF_FAILED(add(w, &kind, w->surprisal[i] - BEHAVIOUR_HINGE, *last));
+        struct stg_kind_of_call kind;
+        (void)stg_usual_kind(&kind, call, proc, seq->phase[i], seq->ret[i], s->counted[call] != 0);
+        const bool whole =
+            behaviour_is_new(s, call, seq->phase[i]) && stg_keys_find(&w->keys, stg_usual_key(&kind)) == STG_KEYS_NONE;
+        const float least = whole ? 0 : BEHAVIOUR_HINGE;
+        if (w->surprisal[i] > least) {
+            STG_RETURN_IF_FAILED(add(w, &kind, w->surprisal[i] - least, *last));
         }
         *last = call;
     }

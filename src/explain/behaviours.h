@@ -1,10 +1,12 @@
 /* Behaviours: novel sequences grouped into a few, each with what its sequences have in common.
  *
  * A sequence becomes a vector over kinds of calls (detect/usual.h): the surprisal of its events beyond one in a
- * hundred, summed by kind, and beside them the surprisal of its descriptors by process and the deviations of its times;
- * square roots tame what repeats. Vectors are grouped by their cosine: each joins the nearest of the groups so far, or
- * begins one (leader clustering; Hartigan, Clustering Algorithms, 1975, chapter 3), then the nearest groups are merged
- * while their means are near (centroid linkage). The order is that of the data, so the result is always the same.
+ * hundred, summed by kind, and beside them that of its threads' ends by process, that of its descriptors by process,
+ * and the deviations of its times; square roots tame what repeats. Of each call that the model has no name for the
+ * first counts whole: that it is there at all tells sequences apart, however likely the model takes unknown calls to
+ * be. Vectors are grouped by their cosine: each joins the nearest of the groups so far, or begins one (leader
+ * clustering; Hartigan, Clustering Algorithms, 1975, chapter 3), then the nearest groups are merged while their means
+ * are near (centroid linkage). The order is that of the data, so the result is always the same.
  *
  * What a group has more or less of is told from the medians of its counts against those of known sequences; a call that
  * no known sequence makes is told when one in ten of the group has it. What was expected instead is told from the

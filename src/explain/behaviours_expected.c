@@ -29,7 +29,7 @@ enum stg_status behaviour_find_expected(struct behaviour_search *s, struct stg_b
         return STG_OK;
     }
     for (size_t i = 0; i < STG_BEHAVIOUR_SURPRISES; i++) {
-        most[i] = BEHAVIOUR_HINGE;
+        most[i] = behaviour_is_new(s, out->surprises[i].kind.call, out->surprises[i].kind.phase) ? 0 : BEHAVIOUR_HINGE;
     }
     stg_corpus_get(s->inputs[out->input].corpus, out->index, &seq);
     STG_RETURN_IF_FAILED(stg_explain(&x, s->model, &seq, s->inputs[out->input].names, 1));

@@ -34,6 +34,13 @@ struct behaviour_search {
     struct stg_behaviours *out;
 };
 
+/* Of an event that begins a call that the model has no name for, by its common id: no known sequence has any, so the
+ * first one of a sequence counts whole. */
+static inline bool behaviour_is_new(const struct behaviour_search *s, uint16_t call, uint8_t phase)
+{
+    return call >= stg_strings_count(s->model->vocab.calls) && phase != STG_PHASE_EXIT;
+}
+
 /* The last call of a thread before the sequence began, by its common id; START where none is known. */
 static inline uint16_t behaviour_call_before(const struct stg_seq *seq, const uint16_t *call_of, size_t thread)
 {
