@@ -1,5 +1,6 @@
 #include "explain/diff.h"
 
+#include "base/rng.h"
 #include "explain/diff_internal.h"
 #include "must.h"
 #include "report/report.h"
@@ -351,6 +352,34 @@ static void test_unnamed_longer(void **state)
     }
 }
 
+/* Two runs alike that give their calls thousands of other names each, some of them twice: sorts by the hundred on both
+ * sides are no change, however many the sign test looks at. */
+static void test_many_sorts(void **state)
+{
+    (void)state;
+    enum { NAMES = 1300, OF_DIR = 13 };
+    struct trace t;
+    struct stg_rng rng;
+    stg_rng_seed(&rng, 5);
+    trace_init(&t);
+    for (int side = 0; side < STG_DIFF_SIDES; side++) {
+        for (int i = 0; i < 2 * NAMES; i++) {
+            const unsigned k = (unsigned)stg_rng_below(&rng, NAMES);
+            char name[32];
+            snprintf(name, sizeof name, "/srv/%c%c/%c%c", 'g' + (int)(k / OF_DIR / 10), 'k' + (int)(k / OF_DIR % 10),
+                     side == STG_DIFF_A ? 'x' : 'y', 'k' + (int)(k % OF_DIR));
+            open_file(&t, name);
+            put(&t, WEB, READ, NULL, 0);
+        }
+        give(&t, side);
+    }
+    const struct stg_diff_result *r = result_of(&t);
+    assert_true(r->n_files_of[STG_DIFF_A] > NAMES / 2 && r->n_files_of[STG_DIFF_B] > NAMES / 2);
+    assert_true(r->files_chance > 0.05);
+    assert_int_equal(r->n_files_deciding, 0);
+    trace_fini(&t);
+}
+
 /* What uname(2) was given is no file; a program that one side has alone is told without its files. */
 static void test_no_file(void **state)
 {
@@ -562,13 +591,14 @@ static void test_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_once),           cmocka_unit_test(test_often),
-        cmocka_unit_test(test_renewed),        cmocka_unit_test(test_renewed_directories),
-        cmocka_unit_test(test_alike),          cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_unnamed),        cmocka_unit_test(test_unnamed_longer),
-        cmocka_unit_test(test_no_file),        cmocka_unit_test(test_like),
-        cmocka_unit_test(test_sorts),          cmocka_unit_test(test_bounds),
-        cmocka_unit_test(test_like_occasions), cmocka_unit_test(test_text),
+        cmocka_unit_test(test_once),       cmocka_unit_test(test_often),
+        cmocka_unit_test(test_renewed),    cmocka_unit_test(test_renewed_directories),
+        cmocka_unit_test(test_alike),      cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_unnamed),    cmocka_unit_test(test_unnamed_longer),
+        cmocka_unit_test(test_many_sorts), cmocka_unit_test(test_no_file),
+        cmocka_unit_test(test_like),       cmocka_unit_test(test_sorts),
+        cmocka_unit_test(test_bounds),     cmocka_unit_test(test_like_occasions),
+        cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -533,6 +533,22 @@ static int by_blocks(const void *a_, const void *b_)
                                     : (a->n_like > b->n_like) - (a->n_like < b->n_like);
 }
 
+/* Sorts that differ in nothing are one. */
+static void join_sorts(struct finder *x)
+{
+    size_t n = 0;
+    if (x->n_sorts > 0) {
+        qsort(x->sorts, x->n_sorts, sizeof *x->sorts, by_blocks);
+    }
+    for (size_t i = 0; i < x->n_sorts; i++) {
+        if (i == 0 || by_blocks(&x->sorts[n - 1], &x->sorts[i]) != 0) {
+            x->sorts[n++] = x->sorts[i];
+        }
+    }
+    x->n_sorts = n;
+}
+
+/* Of more sorts than the sign test looks at it gets some of all, evenly thinned: the first are all of one side. */
 static void decide(struct finder *x, size_t first)
 {
     struct stg_diff_only *only = x->out->only + first;
@@ -541,14 +557,11 @@ static void decide(struct finder *x, size_t first)
     int side;
     diff_decide_singly(only, n, x->n_candidates, x->level);
     diff_signs_init(&signs, x->share);
-    if (x->n_sorts > 0) {
-        qsort(x->sorts, x->n_sorts, sizeof *x->sorts, by_blocks);
-    }
-    for (size_t i = 0; i < x->n_sorts; i++) {
-        if (i == 0 || by_blocks(&x->sorts[i - 1], &x->sorts[i]) != 0) {
-            diff_signs_put(&signs, x->sorts[i].of_b,
-                           (unsigned)__builtin_popcount(x->sorts[i].blocks) + x->sorts[i].n_like);
-        }
+    join_sorts(x);
+    const size_t n_put = x->n_sorts < DIFF_MOST_SORTS ? x->n_sorts : DIFF_MOST_SORTS;
+    for (size_t i = 0; i < n_put; i++) {
+        const struct sort *s = &x->sorts[i * x->n_sorts / n_put];
+        diff_signs_put(&signs, s->of_b, (unsigned)__builtin_popcount(s->blocks) + s->n_like);
     }
     x->out->files_chance = diff_signs_chance(&signs, &side);
     for (size_t i = 0; i < n && x->out->files_chance <= x->level; i++) {

@@ -206,9 +206,7 @@ enum stg_status diff_fold_files(struct stg_diff *d) STG_MUST_USE;
 
 /* --- Tests of what is on one side only (diff_tests.c) --- */
 
-enum {
-    DIFF_MOST_SORTS = 512
-}; /* that the sign test looks at: so many on one side are a change whatever else there is */
+enum { DIFF_MOST_SORTS = 512 }; /* that the sign test looks at */
 
 /* The sign test: law[k] is how likely it is that k of the n sorts are B's, each with its own probability. */
 struct diff_signs {
