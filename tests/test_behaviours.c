@@ -479,6 +479,12 @@ static void test_early_end(void **state)
                      stg_symbols_find(f->model.base.symbols, FAKE_READ, STG_PHASE_ENTRY, STG_RET_ABSENT));
     assert_true(x->surprises[0].ret == STG_RET_ABSENT && x->surprises[0].expected_share > 0.5f);
     stg_behaviours_fini(&b);
+    const enum stg_cut cut = f->model.base.recipe.cut;
+    f->model.base.recipe.cut = STG_CUT_WINDOW; /* whose end is nobody's but the rule's */
+    assert_int_equal(stg_behaviours_find(&b, &f->model.base, &input, 1, &s, NULL), STG_OK);
+    f->model.base.recipe.cut = cut;
+    assert_true(b.n == 1 && b.items[0].n_surprises == 0);
+    stg_behaviours_fini(&b);
 }
 
 /* With too few calibration scores for alpha those above them all are novel, as the verdict counts them. */

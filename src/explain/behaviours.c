@@ -131,12 +131,16 @@ static enum stg_status add(struct worker *w, const struct stg_kind_of_call *kind
     return STG_OK;
 }
 
-/* The ends of the walks: that a thread ends where known ones go on may be all that there is of a crash. */
+/* The ends of the walks: that a thread ends where known ones go on may be all that there is of a crash. Those of
+ * windows are the cutter's. */
 static enum stg_status add_ends(struct worker *w, const struct behaviour_search *s, const struct stg_seq *seq,
                                 uint32_t input)
 {
     const struct stg_model *m = s->model;
     size_t n_walks = 0;
+    if (m->recipe.cut == STG_CUT_WINDOW) {
+        return STG_OK;
+    }
     if (w->walker == NULL) {
         STG_RETURN_IF_FAILED(stg_walker_new(&w->walker, stg_model_columns(m) | STG_WALK_INDEX));
         STG_RETURN_IF_FAILED(m->ops->run_new(m, &w->run));

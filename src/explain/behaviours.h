@@ -68,7 +68,7 @@ struct stg_behaviour_change {
 
 /* A kind of event that is surprising in itself. */
 struct stg_behaviour_surprise {
-    struct stg_kind_of_call kind; /* call STG_TOKEN_END: that a thread of the process ends */
+    struct stg_kind_of_call kind; /* call STG_TOKEN_END: that a sequence ends on a thread of the process */
     float weight;                 /* share of the behaviour's surprisal */
     uint16_t before;              /* the call that most often comes before it on its thread; STG_TOKEN_START: none */
     int64_t ret;          /* of the most surprising such event of the representative; STG_RET_ABSENT: it has none */
