@@ -408,6 +408,60 @@ static void test_unseen(void **state)
     stg_vocab_fini(&names);
 }
 
+/* A hundred new calls of new programs do not hide what a known one does after them: those with most have some of no
+ * consequence left out, each has one at least, and what stands there is counted right. */
+static void test_unseen_flood(void **state)
+{
+    struct fixture *f = *state;
+    enum { PROGRAMS = 5, CALLS = 30 };
+    static struct fake_seq seqs[PROGRAMS + 1];
+    static struct stg_score scores[PROGRAMS + 1];
+    const struct stg_corpus corpus = fake_corpus_of(seqs, PROGRAMS + 1);
+    struct stg_vocab names;
+    const struct stg_behaviour_input input = {&corpus, &names, scores};
+    struct stg_behaviours_settings s;
+    struct stg_behaviours b = {0};
+    uint16_t call[CALLS], proc[PROGRAMS], ptrace;
+    size_t n_of[PROGRAMS] = {0}, n_ptrace = 0, n_execve = 0;
+    stg_behaviours_settings_default(&s, &f->model.base);
+    memset(seqs, 0, sizeof seqs);
+    assert_int_equal(stg_vocab_copy(&names, &f->model.base.vocab), STG_OK);
+    stg_vocab_extend(&names);
+    for (int i = 0; i < CALLS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, i == CALLS - 1 ? "execve" : "call%d", i);
+        assert_int_equal(stg_vocab_call(&names, name, &call[i]), STG_OK);
+    }
+    assert_int_equal(stg_vocab_call(&names, "ptrace", &ptrace), STG_OK);
+    for (int p = 0; p < PROGRAMS; p++) {
+        char name[16];
+        snprintf(name, sizeof name, "prog%d", p);
+        assert_int_equal(stg_vocab_proc(&names, name, &proc[p]), STG_OK);
+        for (int i = 0; i < 2 * CALLS; i++) {
+            fake_put(&seqs[p], 200 + p, proc[p], call[i % CALLS], STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
+        }
+    }
+    fake_put(&seqs[PROGRAMS], 101, FAKE_APACHE, ptrace, STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
+    assert_int_equal(stg_behaviours_find(&b, &f->model.base, &input, 1, &s, NULL), STG_OK);
+    assert_int_equal(b.n_unseen, STG_BEHAVIOUR_UNSEEN);
+    assert_int_equal(b.n_unseen_sequences, PROGRAMS + 1);
+    for (size_t i = 0; i < b.n_unseen; i++) {
+        const struct stg_behaviour_unseen *u = &b.unseen[i];
+        assert_true(i == 0 || u->index >= b.unseen[i - 1].index);
+        n_ptrace += u->call == ptrace && u->proc == FAKE_APACHE && u->n == 1 && u->index == PROGRAMS;
+        n_execve += u->call == call[CALLS - 1];
+        assert_true(u->call == ptrace || (u->n == 2 && u->index == (size_t)(u->proc - proc[0])));
+        n_of[u->proc >= proc[0] ? u->proc - proc[0] : 0] += u->call != ptrace;
+    }
+    assert_int_equal(n_ptrace, 1);
+    assert_int_equal(n_execve, PROGRAMS);
+    for (int p = 0; p < PROGRAMS; p++) {
+        assert_in_range(n_of[p], CALLS / 2, CALLS);
+    }
+    stg_behaviours_fini(&b);
+    stg_vocab_fini(&names);
+}
+
 /* Two sequences are as novel by their times; one has calls that the model has no name for, too, once each, and is not
  * the other's kind, although what it has no name for it is not surprised by. */
 static void test_new_apart(void **state)
@@ -560,6 +614,7 @@ int main(void)
         cmocka_unit_test(test_found),
         cmocka_unit_test(test_new_in_some), /* after test_found, which calibrates the model */
         cmocka_unit_test(test_unseen),
+        cmocka_unit_test(test_unseen_flood),
         cmocka_unit_test(test_new_apart),
         cmocka_unit_test(test_early_end),
         cmocka_unit_test(test_few_calibrated), /* the last: it calibrates anew */

@@ -147,7 +147,8 @@ struct stg_behaviours {
     size_t n_sequences, n_novel, n_examined;
     size_t n_unseen;
     size_t n_unseen_sequences; /* that have any of these, even if there was no room to list it */
-    struct stg_behaviour_unseen unseen[STG_BEHAVIOUR_UNSEEN]; /* (n_unseen) in the order of the data */
+    struct stg_behaviour_unseen unseen[STG_BEHAVIOUR_UNSEEN]; /* (n_unseen) in the order of the data; where there is no
+                                                                 room, the programs with most have fewer than they do */
     size_t n_rest;                                            /* examined sequences that are in none of items */
     bool is_reachable; /* there are enough calibration scores for alpha; else what is called novel is above them all */
     bool has_usual;    /* the model knows what is usual; else `more` and `fewer` are empty */
