@@ -270,6 +270,31 @@ static void test_sorts(void **state)
     }
 }
 
+/* Of calls on one occasion each, that which acts on others comes first, however often others are made. */
+static void test_order(void **state)
+{
+    (void)state;
+    struct comparison c;
+    comparison_init(&c);
+    for (int side = 0; side < STG_DIFF_SIDES; side++) {
+        static const struct odd none;
+        fill(&c.made, 8000, 3, &none);
+        for (int i = 0; i < 3 && side == STG_DIFF_B; i++) {
+            put(&c.made, 100, N_CALLS + 4, 0, 1000); /* lseek */
+        }
+        if (side == STG_DIFF_B) {
+            put(&c.made, 100, N_CALLS + 7, 0, 1000); /* clone */
+        }
+        give(&c, side, 0, c.made.n);
+    }
+    const struct stg_diff_result *r = result_of(&c, false);
+    assert_int_equal(r->n_only, 2);
+    assert_int_equal(r->only[0].n_occasions, r->only[1].n_occasions);
+    assert_string_equal(stg_strings_get(r->names->calls, r->only[0].call), "clone");
+    assert_string_equal(stg_strings_get(r->names->calls, r->only[1].call), "lseek");
+    comparison_fini(&c);
+}
+
 /* As many sorts on the other side take that away; strictly, one is enough. */
 static void test_sorts_of_both(void **state)
 {
@@ -416,10 +441,10 @@ int main(void)
         cmocka_unit_test(test_by_hand),       cmocka_unit_test(test_one_clock),
         cmocka_unit_test(test_less),          cmocka_unit_test(test_burst),
         cmocka_unit_test(test_occasions),     cmocka_unit_test(test_programs),
-        cmocka_unit_test(test_sorts),         cmocka_unit_test(test_sorts_of_both),
-        cmocka_unit_test(test_objects),       cmocka_unit_test(test_part),
-        cmocka_unit_test(test_no_part),       cmocka_unit_test(test_too_short),
-        cmocka_unit_test(test_waiting_calls),
+        cmocka_unit_test(test_order),         cmocka_unit_test(test_sorts),
+        cmocka_unit_test(test_sorts_of_both), cmocka_unit_test(test_objects),
+        cmocka_unit_test(test_part),          cmocka_unit_test(test_no_part),
+        cmocka_unit_test(test_too_short),     cmocka_unit_test(test_waiting_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -151,12 +151,13 @@ struct stg_diff_only {
                              several files, in which any does */
     double chance;        /* that this many occasions are all on one side; 1 when once */
     bool decides;         /* it is a change */
-    const char *path;  /* call: the first file name that it was given, the end of a long one; NULL: none is known. File:
-                          the name, or the pattern of several. Borrowed from the counts or the result */
-    bool more_paths;   /* call: it was given others, too */
-    uint32_t fd_kinds; /* call: of its descriptors: a bit for each enum stg_fd_kind */
-    uint32_t n_files;  /* file: how many names */
-    uint32_t n_in_dir; /* file: rows of its directory, of the same side and process */
+    const char *path; /* call: the first file name that it was given, the end of a long one; NULL: none is known. File:
+                         the name, or the pattern of several. Borrowed from the counts or the result */
+    bool more_paths;  /* call: it was given others, too */
+    unsigned consequence; /* call: stg_syscall_consequence() */
+    uint32_t fd_kinds;    /* call: of its descriptors: a bit for each enum stg_fd_kind */
+    uint32_t n_files;     /* file: how many names */
+    uint32_t n_in_dir;    /* file: rows of its directory, of the same side and process */
     bool is_first_in_dir;
     bool more_calls; /* file: other calls were given it, too */
     uint16_t error;  /* file: class (stg_ret_errno_class) of the first failure where all its calls failed; 0: one did
@@ -182,7 +183,7 @@ struct stg_diff_result {
     double scale;                   /* how many times as often a call occurs in B */
     bool too_short;                 /* a side has fewer than STG_DIFF_LEAST calls: no rates can be told */
     struct stg_diff_only *only;   /* (n_only) of A, then of B; programs first, then threads and calls, then files; of a
-                                     kind first what has most occasions; owned */
+                                     kind first what has most occasions, of these calls of most consequence; owned */
     struct stg_strings *patterns; /* that paths of it are in; owned */
     size_t n_only, n_only_of[STG_DIFF_SIDES], n_files_of[STG_DIFF_SIDES]; /* of all: files */
     size_t n_programs, n_deciding,

@@ -1,6 +1,7 @@
 /* What only one side has: programs, names of threads, and calls of a program that both have (diff.h says what
  * decides); files are in diff_files_only.c. */
 #include "base/memory.h"
+#include "event/syscalls.h"
 #include "explain/diff_internal.h"
 
 #include <stdlib.h>
@@ -99,6 +100,8 @@ static void put_call(struct search *x, size_t i, int side)
                                     .n = diff_sum(item->n[side], 0, DIFF_BLOCKS),
                                     .path = o->path > 0 ? stg_strings_get(x->d->paths, o->path - 1) : NULL,
                                     .more_paths = (o->kinds & DIFF_MORE_PATHS) != 0,
+                                    .consequence =
+                                        stg_syscall_consequence(stg_strings_get(x->d->names.calls, diff_call_of(key))),
                                     .fd_kinds = o->kinds & ~DIFF_MORE_PATHS},
              diff_blocks(item->n[side]), item->n_occasions);
 }
@@ -124,7 +127,8 @@ static void find_calls(struct search *x)
     }
 }
 
-/* Programs, then threads and calls, then files, first those that are not only looked for. */
+/* Programs, then threads and calls, then files, first those that are not only looked for. Of calls on as many occasions
+ * those that act on others come first: an attack is done once, and a reader looks at the first ones. */
 static int rank_of(const struct stg_diff_only *o)
 {
     return o->kind == STG_DIFF_PROGRAM ? 0 : o->kind != STG_DIFF_FILE ? 1 : o->error == 0 ? 2 : 3;
@@ -138,6 +142,9 @@ static int for_people(const void *a_, const void *b_)
     }
     if (a->n_occasions != b->n_occasions && a->kind != STG_DIFF_PROGRAM) {
         return a->n_occasions > b->n_occasions ? -1 : 1;
+    }
+    if (a->consequence != b->consequence) {
+        return a->consequence > b->consequence ? -1 : 1;
     }
     if (a->n != b->n) {
         return a->n > b->n ? -1 : 1;
