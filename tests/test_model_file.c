@@ -59,7 +59,7 @@ static void get(void *context, size_t i, struct stg_seq *out)
 
 static struct stg_model *fitted_as(const char *kind, const char *smoothing, const char *preset)
 {
-    struct stg_corpus corpus = {SEQUENCES, &data, get};
+    struct stg_corpus corpus = {.n = SEQUENCES, .context = &data, .get = get};
     struct stg_vocab vocab;
     struct stg_recipe recipe;
     struct stg_rng rng;

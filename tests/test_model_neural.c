@@ -230,7 +230,7 @@ static void a_model_agrees_with_itself(void **state)
 static void given_symbols_are_kept(void **state)
 {
     struct one_walk *d = *state;
-    const struct stg_corpus none = {0, d, one_walk_get};
+    const struct stg_corpus none = {.context = d, .get = one_walk_get};
     struct stg_model *first = fitted(d, 0, 1);
     struct stg_model_settings s = settings_of(2);
     struct stg_model *m = NULL;

@@ -477,7 +477,7 @@ static void test_update(void **state)
         assert_int_equal(stg_model_save(part, path), STG_OK);
         assert_int_equal(stg_model_open(&loaded, path), STG_OK);
         struct rest rest = {d, SEQUENCES / 3};
-        const struct stg_corpus more = {SEQUENCES - SEQUENCES / 3, &rest, get_rest};
+        const struct stg_corpus more = {.n = SEQUENCES - SEQUENCES / 3, .context = &rest, .get = get_rest};
         assert_int_equal(part->ops->update(part, &more, NULL, NULL), STG_OK);
         assert_int_equal(loaded->ops->update(loaded, &more, NULL, NULL), STG_OK);
         assert_same_scores(all, part, d);
