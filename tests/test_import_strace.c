@@ -279,6 +279,70 @@ static void names_come_from_the_calls_that_give_them(void **state)
                  "7>execve -, 7<execve a, 7>clone a, 7<clone a, 8>getpid a, 8<getpid a");
 }
 
+/* A process whose other thread executes a program goes on as its first one: under its number, with that program's name,
+ * and the call that the other made returns to it. */
+static void an_execve_of_another_thread_goes_on_as_the_first(void **state)
+{
+    (void)state;
+    expect_names("7 1700000001.000001 execve(\"a\", [\"a\"], 0x7) = 0 <0.000001>\n"
+                 "7 1700000001.000010 clone(child_stack=0x7, flags=CLONE_THREAD) = 8 <0.000001>\n"
+                 "7 1700000001.000020 pause( <unfinished ...>\n"
+                 "8 1700000001.000030 execve(\"/bin/echo\", [\"echo\"], 0x7 <unfinished ...>\n"
+                 "7 1700000001.000040 <... pause resumed>) = ?\n"
+                 "7 1700000001.000050 +++ superseded by execve in pid 8 +++\n"
+                 "7 1700000001.000060 <... execve resumed>) = 0 <0.000025>\n"
+                 "7 1700000001.000070 brk(NULL) = 0x5 <0.000001>\n",
+                 "7>execve -, 7<execve a, 7>clone a, 7<clone a, 7>pause a, 8>execve a, 7<execve echo, 7>brk echo, "
+                 "7<brk echo");
+    /* To a terminal, where the first thread was in no call that is shown. */
+    expect_names("1700000001.000001 execve(\"a\", [\"a\"], 0x7) = 0 <0.000001>\n"
+                 "strace: Process 8 attached\n"
+                 "[pid 8] 1700000001.000015 getpid() = 7 <0.000001>\n"
+                 "[pid 7] 1700000001.000020 getuid() = 0 <0.000001>\n"
+                 "[pid 8] 1700000001.000030 execve(\"/bin/echo\", [\"echo\"], 0x7 <pid changed to 7 ...>\n"
+                 "1700000001.000050 +++ superseded by execve in pid 8 +++\n"
+                 "1700000001.000060 <... execve resumed>) = 0 <0.000025>\n"
+                 "1700000001.000070 brk(NULL) = 0x5 <0.000001>\n",
+                 "7>execve -, 7<execve a, 8>getpid -, 8<getpid -, 7>getuid a, 7<getuid a, 8>execve -, "
+                 "7<execve echo, 7>brk echo, 7<brk echo");
+    /* Whose number shows there alone; without messages (-qqq); and nowhere. */
+    expect_names("1700000001.000001 execve(\"a\", [\"a\"], 0x7) = 0 <0.000001>\n"
+                 "strace: Process 8 attached\n"
+                 "[pid 8] 1700000001.000030 execve(\"/bin/echo\", [\"echo\"], 0x7 <pid changed to 7 ...>\n"
+                 "1700000001.000050 +++ superseded by execve in pid 8 +++\n"
+                 "1700000001.000060 <... execve resumed>) = 0 <0.000025>\n",
+                 "0>execve -, 0<execve a, 8>execve -, 7<execve echo");
+    expect_names("1700000001.000001 execve(\"a\", [\"a\"], 0x7) = 0 <0.000001>\n"
+                 "[pid 8] 1700000001.000030 execve(\"/bin/echo\", [\"echo\"], 0x7 <pid changed to 7 ...>\n"
+                 "1700000001.000060 <... execve resumed>) = 0 <0.000025>\n",
+                 "0>execve -, 0<execve a, 8>execve -, 7<execve echo");
+    expect_names("1700000001.000001 execve(\"a\", [\"a\"], 0x7) = 0 <0.000001>\n"
+                 "strace: Process 8 attached\n"
+                 "[pid 8] 1700000001.000030 execve(\"/bin/echo\", [\"echo\"], 0x7 <unfinished ...>\n"
+                 "1700000001.000050 +++ superseded by execve in pid 8 +++\n"
+                 "1700000001.000060 <... execve resumed>) = 0 <0.000025>\n",
+                 "0>execve -, 0<execve a, 8>execve -, 0<execve echo");
+}
+
+/* Whose the lines without a prefix are, where nothing was announced (-q): of the thread that goes on with the call that
+ * they left open; nobody's where none is known to. */
+static void the_first_thread_is_found_without_announcements(void **state)
+{
+    (void)state;
+    expect_names("1700000001.000010 clone3({flags=CLONE_THREAD}, 88 <unfinished ...>\n"
+                 "[pid 8] 1700000001.000012 getuid() = 0 <0.000001>\n"
+                 "[pid 7] 1700000001.000020 <... clone3 resumed>) = 8 <0.000010>\n",
+                 "7>clone3 -, 8>getuid -, 8<getuid -, 7<clone3 -");
+    expect_names("1700000001.000010 clone3({flags=CLONE_THREAD}, 88) = 8 <0.000001>\n"
+                 "[pid 8] 1700000001.000012 getuid() = 0 <0.000001>\n"
+                 "[pid 7] 1700000001.000020 getpid() = 7 <0.000001>\n",
+                 "7>clone3 -, 7<clone3 -, 8>getuid -, 8<getuid -, 7>getpid -, 7<getpid -");
+    expect_names("1700000001.000010 getpid() = 7 <0.000001>\n"
+                 "[pid 8] 1700000001.000012 getuid() = 0 <0.000001>\n"
+                 "[pid 7] 1700000001.000020 getpid() = 7 <0.000001>\n",
+                 "0>getpid -, 0<getpid -, 8>getuid -, 8<getuid -, 7>getpid -, 7<getpid -");
+}
+
 static void exits_without_duration_have_no_time(void **state)
 {
     static const char text[] = "1700000000.000001 getpid() = 8\n1700000000.000005 getuid() = 0\n";
@@ -343,6 +407,8 @@ int main(void)
         cmocka_unit_test(the_heap_is_bounded),
         cmocka_unit_test(names_come_from_the_prefix),
         cmocka_unit_test(names_come_from_the_calls_that_give_them),
+        cmocka_unit_test(an_execve_of_another_thread_goes_on_as_the_first),
+        cmocka_unit_test(the_first_thread_is_found_without_announcements),
         cmocka_unit_test(exits_without_duration_have_no_time),
         cmocka_unit_test(times_of_day_pass_midnight),
         cmocka_unit_test(other_text_is_refused),

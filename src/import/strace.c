@@ -16,13 +16,13 @@
 
 #include <string.h>
 
-#define HEAP_MAX      8192               /* events that wait for their time */
-#define HOLD_NS       UINT64_C(10000000) /* how late, after its exit, a call's line may be printed */
-#define THREADS_MAX   65536              /* threads whose open calls are known */
-#define SEARCH_MAX    1024               /* threads among which that of a line without prefix is looked for */
-#define CLONING_MAX   16                 /* calls under way that make threads */
-#define ROOT_LINES    1000000            /* lines within which the first thread's id is looked for */
-#define ROOT_ATTACHED 64                 /* threads that may have come before it shows */
+#define HEAP_MAX    8192               /* events that wait for their time */
+#define HOLD_NS     UINT64_C(10000000) /* how late, after its exit, a call's line may be printed */
+#define THREADS_MAX 65536              /* threads whose open calls are known */
+#define SEARCH_MAX  1024               /* threads among which that of a line without prefix is looked for */
+#define CLONING_MAX 16                 /* calls under way that make threads */
+#define ROOT_LINES  1000000            /* lines within which the first thread's id is looked for */
+#define ROOT_OTHERS 64                 /* threads that may show before it does */
 
 /* What is known of a thread. */
 struct thread {
@@ -89,17 +89,6 @@ static enum stg_status grow_threads(struct strace *s)
 
 /* --- Names: strace tells them with -Y only, but it shows the calls that give and hand them on --- */
 
-static bool makes_threads(const struct strace_line *l)
-{
-    static const char *const calls[] = {"clone", "clone3", "fork", "vfork"};
-    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
-        if (strlen(calls[i]) == l->name_len && memcmp(calls[i], l->name, l->name_len) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The name of a thread that shows for the first time: that of its maker, when there can be one name only. */
 static uint32_t inherited(const struct strace *s)
 {
@@ -154,16 +143,13 @@ static enum stg_status thread_of(struct strace *s, int32_t tid, struct thread **
     return STG_OK;
 }
 
-/* When all threads but one are gone, strace leaves out the prefix. That thread is the only one left or, where ends were
- * not seen, the only one whose open call has the name that is resumed; 0 when there is none or more than one. */
-static int32_t find_bare(const struct strace *s, const struct strace_line *l)
+/* The only thread that is not gone or, with a name, whose open call has it; 0 when there is none or more than one. */
+static int32_t find_only(const struct strace *s, bool open, uint32_t name)
 {
-    const uint32_t name = stg_strings_find(s->text.source.names, l->name, l->name_len);
-    const bool resumed = l->what == STRACE_RESUMED;
     int32_t found = 0;
     for (size_t i = 0; i < s->cap_threads && s->n_threads <= SEARCH_MAX; i++) {
         const struct thread *t = &s->threads[i];
-        const bool fits = resumed ? t->open && t->name == name : !t->gone;
+        const bool fits = open ? t->open && t->name == name : !t->gone;
         if (t->used && fits && t->tid != 0) {
             if (found != 0) {
                 return 0;
@@ -172,6 +158,14 @@ static int32_t find_bare(const struct strace *s, const struct strace_line *l)
         }
     }
     return found;
+}
+
+/* When all threads but one are gone, strace leaves out the prefix. That thread is the only one left or, where ends were
+ * not seen, the only one whose open call has the name that is resumed. */
+static int32_t find_bare(const struct strace *s, const struct strace_line *l)
+{
+    const uint32_t name = stg_strings_find(s->text.source.names, l->name, l->name_len);
+    return find_only(s, l->what == STRACE_RESUMED, name);
 }
 
 /* --- The heap, by time and then by arrival --- */
@@ -282,7 +276,7 @@ static enum stg_status note_begin(struct strace *s, const struct strace_line *l,
     size_t len = 0;
     const char *comm = strace_line_comm(l, &len);
     t->next_comm = STG_NAME_NONE;
-    if (makes_threads(l) && l->what != STRACE_CALL) {
+    if (strace_line_makes_thread(l) && l->what != STRACE_CALL) {
         cloning_put(s, t->tid);
     }
     return comm == NULL ? STG_OK : stg_text_comm(&s->text, comm, len, &t->next_comm);
@@ -295,7 +289,7 @@ static enum stg_status note_end(struct strace *s, const struct strace_line *l, s
     if (good && (*t)->next_comm != STG_NAME_NONE) {
         (*t)->comm = (*t)->next_comm;
     }
-    if (!makes_threads(l)) {
+    if (!strace_line_makes_thread(l)) {
         return STG_OK;
     }
     const int32_t tid = (*t)->tid;
@@ -311,6 +305,28 @@ static enum stg_status note_end(struct strace *s, const struct strace_line *l, s
         made->comm = comm;
     }
     return thread_of(s, tid, t);
+}
+
+/* The thread's number is no one's any more. What it does goes on, where it executes a program, under its process's
+ * first thread's; without a prefix that is the only one left. */
+static enum stg_status take_end(struct strace *s, const struct strace_end *end)
+{
+    struct thread *t = NULL;
+    STG_RETURN_IF_FAILED(thread_of(s, end->gone, &t));
+    const struct thread before = *t;
+    t->open = false;
+    t->gone = true;
+    cloning_take(s, end->gone);
+    if (!end->superseded || !before.open) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(thread_of(s, end->heir != 0 ? end->heir : find_only(s, false, 0), &t));
+    t->name = before.name;
+    t->next_comm = before.next_comm;
+    t->entry_timed = before.entry_timed;
+    t->entry_ns = before.entry_ns;
+    t->open = true;
+    return STG_OK;
 }
 
 static enum stg_status take_call(struct strace *s, const struct strace_line *l)
@@ -351,7 +367,8 @@ static enum stg_status take_call(struct strace *s, const struct strace_line *l)
         STG_RETURN_IF_FAILED(note_end(s, l, &t));
         push_exit(s, l, t);
     }
-    return STG_OK;
+    const struct strace_end end = {.gone = tid, .superseded = true, .heir = l->heir};
+    return l->heir == 0 || l->heir == tid ? STG_OK : take_end(s, &end);
 }
 
 static void set_time(struct strace *s, const struct strace_line *l)
@@ -364,8 +381,8 @@ static void set_time(struct strace *s, const struct strace_line *l)
 static enum stg_status take_other(struct strace *s, const char *line, size_t len)
 {
     struct strace_line l;
+    struct strace_end end;
     struct thread *t = NULL;
-    int32_t gone = 0;
     if (s->broken) {
         s->broken = false;
         STG_RETURN_IF_FAILED(thread_of(s, s->broken_tid, &t));
@@ -380,11 +397,8 @@ static enum stg_status take_other(struct strace *s, const char *line, size_t len
             return STG_OK;
         }
     }
-    if (strace_line_known(line, len, &gone) && gone != 0) {
-        STG_RETURN_IF_FAILED(thread_of(s, gone, &t));
-        t->open = false;
-        t->gone = true;
-        cloning_take(s, gone);
+    if (strace_line_known(&end, line, len) && end.gone != 0) {
+        STG_RETURN_IF_FAILED(take_end(s, &end));
     }
     s->text.n_skipped += len > 0 ? 1 : 0;
     return STG_OK;
@@ -433,32 +447,86 @@ static enum stg_status step(struct stg_text *t)
 
 /* --- The source --- */
 
-/* The first thread's lines have no prefix until there is a second thread; its id is the first "[pid N]" of a thread
- * that was not attached before. */
+/* What is known, line by line, of the first thread. */
+struct root {
+    /* Threads that it is not: announced, made by a call, or not in the call that it is in. */
+    int32_t others[ROOT_OTHERS];
+    size_t n_others;
+    char open[STG_TEXT_MAX_NAME_LEN]; /* the call that the last line without a prefix left open; n_open 0: none */
+    size_t n_open;
+    bool broken;    /* the next line may end it */
+    bool any, over; /* there was a line without a prefix; there is none before the first one with */
+};
+
+static bool is_other(const struct root *r, int32_t tid)
+{
+    for (size_t i = 0; i < r->n_others; i++) {
+        if (r->others[i] == tid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void note_other(struct root *r, int32_t tid)
+{
+    if (tid != 0 && r->n_others < ROOT_OTHERS && !is_other(r, tid)) {
+        r->others[r->n_others++] = tid;
+    }
+}
+
+/* A call, or a part of one, without a prefix: the first thread's. */
+static void note_bare(struct root *r, const struct strace_line *l)
+{
+    const bool open = l->what == STRACE_UNFINISHED || l->what == STRACE_BROKEN;
+    r->any = true;
+    r->broken = l->what == STRACE_BROKEN;
+    r->n_open = open && l->name_len <= sizeof r->open ? l->name_len : 0;
+    memcpy(r->open, l->name, r->n_open);
+}
+
+/* The first thread's number, where the line tells it, or 0. */
+static int32_t root_of(struct root *r, const char *line, size_t len)
+{
+    struct strace_line l;
+    const int32_t tid = strace_line_bracketed(line, len);
+    note_other(r, strace_line_attached(line, len));
+    if (r->broken && strace_line_continue(&l, line, len)) {
+        r->n_open = 0;
+    }
+    r->broken = false;
+    const bool call = strace_line_read(&l, line, len);
+    if (call && strace_line_makes_thread(&l) && l.has_exit && l.ret > 0 && l.ret <= INT32_MAX) {
+        note_other(r, (int32_t)l.ret);
+    }
+    if (call && l.tid == 0) {
+        note_bare(r, &l);
+    }
+    r->over = call && l.tid != 0 && !r->any;
+    const bool resumes =
+        call && l.what == STRACE_RESUMED && l.name_len == r->n_open && memcmp(l.name, r->open, r->n_open) == 0;
+    if (r->n_open > 0 && !resumes) {
+        note_other(r, tid);
+    }
+    return is_other(r, tid) || (r->n_others == 0 && !resumes) ? 0 : tid;
+}
+
+/* The first thread's lines have no prefix until there is a second thread. Its id is the first "[pid N]" of a thread
+ * that can be it: one that nobody made meanwhile, and that goes on with the call that those lines left open. */
 static enum stg_status find_root(struct strace *s)
 {
     enum stg_status status;
     struct stg_lines *lines = NULL;
-    int32_t attached[ROOT_ATTACHED];
-    size_t n_attached = 0;
+    struct root root = {.n_others = 0};
     STG_TRY(stg_lines_open(&lines, s->text.path, STG_TEXT_LINE_MAX));
-    for (size_t n = 0; n < ROOT_LINES && n_attached < ROOT_ATTACHED && s->bare_tid == 0; n++) {
+    for (size_t n = 0; n < ROOT_LINES && root.n_others < ROOT_OTHERS && !root.over && s->bare_tid == 0; n++) {
         const char *line;
         size_t len;
         STG_TRY(stg_lines_next(lines, &line, &len));
         if (line == NULL) {
             break;
         }
-        const int32_t new_tid = strace_line_attached(line, len);
-        const int32_t tid = strace_line_bracketed(line, len);
-        bool known = tid == 0;
-        for (size_t i = 0; i < n_attached && !known; i++) {
-            known = attached[i] == tid;
-        }
-        s->bare_tid = known ? 0 : tid;
-        if (new_tid != 0) {
-            attached[n_attached++] = new_tid;
-        }
+        s->bare_tid = root_of(&root, line, len);
     }
     s->bare_searched = s->bare_tid != 0;
     status = STG_OK;
@@ -470,8 +538,8 @@ out:
 static bool matches(const char *line, size_t len)
 {
     struct strace_line l;
-    int32_t gone;
-    return strace_line_read(&l, line, len) || strace_line_known(line, len, &gone);
+    struct strace_end end;
+    return strace_line_read(&l, line, len) || strace_line_known(&end, line, len);
 }
 
 static int strace_probe(const char *path, const uint8_t *head, size_t n_head)

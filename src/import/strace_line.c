@@ -253,21 +253,27 @@ static bool read_resumed(struct stg_cursor c, struct strace_line *l)
 }
 
 /* Where the part of the line ends that belongs to a call that has not returned, NULL when it is not one. */
-static const char *find_unfinished(const struct stg_cursor *c, enum strace_what *what)
+static const char *find_unfinished(const struct stg_cursor *c, struct strace_line *l)
 {
     static const char *const marks[] = {"<unfinished ...>", "<detached ...>", "<ptrace(SYSCALL):No such process>"};
     struct stg_cursor trimmed = *c;
     while (trimmed.end > trimmed.at && (trimmed.end[-1] == ' ' || trimmed.end[-1] == '\r')) {
         trimmed.end--;
     }
-    *what = STRACE_UNFINISHED;
+    l->what = STRACE_UNFINISHED;
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
         const size_t len = strlen(marks[i]);
         if (stg_cursor_left(&trimmed) >= len && memcmp(trimmed.end - len, marks[i], len) == 0) {
             return trimmed.end - len;
         }
     }
-    *what = STRACE_BROKEN;
+    /* An execve() of another than the first thread. */
+    const char *last = memrchr(c->at, '<', stg_cursor_left(c));
+    struct stg_cursor changed = {last, trimmed.end};
+    if (last != NULL && stg_cursor_text(&changed, "<pid changed to ") && stg_cursor_id(&changed, &l->heir)) {
+        return last;
+    }
+    l->what = STRACE_BROKEN;
     return memmem(c->at, stg_cursor_left(c), MESSAGE, strlen(MESSAGE));
 }
 
@@ -283,7 +289,7 @@ static bool read_call(struct stg_cursor c, struct strace_line *l)
         read_args((struct stg_cursor){c.at, close}, l);
         return true;
     }
-    const char *stop = find_unfinished(&c, &l->what);
+    const char *stop = find_unfinished(&c, l);
     if (stop == NULL) {
         return false;
     }
@@ -306,20 +312,36 @@ bool strace_line_continue(struct strace_line *out, const char *line, size_t len)
     return close != NULL && read_result((struct stg_cursor){close + 1, line + len}, out);
 }
 
-bool strace_line_known(const char *line, size_t len, int32_t *gone)
+bool strace_line_known(struct strace_end *out, const char *line, size_t len)
 {
     struct stg_cursor c = stg_cursor_of(line, len);
     struct strace_line l = {0};
-    *gone = 0;
+    *out = (struct strace_end){0};
     if (stg_cursor_begins(&c, MESSAGE)) {
         return true;
     }
     read_prefix(&c, &l);
     if (stg_cursor_begins(&c, "+++ exited with ") || stg_cursor_begins(&c, "+++ killed by ")) {
-        *gone = l.tid;
+        out->gone = l.tid;
+        return true;
+    }
+    if (stg_cursor_text(&c, "+++ superseded by execve in pid ")) {
+        out->superseded = stg_cursor_id(&c, &out->gone);
+        out->heir = l.tid;
         return true;
     }
     return stg_cursor_begins(&c, "--- SIG") || stg_cursor_begins(&c, "--- stopped by ");
+}
+
+bool strace_line_makes_thread(const struct strace_line *l)
+{
+    static const char *const calls[] = {"clone", "clone3", "fork", "vfork"};
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        if (strlen(calls[i]) == l->name_len && memcmp(calls[i], l->name, l->name_len) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* The string behind `in_front`, without its quotes; an escaped character is taken as it stands. */

@@ -28,6 +28,7 @@ struct strace_line {
     const char *name; /* borrowed from the line */
     size_t name_len;
     int32_t tid;      /* 0: no prefix */
+    int32_t heir;     /* the thread under whose number the call goes on: an execve() of another thread; 0: its own */
     bool bracketed;   /* the prefix is "[pid N]" */
     const char *comm; /* the thread's name in the prefix (-Y), borrowed from the line; NULL: none */
     size_t comm_len;
@@ -45,9 +46,16 @@ struct strace_line {
 bool strace_line_read(struct strace_line *out, const char *line, size_t len);
 /* True when the line is the rest of one that was STRACE_BROKEN and its call returned; only the result is set. */
 bool strace_line_continue(struct strace_line *out, const char *line, size_t len);
-/* True when it is another line that strace writes: "+++ exited", "--- SIGCHLD", "strace: Process". *gone = the thread
- * that the line says has ended, 0 when it says nothing of the kind. */
-bool strace_line_known(const char *line, size_t len, int32_t *gone);
+/* What a line that is no call says of threads. */
+struct strace_end {
+    int32_t gone;    /* the thread that has ended, 0 when it says nothing of the kind */
+    bool superseded; /* what it does goes on under the number of its process's first thread: it executes a program */
+    int32_t heir;    /* that thread, 0 when the line has no prefix */
+};
+/* True when it is another line that strace writes: "+++ exited", "--- SIGCHLD", "strace: Process". */
+bool strace_line_known(struct strace_end *out, const char *line, size_t len);
+/* True when the call makes a thread or process, whose number it returns. */
+bool strace_line_makes_thread(const struct strace_line *l);
 /* The name that the call gives its thread when it succeeds (execve: the last part of the path; prctl: PR_SET_NAME),
  * with its length; NULL for any other call. Linux keeps 15 bytes. */
 const char *strace_line_comm(const struct strace_line *l, size_t *len);
