@@ -97,12 +97,13 @@ static void results_of_every_form_are_read(void **state)
         "1700000000.700050 fcntl(3, F_GETFL) = 0x8402 (flags O_RDWR|O_APPEND|O_LARGEFILE) <0.000001>\n"
         "1700000000.700060 ioctl(3, FOO, 1<<2) = -1 ESTRANGE (new) <0.000001>\n"
         "1700000000.700065 connect(4<TCP:[127.0.0.1:1->127.0.0.1:2]>, 1) = 0 <0.000001>\n"
+        "1700000000.700067 getppid() = -1 (errno 600) <0.000001>\n"
         "1700000000.700070 exit_group(0)         = ?\n"
         "1700000000.700080 +++ exited with 0 +++\n";
     struct reading r;
     (void)state;
     assert_int_equal(read_text(&r, &stg_import_strace, text, sizeof text - 1), STG_OK);
-    assert_int_equal(r.n, 17);
+    assert_int_equal(r.n, 19);
     assert_int_equal(r.info.n_skipped, 2);
     assert_int_equal(r.events[0].n_args, 3);
     assert_int_equal(r.events[0].args[0], 3);
@@ -120,8 +121,9 @@ static void results_of_every_form_are_read(void **state)
     assert_int_equal(r.events[13].has & (STG_HAS_CLASS | STG_HAS_RET), STG_HAS_CLASS); /* an errno nobody knows */
     assert_int_equal(r.events[14].args[0], 4);
     assert_int_equal(r.events[14].n_args, 2);
-    assert_string_equal(name_of(&r, 16), "exit_group");
-    assert_int_equal(r.events[16].has & STG_HAS_TID, 0);
+    assert_int_equal(r.events[17].ret, -600); /* one that has no name */
+    assert_string_equal(name_of(&r, 18), "exit_group");
+    assert_int_equal(r.events[18].has & STG_HAS_TID, 0);
     reading_fini(&r);
 }
 

@@ -199,11 +199,19 @@ static void read_duration(const struct stg_cursor *c, struct strace_line *l)
     }
 }
 
-/* The error's name behind "-1 " or "? ", as −errno; class only when the name is not known. */
+/* The error's name behind "-1 " or "? ", as −errno; class only when the name is not known. Errors without a name:
+ * "(errno 600)". */
 static void read_error(struct stg_cursor *c, struct strace_line *l)
 {
+    enum { ERRNO_MAX = 4095 };
     const char *word;
     size_t len;
+    uint64_t number;
+    if (stg_cursor_text(c, "(errno ") && stg_cursor_u64(c, &number) && number > 0 && number <= ERRNO_MAX) {
+        l->ret = -(int64_t)number;
+        l->has_ret = true;
+        return;
+    }
     if (!stg_cursor_word(c, &word, &len) || word[0] != 'E') {
         return;
     }
