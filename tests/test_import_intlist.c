@@ -45,6 +45,29 @@ static void a_file_of_a_directory_is_a_sequence(void **state)
     assert_int_equal(stg_import_intlist.probe(fixture(path, "strace"), NULL, 0), 0);
 }
 
+/* A link back to where it lies makes nothing of what is there a second time. */
+static void a_link_back_is_passed_by(void **state)
+{
+    char directory[] = "/tmp/strange-test-XXXXXX", path[64], link[64];
+    struct reading r;
+    (void)state;
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof path, "%s/a", directory);
+    snprintf(link, sizeof link, "%s/back", directory);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs("1 2 3\n", file) >= 0);
+    fclose(file);
+    assert_int_equal(symlink(".", link), 0);
+    assert_int_equal(reading_init(&r, &stg_import_intlist, directory), STG_OK);
+    assert_int_equal(r.n, 5);
+    assert_int_equal(r.info.n_skipped, 1);
+    reading_fini(&r);
+    unlink(link);
+    unlink(path);
+    rmdir(directory);
+}
+
 static void what_is_no_integer_is_named_with_its_place(void **state)
 {
     struct reading r;
@@ -92,6 +115,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_is_a_sequence),
         cmocka_unit_test(a_file_of_a_directory_is_a_sequence),
+        cmocka_unit_test(a_link_back_is_passed_by),
         cmocka_unit_test(what_is_no_integer_is_named_with_its_place),
         cmocka_unit_test(the_number_of_names_is_bounded),
         cmocka_unit_test(the_probe_knows_its_text),

@@ -28,6 +28,10 @@ struct intlist {
     struct stg_cursor rest; /* of the line */
     const char *line;
     char **files; /* (n_files) owned; directory only */
+    struct {
+        dev_t device;
+        ino_t inode;
+    } above[MAX_DEPTH + 1]; /* the directories that are being listed */
     size_t n_files, cap_files, i_file;
     uint64_t n_sequences;
     uint64_t n_numbers; /* of the sequence */
@@ -62,7 +66,7 @@ static enum stg_status list_entry(struct intlist *s, const char *directory, cons
         return stg_fail(STG_ERR_MEMORY, "%s: out of memory while listing it", directory);
     }
     if (stat(path, &st) != 0) {
-        status = stg_fail_errno("%s", path);
+        status = stg_fail_errno("%s: cannot look at it", path);
     } else if (S_ISREG(st.st_mode)) {
         status = add_file(s, path, (uint64_t)st.st_size);
     } else if (S_ISDIR(st.st_mode) && depth < MAX_DEPTH) {
@@ -74,12 +78,31 @@ static enum stg_status list_entry(struct intlist *s, const char *directory, cons
     return status;
 }
 
+/* True for a link back to a directory that is being listed: its files would come again. */
+static bool is_above(struct intlist *s, const struct stat *directory, int depth)
+{
+    for (int i = 0; i < depth; i++) {
+        if (s->above[i].device == directory->st_dev && s->above[i].inode == directory->st_ino) {
+            return true;
+        }
+    }
+    s->above[depth].device = directory->st_dev;
+    s->above[depth].inode = directory->st_ino;
+    return false;
+}
+
 static enum stg_status list_directory(struct intlist *s, const char *path, int depth)
 {
     enum stg_status status = STG_OK;
+    struct stat st;
     DIR *d = opendir(path);
-    if (d == NULL) {
-        return stg_fail_errno("%s: cannot list the directory", path);
+    if (d == NULL || fstat(dirfd(d), &st) != 0) {
+        status = stg_fail_errno("%s: cannot list the directory", path);
+        goto out;
+    }
+    if (is_above(s, &st, depth)) {
+        s->text.n_skipped++;
+        goto out;
     }
     for (;;) {
         errno = 0;
@@ -93,7 +116,10 @@ static enum stg_status list_directory(struct intlist *s, const char *path, int d
             break;
         }
     }
-    closedir(d);
+out:
+    if (d != NULL) {
+        closedir(d);
+    }
     return status;
 }
 
