@@ -327,6 +327,30 @@ static void long_lines_are_refused(void **state)
     stg_lines_free(l);
 }
 
+/* Not taken for its end: what went is told as missing. */
+static void a_file_that_becomes_shorter_is_refused(void **state)
+{
+    static char text[200000];
+    (void)state;
+    memset(text, '\n', sizeof text);
+    for (int reversed = 0; reversed < 2; reversed++) {
+        enum stg_status status;
+        struct stg_lines *l = NULL;
+        const char *line;
+        size_t len;
+        write_text(text, sizeof text);
+        must((reversed ? stg_lines_open_reversed : stg_lines_open)(&l, path, 100));
+        must(stg_lines_next(l, &line, &len));
+        assert_int_equal(truncate(path, 100), 0);
+        do {
+            status = stg_lines_next(l, &line, &len);
+        } while (status == STG_OK && line != NULL);
+        assert_int_equal(status, STG_ERR_INPUT);
+        assert_non_null(strstr(stg_status_message(), "became shorter"));
+        stg_lines_free(l);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +365,7 @@ int main(void)
         cmocka_unit_test(a_spill_comes_back_in_order),
         cmocka_unit_test(lines_are_the_same_in_both_directions),
         cmocka_unit_test(long_lines_are_refused),
+        cmocka_unit_test(a_file_that_becomes_shorter_is_refused),
     };
     snprintf(path, sizeof path, "/tmp/strange-file-%ld", (long)getpid());
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,6 +81,11 @@ void stg_lines_free(struct stg_lines *l)
     stg_mem_free(l);
 }
 
+static enum stg_status fail_shorter(const struct stg_lines *l)
+{
+    return stg_fail(STG_ERR_INPUT, "%s: became shorter while it was read: read a file that is finished", l->path);
+}
+
 /* Reads the block before the one that was read last: all of it, as its end is where the next line ends. */
 static enum stg_status fill_backward(struct stg_lines *l)
 {
@@ -96,12 +101,20 @@ static enum stg_status fill_backward(struct stg_lines *l)
             return stg_fail_errno("%s: offset %lld: cannot read", l->path, (long long)l->block_at);
         }
         if (k == 0) {
-            return stg_fail(STG_ERR_INPUT, "%s: became shorter while it was read: read a file that is finished",
-                            l->path);
+            return fail_shorter(l);
         }
         l->end += (size_t)k;
     }
     return STG_OK;
+}
+
+/* The end is before where it was: the file was cut off or written anew meanwhile. Files of the kernel that have less in
+ * them than their size says are as they were. */
+static bool is_shorter(const struct stg_lines *l)
+{
+    struct stat st;
+    return l->size > 0 && fstat(l->fd, &st) == 0 && (uint64_t)st.st_size < l->size &&
+           lseek(l->fd, 0, SEEK_CUR) < (off_t)l->size;
 }
 
 static enum stg_status fill_forward(struct stg_lines *l)
@@ -116,7 +129,7 @@ static enum stg_status fill_forward(struct stg_lines *l)
     l->begin = 0;
     l->end = (size_t)k;
     l->at_end = k == 0;
-    return STG_OK;
+    return l->at_end && is_shorter(l) ? fail_shorter(l) : STG_OK;
 }
 
 static enum stg_status keep(struct stg_lines *l, const char *text, size_t n)
