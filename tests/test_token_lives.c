@@ -74,6 +74,19 @@ static void test_exit_markers_end_threads_and_processes(void **state)
     assert_string_equal(cut(b), "0:a,b,c,d|0:e");
 }
 
+/* From its first event on. */
+static void test_a_thread_that_came_again_ends_with_its_process(void **state)
+{
+    struct bench *b = *state;
+    b->recipe.cut = STG_CUT_THREAD;
+    entry(b, 1, 12, "a");
+    entry(b, 2, 11, "exit_group");
+    entry(b, 3, 12, "b");
+    entry(b, 4, 13, "exit_group");
+    entry(b, 5, 12, "c");
+    assert_string_equal(cut(b), "12:a|11:exit_group|12:b|13:exit_group|12:c");
+}
+
 static void test_thread_of_another_process_is_another(void **state)
 {
     struct bench *b = *state;
@@ -87,6 +100,26 @@ static void test_thread_of_another_process_is_another(void **state)
     }
     entry(b, 4, 12, "d");
     assert_string_equal(cut(b), "11:a|11:b,c|12:c,d");
+}
+
+/* The way out of a thread whose process is over is not the next one's that has the number. */
+static void test_a_way_out_is_in_no_later_life(void **state)
+{
+    struct bench *b = *state;
+    b->recipe.cut = STG_CUT_WINDOW;
+    b->recipe.window = 4;
+    b->recipe.scope = STG_SCOPE_PROCESS;
+    entry(b, 1, 12, "futex");
+    entry(b, 2, 11, "exit_group");
+    entry(b, 3, 13, "a");
+    entry(b, 4, 13, "b");
+    entry(b, 5, 13, "c");
+    entry(b, 6, 13, "d");
+    back(b, 7, 12, "futex", -4);
+    entry(b, 8, 13, "e");
+    assert_string_equal(cut(b), "0:futex,exit_group|0:a,b,c,d,e");
+    b->recipe.cut = STG_CUT_PROCESS;
+    assert_string_equal(cut(b), "0:futex,exit_group|0:a,b,c,d,e");
 }
 
 /* As after exit(): neither what is open goes on, nor does another one have its past. */
@@ -267,7 +300,9 @@ int main(void)
         TEST(test_thread_cut_follows_lives),
         TEST(test_exit_group_ends_threads_and_process),
         TEST(test_exit_markers_end_threads_and_processes),
+        TEST(test_a_thread_that_came_again_ends_with_its_process),
         TEST(test_thread_of_another_process_is_another),
+        TEST(test_a_way_out_is_in_no_later_life),
         TEST(test_requests_end_with_their_process),
         TEST(test_a_thread_with_two_names),
         TEST(test_a_thread_with_many_names),

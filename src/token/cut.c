@@ -461,7 +461,9 @@ static enum stg_status put_call(struct stg_cutter *c, const struct stg_event *e,
     STG_RETURN_IF_FAILED(kind_of(c, e->name, &kind));
     if (c->threads[thread].dying) {
         STG_RETURN_IF_FAILED(cut_thread_revive(c, thread, e, &late));
+        STG_RETURN_IF_FAILED(late ? STG_OK : cut_thread_get(c, e, &thread)); /* the new one is of the process, too */
     }
+    const bool left_out = late && cut_is_implicit(c->recipe.cut) && c->recipe.scope != STG_SCOPE_SYSTEM;
     STG_RETURN_IF_FAILED(cut_log_get(c, &c->threads[thread], &log));
     if (c->recipe.cut != STG_CUT_GIVEN) {
         count_pairs(c, &c->threads[thread], e);
@@ -470,7 +472,7 @@ static enum stg_status put_call(struct stg_cutter *c, const struct stg_event *e,
         STG_RETURN_IF_FAILED(accept_open(c, thread, e, ts_ns));
     }
     log->now_ns = ts_ns > log->now_ns ? ts_ns : log->now_ns;
-    if (cut_is_implicit(c->recipe.cut) && (!late || c->recipe.scope == STG_SCOPE_SYSTEM)) {
+    if (cut_is_implicit(c->recipe.cut) && !left_out) {
         note_first(c, ts_ns);
         implicit_open(c, log, &c->threads[thread], e, log->now_ns);
     }
@@ -484,7 +486,7 @@ static enum stg_status put_call(struct stg_cutter *c, const struct stg_event *e,
     };
     cut_load_put(c, &c->threads[thread], e);
     STG_RETURN_IF_FAILED(cut_workers_put(c, thread, e));
-    STG_RETURN_IF_FAILED(cut_log_push(c, log, &row));
+    STG_RETURN_IF_FAILED(left_out ? STG_OK : cut_log_push(c, log, &row));
     STG_RETURN_IF_FAILED(cut_ring_put(c, thread, &row));
     if (c->recipe.cut == STG_CUT_WINDOW) {
         STG_RETURN_IF_FAILED(window_advance(c, log));
