@@ -153,6 +153,28 @@ static void exits_stand_behind_the_entries_they_overlap(void **state)
 
 /* 300 threads begin a call each and end it in reverse order, many times: more than one batch, more threads than fit at
  * first. */
+/* A clock that is set back changes times, not the order. */
+static void a_clock_set_back_keeps_the_order(void **state)
+{
+    static const char text[] =
+        "7 1700000001.000000 getpid() = 7 <0.000001>\n"
+        "7 1700000001.000010 futex(0x10, 1 <unfinished ...>\n"
+        "8 1700000000.000000 getuid() = 0 <0.000001>\n"
+        "7 1700000000.000020 <... futex resumed>) = 0 <0.000030>\n" /* behind what was before it, all the same */
+        "7 1700000000.500000 gettid() = 7 <0.000001>\n";
+    static const char *const calls[] = {"getpid", "getpid", "futex", "getuid", "getuid", "futex", "gettid", "gettid"};
+    struct reading r;
+    (void)state;
+    assert_int_equal(read_text(&r, &stg_import_strace, text, sizeof text - 1), STG_OK);
+    assert_int_equal(r.n, 8);
+    for (size_t i = 0; i < r.n; i++) {
+        assert_string_equal(name_of(&r, i), calls[i]);
+    }
+    assert_int_equal(r.events[5].ts_ns,
+                     UINT64_C(1700000000000020000)); /* its line's time: its beginning's is another */
+    reading_fini(&r);
+}
+
 static void many_threads_are_kept_apart(void **state)
 {
     enum { THREADS = 300, ROUNDS = 10, LINE = 80 };
@@ -405,6 +427,7 @@ int main(void)
         cmocka_unit_test(strings_that_look_like_results_are_strings),
         cmocka_unit_test(results_of_every_form_are_read),
         cmocka_unit_test(exits_stand_behind_the_entries_they_overlap),
+        cmocka_unit_test(a_clock_set_back_keeps_the_order),
         cmocka_unit_test(many_threads_are_kept_apart),
         cmocka_unit_test(the_heap_is_bounded),
         cmocka_unit_test(names_come_from_the_prefix),

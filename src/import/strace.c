@@ -32,12 +32,14 @@ struct thread {
     uint32_t name;              /* of the open call */
     uint32_t comm;              /* the thread's name, STG_NAME_NONE while unknown */
     uint32_t next_comm;         /* when the open call succeeds; STG_NAME_NONE: the same */
+    uint32_t entry_era;         /* of the open call's beginning */
     uint64_t entry_ns, exit_ns; /* of the open call; of the last exit */
 };
 
 struct waiting {
     struct stg_event event;
     uint64_t serial; /* equal times keep the order of the lines */
+    uint32_t era;
 };
 
 struct strace {
@@ -46,6 +48,7 @@ struct strace {
     bool any, at_end;
     struct stg_daytime daytime;
     uint64_t now_ns;              /* time of the last line */
+    uint32_t era;                 /* how often the clock was set back: times of two eras have no order */
     int32_t bare_tid;             /* thread of the lines without a prefix, 0 while unknown */
     bool bare_searched;           /* it was looked for since the last line with one */
     int32_t cloning[CLONING_MAX]; /* threads that are in a call that makes threads, oldest first */
@@ -172,12 +175,15 @@ static int32_t find_bare(const struct strace *s, const struct strace_line *l)
 
 static bool before(const struct waiting *a, const struct waiting *b)
 {
+    if (a->era != b->era) {
+        return a->era < b->era;
+    }
     return a->event.ts_ns != b->event.ts_ns ? a->event.ts_ns < b->event.ts_ns : a->serial < b->serial;
 }
 
 static void heap_push(struct strace *s, const struct stg_event *event)
 {
-    const struct waiting item = {*event, s->n_serial++};
+    const struct waiting item = {*event, s->n_serial++, s->era};
     size_t i = s->n_heap++;
     while (i > 0 && before(&item, &s->heap[(i - 1) / 2])) {
         s->heap[i] = s->heap[(i - 1) / 2];
@@ -211,7 +217,8 @@ static enum stg_status drain(struct strace *s)
     const bool timed = s->time != STRACE_TIME_NONE;
     for (size_t i = 0; i < STG_TEXT_STEP && s->n_heap > 0; i++) {
         const uint64_t due = s->heap[0].event.ts_ns;
-        const bool ripe = !timed || s->at_end || due + HOLD_NS <= s->now_ns || due > s->now_ns + HOLD_NS;
+        const bool ripe =
+            !timed || s->at_end || s->heap[0].era != s->era || due + HOLD_NS <= s->now_ns || due > s->now_ns + HOLD_NS;
         if (!ripe && s->n_heap + 2 <= HEAP_MAX) {
             break;
         }
@@ -248,6 +255,7 @@ static void push_entry(struct strace *s, const struct strace_line *l, struct thr
     e.n_args = l->n_args;
     memcpy(e.args, l->args, sizeof e.args);
     t->entry_ns = e.ts_ns;
+    t->entry_era = s->era;
     t->entry_timed = s->time != STRACE_TIME_NONE;
     heap_push(s, &e);
 }
@@ -256,7 +264,7 @@ static void push_exit(struct strace *s, const struct strace_line *l, struct thre
 {
     struct stg_event e = event_of(s, STG_EVENT_EXIT, t);
     const bool resumed = l->what == STRACE_RESUMED;
-    if (s->time != STRACE_TIME_NONE && l->has_duration && t->entry_timed) {
+    if (s->time != STRACE_TIME_NONE && l->has_duration && t->entry_timed && t->entry_era == s->era) {
         e.ts_ns = t->entry_ns + l->duration_ns;
         e.has |= STG_HAS_TIME;
     } else if (s->time != STRACE_TIME_NONE && resumed) {
@@ -324,6 +332,7 @@ static enum stg_status take_end(struct strace *s, const struct strace_end *end)
     t->name = before.name;
     t->next_comm = before.next_comm;
     t->entry_timed = before.entry_timed;
+    t->entry_era = before.entry_era;
     t->entry_ns = before.entry_ns;
     t->open = true;
     return STG_OK;
@@ -371,9 +380,11 @@ static enum stg_status take_call(struct strace *s, const struct strace_line *l)
     return l->heir == 0 || l->heir == tid ? STG_OK : take_end(s, &end);
 }
 
+/* A line that is too late for its place is one of a clock that was set back: what waits comes before it. */
 static void set_time(struct strace *s, const struct strace_line *l)
 {
     const uint64_t ns = s->time == STRACE_TIME_DAY ? stg_daytime_unwrap(&s->daytime, l->ts_ns) : l->ts_ns;
+    s->era += ns + HOLD_NS < s->now_ns ? 1 : 0;
     s->now_ns = ns;
 }
 
