@@ -280,6 +280,29 @@ static void a_spill_comes_back_in_order(void **state)
     stg_file_map_close(&map);
 }
 
+/* Beside a pipe or what is open there is no place for it. */
+static void a_spill_of_what_is_no_file_lies_elsewhere(void **state)
+{
+    int ends[2];
+    char name[64], back[2] = "";
+    struct stg_file_spill *s = NULL;
+    struct stg_file_writer *w = NULL;
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    snprintf(name, sizeof name, "/proc/self/fd/%d", ends[1]);
+    must(stg_file_spill_open(&s, name));
+    must(stg_file_spill_put(s, "ab", 2));
+    must(stg_file_writer_open(&w, name));
+    must(stg_file_spill_copy(s, w));
+    must(stg_file_writer_commit(w));
+    assert_int_equal(read(ends[0], back, 2), 2);
+    assert_memory_equal(back, "ab", 2);
+    stg_file_writer_free(w);
+    stg_file_spill_free(s);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void check_lines(const char *text, const char *const *expected, size_t n)
 {
     write_text(text, strlen(text));
@@ -363,6 +386,7 @@ int main(void)
         cmocka_unit_test(another_group_gets_nothing),
         cmocka_unit_test(a_full_disk_is_reported),
         cmocka_unit_test(a_spill_comes_back_in_order),
+        cmocka_unit_test(a_spill_of_what_is_no_file_lies_elsewhere),
         cmocka_unit_test(lines_are_the_same_in_both_directions),
         cmocka_unit_test(long_lines_are_refused),
         cmocka_unit_test(a_file_that_becomes_shorter_is_refused),

@@ -487,21 +487,28 @@ enum stg_status stg_file_spill_open(struct stg_file_spill **out, const char *pat
 {
     enum stg_status status = STG_OK;
     struct stg_file_spill *s = NULL;
+    const bool beside = !stg_file_is_special(path) && !is_open_already(path);
+    const char *root = stg_temporary_root();
     char directory[PATH_MAX];
     *out = NULL;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&s, 1, sizeof *s));
     s->fd = -1;
     STG_TRY(stg_mem_strdup(&s->path, path));
-    const char *slash = strrchr(path, '/');
-    const int n = slash == NULL ? 0 : (int)(slash - path + 1);
-    if (n >= PATH_MAX) {
-        status = stg_fail(STG_ERR_USAGE, "the output path is too long: give a shorter one");
+    if (strlen(path) >= PATH_MAX || strlen(root) >= PATH_MAX) {
+        status = stg_fail(STG_ERR_USAGE, "the output path, or TMPDIR, is too long: give a shorter one");
         goto out;
     }
-    snprintf(directory, sizeof directory, "%.*s", n > 0 ? n : 1, n > 0 ? path : ".");
+    if (beside) {
+        directory_of(path, directory);
+    } else {
+        memcpy(directory, root, strlen(root) + 1);
+    }
     s->fd = open_unnamed(directory);
     if (s->fd < 0) {
-        status = stg_fail_errno("%s: cannot create a temporary file beside it", path);
+        status = beside
+                     ? stg_fail_errno("%s: cannot create a temporary file beside it", path)
+                     : stg_fail_errno("%s: cannot create a temporary file in %s (set TMPDIR to a directory with room)",
+                                      path, root);
     }
 out:
     if (status != STG_OK) {

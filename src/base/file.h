@@ -44,8 +44,8 @@ void stg_file_writer_free(struct stg_file_writer *w);
  * would take the end of a trial for the end of the data. */
 enum stg_status stg_file_writer_try(const char *path) STG_MUST_USE;
 
-/* Spill: a temporary file without a name in the directory of path, for columns that are longer than memory should
- * hold. */
+/* Spill: a temporary file without a name, for columns that are longer than memory should hold: in the directory of
+ * path, or in $TMPDIR where path is a pipe, a device or open already. */
 struct stg_file_spill;
 
 enum stg_status stg_file_spill_open(struct stg_file_spill **out, const char *path) STG_MUST_USE;

@@ -70,12 +70,17 @@ void stg_temporary_abandon_all(void)
     }
 }
 
-enum stg_status stg_temporary_dir_make(struct stg_temporary_dir *out)
+const char *stg_temporary_root(void)
 {
     const char *root = getenv("TMPDIR");
+    return root == NULL || *root == '\0' ? "/tmp" : root;
+}
+
+enum stg_status stg_temporary_dir_make(struct stg_temporary_dir *out)
+{
+    const char *root = stg_temporary_root();
     char path[PATH_MAX];
     *out = (struct stg_temporary_dir){.number = -1};
-    root = root == NULL || *root == '\0' ? "/tmp" : root;
     if (strlen(root) > PATH_MAX - 64) {
         return stg_fail(STG_ERR_USAGE, "TMPDIR: the name is too long: set a shorter one");
     }

@@ -11,7 +11,10 @@ void stg_temporary_forget(int number);
 /* Async-signal-safe. Of a directory all files go, then itself. */
 void stg_temporary_abandon_all(void);
 
-/* A directory in $TMPDIR (/tmp without it) for files, that nobody else may enter; remembered. */
+/* $TMPDIR, or /tmp without it. */
+const char *stg_temporary_root(void);
+
+/* A directory in there for files, that nobody else may enter; remembered. */
 struct stg_temporary_dir {
     char *path; /* owned; NULL: none */
     int number;

@@ -89,7 +89,8 @@ static enum stg_status put_environment(struct stg_buffer *out)
 {
     return stg_buffer_printf(
         out, ".SH ENVIRONMENT\n.TP\n\\fBNO_COLOR\\fR\nNo colours when set and not empty.\n"
-             ".TP\n\\fBTMPDIR\\fR\nWhere a trace that is given instead of a data set is cut (default: /tmp).\n"
+             ".TP\n\\fBTMPDIR\\fR\nWhere a trace that is given instead of a data set is cut, and what goes to a pipe "
+             "or device waits (default: /tmp).\n"
              ".TP\n\\fBSOURCE_DATE_EPOCH\\fR\nThe date in files that are written, for outputs that are equal to the "
              "byte.\n");
 }
