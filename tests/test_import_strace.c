@@ -380,6 +380,25 @@ static void exits_without_duration_have_no_time(void **state)
     reading_fini(&r);
 }
 
+/* What --absolute-timestamps=format:unix,precision:s and --relative-timestamps=s print is too coarse for a time, and no
+ * thread. */
+static void whole_seconds_are_no_times(void **state)
+{
+    static const char *const texts[] = {
+        "1700000000 getpid() = 8\n1700000001 getuid() = 0\n", "8 1700000000 getpid() = 8\n8 1700000001 getuid() = 0\n",
+        "8      0 getpid() = 8\n8      1 getuid() = 0\n", "     0 getpid() = 8\n     1 getuid() = 0\n"};
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        struct reading r;
+        assert_int_equal(read_text(&r, &stg_import_strace, texts[i], strlen(texts[i])), STG_OK);
+        assert_int_equal(r.n, 4);
+        assert_int_equal(r.events[2].tid, i == 1 || i == 2 ? 8 : 0);
+        assert_int_equal(r.events[2].has & STG_HAS_TIME, 0);
+        assert_string_equal(name_of(&r, 2), "getuid");
+        reading_fini(&r);
+    }
+}
+
 static void times_of_day_pass_midnight(void **state)
 {
     static const char text[] = "23:59:59.999999 getpid() = 8 <0.000001>\n00:00:00.000005 getuid() = 0 <0.000001>\n";
@@ -435,6 +454,7 @@ int main(void)
         cmocka_unit_test(an_execve_of_another_thread_goes_on_as_the_first),
         cmocka_unit_test(the_first_thread_is_found_without_announcements),
         cmocka_unit_test(exits_without_duration_have_no_time),
+        cmocka_unit_test(whole_seconds_are_no_times),
         cmocka_unit_test(times_of_day_pass_midnight),
         cmocka_unit_test(other_text_is_refused),
         cmocka_unit_test(the_probe_knows_its_text),

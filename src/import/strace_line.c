@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define MESSAGE      "strace: Process "
+#define TID_MAX      4194304                            /* Linux gives no greater ones (PID_MAX_LIMIT) */
 #define EPOCH_MIN_NS (UINT64_C(100000000) * 1000000000) /* 1973; smaller times are relative ones */
 
 /* --- Prefix --- */
@@ -41,7 +42,7 @@ static void read_thread(struct stg_cursor *c, struct strace_line *l)
             l->tid = 0;
             return;
         }
-    } else if (!read_id(&at, l) || at.at == at.end || *at.at != ' ') {
+    } else if (!read_id(&at, l) || at.at == at.end || *at.at != ' ' || l->tid > TID_MAX) {
         l->tid = 0;
         return;
     }
@@ -60,9 +61,10 @@ static void read_time(struct stg_cursor *c, struct strace_line *l)
         l->time = STRACE_TIME_DAY;
         l->ts_ns = ns;
     } else {
-        struct stg_cursor at = *c; /* -t */
-        if (stg_cursor_u64(&at, &part) && stg_cursor_text(&at, ":") && stg_cursor_u64(&at, &part) &&
-            stg_cursor_text(&at, ":") && stg_cursor_u64(&at, &part)) {
+        struct stg_cursor at = *c; /* -t, or whole seconds */
+        if (stg_cursor_u64(&at, &part) &&
+            (stg_cursor_begins(&at, " ") || (stg_cursor_text(&at, ":") && stg_cursor_u64(&at, &part) &&
+                                             stg_cursor_text(&at, ":") && stg_cursor_u64(&at, &part)))) {
             *c = at;
         }
     }
