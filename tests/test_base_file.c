@@ -1,5 +1,6 @@
 /* Files: atomic writing, spills, full disks, lines forwards and backwards. */
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "must.h"
 
 #include <setjmp.h>
@@ -10,9 +11,11 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <grp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -374,6 +377,55 @@ static void a_file_that_becomes_shorter_is_refused(void **state)
     }
 }
 
+static int quiet_pipe[2];
+
+/* A wait that does not end is ended by the end of the pipe. */
+static void interrupt(int number)
+{
+    static volatile sig_atomic_t ticks;
+    (void)number;
+    stg_interrupt_ask();
+    if (ticks++ == 50) {
+        close(quiet_pipe[1]);
+    }
+}
+
+/* In a process of its own: it stays interrupted. */
+static void read_quiet_pipe(void)
+{
+    char name[64];
+    struct stg_lines *l = NULL;
+    const char *line;
+    size_t len;
+    struct sigaction action = {.sa_handler = interrupt};
+    const struct itimerval every = {{0, 20000}, {0, 20000}};
+    snprintf(name, sizeof name, "/proc/self/fd/%d", quiet_pipe[0]);
+    if (stg_lines_open(&l, name, 100) != STG_OK || sigaction(SIGALRM, &action, NULL) != 0 ||
+        setitimer(ITIMER_REAL, &every, NULL) != 0) {
+        _exit(99);
+    }
+    const enum stg_status status = stg_lines_next(l, &line, &len);
+    stg_lines_free(l);
+    _exit((int)status);
+}
+
+static void waiting_for_a_line_can_be_interrupted(void **state)
+{
+    int how = 0;
+    (void)state;
+    assert_int_equal(pipe(quiet_pipe), 0);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        read_quiet_pipe();
+    }
+    close(quiet_pipe[1]);
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_true(WIFEXITED(how));
+    assert_int_equal(WEXITSTATUS(how), STG_ERR_INTERRUPTED);
+    close(quiet_pipe[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -390,6 +442,7 @@ int main(void)
         cmocka_unit_test(lines_are_the_same_in_both_directions),
         cmocka_unit_test(long_lines_are_refused),
         cmocka_unit_test(a_file_that_becomes_shorter_is_refused),
+        cmocka_unit_test(waiting_for_a_line_can_be_interrupted),
     };
     snprintf(path, sizeof path, "/tmp/strange-file-%ld", (long)getpid());
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);

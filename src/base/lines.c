@@ -1,6 +1,7 @@
 /* Lines of text files, forwards and backwards, in bounded memory. */
 #include "base/buffer.h"
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -34,7 +35,10 @@ static enum stg_status open_lines(struct stg_lines **out, const char *path, size
     l->max_len = max_len;
     l->reversed = reversed;
     STG_TRY(stg_mem_strdup(&l->path, path));
-    l->fd = strcmp(path, "-") == 0 && !reversed ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    do { /* a pipe is waited for until somebody writes into it */
+        STG_TRY(stg_interrupt_check());
+        l->fd = strcmp(path, "-") == 0 && !reversed ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    } while (l->fd < 0 && errno == EINTR);
     if (l->fd < 0 || fstat(l->fd, &st) != 0) {
         status = stg_fail_errno("%s: cannot open", path);
         goto out;
@@ -117,10 +121,12 @@ static bool is_shorter(const struct stg_lines *l)
            lseek(l->fd, 0, SEEK_CUR) < (off_t)l->size;
 }
 
+/* What comes through a pipe may take its time, so that an interruption is asked for here, too. */
 static enum stg_status fill_forward(struct stg_lines *l)
 {
     ssize_t k;
     do {
+        STG_RETURN_IF_FAILED(stg_interrupt_check());
         k = read(l->fd, l->block, BLOCK);
     } while (k < 0 && errno == EINTR);
     if (k < 0) {
