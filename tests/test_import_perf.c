@@ -97,6 +97,25 @@ static void text_without_events_is_refused(void **state)
     reading_fini(&r);
 }
 
+/* A server of a thread for each request may give each a name of its own: nothing is wrong with the file. */
+static void the_number_of_thread_names_is_bounded(void **state)
+{
+    enum { THREADS = 65537, LINE = 64 };
+    struct reading r;
+    char *text = malloc((size_t)THREADS * LINE);
+    size_t len = 0;
+    (void)state;
+    assert_non_null(text);
+    for (int i = 0; i < THREADS; i++) {
+        len += (size_t)snprintf(text + len, LINE, "t-%d 7 [000] 1.000001: raw_syscalls:sys_exit: NR 0 = 0\n", i);
+    }
+    assert_int_equal(read_text(&r, &stg_import_perf, text, len), STG_ERR_INPUT);
+    free(text);
+    assert_non_null(strstr(stg_status_message(), "line 65537: more than 65536 different thread names"));
+    assert_null(strstr(stg_status_message(), "damaged"));
+    reading_fini(&r);
+}
+
 static void the_probe_knows_its_text(void **state)
 {
     (void)state;
@@ -120,6 +139,7 @@ int main(void)
         cmocka_unit_test(names_of_threads_may_look_like_other_fields),
         cmocka_unit_test(lost_events_are_gaps),
         cmocka_unit_test(text_without_events_is_refused),
+        cmocka_unit_test(the_number_of_thread_names_is_bounded),
         cmocka_unit_test(the_probe_knows_its_text),
         cmocka_unit_test(damage_is_survived),
     };

@@ -96,7 +96,7 @@ struct stg_event *stg_text_put(struct stg_text *t, enum stg_event_kind kind, uin
 }
 
 static enum stg_status intern(struct stg_text *t, struct stg_strings *table, const char *text, size_t len, uint32_t *id,
-                              const char *what)
+                              const char *what, const char *remedy)
 {
     len = len > STG_TEXT_MAX_NAME_LEN ? STG_TEXT_MAX_NAME_LEN : len;
     *id = stg_strings_find(table, text, len);
@@ -104,22 +104,22 @@ static enum stg_status intern(struct stg_text *t, struct stg_strings *table, con
         return STG_OK;
     }
     if (stg_strings_count(table) >= STG_TEXT_MAX_NAMES) {
-        return stg_text_fail(t,
-                             "more than %d different %s: the file is damaged or of another format; name the right one "
-                             "with --format",
-                             STG_TEXT_MAX_NAMES, what);
+        return stg_text_fail(t, "more than %d different %s: %s", STG_TEXT_MAX_NAMES, what, remedy);
     }
     return stg_strings_put(table, text, len, id);
 }
 
 enum stg_status stg_text_name(struct stg_text *t, const char *text, size_t len, uint32_t *id)
 {
-    return intern(t, t->source.names, text, len, id, "call names");
+    return intern(t, t->source.names, text, len, id, "call names",
+                  "the file is damaged or of another format; name the right one with --format");
 }
 
+/* Threads that are many may each have a name of its own. */
 enum stg_status stg_text_comm(struct stg_text *t, const char *text, size_t len, uint32_t *id)
 {
-    return intern(t, t->source.comms, text, len, id, "process names");
+    return intern(t, t->source.comms, text, len, id, "thread names",
+                  "a vocabulary has no room for more; write the text without names, or cut the file into shorter ones");
 }
 
 enum stg_status stg_text_number_name(struct stg_text *t, int64_t number, uint32_t *id)
