@@ -76,6 +76,30 @@ static void test_skipped_states_and_first_second(void **state)
     assert_int_equal(b->counts.n_backward, 1);
 }
 
+/* Where times count events, a second means nothing. */
+static void test_first_second_needs_times(void **state)
+{
+    struct bench *b = *state;
+    struct stg_cutter *c = NULL;
+    static const enum stg_cut cuts[] = {STG_CUT_GIVEN, STG_CUT_REQUEST, STG_CUT_THREAD};
+    b->recipe.skip_first_ns = 100;
+    for (size_t i = 0; i < 3; i++) {
+        b->n = 0;
+        b->recipe.cut = cuts[i];
+        enter(b, 1, 11, 1);
+        b->events[0].kind = cuts[i] == STG_CUT_GIVEN ? STG_EVENT_BEGIN : STG_EVENT_MARKER;
+        entry(b, 2, 11, "a");
+        for (size_t k = 0; k < b->n; k++) {
+            b->events[k].has &= (uint16_t)~STG_HAS_TIME;
+        }
+        must(stg_cutter_new(&c, &b->recipe, &b->vocab, NULL, NULL));
+        must(stg_cutter_begin(c, 0, b->names, b->comms));
+        assert_int_equal(stg_cutter_put(c, b->events, b->n), STG_ERR_USAGE);
+        assert_non_null(strstr(stg_status_message(), "--skip-first"));
+        stg_cutter_free(c);
+    }
+}
+
 static void test_open_reopened_and_unmatched(void **state)
 {
     struct bench *b = *state;
@@ -542,6 +566,7 @@ int main(void)
         TEST(test_requests_overlap_and_hold_all_threads),
         TEST(test_scope_process_and_thread),
         TEST(test_skipped_states_and_first_second),
+        TEST(test_first_second_needs_times),
         TEST(test_open_reopened_and_unmatched),
         TEST(test_only_confirmed_requests_are_kept),
         TEST(test_long_requests_are_confirmed_by_then_or_dropped),

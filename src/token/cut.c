@@ -141,12 +141,18 @@ static bool is_early(const struct stg_cutter *c, int64_t ts_ns)
     return c->recipe.skip_first_ns > 0 && c->started && ts_ns - c->first_ns < c->recipe.skip_first_ns;
 }
 
-static void note_first(struct stg_cutter *c, int64_t ts_ns)
+/* The clock of skip_first_ns starts. A source may have times of entries only, and none of exits. */
+static enum stg_status note_first(struct stg_cutter *c, const struct stg_event *e, int64_t ts_ns)
 {
+    if (c->recipe.skip_first_ns > 0 && (e->has & STG_HAS_TIME) == 0 && e->kind != STG_EVENT_EXIT) {
+        return stg_fail(STG_ERR_USAGE,
+                        "the trace has no times, so that no first second of it can be told: leave out --skip-first");
+    }
     if (!c->started) {
         c->started = true;
         c->first_ns = ts_ns;
     }
+    return STG_OK;
 }
 
 /* Opens a sequence at an event of thread t; keeps: its events are taken. */
@@ -281,7 +287,7 @@ static enum stg_status put_marker(struct stg_cutter *c, const struct stg_event *
     }
     c->counts.n_begins++;
     drop_reopened(c, t, 0);
-    note_first(c, ts_ns);
+    STG_RETURN_IF_FAILED(note_first(c, e, ts_ns));
     const bool skipped = is_skipped_state(c, e) || is_early(c, ts_ns);
     c->counts.n_skipped += skipped;
     STG_RETURN_IF_FAILED(open_new(c, t, e, ts_ns, !skipped, &open));
@@ -307,7 +313,7 @@ static enum stg_status put_given(struct stg_cutter *c, const struct stg_event *e
         c->counts.n_reopened++;
         cut_discard(c, open);
     }
-    note_first(c, ts_ns);
+    STG_RETURN_IF_FAILED(note_first(c, e, ts_ns));
     uint32_t index;
     STG_RETURN_IF_FAILED(cut_thread_get(c, e, &index));
     /* Sequences of a source are independent of each other: so are their clocks. */
@@ -420,7 +426,7 @@ static enum stg_status accept_open(struct stg_cutter *c, uint32_t thread, const 
     }
     struct cut_open *open;
     drop_reopened(c, t, e->ret);
-    note_first(c, ts_ns);
+    STG_RETURN_IF_FAILED(note_first(c, e, ts_ns));
     const bool early = is_early(c, ts_ns);
     c->counts.n_skipped += early;
     STG_RETURN_IF_FAILED(open_new(c, t, e, ts_ns, !early, &open));
@@ -473,7 +479,7 @@ static enum stg_status put_call(struct stg_cutter *c, const struct stg_event *e,
     }
     log->now_ns = ts_ns > log->now_ns ? ts_ns : log->now_ns;
     if (cut_is_implicit(c->recipe.cut) && !left_out) {
-        note_first(c, ts_ns);
+        STG_RETURN_IF_FAILED(note_first(c, e, ts_ns));
         implicit_open(c, log, &c->threads[thread], e, log->now_ns);
     }
     struct cut_row row = {
