@@ -367,6 +367,28 @@ static void the_first_thread_is_found_without_announcements(void **state)
                  "0>getpid -, 0<getpid -, 8>getuid -, 8<getuid -, 7>getpid -, 7<getpid -");
 }
 
+/* Of the one that strace was attached to (-p), which it says; not of one that came later, whose lines are told apart
+ * even where none of them is a call. */
+static void the_thread_that_was_attached_to_is_told(void **state)
+{
+    (void)state;
+    expect_names("strace: Process 7 attached\n"
+                 "1700000001.000010 getuid() = 0 <0.000001>\n"
+                 "1700000001.000020 clone3({flags=CLONE_THREAD}, 88strace: Process 8 attached\n"
+                 ") = 8 <0.000001>\n"
+                 "[pid 8] 1700000001.000030 getuid() = 0 <0.000001>\n"
+                 "[pid 7] 1700000001.000040 getpid() = 7 <0.000001>\n",
+                 "7>getuid -, 7<getuid -, 7>clone3 -, 7<clone3 -, 8>getuid -, 8<getuid -, 7>getpid -, 7<getpid -");
+    expect_names("strace: Process 8 attached\n"
+                 "[pid 8] 1700000001.000010 +++ exited with 0 +++\n"
+                 "1700000001.000020 getpid() = 7 <0.000001>\n",
+                 "0>getpid -, 0<getpid -");
+    expect_names("1700000001.000020 clone3({flags=CLONE_THREAD}, 88strace: Process 8 attached\n"
+                 ") = 8 <0.000001>\n"
+                 "[pid 7] 1700000001.000040 getpid() = 7 <0.000001>\n",
+                 "7>clone3 -, 7<clone3 -, 7>getpid -, 7<getpid -");
+}
+
 static void exits_without_duration_have_no_time(void **state)
 {
     static const char text[] = "1700000000.000001 getpid() = 8\n1700000000.000005 getuid() = 0\n";
@@ -453,6 +475,7 @@ int main(void)
         cmocka_unit_test(names_come_from_the_calls_that_give_them),
         cmocka_unit_test(an_execve_of_another_thread_goes_on_as_the_first),
         cmocka_unit_test(the_first_thread_is_found_without_announcements),
+        cmocka_unit_test(the_thread_that_was_attached_to_is_told),
         cmocka_unit_test(exits_without_duration_have_no_time),
         cmocka_unit_test(whole_seconds_are_no_times),
         cmocka_unit_test(times_of_day_pass_midnight),

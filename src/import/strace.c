@@ -466,7 +466,9 @@ struct root {
     char open[STG_TEXT_MAX_NAME_LEN]; /* the call that the last line without a prefix left open; n_open 0: none */
     size_t n_open;
     bool broken;    /* the next line may end it */
-    bool any, over; /* there was a line without a prefix; there is none before the first one with */
+    bool any;       /* there was a call without a prefix */
+    bool bracketed; /* there was a line with one */
+    bool over;      /* there is no call without before the first one with */
 };
 
 static bool is_other(const struct root *r, int32_t tid)
@@ -501,6 +503,7 @@ static int32_t root_of(struct root *r, const char *line, size_t len)
 {
     struct strace_line l;
     const int32_t tid = strace_line_bracketed(line, len);
+    const int32_t attached = r->n_others == 1 && !r->any && !r->bracketed ? r->others[0] : 0;
     note_other(r, strace_line_attached(line, len));
     if (r->broken && strace_line_continue(&l, line, len)) {
         r->n_open = 0;
@@ -512,7 +515,11 @@ static int32_t root_of(struct root *r, const char *line, size_t len)
     }
     if (call && l.tid == 0) {
         note_bare(r, &l);
+        if (attached != 0) {
+            return attached;
+        }
     }
+    r->bracketed = r->bracketed || tid != 0;
     r->over = call && l.tid != 0 && !r->any;
     const bool resumes =
         call && l.what == STRACE_RESUMED && l.name_len == r->n_open && memcmp(l.name, r->open, r->n_open) == 0;
@@ -523,7 +530,8 @@ static int32_t root_of(struct root *r, const char *line, size_t len)
 }
 
 /* The first thread's lines have no prefix until there is a second thread. Its id is the first "[pid N]" of a thread
- * that can be it: one that nobody made meanwhile, and that goes on with the call that those lines left open. */
+ * that can be it: one that nobody made meanwhile, and that goes on with the call that those lines left open. Of a
+ * thread that strace was attached to (-p), it is announced. */
 static enum stg_status find_root(struct strace *s)
 {
     enum stg_status status;
