@@ -100,7 +100,7 @@ static inline void one_walk_get(void *context, size_t i, struct stg_seq *out)
 
 static inline struct stg_corpus one_walk_corpus(struct one_walk *d)
 {
-    return (struct stg_corpus){1, d, one_walk_get};
+    return (struct stg_corpus){.n = 1, .context = d, .get = one_walk_get};
 }
 
 #endif

@@ -100,7 +100,7 @@ static int setup(void **state)
         d->context_time_ns[k] = (int64_t)k - LENGTH;
     }
     d->id = 1;
-    d->corpus = (struct stg_corpus){SEQUENCES, d, get};
+    d->corpus = (struct stg_corpus){.n = SEQUENCES, .context = d, .get = get};
     stg_recipe_default(&d->recipe);
     d->recipe.order = STG_ORDER_TIME;
     *state = d;
