@@ -178,7 +178,7 @@ static enum stg_status check_tracers(json_t *checks)
     }
     char paranoid[32];
     first_line("/proc/sys/kernel/perf_event_paranoid", "", paranoid, sizeof paranoid);
-    const bool free_perf = geteuid() == 0 || (paranoid[0] != '\0' && atoi(paranoid) < 0);
+    const bool free_perf = (geteuid() == 0 && !stg_in_user_namespace()) || (paranoid[0] != '\0' && atoi(paranoid) < 0);
     return put_check(
         checks, "perf_permission", free_perf,
         free_perf ? "" : "to record system calls with perf: run it as root, or set kernel.perf_event_paranoid to -1");

@@ -141,6 +141,9 @@ enum stg_status stg_record_load(struct stg_record *r, const struct stg_record_op
     bpf_program__set_autoload(r->bpf->progs.stg_uretprobe, needs(o, STG_MARKER_URETPROBE));
     bpf_program__set_autoload(r->bpf->progs.stg_usdt, needs(o, STG_MARKER_USDT));
     const int error = stg_record_bpf__load(r->bpf);
+    if ((error == -EPERM || error == -EACCES) && stg_in_user_namespace()) {
+        return stg_fail(STG_ERR_UNSUPPORTED, "record: no permission to load BPF programs: " STG_RECORD_FROM_OUTSIDE);
+    }
     if (error == -EPERM || error == -EACCES) {
         return stg_fail(STG_ERR_UNSUPPORTED, "record: no permission to load BPF programs: run it as root (sudo strange "
                                              "record …), or give it CAP_BPF and "

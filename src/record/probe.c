@@ -50,10 +50,21 @@ static bool read_text(const char *path, char *out, size_t cap)
     return true;
 }
 
+bool stg_in_user_namespace(void)
+{
+    static const char initial[] = "user:[4026531837]"; /* the kernel's PROC_USER_INIT_INO */
+    char text[64];
+    const ssize_t n = readlink("/proc/self/ns/user", text, sizeof text);
+    return n > 0 && ((size_t)n != sizeof initial - 1 || memcmp(text, initial, (size_t)n) != 0);
+}
+
 static uint64_t own_capabilities(void)
 {
     char text[4096];
     uint64_t caps = 0;
+    if (stg_in_user_namespace()) {
+        return 0;
+    }
     const char *at = read_text("/proc/self/status", text, sizeof text) ? strstr(text, "CapEff:") : NULL;
     if (at != NULL && sscanf(at, "CapEff: %" SCNx64, &caps) != 1) {
         caps = 0;
@@ -113,6 +124,11 @@ static void probe_privileges(struct probe *p)
 {
     const uint64_t caps = own_capabilities();
     const bool admin = has(caps, CAP_SYS_ADMIN);
+    if (stg_in_user_namespace()) {
+        need(p, "record_privilege", false, "%s", STG_RECORD_FROM_OUTSIDE);
+        need(p, "record_markers", false, "%s", STG_RECORD_FROM_OUTSIDE);
+        return;
+    }
     const bool load = admin || (has(caps, CAP_BPF) && has(caps, CAP_PERFMON));
     need(p, "record_privilege", load,
          "%s%s%s missing: sudo strange record …; or for a group, as who may run it sees all that the machine does: "

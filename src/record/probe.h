@@ -17,6 +17,13 @@ struct stg_record_need {
 /* 1 + the highest number of a CPU that is there. */
 size_t stg_record_cpus(void);
 
+/* In a user namespace of its own, as in a rootless container: capabilities, and being root, count for nothing of what
+ * recording asks the kernel for. */
+bool stg_in_user_namespace(void);
+#define STG_RECORD_FROM_OUTSIDE                                                                                \
+    "in a user namespace (a rootless container) even root may not do that: record from outside of it, as the " \
+    "machine's root"
+
 /* Fills out[0 … n − 1], the build first and what only some options need last; returns n ≤ STG_RECORD_MAX_NEEDS. */
 size_t stg_record_probe(struct stg_record_need out[STG_RECORD_MAX_NEEDS]);
 

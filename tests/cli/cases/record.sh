@@ -356,6 +356,20 @@ case_record_poor_kernel() {
     absent t
 }
 
+# The capabilities that a user namespace gives to its root (a rootless container) are good for nothing outside of it.
+case_record_user_namespace() {
+    may_record
+    no_coverage
+    unshare -Ur true 2>/dev/null || exit 77
+    refused 'in a user namespace' unshare -Ur "$strange" record -o t -- true
+    status 0 unshare -Ur "$strange" doctor --json
+    for need in record_privilege record_markers; do
+        grep -o "\"$need\": {[^}]*}" out | grep -q '"works": false, "do": "in a user namespace' || { cat out; no "$need"; }
+    done
+    grep -o '"perf_permission": {[^}]*}' out | grep -q '"works": false' || { cat out; no perf; }
+    absent t
+}
+
 # A directory of a program's name is none, and a script that does not say what runs it is told of.
 case_record_program() {
     may_record
