@@ -8,7 +8,9 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 static void test_calls(void **state)
 {
@@ -181,6 +183,59 @@ static void test_pid_that_is_none(void **state)
     assert_int_equal(stg_record_open(&r, &o), STG_ERR_USAGE);
     assert_non_null(strstr(stg_status_message(), "there is no process"));
     assert_null(r);
+}
+
+static int wait_for_byte(void *from)
+{
+    char byte;
+    return read(*(int *)from, &byte, 1) == 1 ? 0 : 1;
+}
+
+/* What top -H and ps -L show is the number of a thread. This one is made without the library, which starts none in this
+ * program. */
+static void test_pid_of_a_thread(void **state)
+{
+    (void)state;
+    need_recorder();
+    static char stack[65536] __attribute__((aligned(16)));
+    char expected[64];
+    int ends[2];
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    const int32_t pids[] = {
+        clone(wait_for_byte, stack + sizeof stack, CLONE_VM | CLONE_SIGHAND | CLONE_THREAD | CLONE_FILES, &ends[0])};
+    struct stg_record_options o = {.pids = pids, .n_pids = 1};
+    struct stg_record *r = NULL;
+    assert_true(pids[0] > 0);
+    const enum stg_status status = stg_record_open(&r, &o);
+    assert_int_equal(write(ends[1], "", 1), 1);
+    assert_int_equal(status, STG_ERR_USAGE);
+    (void)snprintf(expected, sizeof expected, "--pid %d: is a thread of process %d: give that", pids[0], getpid());
+    assert_non_null(strstr(stg_status_message(), expected));
+    while (syscall(SYS_tgkill, getpid(), pids[0], 0) == 0) { /* it uses the pipe */
+        usleep(1000);
+    }
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* Each takes a descriptor: that there are not enough is no word on the processes. */
+static void test_too_many_pids(void **state)
+{
+    (void)state;
+    need_recorder();
+    struct rlimit before, low;
+    int32_t pids[64];
+    for (size_t i = 0; i < 64; i++) {
+        pids[i] = getpid();
+    }
+    struct stg_record_options o = {.pids = pids, .n_pids = 64};
+    struct stg_record *r = NULL;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    low = (struct rlimit){64, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    assert_int_equal(stg_record_open(&r, &o), STG_ERR_UNSUPPORTED);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_non_null(strstr(stg_status_message(), "it may not have so many files open: ulimit -n 1088"));
 }
 
 /* Records two held workloads, asks both, and stops. */
@@ -695,6 +750,8 @@ int main(void)
         cmocka_unit_test(test_strace_agrees),
         cmocka_unit_test(test_pid),
         cmocka_unit_test(test_pid_that_is_none),
+        cmocka_unit_test(test_pid_of_a_thread),
+        cmocka_unit_test(test_too_many_pids),
         cmocka_unit_test(test_comm),
         cmocka_unit_test(test_cgroup),
         cmocka_unit_test(test_cgroup_that_is_none),

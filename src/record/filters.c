@@ -159,14 +159,49 @@ static bool has_ended(int pid_fd)
     return poll(&p, 1, 0) > 0;
 }
 
-static enum stg_status open_pid(struct stg_record *r, int32_t pid)
+/* The process whose thread has this number, 0 when none has. */
+static int32_t process_of(int32_t tid)
+{
+    char path[64], line[128];
+    int32_t pid = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/status", tid);
+    FILE *file = fopen(path, "re");
+    while (file != NULL && pid == 0 && fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "Tgid: %d", &pid) != 1) {
+            pid = 0;
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return pid;
+}
+
+/* Why there is no pidfd of it. */
+static enum stg_status refuse_pid(int32_t pid, size_t n)
+{
+    if (errno == EMFILE) {
+        return stg_fail(STG_ERR_UNSUPPORTED, "--pid %d: it may not have so many files open: ulimit -n %zu", pid,
+                        1024 + n);
+    }
+    if (errno == ENFILE || errno == ENOMEM) {
+        return stg_fail_errno("--pid %d", pid);
+    }
+    const int32_t process = process_of(pid);
+    return process > 0 && process != pid
+               ? stg_fail(STG_ERR_USAGE, "--pid %d: is a thread of process %d: give that, or --comm for some threads",
+                          pid, process)
+               : stg_fail(STG_ERR_USAGE, "--pid %d: there is no process of that number", pid);
+}
+
+static enum stg_status open_pid(struct stg_record *r, int32_t pid, size_t n)
 {
     const uint32_t key = (uint32_t)pid;
     const uint8_t state = STG_ABI_FOLLOWED;
     const int map = bpf_map__fd(r->bpf->maps.procs);
     const int fd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (fd < 0) {
-        return stg_fail(STG_ERR_USAGE, "--pid %d: there is no process of that number", pid);
+        return refuse_pid(pid, n);
     }
     r->pid_fds[r->n_pids++] = fd;
     if (bpf_map_update_elem(map, &key, &state, BPF_NOEXIST) != 0) {
@@ -189,7 +224,7 @@ enum stg_status stg_record_open_pids(struct stg_record *r, const struct stg_reco
     }
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&r->pid_fds, o->n_pids, sizeof *r->pid_fds));
     for (size_t i = 0; i < o->n_pids; i++) {
-        STG_RETURN_IF_FAILED(open_pid(r, o->pids[i]));
+        STG_RETURN_IF_FAILED(open_pid(r, o->pids[i], o->n_pids));
     }
     return STG_OK;
 }
