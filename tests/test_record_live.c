@@ -238,6 +238,19 @@ static void test_too_many_pids(void **state)
     assert_non_null(strstr(stg_status_message(), "it may not have so many files open: ulimit -n 1088"));
 }
 
+/* An empty variable of a script: a name that nothing has would record nothing. */
+static void test_comm_that_is_none(void **state)
+{
+    (void)state;
+    need_recorder();
+    const char *const comms[] = {"record_workload", ""};
+    struct stg_record_options o = {.comms = comms, .n_comms = 2};
+    struct stg_record *r = NULL;
+    assert_int_equal(stg_record_open(&r, &o), STG_ERR_USAGE);
+    assert_non_null(strstr(stg_status_message(), "--comm: a name is empty"));
+    assert_null(r);
+}
+
 /* Records two held workloads, asks both, and stops. */
 static void record_two(struct recording *r, const struct stg_record_options *o, struct held *a, struct held *b)
 {
@@ -752,6 +765,7 @@ int main(void)
         cmocka_unit_test(test_pid_that_is_none),
         cmocka_unit_test(test_pid_of_a_thread),
         cmocka_unit_test(test_too_many_pids),
+        cmocka_unit_test(test_comm_that_is_none),
         cmocka_unit_test(test_comm),
         cmocka_unit_test(test_cgroup),
         cmocka_unit_test(test_cgroup_that_is_none),

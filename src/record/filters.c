@@ -136,6 +136,10 @@ enum stg_status stg_record_configure(struct stg_abi_config *c, const struct stg_
     }
     for (size_t i = 0; i < o->n_comms; i++) {
         const size_t len = strlen(o->comms[i]);
+        if (len == 0) { /* an empty variable of a script */
+            return stg_fail(STG_ERR_USAGE,
+                            "--comm: a name is empty: give that of a thread or process (ps -eL -o comm)");
+        }
         memcpy(c->comms[i], o->comms[i], len < STG_ABI_COMM_SIZE - 1 ? len : STG_ABI_COMM_SIZE - 1);
     }
     c->n_comms = (uint32_t)o->n_comms;
