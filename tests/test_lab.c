@@ -90,6 +90,8 @@ static void test_scenarios_that_are_none(void **state)
         {"status = 99", "is no HTTP status"},
         {"status = 2000", "is no HTTP status"},
         {"description = a\tb\x01", "a control character"},
+        {"\ndescription = caf\xe9", "test.conf:2: byte 18 is not UTF-8"},
+        {"description = \xc3", "test.conf:1: byte 15 is not UTF-8"},
     };
     struct stg_scenario base, s;
     (void)state;
@@ -114,6 +116,9 @@ static void test_scenarios_that_are_none(void **state)
     refused(stg_scenario_load(&s, "/x/Odd Name.conf", &base), STG_ERR_INPUT, "a scenario's name has");
     refused(stg_scenario_load(&s, "/x/name.txt", &base), STG_ERR_INPUT, "is called NAME.conf");
     refused(stg_scenario_load(&s, "/nowhere/name.conf", &base), STG_ERR_IO, "/nowhere/name.conf");
+    stg_scenario_fini(&s);
+    must(parse(&s, "description = caf\u00e9 \u2192", &base));
+    assert_string_equal(s.description, "caf\u00e9 \u2192");
     stg_scenario_fini(&s);
     stg_scenario_fini(&base);
 }

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -172,8 +173,13 @@ static char *trim(char *text)
 
 static enum stg_status take_line(struct stg_scenario *s, char *line, const struct stg_scenario *base)
 {
-    for (const char *at = line; *at != '\0'; at++) {
-        if ((unsigned char)*at < ' ' && *at != '\t') {
+    uint32_t code;
+    for (size_t at = 0, len; line[at] != '\0'; at += len) {
+        len = stg_utf8_decode(line + at, 4, &code);
+        if (len == 0) {
+            return stg_fail(STG_ERR_INPUT, "byte %zu is not UTF-8: save the file as such", at + 1);
+        }
+        if (code < ' ' && code != '\t') {
             return stg_fail(STG_ERR_INPUT, "a control character: remove it");
         }
     }
