@@ -23,6 +23,7 @@
 
 #define READY_NS    UINT64_C(60000000000) /* servers have so long to become ready */
 #define GREETING_MS 10000
+#define MAX_WORDS   32 /* of the program beside the servers */
 
 /* A port of 127.0.0.1 that nobody listens on. */
 static enum stg_status free_port(uint16_t *out)
@@ -106,37 +107,49 @@ static enum stg_status wait_socket(struct stg_servers *s, const char *name)
     return STG_OK;
 }
 
-/* The settings of the scenario and the places of this run. */
-static enum stg_status make_settings(struct stg_servers *s)
+/* The settings of the scenario and the places of a run, by whose names templates call them. */
+static enum stg_status join_settings(struct stg_scenario *to, const struct stg_scenario *from, const char *top,
+                                     const char *run, const char *port, const char *modules)
 {
-    char port[16], www[256];
-    const struct stg_scenario *from = s->scenario;
-    snprintf(port, sizeof port, "%u", s->port);
-    snprintf(www, sizeof www, "%s/lab/www", s->stage->top);
+    char www[256];
+    snprintf(www, sizeof www, "%s/lab/www", top);
     const struct {
         const char *name, *value;
-    } places[] = {{"TOP", s->stage->top},
-                  {"RUN", s->stage->run},
-                  {"WWW", www},
-                  {"PORT", port},
-                  {"APACHE_MODULES", s->stage->modules}};
-    s->settings = (struct stg_scenario){.status = from->status};
+    } places[] = {{"TOP", top}, {"RUN", run}, {"WWW", www}, {"PORT", port}, {"APACHE_MODULES", modules}};
+    *to = (struct stg_scenario){.status = from->status};
     for (size_t i = 0; i < from->n_settings; i++) {
-        STG_RETURN_IF_FAILED(stg_scenario_set(&s->settings, from->settings[i].name, from->settings[i].value));
+        STG_RETURN_IF_FAILED(stg_scenario_set(to, from->settings[i].name, from->settings[i].value));
     }
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        STG_RETURN_IF_FAILED(stg_scenario_set(&s->settings, places[i].name, places[i].value));
-    }
-    if (from->beside != NULL) {
-        enum stg_status status;
-        struct stg_buffer line = STG_BUFFER_INIT;
-        STG_TRY(stg_template_expand(&line, from->name, from->beside, strlen(from->beside), &s->settings));
-        STG_TRY(stg_mem_strdup(&s->settings.beside, line.data));
-    out:
-        stg_buffer_fini(&line);
-        return status;
+        STG_RETURN_IF_FAILED(stg_scenario_set(to, places[i].name, places[i].value));
     }
     return STG_OK;
+}
+
+/* settings->beside = the scenario's command line with these settings in it. */
+static enum stg_status expand_beside(struct stg_scenario *settings, const struct stg_scenario *from)
+{
+    char where[128];
+    enum stg_status status = STG_OK;
+    struct stg_buffer line = STG_BUFFER_INIT;
+    if (from->beside == NULL) {
+        return STG_OK;
+    }
+    snprintf(where, sizeof where, "scenario %s: beside", from->name);
+    STG_TRY(stg_template_expand(&line, where, from->beside, strlen(from->beside), settings));
+    STG_TRY(stg_mem_strdup(&settings->beside, line.data == NULL ? "" : line.data));
+out:
+    stg_buffer_fini(&line);
+    return status;
+}
+
+static enum stg_status make_settings(struct stg_servers *s)
+{
+    char port[16];
+    snprintf(port, sizeof port, "%u", s->port);
+    STG_RETURN_IF_FAILED(
+        join_settings(&s->settings, s->scenario, s->stage->top, s->stage->run, port, s->stage->modules));
+    return expand_beside(&s->settings, s->scenario);
 }
 
 /* TOP/run afresh: configuration, an empty tmp, a copy of the database. */
@@ -254,29 +267,53 @@ static enum stg_status find_beside(const char *scenario, const char *name, char 
                               : stg_fail(STG_ERR_UNSUPPORTED, "scenario %s: %s is not installed", scenario, name);
 }
 
+/* The words of a command line, cut in place; more than there is room for are counted, too. */
+static size_t split(char *line, const char *words[MAX_WORDS])
+{
+    size_t n = 0;
+    char *save = NULL;
+    for (const char *word = strtok_r(line, " \t\n", &save); word != NULL; word = strtok_r(NULL, " \t\n", &save)) {
+        if (n < MAX_WORDS) {
+            words[n] = word;
+        }
+        n++;
+    }
+    return n;
+}
+
 enum stg_status stg_servers_check_scenario(const struct stg_scenario *scenario)
 {
-    char name[STG_LAB_PATH], program[STG_LAB_PATH];
-    const char *words = scenario->beside == NULL ? "" : scenario->beside + strspn(scenario->beside, " \t");
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(words, " \t"), words);
-    return name[0] == '\0' || strchr(name, '@') != NULL ? STG_OK : find_beside(scenario->name, name, program);
+    char program[STG_LAB_PATH];
+    const char *words[MAX_WORDS];
+    struct stg_scenario settings = {0};
+    enum stg_status status = STG_OK;
+    /* places of no run: what is named by one is not there yet */
+    STG_TRY(join_settings(&settings, scenario, "/", "/", "1", "/"));
+    STG_TRY(expand_beside(&settings, scenario));
+    const size_t n = settings.beside == NULL ? 0 : split(settings.beside, words);
+    if (n > MAX_WORDS) {
+        STG_TRY(stg_fail(STG_ERR_INPUT, "scenario %s: beside: %zu words: at most %d, or put them into a script",
+                         scenario->name, n, MAX_WORDS));
+    }
+    const char *own = scenario->beside == NULL ? "" : scenario->beside + strspn(scenario->beside, " \t");
+    if (n > 0 && memchr(own, '@', strcspn(own, " \t")) == NULL) {
+        status = find_beside(scenario->name, words[0], program);
+    }
+out:
+    stg_scenario_fini(&settings);
+    return status;
 }
 
 static enum stg_status start_beside(struct stg_servers *s)
 {
     char program[STG_LAB_PATH];
-    const char *words[32] = {program};
-    size_t n = 1;
-    char *save = NULL;
-    if (s->settings.beside == NULL) {
+    const char *words[MAX_WORDS + 1] = {NULL};
+    const size_t n = s->settings.beside == NULL ? 0 : split(s->settings.beside, words);
+    if (n == 0) { /* also where its setting is off */
         return STG_OK;
     }
-    const char *first = strtok_r(s->settings.beside, " \t\n", &save);
-    for (const char *word = strtok_r(NULL, " \t\n", &save); word != NULL && n < 31;
-         word = strtok_r(NULL, " \t\n", &save)) {
-        words[n++] = word;
-    }
-    STG_RETURN_IF_FAILED(find_beside(s->scenario->name, first == NULL ? "beside" : first, program));
+    STG_RETURN_IF_FAILED(find_beside(s->scenario->name, words[0], program));
+    words[0] = program;
     return start(s, &s->beside, s->stage->beside_cgroup, "beside.log", words);
 }
 

@@ -50,7 +50,8 @@ struct stg_servers {
 /* Starts all of them afresh and waits until the page is answered. stg_servers_stop() also after a failure. */
 enum stg_status stg_servers_start(struct stg_servers *s, const struct stg_stage *st,
                                   const struct stg_scenario *scenario) STG_MUST_USE;
-/* Whether the program that is to run beside the servers is there, as far as its name does not depend on settings. */
+/* Whether the command line of the program beside the servers has settings that there are, not too many words, and a
+ * program that is there, as far as its name does not depend on settings. */
 enum stg_status stg_servers_check_scenario(const struct stg_scenario *scenario) STG_MUST_USE;
 /* STG_ERR_IO when one of them has ended. */
 enum stg_status stg_servers_check(struct stg_servers *s) STG_MUST_USE;

@@ -26,6 +26,10 @@ case_lab_refuses() {
     # At once, not when its run comes.
     printf 'beside = no-such-program --option\n' >odd.conf
     refused 'scenario odd: no-such-program is not installed' "$strange" lab run --files "$lab_files" -o new --scenarios ./odd.conf
+    printf 'beside = sleep @RUN@ @NO_SUCH@\n' >odd.conf
+    refused 'scenario odd: beside:1: @NO_SUCH@ is no setting' "$strange" lab run --files "$lab_files" -o new --scenarios ./odd.conf
+    { printf 'beside = sleep'; for i in $(seq 32); do printf ' %s' "$i"; done; } >odd.conf
+    refused 'scenario odd: beside: 33 words: at most 32' "$strange" lab run --files "$lab_files" -o new --scenarios ./odd.conf
     nothing_but odd.conf
 }
 
