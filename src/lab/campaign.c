@@ -185,13 +185,30 @@ static json_t *plan_json(const struct stg_campaign *c)
     return runs;
 }
 
+/* What servers and load are told of a behaviour, as a number. */
+static enum stg_status hash_of(const struct stg_scenario *s, char out[17])
+{
+    enum stg_status status = STG_OK;
+    struct stg_buffer text = STG_BUFFER_INIT;
+    STG_TRY(stg_buffer_printf(&text, "%u\n%s\n", s->status, s->beside == NULL ? "" : s->beside));
+    for (size_t i = 0; i < s->n_settings; i++) {
+        STG_TRY(stg_buffer_printf(&text, "%s=%s\n", s->settings[i].name, s->settings[i].value));
+    }
+    snprintf(out, 17, "%016llx", (unsigned long long)stg_name_hash(text.data));
+out:
+    stg_buffer_fini(&text);
+    return status;
+}
+
 static json_t *behaviours_json(const struct stg_campaign *c)
 {
     json_t *all = json_array();
     for (size_t i = 0; i < c->n_scenarios; i++) {
+        char hash[17];
         const char *text = c->scenarios[i].description;
-        if (json_array_append_new(all, json_pack("{s:s, s:s}", "name", c->scenarios[i].name, "description",
-                                                 text == NULL ? "" : text)) != 0) {
+        if (hash_of(&c->scenarios[i], hash) != STG_OK ||
+            json_array_append_new(all, json_pack("{s:s, s:s, s:s}", "name", c->scenarios[i].name, "description",
+                                                 text == NULL ? "" : text, "hash", hash)) != 0) {
             json_decref(all);
             return NULL;
         }
@@ -279,9 +296,43 @@ static const char *difference(const json_t *then, json_t *now)
     return NULL;
 }
 
+/* A scenario that is another one by now, as its file or known.conf was changed: its name, NULL when none is. */
+static const char *changed_scenario(const json_t *then, const json_t *now)
+{
+    size_t i;
+    json_t *behaviour;
+    json_array_foreach(json_object_get(now, "behaviours"), i, behaviour)
+    {
+        const json_t *old = json_array_get(json_object_get(then, "behaviours"), i);
+        const char *hash = json_string_value(json_object_get(old, "hash")); /* older campaigns have none */
+        if (hash != NULL && strcmp(hash, stg_text_of(behaviour, "hash")) != 0) {
+            return stg_text_of(behaviour, "name");
+        }
+    }
+    return NULL;
+}
+
+/* Runs of different settings are not to be compared. */
+static enum stg_status check_same(const json_t *then, const json_t *now, const char *dir)
+{
+    const char *key = difference(json_object_get(then, "settings"), json_object_get(now, "settings"));
+    if (key != NULL || !json_equal(json_object_get(then, "runs"), json_object_get(now, "runs"))) {
+        return stg_fail(
+            STG_ERR_USAGE,
+            "%s: a campaign with another setting (%s) is there: go on with the same ones, or give another folder", dir,
+            key == NULL ? "scenarios" : key);
+    }
+    const char *scenario = changed_scenario(then, now);
+    return scenario == NULL ? STG_OK
+                            : stg_fail(STG_ERR_USAGE,
+                                       "%s: scenario %s is not as it was when the campaign was begun: make it so "
+                                       "again, or give another folder",
+                                       dir, scenario);
+}
+
 static enum stg_status open_facts(struct stg_campaign *c)
 {
-    char path[PATH_MAX], shown[64];
+    char path[PATH_MAX];
     const char *dir = c->settings.dir;
     snprintf(path, sizeof path, "%s/campaign.json", dir);
     json_t *now = facts_json(c);
@@ -292,20 +343,10 @@ static enum stg_status open_facts(struct stg_campaign *c)
         c->facts = now;
         return write_json(path, now);
     }
-    enum stg_status status = stg_campaign_read(&c->facts, dir);
-    if (status == STG_OK) {
-        const char *key = difference(json_object_get(c->facts, "settings"), json_object_get(now, "settings"));
-        const bool same_runs = json_equal(json_object_get(c->facts, "runs"), json_object_get(now, "runs"));
-        snprintf(shown, sizeof shown, "%s", key == NULL ? "scenarios" : key);
-        if (key != NULL || !same_runs) {
-            status = stg_fail(
-                STG_ERR_USAGE,
-                "%s: a campaign with another setting (%s) is there: go on with the same ones, or give another folder",
-                dir, shown);
-        }
-    }
+    const enum stg_status status = stg_campaign_read(&c->facts, dir);
+    const enum stg_status same = status == STG_OK ? check_same(c->facts, now, dir) : status;
     json_decref(now);
-    return status;
+    return same;
 }
 
 enum stg_status stg_campaign_open(struct stg_campaign *c, const struct stg_campaign_settings *s)

@@ -91,6 +91,25 @@ case_lab_foreign_folder() {
     absent made
 }
 
+# A scenario whose file has changed since is not the one whose runs are there.
+case_lab_changed_scenario() {
+    no_coverage
+    [ "$(id -u)" = 0 ] || exit 77
+    chmod 711 . ..
+    printf 'set.PHP_CHILDREN = 12\n' >odd.conf
+    "$strange" -q lab run --files "$lab_files" -o new --no-record --scenarios ./odd.conf 2>err &
+    run=$!
+    n=0
+    until [ -s new/campaign.json ] || ! kill -0 $run 2>/dev/null || [ $n = 400 ]; do sleep 0.05; n=$((n + 1)); done
+    kill -TERM $run 2>/dev/null || true
+    wait $run || true
+    ! grep -qE 'tools/setup lab|cgroup v2' err || exit 77
+    grep -q '"hash"' new/campaign.json || { cat err; no "nothing to tell it by"; }
+    printf 'set.PHP_CHILDREN = 13\n' >odd.conf
+    refused 'new: scenario odd is not as it was when the campaign was begun' timeout 20 "$strange" -q lab run --files "$lab_files" -o new \
+        --no-record --scenarios ./odd.conf
+}
+
 # Becomes the program: in the background its process is the one to signal; in the foreground it needs brackets.
 lab_live() {
     exec "$strange" -q lab run --files "$lab_files" -o camp --requests 300 --rate 100 --burst 40 --scenarios io --calibrate-runs 1 \
