@@ -43,6 +43,11 @@ void stg_campaign_settings_default(struct stg_campaign_settings *s)
 static enum stg_status check_work(const char *work)
 {
     char path[PATH_MAX];
+    const char *odd = strpbrk(work, ":#\"\\"); /* PHP-FPM takes what has a : for a host and its port */
+    if (odd != NULL) {
+        return stg_fail(STG_ERR_USAGE,
+                        "--work %s: the servers' configuration takes no path with '%c': give another one", work, *odd);
+    }
     if (!stg_file_is_directory(work)) {
         return stg_fail(STG_ERR_USAGE, "--work %s: is no folder: make it, or give another one", work);
     }
