@@ -65,6 +65,12 @@ static enum stg_status plan_markers(struct plan *p, const struct settings *s)
     }
     STG_RETURN_IF_FAILED(add_marker(p, s->begin, "--begin"));
     STG_RETURN_IF_FAILED(add_marker(p, s->end, "--end"));
+    if (s->begin != NULL && strcmp(p->markers[0].name, p->markers[1].name) == 0) {
+        return stg_fail(STG_ERR_USAGE,
+                        "--begin and --end are both called '%s', so that prepare could not tell them apart: give two "
+                        "markers, or names with =NAME",
+                        p->markers[0].name);
+    }
     for (size_t i = 0; i < s->marker.n; i++) {
         STG_RETURN_IF_FAILED(add_marker(p, s->marker.items[i], "--marker"));
     }

@@ -60,6 +60,8 @@ case_record_usage() {
     refused 'is not a size' "$strange" record -o t --ring 3x
     refused '--begin and --end go together' "$strange" record -o t --begin uprobe:/bin/sh:main
     refused 'is not a marker' "$strange" record -o t --marker main
+    refused "--begin and --end are both called 'sh:main'" "$strange" record -o t --begin uprobe:/bin/sh:main --end uprobe:/bin/sh:main
+    refused "--begin and --end are both called 'req'" "$strange" record -o t --begin uprobe:/bin/sh:main=req --end uretprobe:/bin/sh:main=req
     refused '--pid' "$strange" record -o t --pid x
     refused 'out of bounds' "$strange" record -o t --sample 2
     nothing_but
