@@ -149,8 +149,8 @@ static void test_size_for_cpus(void **state)
     tables_fini(&t);
 }
 
-/* A small bound holds for metadata, too: a chunk declares what is in it, not all that ever came. */
-static void test_size_of_many_classes(void **state)
+/* Events of many names below a small bound. */
+static void check_many_classes(const char *name, const char *pattern, uint8_t n_args)
 {
     enum { N_NAMES = 800, N = 20000, MAX = 1 << 17 };
     struct tables t;
@@ -160,15 +160,14 @@ static void test_size_of_many_classes(void **state)
     struct reading r;
     struct stg_rng rng;
     uint32_t names[N_NAMES];
-    (void)state;
     tables_init(&t);
     stg_rng_seed(&rng, 3);
     for (size_t i = 0; i < N_NAMES; i++) {
-        char text[64];
-        const int len = snprintf(text, sizeof text, "provider:with_a_name_that_is_long_%zu", i);
+        char text[128];
+        const int len = snprintf(text, sizeof text, "%s_%zu", pattern, i);
         must(stg_strings_put(t.names, text, (size_t)len, &names[i]));
     }
-    settings_init(&settings, &t, in_work("classes"));
+    settings_init(&settings, &t, in_work(name));
     settings.max_size = MAX;
     settings.n_cpus = 2;
     settings.last = &stats;
@@ -177,7 +176,7 @@ static void test_size_of_many_classes(void **state)
         struct stg_event e = {.ts_ns = 1000 + i,
                               .has = STG_HAS_TIME | STG_HAS_CPU,
                               .kind = STG_EVENT_MARKER,
-                              .n_args = 6,
+                              .n_args = n_args,
                               .cpu = (int32_t)(i % 2),
                               .comm = STG_NAME_NONE,
                               .name = names[stg_rng_below(&rng, N_NAMES)]};
@@ -192,6 +191,21 @@ static void test_size_of_many_classes(void **state)
     assert_int_equal(r.info.n_events + stats.n_removed_events, N);
     reading_fini(&r);
     tables_fini(&t);
+}
+
+/* A small bound holds for metadata, too: a chunk declares what is in it, not all that ever came. */
+static void test_size_of_many_classes(void **state)
+{
+    (void)state;
+    check_many_classes("classes", "provider:with_a_name_that_is_long", 6);
+}
+
+/* What a packet of short events has to declare takes more than the packet, and both have to find room. */
+static void test_size_of_many_classes_at_once(void **state)
+{
+    (void)state;
+    check_many_classes("at-once",
+                       "provider:with_a_name_that_is_so_long_that_what_declares_it_is_longer_than_its_events", 0);
 }
 
 /* A gap's end is read as it was written, where it goes on until the next event of its CPU and where it does not. */
@@ -237,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_gap_ends),
         cmocka_unit_test(test_size_for_cpus),
         cmocka_unit_test(test_size_of_many_classes),
+        cmocka_unit_test(test_size_of_many_classes_at_once),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -59,13 +59,14 @@ static enum stg_status make_room(struct stg_ctf_writer *w, uint64_t n_bytes)
     return STG_OK;
 }
 
-static enum stg_status write_metadata(struct stg_ctf_writer *w, bool complete)
+/* n_ahead: bytes that are written right after it, for which there has to be room, too. */
+static enum stg_status write_metadata(struct stg_ctf_writer *w, bool complete, uint64_t n_ahead)
 {
     enum stg_status status = STG_OK;
     struct stg_buffer text = STG_BUFFER_INIT;
     STG_TRY(trace_metadata_put(&text, w, w->uuid, complete));
     const uint64_t n_removed = w->stats.n_removed_chunks;
-    STG_TRY(make_room(w, text.len > w->metadata_size ? text.len - w->metadata_size : 0));
+    STG_TRY(make_room(w, (text.len > w->metadata_size ? text.len - w->metadata_size : 0) + n_ahead));
     if (w->stats.n_removed_chunks != n_removed) { /* to be told at once */
         stg_buffer_clear(&text);
         STG_TRY(trace_metadata_put(&text, w, w->uuid, complete));
@@ -102,7 +103,7 @@ enum stg_status trace_chunk_begin(struct stg_ctf_writer *w)
     STG_RETURN_IF_FAILED(trace_dir_make(&w->dir, path, !rotates(w), &made));
     w->stats.n_chunks++;
     w->made_root = w->made_root || (made && !rotates(w));
-    return write_metadata(w, false);
+    return write_metadata(w, false, 0);
 }
 
 /* At rotate_size of max_size / 8 packets take less: files that end at multiples of two packets take at most a quarter
@@ -123,7 +124,7 @@ enum stg_status trace_chunk_end(struct stg_ctf_writer *w)
         status = status == STG_OK ? one : status;
     }
     if (status == STG_OK && !w->failed) {
-        status = write_metadata(w, true);
+        status = write_metadata(w, true, 0);
     }
     trace_dir_fini(&w->dir);
     return status;
@@ -145,11 +146,12 @@ enum stg_status trace_chunk_write(struct stg_ctf_writer *w, struct trace_stream 
     const uint64_t before = s->file.size;
     w->growth.step = 2 * w->packet_limit;
     w->growth.ahead = w->settings.max_size > 0 ? 0 : ALLOCATE_AHEAD; /* a bound is one of the disk, too */
-    if (s->file.used + size > before) {
-        STG_RETURN_IF_FAILED(make_room(w, size + w->growth.step + 4096)); /* files end at pages */
+    const uint64_t n_more = s->file.used + size > before ? size + w->growth.step + 4096 : 0; /* files end at pages */
+    if (n_more > 0) {
+        STG_RETURN_IF_FAILED(make_room(w, n_more));
     }
     if (w->metadata_stale) {
-        STG_RETURN_IF_FAILED(write_metadata(w, false)); /* before the packet that needs it */
+        STG_RETURN_IF_FAILED(write_metadata(w, false, n_more)); /* before the packet that needs it */
     }
     STG_RETURN_IF_FAILED(trace_file_append(&s->file, &w->dir, s->cpu, s->packet, size, &w->growth));
     w->chunk.n_bytes += s->file.size - before;
