@@ -77,7 +77,7 @@ case_lab_foreign_folder() {
     chmod 777 open
     timeout 20 "$strange" lab run --files "$lab_files" -o theirs 2>err || true
     ! grep -q 'tools/setup lab' err || exit 77
-    for odd in : '#' '"' '\'; do
+    for odd in : '#' '"' "\\"; do
         refused "takes no path with '$odd'" timeout 20 "$strange" -q lab run --files "$lab_files" -o new --work "/tmp$odd"
     done
     absent new
