@@ -1,5 +1,5 @@
 /* Cgroup: the control groups (v2) that hold all processes of a campaign, so that they can be recorded, counted and
- * ended as one, whatever they do. A tree TOP with the groups TOP/server (what is recorded), TOP/server/beside,
+ * ended as one, whatever they do. A tree TOP with the groups TOP/server (what is recorded), TOP/beside,
  * TOP/client and TOP/tools. */
 #ifndef STG_LAB_CGROUP_H
 #define STG_LAB_CGROUP_H

@@ -352,8 +352,11 @@ void stg_servers_stop(struct stg_servers *s)
         return;
     }
     /* The data is a copy and nobody's: no use in waiting for an orderly end. */
-    if (stg_cgroup_kill(s->stage->server_cgroup) != STG_OK || stg_cgroup_kill(s->stage->client_cgroup) != STG_OK) {
-        /* what is left is found again when the stage is removed, and reported there */
+    const char *const groups[] = {s->stage->server_cgroup, s->stage->client_cgroup, s->stage->beside_cgroup};
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
+        if (stg_cgroup_kill(groups[i]) != STG_OK) {
+            /* what is left is found again when the stage is removed, and reported there */
+        }
     }
     stg_process_kill(s->mariadbd);
     stg_process_kill(s->php);

@@ -75,7 +75,7 @@ enum stg_status stg_stage_name(struct stg_stage *st, uint64_t campaign, const ch
     snprintf(st->apache, sizeof st->apache, "%s/bin/apache2", st->top);
     STG_RETURN_IF_FAILED(stg_cgroup_find(st->cgroup, name));
     snprintf(st->server_cgroup, sizeof st->server_cgroup, "%s/server", st->cgroup);
-    snprintf(st->beside_cgroup, sizeof st->beside_cgroup, "%s/server/beside", st->cgroup);
+    snprintf(st->beside_cgroup, sizeof st->beside_cgroup, "%s/beside", st->cgroup);
     snprintf(st->client_cgroup, sizeof st->client_cgroup, "%s/client", st->cgroup);
     snprintf(st->tools_cgroup, sizeof st->tools_cgroup, "%s/tools", st->cgroup);
     st->uid = FIRST_UID + (uid_t)(campaign % N_UIDS);
