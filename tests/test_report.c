@@ -187,6 +187,33 @@ static void test_table_without_threshold(void **state)
     stg_buffer_fini(&b);
 }
 
+/* A mean of shares that are all 1 is all: summing their parts would fall a little short of it. */
+static void test_all_are_caught(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_report r = report_of(f);
+    struct stg_evaluation_row rows[6];
+    struct stg_scored_set sets[6];
+    struct stg_evaluation e = f->evaluation;
+    for (size_t i = 0; i < 6; i++) {
+        rows[i] = f->evaluation.rows[0];
+        rows[i].calibrated.tpr = 1;
+        sets[i] = f->sets[1];
+    }
+    e.rows = rows;
+    e.n_rows = 6;
+    assert_int_equal(stg_report_table(&b, &e, false), STG_OK);
+    assert_non_null(strstr(b.data, "caught 100 % (score"));
+    stg_buffer_clear(&b);
+    r.evaluation = &e;
+    r.novel = sets;
+    r.n_novel = 6;
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    assert_non_null(strstr(b.data, ", 100 % of the novel sequences are caught, on average"));
+    stg_buffer_fini(&b);
+}
+
 static void test_explain_text(void **state)
 {
     struct fixture *f = *state;
@@ -566,6 +593,7 @@ int main(void)
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_told_apart_by_enough),
         cmocka_unit_test(test_table_without_threshold),
+        cmocka_unit_test(test_all_are_caught),
         cmocka_unit_test(test_course),
         cmocka_unit_test(test_explain_text),
         cmocka_unit_test(test_explain_in_time_order),

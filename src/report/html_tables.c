@@ -51,10 +51,10 @@ static void put_lists(struct writer *w, const struct stg_evaluation *e)
     writer_put(w, "</p>\n");
 }
 
-static void put_caught(struct writer *w, const struct stg_evaluation *e, double caught)
+static void put_caught(struct writer *w, const struct stg_evaluation *e)
 {
     char share[32], alpha[32];
-    words_percent(caught, share);
+    words_percent(words_caught(e), share);
     words_percent(e->alpha, alpha);
     if (!isfinite(e->threshold)) {
         writer_put(
@@ -106,16 +106,12 @@ static void put_headline(struct writer *w, const struct stg_report *r)
         writer_printf(w, "%zu of %zu novel behaviours %s told apart from the known one.", clear, e->n_rows,
                       clear == 1 ? "is" : "are");
     }
-    double caught = 0;
-    for (size_t i = 0; i < e->n_rows; i++) {
-        caught += e->rows[i].calibrated.tpr / (double)e->n_rows;
-    }
     writer_put(w, "</p>\n");
     if (e->n_rows > 1) {
         put_lists(w, e);
     }
     put_whole(w, r);
-    put_caught(w, e, caught);
+    put_caught(w, e);
 }
 
 /* Known data alone: the share that is called novel. */

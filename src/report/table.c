@@ -136,12 +136,8 @@ enum stg_status stg_report_table(struct stg_buffer *out, const struct stg_evalua
         put_row(&w, &e->rows[i], width, colour);
     }
     if (e->n_rows > 0) {
-        double caught = 0;
         char share[32];
-        for (size_t i = 0; i < e->n_rows; i++) {
-            caught += e->rows[i].calibrated.tpr / (double)e->n_rows;
-        }
-        words_percent(caught, share);
+        words_percent(words_caught(e), share);
         writer_printf(&w, "\nMean over %zu behaviour%s: AUROC %.3f, caught %s (score: %s).\n", e->n_rows,
                       e->n_rows == 1 ? "" : "s", e->macro_auroc, share, stg_report_score_words(e->aggregate));
     }

@@ -92,6 +92,15 @@ void words_percent(double share, char out[32])
     }
 }
 
+double words_caught(const struct stg_evaluation *e)
+{
+    double sum = 0; /* of shares, not of parts of the mean: six sixths are less than one */
+    for (size_t i = 0; i < e->n_rows; i++) {
+        sum += e->rows[i].calibrated.tpr;
+    }
+    return sum / (double)e->n_rows;
+}
+
 void words_odds(double surprisal, char out[48])
 {
     const double one_in = exp(surprisal);

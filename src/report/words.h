@@ -30,6 +30,8 @@ void words_count(uint64_t n, char out[32]);
 void words_share(double value, char out[32]);
 /* "0.5 %", "62 %", "< 0.1 %", "> 99.9 %": "100 %" is all, "0 %" is none. */
 void words_percent(double share, char out[32]);
+/* The share of the novel sequences that are caught, mean over the behaviours, of which there is one at least. */
+double words_caught(const struct stg_evaluation *e);
 /* "1 in 1,480" for a surprisal in nats; "certain" below 1 in 1.05. */
 void words_odds(double surprisal, char out[48]);
 /* exp(nats) with three or four significant digits, "∞" beyond all. */
