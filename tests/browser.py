@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """tests/browser.py PAGE.html [PICTURES]: opens a report in Chromium and uses it as people do. Exit status 77 where there is no browser.
 
-Wanted: no message on the console, nothing fetched, every control of a strip reached with the Tab key and working by keys, the pointer says
+Wanted: no message on the console, nothing fetched, nothing wider than a window of 320 pixels, every control of a strip reached with the Tab key and working by keys, the pointer says
 what it is over, text that stands out from its ground 4.5 : 1 in light and dark, and without scripts the still picture. PICTURES is a folder for
 screenshots. How long the page took to load and to paint for the first time is printed; the bound is wide, as tests are not timed. The browser is driven through --remote-debugging-pipe: JSON messages that end in a zero byte."""
 import base64
@@ -222,6 +222,16 @@ def scrollers(browser):
     want(not browser.value("[...document.querySelectorAll('.scroll')].filter(e => e.tabIndex < 0).length"), "what scrolls takes the focus")
 
 
+def narrow(browser):
+    """As wide as a telephone, or as a window that is enlarged four times: all that is open fits, or scrolls in its place."""
+    browser.call("Emulation.setDeviceMetricsOverride", width=320, height=800, deviceScaleFactor=1, mobile=False)
+    browser.value("document.querySelectorAll('details').forEach(d => d.open = true)")
+    browser.value("new Promise(done => setTimeout(done, 100))")
+    wide = browser.value("document.documentElement.scrollWidth")
+    want(wide <= 320, f"no wider than 320 pixels: {wide}")
+    browser.call("Emulation.clearDeviceMetricsOverride")
+
+
 def main():
     page = "file://" + os.path.abspath(sys.argv[1])
     program = next((p for p in map(shutil.which, ["chromium", "chromium-browser", "google-chrome"]) if p), None)
@@ -253,6 +263,7 @@ def main():
                         if browser.value(f"(e => {{ e?.scrollIntoView(); return e !== null; }})(document.getElementById('{name}'))"):
                             browser.value("new Promise(done => setTimeout(done, 100))")
                             browser.picture(os.path.join(sys.argv[2], f"{scheme}-{name}.png"))
+            narrow(browser)
             browser.call("Emulation.setEmulatedMedia", media="print")
             want(not browser.value("[...document.querySelectorAll('.tools, .said')].some(e => e.checkVisibility())"), "no controls in print")
             want(browser.value(TRACK + ".checkVisibility()"), "the strip in print")

@@ -14,6 +14,15 @@
 
 #include <cmocka.h>
 
+static inline size_t count(const char *text, const char *what)
+{
+    size_t n = 0;
+    for (const char *at = strstr(text, what); at != NULL; at = strstr(at + 1, what)) {
+        n++;
+    }
+    return n;
+}
+
 /* A small reader of HTML: every tag closed by its own name, attributes quoted, text escaped, ids unique, links to
  * them. */
 struct html {
@@ -193,15 +202,8 @@ static inline void check_html(const char *text)
         assert_true(found);
     }
     free(h);
-}
-
-static inline size_t count(const char *text, const char *what)
-{
-    size_t n = 0;
-    for (const char *at = strstr(text, what); at != NULL; at = strstr(at + 1, what)) {
-        n++;
-    }
-    return n;
+    /* A table that is wider than the window scrolls by itself, by keys too, or the whole page would. */
+    assert_int_equal(count(text, "<table"), count(text, "scroll\" tabindex=\"0\" role=\"region\" aria-label=\""));
 }
 
 /* What printf makes of a figure that is none, as a word of its own ("provenance" is not one). */

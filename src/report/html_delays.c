@@ -89,7 +89,8 @@ static void put_picture(struct writer *w, const struct stg_delay_range range[STG
 
 static void put_table(struct writer *w, const struct stg_delay_range range[STG_DELAYS])
 {
-    writer_put(w, "<details><summary>The same as a table</summary><div class=\"in\"><table>\n<caption>Scores of the "
+    writer_put(w, "<details><summary>The same as a table</summary><div class=\"in scroll\" tabindex=\"0\" "
+                  "role=\"region\" aria-label=\"Scores by delay\"><table>\n<caption>Scores of the "
                   "sampled sequences, exp of "
                   "nats.</caption>\n<thead><tr><th scope=\"col\">Delay</th><th scope=\"col\">Median</th><th "
                   "scope=\"col\">5 %</th><th "

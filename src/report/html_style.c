@@ -21,6 +21,7 @@ const char *const html_style =
     "--c0:#7fb2ec;--c1:#ff9d5c;--c2:#7fd6a0;--c3:#dfa6ea;--c4:#f0c464;--c5:#e4e8ee}}\n"
     "*{box-sizing:border-box}\n"
     "body{margin:0 auto;max-width:76rem;padding:0 1.5rem 3rem;background:var(--bg);color:var(--text);"
+    "overflow-wrap:break-word;"
     "font:16px/1.55 system-ui,-apple-system,'Segoe UI',Roboto,'Noto Sans',sans-serif}\n"
     "h1{font-size:1.9rem;line-height:1.2;margin:2rem 0 .25rem;letter-spacing:-.01em;overflow-wrap:anywhere}\n"
     "h2{font-size:1.3rem;margin:2.75rem 0 .5rem;padding-top:.5rem;border-top:1px solid var(--line)}\n"

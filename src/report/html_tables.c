@@ -341,13 +341,14 @@ void html_known_only(struct writer *w, const struct stg_report *r)
                       "one.</p>\n</section>\n");
         return;
     }
-    writer_put(w,
-               "<table>\n<caption>How many sequences lie beyond the threshold of each false-alarm rate. For data that "
-               "behaves like the "
-               "calibration data, the two shares agree.</caption>\n<thead><tr><th scope=\"col\">False-alarm rate</th>"
-               "<th scope=\"col\">Threshold (exp of score)</th><th scope=\"col\">Sequences beyond</th><th "
-               "scope=\"col\">Share</th></tr>"
-               "</thead>\n<tbody>\n");
+    writer_put(
+        w, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Sequences beyond thresholds\"><table>\n"
+           "<caption>How many sequences lie beyond the threshold of each false-alarm rate. For data that "
+           "behaves like the "
+           "calibration data, the two shares agree.</caption>\n<thead><tr><th scope=\"col\">False-alarm rate</th>"
+           "<th scope=\"col\">Threshold (exp of score)</th><th scope=\"col\">Sequences beyond</th><th "
+           "scope=\"col\">Share</th></tr>"
+           "</thead>\n<tbody>\n");
     for (size_t k = 0; k < sizeof alphas / sizeof alphas[0]; k++) {
         const double threshold = stg_threshold(r->model, r->aggregate, alphas[k]);
         size_t n = 0;
@@ -362,7 +363,7 @@ void html_known_only(struct writer *w, const struct stg_report *r)
         writer_html(w, share);
         writer_put(w, "</td></tr>\n");
     }
-    writer_put(w, "</tbody></table>\n</section>\n");
+    writer_put(w, "</tbody></table></div>\n</section>\n");
 }
 
 void html_lost(struct writer *w, const struct stg_report *r)
@@ -381,9 +382,11 @@ void html_lost(struct writer *w, const struct stg_report *r)
                   "they were; read "
                   "their scores with care.</p>\n",
                   lost, gaps);
-    writer_put(w, "<table>\n<caption>Sequences touched by gaps</caption>\n<thead><tr><th scope=\"col\">Set</th><th "
-                  "scope=\"col\">Sequences</th>"
-                  "<th scope=\"col\">Touched</th></tr></thead>\n<tbody>\n");
+    writer_put(w,
+               "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Sequences touched by gaps\"><table>\n"
+               "<caption>Sequences touched by gaps</caption>\n<thead><tr><th scope=\"col\">Set</th><th "
+               "scope=\"col\">Sequences</th>"
+               "<th scope=\"col\">Touched</th></tr></thead>\n<tbody>\n");
     for (size_t k = 0; k < r->n_novel + 1; k++) {
         const struct stg_scored_set *set = k == 0 ? r->known : &r->novel[k - 1];
         size_t touched = 0;
@@ -394,7 +397,7 @@ void html_lost(struct writer *w, const struct stg_report *r)
         writer_html(w, set->name);
         writer_printf(w, "</th><td>%zu</td><td>%zu</td></tr>\n", set->n, touched);
     }
-    writer_put(w, "</tbody></table>\n</section>\n");
+    writer_put(w, "</tbody></table></div>\n</section>\n");
 }
 
 static void put_fact(struct writer *w, const char *label, const char *value)

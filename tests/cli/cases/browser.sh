@@ -10,6 +10,16 @@ case_report_in_a_browser() {
     in_browser report.html
 }
 
+# Names without a place to break them, in a window however narrow.
+case_report_of_long_names_in_a_browser() {
+    command -v python3 >/dev/null || exit 77
+    trained
+    long=$(printf '%0200d' 0)
+    cp odd.data "$long.data"
+    "$strange" -q report --title "$long" -o report.html web.model --known test.data --novel "$long=odd.data" --novel "$long.data"
+    in_browser report.html
+}
+
 # A report of everything that there is to show, of a net that attends.
 case_report_of_a_net_in_a_browser() {
     command -v python3 >/dev/null || exit 77
