@@ -169,6 +169,41 @@ static inline void read_tag(struct html *h)
     }
 }
 
+/* How wide a figure is in the picture, in letters as wide as those of DejaVu Sans, which are wide ones. */
+static inline double width_of_figure(const char *text, const char *end)
+{
+    double width = 0;
+    for (; text < end; text++) {
+        width += ((unsigned char)*text & 0xc0) == 0x80 ? 0
+                 : *text == ' ' || *text == '.'        ? 3.5
+                 : *text == '%'                        ? 10.5
+                                                       : 7;
+    }
+    return width;
+}
+
+/* No figure at an axis is cut off by the edge of its picture: "100 %" would be ".00 %". */
+static inline void check_figures(const char *text)
+{
+    double picture = 0;
+    for (const char *at = text; (at = strstr(at, "<")) != NULL; at++) {
+        double x, y;
+        char anchor[8] = "start";
+        if (sscanf(at, "<svg viewBox=\"0 0 %lf", &x) == 1 || sscanf(at, "<svg width=\"%lf", &x) == 1) {
+            picture = x;
+        } else if (sscanf(at, "<text x=\"%lf\" y=\"%lf\" text-anchor=\"%7[a-z]", &x, &y, anchor) >= 2) {
+            const char *figure = strchr(at, '>') + 1, *end = strchr(figure, '<');
+            const double width = width_of_figure(figure, end), left = anchor[0] == 'e'   ? x - width
+                                                                      : anchor[0] == 'm' ? x - width / 2
+                                                                                         : x;
+            if (isdigit((unsigned char)*figure) && (left < -1 || left + width > picture + 1)) {
+                print_error("cut off: %.120s\n", at);
+                fail();
+            }
+        }
+    }
+}
+
 static inline void check_html(const char *text)
 {
     static const char *const entities[] = {"&amp;", "&lt;", "&gt;", "&quot;", "&#39;"};
@@ -202,6 +237,7 @@ static inline void check_html(const char *text)
         assert_true(found);
     }
     free(h);
+    check_figures(text);
     /* A table that is wider than the window scrolls by itself, by keys too, or the whole page would. */
     assert_int_equal(count(text, "<table"), count(text, "scroll\" tabindex=\"0\" role=\"region\" aria-label=\""));
 }

@@ -233,6 +233,7 @@ static void test_data_sets(void **state)
     assert_int_equal(count(text, "role=\"img\""), 8);
     assert_non_null(strstr(text, "10,000 known and 10,000 novel sequences"));
     assert_int_equal(count(text, "Duration, median"), 2);
+    assert_int_equal(count(text, "<td>408 <span class=\"range\">(128 to 695)</span></td>"), 4);
     assert_non_null(strstr(text, "<span class=\"call\">futex</span></th><td>"));
     f->profiles[0].has_time = f->profiles[1].has_time = f->profiles[2].has_time =
         false; /* nothing lasts without a clock */
@@ -243,6 +244,36 @@ static void test_data_sets(void **state)
     assert_int_equal(count(text, "role=\"img\""), 6);
     assert_null(strstr(text, "Duration, median"));
     assert_non_null(strstr(text, "no durations"));
+    stg_buffer_fini(&b);
+}
+
+/* Sets of one sequence, all of which is in one bin, and scores as high as they come. */
+static void test_figures_at_axes(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_report r = f->report;
+    struct stg_score one = f->scores[0][0], high = one;
+    const struct stg_scored_set known = {"known", &one, 1};
+    struct stg_scored_set novel[] = {{"high", &high, 1}, {"far", f->scores[1], 10}};
+    r.known = &known;
+    r.novel = NULL;
+    r.n_novel = 0;
+    r.extremes = NULL;
+    r.n_explanations = 0;
+    for (double nats = 5; nats < 60; nats += 3) {
+        one.value[r.aggregate] = (float)nats;
+        one.n_events = high.n_events = (uint32_t)exp(fmin(nats / 4, 15));
+        high.end_ns = high.begin_ns + (int64_t)exp(fmin(nats, 40));
+        high.value[r.aggregate] = (float)nats / 2;
+        write_page(&b, &r);
+        assert_non_null(strstr(section(&b, "data"), ">100 %</text>"));
+        r.novel = novel;
+        r.n_novel = 2;
+        write_page(&b, &r);
+        r.novel = NULL;
+        r.n_novel = 0;
+    }
     stg_buffer_fini(&b);
 }
 
@@ -475,6 +506,14 @@ static void test_ticks(void **state)
     assert_string_equal(text, "2.5 M");
     html_tick_count(0.5, text);
     assert_string_equal(text, "0.5");
+    html_tick_exp(log(1e5), text); /* so much room is left of an axis */
+    assert_string_equal(text, "100 k");
+    html_tick_exp(log(2e9), text);
+    assert_string_equal(text, "2 G");
+    html_tick_exp(log(1e20), text);
+    assert_string_equal(text, "1e20");
+    html_tick_exp(log(1.5e12), text);
+    assert_string_equal(text, "1.5e12");
     assert_int_equal(html_linear_ticks(0, 1, ticks, HTML_MOST_TICKS), 6);
     assert_true(fabs(ticks[5] - 1) < 1e-9 && fabs(ticks[1] - 0.2) < 1e-9);
     struct stg_buffer b = STG_BUFFER_INIT;
@@ -509,11 +548,17 @@ static void test_memory_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all),          cmocka_unit_test(test_data_sets),
-        cmocka_unit_test(test_extremes),     cmocka_unit_test(test_links_to_what_is_explained),
-        cmocka_unit_test(test_delays),       cmocka_unit_test(test_training),
-        cmocka_unit_test(test_attention),    cmocka_unit_test(test_embedding),
-        cmocka_unit_test(test_labels),       cmocka_unit_test(test_ticks),
+        cmocka_unit_test(test_all),
+        cmocka_unit_test(test_data_sets),
+        cmocka_unit_test(test_figures_at_axes),
+        cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_links_to_what_is_explained),
+        cmocka_unit_test(test_delays),
+        cmocka_unit_test(test_training),
+        cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_embedding),
+        cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_ticks),
         cmocka_unit_test(test_memory_fails),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

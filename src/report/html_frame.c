@@ -49,11 +49,6 @@ size_t html_linear_ticks(double low, double high, double *ticks, size_t max)
     return n;
 }
 
-void html_tick_exp(double value, char out[32])
-{
-    snprintf(out, 32, exp(value) >= 1e4 && exp(value) < 1e7 ? "%.0f" : "%.4g", exp(value));
-}
-
 void html_tick_duration(double value, char out[32])
 {
     const double ns = exp(value) * (1 + 1e-9); /* a decade's logarithm may come back a little short of it */
@@ -83,6 +78,20 @@ void html_tick_count(double value, char out[32])
     snprintf(out, 32, "%.4g", value);
 }
 
+/* What is large is short, as a picture has room for five figures beside its axis. */
+void html_tick_exp(double value, char out[32])
+{
+    const double v = exp(value) * (1 + 1e-9); /* a decade's logarithm may come back a little short of it */
+    if (v >= 1e12) {                          /* 1.5e12 */
+        const int power = (int)floor(log10(v));
+        snprintf(out, 32, "%.2ge%d", v / pow(10, power), power);
+    } else if (v >= 1e5) {
+        html_tick_count(v, out);
+    } else {
+        snprintf(out, 32, v >= 1e4 ? "%.0f" : "%.4g", v);
+    }
+}
+
 void html_tick_percent(double value, char out[32])
 {
     snprintf(out, 32, "%.3g %%", value * 100);
@@ -95,7 +104,7 @@ static void put_tick_words(struct writer *w, const struct frame *f, const double
     for (size_t i = 0; i < n; i++) {
         char text[32];
         words(ticks[i], text);
-        const double half = 3.2 * (double)text_width(text), x = fmin(x_of(f, ticks[i]), f->right + 8 - half);
+        const double half = 3.6 * (double)text_width(text), x = fmin(x_of(f, ticks[i]), f->right + 8 - half);
         if (x - half > end + 4) {
             writer_printf(w, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>", x, f->bottom + 16, text);
             end = x + half;

@@ -25,7 +25,7 @@ static inline double y_of(const struct frame *f, double y)
 
 /* The words at a tick. */
 typedef void html_tick(double value, char out[32]);
-html_tick html_tick_exp;      /* exp(value) */
+html_tick html_tick_exp;      /* exp(value); "120 k" from 100,000 on */
 html_tick html_tick_duration; /* exp(value) in nanoseconds: "10 µs" */
 html_tick html_tick_count;    /* value itself: "120 k" */
 html_tick html_tick_percent;  /* a share: "50 %" */

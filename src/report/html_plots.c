@@ -94,7 +94,7 @@ static double beyond(const struct stg_scored_set *set, enum stg_aggregate a, dou
 static void put_distribution(struct writer *w, const struct stg_report *r, const struct stg_scored_set *novel,
                              double threshold)
 {
-    struct frame f = {.left = 34, .right = 352, .top = 14, .bottom = 150};
+    struct frame f = {.left = 42, .right = 352, .top = 14, .bottom = 150};
     double known_share[N_BINS], novel_share[N_BINS] = {0};
     char known_beyond[32], novel_beyond[32];
     span(r->known, novel, r->aggregate, threshold, &f.x_low, &f.x_high);

@@ -58,7 +58,7 @@ static void begin_picture(struct writer *w, double height, const char *what, con
 static void put_lengths(struct writer *w, const struct pair *p, const char *what,
                         double (*of)(const struct stg_score *), html_tick *words)
 {
-    struct frame f = {.left = 36, .right = 252, .top = 10, .bottom = 130, .x_low = INFINITY, .x_high = -INFINITY};
+    struct frame f = {.left = 42, .right = 252, .top = 10, .bottom = 130, .x_low = INFINITY, .x_high = -INFINITY};
     double known[N_BINS], novel[N_BINS], ticks[HTML_MOST_TICKS];
     widen(p->known, of, &f);
     widen(p->novel, of, &f);
@@ -157,6 +157,12 @@ static enum stg_status put_quantiles(struct writer *w, const struct stg_scored_s
     return STG_OK;
 }
 
+/* The table has room for all figures. */
+static void whole_count(double value, char out[32])
+{
+    words_count((uint64_t)llround(exp(value)), out);
+}
+
 static enum stg_status put_lasting(struct writer *w, const struct pair *p, const char *what,
                                    double (*of)(const struct stg_score *), html_tick *words)
 {
@@ -213,7 +219,7 @@ static enum stg_status put_table(struct writer *w, const struct pair *p)
         writer_put(w, "</th>");
     }
     writer_put(w, "</tr></thead>\n<tbody>\n");
-    STG_RETURN_IF_FAILED(put_lasting(w, p, "Events", html_length_of, html_tick_exp));
+    STG_RETURN_IF_FAILED(put_lasting(w, p, "Events", html_length_of, whole_count));
     if (has_time(p)) {
         STG_RETURN_IF_FAILED(put_lasting(w, p, "Duration", html_duration_of, html_tick_duration));
     }
