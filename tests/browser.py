@@ -222,6 +222,24 @@ def scrollers(browser):
     want(not browser.value("[...document.querySelectorAll('.scroll')].filter(e => e.tabIndex < 0).length"), "what scrolls takes the focus")
 
 
+PAPER = 718  # pixels: A4 without its margins
+
+
+def printed(browser):
+    """Paper does not scroll: what is wider than it, or than its own box, would be cut off."""
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    browser.call("Emulation.setDeviceMetricsOverride", width=PAPER, height=1000, deviceScaleFactor=1, mobile=False)
+    browser.value("new Promise(done => setTimeout(done, 100))")
+    want(not browser.value("[...document.querySelectorAll('.tools, .said')].some(e => e.checkVisibility())"), "no controls in print")
+    want(browser.value(TRACK + ".checkVisibility()"), "the strip in print")
+    wide = browser.value(f"""[...document.querySelectorAll('main, main *')].filter(e => e.namespaceURI.endsWith('html') || e.tagName === 'svg')
+      .filter(e => e.getBoundingClientRect().right > {PAPER} || (e.scrollWidth > e.clientWidth && getComputedStyle(e).overflowX !== 'visible' && e.clientWidth > 0 && !e.closest('.names')))
+      .map(e => e.tagName + '.' + (e.className.baseVal ?? e.className)).slice(0, 5)""")
+    want(not wide, f"nothing wider than the paper: {wide}")
+    browser.call("Emulation.clearDeviceMetricsOverride")
+    browser.call("Emulation.setEmulatedMedia", media="")
+
+
 def narrow(browser):
     """As wide as a telephone, or as a window that is enlarged four times: all that is open fits, or scrolls in its place."""
     browser.call("Emulation.setDeviceMetricsOverride", width=320, height=800, deviceScaleFactor=1, mobile=False)
@@ -264,10 +282,7 @@ def main():
                             browser.value("new Promise(done => setTimeout(done, 100))")
                             browser.picture(os.path.join(sys.argv[2], f"{scheme}-{name}.png"))
             narrow(browser)
-            browser.call("Emulation.setEmulatedMedia", media="print")
-            want(not browser.value("[...document.querySelectorAll('.tools, .said')].some(e => e.checkVisibility())"), "no controls in print")
-            want(browser.value(TRACK + ".checkVisibility()"), "the strip in print")
-            browser.call("Emulation.setEmulatedMedia", media="")
+            printed(browser)
             quiet(browser, page)
             browser.call("Emulation.setScriptExecutionDisabled", value=True)
             browser.open(page)

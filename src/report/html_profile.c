@@ -214,7 +214,7 @@ static enum stg_status put_table(struct writer *w, const struct pair *p)
                   "scope=\"col\">What</th><th "
                   "scope=\"col\">Known</th>");
     if (p->novel != NULL) {
-        writer_put(w, "<th scope=\"col\">");
+        writer_put(w, "<th scope=\"col\" class=\"name\">");
         writer_html(w, p->novel->name);
         writer_put(w, "</th>");
     }

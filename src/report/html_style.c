@@ -125,4 +125,9 @@ const char *const html_style =
     "break-inside:avoid}"
     "h2,h3{break-after:avoid}details{break-inside:auto}details::details-content{content-visibility:visible;block-size:"
     "auto}"
-    ".scroll{overflow:visible}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}\n";
+    ".scroll,.track,pre{overflow:visible}pre{white-space:pre-wrap;overflow-wrap:anywhere}.track "
+    "svg{max-width:100%}table{font-size:8pt}.range,.tag,thead th{font-size:1em}"
+    "th,td,.extremes td,.extremes th,.events td,.events th{padding:.15rem .3rem}th{white-space:normal}"
+    ".name,.extremes "
+    "td.wrap{min-width:0}td.wrap{overflow-wrap:anywhere}.bar{width:3rem}*{-webkit-print-color-adjust:exact;print-color-"
+    "adjust:exact}}\n";

@@ -81,7 +81,7 @@
         'aria-valuemax': String(this.events.length), 'aria-label': 'Events of sequence ' + this.id +
         ': arrow keys move, up and down change the thread, plus and minus zoom, n and p go to surprising events'});
       this.svg = this.still.cloneNode(false);
-      for (const name of ['class', 'preserveAspectRatio', 'viewBox', 'role']) this.svg.removeAttribute(name);
+      for (const name of ['class', 'role']) this.svg.removeAttribute(name);
       this.svg.setAttribute('aria-hidden', 'true');
       this.scroll.append(this.svg);
       this.said = element('p', this.figure, {class: 'said'});
@@ -103,8 +103,10 @@
       this.drawn = width + this.channel;
       this.cell = width / n;
       this.svg.replaceChildren();
+      const height = LANE * this.lanes.length;
+      this.svg.setAttribute('viewBox', `0 0 ${width} ${height}`); // paper shows the whole, however wide
       this.svg.setAttribute('width', width);
-      this.svg.setAttribute('height', LANE * this.lanes.length);
+      this.svg.style.height = height + 'px'; // beside the names of the lanes there, too
       const levels = this.events.map((_, i) => this.level(i));
       const order = levels.map((_, i) => i).sort((a, b) => levels[a] - levels[b] || a - b); // what surprises lies on top
       for (const i of order) {
