@@ -409,6 +409,39 @@ static void test_html_without_verdicts(void **state)
     stg_buffer_fini(&b);
 }
 
+/* Where there is no threshold the page says why, and has no figures of it. */
+static void test_html_without_threshold(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_report r = report_of(f);
+    struct stg_evaluation e = f->evaluation;
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    assert_non_null(strstr(b.data, "<small>from known data alone; no novel data needed</small>"));
+    assert_non_null(strstr(b.data, "are at the threshold that was calibrated on known data"));
+    r.alpha = 0.5 / (N + 1);
+    e.threshold = INFINITY;
+    r.evaluation = &e;
+    stg_buffer_clear(&b);
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    check_html(b.data);
+    assert_non_null(strstr(b.data, "<dd>–<small>too few calibration sequences for one</small>"));
+    assert_null(strstr(b.data, "from known data alone; no novel data needed"));
+    assert_null(strstr(b.data, "are at the threshold that was calibrated on known data"));
+    assert_non_null(strstr(b.data, "There is no threshold"));
+    r.novel = NULL;
+    r.n_novel = 0;
+    r.evaluation = NULL;
+    r.n_explanations = 0;
+    stg_buffer_clear(&b);
+    assert_int_equal(stg_report_html(&b, &r), STG_OK); /* 400 calibration scores: .001 is out of reach, .005 is not */
+    check_html(b.data);
+    assert_non_null(strstr(b.data, "<th scope=\"row\">0.1 %</th><td>–</td><td>–</td><td>–</td>"));
+    assert_null(strstr(b.data, "∞"));
+    assert_non_null(strstr(b.data, "–: too few calibration sequences for that rate"));
+    stg_buffer_fini(&b);
+}
+
 /* A behaviour that shows in few of its sequences, and in more than chance explains, is novel to score: the page says so
  * beside the headline. */
 static void test_html_novel_as_a_whole(void **state)
@@ -424,7 +457,22 @@ static void test_html_novel_as_a_whole(void **state)
         assert_int_equal(stg_report_html(&b, &r), STG_OK);
         check_html(b.data);
         assert_int_equal(count(b.data, "Novel as a whole: "), novel); /* of the one that is not told apart */
+        assert_int_equal(count(b.data, "though others are like known ones"), novel);
     }
+    struct stg_evaluation_row few = f->evaluation.rows[0]; /* all novel, but too few to be told apart */
+    struct stg_evaluation e = f->evaluation;
+    const struct stg_scored_set one = {"one", f->far, 1};
+    few.n_novel = 1;
+    few.auroc.low = 0.025;
+    verdicts[1] = (struct stg_verdict){.novel = true, .n_novel = 1};
+    e.rows = &few;
+    e.n_rows = r.n_novel = 1;
+    r.novel = &one;
+    r.evaluation = &e;
+    stg_buffer_clear(&b);
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    assert_int_equal(count(b.data, "Novel as a whole: "), 1);
+    assert_int_equal(count(b.data, "though others are like known ones"), 0);
     stg_buffer_fini(&b);
 }
 
@@ -609,6 +657,7 @@ int main(void)
         cmocka_unit_test(test_json_text),
         cmocka_unit_test(test_percent),
         cmocka_unit_test(test_html_without_verdicts),
+        cmocka_unit_test(test_html_without_threshold),
         cmocka_unit_test(test_html_novel_as_a_whole),
         cmocka_unit_test(test_memory_fails),
     };

@@ -71,20 +71,26 @@ static void put_caught(struct writer *w, const struct stg_evaluation *e)
                                 : " of the novel sequences are caught.</p>\n");
 }
 
-/* Behaviours that show in few of their sequences, and in more than chance makes so: to score, they are novel. */
-static void put_whole(struct writer *w, const struct stg_report *r)
+/* Behaviours that are not told apart, but of which more is novel than chance makes so: to score, they are novel. All of
+ * them, or some. */
+static void put_whole(struct writer *w, const struct stg_report *r, bool all)
 {
     size_t n = 0;
     for (size_t i = 0; i < r->evaluation->n_rows && r->verdicts != NULL; i++) {
         const struct stg_evaluation_row *row = &r->evaluation->rows[i];
-        if (separation_of(&row->auroc) == SEPARATION_CLEAR || !r->verdicts[1 + i].novel) {
+        const struct stg_verdict *v = &r->verdicts[1 + i];
+        const bool is_all = v->n_novel == row->n_novel;
+        if (separation_of(&row->auroc) == SEPARATION_CLEAR || !v->novel || is_all != all) {
             continue;
         }
         writer_put(w, n++ == 0 ? "<p><strong>Novel as a whole: </strong>" : ", ");
         writer_html(w, row->name);
     }
     if (n > 0) {
-        writer_put(w, ": more sequences are novel than chance explains, though others are like known ones.</p>\n");
+        writer_put(w,
+                   all ? ": every sequence is novel, though too few of them, or too high ones among the known, keep "
+                         "the interval of AUROC low.</p>\n"
+                       : ": more sequences are novel than chance explains, though others are like known ones.</p>\n");
     }
 }
 
@@ -110,7 +116,8 @@ static void put_headline(struct writer *w, const struct stg_report *r)
     if (e->n_rows > 1) {
         put_lists(w, e);
     }
-    put_whole(w, r);
+    put_whole(w, r, true);
+    put_whole(w, r, false);
     put_caught(w, e);
 }
 
@@ -152,6 +159,20 @@ static void put_alarm_tile(struct writer *w, const struct stg_report *r)
     put_tile(w, label, value, below);
 }
 
+static void put_threshold_tile(struct writer *w, const struct stg_report *r)
+{
+    char value[32] = "–", label[64];
+    const char *below = "too few calibration sequences for one";
+    snprintf(label, sizeof label, "Threshold (%s)", words_scale(r->aggregate));
+    if (!stg_calibrated(r->model)) {
+        below = "the model is not calibrated";
+    } else if (reachable(r)) {
+        words_perplexity(stg_threshold(r->model, r->aggregate, r->alpha), value);
+        below = "from known data alone; no novel data needed";
+    }
+    put_tile(w, label, value, below);
+}
+
 /* Without novel data: how many of the sequences are novel, where that can be told. */
 static void put_known_headline(struct writer *w, const struct stg_report *r)
 {
@@ -185,7 +206,7 @@ static void put_known_headline(struct writer *w, const struct stg_report *r)
 
 void html_verdict(struct writer *w, const struct stg_report *r)
 {
-    char value[32], below[96], label[64];
+    char value[32], below[96];
     writer_put(w, "<section id=\"verdict\" aria-labelledby=\"h-verdict\">\n<h2 id=\"h-verdict\">Verdict</h2>\n");
     if (r->evaluation != NULL && r->evaluation->n_rows > 0) {
         put_headline(w, r);
@@ -202,9 +223,7 @@ void html_verdict(struct writer *w, const struct stg_report *r)
                                            : "how often a novel one scores higher than a known one; 0.5 is chance");
     }
     put_alarm_tile(w, r);
-    words_perplexity(stg_threshold(r->model, r->aggregate, r->alpha), value);
-    snprintf(label, sizeof label, "Threshold (%s)", words_scale(r->aggregate));
-    put_tile(w, label, value, "from known data alone; no novel data needed");
+    put_threshold_tile(w, r);
     words_count(r->n_lost, value);
     put_tile(w, "Lost events", value, r->n_lost == 0 ? "none that the recordings tell of" : "see Lost events");
     writer_put(w, "</dl>\n</section>\n");
@@ -308,11 +327,12 @@ void html_evaluation(struct writer *w, const struct stg_report *r)
                   "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Figures by "
                   "behaviour\"><table>\n<caption>Each novel "
                   "behaviour against ");
-    writer_printf(w,
-                  "%s known sequences. F1, accuracy, caught and false alarms are at the threshold that was calibrated "
-                  "on known data "
-                  "alone for a false-alarm rate of ",
-                  known);
+    writer_printf(w, "%s known sequences. ", known);
+    writer_put(w, isfinite(e->threshold)
+                      ? "F1, accuracy, caught and false alarms are at the threshold that was calibrated on known data "
+                        "alone for a false-alarm rate of "
+                      : "There is no threshold, so nothing is called novel: F1, accuracy, caught and false alarms say "
+                        "no more than that. The calibration sequences are too few for a false-alarm rate of ");
     writer_html(w, alpha);
     writer_put(w, ".</caption>\n<thead><tr><th scope=\"col\">Behaviour</th><th scope=\"col\">Sequences</th>"
                   "<th scope=\"col\">AUROC <span class=\"range\">[95 % interval]</span></th><th "
@@ -349,21 +369,29 @@ void html_known_only(struct writer *w, const struct stg_report *r)
            "<th scope=\"col\">Threshold (exp of score)</th><th scope=\"col\">Sequences beyond</th><th "
            "scope=\"col\">Share</th></tr>"
            "</thead>\n<tbody>\n");
+    bool beyond_reach = false;
     for (size_t k = 0; k < sizeof alphas / sizeof alphas[0]; k++) {
         const double threshold = stg_threshold(r->model, r->aggregate, alphas[k]);
         size_t n = 0;
         char limit[32], share[32], alpha[32];
+        words_percent(alphas[k], alpha);
+        if (!isfinite(threshold)) {
+            writer_printf(w, "<tr><th scope=\"row\">%s</th><td>–</td><td>–</td><td>–</td></tr>\n", alpha);
+            beyond_reach = true;
+            continue;
+        }
         for (size_t i = 0; i < r->known->n; i++) {
             n += (double)r->known->scores[i].value[r->aggregate] >= threshold;
         }
-        words_percent(alphas[k], alpha);
         words_perplexity(threshold, limit);
         words_percent(r->known->n == 0 ? 0 : (double)n / (double)r->known->n, share);
         writer_printf(w, "<tr><th scope=\"row\">%s</th><td>%s</td><td>%zu</td><td>", alpha, limit, n);
         writer_html(w, share);
         writer_put(w, "</td></tr>\n");
     }
-    writer_put(w, "</tbody></table></div>\n</section>\n");
+    writer_put(w, "</tbody></table></div>\n");
+    writer_put(w, beyond_reach ? "<p class=\"note\">–: too few calibration sequences for that rate.</p>\n" : "");
+    writer_put(w, "</section>\n");
 }
 
 void html_lost(struct writer *w, const struct stg_report *r)
