@@ -409,6 +409,26 @@ static void test_html_without_verdicts(void **state)
     stg_buffer_fini(&b);
 }
 
+/* What training had not may be all that there is to say: then no section of behaviours is led to. */
+static void test_html_of_what_is_new_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_report r = report_of(f);
+    const struct stg_behaviours found = {.n_sequences = N, .n_unseen_sequences = 2, .is_reachable = true};
+    const struct stg_reported_behaviours reported[] = {{&found, NULL}, {&found, NULL}};
+    const struct stg_verdict verdicts[3] = {{.reachable = true}, {.reachable = true}, {.reachable = true}};
+    r.behaviours = reported;
+    r.verdicts = verdicts;
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    check_html(b.data);
+    assert_int_equal(count(b.data, "What training had not is in 2 of 400 sequences"), 2);
+    assert_non_null(strstr(b.data, "<strong>Little that is novel of <code>far</code>, but look at it.</strong>"));
+    assert_int_equal(count(b.data, "#behaviours"), 0);
+    assert_int_equal(count(b.data, "Single sequences, call by call"), 1);
+    stg_buffer_fini(&b);
+}
+
 /* Where there is no threshold the page says why, and has no figures of it. */
 static void test_html_without_threshold(void **state)
 {
@@ -657,6 +677,7 @@ int main(void)
         cmocka_unit_test(test_json_text),
         cmocka_unit_test(test_percent),
         cmocka_unit_test(test_html_without_verdicts),
+        cmocka_unit_test(test_html_of_what_is_new_alone),
         cmocka_unit_test(test_html_without_threshold),
         cmocka_unit_test(test_html_novel_as_a_whole),
         cmocka_unit_test(test_memory_fails),

@@ -92,10 +92,9 @@ static void put_even_set(struct writer *w, const struct stg_report *r, const str
 {
     char text[WORDS_SENTENCE];
     const bool nothing = b->n_unseen_sequences == 0 && v->n_beyond == 0 && v->n_alone == 0;
-    writer_printf(w, "<p><strong>%s",
-                  nothing ? "Nothing that shows in single sequences" : "Little that is novel, but look at it");
+    writer_put(w, nothing ? "<p><strong>Nothing that shows in single sequences" : "<p><strong>Little that is novel");
     put_set(w, r, set);
-    writer_put(w, ".</strong> ");
+    writer_put(w, nothing ? ".</strong> " : ", but look at it.</strong> ");
     findings_counts(r->model, b, v, text);
     writer_html(w, text);
     if (findings_beyond(r->model, v, text)) {
@@ -165,10 +164,15 @@ void html_findings(struct writer *w, const struct stg_report *r)
     for (size_t i = 0; i < n; i++) {
         any |= put_set_findings(w, r, i);
     }
-    if (any) {
-        writer_put(w, "<p class=\"note\">What is not bold is a rule of thumb. <a href=\"#behaviours\">All behaviours, "
-                      "with their figures</a>");
-        writer_put(w, r->n_explanations > 0 ? "; <a href=\"#explanations\">single sequences, call by call</a>.</p>\n"
-                                            : ".</p>\n");
+    if (!any) {
+        return;
     }
+    writer_put(w, "<p class=\"note\">What is not bold is a rule of thumb. ");
+    if (html_has_behaviours(r)) {
+        writer_put(w, "<a href=\"#behaviours\">All behaviours, with their figures</a>");
+        writer_put(w, r->n_explanations > 0 ? "; <a href=\"#explanations\">single sequences, call by call</a>." : ".");
+    } else if (r->n_explanations > 0) {
+        writer_put(w, "<a href=\"#explanations\">Single sequences, call by call</a>.");
+    }
+    writer_put(w, "</p>\n");
 }
