@@ -5,6 +5,7 @@
 #include "html_support.h"
 #include "report/html.h"
 #include "report/words.h"
+#include "score/channels.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -409,6 +410,27 @@ static void test_html_without_verdicts(void **state)
     stg_buffer_fini(&b);
 }
 
+/* Every name that a figure may have on the page is explained on it. */
+static void test_html_explains_its_words(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    const struct stg_report r = report_of(f);
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    char *scores = strstr(b.data, "<caption>Each column makes one score"),
+         *glossary = strstr(b.data, "id=\"glossary\"");
+    assert_true(scores != NULL && glossary != NULL);
+    *strstr(scores, "</caption>") = '\0';
+    for (int a = 0; a < STG_AGGREGATES; a++) {
+        assert_non_null(strstr(scores, stg_aggregate_name((enum stg_aggregate)a)));
+    }
+    for (int c = 0; c < STG_CHANNELS; c++) {
+        assert_non_null(strstr(glossary, stg_channel_name((enum stg_channel)c)));
+    }
+    assert_non_null(strstr(glossary, "<dt>Novelty</dt>"));
+    stg_buffer_fini(&b);
+}
+
 /* What training had not may be all that there is to say: then no section of behaviours is led to. */
 static void test_html_of_what_is_new_alone(void **state)
 {
@@ -677,6 +699,7 @@ int main(void)
         cmocka_unit_test(test_json_text),
         cmocka_unit_test(test_percent),
         cmocka_unit_test(test_html_without_verdicts),
+        cmocka_unit_test(test_html_explains_its_words),
         cmocka_unit_test(test_html_of_what_is_new_alone),
         cmocka_unit_test(test_html_without_threshold),
         cmocka_unit_test(test_html_novel_as_a_whole),

@@ -11,6 +11,13 @@ static const struct {
     {"Perplexity", "exp(mean surprisal) of a sequence: among how many equally likely calls the model seems to guess at "
                    "each step. Low is "
                    "familiar, high is strange."},
+    {"Deviations above the usual",
+     "How far a sequence is above the known ones of its length, in units of how much these differ; 0 is usual. Of its "
+     "calls (content), the rhythm of its threads (time), its descriptors and how many threads share the work (state), "
+     "how many events come sooner than usual (pace), and how busy the machine is (load)."},
+    {"Novelty",
+     "1 and the deviations that are above 0, added up; time counts half and pace a quarter. 1 is as usual as "
+     "can be."},
     {"Known and novel",
      "Known behaviour is what the training data shows; novel is anything else. Novel does not mean bad."},
     {"Calibration",

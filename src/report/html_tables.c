@@ -288,15 +288,17 @@ static void put_paper_table(struct writer *w, const struct stg_evaluation *e)
 
 static void put_aggregates(struct writer *w, const struct stg_evaluation *e)
 {
-    writer_put(w,
-               "<details><summary>AUROC by other ways to sum up a sequence</summary><div class=\"in scroll\" "
-               "tabindex=\"0\" role=\"region\" "
-               "aria-label=\"AUROC by other scores\">\n<table>\n"
-               "<caption>Each column makes one score of a sequence's surprisals: their mean, their median, the highest "
-               "mean of 16 "
-               "neighbours, the 0.95 quantile, the root of their mean square; and, where the model judges them, the "
-               "elapsed times, the descriptors, and all "
-               "of them together (novelty).</caption>\n<thead><tr><th scope=\"col\">Behaviour</th>");
+    writer_put(
+        w, "<details><summary>AUROC by other ways to sum up a sequence</summary><div class=\"in scroll\" "
+           "tabindex=\"0\" role=\"region\" "
+           "aria-label=\"AUROC by other scores\">\n<table>\n"
+           "<caption>Each column makes one score of a sequence's surprisals: their mean, their median, the highest "
+           "mean of a "
+           "window of 16 neighbours, their upper end (the 0.95 quantile), the root of their mean square (rms); and, "
+           "where the model judges them, of the elapsed time, of the state of descriptors, of the pace (how many "
+           "events come sooner than usual), of the load (threads that want to run), of migration (threads that stay "
+           "on a processor), of the workers (threads that share the work), and of all together "
+           "(novelty).</caption>\n<thead><tr><th scope=\"col\">Behaviour</th>");
     for (int a = 0; a < STG_AGGREGATES; a++) {
         if (e->n_rows > 0 && !isnan(e->rows[0].auroc_by[a])) {
             writer_printf(w, "<th scope=\"col\">%s</th>", stg_aggregate_name((enum stg_aggregate)a));
