@@ -366,6 +366,27 @@ static size_t points_of(const char *html, const char *class, bool *broken)
     return n + 1;
 }
 
+/* How many of the groups of numbers at the ends of lines have this one, each at a place of its own. */
+static size_t numbers_at_ends(const char *text, const char *number)
+{
+    size_t n = 0;
+    for (const char *at = strstr(text, "<g class=\"ends\">"); at != NULL; at = strstr(at + 1, "<g class=\"ends\">")) {
+        const char *found = strstr(at, number), *end = strstr(at, "</g>");
+        double x[N_LOGS], y[N_LOGS];
+        size_t m = 0;
+        n += found != NULL && found < end;
+        for (const char *one = strstr(at, "<text"); one != NULL && one < end && m < N_LOGS;
+             one = strstr(one + 1, "<text")) {
+            assert_int_equal(sscanf(one, "<text x=\"%lf\" y=\"%lf\"", &x[m], &y[m]), 2);
+            for (size_t i = 0; i < m; i++) {
+                assert_true(fabs(x[i] - x[m]) > 7 || fabs(y[i] - y[m]) > 9);
+            }
+            m++;
+        }
+    }
+    return n;
+}
+
 static void test_training(void **state)
 {
     struct fixture *f = *state;
@@ -379,6 +400,15 @@ static void test_training(void **state)
     assert_false(broken);
     assert_int_equal(points_of(figures, "curve c0 thin", &broken), 400);
     assert_non_null(strstr(figures, "curve c0 dash")); /* the seventh has the first one's colour */
+    for (size_t i = 1; i <= N_LOGS; i++) {             /* and no colour is needed to tell them apart */
+        char number[16];
+        snprintf(number, sizeof number, ">%zu</text>", i);
+        assert_int_equal(numbers_at_ends(figures, number), 3);
+        snprintf(number, sizeof number, "<b>%zu</b> ", i);
+        assert_int_equal(count(text, number), 1);
+        snprintf(number, sizeof number, "\"name\">%zu: ", i);
+        assert_int_equal(count(text, number), 1);
+    }
     assert_non_null(strstr(text, "<td>4,995</td><td>1,000,000</td><td>400 of "
                                  "1,000</td><td>1.0020</td><td>1.1020</td><td>1.1020</td><td>40.0 %</td><td>999</td>"));
     assert_non_null(strstr(text, "<td>–</td><td>–</td><td>–</td>")); /* without validation data */

@@ -9,6 +9,10 @@
 #define MAX_POINTS 400 /* of a line */
 #define N_COLOURS  6   /* lines beyond are dashed */
 
+#define MOST_NUMBERS 32 /* of lines; pixels of each: */
+#define NUMBER_WIDE  16.0
+#define NUMBER_HIGH  11.0
+
 /* A column of a log. */
 struct column {
     size_t offset; /* of the double in struct stg_training_point */
@@ -80,13 +84,69 @@ static void put_line(struct writer *w, const struct frame *f, const struct stg_t
     writer_put(w, n == 1 && on ? "h4\"/>" : "\"/>"); /* a single evaluation is a dash, to be seen at all */
 }
 
+/* Where the number of a line stands. */
+struct place {
+    double x, y;
+};
+
+/* The end of the first column of a log that has one. */
+static bool end_of(const struct frame *f, const struct stg_training_log *log, const struct plot *plot,
+                   struct place *out)
+{
+    for (size_t c = 0; c < plot->n_columns; c++) {
+        for (size_t k = log->n; k > 0; k--) {
+            const double y = value_of(&log->points[k - 1], plot, c);
+            if (!isnan(y)) {
+                *out = (struct place){x_of(f, (double)log->points[k - 1].tokens), y_of(f, y)};
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool is_free(const struct place *places, size_t n, double x, double y)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (fabs(places[i].x - x) < NUMBER_WIDE && fabs(places[i].y - y) < NUMBER_HIGH) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The number of each line at its end, as colours alone do not tell lines apart for everyone: over the end, or as near
+ * to it as there is room, first leftward and then downward. */
+static void put_numbers(struct writer *w, const struct frame *f, const struct stg_report *r, const struct plot *plot)
+{
+    struct place places[MOST_NUMBERS];
+    size_t n = 0;
+    writer_put(w, "<g class=\"ends\">");
+    for (size_t i = 0; i < r->n_trainings && n < MOST_NUMBERS; i++) {
+        struct place at;
+        if (!end_of(f, &r->trainings[i], plot, &at)) {
+            continue;
+        }
+        at.y = fmax(at.y - 4, f->top + NUMBER_HIGH);
+        for (const double x = at.x; !is_free(places, n, at.x, at.y);) {
+            at.x -= NUMBER_WIDE;
+            if (at.x < f->left + NUMBER_WIDE) {
+                at = (struct place){x, at.y + NUMBER_HIGH};
+            }
+        }
+        writer_printf(w, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%zu</text>", at.x, at.y, i + 1);
+        places[n++] = at;
+    }
+    writer_put(w, "</g>");
+}
+
 static void put_plot(struct writer *w, const struct stg_report *r, const struct plot *plot)
 {
     const struct frame f = frame_of(r, plot);
     double ticks[HTML_MOST_TICKS];
     writer_printf(w,
                   "<figure><h3>%s</h3><svg viewBox=\"0 0 360 216\" width=\"360\" role=\"img\"><title>%s against "
-                  "tokens</title><desc>A line for each log; "
+                  "tokens</title><desc>A line for each log, with its number at the end; "
                   "the table below has how each ended.</desc>",
                   plot->title, plot->title);
     if (plot->logarithmic) {
@@ -99,6 +159,7 @@ static void put_plot(struct writer *w, const struct stg_report *r, const struct 
             put_line(w, &f, &r->trainings[i], plot, c, i);
         }
     }
+    put_numbers(w, &f, r, plot);
     html_x_axis(w, &f, ticks, html_linear_ticks(0, f.x_high, ticks, HTML_MOST_TICKS), html_tick_count, "tokens");
     writer_printf(w, "</svg><figcaption>%s</figcaption></figure>\n", plot->caption);
 }
@@ -109,8 +170,8 @@ static void put_legend(struct writer *w, const struct stg_report *r)
     for (size_t i = 0; i < r->n_trainings; i++) {
         writer_printf(w,
                       "<span><svg width=\"26\" height=\"10\" aria-hidden=\"true\"><path class=\"curve c%zu%s\" d=\"M0 "
-                      "5H26\"/></svg><code>",
-                      i % N_COLOURS, i >= N_COLOURS ? " dash" : "");
+                      "5H26\"/></svg><b>%zu</b> <code>",
+                      i % N_COLOURS, i >= N_COLOURS ? " dash" : "", i + 1);
         writer_html(w, r->trainings[i].path);
         writer_put(w, "</code></span>");
     }
@@ -129,7 +190,7 @@ static void put_cell(struct writer *w, double value, const char *form, double sc
     writer_put(w, "</td>");
 }
 
-static void put_row(struct writer *w, const struct stg_training_log *log)
+static void put_row(struct writer *w, const struct stg_training_log *log, size_t i)
 {
     const struct stg_training_point *last = &log->points[log->n - 1], *best = last;
     char evaluations[32], drawn[32], updates[32], tokens[32];
@@ -140,7 +201,7 @@ static void put_row(struct writer *w, const struct stg_training_log *log)
     words_count(drawn_of(log), drawn);
     words_count(last->update, updates);
     words_count(last->tokens, tokens);
-    writer_put(w, "<tr><th scope=\"row\" class=\"name\">");
+    writer_printf(w, "<tr><th scope=\"row\" class=\"name\">%zu: ", i + 1);
     writer_html(w, log->path);
     writer_printf(w, "</th><td>%s</td><td>%s</td><td>%s of %s</td>", updates, tokens, drawn, evaluations);
     put_cell(w, last->train_loss, "%.4f", 1);
@@ -162,7 +223,7 @@ static void put_table(struct writer *w, const struct stg_report *r)
                   "scope=\"col\">Validation</th><th scope=\"col\">Best</th><th scope=\"col\">Its accuracy</th><th "
                   "scope=\"col\">Gradient norm</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < r->n_trainings; i++) {
-        put_row(w, &r->trainings[i]);
+        put_row(w, &r->trainings[i], i);
     }
     writer_put(w, "</tbody></table></div>\n");
 }
