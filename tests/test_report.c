@@ -7,6 +7,7 @@
 #include "report/words.h"
 #include "score/channels.h"
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -620,7 +621,11 @@ static void test_strip_of_a_part(void **state)
     const struct stg_explanation *x = &f->explanations[1];
     assert_true(x->n > 10);
     assert_int_equal(html_strip(&w, &f->model.base, x, 10), STG_OK);
-    assert_non_null(strstr(b.data, " events are drawn: those most to blame, and others at equal distances."));
+    char extent[96];
+    snprintf(extent, sizeof extent, "of %" PRIu32 " events and %zu ends are drawn", x->score.n_events,
+             x->n - x->score.n_events);
+    assert_non_null(strstr(b.data, extent));
+    assert_non_null(strstr(b.data, " are drawn: those most to blame, and others at equal distances."));
     const size_t n = count(b.data, "],[");
     assert_in_range(n, 4, 9); /* between 5 and 10 of them */
     char worst[64];

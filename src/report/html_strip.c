@@ -36,14 +36,16 @@ static void put_still(struct writer *w, const struct stg_explanation *x)
     const size_t columns = x->n < WIDTH ? x->n : WIDTH;
     const double width = columns == 0 ? 0 : (double)WIDTH / (double)columns;
     double top = 4.605;
+    char extent[80];
+    words_extent(x, extent);
     for (size_t i = 0; i < x->n; i++) {
         top = fmax(top, fmin((double)words_surprisal(&x->events[i]), TOP));
     }
     writer_printf(w,
                   "<svg class=\"wide still\" preserveAspectRatio=\"none\" viewBox=\"0 0 %d %d\" role=\"img\"><title>"
-                  "Surprisal along the sequence</title><desc>%zu events from left "
+                  "Surprisal along the sequence</title><desc>%s from left "
                   "to right in time order; the full height is %.1f nats.</desc><path class=\"strip\" d=\"",
-                  WIDTH, HEIGHT, x->n, top);
+                  WIDTH, HEIGHT, extent, top);
     for (size_t c = 0; c < columns; c++) {
         double high = 0;
         for (size_t i = c * x->n / columns; i < (c + 1) * x->n / columns; i++) {
@@ -190,10 +192,10 @@ static void put_caption(struct writer *w, const struct strip *s)
     }
     writer_put(w, "</span>");
     if (s->n_drawn < s->x->n) {
-        char drawn[32], all[32];
+        char drawn[32], all[80];
         words_count(s->n_drawn, drawn);
-        words_count(s->x->n, all);
-        writer_printf(w, " %s of %s events are drawn: those most to blame, and others at equal distances.", drawn, all);
+        words_extent(s->x, all);
+        writer_printf(w, " %s of %s are drawn: those most to blame, and others at equal distances.", drawn, all);
     }
     writer_put(w, "</figcaption>");
 }

@@ -587,21 +587,35 @@ void words_fold(const struct stg_explanation *x, const struct fold *f, const str
     describe_block(x, f, row, out + len, cap - (size_t)len);
 }
 
+void words_extent(const struct stg_explanation *x, char out[80])
+{
+    char n[32];
+    size_t ends = 0;
+    for (size_t i = 0; i < x->n; i++) {
+        ends += x->events[i].index == UINT32_MAX;
+    }
+    words_count(x->n - ends, n);
+    snprintf(out, 80, "%s event%s", n, x->n - ends == 1 ? "" : "s");
+    if (ends > 0) {
+        words_append(out, 80, " and %zu end%s", ends, ends == 1 ? "" : "s");
+    }
+}
+
 void words_caption(const struct stg_model *m, const struct stg_explanation *x, const struct fold *f, const char *mark,
                    char out[256])
 {
-    char blamed[32], all[32];
+    char blamed[32], all[80];
     const char *where = m->recipe.order == STG_ORDER_THREAD ? " on the same thread" : "";
     words_count(f->n_blamed, blamed);
-    words_count(x->n, all);
+    words_extent(x, all);
     if (f->n_kinds == 0) {
-        snprintf(out, 256, "None of the %s events stands out", all);
+        snprintf(out, 256, "None of %s stands out", all);
     } else if (f->n_blamed == 1) {
         snprintf(out, 256, "The event most to blame%s of %s, with its neighbours%s", mark, all, where);
     } else if (f->n_blamed <= f->n_kinds) {
-        snprintf(out, 256, "The %s most to blame%s of %s events, with their neighbours%s", blamed, mark, all, where);
+        snprintf(out, 256, "The %s most to blame%s of %s, with their neighbours%s", blamed, mark, all, where);
     } else {
-        snprintf(out, 256, "The %zu %s to blame%s: %s of %s events, each kind once with its neighbours%s", f->n_kinds,
+        snprintf(out, 256, "The %zu %s to blame%s: %s of %s, each kind once with its neighbours%s", f->n_kinds,
                  f->n_kinds == 1 ? "kind of event most" : "kinds of event most", mark, blamed, all, where);
     }
 }

@@ -100,6 +100,8 @@ void words_verdict(const struct stg_model *m, double p, double alpha, char out[1
 /* A row of a folded explanation that is no event: "42 events as expected", "×36 more: → write, ← write". */
 void words_fold(const struct stg_explanation *x, const struct fold *f, const struct fold_row *row, char *out,
                 size_t cap);
+/* "28 events and 2 ends": what an explanation holds, of which the events are those of the sequence's score. */
+void words_extent(const struct stg_explanation *x, char out[80]);
 /* Above the rows: what is shown of how many events, without a full stop. mark says how blamed ones are marked, "
  * (>)". */
 void words_caption(const struct stg_model *m, const struct stg_explanation *x, const struct fold *f, const char *mark,
