@@ -31,6 +31,18 @@ CONTRAST = """(() => {
 })()"""
 
 
+# What is surprising in a strip, from 1 in 10 on, stands out from the figure that it is in.
+MARKS = """(() => {
+  const light = text => { const f = v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4, c = text.match(/[\\d.]+/g).map(Number); return .2126 * f(c[0]) + .7152 * f(c[1]) + .0722 * f(c[2]); };
+  const bad = [];
+  for (const e of document.querySelectorAll('.chip .s2, .chip .s3, .chip .s4')) {
+    const a = light(getComputedStyle(e).fill), b = light(getComputedStyle(e.closest('figure')).backgroundColor), ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    if (ratio < 3) bad.push(e.getAttribute('class') + ' ' + ratio.toFixed(2));
+  }
+  return [...new Set(bad)];
+})()"""
+
+
 class Browser:
     def __init__(self, program, folder):
         ours, theirs = os.pipe(), os.pipe()  # to the browser, from it
@@ -272,6 +284,7 @@ def main():
                 browser.value("document.querySelectorAll('details').forEach(d => d.open = true)")
                 browser.value("new Promise(done => setTimeout(done, 50))")
                 want(not browser.value(CONTRAST), f"contrast in {scheme}: {browser.value(CONTRAST)}")
+                want(not browser.value(MARKS), f"marks in {scheme}: {browser.value(MARKS)}")
                 if len(sys.argv) > 2:
                     browser.value("document.querySelectorAll('#explanations details').forEach((d, i) => d.open = i == 0)")
                     browser.value("document.querySelector('#explanations .lanes').scrollIntoView({block: 'center'})")

@@ -1,14 +1,15 @@
 #include "report/html.h"
 
-/* Text keeps a contrast of at least 4.5 : 1 and marks of 3 : 1 in both schemes (WCAG 2.2, 1.4.3 and 1.4.11). Known is
- * blue and filled, novel orange and outlined: the two are told apart without colour too. */
+/* Text keeps a contrast of at least 4.5 : 1 and marks of 3 : 1 in both schemes (WCAG 2.2, 1.4.3 and 1.4.11), but for
+ * what is hardly surprising in a strip (s0, s1), which shall not draw the eye. Known is blue and filled, novel orange
+ * and outlined: the two are told apart without colour too. */
 const char *const html_style =
     ":root{color-scheme:light "
     "dark;--bg:#fff;--panel:#f6f7f9;--text:#1c2430;--muted:#556070;--line:#d5dae1;--known:#2f6db5;"
     "--known-fill:#9fc0e6;--novel:#b8450b;--novel-fill:#f4b78f;--good:#176b3a;--fair:#8a5a00;--poor:#a3282f;--link:#"
     "1f5fa8;"
     "--good-bg:#e2f3e8;--fair-bg:#fbf0d9;--poor-bg:#fbe5e6;"
-    "--s0:#c3cbd6;--s1:#edc49c;--s2:#d98b45;--s3:#b8450b;--s4:#6f2203;"
+    "--s0:#c3cbd6;--s1:#edc49c;--s2:#c8782f;--s3:#b8450b;--s4:#6f2203;"
     "--h1:#e6eff9;--h2:#c9def3;--h3:#a6c7ea;--h4:#7fafe0;"
     "--c0:#2f6db5;--c1:#b8450b;--c2:#176b3a;--c3:#8a2f8f;--c4:#7a5c00;--c5:#1c2430}\n"
     "@media "
@@ -119,7 +120,7 @@ const char *const html_style =
     "print{:root{--bg:#fff;--panel:#fff;--text:#000;--muted:#444;--line:#bbb;--known:#2f6db5;--known-fill:#9fc0e6;"
     "--novel:#b8450b;--novel-fill:#f4b78f;--good:#000;--fair:#000;--poor:#000;--link:#000;--good-bg:#fff;--fair-bg:#"
     "fff;"
-    "--poor-bg:#fff;--s0:#c3cbd6;--s1:#edc49c;--s2:#d98b45;--s3:#b8450b;--s4:#6f2203;"
+    "--poor-bg:#fff;--s0:#c3cbd6;--s1:#edc49c;--s2:#c8782f;--s3:#b8450b;--s4:#6f2203;"
     "--h1:#e6eff9;--h2:#c9def3;--h3:#a6c7ea;--h4:#7fafe0;"
     "--c0:#2f6db5;--c1:#b8450b;--c2:#176b3a;--c3:#8a2f8f;--c4:#7a5c00;--c5:#1c2430}.lanes .tools,.lanes .said,.lanes "
     ".mark{display:none}body{max-width:none;padding:0;font-size:10.5pt}nav,.skip{display:none}figure,details,tr,.tile{"
