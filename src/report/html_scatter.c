@@ -103,7 +103,7 @@ static void put_scatter(struct writer *w, const struct stg_report *r, const stru
     if (r->n_novel > 0) {
         writer_printf(w, "; open: %zu of %zu novel ones", n_novel, all_novel);
     }
-    writer_put(w, ", evenly sampled.</figcaption></figure>\n");
+    writer_put(w, ", evenly sampled from each set.</figcaption></figure>\n");
 }
 
 /* Whether sequences last: what a source without a clock calls their times counts events. */
