@@ -357,7 +357,7 @@ static void test_html(void **state)
     assert_null(strstr(b.data, "http:"));
     assert_null(strstr(b.data, "https:"));
     assert_non_null(strstr(b.data, "1 of 2 novel behaviours is told apart"));
-    assert_non_null(strstr(b.data, "lost 3 events in 1 gaps"));
+    assert_non_null(strstr(b.data, "lost 3 events in 1 gap. "));
     /* Every picture says what it shows, every table has a caption and its headings a scope. */
     assert_int_equal(count(b.data, "role=\"img\""), count(b.data, "<desc>"));
     assert_int_equal(count(b.data, "role=\"img\"><title>"), count(b.data, "role=\"img\""));

@@ -407,11 +407,12 @@ void html_lost(struct writer *w, const struct stg_report *r)
                    "<p>None: the tracer kept every event of all inputs, as far as the traces tell.</p>\n</section>\n");
         return;
     }
-    writer_printf(w,
-                  "<p>The tracer lost %s events in %s gaps. Sequences that a gap touches look stranger or plainer than "
-                  "they were; read "
-                  "their scores with care.</p>\n",
-                  lost, gaps);
+    writer_printf(
+        w,
+        "<p>The tracer lost %s event%s in %s gap%s. Sequences that a gap touches look stranger or plainer than "
+        "they were; read "
+        "their scores with care.</p>\n",
+        lost, r->n_lost == 1 ? "" : "s", gaps, r->n_gaps == 1 ? "" : "s");
     writer_put(w,
                "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Sequences touched by gaps\"><table>\n"
                "<caption>Sequences touched by gaps</caption>\n<thead><tr><th scope=\"col\">Set</th><th "
