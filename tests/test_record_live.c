@@ -135,7 +135,7 @@ static void test_strace_agrees(void **state)
     (void)state;
     need_recorder();
     char command[512];
-    snprintf(command, sizeof command, "strace -f -c -o /dev/stdout %s calls 700 2>/dev/null", workload());
+    snprintf(command, sizeof command, "strace -f -c -o /dev/stdout '%s' calls 700 2>/dev/null", workload());
     if (system("strace -o /dev/null true >/dev/null 2>&1") != 0) {
         print_message("no strace, or it may not trace\n");
         skip();

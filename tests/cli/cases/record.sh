@@ -185,10 +185,8 @@ case_record_duration() {
 # However short the recording and long the detaching, the recorder cannot have taken more than one processor.
 case_record_short() {
     may_record
-    markers=
-    for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do markers="$markers --marker uprobe:$STRANGE_WORKLOAD:workload_mark=w:m$i"; done
-    # shellcheck disable=SC2086 # words
-    status 0 "$strange" record --json --duration 1ms $markers -o trace
+    for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do set -- "$@" --marker "uprobe:$STRANGE_WORKLOAD:workload_mark=w:m$i"; done
+    status 0 "$strange" record --json --duration 1ms "$@" -o trace
     sed -n 's/.*"recorder_cpu": \([0-9.e-]*\).*/\1/p' out | awk '{ n++; part = $1 } END { exit !(n == 1 && part >= 0 && part <= 1.1) }' || { cat out; no "the recorder's part"; }
 }
 
