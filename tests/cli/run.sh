@@ -18,8 +18,12 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 2' INT TERM
 
 names=$*
-files=*
+files='*'
 [ "${1:-}" != --file ] || { files=$2 names=; }
+if [ "$files" != '*' ] && [ ! -f "$here/cases/$files.sh" ]; then
+    echo "run.sh: there is no $here/cases/$files.sh" >&2
+    exit 2
+fi
 # shellcheck disable=SC2086 # a pattern
 [ -n "$names" ] || names=$(sed -n 's/^\(case_[a-z0-9_]*\)() *{.*/\1/p' "$here"/cases/$files.sh)
 failed=0

@@ -198,7 +198,7 @@ case_hostile_names() {
     status 0 "$strange" score --worst 2 web.model "$odd.txt" "$odd.txt"
     cat err out >all
     ! LC_ALL=C grep -q "$(printf '[\001-\011\013-\037\177]')" all || { cat -v all; no 'control characters'; }
-    ! grep -q '^strange: y' all
+    ! grep -q '^strange: y' all || { cat all; no 'a name made a line of its own'; }
     long=$(printf '%02000d' 0)
     refused "${long}: cannot open: File name too long" "$strange" info "$long"
 }

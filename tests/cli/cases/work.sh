@@ -381,17 +381,17 @@ case_hold_out_is_said() {
     status 0 "$strange" train --updates 5 --heads 2 --ngram-order 3 -o web.model train.data
     grep -q -- '--updates: changes nothing of a model of the kind ngram' err || { cat err; no 'a useless option is not said'; }
     grep -q -- '--heads: changes nothing' err
-    ! grep -q 'ngram-order' err
+    ! grep -q 'ngram-order' err || { cat err; no 'an option of the model is called useless'; }
     status 0 "$strange" train --model lstm --updates 2 --hidden 8 --heads 2 --ngram-order 3 -o web.model train.data
     [ "$(grep -c 'changes nothing of a model of the kind lstm' err)" = 2 ] || { cat err; no 'not these two'; }
     status 0 "$strange" train -o web.model train.data
-    ! grep -q 'changes nothing' err
+    ! grep -q 'changes nothing' err || { cat err; no 'a useless option where there is none'; }
     grep -q 'the latest 100 of 400 sequences are held out for calibration' err
-    ! grep -q 'is what the model learns' err
+    ! grep -q 'is what the model learns' err || { cat err; no 'what is held out is called learnt'; }
     ln -s train.data same.data
     status 0 "$strange" train -o same.model --valid valid.data --calibrate test.data same.data -- train.data
     grep -q 'calibrate same.data: is what the model learns, too' err || { cat err; no 'that it calibrates with what it learned is not said'; }
-    ! grep -q 'valid.data: is what' err
+    ! grep -q 'valid.data: is what' err || { cat err; no 'other data is called learnt'; }
     "$strange" info --json web.model | grep -q '"calibration_sequences": 100'
     status 0 "$strange" --quiet train -o web.model train.data
     [ ! -s err ] || { cat err; no "--quiet talks"; }
@@ -602,7 +602,7 @@ case_without_times() {
     grep -q 'timeless.txt: has no times, which the model judges' err || { cat err; no 'not said'; }
     status 0 "$strange" score --aggregate rms web.model timeless.txt
     status 0 "$strange" score web.model test.txt
-    ! grep -q 'has no times' err
+    ! grep -q 'has no times' err || { cat err; no 'said of a trace that has them'; }
 }
 
 # A recording without a sequence is no known behaviour: a gate must not pass.
