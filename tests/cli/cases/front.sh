@@ -87,6 +87,29 @@ case_setup_interrupted() {
     done
 }
 
+# Archives are unpacked whole or not at all, as half a trace opens, too.
+case_unpack() {
+    command -v zstd >/dev/null || exit 77
+    mkdir run-a run-b
+    echo a >run-a/stream
+    echo b >run-b/stream
+    for name in run-a run-b; do tar -cf - --mtime=@0 $name | zstd -q -o $name.tar.zst; done
+    rm -r run-a run-b
+    "$tree/tools/unpack" 'to here' run-a.tar.zst run-b.tar.zst
+    [ "$(cat 'to here/run-a/stream' 'to here/run-b/stream')" = "$(printf 'a\nb')" ] || no 'something else'
+    echo mine >'to here/run-a/stream'
+    "$tree/tools/unpack" 'to here' run-a.tar.zst
+    [ "$(cat 'to here/run-a/stream')" = mine ] || no 'unpacked again'
+    touch -d tomorrow run-a.tar.zst
+    "$tree/tools/unpack" 'to here' run-a.tar.zst
+    [ "$(cat 'to here/run-a/stream')" = a ] || no 'an older one than the archive stays'
+    for size in 0 20 $(($(wc -c <run-b.tar.zst) - 1)); do
+        head -c "$size" run-b.tar.zst >run-c.tar.zst
+        refused_by unpack 'cannot unpack run-c.tar.zst' sh -c '"$tree/tools/unpack" cut run-c.tar.zst 2>&1 | grep ^unpack >&2; exit 2'
+        [ -z "$(ls -A cut)" ] || no "left: $(ls -A cut)"
+    done
+}
+
 # The program that runs the cases says so where it has none to run.
 case_cases_of_no_file() {
     status 2 "$here/run.sh" "$strange" --file nothing
