@@ -87,6 +87,81 @@ case_setup_interrupted() {
     done
 }
 
+# A checkout in a folder with a blank, whose programs only say what they were asked.
+checkout() {
+    mkdir -p 'a checkout/tools' 'a checkout/samples/web'
+    cp "$tree/run" 'a checkout'
+    cp "$tree/tools/unpack" "$tree/tools/bench" 'a checkout/tools'
+    for tool in setup demo study; do stand_in $tool ''; mv bin/$tool 'a checkout/tools'; done
+    # shellcheck disable=SC2016 # of the script that is made
+    stand_in meson 'case $1 in setup) for dir in "$@"; do case $dir in build*) mkdir -p "$dir/meson-private"; : >"$dir/build.ninja"; : >"$dir/meson-private/coredata.dat" ;; esac; done ;; esac'
+    stand_in ninja ''
+    PATH=$PWD/bin:$PATH
+    unset STRANGE_NO_SETUP STRANGE_DATA DESTDIR FUZZ_SECONDS || true
+}
+
+case_run_arguments() {
+    checkout
+    for help in help -h --help 'demo --help' 'install -h' 'fuzz --help' 'lab --help' ''; do
+        # shellcheck disable=SC2086 # words
+        status 0 'a checkout/run' $help
+        grep -q '^usage: ./run COMMAND' out || no "no help: $help"
+        for command in demo lab check lint study bench fuzz coverage install uninstall; do grep -q "^  $command " out || no "$command is not in help"; done
+    done
+    status 2 'a checkout/run' frobnicate
+    said "run: unknown command 'frobnicate'"
+    refused_by run 'demo: unknown option --frobnicate' 'a checkout/run' demo --frobnicate
+    refused_by run 'check: one argument too many: fast' 'a checkout/run' check fast
+    refused_by run "'soon' is no number of seconds" 'a checkout/run' fuzz soon
+    refused_by run "'0' is no number of seconds" 'a checkout/run' fuzz 0 # which would be for ever
+    FUZZ_SECONDS=1h refused_by run "'1h' is no number of seconds" 'a checkout/run' check
+    refused_by bench "no benchmark named 'gpt'" 'a checkout/run' bench lstm gpt
+    refused_by run 'nothing was installed from this folder' 'a checkout/run' uninstall
+    absent asked 'a checkout/out' # nothing was begun
+}
+
+# From anywhere, by a link, too: what is named is of where one is, what is not is of the checkout.
+case_run_from_elsewhere() {
+    checkout
+    top=$PWD
+    mkdir elsewhere
+    ln -s "$PWD/a checkout/run" elsewhere/strange-run
+    cd elsewhere
+    "$top/a checkout/run" demo 'my demo' 2>/dev/null
+    ./strange-run demo 2>/dev/null
+    ./strange-run demo /abs/olute 2>/dev/null
+    grep '^demo' ../asked >demos
+    printf 'demo build/strange %s\n' "$top/elsewhere/my demo" out/demo /abs/olute >wanted
+    cmp demos wanted || { cat demos; no 'another folder'; }
+    DESTDIR=dest ./strange-run install 2>/dev/null
+    grep -q '^meson install -C build' ../asked || no 'not installed'
+    nothing_but strange-run demos wanted
+}
+
+# A build is made by what was installed when it was configured: packages that came since are looked for again.
+case_run_configures_again() {
+    checkout
+    "a checkout/run" demo 2>/dev/null
+    "a checkout/run" demo 2>/dev/null
+    [ "$(grep -c '^meson setup build ' asked)" = 1 ] || { cat asked; no 'configured twice'; }
+    [ -f /var/lib/dpkg/status ] || exit 77
+    touch -d 1980-01-01 'a checkout/build/meson-private/coredata.dat'
+    DESTDIR=$PWD/dest 'a checkout/run' install 2>/dev/null
+    grep -q '^meson setup --reconfigure build -Dbuildtype=release' asked || { cat asked; no 'the recorder stays missing'; }
+}
+
+# Without root and sudo: before anything is built.
+case_run_without_root() {
+    checkout
+    stand_in id 'echo 1000'
+    for command in sh env cat grep printf dirname mkdir rm sed readlink nproc find; do ln -sf "$(command -v $command)" bin/; done
+    poor() { PATH=$PWD/bin 'a checkout/run' "$@"; }
+    refused_by run 'install: not root and no sudo: run it as root, or set DESTDIR' poor install
+    refused_by run 'lab: not root and no sudo: run it as root' poor lab
+    ! grep -q '^meson' asked || no 'built all the same'
+    DESTDIR=$PWD/dest status 0 poor install
+}
+
 # Archives are unpacked whole or not at all, as half a trace opens, too.
 case_unpack() {
     command -v zstd >/dev/null || exit 77
@@ -108,6 +183,23 @@ case_unpack() {
         refused_by unpack 'cannot unpack run-c.tar.zst' sh -c '"$tree/tools/unpack" cut run-c.tar.zst 2>&1 | grep ^unpack >&2; exit 2'
         [ -z "$(ls -A cut)" ] || no "left: $(ls -A cut)"
     done
+}
+
+# study names a folder's runs: those of other data are not taken for them.
+case_study_of_other_data() {
+    command -v zstd >/dev/null || exit 77
+    checkout
+    for data in 'a checkout/samples/web' data/web-a/ctf; do
+        mkdir -p "$data" known-test
+        echo "$data" >known-test/stream
+        tar -cf - known-test | zstd -q -o "$data/known-test.tar.zst"
+    done
+    status 0 'a checkout/run' study here
+    status 0 'a checkout/run' study here
+    STRANGE_DATA=data refused_by run 'has runs that are not of' 'a checkout/run' study here
+    grep -q samples here/traces/known-test/stream || no 'other runs'
+    STRANGE_DATA=data status 0 'a checkout/run' study there
+    grep -q data there/traces/known-test/stream || no 'not these runs'
 }
 
 # The program that runs the cases says so where it has none to run.
