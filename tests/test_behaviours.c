@@ -49,7 +49,7 @@ static void test_kinds(void **state)
     assert_false(stg_usual_kind(&kind, 9, 7, STG_PHASE_EXIT, 100,
                                 false)); /* success of a call that returns no count tells nothing */
     assert_true(stg_usual_kind(&kind, 9, 7, STG_PHASE_EXIT, -4095, false));
-    assert_int_equal(kind.class, 2 + 4095);
+    assert_int_equal(kind.errno_class, 2 + 4095);
     stg_usual_unpack(stg_usual_key(&kind), &back);
     assert_memory_equal(&kind, &back, sizeof kind);
     assert_true(stg_usual_kind(&kind, 65535, 65534, STG_PHASE_EXIT, INT64_MAX, true));
@@ -244,7 +244,7 @@ static void check_parts(const struct stg_model *m, const struct stg_behaviours *
     for (size_t i = 0; i < x->n_surprises; i++) {
         const struct stg_behaviour_surprise *s = &x->surprises[i];
         assert_true(s->weight > 0 && (i == 0 || s->weight <= x->surprises[i - 1].weight));
-        if (s->kind.call == FAKE_READ && s->kind.class == 2 + 5) { /* an error where a success was expected */
+        if (s->kind.call == FAKE_READ && s->kind.errno_class == 2 + 5) { /* an error where a success was expected */
             surprising |= s->before == FAKE_READ;
             assert_int_equal(s->ret, -5);
             assert_int_equal(s->expected, stg_symbols_find(m->symbols, FAKE_READ, STG_PHASE_EXIT, 4096));
@@ -306,7 +306,7 @@ static void test_found(void **state)
     assert_true(x->n_more > 0);
     bool told = false;
     for (size_t i = 0; i < x->n_more; i++) {
-        told |= x->more[i].kind.call == FAKE_READ && x->more[i].kind.class == 2 + 5 && x->more[i].now >= 1 &&
+        told |= x->more[i].kind.call == FAKE_READ && x->more[i].kind.errno_class == 2 + 5 && x->more[i].now >= 1 &&
                 x->more[i].usual.median < 1;
     }
     assert_true(told);

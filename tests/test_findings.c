@@ -99,14 +99,17 @@ static struct stg_behaviour_change *reads(struct stg_behaviour_change *list, siz
                                           float usual)
 {
     struct stg_behaviour_change *c = &list[(*n)++];
-    *c = (struct stg_behaviour_change){
-        .kind = {.call = FAKE_READ, .proc = FAKE_APACHE, .phase = STG_PHASE_EXIT, .class = 1, .size = class_of(about)},
-        .now = now,
-        .share = now > 0 ? 1 : 0,
-        .low = now,
-        .high = now,
-        .weight = 0.2f,
-        .usual = {usual, usual, usual, usual > 0 ? 1 : 0}};
+    *c = (struct stg_behaviour_change){.kind = {.call = FAKE_READ,
+                                                .proc = FAKE_APACHE,
+                                                .phase = STG_PHASE_EXIT,
+                                                .errno_class = 1,
+                                                .size = class_of(about)},
+                                       .now = now,
+                                       .share = now > 0 ? 1 : 0,
+                                       .low = now,
+                                       .high = now,
+                                       .weight = 0.2f,
+                                       .usual = {usual, usual, usual, usual > 0 ? 1 : 0}};
     return c;
 }
 
@@ -192,7 +195,7 @@ static void test_what_is_no_sign(void **state)
         begin(t);
         struct stg_behaviour_change *c = more(t, timeouts[i].call, 5, 1, 0);
         c->kind.phase = STG_PHASE_EXIT;
-        c->kind.class = 2 + ETIMEDOUT;
+        c->kind.errno_class = 2 + ETIMEDOUT;
         c->object.fd_kind = timeouts[i].fd_kind;
         make(t);
         assert_string_equal(t->f[0].means, timeouts[i].means);
@@ -642,7 +645,7 @@ static void test_order(void **state)
     begin(t);
     struct stg_behaviour_change *c = more(t, "openat", 1, 1, 0);
     c->kind.phase = STG_PHASE_EXIT;
-    c->kind.class = 2 + ENOENT;
+    c->kind.errno_class = 2 + ENOENT;
     c->weight = 0.2f;
     surprise(t, "futex", 0, STG_RET_ABSENT, 8)->weight = 0.3f;
     make(t);

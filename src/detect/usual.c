@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Static_assert(sizeof(struct stg_usual) == STG_MODEL_USUAL_COLUMNS * sizeof(float), "a row of the model file");
+
 enum { MAX_SEQUENCES = 4096, PHASE_TURN = 3 }; /* which is no phase of a call */
 
 uint64_t stg_usual_key(const struct stg_kind_of_call *kind)
 {
     return (uint64_t)kind->call | (uint64_t)kind->proc << 16 | (uint64_t)kind->phase << 32 |
-           (uint64_t)kind->class << 34 | (uint64_t)kind->size << 48;
+           (uint64_t)kind->errno_class << 34 | (uint64_t)kind->size << 48;
 }
 
 void stg_usual_unpack(uint64_t key, struct stg_kind_of_call *kind)
@@ -20,7 +22,7 @@ void stg_usual_unpack(uint64_t key, struct stg_kind_of_call *kind)
     *kind = (struct stg_kind_of_call){.call = (uint16_t)key,
                                       .proc = (uint16_t)(key >> 16),
                                       .phase = (uint8_t)(key >> 32 & 3),
-                                      .class = (uint16_t)(key >> 34 & 0x3FFF),
+                                      .errno_class = (uint16_t)(key >> 34 & 0x3FFF),
                                       .size = (uint8_t)(key >> 48 & 0x7F)};
 }
 
@@ -38,11 +40,11 @@ bool stg_usual_kind(struct stg_kind_of_call *out, uint16_t call, uint16_t proc, 
         return true;
     }
     out->phase = STG_PHASE_EXIT;
-    out->class = stg_ret_errno_class(phase, ret);
+    out->errno_class = stg_ret_errno_class(phase, ret);
     if (counted && ret >= 0) {
         out->size = ret == 0 ? 1 : (uint8_t)(65 - __builtin_clzll((uint64_t)ret));
     }
-    return out->class > 1 || out->size > 0;
+    return out->errno_class > 1 || out->size > 0;
 }
 
 static enum stg_status count_one(struct stg_usual_counts *c, uint64_t key, uint64_t add, size_t *n_touched)

@@ -18,7 +18,7 @@
 struct stg_kind_of_call {
     uint16_t call, proc;
     uint8_t phase, size;
-    uint16_t class;
+    uint16_t errno_class;
 };
 uint64_t stg_usual_key(const struct stg_kind_of_call *kind);
 void stg_usual_unpack(uint64_t key, struct stg_kind_of_call *kind);
@@ -44,7 +44,6 @@ struct stg_usual {
     float share;             /* of the sequences that have one at all; of a call that only other known ones have, one
                                 of all of these */
 };
-_Static_assert(sizeof(struct stg_usual) == STG_MODEL_USUAL_COLUMNS * sizeof(float), "a row of the model file");
 
 /* Pairs of a kind's index (upper half) and its count in one sequence, for quantiles over sequences that mostly lack
  * most kinds. */

@@ -71,7 +71,8 @@ struct stg_event {
     uint64_t n_lost;    /* STG_EVENT_LOST: how many */
     int64_t ret;        /* exit: the return value, −4095 … −1 is −errno */
     uint64_t args[STG_EVENT_MAX_ARGS]; /* raw registers of an entry; markers: integer fields in order */
-    uint32_t name;    /* id in the source's names: system call without prefix ("read"), or the marker's whole name */
+    uint32_t name;    /* id in the source's names: system call without prefix ("read"), or the marker's whole name;
+                         STG_NAME_NONE of the other kinds */
     uint32_t comm;    /* id in the source's comms: the thread's name; STG_NAME_NONE when absent */
     uint32_t path;    /* id in the source's paths, with STG_HAS_PATH */
     int32_t pid, tid; /* process (thread group) and thread; 0 when absent */

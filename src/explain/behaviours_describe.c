@@ -235,7 +235,7 @@ static uint8_t common_size(const struct behaviour_search *s, const struct counts
 static bool is_told(const struct behaviour_search *s, const struct counts *c, const struct shares *shares,
                     const struct stg_behaviour_change *x, float scale)
 {
-    if (x->kind.phase != STG_PHASE_EXIT || x->kind.class > 1) {
+    if (x->kind.phase != STG_PHASE_EXIT || x->kind.errno_class > 1) {
         return false;
     }
     const struct stg_kind_of_call call = {.call = x->kind.call, .proc = x->kind.proc};

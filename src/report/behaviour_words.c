@@ -39,11 +39,12 @@ void behaviour_kind(const struct stg_vocab *names, const struct stg_kind_of_call
     if (kind->size > 0) {
         size_words(kind->size, size);
         snprintf(result, sizeof result, " returning %s", size);
-    } else if (kind->class == 2) {
+    } else if (kind->errno_class == 2) {
         snprintf(result, sizeof result, " failed");
-    } else if (kind->class > 2) {
-        const char *name = stg_errno_name(kind->class - 2);
-        snprintf(result, sizeof result, " %s%.0d", name != NULL ? name : "errno ", name != NULL ? 0 : kind->class - 2);
+    } else if (kind->errno_class > 2) {
+        const char *name = stg_errno_name(kind->errno_class - 2);
+        snprintf(result, sizeof result, " %s%.0d", name != NULL ? name : "errno ",
+                 name != NULL ? 0 : kind->errno_class - 2);
     } else if (kind->phase == STG_PHASE_EXIT) {
         snprintf(result, sizeof result, " succeeding");
     }

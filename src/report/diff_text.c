@@ -18,7 +18,7 @@ static void name_row(const struct stg_vocab *names, const struct stg_diff_row *r
     char text[200];
     if (row->facet == STG_DIFF_RESULTS) {
         kind.phase = STG_PHASE_EXIT;
-        kind.class = row->other;
+        kind.errno_class = row->other;
         kind.size = row->size;
     }
     behaviour_kind(names, &kind, text, sizeof text);

@@ -144,7 +144,7 @@ static void add_failures(struct finding *f, const struct stg_model *m, const str
     for (size_t i = 0; i < x->n_more && n < MOST_CALLS; i++) {
         const struct stg_behaviour_change *c = &x->more[i];
         char kind[160];
-        if (c->kind.class <= 1) {
+        if (c->kind.errno_class <= 1) {
             continue;
         }
         const char *process = behaviour_process(&b->names, c->kind.proc);
@@ -154,7 +154,7 @@ static void add_failures(struct finding *f, const struct stg_model *m, const str
         finding_count(f, c);
         f->weight += c->weight;
         const char *call = behaviour_call(&b->names, c->kind.call);
-        const char *meaning = meaning_of(c->kind.class - 2U, finding_is_socket(call, &c->object));
+        const char *meaning = meaning_of(c->kind.errno_class - 2U, finding_is_socket(call, &c->object));
         if (meaning != NULL && strstr(f->means, meaning) == NULL) {
             words_append(f->means, sizeof f->means, "%s%s", f->means[0] != '\0' ? "; " : "", meaning);
         }

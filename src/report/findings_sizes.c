@@ -150,7 +150,7 @@ static void find_shifts(struct sizes *z)
     const struct stg_behaviour *x = z->x;
     for (size_t i = 0; i < x->n_more + x->n_fewer; i++) {
         const struct stg_behaviour_change *c = i < x->n_more ? &x->more[i] : &x->fewer[i - x->n_more];
-        if (c->kind.size == 0 || c->kind.class > 1) {
+        if (c->kind.size == 0 || c->kind.errno_class > 1) {
             continue;
         }
         size_t at = z->n_shifts++;

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+_Static_assert(STG_AGGREGATES == STG_MODEL_AGGREGATES, "the model file stores one calibration column per aggregate");
+
 #define WINDOW 16
 
 static const char *const names[STG_AGGREGATES] = {"mean",  "median", "window", "upper",     "rms",     "time",

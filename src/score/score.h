@@ -28,7 +28,6 @@ enum stg_aggregate {
     STG_AGGREGATE_NOVELTY,   /* of all channels together (score/channels.h) */
     STG_AGGREGATES,
 };
-_Static_assert(STG_AGGREGATES == STG_MODEL_AGGREGATES, "the model file stores one calibration column per aggregate");
 
 /* A surprisal, or made of several: in nats. Pace, load, migration and workers are ratios, and novelty has no unit. */
 bool stg_aggregate_is_surprisal(enum stg_aggregate a);

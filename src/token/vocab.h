@@ -74,7 +74,6 @@ void stg_symbols_map(const struct stg_symbols *s, const struct stg_walk *w, uint
 size_t stg_symbols_unknown(const struct stg_symbols *s, const struct stg_walk *w);
 /* "read", "read exit", "read exit EAGAIN" into out (NUL-terminated, cut to cap). */
 void stg_symbols_describe(const struct stg_symbols *s, const struct stg_vocab *v, uint32_t id, char *out, size_t cap);
-/* Tensor `symbols.key` (U64) and metadata `symbols.fields`. */
 /* What a symbol stands for; all 0 for a special token, and what is not among the fields. */
 struct stg_symbol_parts {
     uint16_t call, errno_class; /* id in the vocabulary; stg_ret_errno_class() */
@@ -85,6 +84,7 @@ struct stg_symbol_parts {
  * had none, or symbols are not of descriptors. */
 int64_t stg_symbols_highest_descriptor(const struct stg_symbols *s);
 struct stg_symbol_parts stg_symbols_parts(const struct stg_symbols *s, uint32_t id);
+/* Tensor `symbols.key` (U64) and metadata `symbols.fields`. */
 enum stg_status stg_symbols_save(const struct stg_symbols *s, struct stg_tensors_writer *w) STG_MUST_USE;
 enum stg_status stg_symbols_load(struct stg_symbols **out, const struct stg_tensors *t) STG_MUST_USE;
 

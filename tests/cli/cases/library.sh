@@ -24,11 +24,41 @@ case_library_example() {
     grep -q '^score: none.data: ' err || { cat err; no 'no reason'; }
 }
 
+# The way from a trace to a reason, without the command.
+case_library_learns() {
+    strace_text 400 1 >known.txt
+    strace_text 60 4 odd >odd.txt
+    installed
+    # shellcheck disable=SC2086 # a list of flags
+    cc -std=gnu17 -Wall -Wextra -Werror -o learn "$STRANGE_SOURCE/docs/examples/learn.c" $flags
+    status 0 ./learn known.txt odd.txt strace
+    grep -q '^  socket (call): ' out || { cat out; no 'the call that only the new trace has is not to blame'; }
+    # The model is one of the command's.
+    "$strange" info learnt.model | grep -q 'ngram' || no 'no model'
+    status 1 "$strange" score --aggregate mean learnt.model new.data
+    status 2 ./learn known.txt none.txt
+    grep -q '^learn: none.txt: ' err || { cat err; no 'no reason'; }
+}
+
 case_library_headers() {
     installed
     for header in $(cat "$STRANGE_SOURCE/src/public_headers.txt"); do
         echo "#include \"$header\"" >one.c
         # shellcheck disable=SC2086 # a list of flags
         cc -std=gnu17 -Wall -Wextra -Werror -fsyntax-only one.c $flags || no "$header needs another"
+        # shellcheck disable=SC2086 # a list of flags
+        cc -std=c11 -Wall -Wextra -pedantic -Werror -fsyntax-only one.c $flags || no "$header is not standard C"
+    done
+}
+
+# C++ programs take them, too: every header by itself, inside extern "C".
+case_library_headers_in_cpp() {
+    for compiler in g++ clang++ ''; do ! command -v "$compiler" >/dev/null || break; done
+    [ -n "$compiler" ] || exit 77
+    installed
+    for header in $(cat "$STRANGE_SOURCE/src/public_headers.txt"); do
+        printf 'extern "C" {\n#include "%s"\n}\n' "$header" >one.cpp
+        # shellcheck disable=SC2086 # a list of flags
+        "$compiler" -std=c++17 -fsyntax-only one.cpp $flags || no "$header is not for C++"
     done
 }
