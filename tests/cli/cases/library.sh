@@ -62,3 +62,13 @@ case_library_headers_in_cpp() {
         "$compiler" -std=c++17 -fsyntax-only one.cpp $flags || no "$header is not for C++"
     done
 }
+
+# A program may have functions of any name but stg_….
+case_library_symbols() {
+    installed
+    nm -g --defined-only "$(find "$PWD/root" -name libstrange.a)" | awk 'NF == 3 && $3 !~ /^stg_/' >others
+    [ ! -s others ] || { cat others; no 'names without prefix'; }
+    { cat "$STRANGE_SOURCE/docs/examples/score.c"; echo 'int cut_deliver(void); int cut_deliver(void) { return 1; }'; } >clash.c
+    # shellcheck disable=SC2086 # a list of flags
+    cc -std=gnu17 -o clash clash.c $flags || no 'names meet'
+}
