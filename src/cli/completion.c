@@ -34,6 +34,36 @@ static enum stg_status put_command_names(struct stg_buffer *out)
     return STG_OK;
 }
 
+/* The global options that take a value, whose next word is not the command. */
+static enum stg_status put_valued_globals(struct stg_buffer *out)
+{
+    const char *between = "";
+    for (size_t i = 0; i < stg_n_global_options; i++) {
+        if (stg_global_options[i].type != STG_OPTION_FLAG) {
+            STG_RETURN_IF_FAILED(stg_buffer_printf(out, "%s--%s", between, stg_global_options[i].name));
+            between = "|";
+        }
+    }
+    return STG_OK;
+}
+
+/* What the first operand can be where it is none of a file: a command's name, or one of the words in front of the
+ * others ("run|report|clean"). */
+static enum stg_status put_actions(struct stg_buffer *out, const struct stg_command *c)
+{
+    if (c == &stg_command_help) {
+        return put_command_names(out);
+    }
+    const size_t len = strspn(c->operands, "abcdefghijklmnopqrstuvwxyz|");
+    char words[64];
+    if (len == 0 || len >= sizeof words) {
+        return STG_OK;
+    }
+    memcpy(words, c->operands, len);
+    words[len] = '\0';
+    return put_words(out, words, " ");
+}
+
 static enum stg_status bash_name(struct stg_buffer *out, const struct stg_option *o)
 {
     return stg_buffer_printf(out, " --%s", o->name);
@@ -55,7 +85,7 @@ static enum stg_status bash_value(struct stg_buffer *out, const struct stg_optio
         STG_RETURN_IF_FAILED(put_words(out, o->choices, " "));
         STG_RETURN_IF_FAILED(stg_buffer_printf(out, "' -- \"$word\")); "));
     } else if (o->type == STG_OPTION_STRING || o->type == STG_OPTION_LIST) {
-        STG_RETURN_IF_FAILED(stg_buffer_printf(out, "COMPREPLY=($(compgen -f -- \"$word\")); "));
+        STG_RETURN_IF_FAILED(stg_buffer_printf(out, "mapfile -t COMPREPLY < <(compgen -f -- \"$word\"); "));
     }
     return stg_buffer_printf(out, "return ;;\n");
 }
@@ -66,13 +96,18 @@ static enum stg_status complete_bash(struct stg_buffer *out)
         stg_buffer_printf(out, "# bash completion of strange; made by `strange help --completion bash`\n"
                                "_strange()\n{\n"
                                "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n"
-                               "    local command= i options=\n"
+                               "    local command= i options= actions=\n"
                                "    COMPREPLY=()\n"
+                               "    # --name=value is three words here\n"
+                               "    if [ \"$word\" = = ]; then word=; fi\n"
+                               "    if [ \"$before\" = = ]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
                                "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
-                               "        case ${COMP_WORDS[i]} in -*) ;; *) command=${COMP_WORDS[i]}; break ;; esac\n"
-                               "    done\n"
-                               "    if [ -z \"$command\" ]; then\n"
-                               "        COMPREPLY=($(compgen -W '"));
+                               "        case ${COMP_WORDS[i]} in "));
+    STG_RETURN_IF_FAILED(put_valued_globals(out));
+    STG_RETURN_IF_FAILED(stg_buffer_printf(out, ") ((i++)) ;; -*) ;; *) command=${COMP_WORDS[i]}; break ;; esac\n"
+                                                "    done\n"
+                                                "    if [ -z \"$command\" ]; then\n"
+                                                "        COMPREPLY=($(compgen -W '"));
     STG_RETURN_IF_FAILED(put_command_names(out));
     for (size_t i = 0; i < stg_n_global_options; i++) {
         STG_RETURN_IF_FAILED(bash_name(out, &stg_global_options[i]));
@@ -82,23 +117,24 @@ static enum stg_status complete_bash(struct stg_buffer *out)
         const struct stg_command *c = stg_command_list[i];
         STG_RETURN_IF_FAILED(stg_buffer_printf(out, "    %s)\n        options='", c->name));
         STG_RETURN_IF_FAILED(each_option(out, c, bash_name));
+        STG_RETURN_IF_FAILED(stg_buffer_printf(out, "' actions='"));
+        STG_RETURN_IF_FAILED(put_actions(out, c));
         STG_RETURN_IF_FAILED(stg_buffer_printf(out, "'\n        case $before in\n"));
         STG_RETURN_IF_FAILED(each_option(out, c, bash_value));
         STG_RETURN_IF_FAILED(stg_buffer_printf(out, "        esac\n"));
-        if (c == &stg_command_help) {
-            STG_RETURN_IF_FAILED(stg_buffer_printf(out, "        options=\"$options "));
-            STG_RETURN_IF_FAILED(put_command_names(out));
+        if (c == &stg_command_help) { /* which takes no file */
             STG_RETURN_IF_FAILED(stg_buffer_printf(
-                out, "\"\n        COMPREPLY=($(compgen -W \"$options\" -- \"$word\"))\n        return\n"));
+                out, "        COMPREPLY=($(compgen -W \"$options $actions\" -- \"$word\"))\n        return\n"));
         }
         STG_RETURN_IF_FAILED(stg_buffer_printf(out, "        ;;\n"));
     }
-    return stg_buffer_printf(out, "    esac\n"
-                                  "    case $word in\n"
-                                  "    -*) COMPREPLY=($(compgen -W \"$options\" -- \"$word\")) ;;\n"
-                                  "    *) COMPREPLY=($(compgen -f -- \"$word\")) ;;\n"
-                                  "    esac\n}\n"
-                                  "complete -o filenames -F _strange strange\n");
+    return stg_buffer_printf(
+        out, "    esac\n"
+             "    case $word in\n"
+             "    -*) COMPREPLY=($(compgen -W \"$options\" -- \"$word\")) ;;\n"
+             "    *) mapfile -t COMPREPLY < <(compgen -W \"$actions\" -- \"$word\"; compgen -f -- \"$word\") ;;\n"
+             "    esac\n}\n"
+             "complete -o filenames -F _strange strange\n");
 }
 
 /* Text inside single quotes and brackets of a zsh specification. */
@@ -159,17 +195,33 @@ static enum stg_status complete_zsh(struct stg_buffer *out)
         STG_RETURN_IF_FAILED(stg_buffer_printf(out, "'"));
     }
     STG_RETURN_IF_FAILED(stg_buffer_printf(out, "\n    )\n"
-                                                "    if (( CURRENT == 2 )); then\n"
-                                                "        _describe command commands\n        return\n    fi\n"
-                                                "    local command=$words[2]\n"
-                                                "    shift words\n    (( CURRENT-- ))\n"
-                                                "    case $command in\n"));
+                                                "    local command= i\n"
+                                                "    for ((i = 2; i < CURRENT; i++)); do\n"
+                                                "        case $words[i] in "));
+    STG_RETURN_IF_FAILED(put_valued_globals(out));
+    STG_RETURN_IF_FAILED(stg_buffer_printf(out, ") ((i++)) ;; -*) ;; *) command=$words[i]; break ;; esac\n    done\n"
+                                                "    if [[ -z $command ]]; then\n"
+                                                "        _arguments"));
+    for (size_t i = 0; i < stg_n_global_options; i++) {
+        STG_RETURN_IF_FAILED(zsh_option(out, &stg_global_options[i]));
+    }
+    STG_RETURN_IF_FAILED(
+        stg_buffer_printf(out, " \\\n            ': :{_describe command commands}'\n        return\n    fi\n"
+                               "    shift $((i - 1)) words\n    (( CURRENT -= i - 1 ))\n"
+                               "    case $command in\n"));
     for (size_t i = 0; stg_command_list[i] != NULL; i++) {
         STG_RETURN_IF_FAILED(stg_buffer_printf(out, "    %s)\n        _arguments", stg_command_list[i]->name));
         STG_RETURN_IF_FAILED(each_option(out, stg_command_list[i], zsh_option));
+        STG_RETURN_IF_FAILED(stg_buffer_printf(out, " \\\n            '1:file:{ compadd -- "));
+        STG_RETURN_IF_FAILED(put_actions(out, stg_command_list[i]));
+        STG_RETURN_IF_FAILED(
+            stg_buffer_printf(out, "%s }'", stg_command_list[i] == &stg_command_help ? "" : "; _files"));
         STG_RETURN_IF_FAILED(stg_buffer_printf(out, " \\\n            '*:file:_files'\n        ;;\n"));
     }
-    return stg_buffer_printf(out, "    esac\n}\n_strange \"$@\"\n");
+    /* Loaded by name it is the body of the function, evaluated it says what it is for. */
+    return stg_buffer_printf(
+        out, "    esac\n}\n"
+             "if [[ $funcstack[1] == _strange ]]; then _strange \"$@\"; else compdef _strange strange; fi\n");
 }
 
 enum stg_status stg_help_completion(struct stg_buffer *out, const char *shell)

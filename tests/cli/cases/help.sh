@@ -2,11 +2,11 @@
 
 case_help() {
     status 0 "$strange" help
-    for command in record prepare train distill score eval explain diff report info doctor help; do
+    for command in record prepare train distill score eval explain diff report export info doctor lab help; do
         grep -q "^  $command " out || no "$command is not in help"
     done
     status 0 "$strange" --help
-    for command in record prepare train distill score eval explain diff report info doctor help; do
+    for command in record prepare train distill score eval explain diff report export info doctor lab help; do
         "$strange" help $command >a
         "$strange" $command --help >b
         cmp a b
@@ -53,7 +53,7 @@ case_choices_are_told() {
 }
 
 case_manual() {
-    for command in '' record prepare train distill score eval explain diff report info doctor help; do
+    for command in '' record prepare train distill score eval explain diff report export info doctor lab help; do
         # shellcheck disable=SC2086 # an empty word is no word
         "$strange" help --man $command >page
         head -n 1 page | grep -q '^\.TH "STRANGE'
@@ -77,11 +77,42 @@ complete_line strange sc
 complete_line strange train --mo
 complete_line strange train --model ls
 complete_line strange help tr
+complete_line strange --threads 2 sco
+complete_line strange score --aggregate = nov
+complete_line strange score --aggregate =
+complete_line strange lab re
+complete_line strange score my
+complete_line strange train --valid my
 SH
+    : >'my file.data'
     bash try.sh >got
-    printf 'score\n--model\nlstm\ntrain\n' >wanted
+    printf '%s\n' score --model lstm train score novelty mean median window upper rms time state pace load migration workers novelty report 'my file.data' \
+        'my file.data' >wanted
     diff wanted got
     refused "did you mean 'bash'?" "$strange" help --completion bsh
+}
+
+# Evaluated, as `strange help help` shows, and with what zsh gives a completion stood in for.
+case_completion_zsh() {
+    command -v zsh >/dev/null || exit 77
+    "$strange" help --completion zsh >completion
+    cat >try.zsh <<'ZSH'
+compdef() { print -r -- "$1 completes $2"; }
+_arguments() { print -r -- "${@[-2]}"; }
+eval "$(<completion)"
+complete_line() { words=("$@"); CURRENT=$#; _strange; }
+complete_line strange lab ''
+complete_line strange --threads 2 -q lab ''
+complete_line strange help ''
+ZSH
+    zsh -f try.zsh >got
+    cat >wanted <<'TEXT'
+_strange completes strange
+1:file:{ compadd -- run report clean; _files }
+1:file:{ compadd -- run report clean; _files }
+TEXT
+    head -n 3 got | diff wanted -
+    tail -n 1 got | grep -q '^1:file:{ compadd -- record prepare .* help }$' || { cat got; no 'help completes no commands'; }
 }
 
 case_doctor() {
