@@ -162,6 +162,23 @@ case_run_without_root() {
     DESTDIR=$PWD/dest status 0 poor install
 }
 
+# A checkout of another user, or on a medium that is only read.
+case_run_read_only() {
+    checkout
+    chmod 555 'a checkout'
+    poor='' # root may write everywhere
+    if [ "$(id -u)" = 0 ]; then
+        command -v setpriv >/dev/null || exit 77
+        chmod 755 . .. ../..
+        poor='setpriv --reuid=65534 --regid=65534 --clear-groups'
+    fi
+    # shellcheck disable=SC2086 # words
+    refused_by run 'may not be written by' $poor 'a checkout/run' demo
+    # shellcheck disable=SC2086 # words
+    status 0 $poor 'a checkout/run' demo --help
+    chmod 755 'a checkout'
+}
+
 # Archives are unpacked whole or not at all, as half a trace opens, too.
 case_unpack() {
     command -v zstd >/dev/null || exit 77
