@@ -179,6 +179,19 @@ case_run_read_only() {
     chmod 755 'a checkout'
 }
 
+# awk reads and writes 0,998 where the language does so: every script that has figures says which it means.
+case_figures_have_a_point() {
+    awk=$(command -v awk)
+    stand_in awk "[ \"\$LC_ALL\" = C.UTF-8 ] || exit 9; exec $awk \"\$@\""
+    echo '{"macro_auroc": 0.75, "novel": {"name": "io", "n_novel": 2, "auroc": 0.998}}' >ngram.eval.json
+    PATH=$PWD/bin:$PATH LC_ALL=de_DE.UTF-8 status 0 "$tree/tools/eval_table" ngram.eval.json
+    tail -n 1 out | grep -q '^ngram  *0.998  *0.750$' || { cat out; no 'other figures'; }
+    for script in "$tree/run" "$tree"/tools/*; do
+        head -n 1 "$script" | grep -q '/sh$' && grep -q awk "$script" || continue
+        grep -q '^export LC_ALL=C.UTF-8' "$script" || no "$script leaves the language as it is"
+    done
+}
+
 # Archives are unpacked whole or not at all, as half a trace opens, too.
 case_unpack() {
     command -v zstd >/dev/null || exit 77
