@@ -192,6 +192,20 @@ case_figures_have_a_point() {
     done
 }
 
+# The command of docs/howto/integer-lists.md that names the file of a sequence does.
+case_integer_list_file() {
+    attacks=ADFA-LD/Attack_Data_Master
+    mkdir -p $attacks/Web_1 $attacks/.git
+    for i in $(seq 20); do echo "$i $i" >"$attacks/Web_1/$i.txt"; done
+    echo junk >$attacks/.DS_Store
+    echo 1 >$attacks/.git/1
+    : >$attacks/Web_1/0.txt
+    "$strange" -q prepare -o list.data $attacks
+    "$strange" -q train --hold-out 0.1 -o list.model list.data
+    find=$(sed -n 's/^    \(find ADFA-LD.*\)$/\1/p' "$tree/docs/howto/integer-lists.md")
+    "$strange" export --to csv -o - list.model list.data | tr -d '\r"' | awk -F, '$1 == 12 { print $6, $6; exit }' | cmp - "$(eval "$find")" || no 'another file'
+}
+
 # Archives are unpacked whole or not at all, as half a trace opens, too.
 case_unpack() {
     command -v zstd >/dev/null || exit 77
