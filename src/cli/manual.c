@@ -127,8 +127,8 @@ static enum stg_status man_overview(struct stg_buffer *out)
     STG_RETURN_IF_FAILED(put_options(out, stg_global_options, stg_n_global_options, "Everywhere"));
     STG_RETURN_IF_FAILED(
         put_line(out, ".SH EXIT STATUS\n",
-                 "0: done, or nothing novel. 1: strange score found something novel. 2: failure; one line on "
-                 "standard error says what failed and what to do.",
+                 "0: done, nothing novel, nothing changed. 1: strange score found something novel, or strange diff a "
+                 "change. 2: failure; one line on standard error says what failed and what to do.",
                  ""));
     STG_RETURN_IF_FAILED(put_environment(out));
     return put_see_also(out, NULL);

@@ -60,6 +60,7 @@ case_manual() {
         for section in NAME SYNOPSIS OPTIONS 'EXIT STATUS' 'SEE ALSO'; do
             grep -q "^\.SH $section" page || no "strange $command: no $section"
         done
+        [ -n "$command" ] || tr '\n' ' ' <page | grep -qF '1: strange score found something novel, or strange diff a change.' || no 'whose exit status is 1'
         if command -v groff >/dev/null; then
             groff -man -Tutf8 -ww page >/dev/null 2>warnings
             [ ! -s warnings ] || { cat warnings; no "groff warns about $command"; }
