@@ -21,8 +21,8 @@ enum stg_status stg_prepare_resolve(struct stg_recipe *recipe, stg_prepare_open 
 
 /* Drives all of source through a cutter into w, as the next trace of the data set, and records its path and counts
  * there. recipe is that of the writer; vocab grows unless frozen. counts (may be NULL) gets those of this trace. Stops
- * with STG_ERR_INTERRUPTED when asked to (base/pool.h). progress may be NULL; otherwise it has been started, and is
- * updated in the source's units. */
+ * with STG_ERR_INTERRUPTED when asked to (base/interrupt.h). progress may be NULL; otherwise it has been started, and
+ * is updated in the source's units. */
 enum stg_status stg_prepare_source(struct stg_dataset_writer *w, const struct stg_recipe *recipe,
                                    struct stg_vocab *vocab, struct stg_source *source, struct stg_progress *progress,
                                    struct stg_cut_counts *counts) STG_MUST_USE;
