@@ -1,5 +1,6 @@
 #include "diff_support.h"
 #include "event/syscalls.h"
+#include "explain/diff_internal.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -169,6 +170,24 @@ static void test_burst(void **state)
     assert_true(exec->n == 50 && exec->n_occasions == 1 && exec->chance >= 1 && !exec->decides);
     assert_false(r->changed);
     comparison_fini(&c);
+}
+
+/* Of four at .05: .0125, .05 / 3, and so on; what follows one that is above does not decide. A program needs no test.
+ */
+static void test_holm(void **state)
+{
+    struct stg_diff_only only[] = {{.kind = STG_DIFF_CALL, .chance = 0.026},
+                                   {.kind = STG_DIFF_PROGRAM},
+                                   {.kind = STG_DIFF_CALL, .chance = 0.0166},
+                                   {.kind = STG_DIFF_CALL, .chance = 0.027},
+                                   {.kind = STG_DIFF_CALL, .chance = 0.0124}};
+    (void)state;
+    diff_decide_singly(only, 5, 4, 0.05);
+    assert_true(only[0].chance < 0.0125 && only[0].decides);
+    assert_true(only[1].chance < 0.05 / 3 && only[1].decides);
+    assert_true(only[2].chance > 0.05 / 2 && !only[2].decides);
+    assert_true(only[3].chance < 0.05 && !only[3].decides);
+    assert_true(only[4].kind == STG_DIFF_PROGRAM && !only[4].decides);
 }
 
 /* Seven occasions are rare by chance, 1 in 64 times, but one call in five that are looked at (Holm); ten decide. */
@@ -440,11 +459,12 @@ int main(void)
         cmocka_unit_test(test_results),       cmocka_unit_test(test_latencies),
         cmocka_unit_test(test_by_hand),       cmocka_unit_test(test_one_clock),
         cmocka_unit_test(test_less),          cmocka_unit_test(test_burst),
-        cmocka_unit_test(test_occasions),     cmocka_unit_test(test_programs),
-        cmocka_unit_test(test_order),         cmocka_unit_test(test_sorts),
-        cmocka_unit_test(test_sorts_of_both), cmocka_unit_test(test_objects),
-        cmocka_unit_test(test_part),          cmocka_unit_test(test_no_part),
-        cmocka_unit_test(test_too_short),     cmocka_unit_test(test_waiting_calls),
+        cmocka_unit_test(test_holm),          cmocka_unit_test(test_occasions),
+        cmocka_unit_test(test_programs),      cmocka_unit_test(test_order),
+        cmocka_unit_test(test_sorts),         cmocka_unit_test(test_sorts_of_both),
+        cmocka_unit_test(test_objects),       cmocka_unit_test(test_part),
+        cmocka_unit_test(test_no_part),       cmocka_unit_test(test_too_short),
+        cmocka_unit_test(test_waiting_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,7 @@
 #include "explain/explain.h"
 
+#include "base/memory.h"
+#include "explain/segments.h"
 #include "fake_model.h"
 
 #include <setjmp.h>
@@ -153,6 +155,40 @@ static void test_memory_fails(void **state)
     stg_explanation_fini(&x);
 }
 
+/* An event between two that are to blame goes with them, two do not; a walk ends a segment. The worst is named. */
+static void test_segments(void **state)
+{
+    static const struct {
+        float blame;
+        int32_t tid;
+        uint8_t field;
+    } given[] = {{2, 1, STG_FIELD_TO_BLAME_CALL},
+                 {0, 1, 0},
+                 {5, 1, STG_FIELD_TO_BLAME_PAUSE},
+                 {0, 1, 0},
+                 {0, 1, 0},
+                 {3, 1, STG_FIELD_TO_BLAME_ERRNO},
+                 {4, 2, STG_FIELD_TO_BLAME_SIZE}};
+    enum { N_GIVEN = sizeof given / sizeof given[0] };
+    struct stg_explained_event events[N_GIVEN] = {0};
+    uint32_t ranked[N_GIVEN] = {2, 6, 5, 0, 1, 3, 4};
+    struct stg_explanation x = {.events = events, .n = N_GIVEN, .ranked = ranked};
+    (void)state;
+    for (size_t i = 0; i < N_GIVEN; i++) {
+        events[i] = (struct stg_explained_event){
+            .index = (uint32_t)i, .blame = given[i].blame, .tid = given[i].tid, .field = given[i].field};
+    }
+    assert_int_equal(segments_find(&x, STG_ORDER_THREAD), STG_OK);
+    assert_int_equal(x.n_segments, 3);
+    const struct stg_segment *s = x.segments; /* most to blame first */
+    assert_true(s[0].first == 0 && s[0].n == 3 && s[0].n_blamed == 2 && s[0].worst == 2 && s[0].blame >= 5);
+    assert_int_equal(s[0].fields, 1U << STG_FIELD_TO_BLAME_CALL | 1U << STG_FIELD_TO_BLAME_PAUSE);
+    assert_true(s[1].first == 6 && s[1].n == 1 && s[1].worst == 6);
+    assert_true(s[2].first == 5 && s[2].n == 1 && s[2].worst == 5);
+    stg_mem_free(x.order);
+    stg_mem_free(x.segments);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +196,7 @@ int main(void)
         cmocka_unit_test(test_blames_the_odd_one),
         cmocka_unit_test(test_excess),
         cmocka_unit_test(test_edges),
+        cmocka_unit_test(test_segments),
         cmocka_unit_test(test_memory_fails),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -69,6 +69,13 @@ static void test_groups(void **state)
     assert_true(fabs(f.value[0] + log(0.1)) < 1e-12);
     assert_true(fabs(f.value[2] + (2 * log(0.1) + log(0.001)) / 3) < 1e-12);
     stg_fisher_fini(&f);
+    for (size_t i = 4; i < 12; i++) {
+        s[i].stream = 1; /* ids that begin anew are another data set's, too */
+    }
+    assert_int_equal(stg_fisher_groups(&f, &m, STG_AGGREGATE_MEAN, s, 12, 3), STG_OK);
+    assert_int_equal(f.n, 3);
+    assert_int_equal(f.first[2], 9);
+    stg_fisher_fini(&f);
     drop(&m);
 }
 

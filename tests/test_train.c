@@ -413,6 +413,63 @@ static void test_linear(void **state)
     stg_model_free(m);
 }
 
+/* The rates that the log tells, one for each evaluation; the best loss on valid of all. */
+static size_t read_rates(const struct fixture *x, double *rates, size_t cap, double *best)
+{
+    char line[1024];
+    size_t n = 0;
+    FILE *f = fopen(x->log, "re");
+    assert_non_null(f);
+    *best = (double)INFINITY;
+    while (fgets(line, sizeof line, f) != NULL) {
+        json_t *entry = json_loads(line, 0, NULL);
+        assert_true(n < cap);
+        rates[n++] = json_real_value(json_object_get(entry, "rate"));
+        *best = fmin(*best, json_real_value(json_object_get(entry, "valid_loss")));
+        json_decref(entry);
+    }
+    fclose(f);
+    return n;
+}
+
+/* Inverse square root after the warm-up; a tenth where validation stalls. A gain too small to go on for is still kept.
+ */
+static void test_schedules(void **state)
+{
+    struct fixture *x = *state;
+    struct stg_train_settings s = settings_for(x);
+    struct stg_train_result result;
+    double rates[16], best;
+    s.checkpoint = NULL;
+    s.schedule = STG_SCHEDULE_INVERSE_SQRT;
+    s.warm_up = 10;
+    s.log = x->log;
+    s.eval_every = 7;
+    s.max_updates = 42;
+    s.stop_after = 0;
+    struct stg_model *m = new_model(x);
+    assert_int_equal(stg_train(m, &x->train, &x->valid, &s, NULL, &result), STG_OK);
+    stg_model_free(m);
+    assert_int_equal(read_rates(x, rates, 16, &best), 6);
+    assert_true(fabs(rates[0] / s.rate - 0.7) < 1e-4);
+    for (int i = 1; i < 6; i++) {
+        assert_true(fabs(rates[i] / s.rate - sqrt(10.0 / (7 * (i + 1)))) < 1e-4);
+    }
+    unlink(x->log);
+    s.schedule = STG_SCHEDULE_PLATEAU;
+    s.warm_up = 0;
+    s.patience = 2;
+    s.min_gain = 100; /* nothing is ever a gain */
+    m = new_model(x);
+    assert_int_equal(stg_train(m, &x->train, &x->valid, &s, NULL, &result), STG_OK);
+    stg_model_free(m);
+    assert_int_equal(read_rates(x, rates, 16, &best), 6);
+    for (int i = 0; i < 6; i++) { /* the first evaluation sets the mark, the third and the fifth divide what follows */
+        assert_true(fabs(rates[i] / s.rate - (i < 3 ? 1 : i < 5 ? 0.1 : 0.01)) < 1e-6);
+    }
+    assert_true(fabs(result.valid_loss - best) < 1e-6);
+}
+
 static void on_alarm(int number)
 {
     (void)number;
@@ -658,6 +715,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_best_is_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_patience, setup, teardown),
         cmocka_unit_test_setup_teardown(test_linear, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_schedules, setup, teardown),
         cmocka_unit_test_setup_teardown(test_budget, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resume, setup, teardown),
         cmocka_unit_test_setup_teardown(test_resume_after_interrupt, setup, teardown),
