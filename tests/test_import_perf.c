@@ -84,6 +84,21 @@ static void lost_events_are_gaps(void **state)
     reading_fini(&r);
 }
 
+/* A gap whose size perf does not say is one event at least, and no count. */
+static void a_loss_without_a_count(void **state)
+{
+    static const char text[] = " a 1 [000] 5.000001: raw_syscalls:sys_exit: NR 0 = 0\n"
+                               " a 1 [000] 5.000002: PERF_RECORD_LOST lost\n";
+    struct reading r;
+    (void)state;
+    assert_int_equal(read_text(&r, &stg_import_perf, text, sizeof text - 1), STG_OK);
+    assert_int_equal(r.n, 2);
+    assert_int_equal(r.events[1].kind, STG_EVENT_LOST);
+    assert_int_equal(r.events[1].n_lost, 1);
+    assert_int_equal(r.events[1].has & STG_HAS_COUNT, 0);
+    reading_fini(&r);
+}
+
 static void text_without_events_is_refused(void **state)
 {
     struct reading r;
@@ -138,6 +153,7 @@ int main(void)
         cmocka_unit_test(named_events_are_read_too),
         cmocka_unit_test(names_of_threads_may_look_like_other_fields),
         cmocka_unit_test(lost_events_are_gaps),
+        cmocka_unit_test(a_loss_without_a_count),
         cmocka_unit_test(text_without_events_is_refused),
         cmocka_unit_test(the_number_of_thread_names_is_bounded),
         cmocka_unit_test(the_probe_knows_its_text),

@@ -20,6 +20,7 @@ static void test_edges(void **state)
     (void)state;
     assert_int_equal(stg_verdict_rank(99, 0.01), 1);
     assert_int_equal(stg_verdict_rank(98, 0.01), 0);
+    assert_int_equal(stg_verdict_rank(99, 0.29), 29); /* 0.29 × 100 is a little less in binary */
     assert_int_equal(stg_verdict_bound(0, 100, 1, 0.999), 0);
     assert_int_equal(stg_verdict_bound(1, 100, 1, 0.999), 0);   /* judged by its own p-value */
     assert_int_equal(stg_verdict_bound(1000, 50, 0, 0.999), 0); /* no p-value can be that small */
