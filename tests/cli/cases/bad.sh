@@ -212,7 +212,7 @@ case_unreadable() {
     mkdir dir
     cp web.model secret
     chmod 000 secret dir
-    chmod 711 ../..
+    chmod 711 . ..
     as_nobody() {
         file=$1
         shift

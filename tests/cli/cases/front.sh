@@ -169,7 +169,7 @@ case_run_read_only() {
     poor='' # root may write everywhere
     if [ "$(id -u)" = 0 ]; then
         command -v setpriv >/dev/null || exit 77
-        chmod 755 . .. ../..
+        chmod 755 . ..
         poor='setpriv --reuid=65534 --regid=65534 --clear-groups'
     fi
     # shellcheck disable=SC2086 # words
@@ -277,6 +277,7 @@ case_layout() {
     yes '/* */' | head -n 801 | offends 'tests/three.c has 801 lines' tests/three.c
     printf '/* %s: later */\n' TODO | offends 'unfinished marks: src/base/three.c:1' src/base/three.c
     printf 'case_two() {\n    ! grep a b\n    :\n}\n' | offends 'tests/cli/cases/one.sh:5: cannot fail' tests/cli/cases/one.sh
+    printf 'case_two() {\n    chmod 711 ../%s\n}\n' .. | offends 'tests/cli/cases/one.sh:5: changes the mode' tests/cli/cases/one.sh
     mkdir good/src/new
     echo 'int x;' | offends 'the include table has no row for new' src/new/three.c
 }
