@@ -10,6 +10,7 @@
 #include "lab/process.h"
 #include "lab/reply.h"
 #include "lab/scenario.h"
+#include "lab/servers.h"
 #include "lab/template.h"
 #include "lab/text.h"
 #include "must.h"
@@ -588,6 +589,23 @@ static void test_campaigns_that_are_none(void **state)
     must(stg_folder_remove(dir));
 }
 
+/* What is recorded is what is in the servers' group or below: neither the clients nor what runs beside is. */
+static void test_groups_that_are_not_recorded(void **state)
+{
+    (void)state;
+    static struct stg_stage st;
+    const enum stg_status status = stg_stage_name(&st, 7, "/tmp");
+    if (status == STG_ERR_UNSUPPORTED) {
+        skip(); /* no control groups here */
+    }
+    must(status);
+    const char *const others[] = {st.beside_cgroup, st.client_cgroup, st.tools_cgroup};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_memory_equal(others[i], st.cgroup, strlen(st.cgroup));
+        assert_int_not_equal(strncmp(others[i], st.server_cgroup, strlen(st.server_cgroup)), 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -607,6 +625,7 @@ int main(void)
         cmocka_unit_test(test_folders),
         cmocka_unit_test(test_intervals),
         cmocka_unit_test(test_campaigns_that_are_none),
+        cmocka_unit_test(test_groups_that_are_not_recorded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
