@@ -146,9 +146,18 @@ static void test_descriptor_index(void **state)
 /* The lists are sorted: each name is found, and what is in none is between. */
 static void test_consequence(void **state)
 {
-    static const char *const most[] = {"accept",    "accept4", "chdir",  "clone",  "clone3", "connect", "execve",
-                                       "fdatasync", "fork",    "fsync",  "kill",   "mount",  "ptrace",  "rename",
-                                       "renameat2", "setuid",  "socket", "unlink", "vfork"};
+    static const char *const most[] = {"accept",          "accept4",        "bpf",
+                                       "chdir",           "clone",          "clone3",
+                                       "connect",         "execve",         "fdatasync",
+                                       "finit_module",    "fork",           "fsync",
+                                       "init_module",     "io_uring_setup", "kexec_load",
+                                       "keyctl",          "kill",           "memfd_create",
+                                       "mount",           "open_tree",      "perf_event_open",
+                                       "pidfd_getfd",     "pivot_root",     "process_vm_writev",
+                                       "ptrace",          "rename",         "renameat2",
+                                       "rt_sigqueueinfo", "setns",          "setuid",
+                                       "socket",          "unlink",         "unshare",
+                                       "userfaultfd",     "vfork"};
     static const char *const least[] = {"brk",    "futex",   "getcwd", "getpeername", "getpid",
                                         "gettid", "madvise", "mmap",   "uname"};
     (void)state;

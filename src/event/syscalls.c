@@ -168,15 +168,19 @@ unsigned stg_syscall_consequence(const char *name)
 {
     /* clang-format off */
     static const char *const most[] = {
-        "accept", "accept4", "bind", "bpf", "capset", "chdir", "chmod", "chown", "chroot", "clone", "clone3", "connect",
-        "delete_module", "execve", "execveat", "fchdir", "fchmod", "fchmodat", "fchmodat2", "fchown", "fchownat",
-        "fdatasync", "finit_module", "fork", "fsync", "ftruncate", "init_module", "kexec_file_load", "kexec_load",
-        "kill", "lchown", "link", "linkat", "listen", "mkdir", "mkdirat", "mknod", "mknodat", "mount", "move_mount",
-        "pidfd_send_signal", "pivot_root", "process_vm_readv", "process_vm_writev", "ptrace", "reboot", "rename",
-        "renameat", "renameat2", "rmdir", "setfsgid", "setfsuid", "setgid", "setgroups", "sethostname", "setns",
-        "setregid", "setresgid", "setresuid", "setreuid", "setuid", "setxattr", "socket", "swapoff", "swapon",
-        "symlink", "symlinkat", "sync", "syncfs", "tgkill", "tkill", "truncate", "umount", "umount2", "unlink",
-        "unlinkat", "unshare", "vfork",
+        "accept", "accept4", "acct", "add_key", "bind", "bpf", "capset", "chdir", "chmod", "chown", "chroot",
+        "clock_settime", "clone", "clone3", "connect", "delete_module", "execve", "execveat", "fanotify_init", "fchdir",
+        "fchmod", "fchmodat", "fchmodat2", "fchown", "fchownat", "fdatasync", "finit_module", "fork", "fremovexattr",
+        "fsetxattr", "fsmount", "fsopen", "fsync", "ftruncate", "init_module", "io_uring_setup", "ioperm", "iopl",
+        "kexec_file_load", "kexec_load", "keyctl", "kill", "lchown", "link", "linkat", "listen", "lremovexattr",
+        "lsetxattr", "memfd_create", "memfd_secret", "mkdir", "mkdirat", "mknod", "mknodat", "modify_ldt", "mount",
+        "mount_setattr", "move_mount", "open_by_handle_at", "open_tree", "perf_event_open", "pidfd_getfd",
+        "pidfd_send_signal", "pivot_root", "process_madvise", "process_vm_readv", "process_vm_writev", "ptrace",
+        "reboot", "removexattr", "rename", "renameat", "renameat2", "request_key", "rmdir", "rt_sigqueueinfo",
+        "rt_tgsigqueueinfo", "setdomainname", "setfsgid", "setfsuid", "setgid", "setgroups", "sethostname", "setns",
+        "setregid", "setresgid", "setresuid", "setreuid", "settimeofday", "setuid", "setxattr", "socket", "swapoff",
+        "swapon", "symlink", "symlinkat", "sync", "syncfs", "tgkill", "tkill", "truncate", "umount", "umount2",
+        "unlink", "unlinkat", "unshare", "userfaultfd", "vfork",
     };
     static const char *const least[] = {
         "brk", "clock_getres", "clock_gettime", "futex", "getcwd", "getegid", "geteuid", "getgid", "getgroups",
