@@ -355,7 +355,7 @@ static void test_facts(void **state)
     assert_int_equal(stg_facts_put(facts, "top_calls", stg_facts_top(counts, 3, 10, names)), STG_OK);
     assert_int_equal(stg_facts_text(&out, facts), STG_OK);
     assert_string_equal(
-        out.data, "duration         1.5 us\nkind             trace\nlength           min 1, max 20,000\ntop calls\n"
+        out.data, "duration         1.5 µs\nkind             trace\nlength           min 1, max 20,000\ntop calls\n"
                   "                 9  w\xef\xbf\xbd\n                 3  read\n");
     stg_buffer_clear(&out);
     assert_int_equal(stg_facts_json(&out, "strange.test/1", facts), STG_OK);

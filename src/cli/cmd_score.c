@@ -18,6 +18,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 struct settings {
     bool json, strict;
@@ -308,10 +309,12 @@ static enum stg_status put_text(struct stg_buffer *out, const struct score_run *
         const struct stg_score *s = &r->group->scores[worst[i]];
         const double p =
             r->verdict.calibrated ? stg_p_value(r->model, r->aggregate, (double)s->value[r->aggregate]) : NAN;
-        char duration[32], p_text[32] = "-", members[32] = "", novel[32] = "";
+        char duration[32] = "-", p_text[32] = "-", members[32] = "", novel[32] = "";
         struct stg_seq seq;
         const char *path = stg_group_sequence(r->group, worst[i], &seq)->path;
-        stg_format_ns(s->end_ns - s->begin_ns, duration, sizeof duration);
+        if ((seq.flags & STG_SEQ_NO_TIME) == 0) {
+            stg_format_ns(s->end_ns - s->begin_ns, duration, sizeof duration);
+        }
         if (r->verdict.calibrated) {
             snprintf(p_text, sizeof p_text, "%.4g", p);
         }
@@ -323,10 +326,10 @@ static enum stg_status put_text(struct stg_buffer *out, const struct score_run *
         if (r->model->ops->members != NULL) {
             snprintf(members, sizeof members, "%12.3g ", s->disagreement);
         }
-        STG_TRY(stg_buffer_printf(out, "%10llu %10.4g %10s %s%8u %10s %8llu  %s", (unsigned long long)s->id,
+        STG_TRY(stg_buffer_printf(out, "%10llu %10.4g %10s %s%8u %*s %8llu  %s", (unsigned long long)s->id,
                                   exp((double)s->value[STG_AGGREGATE_MEAN]), p_text, members, s->n_events,
-                                  (seq.flags & STG_SEQ_NO_TIME) != 0 ? "-" : duration, (unsigned long long)s->n_lost,
-                                  novel));
+                                  (int)(10 + strlen(duration) - text_width(duration)), duration,
+                                  (unsigned long long)s->n_lost, novel));
         if (r->group->n_inputs > 1) {
             writer_put(&w, "  ");
             writer_plain(&w, path, 0);

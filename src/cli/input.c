@@ -43,7 +43,7 @@ void stg_format_ns(int64_t ns, char *out, size_t cap)
     static const struct {
         double ns;
         const char *unit;
-    } units[] = {{3600e9, "h"}, {60e9, "min"}, {1e9, "s"}, {1e6, "ms"}, {1e3, "us"}, {1, "ns"}};
+    } units[] = {{3600e9, "h"}, {60e9, "min"}, {1e9, "s"}, {1e6, "ms"}, {1e3, "µs"}, {1, "ns"}};
     const double value = (double)ns;
     size_t i = 0;
     while (i + 1 < sizeof units / sizeof units[0] && (value < 0 ? -value : value) < units[i].ns) {
