@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -228,6 +229,32 @@ static void test_explain_text(void **state)
     assert_non_null(strstr(b.data, "← write ENOSPC"));
     assert_non_null(strstr(b.data, "; 3 lost"));
     assert_null(strchr(b.data, '\033'));
+    stg_buffer_fini(&b);
+}
+
+/* The sequence of a whole process says whose it is: by number, and by the names that its first thread had. */
+static void test_explain_process(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    static struct stg_explained_event events[FAKE_MAX_EVENTS + FAKE_MAX_THREADS];
+    struct stg_explanation x = f->explanations[0];
+    char text[256];
+    assert_false(words_whole_process(&x, text)); /* it is a thread's */
+    assert_in_range(x.n, 8, sizeof events / sizeof events[0]);
+    memcpy(events, x.events, x.n * sizeof *events);
+    x.events = events;
+    x.score.tid = 0;
+    for (size_t i = 0; i < x.n; i++) {
+        events[i].proc = i < 4 ? FAKE_APACHE : FAKE_PHP;
+    }
+    assert_true(words_whole_process(&x, text)); /* its first thread does nothing */
+    assert_string_equal(text, "1000: apache2, then php-fpm");
+    for (size_t i = 0; i < 4; i++) {
+        events[i].tid = i % 2 == 0 ? 1000 : 1001;
+    }
+    assert_int_equal(stg_report_explain_text(&b, &f->model.base, &x, NULL, "t", 3, false), STG_OK);
+    assert_non_null(strstr(b.data, "\n  process     1000: apache2\n"));
     stg_buffer_fini(&b);
 }
 
@@ -691,6 +718,7 @@ int main(void)
         cmocka_unit_test(test_all_are_caught),
         cmocka_unit_test(test_course),
         cmocka_unit_test(test_explain_text),
+        cmocka_unit_test(test_explain_process),
         cmocka_unit_test(test_explain_in_time_order),
         cmocka_unit_test(test_eval_json),
         cmocka_unit_test(test_score_json),

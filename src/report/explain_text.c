@@ -39,7 +39,7 @@ static void put_header(struct writer *w, const struct stg_model *m, const struct
     const struct stg_score *s = &x->score;
     const enum stg_aggregate judged = stg_aggregate_default(m);
     const double p = stg_p_value(m, judged, (double)s->value[judged]);
-    char n[32], text[160], perplexity[32], side[512];
+    char n[32], text[160], process[256], perplexity[32], side[512];
     writer_printf(w, "%sSequence %" PRIu64 "%s\n", style->bold, x->id, style->reset);
     writer_put(w, "  trace       ");
     writer_plain(w, trace, 0);
@@ -47,6 +47,11 @@ static void put_header(struct writer *w, const struct stg_model *m, const struct
     if (s->tid != 0) {
         words_thread(s, text);
         writer_printf(w, "  thread      %s\n", text);
+    }
+    if (words_whole_process(x, process)) {
+        writer_put(w, "  process     ");
+        writer_plain(w, process, 0);
+        writer_put(w, "\n");
     }
     if (x->has_time) {
         words_begin(s, text);

@@ -160,13 +160,18 @@ static void put_segments(struct writer *w, const struct stg_explanation *x)
 static void put_facts(struct writer *w, const struct stg_report *r, size_t i)
 {
     const struct stg_score *s = &r->explanations[i].score;
-    char text[160], count[32], names[256], side[512];
+    char text[160], process[256], count[32], names[256], side[512];
     writer_put(w, "<dl class=\"facts\"><dt>Trace</dt><dd><code>");
     writer_html(w, r->explanation_traces[i]);
     writer_put(w, "</code></dd>");
     if (s->tid != 0) {
         words_thread(s, text);
         writer_printf(w, "<dt>Thread</dt><dd>%s</dd>", text);
+    }
+    if (words_whole_process(&r->explanations[i], process)) {
+        writer_put(w, "<dt>Process</dt><dd>");
+        writer_html(w, process);
+        writer_put(w, "</dd>");
     }
     if (r->explanations[i].has_time) {
         words_begin(s, text);

@@ -269,6 +269,46 @@ void words_thread(const struct stg_score *s, char out[64])
     }
 }
 
+/* The process's first thread, or where that does nothing the first of its threads that does. */
+static int32_t first_thread(const struct stg_explanation *x, int32_t pid)
+{
+    int32_t tid = 0;
+    for (size_t i = 0; i < x->n; i++) {
+        if (x->events[i].pid == pid && (tid == 0 || x->events[i].tid == pid)) {
+            tid = x->events[i].tid;
+        }
+    }
+    return tid;
+}
+
+bool words_whole_process(const struct stg_explanation *x, char out[256])
+{
+    enum { MOST_NAMES = 3 };
+    const struct stg_score *s = &x->score;
+    const int32_t tid = first_thread(x, s->pid);
+    size_t n = 0;
+    uint16_t last = 0;
+    out[0] = '\0';
+    if (s->tid != 0 || s->pid == 0) {
+        return false;
+    }
+    words_append(out, 256, "%" PRId32, s->pid);
+    for (size_t i = 0; i < x->n && n <= MOST_NAMES; i++) {
+        const struct stg_explained_event *e = &x->events[i];
+        const char *name = words_process(x, e);
+        if (e->pid == s->pid && e->tid == tid && name[0] != '\0' && (n == 0 || e->proc != last)) {
+            words_append(out, 256, "%s%.64s",
+                         n == 0           ? ": "
+                         : n < MOST_NAMES ? ", then "
+                                          : " …",
+                         n < MOST_NAMES ? name : "");
+            last = e->proc;
+            n++;
+        }
+    }
+    return true;
+}
+
 const char *words_note(const struct stg_model *m, const struct stg_explained_event *e)
 {
     if (e->symbol != STG_TOKEN_UNKNOWN) {

@@ -53,6 +53,9 @@ void words_begin(const struct stg_score *s, char out[160]);
 void words_moment(int64_t ns, char out[48]);
 /* "12 of process 7", or "12" where the process is not known. */
 void words_thread(const struct stg_score *s, char out[64]);
+/* "4242: sh, then id": the process that the whole sequence is of, by the names that its first thread had; false, and
+ * "", where it is not of one, or of a thread. */
+bool words_whole_process(const struct stg_explanation *x, char out[256]);
 /* "" or why nothing like it could be expected: "never seen in training". */
 const char *words_note(const struct stg_model *m, const struct stg_explained_event *e);
 /* The surprisal of what is to blame, nats: of the call, or of its time or descriptor. */
