@@ -317,6 +317,24 @@ static void test_shifts(void **state)
 }
 
 /* What a call was about is told by kind of descriptor, and an amount is compared with those of its kind. */
+/* Of a call that no known sequence makes it says nothing that none has its failure; of another it does, in figures. */
+static void test_never(void **state)
+{
+    struct fixture *t = *state;
+    for (int never = 0; never < 2; never++) {
+        char text[WORDS_SENTENCE];
+        unsigned at = 0;
+        begin(t);
+        struct stg_behaviour_change *c = more(t, "openat", 2, 1, 0);
+        c->kind.phase = STG_PHASE_EXIT;
+        c->kind.class = 2 + 2;
+        c->is_never = never != 0;
+        assert_string_equal(behaviour_next_fact(&t->model, &t->b, &t->x, &at, text), "more");
+        assert_string_equal(text, never ? "apache2: 2 openat ENOENT (never in known)"
+                                        : "apache2: 2 openat ENOENT (usually 0)");
+    }
+}
+
 static void test_objects(void **state)
 {
     struct fixture *t = *state;
@@ -748,14 +766,23 @@ static void test_set(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_calls),           cmocka_unit_test(test_amounts),
-        cmocka_unit_test(test_shifts),          cmocka_unit_test(test_objects),
-        cmocka_unit_test(test_uneven),          cmocka_unit_test(test_consequences),
-        cmocka_unit_test(test_unseen),          cmocka_unit_test(test_rare),
-        cmocka_unit_test(test_counts),          cmocka_unit_test(test_descriptors),
-        cmocka_unit_test(test_workers),         cmocka_unit_test(test_times_and_fewer),
-        cmocka_unit_test(test_order),           cmocka_unit_test(test_long_names),
-        cmocka_unit_test(test_share),           cmocka_unit_test(test_set),
+        cmocka_unit_test(test_calls),
+        cmocka_unit_test(test_amounts),
+        cmocka_unit_test(test_shifts),
+        cmocka_unit_test(test_objects),
+        cmocka_unit_test(test_never),
+        cmocka_unit_test(test_uneven),
+        cmocka_unit_test(test_consequences),
+        cmocka_unit_test(test_unseen),
+        cmocka_unit_test(test_rare),
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_descriptors),
+        cmocka_unit_test(test_workers),
+        cmocka_unit_test(test_times_and_fewer),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_long_names),
+        cmocka_unit_test(test_share),
+        cmocka_unit_test(test_set),
         cmocka_unit_test(test_what_is_no_sign),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

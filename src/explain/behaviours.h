@@ -61,8 +61,9 @@ struct stg_behaviour_change {
     float low, high;              /* .05 and .95 quantile of the count */
     struct stg_usual usual;       /* of known sequences, of those with the process where these are fewer; share 0: never
                                      seen */
-    float weight; /* share of the behaviour's surprisal that this call has, entry and results together */
-    uint8_t size; /* of a call: the usual size class of what more of it return; 0: none */
+    float weight;  /* share of the behaviour's surprisal that this call has, entry and results together */
+    uint8_t size;  /* of a call: the usual size class of what more of it return; 0: none */
+    bool is_never; /* no known sequence makes the call, so none has this result of it either */
     struct stg_behaviour_object object;
 };
 

@@ -211,6 +211,25 @@ static struct stg_behaviour_change change_of(const struct behaviour_search *s, c
     return out;
 }
 
+/* Whether known sequences may have it, and the model's table had no room to say so. */
+static bool is_not_known(const struct stg_model *m, uint64_t key, const struct stg_kind_of_call *kind)
+{
+    struct stg_usual usual;
+    return !stg_usual_is_complete(m) && !stg_usual_find(m, key, &usual) &&
+           stg_vocab_known(kind->call, stg_strings_count(m->vocab.calls)) != STG_TOKEN_UNKNOWN &&
+           stg_vocab_known(kind->proc, stg_strings_count(m->vocab.procs)) != STG_TOKEN_UNKNOWN;
+}
+
+/* Whether no known sequence makes the call, as far as the model knows. */
+static bool is_never_made(const struct stg_model *m, const struct counts *c, const struct stg_kind_of_call *kind)
+{
+    const struct stg_kind_of_call call = {.call = kind->call, .proc = kind->proc};
+    const uint64_t key = stg_usual_key(&call);
+    struct stg_usual usual = {0};
+    (void)usual_of(m, c, key, &usual);
+    return !(usual.share > 0) && !is_not_known(m, key, &call);
+}
+
 /* The size that most of the additional calls return. */
 static uint8_t common_size(const struct behaviour_search *s, const struct counts *c,
                            const struct stg_kind_of_call *call, float scale)
@@ -243,15 +262,6 @@ static bool is_told(const struct behaviour_search *s, const struct counts *c, co
     return (is_more(x, scale) && is_more(&whole, scale)) || (is_fewer(x, scale) && is_fewer(&whole, scale));
 }
 
-/* Whether known sequences may have it, and the model's table had no room to say so. */
-static bool is_not_known(const struct stg_model *m, uint64_t key, const struct stg_kind_of_call *kind)
-{
-    struct stg_usual usual;
-    return !stg_usual_is_complete(m) && !stg_usual_find(m, key, &usual) &&
-           stg_vocab_known(kind->call, stg_strings_count(m->vocab.calls)) != STG_TOKEN_UNKNOWN &&
-           stg_vocab_known(kind->proc, stg_strings_count(m->vocab.procs)) != STG_TOKEN_UNKNOWN;
-}
-
 static void find_changes(struct stg_behaviour *out, const struct behaviour_search *s, const struct counts *c,
                          const struct shares *shares)
 {
@@ -268,6 +278,7 @@ static void find_changes(struct stg_behaviour *out, const struct behaviour_searc
         }
         if (is_more(&x, out->scale)) {
             x.size = x.kind.phase == 0 ? common_size(s, c, &x.kind, out->scale) : 0;
+            x.is_never = is_never_made(s->model, c, &x.kind);
             keep(out->more, &out->n_more, &x, &s->out->names);
         } else if (is_fewer(&x, out->scale)) {
             keep(out->fewer, &out->n_fewer, &x, &s->out->names);

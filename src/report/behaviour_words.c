@@ -60,7 +60,8 @@ static void count_words(float count, char out[32])
 static void change_words(const struct stg_behaviours *b, const struct stg_behaviour_change *c, char out[WORDS_SENTENCE])
 {
     char kind[160], now[32], usual[32], size[48], most[96] = "";
-    const bool never = c->kind.phase == 0 && !(c->usual.share > 0); /* of results it is not known */
+    /* Of a result alone it is not known: only how often known sequences have it. */
+    const bool never = c->is_never || (c->kind.phase == 0 && !(c->usual.share > 0));
     behaviour_kind(&b->names, &c->kind, kind, sizeof kind);
     count_words(c->now, now);
     if (c->now < 0.5f && never) { /* new, and not in every sequence */

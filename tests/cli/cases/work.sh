@@ -32,8 +32,10 @@ case_first_steps() {
 case_behaviours() {
     trained
     status 0 "$strange" explain --behaviours web.model odd.data
-    grep -q 'execve EACCES (usually 0' out || no 'what is new is not told'
+    grep -q 'execve EACCES (never in known' out || no 'what is new is not told'
     grep -q 'comes between fstat and write' out || no 'nor where'
+    status 1 "$strange" score --worst 1 web.model odd.data
+    sed -n 2p out | grep -Eq '^.{49} µs .{8}  novel' || { cat out; no 'a duration in another unit than elsewhere, or out of its column'; }
     status 0 "$strange" --threads 3 explain --behaviours --json web.model odd.data
     mv out three
     status 0 "$strange" --threads 1 explain --behaviours --json web.model odd.data
