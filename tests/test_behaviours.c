@@ -301,6 +301,13 @@ static void test_found(void **state)
     assert_in_range(b.n, 1, 8);
     const struct stg_behaviour *x = &b.items[0];
     assert_in_range(x->n, N / 2, MANY);
+    size_t n_of_first = 0;
+    for (size_t i = 0; i < b.n_members; i++) {
+        n_of_first += b.members[i].behaviour == 0;
+        assert_true(i == 0 || b.members[i].index > b.members[i - 1].index);
+    }
+    assert_int_equal(b.n_members, b.n_examined);
+    assert_int_equal(n_of_first, x->n);
     assert_int_equal(x->trend, STG_TREND_GROWING); /* the second half of the data is odd */
     assert_true(fabsf(x->workers - 30) < 5);       /* the median */
     assert_true(x->n_more > 0);

@@ -213,6 +213,76 @@ static void test_windows(void **state)
     tables_fini(&t);
 }
 
+enum { N_SEQUENCES = 12, MEMBER = 5 };
+
+/* A path that no other call is given: what mkstemp(3) draws. */
+static uint32_t put_drawn(struct tables *t, size_t i)
+{
+    char path[32];
+    uint32_t id;
+    (void)snprintf(path, sizeof path, "/tmp/up%c%zuXq%cK", (int)('a' + i), i % 10, (int)('A' + i));
+    assert_int_equal(stg_strings_put(t->paths, path, strlen(path), &id), STG_OK);
+    return id;
+}
+
+/* Sequences of processes that overlap: each opens actor.php twice and a file of its own, and MEMBER other.php as well,
+ * as the first n_alike of the others do. The file that is named of them all. */
+static void check_additional(size_t n_alike, bool of_all, const char *wanted)
+{
+    static struct stg_event events[512];
+    struct tables t;
+    struct stg_ctf_settings settings;
+    struct stg_ctf_stats stats;
+    struct stg_behaviours b;
+    struct stg_behaviour x;
+    struct stg_score scores[N_SEQUENCES] = {0};
+    struct stg_behaviour_member members[N_SEQUENCES];
+    size_t offset[] = {0, N_SEQUENCES}, n = 0;
+    struct stg_input input = {.path = in_work("additional"), .is_trace = true};
+    struct stg_group group = {.inputs = &input, .n_inputs = 1, .scores = scores, .offset = offset, .n = N_SEQUENCES};
+    const struct stg_groups groups = {.groups = &group, .n = 1};
+    tables_of(&t);
+    for (size_t i = 0; i < N_SEQUENCES; i++) {
+        const int32_t pid = 100 + (int32_t)i, next = pid + 1;
+        scores[i].pid = pid;
+        const size_t first = n;
+        n += put_call(events + n, OPENAT, APACHE, pid, 0, STG_FD_OTHER, 0, 9);
+        n += put_call(events + n, OPENAT, APACHE, pid, 0, STG_FD_OTHER, put_drawn(&t, i), 9);
+        if (i == MEMBER || (i < MEMBER && i < n_alike)) {
+            n += put_call(events + n, OPENAT, APACHE, pid, 0, STG_FD_OTHER, 1, 9);
+        }
+        if (i + 1 < N_SEQUENCES) { /* of the one that begins now, before this one ends */
+            n += put_call(events + n, OPENAT, APACHE, next, 3, STG_FD_DIRECTORY, 0, 9);
+        }
+        n += put_call(events + n, OPENAT, APACHE, pid, 0, STG_FD_OTHER, 0, 9);
+        scores[i].begin_ns = (int64_t)events[i == 0 ? first : first - 4].ts_ns;
+        scores[i].end_ns = (int64_t)events[n - 1].ts_ns;
+        members[i] = (struct stg_behaviour_member){0, i, 0};
+    }
+    settings_init(&settings, &t, input.path);
+    write_events(&settings, events, n, &stats);
+    behaviour_of(&b, &x);
+    x.index = MEMBER;
+    b.members = of_all ? members : &members[MEMBER];
+    b.n_members = of_all ? N_SEQUENCES : 1;
+    assert_int_equal(stg_behaviour_objects(&b, &groups, &no_model), STG_OK);
+    assert_string_equal(x.more[0].object.path, wanted);
+    assert_int_equal(x.more[0].object.of_kind[STG_FD_DIRECTORY], 1); /* not the next one's, at the same time */
+    ctf_remove_directory(input.path);
+    stg_vocab_fini(&b.names);
+    tables_fini(&t);
+}
+
+/* Of calls of which there are more, the file is named that known sequences do not have; where they have it as well, or
+ * there are none, the commonest. Names that are drawn are in all of them. */
+static void test_additional(void **state)
+{
+    (void)state;
+    check_additional(0, false, "/www/other.php");
+    check_additional(4, false, "/www/actor.php");
+    check_additional(0, true, "/www/actor.php");
+}
+
 static void test_long_path(void **state)
 {
     (void)state;
@@ -222,6 +292,6 @@ static void test_long_path(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_objects), cmocka_unit_test(test_windows),
-                                       cmocka_unit_test(test_long_path)};
+                                       cmocka_unit_test(test_additional), cmocka_unit_test(test_long_path)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

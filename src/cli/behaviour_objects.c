@@ -1,9 +1,12 @@
 #include "cli/behaviour_objects.h"
 
+#include "cli/behaviour_spans.h"
+
 #include "base/interrupt.h"
 #include "base/majority.h"
 #include "base/memory.h"
 #include "event/syscalls.h"
+#include "explain/files_apart.h"
 #include "import/import.h"
 
 #include <stdio.h>
@@ -27,11 +30,6 @@ struct behaviour_votes {
         expected[STG_BEHAVIOUR_SURPRISES], descriptors[STG_BEHAVIOUR_DESCRIPTORS];
 };
 
-/* When a sequence was; begin > end: not known. */
-struct window {
-    int64_t begin, end;
-};
-
 /* The entry of a thread that has not returned, by the thread's number; another thread's may take its place, and it is
  * not found then. */
 struct pending {
@@ -52,6 +50,8 @@ struct reading {
     struct behaviour_votes *votes; /* (b->n) owned */
     struct object_votes *unseen;   /* (b->n_unseen) owned */
     struct pending *pending;       /* (MOST_PENDING) owned */
+    struct stg_spans spans;
+    struct stg_files_apart files; /* of the calls that are more than usual */
 };
 
 static uint16_t id_of(const struct stg_strings *names, const struct stg_strings *own, uint32_t id)
@@ -61,19 +61,9 @@ static uint16_t id_of(const struct stg_strings *names, const struct stg_strings 
     return found == STG_STRINGS_NONE || found > UINT16_MAX ? (uint16_t)STG_TOKEN_UNKNOWN : (uint16_t)found;
 }
 
-static struct window window_of(const struct reading *r, size_t index)
+static struct stg_span span_of(const struct reading *r, size_t index)
 {
-    const struct stg_group *g = r->group;
-    if (g->scores == NULL) {
-        return (struct window){1, 0};
-    }
-    const struct stg_score *s = &g->scores[g->offset[r->i_input] + index];
-    return (struct window){s->begin_ns, s->end_ns};
-}
-
-static bool is_in(const struct window *w, const struct stg_event *e)
-{
-    return (e->has & STG_HAS_TIME) != 0 && (int64_t)e->ts_ns >= w->begin && (int64_t)e->ts_ns <= w->end;
+    return stg_span_of(r->model, r->group, r->i_input, index);
 }
 
 static void vote_once(struct votes *v, const struct stg_event *e)
@@ -86,9 +76,9 @@ static void vote_once(struct votes *v, const struct stg_event *e)
     }
 }
 
-static void vote(struct object_votes *v, const struct window *w, const struct reading *r, const struct stg_event *e)
+static void vote(struct object_votes *v, const struct stg_span *w, const struct reading *r, const struct stg_event *e)
 {
-    if (is_in(w, e)) {
+    if (stg_span_has(w, e)) {
         vote_once(&v->near, e);
     }
     if (r->n_read < MOST_EVENTS) {
@@ -96,14 +86,31 @@ static void vote(struct object_votes *v, const struct window *w, const struct re
     }
 }
 
-static void vote_on_entry(struct behaviour_votes *v, const struct stg_behaviour *x, const struct window *w,
-                          const struct reading *r, const struct stg_event *e, uint16_t call, uint16_t proc)
+static uint32_t slot_of(const struct reading *r, const struct stg_behaviour *x, size_t i)
+{
+    return (uint32_t)((size_t)(x - r->b->items) * STG_BEHAVIOUR_CHANGES + i);
+}
+
+/* A call of the i-th kind of which x has more: whose file it was given, of x's sequences or of known ones. */
+static enum stg_status note_file(struct reading *r, const struct stg_behaviour *x, size_t i, const struct stg_event *e)
+{
+    uint64_t members;
+    if ((e->has & STG_HAS_PATH) == 0 || r->source->paths == NULL ||
+        !stg_spans_find(&r->spans, (size_t)(x - r->b->items), e, &members)) {
+        return STG_OK;
+    }
+    return stg_files_apart_add(&r->files, slot_of(r, x, i), r->source->paths, e->path, members);
+}
+
+static enum stg_status vote_on_entry(struct behaviour_votes *v, const struct stg_behaviour *x, const struct stg_span *w,
+                                     struct reading *r, const struct stg_event *e, uint16_t call, uint16_t proc)
 {
     const int at = stg_syscall_descriptor_index(stg_strings_get(r->source->names, e->name));
     for (size_t i = 0; i < x->n_more; i++) {
         const struct stg_kind_of_call *kind = &x->more[i].kind;
         if (kind->call == call && kind->proc == proc && kind->phase == 0) {
             vote(&v->more[i], w, r, e);
+            STG_RETURN_IF_FAILED(note_file(r, x, i, e));
         }
     }
     for (size_t i = 0; i < x->n_descriptors && at >= 0 && at < e->n_args; i++) {
@@ -111,18 +118,20 @@ static void vote_on_entry(struct behaviour_votes *v, const struct stg_behaviour 
             vote(&v->descriptors[i], w, r, e);
         }
     }
+    return STG_OK;
 }
 
 /* A result is about what its call was given. Of a kind of surprising result there are expected ones, too: only those
  * that are as the representative's most surprising one count, and apart from them those that are what was expected in
  * its place. */
-static void vote_on_exit(struct behaviour_votes *v, const struct stg_behaviour *x, const struct window *w,
-                         const struct reading *r, const struct stg_kind_of_call *kind, int64_t ret,
-                         const struct stg_event *entry)
+static enum stg_status vote_on_exit(struct behaviour_votes *v, const struct stg_behaviour *x, const struct stg_span *w,
+                                    struct reading *r, const struct stg_kind_of_call *kind, int64_t ret,
+                                    const struct stg_event *entry)
 {
     for (size_t i = 0; i < x->n_more; i++) {
         if (x->more[i].kind.phase == STG_PHASE_EXIT && stg_usual_key(kind) == stg_usual_key(&x->more[i].kind)) {
             vote(&v->more[i], w, r, entry);
+            STG_RETURN_IF_FAILED(note_file(r, x, i, entry));
         }
     }
     for (size_t i = 0; i < x->n_surprises; i++) {
@@ -135,6 +144,7 @@ static void vote_on_exit(struct behaviour_votes *v, const struct stg_behaviour *
             vote(&v->expected[i], w, r, entry);
         }
     }
+    return STG_OK;
 }
 
 static void vote_on_unseen(struct reading *r, const struct stg_event *e, uint16_t call, uint16_t proc)
@@ -142,17 +152,18 @@ static void vote_on_unseen(struct reading *r, const struct stg_event *e, uint16_
     for (size_t i = 0; i < r->b->n_unseen; i++) {
         const struct stg_behaviour_unseen *u = &r->b->unseen[i];
         if (u->call == call && u->proc == proc && u->input == r->input) {
-            const struct window w = window_of(r, u->index);
+            const struct stg_span w = span_of(r, u->index);
             vote(&r->unseen[i], &w, r, e);
         }
     }
 }
 
-static void look_at(struct reading *r, const struct stg_event *e)
+static enum stg_status look_at(struct reading *r, const struct stg_event *e)
 {
     if (e->kind != STG_EVENT_ENTRY && e->kind != STG_EVENT_EXIT) {
-        return;
+        return STG_OK;
     }
+    stg_spans_advance(&r->spans, e);
     const uint16_t call = id_of(r->b->names.calls, r->source->names, e->name),
                    proc = id_of(r->b->names.procs, r->source->comms,
                                 (e->has & STG_HAS_COMM) != 0 ? e->comm : STG_NAME_NONE);
@@ -162,17 +173,18 @@ static void look_at(struct reading *r, const struct stg_event *e)
     (void)stg_usual_kind(&kind, call, proc, STG_PHASE_EXIT, e->ret, r->counted[call] != 0);
     for (size_t i = 0; i < r->b->n; i++) {
         const struct stg_behaviour *x = &r->b->items[i];
-        const struct window w = x->input == r->input ? window_of(r, x->index) : (struct window){1, 0};
+        const struct stg_span w = span_of(r, x->input == r->input ? x->index : 0);
         if (x->input == r->input && e->kind == STG_EVENT_ENTRY) {
-            vote_on_entry(&r->votes[i], x, &w, r, e, call, proc);
+            STG_RETURN_IF_FAILED(vote_on_entry(&r->votes[i], x, &w, r, e, call, proc));
         } else if (x->input == r->input && whole) {
-            vote_on_exit(&r->votes[i], x, &w, r, &kind, e->ret, &p->entry);
+            STG_RETURN_IF_FAILED(vote_on_exit(&r->votes[i], x, &w, r, &kind, e->ret, &p->entry));
         }
     }
     if (e->kind == STG_EVENT_ENTRY) {
         vote_on_unseen(r, e, call, proc);
         *p = (struct pending){e->tid, call, *e};
     }
+    return STG_OK;
 }
 
 static bool is_voted(const struct votes *v)
@@ -185,6 +197,16 @@ static bool is_voted(const struct votes *v)
 }
 
 /* The end of a long path tells more than its beginning. */
+static void put_path(struct stg_behaviour_object *out, const char *path)
+{
+    const size_t len = strlen(path);
+    const bool fits = len < sizeof out->path;
+    const char *end =
+        fits ? path
+             : strchr(path + len - sizeof out->path + 8, '/'); /* whole components, so that no character is cut */
+    snprintf(out->path, sizeof out->path, "%s%s", fits ? "" : "…", end == NULL ? "" : end);
+}
+
 static void take(struct stg_behaviour_object *out, const struct object_votes *of, const struct stg_strings *paths)
 {
     const struct votes *v = is_voted(&of->near) ? &of->near : &of->all;
@@ -194,13 +216,17 @@ static void take(struct stg_behaviour_object *out, const struct object_votes *of
         out->fd_kind = v->of_kind[k] > v->of_kind[out->fd_kind] ? (uint8_t)k : out->fd_kind;
     }
     if (v->path.lead > 0 && paths != NULL) {
-        const char *path = stg_strings_get(paths, v->path.candidate);
-        const size_t len = strlen(path);
-        const bool fits = len < sizeof out->path;
-        const char *end =
-            fits ? path
-                 : strchr(path + len - sizeof out->path + 8, '/'); /* whole components, so that no character is cut */
-        snprintf(out->path, sizeof out->path, "%s%s", fits ? "" : "…", end == NULL ? "" : end);
+        put_path(out, stg_strings_get(paths, v->path.candidate));
+    }
+}
+
+/* Of calls that come more often than usual, the file of those that usual sequences do not make. */
+static void take_file(struct reading *r, struct stg_behaviour *x, size_t i)
+{
+    uint32_t path;
+    if (stg_files_apart_find(&r->files, slot_of(r, x, i), r->spans.n_members[x - r->b->items], r->spans.n_known,
+                             &path)) {
+        put_path(&x->more[i].object, stg_strings_get(r->source->paths, path));
     }
 }
 
@@ -212,6 +238,7 @@ static void take_all(struct reading *r)
         const struct behaviour_votes *v = &r->votes[i];
         for (size_t k = 0; k < x->n_more && x->input == r->input; k++) {
             take(&x->more[k].object, &v->more[k], paths);
+            take_file(r, x, k);
         }
         for (size_t k = 0; k < x->n_surprises && x->input == r->input; k++) {
             take(&x->surprises[k].object, &v->surprises[k], paths);
@@ -236,7 +263,7 @@ static int64_t last_end(const struct reading *r)
         const bool is_item = i < r->b->n;
         const struct stg_behaviour_unseen *u = is_item ? NULL : &r->b->unseen[i - r->b->n];
         if ((is_item ? r->b->items[i].input : u->input) == r->input) {
-            const struct window w = window_of(r, is_item ? r->b->items[i].index : u->index);
+            const struct stg_span w = span_of(r, is_item ? r->b->items[i].index : u->index);
             last = w.end > last ? w.end : last;
         }
     }
@@ -253,7 +280,7 @@ static enum stg_status read_events(struct reading *r)
     while (n > 0 && more) {
         STG_RETURN_IF_FAILED(stg_interrupt_check());
         for (size_t i = 0; i < n; i++, r->n_read++) {
-            look_at(r, &events[i]);
+            STG_RETURN_IF_FAILED(look_at(r, &events[i]));
         }
         more = r->n_read < MOST_EVENTS || (r->n_read < MOST_READ && (int64_t)events[n - 1].ts_ns <= until);
         STG_RETURN_IF_FAILED(stg_source_next(r->source, &events, &n));
@@ -271,6 +298,7 @@ static enum stg_status read_trace(struct stg_behaviours *b, const struct stg_mod
     STG_TRY(stg_mem_zeroed(&r.votes, b->n, sizeof *r.votes));
     STG_TRY(stg_mem_zeroed(&r.unseen, b->n_unseen, sizeof *r.unseen));
     STG_TRY(stg_mem_zeroed(&r.pending, MOST_PENDING, sizeof *r.pending));
+    STG_TRY(stg_spans_init(&r.spans, b, m, group, i_input, input));
     STG_TRY(read_events(&r));
     take_all(&r);
 out:
@@ -279,6 +307,8 @@ out:
     stg_mem_free(r.votes);
     stg_mem_free(r.unseen);
     stg_mem_free(r.pending);
+    stg_spans_fini(&r.spans);
+    stg_files_apart_fini(&r.files);
     return status;
 }
 

@@ -23,6 +23,7 @@ void stg_behaviours_fini(struct stg_behaviours *b)
 {
     stg_vocab_fini(&b->names);
     stg_mem_free(b->items);
+    stg_mem_free(b->members);
     memset(b, 0, sizeof *b);
 }
 
@@ -328,6 +329,17 @@ static void search_fini(struct behaviour_search *s)
     stg_keys_fini(&s->features);
 }
 
+static enum stg_status list_members(struct behaviour_search *s)
+{
+    struct stg_behaviours *out = s->out;
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&out->members, s->n, sizeof *out->members));
+    for (size_t i = 0; i < s->n; i++) {
+        out->members[i] = (struct stg_behaviour_member){s->members[i].input, s->members[i].index, s->group[i]};
+    }
+    out->n_members = s->n;
+    return STG_OK;
+}
+
 static enum stg_status describe_all(struct behaviour_search *s, const struct stg_behaviours_settings *settings)
 {
     struct stg_behaviours *out = s->out;
@@ -349,6 +361,8 @@ enum stg_status stg_behaviours_find(struct stg_behaviours *out, const struct stg
     struct behaviour_search s = {
         .model = m, .aggregate = settings->aggregate, .inputs = inputs, .n_inputs = n_inputs, .out = out};
     *out = (struct stg_behaviours){.has_usual = m->n_usual > 0,
+                                   .aggregate = settings->aggregate,
+                                   .alpha = settings->alpha,
                                    .is_reachable = stg_verdict_rank(m->n_calibration, settings->alpha) > 0};
     if (!stg_calibrated(m)) {
         return stg_fail(STG_ERR_INPUT,
@@ -364,6 +378,7 @@ enum stg_status stg_behaviours_find(struct stg_behaviours *out, const struct stg
         STG_TRY(grouping_find(s.vectors, s.n, s.features.n, settings->similarity, s.group, &out->n_groups));
     }
     STG_TRY(describe_all(&s, settings));
+    STG_TRY(list_members(&s));
 out:
     search_fini(&s);
     return status;

@@ -49,8 +49,8 @@ struct stg_behaviour_object {
     uint8_t
         fd_kind; /* enum stg_fd_kind of its descriptor, the commonest; STG_FD_OTHER: not known, or none of the kinds */
     uint32_t of_kind[STG_N_FD_KINDS]; /* how many of the calls that were looked at had a descriptor of each kind */
-    char path[STG_BEHAVIOUR_PATH];    /* the commonest file name that it was given, its end where it is longer; "": not
-                                         known */
+    char path[STG_BEHAVIOUR_PATH];    /* the file name that tells, or the commonest, that it was given, its end where it
+                                         is longer; "": not known */
 };
 
 /* A kind of call of which there are more or fewer than usual, or that is new: then `now` may be 0, as not every
@@ -141,11 +141,21 @@ struct stg_behaviour {
     float weight_descriptors, weight_time; /* shares of the behaviour's surprisal */
 };
 
+/* Which sequence is of which behaviour. */
+struct stg_behaviour_member {
+    size_t input, index;
+    uint32_t behaviour; /* of items; n or more: one that is not described */
+};
+
 struct stg_behaviours {
     struct stg_vocab names;      /* the model's and what the inputs add; owned */
     struct stg_behaviour *items; /* (n) largest first, of one size the most novel; owned */
     size_t n, n_groups;          /* n_groups ≥ n: with those that are not described */
     size_t n_sequences, n_novel, n_examined;
+    struct stg_behaviour_member *members; /* (n_members) the examined sequences, in the order of the data; owned */
+    size_t n_members;
+    enum stg_aggregate aggregate; /* by which sequences are novel … */
+    double alpha;                 /* … and at which rate of false alarms */
     size_t n_unseen;
     size_t n_unseen_sequences; /* that have any of these, even if there was no room to list it */
     struct stg_behaviour_unseen unseen[STG_BEHAVIOUR_UNSEEN]; /* (n_unseen) in the order of the data; where there is no
