@@ -479,6 +479,34 @@ static void test_html_of_what_is_new_alone(void **state)
     stg_buffer_fini(&b);
 }
 
+/* Of more programs than are told, the page says how many, as the text does. */
+static void test_html_of_many_programs(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_report r = report_of(f);
+    static struct stg_behaviours found = {.n_sequences = N, .n_unseen_sequences = 2, .is_reachable = true};
+    const struct stg_behaviour_input input = {.scores = f->far};
+    const struct stg_behaviour_origin origin = {.path = "far.data", .input = &input};
+    const struct stg_reported_behaviours reported[] = {{&found, &origin}, {&found, &origin}};
+    const struct stg_verdict verdicts[3] = {{.reachable = true}, {.reachable = true}, {.reachable = true}};
+    assert_int_equal(stg_vocab_copy(&found.names, &f->model.base.vocab), STG_OK);
+    for (int i = 0; i < 6; i++) {
+        char name[16];
+        struct stg_behaviour_unseen *u = &found.unseen[found.n_unseen++];
+        snprintf(name, sizeof name, "<new%d>", i);
+        *u = (struct stg_behaviour_unseen){.call = FAKE_OPENAT, .is_new_program = true, .n = 1, .n_sequences = 1};
+        assert_int_equal(stg_vocab_proc(&found.names, name, &u->proc), STG_OK);
+    }
+    r.behaviours = reported;
+    r.verdicts = verdicts;
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    check_html(b.data);
+    assert_int_equal(count(b.data, "<p>and 2 more: &lt;new4&gt;, &lt;new5&gt;</p>"), 2);
+    stg_vocab_fini(&found.names);
+    stg_buffer_fini(&b);
+}
+
 /* Where there is no threshold the page says why, and has no figures of it. */
 static void test_html_without_threshold(void **state)
 {
@@ -734,6 +762,7 @@ int main(void)
         cmocka_unit_test(test_html_without_verdicts),
         cmocka_unit_test(test_html_explains_its_words),
         cmocka_unit_test(test_html_of_what_is_new_alone),
+        cmocka_unit_test(test_html_of_many_programs),
         cmocka_unit_test(test_html_without_threshold),
         cmocka_unit_test(test_html_novel_as_a_whole),
         cmocka_unit_test(test_memory_fails),

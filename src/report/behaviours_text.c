@@ -1,6 +1,7 @@
 #include "report/behaviour_words.h"
 #include "report/findings.h"
 #include "report/report.h"
+#include "report/unseen.h"
 #include "report/words.h"
 #include "report/writer.h"
 
@@ -64,12 +65,12 @@ static void put_behaviour(struct writer *w, const struct stg_model *m, const str
     put_seen(w, x, origins);
 }
 
-/* What training had not, beside what has been told: n findings. */
+/* What training had not, beside what has been told. */
 static void put_unseen(struct writer *w, const struct stg_behaviours *b, const struct stg_behaviour_origin *origins,
-                       const struct findings_told *told, const struct finding *f, size_t n)
+                       const struct findings_told *told, const struct unseen *u)
 {
     char where[WORDS_SENTENCE];
-    if (n == 0) {
+    if (u->n == 0) {
         if (findings_unseen_all(b, where)) {
             writer_printf(w, "%s\n", where);
         }
@@ -79,8 +80,13 @@ static void put_unseen(struct writer *w, const struct stg_behaviours *b, const s
     writer_printf(w, "%s, first in %" PRIu64 " of ", where, origins[first->input].input->scores[first->index].id);
     writer_plain(w, origins[first->input].path, 0);
     writer_put(w, ":\n");
-    for (size_t k = 0; k < n; k++) {
-        put_finding(w, "  - ", &f[k]);
+    for (size_t k = 0; k < u->n; k++) {
+        put_finding(w, "  - ", &u->f[k]);
+    }
+    if (u->n_more > 0) {
+        writer_put(w, "    ");
+        writer_plain(w, u->more, 0);
+        writer_put(w, "\n");
     }
 }
 
@@ -114,11 +120,11 @@ enum stg_status stg_report_findings_text(struct stg_buffer *out, const struct st
 {
     enum { SHOWN = 2 };
     struct writer w = {out, STG_OK};
-    struct finding unseen[FINDINGS];
+    struct unseen unseen;
     char text[WORDS_SENTENCE];
     struct findings_told told = {.any = false};
-    size_t n_unseen = findings_unseen(b, &told, unseen);
-    const bool first = findings_unseen_leads(v, unseen, n_unseen);
+    unseen_make(&unseen, b, &told);
+    const bool first = unseen_leads(v, &unseen);
     findings_counts(m, b, v, text);
     writer_printf(&w, "%s\n", text);
     if (findings_beyond(m, v, text)) {
@@ -128,7 +134,7 @@ enum stg_status stg_report_findings_text(struct stg_buffer *out, const struct st
         writer_printf(&w, "%s\n", text);
     }
     if (first) {
-        put_unseen(&w, b, origins, &told, unseen, n_unseen);
+        put_unseen(&w, b, origins, &told, &unseen);
     }
     const size_t n_shown = put_first(&w, m, b, v, SHOWN, &told);
     if (n_shown == 0 && b->n_unseen_sequences == 0) {
@@ -140,8 +146,8 @@ enum stg_status stg_report_findings_text(struct stg_buffer *out, const struct st
                       b->n_groups - n_shown == 1 ? "" : "s");
     }
     if (!first) { /* then what they say need not be said again */
-        n_unseen = findings_unseen(b, &told, unseen);
-        put_unseen(&w, b, origins, &told, unseen, n_unseen);
+        unseen_make(&unseen, b, &told);
+        put_unseen(&w, b, origins, &told, &unseen);
     }
     writer_put(&w, "\n");
     return w.status;
@@ -167,9 +173,10 @@ enum stg_status stg_report_unseen(struct stg_buffer *out, const struct stg_behav
                                   const struct stg_behaviour_origin *origins, size_t n_shown)
 {
     struct writer w = {out, STG_OK};
-    struct finding unseen[FINDINGS];
+    struct unseen unseen;
     const struct findings_told told = tell_first(b, n_shown);
-    put_unseen(&w, b, origins, &told, unseen, findings_unseen(b, &told, unseen));
+    unseen_make(&unseen, b, &told);
+    put_unseen(&w, b, origins, &told, &unseen);
     return w.status;
 }
 
@@ -211,9 +218,10 @@ enum stg_status stg_report_behaviours_text(struct stg_buffer *out, const struct 
         words_count(b->n_examined, n);
         writer_printf(&w, "%s of them were looked at, evenly thinned\n", n);
     }
-    struct finding unseen[FINDINGS];
+    struct unseen unseen;
     const struct findings_told told = tell_first(b, b->n);
-    put_unseen(&w, b, origins, &told, unseen, findings_unseen(b, &told, unseen));
+    unseen_make(&unseen, b, &told);
+    put_unseen(&w, b, origins, &told, &unseen);
     for (size_t i = 0; i < b->n; i++) {
         writer_put(&w, "\n");
         put_behaviour(&w, m, b, i, origins, colour);

@@ -1,6 +1,7 @@
 #include "detect/novel.h"
 #include "report/findings.h"
 #include "report/html.h"
+#include "report/unseen.h"
 #include "report/words.h"
 
 #include <inttypes.h>
@@ -64,12 +65,12 @@ static void put_behaviour(struct writer *w, const struct stg_report *r, const st
     findings_tell(told, b, x, f, n < most ? n : most);
 }
 
-/* What training had not, beside what has been told: n findings. */
+/* What training had not, beside what has been told. */
 static void put_unseen(struct writer *w, const struct stg_reported_behaviours *of, const struct findings_told *told,
-                       const struct finding *f, size_t n)
+                       const struct unseen *u)
 {
     char where[WORDS_SENTENCE];
-    if (n == 0) {
+    if (u->n == 0) {
         if (findings_unseen_all(of->found, where)) {
             writer_printf(w, "<p>W%s.</p>\n", where + 1); /* a sentence begins */
         }
@@ -82,7 +83,12 @@ static void put_unseen(struct writer *w, const struct stg_reported_behaviours *o
     writer_printf(w, ", first in %" PRIu64 " of <code>", origin->input->scores[first->index].id);
     writer_html(w, origin->path);
     writer_put(w, "</code>");
-    put_list(w, f, n);
+    put_list(w, u->f, u->n);
+    if (u->n_more > 0) {
+        writer_put(w, "<p>");
+        writer_html(w, u->more);
+        writer_put(w, "</p>\n");
+    }
 }
 
 /* Of sets of which no more is novel than chance explains: how many are, and of those that are like known ones what they
@@ -121,16 +127,16 @@ static bool put_set_findings(struct writer *w, const struct stg_report *r, size_
     const struct stg_behaviours *b = r->behaviours[i].found;
     const struct stg_verdict *v = &r->verdicts[r->n_novel > 0 ? 1 + i : 0];
     const size_t most = r->n_novel > 1 ? SHOWN_OF_SETS : SHOWN;
-    struct finding unseen[FINDINGS];
+    struct unseen unseen;
     struct findings_told told = {.any = false};
-    size_t n_unseen = findings_unseen(b, &told, unseen);
-    const bool first = findings_unseen_leads(v, unseen, n_unseen);
+    unseen_make(&unseen, b, &told);
+    const bool first = unseen_leads(v, &unseen);
     size_t n = 0;
     if (!v->novel) {
         put_even_set(w, r, set, b, v);
     }
     if (first) {
-        put_unseen(w, &r->behaviours[i], &told, unseen, n_unseen);
+        put_unseen(w, &r->behaviours[i], &told, &unseen);
     }
     for (size_t k = 0; k < b->n && n < most; k++) {
         if (findings_is_shown(v, &b->items[k])) {
@@ -139,8 +145,8 @@ static bool put_set_findings(struct writer *w, const struct stg_report *r, size_
         }
     }
     if (!first) { /* then what they say need not be said again */
-        n_unseen = findings_unseen(b, &told, unseen);
-        put_unseen(w, &r->behaviours[i], &told, unseen, n_unseen);
+        unseen_make(&unseen, b, &told);
+        put_unseen(w, &r->behaviours[i], &told, &unseen);
     }
     return n > 0 || b->n_unseen_sequences > 0;
 }

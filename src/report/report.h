@@ -99,8 +99,8 @@ enum stg_status stg_report_behaviours_text(struct stg_buffer *out, const struct 
                                            bool colour) STG_MUST_USE;
 /* What one channel says of n sequences where the novelty may not show it; nothing where none does. */
 enum stg_status stg_report_alone(struct stg_buffer *out, const struct stg_verdict *v, size_t n) STG_MUST_USE;
-/* What training had not, beside what the first n_shown behaviours say: each program with its calls, and where they were
- * first; nothing where there is none. */
+/* What training had not, beside what the first n_shown behaviours say: a few programs with their calls, those of
+ * consequence first, how many more programs there are, and where it was first; nothing where there is none. */
 enum stg_status stg_report_unseen(struct stg_buffer *out, const struct stg_behaviours *b,
                                   const struct stg_behaviour_origin *origins, size_t n_shown) STG_MUST_USE;
 /* One line for each of the first STG_REPORT_BRIEF. */
