@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_OPEN = 1024 };
+/* Room for a behaviour's sequences is left where there are many known ones at a time. */
+enum { MOST_OPEN = 256, MOST_KNOWN = 192 };
 
 /* What a sequence is: one of a behaviour, or one of these. */
 enum { OF_KNOWN = UINT32_MAX, OF_NONE = UINT32_MAX - 1 };
@@ -48,7 +49,7 @@ enum stg_status stg_spans_init(struct stg_spans *out, const struct stg_behaviour
                                const struct stg_group *g, size_t i_input, size_t input)
 {
     const size_t n = g->scores == NULL ? 0 : g->offset[i_input + 1] - g->offset[i_input];
-    *out = (struct stg_spans){0};
+    *out = (struct stg_spans){.first_end = INT64_MAX};
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&out->all, n, sizeof *out->all));
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&out->open, MOST_OPEN, sizeof *out->open));
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&out->n_members, b->n, sizeof *out->n_members));
@@ -79,7 +80,7 @@ void stg_spans_fini(struct stg_spans *s)
 static void begin(struct stg_spans *s, uint32_t i)
 {
     struct stg_spans_one *one = &s->all[i];
-    if (one->of == OF_NONE || s->n_open == MOST_OPEN) {
+    if (one->of == OF_NONE || s->n_open >= (one->of == OF_KNOWN ? MOST_KNOWN : MOST_OPEN)) {
         return;
     }
     if (one->of == OF_KNOWN) {
@@ -90,23 +91,35 @@ static void begin(struct stg_spans *s, uint32_t i)
         return;
     }
     s->open[s->n_open++] = i;
+    s->first_end = one->span.end < s->first_end ? one->span.end : s->first_end;
+}
+
+static void end_before(struct stg_spans *s, int64_t time)
+{
+    size_t kept = 0;
+    if (s->first_end >= time) {
+        return;
+    }
+    s->first_end = INT64_MAX;
+    for (size_t i = 0; i < s->n_open; i++) {
+        const int64_t end = s->all[s->open[i]].span.end;
+        if (end >= time) {
+            s->open[kept++] = s->open[i];
+            s->first_end = end < s->first_end ? end : s->first_end;
+        }
+    }
+    s->n_open = kept;
 }
 
 void stg_spans_advance(struct stg_spans *s, const struct stg_event *e)
 {
-    size_t kept = 0;
     if ((e->has & STG_HAS_TIME) == 0) {
         return;
     }
+    end_before(s, (int64_t)e->ts_ns);
     for (; s->n_begun < s->n && s->all[s->n_begun].span.begin <= (int64_t)e->ts_ns; s->n_begun++) {
         begin(s, (uint32_t)s->n_begun);
     }
-    for (size_t i = 0; i < s->n_open; i++) {
-        if (s->all[s->open[i]].span.end >= (int64_t)e->ts_ns) {
-            s->open[kept++] = s->open[i];
-        }
-    }
-    s->n_open = kept;
 }
 
 bool stg_spans_find(const struct stg_spans *s, size_t behaviour, const struct stg_event *e, uint64_t *members)

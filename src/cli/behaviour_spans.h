@@ -24,6 +24,7 @@ struct stg_spans {
     size_t n, n_begun;
     uint32_t *open;    /* (n_open) of all: have begun and not ended; owned */
     size_t n_open;     /* no more than are looked through for an event: what begins beyond is in none */
+    int64_t first_end; /* of those that are open */
     size_t *n_members; /* (behaviours) how many of each have begun, STG_FILES_APART_MEMBERS at most; owned */
     size_t n_known;    /* how many that are not novel have */
 };
