@@ -2,6 +2,7 @@
 #include "trace_support.h"
 
 #include "cli/behaviour_objects.h"
+#include "cli/behaviour_spans.h"
 
 #include "fake_model.h"
 
@@ -283,6 +284,44 @@ static void test_additional(void **state)
     check_additional(0, true, "/www/actor.php");
 }
 
+/* Of more sequences at a time than are looked through, a behaviour's own are still among them; what is left out is in
+ * none, and what has ended makes room. */
+static void test_many_at_a_time(void **state)
+{
+    enum { MANY = 300, END = 1000 };
+    static struct stg_score scores[MANY + 1];
+    size_t offset[] = {0, MANY + 1};
+    struct stg_group group = {.n_inputs = 1, .scores = scores, .offset = offset, .n = MANY + 1};
+    struct stg_behaviour_member members[] = {{0, MANY - 1, 0}};
+    const struct stg_behaviours b = {.n = 1, .members = members, .n_members = 1};
+    struct stg_spans spans;
+    struct stg_event e = {.has = STG_HAS_TIME | STG_HAS_PID};
+    uint64_t found;
+    (void)state;
+    for (int32_t i = 0; i <= MANY; i++) {
+        scores[i] = (struct stg_score){.begin_ns = i < MANY ? i : END + 1, .end_ns = i < MANY ? END : 2 * END};
+        scores[i].pid = i + 1;
+    }
+    assert_int_equal(stg_spans_init(&spans, &b, &no_model, &group, 0, 0), STG_OK);
+    for (e.ts_ns = 0; e.ts_ns < END; e.ts_ns++) {
+        stg_spans_advance(&spans, &e);
+    }
+    e.pid = MANY;
+    assert_true(stg_spans_find(&spans, 0, &e, &found) && found == 1);
+    e.pid = 1;
+    assert_true(stg_spans_find(&spans, 0, &e, &found) && found == 0);
+    e.pid = MANY - 1;
+    assert_false(stg_spans_find(&spans, 0, &e, &found));
+    assert_int_equal(spans.n_members[0], 1);
+    assert_in_range(spans.n_known, 1, MANY - 2);
+    e.ts_ns = END + 1;
+    e.pid = MANY + 1;
+    stg_spans_advance(&spans, &e);
+    assert_int_equal(spans.n_open, 1);
+    assert_true(stg_spans_find(&spans, 0, &e, &found) && found == 0);
+    stg_spans_fini(&spans);
+}
+
 static void test_long_path(void **state)
 {
     (void)state;
@@ -292,6 +331,7 @@ static void test_long_path(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_objects), cmocka_unit_test(test_windows),
-                                       cmocka_unit_test(test_additional), cmocka_unit_test(test_long_path)};
+                                       cmocka_unit_test(test_additional), cmocka_unit_test(test_many_at_a_time),
+                                       cmocka_unit_test(test_long_path)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
