@@ -327,7 +327,7 @@ static void test_never(void **state)
         begin(t);
         struct stg_behaviour_change *c = more(t, "openat", 2, 1, 0);
         c->kind.phase = STG_PHASE_EXIT;
-        c->kind.class = 2 + 2;
+        c->kind.errno_class = 2 + 2;
         c->is_never = never != 0;
         assert_string_equal(behaviour_next_fact(&t->model, &t->b, &t->x, &at, text), "more");
         assert_string_equal(text, never ? "apache2: 2 openat ENOENT (never in known)"
