@@ -5,6 +5,7 @@
  * getppid record_workload marks N       N × (workload_mark(i), in it getppid; static probes strange_test:tick with i,
  * and kinds while watched) record_workload hold          tells "ready" and does N × getppid for each byte it reads
  *   record_workload files         fcntl(fd, F_GETFD) on a descriptor of each kind, and access() of a path
+ *   record_workload late          a child opens a file by a name that is not in its memory, and more of the kind
  *   record_workload compat N      N × getpid by the 32-bit door
  *   record_workload bursts N      five times N × getppid, and a pause of 100 ms
  *   record_workload ends N        N × a child whose two threads end at the same time
@@ -174,6 +175,44 @@ static int files(long n)
     return 0;
 }
 
+/* The text on a page of its own, which is not in memory of this process until it is read. */
+static const char *not_in_memory(const char *text)
+{
+    const int fd = memfd_create("late", 0);
+    if (fd < 0 || ftruncate(fd, 4096) != 0 || pwrite(fd, text, strlen(text), 0) != (ssize_t)strlen(text)) {
+        return NULL;
+    }
+    const void *page = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+    return page == MAP_FAILED ? NULL : page;
+}
+
+/* A forked child has none of the pages of files that its parent has, until it touches them. */
+static int late(long n)
+{
+    char longer[200] = "/no/such/";
+    char *const args[] = {(char *)"record_workload", (char *)"calls", (char *)"1", NULL};
+    memset(longer + strlen(longer), 'x', sizeof longer - 1 - strlen(longer));
+    const char *of_child = not_in_memory("/no/such/late"), *of_long = not_in_memory(longer),
+               *no_program = not_in_memory("/no/such/program"), *program = not_in_memory("/proc/self/exe"),
+               *empty = not_in_memory("");
+    if (of_child == NULL || of_long == NULL || no_program == NULL || program == NULL || empty == NULL ||
+        strlen(of_child) == 0) {
+        return 1;
+    }
+    if (fork() == 0) {
+        syscall(SYS_openat, AT_FDCWD, of_child, O_RDONLY);
+        syscall(SYS_openat, AT_FDCWD, of_child, O_RDONLY);
+        syscall(SYS_access, of_long, (int)(n & 1));
+        syscall(SYS_access, NULL, F_OK);
+        syscall(SYS_access, empty, F_OK);
+        syscall(SYS_execve, no_program, args, environ);
+        syscall(SYS_execve, program, args, environ);
+        leave();
+    }
+    wait(NULL);
+    return 0;
+}
+
 static int compat(long n)
 {
     for (long i = 0; i < n; i++) {
@@ -269,9 +308,9 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         int (*run)(long);
-    } modes[] = {{"calls", calls}, {"family", family},       {"marks", marks},    {"hold", hold},
-                 {"files", files}, {"compat", compat},       {"flood", flood},    {"bursts", bursts},
-                 {"ends", ends},   {"exec", exec_by_thread}, {"numbers", numbers}};
+    } modes[] = {{"calls", calls}, {"family", family},       {"marks", marks},     {"hold", hold},
+                 {"files", files}, {"compat", compat},       {"flood", flood},     {"bursts", bursts},
+                 {"ends", ends},   {"exec", exec_by_thread}, {"numbers", numbers}, {"late", late}};
     const long n = argc > 2 ? strtol(argv[2], NULL, 10) : 1;
     for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof modes[0]; i++) {
         if (strcmp(argv[1], modes[i].name) == 0) {

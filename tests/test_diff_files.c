@@ -380,6 +380,47 @@ static void test_many_sorts(void **state)
     trace_fini(&t);
 }
 
+/* The name of the call that was put last was not in memory when it began. */
+static void name_late(struct trace *t)
+{
+    t->events[t->n - 2].has &= (uint16_t)~STG_HAS_PATH;
+    t->events[t->n - 1].has |= STG_HAS_PATH;
+}
+
+/* A name that came with a call's exit is the call's as any other, also for what it is about; such calls are not without
+ * names. */
+static void test_late(void **state)
+{
+    (void)state;
+    struct trace t;
+    both(&t);
+    for (int i = 0; i < 50; i++) {
+        open_file(&t, "/etc/hosts");
+        name_late(&t);
+    }
+    give(&t, STG_DIFF_A);
+    put(&t, WEB, OPENAT, "/etc/shadow", -13);
+    name_late(&t);
+    put(&t, SHELL, STAT, "/etc/secret", 0);
+    name_late(&t);
+    t.events[t.n - 1].has &= (uint16_t)~STG_HAS_RET;
+    give(&t, STG_DIFF_B);
+    const struct stg_diff_result *r = result_of(&t);
+    const struct stg_diff_only *shadow = find(r, "/etc/shadow");
+    assert_non_null(shadow);
+    assert_true(shadow->n == 1 && shadow->n_occasions == 1 && shadow->error != 0);
+    assert_string_equal(stg_strings_get(r->names->procs, shadow->proc), "web");
+    assert_string_equal(stg_strings_get(r->names->calls, shadow->call), "openat");
+    assert_null(find(r, "/etc/hosts"));
+    const struct stg_diff_only *call = NULL;
+    for (size_t i = 0; i < r->n_only; i++) {
+        call = r->only[i].kind == STG_DIFF_CALL ? &r->only[i] : call;
+    }
+    assert_non_null(call);
+    assert_string_equal(call->path, "/etc/secret");
+    trace_fini(&t);
+}
+
 /* What uname(2) was given is no file; a program that one side has alone is told without its files. */
 static void test_no_file(void **state)
 {
@@ -591,14 +632,14 @@ static void test_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_once),       cmocka_unit_test(test_often),
-        cmocka_unit_test(test_renewed),    cmocka_unit_test(test_renewed_directories),
-        cmocka_unit_test(test_alike),      cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_unnamed),    cmocka_unit_test(test_unnamed_longer),
-        cmocka_unit_test(test_many_sorts), cmocka_unit_test(test_no_file),
-        cmocka_unit_test(test_like),       cmocka_unit_test(test_sorts),
-        cmocka_unit_test(test_bounds),     cmocka_unit_test(test_like_occasions),
-        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_once),           cmocka_unit_test(test_often),
+        cmocka_unit_test(test_renewed),        cmocka_unit_test(test_renewed_directories),
+        cmocka_unit_test(test_alike),          cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_late),           cmocka_unit_test(test_unnamed),
+        cmocka_unit_test(test_unnamed_longer), cmocka_unit_test(test_many_sorts),
+        cmocka_unit_test(test_no_file),        cmocka_unit_test(test_like),
+        cmocka_unit_test(test_sorts),          cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_like_occasions), cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

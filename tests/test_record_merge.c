@@ -374,6 +374,34 @@ static void test_entry(void **state)
     assert_int_equal(e.has & STG_HAS_RUNNABLE, 0);
 }
 
+/* An exit that has a file name has it where an entry does, behind room for six registers, and one of them itself. */
+static void test_exit_with_name(void **state)
+{
+    struct stg_event e;
+    struct stg_abi_record r = {.head = {.pid = 1,
+                                        .tid = 1,
+                                        .id = 257,
+                                        .kind = STG_ABI_EXIT,
+                                        .n_args = 1,
+                                        .flags = STG_ABI_HAS_PATH,
+                                        .fd_kind = 1 + STG_FD_FILE},
+                               .args = {3},
+                               .path = "/etc/shadow"};
+    (void)state;
+    assert_true(decode(&r, offsetof(struct stg_abi_record, path) + 12, &e));
+    assert_int_equal(e.kind, STG_EVENT_EXIT);
+    assert_int_equal(e.ret, 3);
+    assert_int_equal(e.fd_kind, STG_FD_FILE);
+    assert_true((e.has & STG_HAS_PATH) != 0);
+    assert_string_equal(stg_strings_get(decoder.paths, e.path), "/etc/shadow");
+    r.head.flags = 0;
+    assert_true(decode(&r, sizeof r.head + 8, &e));
+    assert_int_equal(e.has & STG_HAS_PATH, 0);
+    r.head.flags = STG_ABI_HAS_PATH; /* which it is too short for */
+    assert_true(decode(&r, sizeof r.head + 8, &e));
+    assert_int_equal(e.has & STG_HAS_PATH, 0);
+}
+
 static void test_numbers(void **state)
 {
     static const struct {
@@ -537,6 +565,7 @@ int main(void)
         TEST(test_rest),           TEST(test_two_rings),   TEST(test_windows),    TEST(test_damaged_length),
         TEST(test_entry),          TEST(test_numbers),     TEST(test_gap),        TEST(test_comm_behind_nul),
         TEST(test_names_left_out), TEST(test_all_numbers), TEST(test_lies),       TEST(test_marker_out_of_range),
+        TEST(test_exit_with_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

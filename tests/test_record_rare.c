@@ -59,6 +59,62 @@ static void test_numbers_beyond(void **state)
     }
 }
 
+static const char *path_of(const struct recording *r, const struct stg_event *e)
+{
+    return (e->has & STG_HAS_PATH) != 0 ? stg_strings_get(stg_record_source(r->record)->paths, e->path) : "";
+}
+
+/* Appends the names that calls of the child had, at entry and exit. */
+static void list_names(const struct recording *r, char *text, size_t size)
+{
+    int32_t child = 0;
+    bool executed = false;
+    text[0] = '\0';
+    for (size_t i = 0; i < r->n; i++) {
+        const struct stg_event *e = &r->events[i];
+        const char *name = event_name(r, e);
+        child = strcmp(name, "sched_process_fork") == 0 ? (int32_t)e->args[0] : child;
+        executed |= strcmp(name, "sched_process_exec") == 0 && e->tid == child;
+        if (e->kind > STG_EVENT_EXIT || e->tid != child) {
+            continue;
+        }
+        if (executed) { /* the exit of execve() is the last of interest */
+            child = -1;
+        }
+        if (e->path == STG_NAME_NONE || (executed && strcmp(name, "execve") != 0)) {
+            continue;
+        }
+        const size_t len = strlen(text);
+        snprintf(text + len, size - len, "%s %s %.20s %zu\n", e->kind == STG_EVENT_ENTRY ? "entry" : "exit", name,
+                 path_of(r, e), strlen(path_of(r, e)));
+    }
+}
+
+/* A name whose page was not in memory when the call began is that of its exit, once. */
+static void test_late_names(void **state)
+{
+    (void)state;
+    need_recorder();
+    static const char all[] = "exit openat /no/such/late 13\n"
+                              "entry openat /no/such/late 13\n"
+                              "exit access /no/such/xxxxxxxxxxx 127\n"
+                              "exit execve /no/such/program 16\n";
+    static const struct {
+        const char *calls, *names;
+        bool no_paths;
+    } cases[] = {{NULL, all, false}, {NULL, "", true}, {"access", "exit access /no/such/xxxxxxxxxxx 127\n", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct stg_record_options o = {.calls = cases[i].calls, .no_paths = cases[i].no_paths};
+        struct recording r;
+        char text[4096];
+        record_workload(&r, &o, "late", NULL);
+        list_names(&r, text, sizeof text);
+        assert_string_equal(text, cases[i].names);
+        assert_int_equal(r.stats.n_damaged, 0);
+        recording_fini(&r);
+    }
+}
+
 /* What is lost before a CPU idles is told of when there is an event again, but with the time at which it was lost. */
 static void test_gap_time(void **state)
 {
@@ -100,10 +156,8 @@ static void test_gap_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ends_together),
-        cmocka_unit_test(test_execveat),
-        cmocka_unit_test(test_numbers_beyond),
-        cmocka_unit_test(test_gap_time),
+        cmocka_unit_test(test_ends_together), cmocka_unit_test(test_execveat), cmocka_unit_test(test_numbers_beyond),
+        cmocka_unit_test(test_late_names),    cmocka_unit_test(test_gap_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -139,6 +139,44 @@ static void test_objects(void **state)
     check(0, "/www/actor.php");
 }
 
+/* A name that was not in memory when its call began stands with the call's exit: it is what the call was given all the
+ * same, also for what it returned. */
+static void test_late(void **state)
+{
+    static struct stg_event events[64];
+    struct tables t;
+    struct stg_ctf_settings settings;
+    struct stg_ctf_stats stats;
+    struct stg_behaviours b;
+    struct stg_behaviour x;
+    struct stg_input input = {.path = in_work("late"), .is_trace = true};
+    struct stg_group group = {.inputs = &input, .n_inputs = 1};
+    const struct stg_groups groups = {.groups = &group, .n = 1};
+    size_t n = 0;
+    (void)state;
+    tables_of(&t);
+    for (int i = 0; i < 3; i++) {
+        n += put_call(events + n, OPENAT, APACHE, 7, 13, STG_FD_DIRECTORY, 0, i == 0 ? 9 : -2);
+        events[n - 2].has &= (uint16_t)~STG_HAS_PATH;
+        events[n - 1].has |= STG_HAS_PATH;
+        events[n - 1].path = i == 0 ? 0 : 1;
+    }
+    settings_init(&settings, &t, input.path);
+    write_events(&settings, events, n, &stats);
+    behaviour_of(&b, &x);
+    (void)stg_usual_kind(&x.more[1].kind, x.more[0].kind.call, x.more[0].kind.proc, STG_PHASE_EXIT, 9, false);
+    b.unseen[0] = (struct stg_behaviour_unseen){.call = x.more[0].kind.call, .proc = x.more[0].kind.proc};
+    b.n_unseen = 1;
+    assert_int_equal(stg_behaviour_objects(&b, &groups, &no_model), STG_OK);
+    assert_string_equal(x.more[0].object.path, "/www/other.php");
+    assert_int_equal(x.more[0].object.of_kind[STG_FD_DIRECTORY], 3); /* once for each call */
+    assert_string_equal(x.more[1].object.path, "/www/actor.php");    /* of the one that did not fail */
+    assert_string_equal(b.unseen[0].object.path, "/www/other.php");
+    ctf_remove_directory(input.path);
+    stg_vocab_fini(&b.names);
+    tables_fini(&t);
+}
+
 /* A model that knows a read of 8, which is expected where s surprises. */
 static void expecting_8(struct stg_model *m, struct stg_behaviour_surprise *s)
 {
@@ -330,8 +368,8 @@ static void test_long_path(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_objects), cmocka_unit_test(test_windows),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_objects),    cmocka_unit_test(test_windows),
                                        cmocka_unit_test(test_additional), cmocka_unit_test(test_many_at_a_time),
-                                       cmocka_unit_test(test_long_path)};
+                                       cmocka_unit_test(test_late),       cmocka_unit_test(test_long_path)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -158,6 +158,25 @@ static void vote_on_unseen(struct reading *r, const struct stg_event *e, uint16_
     }
 }
 
+/* The name that comes with a call's exit, as it was not in memory before: a vote for it, as the entry's was without. */
+static enum stg_status look_at_late_name(struct reading *r, struct stg_event *entry, const struct stg_event *e,
+                                         uint16_t call, uint16_t proc)
+{
+    entry->path = e->path;
+    entry->has |= STG_HAS_PATH;
+    struct stg_event name = *entry;
+    name.has &= (uint16_t)~STG_HAS_FD;
+    for (size_t i = 0; i < r->b->n; i++) {
+        const struct stg_behaviour *x = &r->b->items[i];
+        if (x->input == r->input) {
+            const struct stg_span w = span_of(r, x->index);
+            STG_RETURN_IF_FAILED(vote_on_entry(&r->votes[i], x, &w, r, &name, call, proc));
+        }
+    }
+    vote_on_unseen(r, &name, call, proc);
+    return STG_OK;
+}
+
 static enum stg_status look_at(struct reading *r, const struct stg_event *e)
 {
     if (e->kind != STG_EVENT_ENTRY && e->kind != STG_EVENT_EXIT) {
@@ -169,8 +188,12 @@ static enum stg_status look_at(struct reading *r, const struct stg_event *e)
                                 (e->has & STG_HAS_COMM) != 0 ? e->comm : STG_NAME_NONE);
     struct pending *p = &r->pending[(uint32_t)e->tid % MOST_PENDING];
     struct stg_kind_of_call kind;
-    const bool whole = p->tid == e->tid && p->call == call && e->kind == STG_EVENT_EXIT && (e->has & STG_HAS_RET) != 0;
+    const bool ends = p->tid == e->tid && p->call == call && e->kind == STG_EVENT_EXIT,
+               whole = ends && (e->has & STG_HAS_RET) != 0;
     (void)stg_usual_kind(&kind, call, proc, STG_PHASE_EXIT, e->ret, r->counted[call] != 0);
+    if (ends && (e->has & ~p->entry.has & STG_HAS_PATH) != 0) {
+        STG_RETURN_IF_FAILED(look_at_late_name(r, &p->entry, e, call, proc));
+    }
     for (size_t i = 0; i < r->b->n; i++) {
         const struct stg_behaviour *x = &r->b->items[i];
         const struct stg_span w = span_of(r, x->input == r->input ? x->index : 0);

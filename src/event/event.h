@@ -29,7 +29,8 @@ enum {
     STG_HAS_COUNT = 1 << 8, /* n_lost is a count; without it a gap of unknown size (n_lost = 1) */
     STG_HAS_FD =
         1 << 9, /* fd_kind says what the call's descriptor is: of an entry its argument, of an exit what it returned */
-    STG_HAS_PATH = 1 << 10,     /* path is the file name that the call was given */
+    STG_HAS_PATH = 1 << 10,     /* path is the file name that the call was given: of an entry, or of the exit where it
+                                   was not in memory at the entry */
     STG_HAS_RUNNABLE = 1 << 11, /* runnable is known */
 };
 

@@ -313,20 +313,11 @@ static enum stg_status keep_path(struct stg_diff *d, const char *path, uint32_t 
     return STG_OK;
 }
 
-/* What the call that was counted last was given. */
-static enum stg_status put_object(struct stg_diff *d, int side, const struct stg_source *source,
-                                  const struct stg_event *e, uint16_t call)
+/* A call of the item was given the name. */
+static enum stg_status put_name(struct stg_diff *d, int side, const struct stg_source *source,
+                                const struct stg_event *e, uint32_t item)
 {
-    if (d->call_item == STG_KEYS_NONE || side == STG_DIFF_LIKE) { /* what those have is not told */
-        return STG_OK;
-    }
-    struct diff_object *o = &d->item[d->call_item].object[side];
-    if ((e->has & STG_HAS_FD) != 0 && e->fd_kind < STG_N_FD_KINDS) {
-        o->kinds |= UINT32_C(1) << e->fd_kind;
-    }
-    if ((e->has & STG_HAS_PATH) == 0 || (diff_traits(d, call) & DIFF_NAMES_NO_FILE) != 0) {
-        return STG_OK;
-    }
+    struct diff_object *o = &d->item[item].object[side];
     if (o->path != 0) {
         o->kinds |= o->source != e->path ? DIFF_MORE_PATHS : 0;
         return STG_OK;
@@ -335,6 +326,35 @@ static enum stg_status put_object(struct stg_diff *d, int side, const struct stg
     return stg_strings_count(d->paths) < DIFF_MAX_PATHS
                ? keep_path(d, stg_strings_get(source->paths, e->path), &o->path)
                : STG_OK;
+}
+
+/* What the call that begins was given. */
+static enum stg_status put_object(struct stg_diff *d, int side, const struct stg_source *source,
+                                  const struct stg_event *e, const struct diff_thread *t)
+{
+    if (t->item == STG_KEYS_NONE || side == STG_DIFF_LIKE) { /* what those have is not told */
+        return STG_OK;
+    }
+    if ((e->has & STG_HAS_FD) != 0 && e->fd_kind < STG_N_FD_KINDS) {
+        d->item[t->item].object[side].kinds |= UINT32_C(1) << e->fd_kind;
+    }
+    return (e->has & STG_HAS_PATH) == 0 || (diff_traits(d, t->open) & DIFF_NAMES_NO_FILE) != 0
+               ? STG_OK
+               : put_name(d, side, source, e, t->item);
+}
+
+/* The name that comes with a call's exit, as it was not in memory before. */
+static enum stg_status put_late_name(struct stg_diff *d, int side, const struct stg_source *source,
+                                     const struct stg_event *e, struct diff_thread *t)
+{
+    if ((e->has & STG_HAS_PATH) == 0 || t->file != 0 || (diff_traits(d, t->open) & DIFF_NAMES_NO_FILE) != 0) {
+        return STG_OK;
+    }
+    if (t->item != STG_KEYS_NONE && side != STG_DIFF_LIKE) {
+        d->item[t->item].n_nameless[side] -= t->nameless;
+        STG_RETURN_IF_FAILED(put_name(d, side, source, e, t->item));
+    }
+    return diff_begin_file(d, side, source, e, t);
 }
 
 static int64_t ret_of(const struct stg_event *e)
@@ -372,11 +392,15 @@ enum stg_status stg_diff_add_events(struct stg_diff *d, int side, const struct s
         if (t != NULL) {
             const uint8_t phase = e->kind == STG_EVENT_ENTRY ? STG_PHASE_ENTRY : STG_PHASE_EXIT;
             if (phase == STG_PHASE_EXIT && t->open == call) {
+                STG_RETURN_IF_FAILED(put_late_name(d, side, source, e, t));
                 diff_end_file(d, side, t, ret_of(e));
             }
             STG_RETURN_IF_FAILED(put_event(d, side, t, call, phase, ret_of(e), e->ts_ns, timed));
-            STG_RETURN_IF_FAILED(phase == STG_PHASE_ENTRY ? put_object(d, side, source, e, call) : STG_OK);
-            STG_RETURN_IF_FAILED(phase == STG_PHASE_ENTRY ? diff_begin_file(d, side, source, e, t) : STG_OK);
+            if (phase == STG_PHASE_ENTRY) {
+                t->item = d->call_item;
+                STG_RETURN_IF_FAILED(put_object(d, side, source, e, t));
+                STG_RETURN_IF_FAILED(diff_begin_file(d, side, source, e, t));
+            }
         }
     }
     return STG_OK;

@@ -49,11 +49,13 @@ static enum stg_status id_of(struct stg_diff *d, int side, const struct stg_sour
     return STG_OK;
 }
 
-/* A name that is not in memory when the call begins is not recorded; a call on a descriptor alone has none. */
-static void note_nameless(struct stg_diff *d, int side, const struct stg_event *e)
+/* A name that is not in memory when the call begins comes with its exit, if at all; a call on a descriptor alone has
+ * none. */
+static void note_nameless(struct stg_diff *d, int side, const struct stg_event *e, struct diff_thread *t)
 {
-    if (side < STG_DIFF_SIDES && d->call_item != STG_KEYS_NONE && (e->has & STG_HAS_FD) == 0) {
-        d->item[d->call_item].n_nameless[side]++;
+    if (side < STG_DIFF_SIDES && t->item != STG_KEYS_NONE && (e->has & STG_HAS_FD) == 0) {
+        d->item[t->item].n_nameless[side]++;
+        t->nameless = true;
     }
 }
 
@@ -63,11 +65,12 @@ enum stg_status diff_begin_file(struct stg_diff *d, int side, const struct stg_s
     uint32_t id, i = STG_KEYS_NONE;
     const size_t n = d->files.n;
     t->file = 0;
+    t->nameless = false;
     if ((diff_traits(d, t->open) & DIFF_NAMES_NO_FILE) != 0) {
         return STG_OK;
     }
     if ((e->has & STG_HAS_PATH) == 0) {
-        note_nameless(d, side, e);
+        note_nameless(d, side, e, t);
         return STG_OK;
     }
     STG_RETURN_IF_FAILED(id_of(d, side, source, e->path, &id));

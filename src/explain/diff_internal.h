@@ -73,7 +73,8 @@ struct diff_thread {
     uint64_t entry_ns;
     uint16_t last, open, proc; /* calls; STG_TOKEN_START: none */
     uint32_t file;             /* that the open call was given, by index plus one; 0: none */
-    bool timed;
+    uint32_t item;             /* of the open call of a trace; STG_KEYS_NONE: there was no room */
+    bool timed, nameless;      /* nameless: it is among the item's n_nameless */
 };
 
 struct diff_side {

@@ -239,7 +239,7 @@ enum stg_status stg_decode(struct stg_decoder *d, const uint8_t *record, size_t 
     switch (head->kind) {
     case STG_ABI_ENTRY:
     case STG_ABI_EXIT:
-        if (head->kind == STG_ABI_ENTRY && (head->flags & STG_ABI_HAS_PATH) != 0) {
+        if ((head->flags & STG_ABI_HAS_PATH) != 0) {
             STG_RETURN_IF_FAILED(fill_path(d, record, len, out));
         }
         return fill_call(d, head, args, out);

@@ -53,6 +53,10 @@ struct {
     __type(value, __u32);
 } cgroups SEC(".maps");
 
+/* Threads in a call whose file name was not in memory at its entry, at the place of their number: unnamed_value(). One
+ * may take the place of another, whose name then is lost; so one that was killed in a call leaves nothing to tidy. */
+__u64 unnamed[STG_ABI_MAX_UNNAMED];
+
 /* Calls that change the number their exit is seen with, by thread: the number at entry. */
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -343,11 +347,23 @@ struct file_name {
     __u64 words[STG_ABI_MAX_PATH / 8];
 };
 
-/* Bytes of a file name with its NUL, 0 when there is none; a page that is not in memory is not waited for. */
-static __always_inline __u64 read_path(struct file_name *out, const void *from)
+/* Bytes of a file name with its NUL, 0 when there is none. *missed: its page is not in memory, which is not waited for.
+ */
+static __always_inline __u64 read_path(struct file_name *out, const void *from, bool *missed)
 {
     const long len = bpf_probe_read_user_str(out->words, sizeof out->words, from);
+    *missed = len < 0 && from != NULL;
     return len <= 1 || len > (long)sizeof out->words ? 0 : (__u64)len;
+}
+
+static __always_inline __u64 unnamed_value(const struct task_struct *task, __u32 number)
+{
+    return (__u64)number << 32 | (__u32)task->pid;
+}
+
+static __always_inline __u64 *unnamed_place(const struct task_struct *task)
+{
+    return &unnamed[(__u32)task->pid & (STG_ABI_MAX_UNNAMED - 1)];
 }
 
 /* Puts it behind six arguments, in words: what is beyond the NUL in the last one is not read. */
@@ -368,6 +384,7 @@ static __always_inline void put_entry(struct stg_abi_cpu *cpu, const struct task
     struct file_name name;
     __u64 args[6], n_args = 6, path_len = 0;
     __u8 fd_arg = 0, path_arg = 0, fd_kind = 0;
+    bool missed = false;
     if (!compat && number < STG_ABI_MAX_CALLS) {
         const volatile struct stg_abi_call *call = &config.by_number[number & (STG_ABI_MAX_CALLS - 1)];
         n_args = call->n_args;
@@ -380,7 +397,7 @@ static __always_inline void put_entry(struct stg_abi_cpu *cpu, const struct task
         fd_kind = fd_kind_of(task, (__s32)arg_at(args, fd_arg));
     }
     if (config.paths && path_arg > 0) {
-        path_len = read_path(&name, (const void *)arg_at(args, path_arg));
+        path_len = read_path(&name, (const void *)arg_at(args, path_arg), &missed);
     }
     const __u64 size = sizeof(struct stg_abi_head) + (path_len > 0 ? 48 + path_len : 8 * n_args);
     struct place place;
@@ -395,6 +412,9 @@ static __always_inline void put_entry(struct stg_abi_cpu *cpu, const struct task
         put_path(place.record, &name, path_len);
     }
     commit(&place);
+    if (missed) {
+        *unnamed_place(task) = unnamed_value(task, number);
+    }
 }
 
 static __always_inline bool is_exec(__u32 number, bool compat)
@@ -462,12 +482,32 @@ static __always_inline __s32 find_exec(const struct task_struct *task, __s32 num
     return number;
 }
 
+/* The file name that was not in memory at the call's entry, as the kernel has read it since. A program that was
+ * executed has another memory, without the name. */
+static __always_inline __u64 read_path_late(struct file_name *out, const struct task_struct *task,
+                                            const struct pt_regs *regs, __u32 number, long ret)
+{
+    const __u8 path_arg = config.by_number[number & (STG_ABI_MAX_CALLS - 1)].path_arg;
+    __u64 *place = unnamed_place(task), args[6];
+    bool missed;
+    if (number >= STG_ABI_MAX_CALLS || path_arg == 0 || *place != unnamed_value(task, number)) {
+        return 0;
+    }
+    *place = 0;
+    if (is_exec(number, false) && ret >= 0) {
+        return 0;
+    }
+    copy_args(args, regs, false);
+    return read_path(out, (const void *)arg_at(args, path_arg), &missed);
+}
+
 SEC("tp_btf/sys_exit")
 int BPF_PROG(stg_sys_exit, const struct pt_regs *regs, long ret)
 {
     struct stg_abi_cpu *cpu = this_cpu();
     const struct task_struct *task = bpf_get_current_task_btf();
-    const __u64 size = sizeof(struct stg_abi_head) + 8;
+    struct file_name name;
+    __u64 path_len = 0;
     __u8 fd_kind = 0;
     if (!wanted(cpu, task, DURING)) {
         return 0;
@@ -489,6 +529,10 @@ int BPF_PROG(stg_sys_exit, const struct pt_regs *regs, long ret)
         config.by_number[(__u32)number & (STG_ABI_MAX_CALLS - 1)].returns_fd) {
         fd_kind = fd_kind_of(task, (__s32)ret);
     }
+    if (config.paths && !compat) {
+        path_len = read_path_late(&name, task, regs, (__u32)number, ret);
+    }
+    const __u64 size = sizeof(struct stg_abi_head) + (path_len > 0 ? 48 + path_len : 8);
     struct place place;
     if (!reserve(&place, cpu, task, ts_ns, size)) {
         return 0;
@@ -497,6 +541,9 @@ int BPF_PROG(stg_sys_exit, const struct pt_regs *regs, long ret)
     place.record->head.flags = call_flags(task, compat);
     place.record->head.fd_kind = fd_kind;
     place.record->args[0] = compat ? (__u64)(__s64)(__s32)ret : (__u64)ret;
+    if (path_len > 0) {
+        put_path(place.record, &name, path_len);
+    }
     commit(&place);
     return 0;
 }

@@ -1,6 +1,7 @@
 /* What passes between the BPF programs (record.bpf.c) and the recorder: fixed widths, sizes asserted on both sides. A
  * record of the ring is a word of 8 bytes with its length, a head, then n_args registers of 8 bytes; with
- * STG_ABI_HAS_PATH six registers and a path. It begins at a multiple of 8. Whoever reads a ring trusts no length. */
+ * STG_ABI_HAS_PATH room for six registers and a path. It begins at a multiple of 8. Whoever reads a ring trusts no
+ * length. */
 #ifndef STG_RECORD_RECORD_ABI_H
 #define STG_RECORD_RECORD_ABI_H
 
@@ -11,6 +12,7 @@
 #define STG_ABI_MAX_COMMS   8
 #define STG_ABI_MAX_CGROUPS 8
 #define STG_ABI_MAX_PROCS   65536 /* processes followed at a time */
+#define STG_ABI_MAX_UNNAMED 4096  /* threads whose file name is looked for again at a time; power of 2 */
 #define STG_ABI_MAX_PATH    128   /* bytes of a path with its NUL; longer ones are cut off and flagged */
 #define STG_ABI_COMM_SIZE   16
 #define STG_ABI_MAX_SITES   256     /* places of static probes, of all markers together */
@@ -49,7 +51,8 @@ enum stg_abi_kind {
 
 enum {                       /* flags of a record */
        STG_ABI_COMPAT = 1,   /* a 32-bit call: id is a number of that table */
-       STG_ABI_HAS_PATH = 2, /* entry: six registers whatever n_args says, then the path with its NUL */
+       STG_ABI_HAS_PATH = 2, /* room for six registers whatever n_args says, then the path with its NUL; of an exit
+                                where it was not in memory at the entry */
        STG_ABI_CUT_PATH = 4, /* the path was longer */
 };
 
