@@ -384,8 +384,8 @@ static enum stg_status finish(struct session *x, enum stg_status status, uint64_
         last = write_snapshot(x);
     }
     if (last == STG_OK && x->n_failed > 0) {
-        last = stg_fail(STG_ERR_IO, "%s: %llu snapshots could not be written: a warning of each says why",
-                        x->settings->out, (unsigned long long)x->n_failed);
+        last = stg_fail(STG_ERR_IO, "%s: %llu snapshot%s could not be written: a warning of each says why",
+                        x->settings->out, (unsigned long long)x->n_failed, x->n_failed == 1 ? "" : "s");
     }
     const enum stg_status closed = stg_sink_close(stg_ctf_writer_sink(x->trace), 1);
     x->trace = NULL;

@@ -202,10 +202,10 @@ static enum stg_status put_accounts(struct stg_buffer *b, const json_t *report)
     }
     return stg_buffer_printf(
         b,
-        "%zu of %lld runs, %.0f requests, %.0f events lost; foreign CPU at most %.1f %%, %zu runs repeated, %zu "
+        "%zu of %lld runs, %.0f requests, %.0f event%s lost; foreign CPU at most %.1f %%, %zu run%s repeated, %zu "
         "disturbed\n",
         json_array_size(runs), (long long)json_integer_value(json_object_get(report, "runs_planned")), requests, lost,
-        100 * worst, n_repeated, n_disturbed);
+        lost == 1 ? "" : "s", 100 * worst, n_repeated, n_repeated == 1 ? "" : "s", n_disturbed);
 }
 
 static enum stg_status put_row(struct stg_buffer *b, const json_t *model, const json_t *behaviours)

@@ -59,37 +59,52 @@ void stg_record_say_command(const struct stg_record_report *r)
     }
 }
 
+static void say_lost(const struct stg_record_stats *s)
+{
+    char text[512];
+    lost_text(s, text, sizeof text);
+    stg_log(STG_LOG_WARN,
+            "%llu event%s lost in %llu gap%s (%s): give a larger --ring, or filter; the gap%s in the trace",
+            (unsigned long long)s->n_lost, s->n_lost == 1 ? " was" : "s were", (unsigned long long)s->n_gaps,
+            s->n_gaps == 1 ? "" : "s", text, s->n_gaps == 1 ? " is" : "s are");
+}
+
+static void say_left_out(const struct stg_record_stats *s)
+{
+    stg_log(
+        STG_LOG_WARN,
+        "names were left out of their events, %llu of %s and %llu of %s: there were too many different ones; filter, "
+        "or give --plain",
+        (unsigned long long)s->n_no_path, s->n_no_path == 1 ? "a file" : "files", (unsigned long long)s->n_no_comm,
+        s->n_no_comm == 1 ? "a thread" : "threads");
+}
+
 void stg_record_say(const struct stg_record_report *r)
 {
-    char events[32], text[512];
+    char events[32];
     const double seconds = (double)r->wall_ns / 1e9;
     stg_format_count(r->record.n_events, events, sizeof events);
-    stg_log(STG_LOG_INFO, "%s: %s events in %.1f s (%.0f events/s), %.1f MiB; the recorder took %.1f %% of a CPU",
-            r->path, events, seconds, seconds > 0 ? (double)r->record.n_events / seconds : 0,
-            (double)r->trace.n_bytes / (1 << 20), 100 * cpu_part(r));
+    stg_log(STG_LOG_INFO, "%s: %s event%s in %.1f s (%.0f events/s), %.1f MiB; the recorder took %.1f %% of a CPU",
+            r->path, events, r->record.n_events == 1 ? "" : "s", seconds,
+            seconds > 0 ? (double)r->record.n_events / seconds : 0, (double)r->trace.n_bytes / (1 << 20),
+            100 * cpu_part(r));
     if (r->record.n_lost > 0) {
-        lost_text(&r->record, text, sizeof text);
-        stg_log(STG_LOG_WARN,
-                "%llu events were lost in %llu gaps (%s): give a larger --ring, or filter; the gaps are in the trace",
-                (unsigned long long)r->record.n_lost, (unsigned long long)r->record.n_gaps, text);
+        say_lost(&r->record);
     }
     if (r->record.n_untracked > 0) {
-        stg_log(STG_LOG_WARN, "%llu processes could not be followed: there were too many at a time",
-                (unsigned long long)r->record.n_untracked);
+        stg_log(STG_LOG_WARN, "%llu process%s could not be followed: there were too many at a time",
+                (unsigned long long)r->record.n_untracked, r->record.n_untracked == 1 ? "" : "es");
     }
     if (r->record.n_no_path > 0 || r->record.n_no_comm > 0) {
-        stg_log(STG_LOG_WARN,
-                "%llu names of files and %llu of threads were left out of their events: there were too many different "
-                "ones; filter, or give --plain",
-                (unsigned long long)r->record.n_no_path, (unsigned long long)r->record.n_no_comm);
+        say_left_out(&r->record);
     }
     if (r->record.n_damaged > 0) {
-        stg_log(STG_LOG_WARN, "%llu records could not be read: a defect of this program",
-                (unsigned long long)r->record.n_damaged);
+        stg_log(STG_LOG_WARN, "%llu record%s could not be read: a defect of this program",
+                (unsigned long long)r->record.n_damaged, r->record.n_damaged == 1 ? "" : "s");
     }
     if (r->trace.n_removed_events > 0) {
-        stg_log(STG_LOG_INFO, "%llu older events were removed again to stay within the limit",
-                (unsigned long long)r->trace.n_removed_events);
+        stg_log(STG_LOG_INFO, "%llu older event%s removed again to stay within the limit",
+                (unsigned long long)r->trace.n_removed_events, r->trace.n_removed_events == 1 ? " was" : "s were");
     }
     if (r->end == STG_RECORD_TARGET_GONE) {
         stg_log(STG_LOG_INFO, "what was to be recorded has ended");

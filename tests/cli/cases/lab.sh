@@ -46,6 +46,18 @@ case_lab_damaged_campaign() {
     done
 }
 
+# One of a thing is not told as several.
+case_lab_report_one() {
+    mkdir -p camp/runs
+    printf '{"schema": "strange.lab/1", "settings": {}, "behaviours": [], "runs": [{"name": "a"}]}' >camp/campaign.json
+    printf '{"attempts": 2, "measures": {"lost": 1, "requests": 5}}' >camp/runs/a.json
+    status 0 "$strange" lab report camp
+    grep -q '5 requests, 1 event lost;.* 1 run repeated,' out || { cat out; no "one run that was repeated"; }
+    printf '{"attempts": 1, "measures": {"lost": 2, "requests": 5}}' >camp/runs/a.json
+    status 0 "$strange" lab report camp
+    grep -q '5 requests, 2 events lost;.* 0 runs repeated,' out || { cat out; no "no run that was repeated"; }
+}
+
 # A mount namespace in which Apache's binary does not exist.
 case_lab_names_missing_packages() {
     [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null || exit 77

@@ -552,7 +552,7 @@ case_record_flight_full_disk() {
         ended=0
         wait $pid || ended=$?
         [ $ended = 2 ] || { cat err; no "exit status $ended"; }
-        tail -n 1 err | grep -q '1 snapshots could not be written' || { cat err; no "it does not say so in the end"; }
+        tail -n 1 err | grep -q '1 snapshot could not be written' || { cat err; no "it does not say so in the end"; }
         [ "$(ls -A small/flight)" = 000001 ] || no "left: $(ls -A small/flight)"
         status 0 "$strange" info small/flight/000001
         ! command -v babeltrace2 >/dev/null || [ "$(per_call small/flight/000001 entry getppid)" = 200 ]
