@@ -37,6 +37,13 @@ static void says(const char *text)
     }
 }
 
+static void says_not(const char *text)
+{
+    if (strstr(said, text) != NULL) {
+        fail_msg("'%s' is in:\n%s", text, said);
+    }
+}
+
 static struct stg_record_report report_of(uint64_t n)
 {
     struct stg_record_report r = {.path = "dir", .command_status = -1, .wall_ns = 1000000000, .busy_ns = 1000000000};
@@ -74,6 +81,55 @@ static void test_several(void **state)
     says("1234 of files and 1 of a thread");
     says("1234 records could not be read");
     says("1234 older events were removed");
+    says_not("let no call pass");
+}
+
+/* A recording without a call: which filter left out how many, and how to look at what it names. */
+static void test_nothing_passed(void **state)
+{
+    enum { OWN, PROCESS, COMM, CGROUP, SAMPLE, CALL };
+    static const struct {
+        int filter;
+        const char *counted, *look;
+    } cases[] = {
+        {PROCESS, "1,234 of other processes", "the processes of --pid, or of the command, made no call meanwhile"},
+        {CGROUP, "1,234 outside of --cgroup", "/proc/PID/cgroup"},
+        {COMM, "1,234 of threads with other names than --comm", "/proc/PID/comm"},
+        {SAMPLE, "1,234 of processes that are not in the --sample", "a larger part"},
+        {CALL, "1,234 of calls that --calls leaves out", "strace -c"},
+    };
+    (void)state;
+    if (!stg_record_is_built()) {
+        skip(); /* it names no filters */
+    }
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct stg_record_report r = report_of(0);
+        r.record.n_filtered[cases[i].filter] = 1234;
+        r.record.n_filtered[OWN] = 77;
+        r.record.n_filtered[PROCESS] += cases[i].filter == PROCESS ? 0 : 5; /* there always are others */
+        say(&r);
+        says("the filters let no call pass: ");
+        says(cases[i].counted);
+        says(cases[i].look);
+        says_not("77");
+        for (size_t k = 1; k < sizeof cases / sizeof cases[0]; k++) { /* what is at fault is the last one */
+            if (k != i) {
+                says_not(cases[k].look);
+            }
+        }
+    }
+    struct stg_record_report r = report_of(0);
+    r.record.n_filtered[CGROUP] = 1;
+    r.record.n_by_kind[3] = r.record.n_events = 2; /* markers are no calls */
+    say(&r);
+    says("1 outside of --cgroup");
+    r.record.n_by_kind[2] = 1;
+    say(&r);
+    says_not("let no call pass");
+    r = report_of(0); /* nor was anything left out: nothing happened */
+    r.record.n_filtered[OWN] = 5;
+    say(&r);
+    says_not("let no call pass");
 }
 
 int main(void)
@@ -81,6 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one),
         cmocka_unit_test(test_several),
+        cmocka_unit_test(test_nothing_passed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

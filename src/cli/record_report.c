@@ -79,6 +79,53 @@ static void say_left_out(const struct stg_record_stats *s)
         s->n_no_comm == 1 ? "a thread" : "threads");
 }
 
+/* In the order in which events pass them: what came as far as the last of those that left out any is what may have been
+ * meant. */
+static const struct filter_words {
+    const char *name, *counted, *look;
+} filter_words[] = {
+    {"process", "of other processes", "the processes of --pid, or of the command, made no call meanwhile"},
+    {"cgroup", "outside of --cgroup",
+     "/proc/PID/cgroup says where a process is; a command that is started here is where `strange` is"},
+    {"comm", "of threads with other names than --comm", "/proc/PID/comm says what a process is called"},
+    {"sample", "of processes that are not in the --sample", "give a larger part, as processes are in it or not"},
+    {"call", "of calls that --calls leaves out", "strace -c says which calls a program makes"},
+};
+
+static uint64_t n_left_out_by(const struct stg_record_stats *s, const char *filter)
+{
+    for (size_t i = 0; i < STG_RECORD_N_FILTERS; i++) {
+        if (strcmp(stg_record_filter_name(i), filter) == 0) {
+            return s->n_filtered[i];
+        }
+    }
+    return 0;
+}
+
+/* A recording without a call is what a filter that names the wrong thing makes. */
+static void say_nothing_passed(const struct stg_record_stats *s)
+{
+    char text[512] = "";
+    const char *look = NULL;
+    if (s->n_by_kind[STG_EVENT_ENTRY] + s->n_by_kind[STG_EVENT_EXIT] + s->n_lost > 0) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof filter_words / sizeof filter_words[0]; i++) {
+        const struct filter_words *w = &filter_words[i];
+        const uint64_t n = n_left_out_by(s, w->name);
+        const size_t len = strlen(text);
+        char digits[32];
+        if (n > 0) {
+            stg_format_count(n, digits, sizeof digits);
+            snprintf(text + len, sizeof text - len, "%s%s %s", len > 0 ? ", " : "", digits, w->counted);
+            look = w->look;
+        }
+    }
+    if (look != NULL) {
+        stg_log(STG_LOG_WARN, "the filters let no call pass: events left out are %s; %s", text, look);
+    }
+}
+
 void stg_record_say(const struct stg_record_report *r)
 {
     char events[32];
@@ -88,6 +135,7 @@ void stg_record_say(const struct stg_record_report *r)
             r->path, events, r->record.n_events == 1 ? "" : "s", seconds,
             seconds > 0 ? (double)r->record.n_events / seconds : 0, (double)r->trace.n_bytes / (1 << 20),
             100 * cpu_part(r));
+    say_nothing_passed(&r->record);
     if (r->record.n_lost > 0) {
         say_lost(&r->record);
     }

@@ -83,6 +83,26 @@ case_record_no_command() {
     refused 'names no system call' "$strange" record --calls '' -o trace -- true
 }
 
+# A recording without a call says which filter left out how many.
+case_record_nothing_passed() {
+    may_record
+    status 0 "$strange" record --json --comm no-such-name -o trace -- true
+    [ "$(number events)" = 0 ]
+    grep -q 'let no call pass: .*[0-9] of threads with other names than --comm; /proc/PID/comm says' err || { cat err; no "it does not say why"; }
+    status 0 "$strange" record --comm no-such-name --calls getppid -o both -- true # the last one that something came as far as
+    grep -q 'let no call pass: .*other names than --comm; /proc' err || { cat err; no "it does not say why"; }
+    status 0 "$strange" record --calls getppid -o calls -- true
+    grep -q 'let no call pass: .*[0-9] of calls that --calls leaves out; strace -c' err || { cat err; no "it does not say why"; }
+    status 0 "$strange" record --calls execve -o one -- true
+    ! grep -q 'let no call pass' err || no "one passed"
+    root_only
+    group=$(sed -n 's/^[^ ]* [^ ]* [^ ]* [^ ]* \([^ ]*\) .* - cgroup2 .*/\1/p' /proc/self/mountinfo | head -n 1)/strange-test-$$
+    mkdir "$group" 2>/dev/null || exit 77
+    status 0 "$strange" record --cgroup "$group" -o group -- true || { rmdir "$group"; exit 1; }
+    rmdir "$group"
+    grep -q 'let no call pass: .*[0-9] outside of --cgroup; /proc/PID/cgroup says' err || { cat err; no "it does not say why"; }
+}
+
 case_record_unprivileged() {
     no_coverage
     root_only
