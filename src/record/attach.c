@@ -127,6 +127,9 @@ enum stg_status stg_record_load(struct stg_record *r, const struct stg_record_op
 {
     last_warning[0] = '\0';
     libbpf_set_print(keep_warning);
+    if (!stg_has_sysfs()) {
+        return stg_fail(STG_ERR_UNSUPPORTED, "record: " STG_RECORD_NO_SYSFS);
+    }
     if (access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
         return stg_fail(STG_ERR_UNSUPPORTED, "record: this kernel has no /sys/kernel/btf/vmlinux: use one with "
                                              "CONFIG_DEBUG_INFO_BTF=y (Debian's kernels have it)");

@@ -5,13 +5,16 @@
 
 #include <inttypes.h>
 #include <linux/capability.h>
+#include <linux/magic.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 struct probe {
@@ -58,18 +61,21 @@ bool stg_in_user_namespace(void)
     return n > 0 && ((size_t)n != sizeof initial - 1 || memcmp(text, initial, (size_t)n) != 0);
 }
 
+bool stg_has_sysfs(void)
+{
+    struct statfs fs;
+    return statfs("/sys", &fs) == 0 && fs.f_type == SYSFS_MAGIC;
+}
+
+/* Asked of the kernel, as /proc may not be there. */
 static uint64_t own_capabilities(void)
 {
-    char text[4096];
-    uint64_t caps = 0;
-    if (stg_in_user_namespace()) {
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+    if (stg_in_user_namespace() || syscall(SYS_capget, &head, data) != 0) {
         return 0;
     }
-    const char *at = read_text("/proc/self/status", text, sizeof text) ? strstr(text, "CapEff:") : NULL;
-    if (at != NULL && sscanf(at, "CapEff: %" SCNx64, &caps) != 1) {
-        caps = 0;
-    }
-    return caps;
+    return (uint64_t)data[1].effective << 32 | data[0].effective;
 }
 
 static bool has(uint64_t caps, int cap)
@@ -143,13 +149,15 @@ static void probe_privileges(struct probe *p)
 static void probe_kernel(struct probe *p)
 {
     char text[256];
-    const bool btf = access("/sys/kernel/btf/vmlinux", R_OK) == 0;
-    need(p, "record_btf", btf,
-         "/sys/kernel/btf/vmlinux is missing: boot a kernel with CONFIG_DEBUG_INFO_BTF=y: apt-get install "
-         "linux-image-amd64");
-    need(p, "record_tracepoints", btf && btf_names("btf_trace_sys_enter"),
-         "this kernel has no tracepoints of system calls: boot one with CONFIG_FTRACE_SYSCALLS=y: apt-get install "
-         "linux-image-amd64");
+    const bool sysfs = stg_has_sysfs(), btf = access("/sys/kernel/btf/vmlinux", R_OK) == 0;
+    need(p, "record_btf", btf, "%s",
+         sysfs ? "/sys/kernel/btf/vmlinux is missing: boot a kernel with CONFIG_DEBUG_INFO_BTF=y: apt-get install "
+                 "linux-image-amd64"
+               : STG_RECORD_NO_SYSFS);
+    need(p, "record_tracepoints", btf && btf_names("btf_trace_sys_enter"), "%s",
+         btf ? "this kernel has no tracepoints of system calls: boot one with CONFIG_FTRACE_SYSCALLS=y: apt-get "
+               "install linux-image-amd64"
+             : "not known, as /sys/kernel/btf/vmlinux is missing");
     const size_t n_cpus = stg_record_cpus();
     need(p, "record_cpus", n_cpus <= STG_ABI_MAX_CPUS,
          "this machine has %zu CPUs, of which %d can be recorded: boot with nr_cpus=%d", n_cpus, STG_ABI_MAX_CPUS,
@@ -160,9 +168,11 @@ static void probe_kernel(struct probe *p)
     read_text("/proc/sys/net/core/bpf_jit_enable", text, sizeof text);
     need(p, "record_jit", text[0] != '0',
          "BPF programs are interpreted, which is slow: sysctl -w net.core.bpf_jit_enable=1");
-    need(p, "record_uprobes", access("/sys/bus/event_source/devices/uprobe/type", R_OK) == 0,
-         "this kernel has no uprobes, which markers take: boot one with CONFIG_UPROBE_EVENTS=y: apt-get install "
-         "linux-image-amd64");
+    need(p, "record_uprobes", access("/sys/bus/event_source/devices/uprobe/type", R_OK) == 0, "%s",
+         sysfs
+             ? "this kernel has no uprobes, which markers take: boot one with CONFIG_UPROBE_EVENTS=y: apt-get install "
+               "linux-image-amd64"
+             : STG_RECORD_NO_SYSFS);
 }
 
 /* What can be had without swapping, most of the page cache included: where a machine runs for long, little is free. */
@@ -207,9 +217,12 @@ static void probe_cgroup(struct probe *p)
     while (file != NULL && fgets(line, sizeof line, file) != NULL) {
         found = found || strstr(line, " - cgroup2 ") != NULL;
     }
-    if (file != NULL) {
-        fclose(file);
+    if (file == NULL) {
+        need(p, "record_cgroup", false,
+             "not known whether cgroup v2 is mounted, which --cgroup takes, as /proc is not: mount -t proc proc /proc");
+        return;
     }
+    fclose(file);
     need(p, "record_cgroup", found,
          "cgroup v2 is not mounted, which --cgroup takes: mkdir -p /sys/fs/cgroup/unified; mount -t cgroup2 none "
          "/sys/fs/cgroup/unified");

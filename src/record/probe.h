@@ -24,6 +24,11 @@ bool stg_in_user_namespace(void);
     "in a user namespace (a rootless container) even root may not do that: record from outside of it, as the " \
     "machine's root"
 
+/* The kernel describes itself there: what is missing in it says nothing of the kernel where something else is mounted.
+ */
+bool stg_has_sysfs(void);
+#define STG_RECORD_NO_SYSFS "no sysfs is mounted at /sys, where the kernel tells what it has: mount -t sysfs sysfs /sys"
+
 /* Fills out[0 … n − 1], the build first and what only some options need last; returns n ≤ STG_RECORD_MAX_NEEDS. */
 size_t stg_record_probe(struct stg_record_need out[STG_RECORD_MAX_NEEDS]);
 

@@ -377,6 +377,34 @@ case_record_poor_kernel() {
 }
 
 # The capabilities that a user namespace gives to its root (a rootless container) are good for nothing outside of it.
+# Where /sys or /proc is not there, or something else in its place, the kernel is not called poor nor the privileges missing.
+case_record_no_sys() {
+    root_only
+    unshare -m true 2>/dev/null || exit 77
+    may_record
+    # shellcheck disable=SC2016 # the inner shell expands it
+    status 0 unshare -m sh -c 'mount -t tmpfs none /sys && exec "$@"' sh "$strange" doctor
+    [ "$(grep -c 'do  *no sysfs is mounted at /sys, .*: mount -t sysfs sysfs /sys$' out)" = 2 ] || { cat out; no "doctor does not say it of types and uprobes"; }
+    grep -q 'do  *not known, as /sys/kernel/btf/vmlinux is missing$' out || { cat out; no "doctor knows too much"; }
+    ! grep -q 'boot' out || { cat out; no "doctor has another kernel booted"; }
+    # shellcheck disable=SC2016
+    refused 'no sysfs is mounted at /sys' unshare -m sh -c 'mount -t tmpfs none /sys && exec "$@"' sh "$strange" record -o trace -- true
+    absent trace
+}
+
+case_record_no_proc() {
+    root_only
+    no_sanitizer
+    unshare -m true 2>/dev/null || exit 77
+    may_record
+    # shellcheck disable=SC2016
+    status 0 unshare -m sh -c 'mount -t tmpfs none /proc && exec "$@"' sh "$strange" doctor
+    ! grep -qE 'CAP_|is not mounted, which --cgroup' out || { cat out; no "doctor misses what is there"; }
+    grep -q 'do  *not known whether cgroup v2 is mounted.*: mount -t proc proc /proc$' out || { cat out; no "doctor does not say it"; }
+    # shellcheck disable=SC2016
+    status 0 unshare -m sh -c 'mount -t tmpfs none /proc && exec "$@"' sh "$strange" record -o trace -- true
+}
+
 case_record_user_namespace() {
     may_record
     no_coverage
