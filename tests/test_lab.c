@@ -529,6 +529,36 @@ static void test_processes(void **state)
     assert_string_equal(line, "");
 }
 
+/* The cause stands before the line that only says that there is one. */
+static void test_causes_of_ends(void **state)
+{
+    char out[128], line[512];
+    (void)state;
+    scratch_path(out, sizeof out, "cause.log");
+    static const struct {
+        const char *log, *cause;
+    } logs[] = {
+        {"[1] ERROR: [f.conf:7] unable to parse value for entry 'pm.max_children'\n"
+         "[1] ERROR: failed to load configuration file 'f.conf'\n[1] ERROR: FPM initialization failed\n",
+         "[1] ERROR: [f.conf:7] unable to parse value for entry 'pm.max_children'"},
+        {"[1] NOTICE: configuration file f.conf\n[1] ERROR: unable to bind listening socket for address '/s'\n"
+         "[1] ERROR: FPM initialization failed\n",
+         "[1] ERROR: unable to bind listening socket for address '/s'"},
+        {"0 [Warning] Could not increase\nmariadbd: Can't change dir to '/nowhere/' (Errcode: 2)\n0 [ERROR] Aborting\n",
+         "mariadbd: Can't change dir to '/nowhere/' (Errcode: 2)"},
+        {"0 [ERROR] mysql.plugin\n0 [ERROR] mariadbd: unknown variable 'x=3'\n0 [ERROR] Aborting",
+         "0 [ERROR] mariadbd: unknown variable 'x=3'"},
+        {"0 [ERROR] Aborting\n\n", "0 [ERROR] Aborting"},
+        {"", ""},
+    };
+    for (size_t i = 0; i < sizeof logs / sizeof logs[0]; i++) {
+        must(stg_text_write(out, logs[i].log, strlen(logs[i].log)));
+        stg_process_complaint(out, line, sizeof line);
+        assert_string_equal(line, logs[i].cause);
+    }
+    unlink(out);
+}
+
 static void test_folders(void **state)
 {
     char top[128], path[300];
@@ -622,6 +652,7 @@ int main(void)
         cmocka_unit_test(test_replies_that_are_none),
         cmocka_unit_test(test_latencies),
         cmocka_unit_test(test_processes),
+        cmocka_unit_test(test_causes_of_ends),
         cmocka_unit_test(test_folders),
         cmocka_unit_test(test_intervals),
         cmocka_unit_test(test_campaigns_that_are_none),

@@ -199,10 +199,24 @@ void stg_process_kill(pid_t pid)
     }
 }
 
+/* 3: speaks of an error; 2: of anything; 1: says only that something ended the program, as the servers do behind the
+ * cause; 0: nothing. */
+static int weight_of(const char *line)
+{
+    static const char *const ends[] = {"FPM initialization failed", "failed to load configuration file",
+                                       "[ERROR] Aborting"};
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        if (strstr(line, ends[i]) != NULL) {
+            return 1;
+        }
+    }
+    return line[0] == '\0' ? 0 : strcasestr(line, "error") == NULL ? 2 : 3;
+}
+
 void stg_process_complaint(const char *path, char *out, size_t cap)
 {
     struct stg_buffer text = STG_BUFFER_INIT;
-    bool is_error = false;
+    int most = 1;
     out[0] = '\0';
     const char *end = path != NULL && stg_text_read(&text, path) == STG_OK ? text.data : "";
     while (*end != '\0') {
@@ -210,10 +224,10 @@ void stg_process_complaint(const char *path, char *out, size_t cap)
         const char *const begin = end + strspn(end, "\n ");
         end = begin + strcspn(begin, "\n");
         snprintf(line, sizeof line, "%.*s", (int)(end - begin), begin);
-        const bool says_error = strcasestr(line, "error") != NULL;
-        if (line[0] != '\0' && (says_error || !is_error)) {
+        const int weight = weight_of(line);
+        if (weight >= most) {
             snprintf(out, cap, "%s", line);
-            is_error = says_error;
+            most = weight;
         }
     }
     stg_buffer_fini(&text);

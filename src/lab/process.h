@@ -34,7 +34,7 @@ void stg_process_kill(pid_t pid);
  * stop is asked for, it gets SIGTERM. */
 enum stg_status stg_process_run(const struct stg_process_settings *s, const char *what) STG_MUST_USE;
 /* Of a file, the last line that speaks of an error; of one that does not, the last that says something; "" when there
- * is none. */
+ * is none. Lines by which servers only say that they end count where there is no other. */
 void stg_process_complaint(const char *path, char *out, size_t cap);
 
 /* *out = the path of a program: name as it is when it has a slash, else from PATH and the sbin folders; "" when there
