@@ -217,9 +217,26 @@ static void put_return(struct ctf_maker *m, uint16_t id, uint64_t ts_ns, int64_t
     ctf_make_i64(m, value);
 }
 
+/* Reads it; said = what comes on standard error. */
+static struct reading *read_aloud(const char *path, char *said, size_t cap)
+{
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    const int before = dup(STDERR_FILENO);
+    assert_true(before >= 0 && dup2(fileno(file), STDERR_FILENO) >= 0);
+    struct reading *r = must_read(path);
+    assert_true(dup2(before, STDERR_FILENO) >= 0);
+    close(before);
+    rewind(file);
+    said[fread(said, 1, cap - 1, file)] = '\0';
+    fclose(file);
+    return r;
+}
+
 static void test_sched_switch(void **state)
 {
     struct ctf_maker m;
+    char said[1024];
     (void)state;
     ctf_make(&m, in_work("switch"), "kernel", "",
              CTF_EVENT(0, "syscall_entry_read", CTF_I64("_fd")) CTF_EVENT(1, "syscall_exit_read", CTF_I64("_ret"))
@@ -232,7 +249,8 @@ static void test_sched_switch(void **state)
     ctf_make_packet(&m, 1, 0);
     put_return(&m, 1, 105, 8);
     ctf_make_stream(&m, "c_1");
-    struct reading *r = must_read(in_work("switch"));
+    struct reading *r = read_aloud(in_work("switch"), said, sizeof said);
+    assert_non_null(strstr(said, ": 1 event has no thread id: it came before the first sched_switch of its CPU\n"));
     assert_int_equal(r->n, 3);
     assert_int_equal(r->info.n_skipped, 1);
     assert_true(r->events[0].has & STG_HAS_TID); /* prev_tid of the first switch */

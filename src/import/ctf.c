@@ -181,9 +181,11 @@ static void end_by_batch(struct ctf_source *s, const struct ctf_batch *b)
     (void)snprintf(s->message, sizeof s->message, "%s%s%.*s", named ? "" : s->path, named ? "" : ": ", (int)len,
                    b->message);
     end(s, b->status <= STG_ERR_INTERNAL ? (enum stg_status)b->status : STG_ERR_INTERNAL);
+    const bool one = s->totals.n_no_tid == 1;
     if (s->status == STG_OK && s->totals.n_no_tid > 0) {
-        stg_log(STG_LOG_WARN, "%s: %llu events have no thread id: they came before the first sched_switch of their CPU",
-                s->path, (unsigned long long)s->totals.n_no_tid);
+        stg_log(STG_LOG_WARN, "%s: %llu event%s before the first sched_switch of %s CPU", s->path,
+                (unsigned long long)s->totals.n_no_tid,
+                one ? " has no thread id: it came" : "s have no thread id: they came", one ? "its" : "their");
     }
 }
 
