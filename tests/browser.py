@@ -234,6 +234,16 @@ def scrollers(browser):
     want(not browser.value("[...document.querySelectorAll('.scroll')].filter(e => e.tabIndex < 0).length"), "what scrolls takes the focus")
 
 
+def shifts(browser):
+    """Where a stream shifted, its course has a line that can be seen, and its word."""
+    want(browser.value("""[...document.querySelectorAll('#timelines figure')].every(f => {
+      const line = f.querySelector('.shifted'), said = f.querySelector('figcaption')?.textContent ?? '';
+      if (!line) return !said.includes('The stream shifted');
+      const p = f.querySelector('svg').getBoundingClientRect(), r = line.getBoundingClientRect(), word = line.nextElementSibling.getBoundingClientRect();
+      return said.includes('The stream shifted') && r.height > 50 && [r, word].every(x => x.left >= p.left && x.right <= p.right && x.top >= p.top);
+    })"""), "a line in its picture where a stream shifted")
+
+
 PAPER = 718  # pixels: A4 without its margins
 
 
@@ -279,6 +289,7 @@ def main():
             keys(browser)
             pointer(browser)
             links(browser)
+            shifts(browser)
             for scheme in "light", "dark":
                 browser.scheme(scheme)
                 browser.value("document.querySelectorAll('details').forEach(d => d.open = true)")

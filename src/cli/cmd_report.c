@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
+#include "detect/shift.h"
 #include "detect/verdict.h"
 #include "report/report.h"
 
@@ -21,7 +22,7 @@
 
 struct settings {
     const char *out, *title, *aggregate;
-    double alpha;
+    double alpha, interval;
     uint32_t explain; /* sequences of each set */
     struct stg_list known, novel, valid_known, valid_novel, training;
 };
@@ -99,6 +100,7 @@ static enum stg_status evaluate(struct stg_evaluation *out, const struct stg_mod
     const struct stg_scored_set none = {.name = "known"};
     stg_evaluate_settings_default(&e);
     e.alpha = s->alpha;
+    e.interval = s->interval;
     e.aggregate = aggregate;
     return stg_evaluate(out, m, g[0].sets, g[1].sets, g[1].n, g[2].n > 0 ? g[2].sets : &none, g[3].sets, g[3].n, &e);
 }
@@ -109,6 +111,7 @@ struct judged {
     struct stg_found_behaviours *found;       /* (n) owned, as are the arrays */
     struct stg_reported_behaviours *reported; /* (n) */
     struct stg_verdict *verdicts;             /* (1 + novel sets) the known one first */
+    struct stg_shift *shifts;                 /* the same */
     size_t n;
 };
 
@@ -120,6 +123,7 @@ static void judged_fini(struct judged *j)
     stg_mem_free(j->found);
     stg_mem_free(j->reported);
     stg_mem_free(j->verdicts);
+    stg_mem_free(j->shifts);
 }
 
 static enum stg_status judge_all(struct judged *j, struct stg_report *r, const struct stg_groups *known,
@@ -127,12 +131,14 @@ static enum stg_status judge_all(struct judged *j, struct stg_report *r, const s
 {
     const struct stg_groups *from = novel->n > 0 ? novel : known;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&j->verdicts, 1 + novel->n, sizeof *j->verdicts));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&j->shifts, 1 + novel->n, sizeof *j->shifts));
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&j->found, from->n, sizeof *j->found));
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&j->reported, from->n, sizeof *j->reported));
     j->n = from->n;
     for (size_t i = 0; i < 1 + novel->n; i++) {
         const struct stg_group *g = i == 0 ? &known->groups[0] : &novel->groups[i - 1];
         stg_verdict_judge(&j->verdicts[i], r->model, g->scores, g->n, r->aggregate, r->alpha);
+        stg_shift_judge(&j->shifts[i], r->model, r->aggregate, r->interval, g->scores, g->n);
     }
     for (size_t i = 0; i < from->n; i++) {
         const struct stg_groups one = {.groups = &from->groups[i], .n = 1};
@@ -143,6 +149,7 @@ static enum stg_status judge_all(struct judged *j, struct stg_report *r, const s
     }
     r->behaviours = j->reported;
     r->verdicts = j->verdicts;
+    r->shifts = j->shifts;
     return STG_OK;
 }
 
@@ -162,7 +169,8 @@ static enum stg_status write_report(const struct settings *s, const char *model_
                            .known = g[0].sets,
                            .novel = g[1].sets,
                            .n_novel = g[1].n,
-                           .alpha = s->alpha};
+                           .alpha = s->alpha,
+                           .interval = s->interval};
     stg_clock_date(date);
     STG_TRY(stg_aggregate_parse(s->aggregate, m, &r.aggregate));
     if (g[1].n > 0) {
@@ -251,6 +259,7 @@ static void defaults(void *context)
     struct settings *s = context;
     s->title = "Behaviour report";
     s->alpha = STG_ALPHA_DEFAULT;
+    s->interval = STG_SHIFT_INTERVAL;
     s->explain = 3;
 }
 
@@ -272,6 +281,7 @@ static const struct stg_option options[] = {
      .help = "heading of the page"},
     STG_OPTION_ALPHA(struct settings, "false-alarm rate of the threshold that is drawn"),
     STG_OPTION_AGGREGATE(struct settings, "score of a sequence (see `strange help score`)"),
+    STG_OPTION_INTERVAL(struct settings),
     {.name = "explain",
      .arg = "K",
      .type = STG_OPTION_U32,
@@ -290,7 +300,8 @@ static const struct stg_option options[] = {
 static const char *const description[] = {
     "Writes one HTML file that needs nothing else, no network either: the distributions of perplexity, the ROC curves "
     "and the table "
-    "of `strange eval`, what each data set is made of, the most novel sequences explained, the lowest and the highest "
+    "of `strange eval`, whether and since when each data set as a stream has shifted, what it is made of, the most "
+    "novel sequences explained, the lowest and the highest "
     "of "
     "each set, what was lost, and what the model was trained on.",
     "Where the model sees elapsed times, known sequences are scored again with a delay in front of one call. Of a net "

@@ -63,11 +63,7 @@ static enum stg_status make_groups(struct score_run *r)
 static void judge(struct score_run *r)
 {
     stg_verdict_judge(&r->verdict, r->model, r->group->scores, r->group->n, r->aggregate, r->s->alpha);
-    stg_shift_init(&r->shift, r->model, r->aggregate, r->s->interval);
-    for (size_t i = 0; i < r->group->n && r->verdict.calibrated; i++) {
-        stg_shift_add(&r->shift, &r->group->scores[i]);
-    }
-    stg_shift_end(&r->shift);
+    stg_shift_judge(&r->shift, r->model, r->aggregate, r->s->interval, r->group->scores, r->group->n);
 }
 
 /* Some sequence is more surprising than all held-out known ones, or has what training had not, or one channel alone or

@@ -166,6 +166,16 @@ bool stg_shift_add(struct stg_shift *s, const struct stg_score *score)
     return add(s, stg_p_value(s->model, s->aggregate, (double)score->value[s->aggregate]), apart);
 }
 
+void stg_shift_judge(struct stg_shift *s, const struct stg_model *m, enum stg_aggregate a, double interval,
+                     const struct stg_score *scores, size_t n)
+{
+    stg_shift_init(s, m, a, interval);
+    for (size_t i = 0; i < n && stg_calibrated(m); i++) {
+        stg_shift_add(s, &scores[i]);
+    }
+    stg_shift_end(s);
+}
+
 void stg_shift_reset(struct stg_shift *s)
 {
     s->level = 0;

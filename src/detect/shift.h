@@ -60,6 +60,10 @@ bool stg_shift_add(struct stg_shift *s, const struct stg_score *score);
 bool stg_shift_add_p(struct stg_shift *s, double p);
 /* Ends the open bet, if there is one: nothing comes that may have a part in it. True as above. */
 bool stg_shift_end(struct stg_shift *s);
+/* A whole stream of n sequences, from its beginning to its end, which is what is told of a recording. Nothing shifts by
+ * a model that is not calibrated. */
+void stg_shift_judge(struct stg_shift *s, const struct stg_model *m, enum stg_aggregate a, double interval,
+                     const struct stg_score *scores, size_t n);
 /* The stream is taken to be known again, as after an alarm was dealt with; n and the open bet go on. */
 void stg_shift_reset(struct stg_shift *s);
 

@@ -33,6 +33,12 @@ void html_provenance(struct writer *w, const struct stg_report *r);
 enum stg_status html_explanations(struct writer *w, const struct stg_report *r, size_t *n_shown) STG_MUST_USE;
 /* The lowest and the highest of each set, with links to explanations that are shown. */
 void html_extremes(struct writer *w, const struct stg_report *r, size_t n_shown);
+/* Whether set k, the known one first, is told as a stream: one sequence is none. */
+bool html_has_shift(const struct stg_report *r, size_t k);
+/* " at sequence 12, noticed at 81"; nothing where the stream of set k has not shifted. */
+void html_shift(struct writer *w, const struct stg_report *r, size_t k);
+/* Since when the streams have shifted: a part of the verdict. */
+void html_shifts(struct writer *w, const struct stg_report *r);
 /* What is different, for people who know the system and nothing of models: a part of the verdict. */
 void html_findings(struct writer *w, const struct stg_report *r);
 /* How many sequences of a set are novel at the report's alpha. */

@@ -93,11 +93,13 @@ static void put_unseen(struct writer *w, const struct stg_reported_behaviours *o
 
 /* Of sets of which no more is novel than chance explains: how many are, and of those that are like known ones what they
  * are like together. */
-static void put_even_set(struct writer *w, const struct stg_report *r, const struct stg_scored_set *set,
+static void put_even_set(struct writer *w, const struct stg_report *r, size_t i, const struct stg_scored_set *set,
                          const struct stg_behaviours *b, const struct stg_verdict *v)
 {
     char text[WORDS_SENTENCE];
-    const bool nothing = b->n_unseen_sequences == 0 && v->n_beyond == 0 && v->n_alone == 0;
+    const size_t k = r->n_novel > 0 ? 1 + i : 0;
+    const bool shifted = html_has_shift(r, k) && r->shifts[k].shifted;
+    const bool nothing = b->n_unseen_sequences == 0 && v->n_beyond == 0 && v->n_alone == 0 && !shifted;
     writer_put(w, nothing ? "<p><strong>Nothing that shows in single sequences" : "<p><strong>Little that is novel");
     put_set(w, r, set);
     writer_put(w, nothing ? ".</strong> " : ", but look at it.</strong> ");
@@ -112,6 +114,9 @@ static void put_even_set(struct writer *w, const struct stg_report *r, const str
         writer_put(w, "<strong>B");
         writer_html(w, text + 1); /* a sentence begins */
         writer_put(w, ".</strong> ");
+    }
+    if (shifted) {
+        writer_put(w, "<strong>Its stream shifted.</strong> "); /* html_shifts() says where */
     }
     if (b->n_unseen_sequences == 0 && v->n_beyond == 0) {
         findings_of_set(r->model, set->scores, set->n, v, text);
@@ -133,7 +138,7 @@ static bool put_set_findings(struct writer *w, const struct stg_report *r, size_
     const bool first = unseen_leads(v, &unseen);
     size_t n = 0;
     if (!v->novel) {
-        put_even_set(w, r, set, b, v);
+        put_even_set(w, r, i, set, b, v);
     }
     if (first) {
         put_unseen(w, &r->behaviours[i], &told, &unseen);

@@ -66,6 +66,7 @@ const char *const html_style =
     ".roc{stroke:var(--novel);stroke-width:2;fill:none}.course-known{stroke:var(--known);stroke-width:2;fill:none}."
     "course-novel{stroke:var(--novel);stroke-width:2;fill:none}.course-most{stroke:var(--muted);stroke-width:1.2;"
     "stroke-dasharray:1 3;fill:none}.chance{stroke:var(--muted);stroke-dasharray:3 4;fill:none}\n"
+    ".shifted,.noticed{stroke:var(--link);stroke-width:1.5;fill:none}.noticed{stroke-dasharray:2 3}\n"
     ".limit{stroke:var(--text);stroke-width:1.3;stroke-dasharray:5 3;fill:none}svg text.strong,.ends "
     "text{fill:var(--text)}\n"
     ".strip{fill:var(--novel)}.pt{fill:var(--known)}.span{stroke:var(--known);stroke-width:1.4;fill:none}\n"

@@ -213,6 +213,7 @@ void html_verdict(struct writer *w, const struct stg_report *r)
     } else {
         put_known_headline(w, r);
     }
+    html_shifts(w, r);
     html_findings(w, r);
     writer_put(w, "<dl class=\"tiles\">\n");
     if (r->evaluation != NULL && r->evaluation->n_rows > 0) {
@@ -229,7 +230,13 @@ void html_verdict(struct writer *w, const struct stg_report *r)
     writer_put(w, "</dl>\n</section>\n");
 }
 
-static void put_row(struct writer *w, const struct stg_evaluation_row *row)
+/* Whether the streams have been looked at. */
+static bool has_delays(const struct stg_evaluation *e)
+{
+    return !isnan(e->rows[0].shift_delay);
+}
+
+static void put_row(struct writer *w, const struct stg_evaluation *e, const struct stg_evaluation_row *row)
 {
     const enum separation s = separation_of(&row->auroc);
     char count[32], caught[32], alarms[32];
@@ -247,6 +254,10 @@ static void put_row(struct writer *w, const struct stg_evaluation_row *row)
     writer_html(w, caught);
     writer_put(w, "</td><td>");
     writer_html(w, alarms);
+    if (has_delays(e)) {
+        writer_put(w, "</td><td>");
+        writer_printf(w, isfinite(row->shift_delay) ? "%.0f" : "not in this data", row->shift_delay);
+    }
     writer_printf(w, "</td><td class=\"l\"><span class=\"tag %s\">%s</span></td></tr>\n", tags[s], separation_words(s));
 }
 
@@ -319,6 +330,22 @@ static void put_aggregates(struct writer *w, const struct stg_evaluation *e)
     writer_put(w, "</tbody></table></div></details>\n");
 }
 
+static void put_delay_note(struct writer *w, const struct stg_evaluation *e)
+{
+    char interval[32], known[32];
+    if (!has_delays(e)) {
+        return;
+    }
+    words_count((uint64_t)(e->shift_interval + 0.5), interval);
+    words_count(e->n_known, known);
+    writer_printf(
+        w,
+        "<p class=\"note\">Noticed after: how many sequences of the behaviour come until the stream of them is "
+        "seen to have shifted; the median over beginnings spread over the first half of its data. At most one "
+        "false alarm in %s sequences is asked for; the known ones have %zu in %s.</p>\n",
+        interval, e->shift_alarms, known);
+}
+
 void html_evaluation(struct writer *w, const struct stg_report *r)
 {
     const struct stg_evaluation *e = r->evaluation;
@@ -339,16 +366,18 @@ void html_evaluation(struct writer *w, const struct stg_report *r)
     writer_put(w, ".</caption>\n<thead><tr><th scope=\"col\">Behaviour</th><th scope=\"col\">Sequences</th>"
                   "<th scope=\"col\">AUROC <span class=\"range\">[95 % interval]</span></th><th "
                   "scope=\"col\">AUPRC</th><th scope=\"col\">F1</th>"
-                  "<th scope=\"col\">Accuracy</th><th scope=\"col\">Caught</th><th scope=\"col\">False alarms</th>"
-                  "<th scope=\"col\" class=\"l\">Verdict</th></tr></thead>\n<tbody>\n");
+                  "<th scope=\"col\">Accuracy</th><th scope=\"col\">Caught</th><th scope=\"col\">False alarms</th>");
+    writer_put(w, has_delays(e) ? "<th scope=\"col\">Noticed after</th>" : "");
+    writer_put(w, "<th scope=\"col\" class=\"l\">Verdict</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < e->n_rows; i++) {
-        put_row(w, &e->rows[i]);
+        put_row(w, e, &e->rows[i]);
     }
     writer_put(w, "</tbody></table></div>\n<p class=\"note\">AUROC is how often a novel sequence is more surprising "
                   "than a known one: 1 is "
                   "always, 0.5 a coin toss. Told apart: its interval lies above 0.9; partly: above 0.6; else a single "
                   "sequence does not "
                   "show the difference.</p>\n");
+    put_delay_note(w, e);
     put_paper_table(w, e);
     put_aggregates(w, e);
     writer_put(w, "</section>\n");

@@ -71,9 +71,62 @@ static void put_line(struct writer *w, const struct frame *f, struct course *c, 
     writer_put(w, "\"/>");
 }
 
-static enum stg_status put_course(struct writer *w, const struct stg_report *r, const struct stg_scored_set *set,
-                                  const struct frame *f, double threshold)
+/* Where a sequence of the set is among those in order; n where it is not. */
+static size_t place_in(const struct course *c, const struct stg_score *s)
 {
+    size_t i = 0;
+    while (i < c->n && c->order[i] != s) {
+        i++;
+    }
+    return i;
+}
+
+/* An upright line with its word at the top, on the side where there is room. */
+static void put_upright(struct writer *w, const struct frame *f, const struct course *c, const struct stg_score *s,
+                        const char *class, const char *word)
+{
+    const double part = ((double)place_in(c, s) + 0.5) / (double)c->n, x = x_of(f, part);
+    writer_printf(w, "<path class=\"%s\" d=\"M%.1f %.1fV%.1f\"/>", class, x, f->top - 4, f->bottom);
+    if (word != NULL) {
+        writer_printf(w, "<text class=\"strong\" x=\"%.1f\" y=\"%.1f\"%s>%s</text>", part > 0.5 ? x - 3 : x + 3,
+                      f->top - 5, part > 0.5 ? " text-anchor=\"end\"" : "", word);
+    }
+}
+
+static void put_shift_marks(struct writer *w, const struct stg_report *r, size_t k, const struct stg_scored_set *set,
+                            const struct frame *f, const struct course *c)
+{
+    if (html_has_shift(r, k) && r->shifts[k].shifted) {
+        put_upright(w, f, c, &set->scores[r->shifts[k].noticed], "noticed", NULL);
+        put_upright(w, f, c, &set->scores[r->shifts[k].began], "shifted", "shifted");
+    }
+}
+
+/* "The stream shifted at sequence 12, noticed at 81, after 70 sequences, of which the first began at 1.234 s." */
+static void put_shift_caption(struct writer *w, const struct stg_report *r, size_t k, const struct stg_scored_set *set)
+{
+    char moment[48], n[32];
+    if (!html_has_shift(r, k)) {
+        return;
+    }
+    const struct stg_shift *s = &r->shifts[k];
+    writer_put(w, r->shifts[k].shifted ? "<figcaption>The stream shifted" : "<figcaption>No shift of the stream");
+    html_shift(w, r, k);
+    if (s->shifted) {
+        words_count(s->noticed - s->began + 1, n);
+        writer_printf(w, ", after %s sequence%s", n, s->noticed == s->began ? "" : "s");
+    }
+    if (s->shifted && r->profiles != NULL && r->profiles[k].has_time) {
+        words_moment(set->scores[s->began].begin_ns, moment);
+        writer_printf(w, ", of which the first began at %s", moment);
+    }
+    writer_put(w, ".</figcaption>");
+}
+
+static enum stg_status put_course(struct writer *w, const struct stg_report *r, size_t k, const struct frame *f,
+                                  double threshold)
+{
+    const struct stg_scored_set *set = k == 0 ? r->known : &r->novel[k - 1];
     enum stg_status status = STG_OK;
     struct course c;
     char n[32];
@@ -94,10 +147,13 @@ static enum stg_status put_course(struct writer *w, const struct stg_report *r, 
         put_line(w, f, &c, 1, "course-most");
         put_line(w, f, &c, 0.5, set == r->known ? "course-known" : "course-novel");
     }
+    put_shift_marks(w, r, k, set, f, &c);
     writer_printf(w, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/><text x=\"%.1f\" y=\"%.1f\">first</text>", f->left,
                   f->bottom, f->right, f->left, f->bottom + 16);
-    writer_printf(w, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s, last</text></svg></figure>\n", f->right,
-                  f->bottom + 16, n);
+    writer_printf(w, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s, last</text></svg>", f->right, f->bottom + 16,
+                  n);
+    put_shift_caption(w, r, k, set);
+    writer_put(w, "</figure>\n");
 out:
     course_fini(&c);
     return status;
@@ -114,11 +170,26 @@ static void widen(const struct stg_scored_set *set, enum stg_aggregate a, struct
     }
 }
 
+static void put_stream_words(struct writer *w, const struct stg_report *r)
+{
+    char interval[32];
+    if (r->shifts == NULL) {
+        return;
+    }
+    words_count((uint64_t)(r->interval + 0.5), interval);
+    writer_printf(
+        w,
+        "<p>The sequences are also taken as a stream, in the order of the data and counted from 0: it shifted "
+        "where they became more surprising and stayed so, each perhaps only a little. Of runs that are like "
+        "the calibration's, a false shift comes once in %s sequences.</p>\n",
+        interval);
+}
+
 enum stg_status html_timelines(struct writer *w, const struct stg_report *r)
 {
     const double threshold = stg_threshold(r->model, r->aggregate, r->alpha);
     struct frame f = {
-        .left = 44, .right = 352, .top = 10, .bottom = 130, .x_high = 1, .y_low = INFINITY, .y_high = -INFINITY};
+        .left = 44, .right = 352, .top = 18, .bottom = 130, .x_high = 1, .y_low = INFINITY, .y_high = -INFINITY};
     widen(r->known, r->aggregate, &f);
     for (size_t i = 0; i < r->n_novel; i++) {
         widen(&r->novel[i], r->aggregate, &f);
@@ -134,13 +205,19 @@ enum stg_status html_timelines(struct writer *w, const struct stg_report *r)
                   "scores</h2>\n<p>%s upward, the "
                   "sequences of a run in the order in which they began. A run that is novel throughout lies above the "
                   "threshold (dashed) from its "
-                  "beginning; one that becomes so, from then on.</p>\n<div class=\"grid\">\n",
+                  "beginning; one that becomes so, from then on.</p>\n",
                   words_scale_title(r->aggregate));
-    STG_RETURN_IF_FAILED(put_course(w, r, r->known, &f, threshold));
-    for (size_t i = 0; i < r->n_novel; i++) {
-        STG_RETURN_IF_FAILED(put_course(w, r, &r->novel[i], &f, threshold));
+    put_stream_words(w, r);
+    writer_put(w, "<div class=\"grid\">\n");
+    bool any = false;
+    for (size_t k = 0; k <= r->n_novel; k++) {
+        STG_RETURN_IF_FAILED(put_course(w, r, k, &f, threshold));
+        any |= html_has_shift(r, k) && r->shifts[k].shifted;
     }
+    writer_put(w, "</div>\n<p class=\"meta\">Line: the median of each span. Dotted: its highest score.");
     writer_put(w,
-               "</div>\n<p class=\"meta\">Line: the median of each span. Dotted: its highest score.</p>\n</section>\n");
+               any ? " Upright: the sequence at which the stream shifted, and dotted the one at which that was noticed."
+                   : "");
+    writer_put(w, "</p>\n</section>\n");
     return STG_OK;
 }

@@ -5,6 +5,7 @@
 
 #include "base/buffer.h"
 #include "detect/evaluate.h"
+#include "detect/shift.h"
 #include "detect/verdict.h"
 #include "explain/attention.h"
 #include "explain/behaviours.h"
@@ -43,6 +44,8 @@ struct stg_report {
     /* (n_novel, or 1) of each novel set, or of the known one; NULL: none were looked for */
     const struct stg_reported_behaviours *behaviours;
     const struct stg_verdict *verdicts; /* (1 + n_novel) on each set, the known one first; NULL: with behaviours */
+    const struct stg_shift *shifts;     /* (1 + n_novel) each set as a stream, to its end; NULL: with verdicts */
+    double interval;                    /* of the shifts: known sequences from one false alarm to the next */
     /* Any of these may be NULL: it is left out of the page. Of the sets, the known one is first. */
     const struct stg_profile *profiles;       /* (1 + n_novel) what the sets are made of */
     const struct stg_extremes *extremes;      /* (1 + n_novel) their lowest and highest sequences */

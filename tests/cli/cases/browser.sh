@@ -37,5 +37,6 @@ case_large_report_in_a_browser() {
     "$strange" -q report -o report.html --known many.txt --novel odd=more.txt -- web.model
     [ "$(wc -c <report.html)" -lt 5000000 ] || no 'the page is too large'
     grep -q '400 of [78][0-9]* known sequences' report.html || no 'it does not say how many are drawn'
+    grep -q 'class="shifted"' report.html || no 'no shift is drawn'
     in_browser report.html
 }

@@ -64,6 +64,26 @@ case_shift() {
     refused '--interval' "$strange" score --interval 5 web.model test.data
 }
 
+# The page says of a stream what score says, with the same numbers.
+case_report_of_a_shift() {
+    trained
+    strace_text 300 4 odd >odd.txt
+    "$strange" -q prepare --cut accept --scope thread --vocab train.data -o many.data odd.txt
+    status 1 "$strange" score --interval 5000 web.model test.data many.data
+    numbers=$(sed -n 's/^the stream shifted \(at sequence [0-9]*, noticed at [0-9]*\) .*/\1/p' out)
+    [ -n "$numbers" ] || { cat out; no 'no shift'; }
+    "$strange" -q report --interval 5000 -o page.html --known valid.data --novel late=test.data --novel late=many.data -- web.model
+    sed '/class="tiles"/q' page.html | grep -q "<p>As a stream, the sequences shifted $numbers. A false shift comes once in 5,000 sequences" || no 'not in the verdict'
+    grep -q "<figcaption>The stream shifted $numbers, after [0-9]* sequences, of which the first began at 20" page.html || no 'not on the course'
+    [ "$(grep -c '<figcaption>No shift of the stream' page.html)" = 1 ] || no 'known data shifted'
+    status 0 "$strange" eval --json --interval 5000 --known valid.data --novel late=test.data --novel late=many.data -- web.model
+    delay=$(sed -n 's/.*"shift_delay": \([0-9]*\)\..*/\1/p' out)
+    grep -q "<td>$delay</td><td class=\"l\"><span class=\"tag" page.html || no "the table has another delay than $delay"
+    "$strange" -q report -o page.html --known test.data -- web.model
+    sed '/class="tiles"/q' page.html | grep -q '<p>As a stream, the sequences did not shift\. ' || no 'that there is none is not told'
+    ! grep -q 'class="shifted"' page.html || no 'known data shifted'
+}
+
 # Where no p-value is as small as alpha, nobody gives a verdict on one sequence.
 case_verdict_on_one_not_reachable() {
     trained

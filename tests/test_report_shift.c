@@ -1,0 +1,184 @@
+/* What a report says of the sets as streams. */
+#include "detect/calibrate.h"
+#include "detect/shift.h"
+#include "fake_model.h"
+#include "html_support.h"
+#include "report/report.h"
+
+#define HOSTILE "<b>&'\"\033[2J\x9b\xff"
+
+enum { N_TRAIN = 100, N = 400, N_SETS = 3, INTERVAL = 5000 };
+
+struct fixture {
+    struct fake_seq train[N_TRAIN];
+    struct fake_model model;
+    struct stg_score calibration[N], scores[N_SETS][N];
+    struct stg_scored_set sets[N_SETS];
+    struct stg_evaluation evaluation;
+};
+
+static void fill(struct stg_score *s, uint64_t seed, double shift)
+{
+    struct stg_rng rng;
+    stg_rng_seed(&rng, seed);
+    for (size_t i = 0; i < N; i++) {
+        s[i] = (struct stg_score){.id = i, .n_events = 100, .n_tokens = 100, .tid = 101, .begin_ns = (int64_t)i};
+        for (int a = 0; a < STG_AGGREGATES; a++) {
+            s[i].value[a] = (float)(0.5 + shift + (double)stg_rng_below(&rng, 1000) / 5000);
+        }
+    }
+}
+
+static int setup(void **state)
+{
+    static const char *const names[N_SETS] = {"known", "far", HOSTILE};
+    static struct fixture f;
+    struct stg_evaluate_settings settings;
+    struct stg_rng rng;
+    *state = &f;
+    stg_rng_seed(&rng, 3);
+    for (size_t i = 0; i < N_TRAIN; i++) {
+        fake_request(&f.train[i], i, &rng, i == 0 ? 0.5 : 0);
+    }
+    fill(f.calibration, 1, 0);
+    for (size_t k = 0; k < N_SETS; k++) {
+        fill(f.scores[k], 2 + k, k == 1 ? 1 : 0);
+        f.sets[k] = (struct stg_scored_set){names[k], f.scores[k], N};
+    }
+    if (fake_model_open(&f.model, f.train, N_TRAIN, STG_ORDER_THREAD) != STG_OK ||
+        stg_calibrate(&f.model.base, f.calibration, N) != STG_OK) {
+        return -1;
+    }
+    stg_evaluate_settings_default(&settings);
+    settings.n_resamples = 10;
+    settings.interval = INTERVAL;
+    return stg_evaluate(&f.evaluation, &f.model.base, &f.sets[0], f.sets + 1, 2, NULL, NULL, 0, &settings) == STG_OK
+               ? 0
+               : -1;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    stg_evaluation_fini(&f->evaluation);
+    fake_model_close(&f->model);
+    return 0;
+}
+
+static struct stg_report report_of(const struct fixture *f)
+{
+    return (struct stg_report){.title = "t",
+                               .model_path = "web.model",
+                               .date = "2026-01-31T12:00:00Z",
+                               .model = &f->model.base,
+                               .known = &f->sets[0],
+                               .novel = f->sets + 1,
+                               .n_novel = 2,
+                               .evaluation = &f->evaluation,
+                               .interval = INTERVAL,
+                               .alpha = 0.01};
+}
+
+/* Each set as a stream: since when it is another one, in the verdict and on its course, by the numbers of the test. */
+static void test_html_shifts(void **state)
+{
+    enum { BEGAN = 301, PLACE = 44 + 308 * (2 * BEGAN + 1) / (2 * N) };
+    const struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_report r = report_of(f);
+    struct stg_behaviours found = {.n_sequences = N, .is_reachable = true};
+    const struct stg_reported_behaviours reported[] = {{&found, NULL}, {&found, NULL}};
+    struct stg_verdict verdicts[3] = {{.reachable = true}, {.reachable = true, .novel = true}, {.reachable = true}};
+    struct stg_shift shifts[3];
+    for (size_t k = 0; k < 3; k++) {
+        stg_shift_judge(&shifts[k], &f->model.base, STG_AGGREGATE_MEAN, INTERVAL, f->sets[k].scores, N);
+    }
+    assert_true(!shifts[0].shifted && shifts[1].shifted && shifts[1].began == 0 && !shifts[2].shifted);
+    r.behaviours = reported;
+    r.verdicts = verdicts;
+    r.shifts = shifts;
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    check_html(b.data);
+    char said[128], marks[128];
+    snprintf(said, sizeof said,
+             "shifted from the first on: <code>far</code> (noticed at %d); did not shift: <code>&lt;",
+             (int)shifts[1].noticed);
+    assert_int_equal(count(b.data, said), 1);
+    assert_int_equal(count(b.data, "A false shift comes once in 5,000 sequences of runs"), 1);
+    snprintf(said, sizeof said, "<figcaption>The stream shifted at sequence 0, noticed at %d, after %d sequences.<",
+             (int)shifts[1].noticed, (int)shifts[1].noticed + 1);
+    assert_int_equal(count(b.data, said), 1);
+    assert_int_equal(count(b.data, "<figcaption>No shift of the stream.<"), 2);
+    assert_int_equal(count(b.data, "<strong>Nothing that shows in single sequences of <code>"), 1);
+    assert_int_equal(count(b.data, "class=\"shifted\""), 1);
+    assert_int_equal(count(b.data, "<dt>Shift of the stream</dt>"), 1);
+    assert_int_equal(count(b.data, "The known data has shifted"), 0);
+    /* Where single sequences say nothing, the stream does: of the novel set, and of the known one. */
+    shifts[0] = shifts[2] = (struct stg_shift){.shifted = true, .began = BEGAN, .noticed = N - 1};
+    stg_buffer_clear(&b);
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    check_html(b.data);
+    assert_int_equal(count(b.data, "; shifted later: <strong><code>&lt;"), 1);
+    assert_int_equal(count(b.data, "</code> at sequence 301, noticed at 399</strong>. A false shift"), 1);
+    assert_int_equal(count(b.data, "<strong>Its stream shifted.</strong>"), 1);
+    assert_int_equal(count(b.data, "Nothing that shows in single sequences"), 0);
+    assert_int_equal(
+        count(b.data, "<strong>The known data has shifted, too</strong>, at sequence 301, noticed at 399:"), 1);
+    snprintf(marks, sizeof marks, "<path class=\"shifted\" d=\"M%d.", PLACE);
+    assert_int_equal(count(b.data, marks), 2);
+    /* One novel set, and none. */
+    for (r.n_novel = 1;; r.n_novel = 0) {
+        verdicts[0].novel = verdicts[1].novel = false;
+        shifts[1] = shifts[0];
+        r.evaluation = NULL;
+        stg_buffer_clear(&b);
+        assert_int_equal(stg_report_html(&b, &r), STG_OK);
+        check_html(b.data);
+        assert_int_equal(
+            count(b.data, "<p><strong>As a stream, the sequences shifted at sequence 301, noticed at 399</strong>. A "),
+            1);
+        if (r.n_novel == 0) {
+            break;
+        }
+    }
+    shifts[0].shifted = false;
+    stg_buffer_clear(&b);
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    assert_int_equal(count(b.data, "<p>As a stream, the sequences did not shift. A false shift"), 1);
+    stg_buffer_fini(&b);
+}
+
+/* As many sequences until a shift is noticed as `strange eval` says. */
+static void test_html_noticed_after(void **state)
+{
+    const struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_report r = report_of(f);
+    struct stg_evaluation_row rows[2] = {f->evaluation.rows[0], f->evaluation.rows[1]};
+    struct stg_evaluation e = f->evaluation;
+    char said[96];
+    assert_true(isfinite(rows[0].shift_delay) && !isfinite(rows[1].shift_delay));
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    snprintf(said, sizeof said, "</td><td>%.0f</td><td class=\"l\"><span class=\"tag good\">", rows[0].shift_delay);
+    assert_int_equal(count(b.data, said), 1);
+    assert_int_equal(count(b.data, "</td><td>not in this data</td><td class=\"l\"><span class=\"tag poor\">"), 1);
+    assert_int_equal(count(b.data, "<th scope=\"col\">Noticed after</th>"), 1);
+    assert_int_equal(count(b.data, "false alarm in 5,000 sequences is asked for; the known ones have 0 in 400."), 1);
+    rows[0].shift_delay = rows[1].shift_delay = (double)NAN; /* of a model that is not calibrated */
+    e.rows = rows;
+    r.evaluation = &e;
+    stg_buffer_clear(&b);
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    check_html(b.data);
+    assert_int_equal(count(b.data, "Noticed after"), 0);
+    stg_buffer_fini(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_html_shifts),
+        cmocka_unit_test(test_html_noticed_after),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
