@@ -174,11 +174,50 @@ static void test_html_noticed_after(void **state)
     stg_buffer_fini(&b);
 }
 
+/* What one channel says alone is told of a set that is novel, too, and of the known one: score tells it of each. */
+static void test_html_alone(void **state)
+{
+    const struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_report r = report_of(f);
+    struct stg_behaviours found = {.n_sequences = N, .is_reachable = true};
+    const struct stg_reported_behaviours reported[] = {{&found, NULL}, {&found, NULL}};
+    struct stg_verdict verdicts[3] = {{.reachable = true, .n_novel = 4},
+                                      {.reachable = true, .novel = true, .n_novel = 20},
+                                      {.reachable = true, .n_novel = 3}};
+    r.behaviours = reported;
+    r.verdicts = verdicts;
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    assert_int_equal(count(b.data, " alone 10"), 0);
+    assert_int_equal(count(b.data, "the known data"), 0);
+    for (size_t k = 0; k < 3; k++) {
+        verdicts[k].alone[0] = (struct stg_alone){STG_AGGREGATE_TIME, 100 + k, 0.02};
+        verdicts[k].n_alone = 1;
+    }
+    stg_buffer_clear(&b);
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    check_html(b.data);
+    assert_int_equal(count(b.data,
+                           "<p><strong>Look at the known data</strong>, with which the others are compared: by the "
+                           "times between calls alone 100 of 400 would be novel, of a known run at most 2.0 %.<"),
+                     1);
+    assert_int_equal(count(b.data, "<p>Of <code>far</code>, by the times between calls alone 101 of 400 would be"), 1);
+    assert_int_equal(count(b.data, "<strong>By the times between calls alone 102 of 400 would be novel"), 1);
+    verdicts[0].n_alone = 0;
+    verdicts[0].novel = true;
+    stg_buffer_clear(&b);
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    check_html(b.data);
+    assert_int_equal(count(b.data, "are compared: 4 of 400 are novel, more than chance explains.</p>"), 1);
+    stg_buffer_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_html_shifts),
         cmocka_unit_test(test_html_noticed_after),
+        cmocka_unit_test(test_html_alone),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

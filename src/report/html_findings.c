@@ -125,6 +125,47 @@ static void put_even_set(struct writer *w, const struct stg_report *r, size_t i,
     writer_put(w, "</p>\n");
 }
 
+/* What one channel says of a set that is novel, where it says much more than all of them together. */
+static void put_alone(struct writer *w, const struct stg_report *r, const struct stg_scored_set *set,
+                      const struct stg_verdict *v)
+{
+    char text[WORDS_SENTENCE];
+    if (!findings_alone(v, set->n, text)) {
+        return;
+    }
+    if (r->n_novel > 1) {
+        writer_put(w, "<p>Of <code>");
+        writer_html(w, set->name);
+        writer_put(w, "</code>");
+    } else {
+        writer_put(w, "<p>Of all sequences");
+    }
+    writer_put(w, ", ");
+    writer_html(w, text);
+    writer_put(w, ".</p>\n");
+}
+
+/* The known data is judged like any other: what is wrong with it is wrong with every comparison. */
+static void put_known_signs(struct writer *w, const struct stg_report *r)
+{
+    const struct stg_verdict *v = &r->verdicts[0];
+    char text[WORDS_SENTENCE], n[32], all[32];
+    const bool alone = findings_alone(v, r->known->n, text);
+    if (r->n_novel == 0 || !(v->novel || alone)) {
+        return;
+    }
+    writer_put(w, "<p><strong>Look at the known data</strong>, with which the others are compared: ");
+    if (v->novel) {
+        words_count(v->reachable ? v->n_novel : v->n_beyond, n);
+        words_count(r->known->n, all);
+        writer_printf(w, "%s of %s are %s, more than chance explains", n, all,
+                      v->reachable ? "novel" : "above all calibration scores");
+    }
+    writer_put(w, v->novel && alone ? "; " : "");
+    writer_html(w, text);
+    writer_put(w, ".</p>\n");
+}
+
 /* All that is to be said of one set; false where it is like known ones. */
 static bool put_set_findings(struct writer *w, const struct stg_report *r, size_t i)
 {
@@ -139,6 +180,9 @@ static bool put_set_findings(struct writer *w, const struct stg_report *r, size_
     size_t n = 0;
     if (!v->novel) {
         put_even_set(w, r, i, set, b, v);
+    }
+    if (v->novel) {
+        put_alone(w, r, set, v);
     }
     if (first) {
         put_unseen(w, &r->behaviours[i], &told, &unseen);
@@ -172,6 +216,7 @@ void html_findings(struct writer *w, const struct stg_report *r)
         return;
     }
     writer_put(w, "<h3>What is different</h3>\n");
+    put_known_signs(w, r);
     for (size_t i = 0; i < n; i++) {
         any |= put_set_findings(w, r, i);
     }
