@@ -4,6 +4,7 @@
 #include "detect/calibrate.h"
 #include "detect/novel.h"
 #include "report/words.h"
+#include "score/channels.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -119,15 +120,28 @@ out:
     return status;
 }
 
+/* " · novelty 8.42 (load) · perplexity 1.22": what is judged, then how the calls alone are. */
+static void put_score(struct writer *w, const struct stg_report *r, const struct stg_score *s)
+{
+    const char *loudest = r->aggregate == STG_AGGREGATE_NOVELTY ? stg_channel_loudest(r->model, s) : NULL;
+    char text[32];
+    if (r->aggregate != STG_AGGREGATE_MEAN) {
+        words_perplexity((double)s->value[r->aggregate], text);
+        writer_printf(w, "· %s %s%s%s%s ", words_scale(r->aggregate), text, loudest != NULL ? " (" : "",
+                      loudest != NULL ? loudest : "", loudest != NULL ? ")" : "");
+    }
+    words_perplexity((double)s->value[STG_AGGREGATE_MEAN], text);
+    writer_printf(w, "· perplexity %s", text);
+}
+
 static void put_summary(struct writer *w, const struct stg_report *r, size_t i, bool open)
 {
     const struct stg_explanation *x = &r->explanations[i];
     const double p = stg_p_value(r->model, r->aggregate, (double)x->score.value[r->aggregate]);
-    char perplexity[32];
-    words_perplexity((double)x->score.value[STG_AGGREGATE_MEAN], perplexity);
     writer_put(w, open ? "<details open><summary>" : "<details><summary>");
     writer_html(w, r->explanation_sets[i]);
-    writer_printf(w, ", sequence %" PRIu64 " <span class=\"sub\">· perplexity %s", x->id, perplexity);
+    writer_printf(w, ", sequence %" PRIu64 " <span class=\"sub\">", x->id);
+    put_score(w, r, &x->score);
     if (stg_calibrated(r->model)) {
         writer_printf(w, " · p-value %.3g · %s", p,
                       !stg_is_judged(r->model, r->alpha) ? "–"
@@ -244,7 +258,10 @@ enum stg_status html_explanations(struct writer *w, const struct stg_report *r, 
                   "expected instead; the most novel of all is open. → a call begins, ← it returns. The strip shows the "
                   "surprisal of every event of the sequence in time order; where scripts run, each thread has a lane "
                   "and the pointer or the "
-                  "arrow keys say what happened and what was expected.</p>\n");
+                  "arrow keys say what happened and what was expected.");
+    writer_put(w, r->aggregate == STG_AGGREGATE_NOVELTY
+                      ? " Behind the novelty stands the channel that is furthest above the usual.</p>\n"
+                      : "</p>\n");
     for (size_t i = 0; i < r->n_explanations; i++) {
         if (html_is_full(w)) {
             writer_printf(w,

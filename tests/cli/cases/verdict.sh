@@ -84,6 +84,23 @@ case_report_of_a_shift() {
     ! grep -q 'class="shifted"' page.html || no 'known data shifted'
 }
 
+# Above an explanation stands first what sequences are judged by, with the channel that score names.
+case_report_of_what_is_judged() {
+    trained
+    status 1 "$strange" score --worst 1 web.model odd.data
+    why=$(sed -n '2s/.* novel: //p' out)
+    novelty=$("$strange" export --to csv --rows sequences -o - web.model odd.data | awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "novelty") column = i }
+        NR > 1 && $column > most { most = $column } END { printf "%.3g", most }')
+    [ -n "$why" ] && [ -n "$novelty" ] || no 'nothing to compare with'
+    "$strange" -q report -o page.html --known test.data --novel odd=odd.data -- web.model
+    grep -q "<details open><summary>odd, sequence [0-9]* <span class=\"sub\">· novelty $novelty[0-9]* ($why) · perplexity [0-9.]* · p-value [0-9.e-]* · novel</span>" page.html ||
+        no "not novelty $novelty ($why)"
+    "$strange" -q report --aggregate mean -o page.html --known test.data --novel odd=odd.data -- web.model
+    grep -q '<details open><summary>odd, sequence [0-9]* <span class="sub">· perplexity [0-9.]* · p-value' page.html || no 'not the perplexity'
+    "$strange" -q report --aggregate rms -o page.html --known test.data --novel odd=odd.data -- web.model
+    grep -q '<details open><summary>odd, sequence [0-9]* <span class="sub">· exp(score) [0-9.]* · perplexity [0-9.]* · p-value' page.html || no 'not the score'
+}
+
 # Where no p-value is as small as alpha, nobody gives a verdict on one sequence.
 case_verdict_on_one_not_reachable() {
     trained
