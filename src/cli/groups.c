@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "report/writer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -64,8 +65,37 @@ static struct stg_group *group_find(const struct stg_groups *g, const char *name
     return NULL;
 }
 
+/* Refuses the last group where it would be taken for one of the others: control characters and malformed UTF-8 are
+ * shown as U+FFFD, in tables and as keys of JSON. */
+static enum stg_status check_shown(const struct stg_groups *g, const char *option)
+{
+    enum stg_status status = STG_OK;
+    struct stg_buffer last = STG_BUFFER_INIT, other = STG_BUFFER_INIT;
+    struct writer w = {&last, STG_OK};
+    writer_plain(&w, g->groups[g->n - 1].name, 0);
+    STG_TRY(w.status);
+    w.out = &other;
+    for (size_t i = 0; i + 1 < g->n; i++) {
+        stg_buffer_clear(&other);
+        writer_plain(&w, g->groups[i].name, 0);
+        STG_TRY(w.status);
+        if (other.len == last.len && memcmp(other.data, last.data, last.len) == 0) {
+            status = stg_fail(STG_ERR_USAGE,
+                              "%s: two names differ only in characters that cannot be shown, '%s': give one of them "
+                              "another name, NAME=DATA",
+                              option, last.data);
+            goto out;
+        }
+    }
+out:
+    stg_buffer_fini(&last);
+    stg_buffer_fini(&other);
+    return status;
+}
+
 /* The group called by the len bytes at name, made when there is none. */
-static enum stg_status group_named(struct stg_groups *g, const char *name, size_t len, struct stg_group **out)
+static enum stg_status group_named(struct stg_groups *g, const char *option, const char *name, size_t len,
+                                   struct stg_group **out)
 {
     *out = group_find(g, name, len);
     if (*out != NULL) {
@@ -76,7 +106,7 @@ static enum stg_status group_named(struct stg_groups *g, const char *name, size_
     memcpy(group->name, name, len);
     g->n++;
     *out = group;
-    return STG_OK;
+    return check_shown(g, option);
 }
 
 enum stg_status stg_groups_open_named(struct stg_groups *out, const char *option, const struct stg_list *named,
@@ -101,7 +131,7 @@ enum stg_status stg_groups_open_named(struct stg_groups *out, const char *option
                             named->items[i]);
         }
         struct stg_group *group = NULL;
-        STG_RETURN_IF_FAILED(group_named(out, name, len, &group));
+        STG_RETURN_IF_FAILED(group_named(out, option, name, len, &group));
         STG_RETURN_IF_FAILED(group_add(group, path, named->n, m, pool, cli));
     }
     return STG_OK;

@@ -1,5 +1,21 @@
 # Bad input and hostile conditions: one line, exit status 2, nothing half-written.
 
+# Two behaviours of which one would be shown as the other: control characters and malformed UTF-8 look all the same.
+case_bad_names_shown_alike() {
+    trained
+    alike='differ only in characters that cannot be shown'
+    one=$(printf 'a\001')=odd.data
+    for name in "$(printf 'a\002')" "$(printf 'a\377')" "$(printf 'a\357\277\275')"; do
+        refused "--novel: two names $alike" "$strange" eval --json web.model --known test.data --novel "$one" --novel "$name=valid.data"
+        refused "--novel: two names $alike" "$strange" report -o new.html --known test.data --novel "$one" --novel "$name=valid.data" -- web.model
+    done
+    refused "--valid-novel: two names $alike" "$strange" eval web.model --known test.data --novel odd.data --valid-known valid.data \
+        --valid-novel "$one" --valid-novel "$(printf 'a\002')=odd.data"
+    absent new.html
+    status 0 "$strange" eval --json web.model --known test.data --novel "$one" --novel "$one" --novel b=odd.data
+    [ "$(grep -o '"n_novel": [0-9]*' out | tr -dc '0-9\n' | paste -sd' ')" = '120 60' ] || { cat out; no 'a name given twice is not one behaviour'; }
+}
+
 case_missing_and_empty() {
     trained
     : >empty
