@@ -262,6 +262,17 @@ def printed(browser):
     browser.call("Emulation.setEmulatedMedia", media="")
 
 
+def unopened(browser):
+    """In print the strips that were opened are lanes, and the others still pictures, their lists open."""
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    browser.value("new Promise(done => setTimeout(done, 100))")
+    lanes, stills, closed = browser.value("""(all => [all.filter(f => f.querySelector('.track')?.checkVisibility()).length,
+      all.filter(f => !f.closest('details').open && f.querySelector('.still').getBoundingClientRect().height > 40).length,
+      all.filter(f => !f.closest('details').open).length])([...document.querySelectorAll('figure.lanes')])""")
+    want(lanes >= 1 and stills == closed, f"lanes in print of what was opened, {lanes}, and {closed} still pictures of the rest: {stills}")
+    browser.call("Emulation.setEmulatedMedia", media="")
+
+
 def narrow(browser):
     """As wide as a telephone, or as a window that is enlarged four times: all that is open fits, or scrolls in its place."""
     browser.call("Emulation.setDeviceMetricsOverride", width=320, height=800, deviceScaleFactor=1, mobile=False)
@@ -284,6 +295,7 @@ def main():
         try:
             browser.open(page)
             timing(browser)
+            unopened(browser)
             want(browser.value("document.querySelectorAll('figure.live').length") >= 1, "a strip is alive")
             scrollers(browser)
             keys(browser)
