@@ -119,7 +119,7 @@ static void test_html_shifts(void **state)
     assert_int_equal(stg_report_html(&b, &r), STG_OK);
     check_html(b.data);
     assert_int_equal(count(b.data, "; shifted later: <strong><code>&lt;"), 1);
-    assert_int_equal(count(b.data, "</code> at sequence 301, noticed at 399</strong>. A false shift"), 1);
+    assert_int_equal(count(b.data, "</code> at sequence 301 (noticed at 399)</strong>. A false shift"), 1);
     assert_int_equal(count(b.data, "<strong>Its stream shifted.</strong>"), 1);
     assert_int_equal(count(b.data, "Nothing that shows in single sequences"), 0);
     assert_int_equal(

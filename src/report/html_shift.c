@@ -50,8 +50,10 @@ static void put_set(struct writer *w, const struct stg_report *r, size_t k)
     writer_html(w, set_of(r, k)->name);
     writer_put(w, "</code>");
     if (since_of(s) == SINCE_LATER) {
-        html_shift(w, r, k);
-    } else if (s->shifted) {
+        words_count(s->began, count);
+        writer_printf(w, " at sequence %s", count);
+    }
+    if (s->shifted) {
         words_count(s->noticed, count);
         writer_printf(w, " (noticed at %s)", count);
     }
