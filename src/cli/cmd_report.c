@@ -58,6 +58,7 @@ static enum stg_status explain_group(struct explained *x, const struct stg_group
         STG_TRY(stg_interrupt_check());
         const struct stg_input *in = stg_group_sequence(group, worst[i], &seq);
         STG_TRY(stg_explain(&x->items[x->n], m, &seq, stg_dataset_vocab(in->dataset), 3));
+        x->items[x->n].score.stream = group->scores[worst[i]].stream; /* of all inputs, by which the page finds it */
         x->sets[x->n] = group->name;
         x->traces[x->n] = stg_input_trace(in, seq.trace);
         x->n++;

@@ -101,6 +101,14 @@ case_report_of_what_is_judged() {
     grep -q '<details open><summary>odd, sequence [0-9]* <span class="sub">· exp(score) [0-9.]* · perplexity [0-9.]* · p-value' page.html || no 'not the score'
 }
 
+# Among the lowest and highest of every set, of several inputs too, what is explained has a link.
+case_report_links_what_is_explained() {
+    trained
+    "$strange" -q report --explain 2 -o page.html --known test.data --novel odd=odd.data --novel more=test.data --novel more=odd.data -- web.model
+    [ "$(grep -o '<a href="#x[0-9]*"' page.html | sort -u | wc -l)" = 4 ] || { grep -o '<a href="#x[0-9]*"' page.html; no 'not all of them'; }
+    [ "$(grep -o 'id="x[0-9]*"' page.html | wc -l)" = 4 ] || no 'nor are they explained'
+}
+
 # Where no p-value is as small as alpha, nobody gives a verdict on one sequence.
 case_verdict_on_one_not_reachable() {
     trained
