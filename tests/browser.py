@@ -234,6 +234,13 @@ def scrollers(browser):
     want(not browser.value("[...document.querySelectorAll('.scroll')].filter(e => e.tabIndex < 0).length"), "what scrolls takes the focus")
 
 
+def slices(browser):
+    """When the sequences of a behaviour were seen: a tenth of the data without any takes its place, too."""
+    want(browser.value("[...document.querySelectorAll('.slices')].every(e => e.innerText.length === e.textContent.length && e.textContent.length === 12)"),
+         "ten places for when a behaviour was seen")
+    want(browser.value("document.querySelectorAll('.slices').length") > 0, "when a behaviour was seen")
+
+
 def shifts(browser):
     """Where a stream shifted, its course has a line that can be seen, and its word."""
     want(browser.value("""[...document.querySelectorAll('#timelines figure')].every(f => {
@@ -302,6 +309,7 @@ def main():
             pointer(browser)
             links(browser)
             shifts(browser)
+            slices(browser)
             for scheme in "light", "dark":
                 browser.scheme(scheme)
                 browser.value("document.querySelectorAll('details').forEach(d => d.open = true)")

@@ -161,7 +161,7 @@ static void test_html_noticed_after(void **state)
     assert_int_equal(stg_report_html(&b, &r), STG_OK);
     snprintf(said, sizeof said, "</td><td>%.0f</td><td class=\"l\"><span class=\"tag good\">", rows[0].shift_delay);
     assert_int_equal(count(b.data, said), 1);
-    assert_int_equal(count(b.data, "</td><td>not in this data</td><td class=\"l\"><span class=\"tag poor\">"), 1);
+    assert_int_equal(count(b.data, "</td><td>–</td><td class=\"l\"><span class=\"tag poor\">"), 1);
     assert_int_equal(count(b.data, "<th scope=\"col\">Noticed after</th>"), 1);
     assert_int_equal(count(b.data, "false alarm in 5,000 sequences is asked for; the known ones have 0 in 400."), 1);
     rows[0].shift_delay = rows[1].shift_delay = (double)NAN; /* of a model that is not calibrated */

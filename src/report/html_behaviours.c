@@ -22,7 +22,7 @@ static void put_seen(struct writer *w, const struct stg_behaviour_origin *origin
     writer_html(w, first->path);
     writer_printf(w, "</code>, last in %" PRIu64 " of <code>", last->input->scores[x->last].id);
     writer_html(w, last->path);
-    writer_printf(w, "</code>; %s <span title=\"how many in each tenth of the data\">%s</span></dd>",
+    writer_printf(w, "</code>; %s <span class=\"slices\" title=\"how many in each tenth of the data\">[%s]</span></dd>",
                   behaviour_trend(x), line);
 }
 

@@ -111,7 +111,7 @@ const char *const html_style =
     ".s0{fill:var(--s0)}.s1{fill:var(--s1)}.s2{fill:var(--s2)}.s3{fill:var(--s3)}.s4{fill:var(--s4)}"
     ".mark{fill:none;stroke:var(--link);stroke-width:2}.chip{display:inline-block!important;vertical-align:-1px;margin:"
     "0 .3rem 0 .9rem}\n"
-    "ol.segments{margin:0;padding-left:1.5rem}\n"
+    ".slices{white-space:pre}ol.segments{margin:0;padding-left:1.5rem}\n"
     "dl.words dt{font-weight:600;margin-top:.6rem}dl.words dd{margin:0;max-width:52rem}\n"
     "pre{background:var(--panel);border:1px solid var(--line);border-radius:8px;padding:.75rem 1rem;overflow-x:auto}\n"
     "footer{margin-top:3rem;border-top:1px solid var(--line);color:var(--muted);font-size:.9rem}\n"

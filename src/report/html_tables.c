@@ -256,7 +256,7 @@ static void put_row(struct writer *w, const struct stg_evaluation *e, const stru
     writer_html(w, alarms);
     if (has_delays(e)) {
         writer_put(w, "</td><td>");
-        writer_printf(w, isfinite(row->shift_delay) ? "%.0f" : "not in this data", row->shift_delay);
+        writer_printf(w, isfinite(row->shift_delay) ? "%.0f" : "–", row->shift_delay);
     }
     writer_printf(w, "</td><td class=\"l\"><span class=\"tag %s\">%s</span></td></tr>\n", tags[s], separation_words(s));
 }
@@ -341,7 +341,8 @@ static void put_delay_note(struct writer *w, const struct stg_evaluation *e)
     writer_printf(
         w,
         "<p class=\"note\">Noticed after: how many sequences of the behaviour come until the stream of them is "
-        "seen to have shifted; the median over beginnings spread over the first half of its data. At most one "
+        "seen to have shifted; the median over beginnings spread over the first half of its data (–: not before its "
+        "end). At most one "
         "false alarm in %s sequences is asked for; the known ones have %zu in %s.</p>\n",
         interval, e->shift_alarms, known);
 }

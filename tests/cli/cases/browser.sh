@@ -10,6 +10,15 @@ case_report_in_a_browser() {
     in_browser report.html
 }
 
+# What is novel in the middle of the data alone: the bar of when it was seen begins with spaces.
+case_report_of_a_while_in_a_browser() {
+    command -v python3 >/dev/null || exit 77
+    trained
+    "$strange" -q report -o report.html web.model --known test.data --novel odd=test.data --novel odd=odd.data --novel odd=valid.data
+    grep -q 'class="slices" [^>]*>\[  .*  \]<' report.html || no 'there was nothing novel only for a while'
+    in_browser report.html
+}
+
 # Names without a place to break them, in a window however narrow.
 case_report_of_long_names_in_a_browser() {
     command -v python3 >/dev/null || exit 77
