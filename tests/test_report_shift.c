@@ -212,12 +212,48 @@ static void test_html_alone(void **state)
     stg_buffer_fini(&b);
 }
 
+/* A threshold has the name of the score that it is one of, as at the top of the page; and of workers 0 is no failure.
+ */
+static void test_html_names_of_scores(void **state)
+{
+    const struct fixture *f = *state;
+    static const struct {
+        enum stg_aggregate aggregate;
+        const char *threshold;
+    } cases[] = {{STG_AGGREGATE_MEAN, "<th scope=\"col\">Threshold (perplexity)</th>"},
+                 {STG_AGGREGATE_NOVELTY, "<th scope=\"col\">Threshold (novelty)</th>"},
+                 {STG_AGGREGATE_RMS, "<th scope=\"col\">Threshold (exp(score))</th>"}};
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_report r = report_of(f);
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    assert_int_equal(count(b.data, "fewer are as novel as more, so that 0 tells apart as well as 1"), 1);
+    for (size_t i = 0; i < 3; i++) {
+        struct stg_evaluation_row rows[2] = {f->evaluation.rows[0], f->evaluation.rows[1]};
+        struct stg_evaluation e = f->evaluation;
+        rows[0].has_paper = true;
+        e.rows = rows;
+        e.aggregate = r.aggregate = cases[i].aggregate;
+        for (r.n_novel = 2;; r.n_novel = 0) { /* the table of the paper's threshold, and that of known data alone */
+            r.evaluation = r.n_novel > 0 ? &e : NULL;
+            stg_buffer_clear(&b);
+            assert_int_equal(stg_report_html(&b, &r), STG_OK);
+            check_html(b.data);
+            assert_int_equal(count(b.data, cases[i].threshold), 1);
+            if (r.n_novel == 0) {
+                break;
+            }
+        }
+    }
+    stg_buffer_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_html_shifts),
         cmocka_unit_test(test_html_noticed_after),
         cmocka_unit_test(test_html_alone),
+        cmocka_unit_test(test_html_names_of_scores),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -261,6 +261,11 @@ static void put_row(struct writer *w, const struct stg_evaluation *e, const stru
     writer_printf(w, "</td><td class=\"l\"><span class=\"tag %s\">%s</span></td></tr>\n", tags[s], separation_words(s));
 }
 
+static void put_threshold_heading(struct writer *w, enum stg_aggregate a)
+{
+    writer_printf(w, "<th scope=\"col\">Threshold (%s)</th>", words_scale(a));
+}
+
 static void put_paper_table(struct writer *w, const struct stg_evaluation *e)
 {
     bool any = false;
@@ -276,10 +281,10 @@ static void put_paper_table(struct writer *w, const struct stg_evaluation *e)
                 "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Figures at the paper's "
                 "threshold\"><table>\n"
                 "<caption>For comparison: the threshold of best F1, chosen with labelled novel validation data as in "
-                "arXiv 2309.02206, applied to the test data.</caption>\n<thead><tr><th scope=\"col\">Behaviour</th>"
-                "<th scope=\"col\">Threshold (exp of score)</th><th scope=\"col\">F1</th><th "
-                "scope=\"col\">Accuracy</th>"
-                "<th scope=\"col\">Caught</th><th scope=\"col\">False alarms</th></tr></thead>\n<tbody>\n");
+                "arXiv 2309.02206, applied to the test data.</caption>\n<thead><tr><th scope=\"col\">Behaviour</th>");
+            put_threshold_heading(w, e->aggregate);
+            writer_put(w, "<th scope=\"col\">F1</th><th scope=\"col\">Accuracy</th><th scope=\"col\">Caught</th><th "
+                          "scope=\"col\">False alarms</th></tr></thead>\n<tbody>\n");
             any = true;
         }
         words_perplexity(row->paper_threshold, perplexity);
@@ -308,8 +313,9 @@ static void put_aggregates(struct writer *w, const struct stg_evaluation *e)
            "window of 16 neighbours, their upper end (the 0.95 quantile), the root of their mean square (rms); and, "
            "where the model judges them, of the elapsed time, of the state of descriptors, of the pace (how many "
            "events come sooner than usual), of the load (threads that want to run), of migration (threads that stay "
-           "on a processor), of the workers (threads that share the work), and of all together "
-           "(novelty).</caption>\n<thead><tr><th scope=\"col\">Behaviour</th>");
+           "on a processor), of the workers (threads that share the work: fewer are as novel as more, so that 0 tells "
+           "apart as well as 1), "
+           "and of all together (novelty).</caption>\n<thead><tr><th scope=\"col\">Behaviour</th>");
     for (int a = 0; a < STG_AGGREGATES; a++) {
         if (e->n_rows > 0 && !isnan(e->rows[0].auroc_by[a])) {
             writer_printf(w, "<th scope=\"col\">%s</th>", stg_aggregate_name((enum stg_aggregate)a));
@@ -397,10 +403,11 @@ void html_known_only(struct writer *w, const struct stg_report *r)
         w, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Sequences beyond thresholds\"><table>\n"
            "<caption>How many sequences lie beyond the threshold of each false-alarm rate. For data that "
            "behaves like the "
-           "calibration data, the two shares agree.</caption>\n<thead><tr><th scope=\"col\">False-alarm rate</th>"
-           "<th scope=\"col\">Threshold (exp of score)</th><th scope=\"col\">Sequences beyond</th><th "
-           "scope=\"col\">Share</th></tr>"
-           "</thead>\n<tbody>\n");
+           "calibration data, the two shares agree.</caption>\n<thead><tr><th scope=\"col\">False-alarm rate</th>");
+    put_threshold_heading(w, r->aggregate);
+    writer_put(w, "<th scope=\"col\">Sequences beyond</th><th "
+                  "scope=\"col\">Share</th></tr>"
+                  "</thead>\n<tbody>\n");
     bool beyond_reach = false;
     for (size_t k = 0; k < sizeof alphas / sizeof alphas[0]; k++) {
         const double threshold = stg_threshold(r->model, r->aggregate, alphas[k]);
