@@ -101,7 +101,7 @@ static void test_html_shifts(void **state)
     check_html(b.data);
     char said[128], marks[128];
     snprintf(said, sizeof said,
-             "shifted from the first on: <code>far</code> (noticed at %d); did not shift: <code>&lt;",
+             "these shifted from the first on: <code>far</code> (noticed at %d); these did not shift: <code>&lt;",
              (int)shifts[1].noticed);
     assert_int_equal(count(b.data, said), 1);
     assert_int_equal(count(b.data, "A false shift comes once in 5,000 sequences of runs"), 1);
@@ -118,7 +118,7 @@ static void test_html_shifts(void **state)
     stg_buffer_clear(&b);
     assert_int_equal(stg_report_html(&b, &r), STG_OK);
     check_html(b.data);
-    assert_int_equal(count(b.data, "; shifted later: <strong><code>&lt;"), 1);
+    assert_int_equal(count(b.data, "; these shifted later: <strong><code>&lt;"), 1);
     assert_int_equal(count(b.data, "</code> at sequence 301 (noticed at 399)</strong>. A false shift"), 1);
     assert_int_equal(count(b.data, "<strong>Its stream shifted.</strong>"), 1);
     assert_int_equal(count(b.data, "Nothing that shows in single sequences"), 0);

@@ -25,7 +25,8 @@ static const struct {
     {"p-value", "The share of those known sequences that score at least as high. 0.01: one in a hundred."},
     {"Threshold", "The score at which the p-value reaches the false-alarm rate that was asked for."},
     {"Shift of the stream",
-     "The sequences of a set, in the order of its data and counted from 0, became more surprising than known ones and "
+     "The sequences of a set, in the order of its data and counted from 0 over all of it, became more surprising than "
+     "known ones and "
      "stayed so, each perhaps only a little. Where that began is the likeliest place; it is noticed later, when enough "
      "of them have come."},
     {"Blame", "Surprisal beyond what the model expected to be surprised by at that point. Events are ranked by it."},

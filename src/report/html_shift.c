@@ -62,7 +62,8 @@ static void put_set(struct writer *w, const struct stg_report *r, size_t k)
 
 static void put_sets(struct writer *w, const struct stg_report *r)
 {
-    static const char *const words[SINCES] = {"shifted from the first on: ", "shifted later: ", "did not shift: "};
+    static const char *const words[SINCES] = {
+        "these shifted from the first on: ", "these shifted later: ", "these did not shift: "};
     bool any = false;
     writer_put(w, "As streams of sequences, ");
     for (int since = 0; since < SINCES; since++) {

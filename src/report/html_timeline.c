@@ -179,8 +179,9 @@ static void put_stream_words(struct writer *w, const struct stg_report *r)
     words_count((uint64_t)(r->interval + 0.5), interval);
     writer_printf(
         w,
-        "<p>The sequences are also taken as a stream, in the order of the data and counted from 0: it shifted "
-        "where they became more surprising and stayed so, each perhaps only a little. Of runs that are like "
+        "<p>The sequences are also taken as a stream, in the order of the data and counted from 0 over all data of a "
+        "set: it "
+        "shifted where they became more surprising and stayed so, each perhaps only a little. Of runs that are like "
         "the calibration's, a false shift comes once in %s sequences.</p>\n",
         interval);
 }
