@@ -91,9 +91,10 @@ case_report_of_what_is_judged() {
     why=$(sed -n '2s/.* novel: //p' out)
     novelty=$("$strange" export --to csv --rows sequences -o - web.model odd.data | awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "novelty") column = i }
         NR > 1 && $column > most { most = $column } END { printf "%.3g", most }')
-    [ -n "$why" ] && [ -n "$novelty" ] || no 'nothing to compare with'
+    [ -n "$why" ] || no 'no reason'
+    [ -n "$novelty" ] || no 'no novelty'
     "$strange" -q report -o page.html --known test.data --novel odd=odd.data -- web.model
-    grep -q "<details open><summary>odd, sequence [0-9]* <span class=\"sub\">· novelty $novelty[0-9]* ($why) · perplexity [0-9.]* · p-value [0-9.e-]* · novel</span>" page.html ||
+    grep -q "<details open><summary>odd, sequence [0-9]* <span class=\"sub\">· novelty ${novelty}[0-9]* ($why) · perplexity [0-9.]* · p-value [0-9.e-]* · novel</span>" page.html ||
         no "not novelty $novelty ($why)"
     "$strange" -q report --aggregate mean -o page.html --known test.data --novel odd=odd.data -- web.model
     grep -q '<details open><summary>odd, sequence [0-9]* <span class="sub">· perplexity [0-9.]* · p-value' page.html || no 'not the perplexity'
