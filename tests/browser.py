@@ -265,6 +265,12 @@ def printed(browser):
       .filter(e => e.getBoundingClientRect().right > {PAPER} || (e.scrollWidth > e.clientWidth && getComputedStyle(e).overflowX !== 'visible' && e.clientWidth > 0 && !e.closest('.names')))
       .map(e => e.tagName + '.' + (e.className.baseVal ?? e.className)).slice(0, 5)""")
     want(not wide, f"nothing wider than the paper: {wide}")
+    short = browser.value("""[...document.querySelectorAll('#figures tbody .name')].filter(e => /^[a-z]{1,10}$/.test(e.textContent)).filter(e => {
+      const text = document.createRange();
+      text.selectNodeContents(e);
+      return text.getClientRects().length > 1;
+    }).map(e => e.textContent)""")
+    want(not short, f"names of ten letters on one line of paper: {short}")
     browser.call("Emulation.clearDeviceMetricsOverride")
     browser.call("Emulation.setEmulatedMedia", media="")
 

@@ -132,5 +132,7 @@ const char *const html_style =
     "svg{max-width:100%}table{font-size:8pt}.range,.tag,thead th{font-size:1em}"
     "th,td,.extremes td,.extremes th,.events td,.events th{padding:.15rem .3rem}th{white-space:normal}"
     ".name,.extremes "
-    "td.wrap{min-width:0}td.wrap{overflow-wrap:anywhere}.bar{width:3rem}*{-webkit-print-color-adjust:exact;print-color-"
+    "td.wrap{min-width:0}#figures "
+    ".name{min-width:4.5rem}td.wrap{overflow-wrap:anywhere}.bar{width:3rem}*{-webkit-print-color-adjust:exact;print-"
+    "color-"
     "adjust:exact}}\n";

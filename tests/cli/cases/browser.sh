@@ -14,7 +14,7 @@ case_report_in_a_browser() {
 case_report_of_a_while_in_a_browser() {
     command -v python3 >/dev/null || exit 77
     trained
-    "$strange" -q report -o report.html web.model --known test.data --novel odd=test.data --novel odd=odd.data --novel odd=valid.data
+    "$strange" -q report -o report.html web.model --known test.data --novel connection=test.data --novel connection=odd.data --novel connection=valid.data
     grep -q 'class="slices" [^>]*>\[  .*  \]<' report.html || no 'there was nothing novel only for a while'
     in_browser report.html
 }
