@@ -133,6 +133,6 @@ const char *const html_style =
     "th,td,.extremes td,.extremes th,.events td,.events th{padding:.15rem .3rem}th{white-space:normal}"
     ".name,.extremes "
     "td.wrap{min-width:0}#figures "
-    ".name{min-width:4.5rem}td.wrap{overflow-wrap:anywhere}.bar{width:3rem}*{-webkit-print-color-adjust:exact;print-"
+    ".name{min-width:5.5rem}td.wrap{overflow-wrap:anywhere}.bar{width:3rem}*{-webkit-print-color-adjust:exact;print-"
     "color-"
     "adjust:exact}}\n";
