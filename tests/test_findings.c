@@ -540,6 +540,14 @@ static void test_counts(void **state)
     v.n_apart = 1; /* one incident is judged by its own p-value, and no number is too many */
     findings_counts(&t->model, &t->b, &v, text);
     assert_string_equal(text, "2 of 20 sequences are above all 637 calibration scores");
+    t->model.n_calibration = 1;
+    findings_counts(&t->model, &t->b, &v, text);
+    assert_string_equal(text, "2 of 20 sequences are above all 1 calibration score");
+    v.reachable = true;
+    v.novel_apart = 0;
+    v.n_apart = 20;
+    assert_true(findings_beyond(&t->model, &v, text));
+    assert_string_equal(text, "2 of them are above all 1 calibration score, and chance makes up to 6 so");
     t->model.n_calibration = 0;
     t->b.n_novel = 10;
 }

@@ -130,8 +130,9 @@ static enum stg_status put_counts(struct stg_buffer *out, const struct score_run
     }
     char threshold[96];
     threshold_words(r, threshold, sizeof threshold);
-    return stg_buffer_printf(out, "novel: %zu of %s (p <= %g, %s); %zu above all %zu calibration scores\n", v->n_novel,
-                             sequences, r->s->alpha, threshold, v->n_beyond, r->model->n_calibration);
+    return stg_buffer_printf(out, "novel: %zu of %s (p <= %g, %s); %zu above all %zu calibration score%s\n", v->n_novel,
+                             sequences, r->s->alpha, threshold, v->n_beyond, r->model->n_calibration,
+                             r->model->n_calibration == 1 ? "" : "s");
 }
 
 static enum stg_status put_group_count(struct stg_buffer *out, const struct score_run *r)

@@ -177,7 +177,7 @@ void findings_counts(const struct stg_model *m, const struct stg_behaviours *b, 
     if (v->reachable) {
         words_append(out, WORDS_SENTENCE, "novel");
     } else {
-        words_append(out, WORDS_SENTENCE, "above all %s calibration scores", known);
+        words_append(out, WORDS_SENTENCE, "above all %s calibration score%s", known, m->n_calibration == 1 ? "" : "s");
     }
     v->reachable ? put_apart(out, v->novel_apart, b->n_novel) : put_apart(out, v->beyond_apart, v->n_beyond);
     if (v->n_apart > 1) { /* one is judged by its own p-value */
@@ -194,8 +194,8 @@ bool findings_beyond(const struct stg_model *m, const struct stg_verdict *v, cha
     if (!v->reachable || v->novel_apart >= (double)v->bound + 1 || v->n_beyond == 0 || v->n_apart < 2) {
         return false; /* that many are novel says enough */
     }
-    snprintf(out, WORDS_SENTENCE, "%s of them %s above all %s calibration scores", n, v->n_beyond == 1 ? "is" : "are",
-             known);
+    snprintf(out, WORDS_SENTENCE, "%s of them %s above all %s calibration score%s", n, v->n_beyond == 1 ? "is" : "are",
+             known, m->n_calibration == 1 ? "" : "s");
     put_apart(out, v->beyond_apart, v->n_beyond);
     words_append(out, WORDS_SENTENCE, ", and chance makes up to %" PRIu64 " so", v->bound_beyond);
     return true;

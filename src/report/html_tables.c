@@ -187,9 +187,10 @@ static void put_known_headline(struct writer *w, const struct stg_report *r)
                    "<p class=\"headline\">No verdict: the model has not been calibrated on held-out known data.</p>\n");
     } else if (!reachable(r) && r->verdicts != NULL && r->verdicts[0].novel) {
         writer_printf(w,
-                      "<p class=\"headline\">%s of %s sequences %s above all %zu calibration scores: more than chance "
-                      "explains.</p>\n",
-                      n_novel, n, novel == 1 ? "is" : "are", r->model->n_calibration);
+                      "<p class=\"headline\">%s of %s sequences %s above all %zu calibration score%s: more than "
+                      "chance explains.</p>\n",
+                      n_novel, n, novel == 1 ? "is" : "are", r->model->n_calibration,
+                      r->model->n_calibration == 1 ? "" : "s");
     } else if (!reachable(r)) {
         writer_printf(w,
                       "<p class=\"headline\">No verdict: %zu calibration sequence%s too few for a false-alarm rate of "
