@@ -651,8 +651,12 @@ static void test_times_and_fewer(void **state)
     t->b.duration = (struct stg_usual){1e6f, 2e6f, 3e6f, 1};
     t->x.duration_ns = 4e6f;
     make(t);
-    assert_says(&t->f[0], "sequences last longer: half of them last more than 4.000 ms (known ones: 2.000 ms)",
+    assert_says(&t->f[0], "sequences last longer: half of them more than 4.000 ms (known ones: 2.000 ms)",
                 "they wait for something: a busier machine, or something slow that they ask for");
+    t->x.n = 1;
+    make(t);
+    assert_says(&t->f[0], "the sequence lasts longer: 4.000 ms (known ones: 2.000 ms)",
+                "it waits for something: a busier machine, or something slow that it asks for");
     begin(t);
     t->x.fewer[0] = (struct stg_behaviour_change){
         .kind = {.call = call_of(t, "fcntl"), .proc = FAKE_APACHE}, .now = 3, .usual = {5, 5, 5, 1}};
@@ -661,6 +665,38 @@ static void test_times_and_fewer(void **state)
     t->x.n_fewer = 2; /* a tenth fewer is nothing to tell first */
     make(t);
     assert_says(&t->f[0], "fewer calls: apache2 fcntl (3 in each, usually 5)", "");
+}
+
+/* What has more events lasts longer for that, unless these are of others that go on while it waits. */
+static void test_longer(void **state)
+{
+    struct fixture *t = *state;
+    begin(t);
+    t->model.recipe.scope = STG_SCOPE_THREAD;
+    t->b.duration = (struct stg_usual){1e6f, 2e6f, 3e6f, 1};
+    t->b.events = (struct stg_usual){10, 20, 30, 1};
+    t->x.duration_ns = 6e6f;
+    t->x.events = 60;
+    t->x.z[STG_CHANNEL_PACE] = 4;
+    make(t);
+    assert_says(
+        &t->f[0],
+        "calls come sooner after one another than in known sequences, and sequences last longer: half of them more "
+        "than 6.000 ms (known ones: 2.000 ms), with 60 events (known ones: 20)",
+        "they do more");
+    t->x.duration_ns = 12e6f;
+    t->x.z[STG_CHANNEL_PACE] = 0;
+    t->x.n = 1;
+    make(t);
+    assert_says(&t->f[0],
+                "the sequence lasts longer: 12.000 ms (known ones: 2.000 ms), with 60 events (known ones: 20)",
+                "it does more, and some of it takes long or waits");
+    t->model.recipe.scope = STG_SCOPE_SYSTEM;
+    t->x.scale = 3;
+    make(t);
+    assert_non_null(strstr(t->f[0].means, "it waits for something"));
+    assert_null(strstr(t->f[0].what, "events"));
+    t->b.events = (struct stg_usual){0};
 }
 
 /* Errors by their meaning; calls in another order; the heaviest first, and what every sequence newly does before
@@ -774,11 +810,11 @@ static void test_set(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_never),
         cmocka_unit_test(test_calls),
         cmocka_unit_test(test_amounts),
         cmocka_unit_test(test_shifts),
         cmocka_unit_test(test_objects),
-        cmocka_unit_test(test_never),
         cmocka_unit_test(test_uneven),
         cmocka_unit_test(test_consequences),
         cmocka_unit_test(test_unseen),
@@ -792,6 +828,7 @@ int main(void)
         cmocka_unit_test(test_share),
         cmocka_unit_test(test_set),
         cmocka_unit_test(test_what_is_no_sign),
+        cmocka_unit_test(test_longer),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

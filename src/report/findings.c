@@ -233,11 +233,51 @@ static void add_workers(struct finding *f, const struct stg_model *m, const stru
                  : "more workers were started, or more work comes at a time");
 }
 
+/* Why sequences last longer. */
+enum longer {
+    LONGER_WAITS, /* as many events as usual, or those of others while they last */
+    LONGER_DOES,  /* more events, and each takes about as long as usual */
+    LONGER_BOTH,  /* more events, and some of them take longer */
+};
+
+static enum longer why_longer(const struct stg_model *m, const struct stg_behaviours *b, const struct stg_behaviour *x)
+{
+    const bool others = m->recipe.scope != STG_SCOPE_THREAD; /* that go on while one waits */
+    if (!(b->events.median > 0) || x->events <= b->events.high * (others ? fmaxf(x->scale, 1) : 1) ||
+        x->events < 1.5f * b->events.median) { /* a few more are no reason */
+        return LONGER_WAITS;
+    }
+    const float events = x->events / b->events.median, duration = x->duration_ns / b->duration.median;
+    return duration <= 1.5f * events ? LONGER_DOES : LONGER_BOTH;
+}
+
+/* "sequences last longer: half of them more than 4.000 ms (known ones: 2.000 ms), with 60 events (known ones: 20)" */
+static void put_longer(struct finding *f, const struct stg_behaviours *b, const struct stg_behaviour *x, bool alone,
+                       enum longer why)
+{
+    char now[32], usual[32];
+    words_duration((int64_t)x->duration_ns, now);
+    words_duration((int64_t)b->duration.median, usual);
+    words_append(f->what, sizeof f->what, "%s%s longer: %s%s (known ones: %s)", alone ? "" : ", and ",
+                 x->n == 1 ? "the sequence lasts" : "sequences last", x->n == 1 ? "" : "half of them more than ", now,
+                 usual);
+    if (why != LONGER_WAITS) {
+        words_count((uint64_t)llroundf(x->events), now);
+        words_count((uint64_t)llroundf(b->events.median), usual);
+        words_append(f->what, sizeof f->what, ", with %s events (known ones: %s)", now, usual);
+    }
+}
+
 static void add_times(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b,
                       const struct stg_behaviour *x)
 {
-    (void)m;
-    char now[32], usual[32];
+    static const char *const meanings[][2] = {
+        [LONGER_WAITS] = {"they wait for something: a busier machine, or something slow that they ask for",
+                          "it waits for something: a busier machine, or something slow that it asks for"},
+        [LONGER_DOES] = {"they do more", "it does more"},
+        [LONGER_BOTH] = {"they do more, and some of it takes long or waits",
+                         "it does more, and some of it takes long or waits"},
+    };
     const bool fast = x->z[STG_CHANNEL_PACE] >= 3, odd = x->z[STG_CHANNEL_TIME] >= 3,
                crowded = x->z[STG_CHANNEL_LOAD] >= 3;
     const bool longer = b->duration.median > 0 && x->duration_ns > b->duration.high &&
@@ -245,20 +285,19 @@ static void add_times(struct finding *f, const struct stg_model *m, const struct
     if (!fast && !odd && !longer && !crowded) {
         return;
     }
+    const enum longer why = longer ? why_longer(m, b, x) : LONGER_WAITS;
     f->weight = fmaxf(x->weight_time, 0.01f);
     words_append(f->what, sizeof f->what, "%s",
                  crowded ? "more threads want the same processors than in known sequences"
                  : fast  ? "calls come sooner after one another than in known sequences"
                  : odd   ? "the times between calls are unlike those of known sequences"
-                         : "sequences last longer");
+                         : "");
     if (longer) {
-        words_duration((int64_t)x->duration_ns, now);
-        words_duration((int64_t)b->duration.median, usual);
-        words_append(f->what, sizeof f->what, ": half of them last more than %s (known ones: %s)", now, usual);
+        put_longer(f, b, x, !crowded && !fast && !odd, why);
     }
     snprintf(f->means, sizeof f->means, "%s",
              crowded  ? "something else on this machine computes meanwhile"
-             : longer ? "they wait for something: a busier machine, or something slow that they ask for"
+             : longer ? meanings[why][x->n == 1]
              : fast   ? "short calls in a row, or a machine that is idler or faster"
                       : "a machine that is busier or idler, or something they ask for that answers at another speed");
 }
