@@ -729,6 +729,31 @@ static void test_order(void **state)
     assert_true(t->f[0].weight >= t->f[1].weight && t->f[1].weight >= t->f[2].weight);
 }
 
+/* An early end is told by its weight, before the times that follow from it where it is much of the surprise. */
+static void test_end(void **state)
+{
+    struct fixture *t = *state;
+    begin(t);
+    t->x.z[STG_CHANNEL_TIME] = 5;
+    t->x.weight_time = 0.5f;
+    t->x.fewer[0] = (struct stg_behaviour_change){
+        .kind = {.call = call_of(t, "fcntl"), .proc = FAKE_APACHE}, .now = 0, .usual = {5, 5, 5, 1}};
+    t->x.n_fewer = 1;
+    struct stg_behaviour_surprise *s = surprise(t, "futex", 0, STG_RET_ABSENT, 8);
+    s->kind.call = STG_TOKEN_END;
+    make(t);
+    assert_int_equal(t->n, 3);
+    assert_says(&t->f[0], "threads end where known ones go on: apache2 after read (usually ← read 8)",
+                "it crashed, was ended, or gave up there");
+    s->weight = 0.1f;
+    make(t);
+    assert_non_null(strstr(t->f[0].what, "the times between calls"));
+    assert_non_null(strstr(t->f[1].what, "threads end"));
+    s->weight = 0.02f; /* one of many */
+    make(t);
+    assert_int_equal(t->n, 2);
+}
+
 static void test_share(void **state)
 {
     struct fixture *t = *state;
@@ -829,6 +854,7 @@ int main(void)
         cmocka_unit_test(test_set),
         cmocka_unit_test(test_what_is_no_sign),
         cmocka_unit_test(test_longer),
+        cmocka_unit_test(test_end),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -12,6 +12,7 @@
 
 /* Findings are as long as people read. New calls of a process are all told: findings_tell() relies on it. */
 enum { MOST_CALLS = 4, MOST_ORDER = 3, MOST_NUMBERS = 3, LEAST_PERCENT = 3 };
+#define MUCH 0.25f /* share of the surprisal */
 #define ACTS 10.0f /* weight of a new call that acts on others: more than all shares of surprisal together */
 
 static void say(struct finding *f, const char *process)
@@ -337,6 +338,34 @@ static void add_rare(struct finding *f, const struct stg_model *m, const struct 
     f->weight = 0.004f;
 }
 
+/* "threads end where known ones go on: authd after clone (usually → set_robust_list)": what a crash is seen by. */
+static void add_end(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b,
+                    const struct stg_behaviour *x)
+{
+    int n = 0;
+    for (size_t i = 0; i < x->n_surprises && n < MOST_ORDER; i++) {
+        const struct stg_behaviour_surprise *s = &x->surprises[i];
+        char expected[WORDS_CALL];
+        if (s->kind.call != STG_TOKEN_END || s->weight * 100 < LEAST_PERCENT) {
+            continue;
+        }
+        const char *process = behaviour_process(&b->names, s->kind.proc);
+        words_append(f->what, sizeof f->what, "%s%.64s%safter %.64s",
+                     n++ == 0 ? "threads end where known ones go on: " : ", ", process, process[0] != '\0' ? " " : "",
+                     behaviour_call(&b->names, s->before));
+        if (s->expected >= STG_TOKEN_SPECIALS && s->expected_share >= 0.2f) {
+            words_symbol(m, s->expected, expected, sizeof expected);
+            words_append(f->what, sizeof f->what, " (usually %s)", expected);
+        }
+        f->weight += s->weight;
+    }
+    if (n > 0) {
+        snprintf(f->means, sizeof f->means, "it crashed, was ended, or gave up there");
+    }
+    /* What ended has few times and fewer calls: they follow from the end where it is much of the surprise. */
+    f->weight += f->weight >= MUCH ? x->weight_time : 0;
+}
+
 /* "apache2 mmap after fcntl (usually → read)": where nothing else tells more, as it mostly follows from what else has
  * changed. */
 static void add_order(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b,
@@ -346,7 +375,8 @@ static void add_order(struct finding *f, const struct stg_model *m, const struct
     for (size_t i = 0; i < x->n_surprises && n < MOST_ORDER; i++) {
         const struct stg_behaviour_surprise *s = &x->surprises[i];
         char expected[WORDS_CALL];
-        if (s->kind.phase != 0 || s->before < STG_TOKEN_SPECIALS || s->weight * 100 < LEAST_PERCENT) {
+        if (s->kind.phase != 0 || s->kind.call == STG_TOKEN_END || s->before < STG_TOKEN_SPECIALS ||
+            s->weight * 100 < LEAST_PERCENT) {
             continue;
         }
         const char *process = behaviour_process(&b->names, s->kind.proc);
@@ -385,7 +415,7 @@ size_t findings_make(const struct stg_model *m, const struct stg_behaviours *b, 
 {
     static void (*const kinds[])(struct finding *, const struct stg_model *, const struct stg_behaviours *,
                                  const struct stg_behaviour *) = {
-        finding_sizes, add_failures, add_descriptors, add_workers, add_times, add_fewer, add_rare};
+        finding_sizes, add_failures, add_descriptors, add_workers, add_times, add_end, add_fewer, add_rare};
     size_t n = 0;
     struct finding f;
     for (size_t i = 0; i < x->n_more; i++) { /* each process once */
