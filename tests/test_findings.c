@@ -754,6 +754,37 @@ static void test_end(void **state)
     assert_int_equal(t->n, 2);
 }
 
+/* Where nothing stands out, what is said is true of the channels; a length is something. */
+static void test_little(void **state)
+{
+    struct fixture *t = *state;
+    char text[WORDS_SENTENCE];
+    begin(t);
+    make(t);
+    assert_says(&t->f[0], "no call stands out by itself: many are a little unlikely", "");
+    t->model.side[STG_SIDE_TIME] = &t->model;
+    t->x.z[STG_CHANNEL_CONTENT] = 1.28f;
+    t->x.z[STG_CHANNEL_TIME] = 1.46f;
+    t->x.z[STG_CHANNEL_PACE] = 2; /* of which the model knows nothing */
+    make(t);
+    assert_says(&t->f[0],
+                "nothing stands out by itself; a little unusual: the times between calls (1.46 deviations above the "
+                "usual), calls and what they return (1.28)",
+                "");
+    behaviour_sentence(&t->b, &t->x, text);
+    assert_string_equal(text, "nothing stands out by itself");
+    t->x.weight_time = 1;
+    t->b.duration = (struct stg_usual){1e6f, 2e6f, 3e6f, 1};
+    t->x.duration_ns = 4e6f;
+    behaviour_sentence(&t->b, &t->x, text);
+    assert_string_equal(text, "unusual length: 4.000 ms (usually 2.000 ms)");
+    begin(t);
+    t->x.z[STG_CHANNEL_CONTENT] = 3;
+    make(t);
+    assert_says(&t->f[0], "no call stands out by itself: many are a little unlikely", "");
+    t->model.side[STG_SIDE_TIME] = NULL;
+}
+
 static void test_share(void **state)
 {
     struct fixture *t = *state;
@@ -855,6 +886,7 @@ int main(void)
         cmocka_unit_test(test_what_is_no_sign),
         cmocka_unit_test(test_longer),
         cmocka_unit_test(test_end),
+        cmocka_unit_test(test_little),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -234,6 +234,8 @@ void behaviour_sentence(const struct stg_behaviours *b, const struct stg_behavio
         snprintf(out, WORDS_SENTENCE, "more %.1000s", rest);
     } else if (behaviour_fewer(b, x, rest)) {
         snprintf(out, WORDS_SENTENCE, "fewer %.1000s", rest);
+    } else if (x->n_surprises == 0 && behaviour_length(b, x, rest)) {
+        snprintf(out, WORDS_SENTENCE, "unusual length: %.1000s", rest);
     } else if (behaviour_surprises(b, x, rest)) {
         snprintf(out, WORDS_SENTENCE, "surprising: %.1000s", rest);
     } else {

@@ -391,6 +391,33 @@ static void add_order(struct finding *f, const struct stg_model *m, const struct
     }
 }
 
+/* Where nothing stands out. Calls that are about as likely as usual are not what it is: then the channels that are a
+ * little unusual, the most unusual first. */
+static void add_little(struct finding *f, const struct stg_model *m, const struct stg_behaviour *x)
+{
+    int order[STG_CHANNELS], n = 0;
+    for (int c = 0; c < STG_CHANNELS; c++) {
+        if (!stg_channel_has(m, (enum stg_channel)c) || !(x->z[c] >= 1)) {
+            continue;
+        }
+        int k = n++;
+        for (; k > 0 && x->z[order[k - 1]] < x->z[c]; k--) {
+            order[k] = order[k - 1];
+        }
+        order[k] = c;
+    }
+    if (n == 0 || x->z[STG_CHANNEL_CONTENT] >= 3) {
+        words_append(f->what, sizeof f->what, "no call stands out by itself: many are a little unlikely");
+        return;
+    }
+    words_append(f->what, sizeof f->what, "nothing stands out by itself; a little unusual:");
+    for (int k = 0; k < n; k++) {
+        words_append(f->what, sizeof f->what, "%s %s (%.3g%s)", k > 0 ? "," : "",
+                     finding_channel((enum stg_channel)order[k]), (double)x->z[order[k]],
+                     k > 0 ? "" : " deviations above the usual");
+    }
+}
+
 /* --- All --- */
 
 void finding_keep(struct finding out[FINDINGS], size_t *n, const struct finding *f)
@@ -440,7 +467,9 @@ size_t findings_make(const struct stg_model *m, const struct stg_behaviours *b, 
         finding_keep(out, &n, &f);
     }
     if (n == 0) {
-        out[n++] = (struct finding){.what = "no call stands out by itself: many are a little unlikely"};
+        f = (struct finding){0};
+        add_little(&f, m, x);
+        out[n++] = f;
     }
     return n;
 }

@@ -32,6 +32,9 @@ void finding_put_purposes(struct finding *f, unsigned found, enum finding_progra
 void finding_sizes(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b,
                    const struct stg_behaviour *x);
 
+/* "the times between calls" */
+const char *finding_channel(enum stg_channel c);
+
 /* Puts f into out, the heaviest first; the lightest goes where there is no room. Not where it weighs nothing. */
 void finding_keep(struct finding out[FINDINGS], size_t *n, const struct finding *f);
 

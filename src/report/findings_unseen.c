@@ -207,6 +207,11 @@ static const char *const channel_words[STG_CHANNELS] = {[STG_CHANNEL_CONTENT] = 
                                                         [STG_CHANNEL_PACE] = "speed",
                                                         [STG_CHANNEL_LOAD] = "what else wants to run"};
 
+const char *finding_channel(enum stg_channel c)
+{
+    return c == STG_CHANNEL_TIME ? "the times between calls" : channel_words[c];
+}
+
 static enum stg_channel channel_of(const struct stg_alone *x)
 {
     return x->aggregate == STG_AGGREGATE_RMS    ? STG_CHANNEL_CONTENT
@@ -229,9 +234,7 @@ bool findings_alone(const struct stg_verdict *v, size_t n, char out[WORDS_SENTEN
         words_count(x->n_beyond, beyond);
         words_percent(x->most_known, most);
         words_append(out, WORDS_SENTENCE, "%sby %s alone %s of %s would be novel, of a known run at most %s",
-                     any ? "; " : "",
-                     channel_of(x) == STG_CHANNEL_TIME ? "the times between calls" : channel_words[channel_of(x)],
-                     beyond, all, most);
+                     any ? "; " : "", finding_channel(channel_of(x)), beyond, all, most);
         any = true;
     }
     return any;
