@@ -556,6 +556,80 @@ static void test_early_end(void **state)
     stg_behaviours_fini(&b);
 }
 
+/* A request that opens files (some of them in vain) and closes some, and ends as every known one does. */
+static void put_files(struct fake_seq *q, int opens, int fails, int closes)
+{
+    memset(q, 0, sizeof *q);
+    for (int i = 0; i < opens + fails; i++) {
+        fake_put(q, 101, FAKE_APACHE, FAKE_OPENAT, STG_PHASE_ENTRY, STG_RET_ABSENT, 0);
+        fake_put(q, 101, FAKE_APACHE, FAKE_OPENAT, STG_PHASE_EXIT, i < opens ? 7 : -2, 12);
+    }
+    for (int i = 0; i < closes; i++) {
+        fake_put(q, 101, FAKE_APACHE, FAKE_CLOSE, STG_PHASE_ENTRY, STG_RET_ABSENT, 2);
+        fake_put(q, 101, FAKE_APACHE, FAKE_CLOSE, STG_PHASE_EXIT, 0, 1);
+    }
+    fake_put(q, 101, FAKE_APACHE, FAKE_WRITE, STG_PHASE_ENTRY, STG_RET_ABSENT, 2);
+    fake_put(q, 101, FAKE_APACHE, FAKE_WRITE, STG_PHASE_EXIT, 15320, 9);
+}
+
+/* Whether it is said of the sequence that descriptors leak. */
+static bool leaks(const struct fixture *f, struct fake_seq *seq, struct stg_behaviour *out)
+{
+    struct stg_vocab names;
+    uint16_t id;
+    assert_int_equal(stg_vocab_copy(&names, &f->model.base.vocab), STG_OK);
+    assert_int_equal(stg_vocab_call(&names, "exit_group", &id), STG_OK);
+    assert_int_equal(id, FAKE_CALLS);
+    struct stg_score score = {.n_tokens = 1};
+    const struct stg_corpus corpus = fake_corpus_of(seq, 1);
+    const struct stg_behaviour_input input = {&corpus, &names, &score};
+    struct stg_behaviours_settings s;
+    struct stg_behaviours b = {0};
+    stg_behaviours_settings_default(&s, &f->model.base);
+    score.value[s.aggregate] = 1e6;
+    assert_int_equal(stg_behaviours_find(&b, &f->model.base, &input, 1, &s, NULL), STG_OK);
+    assert_int_equal(b.n, 1);
+    *out = b.items[0];
+    stg_behaviours_fini(&b);
+    stg_vocab_fini(&names);
+    return out->balance.leaks;
+}
+
+static void test_balance(void **state)
+{
+    struct fixture *f = *state;
+    static struct fake_seq seq;
+    struct stg_behaviour x;
+    put_files(&seq, 3, 2, 1);
+    assert_true(leaks(f, &seq, &x));
+    assert_true(fabsf(x.balance.opened - 3) < 1e-6f && fabsf(x.balance.closed - 1) < 1e-6f);
+    assert_true(fabsf(x.balance.usual_opened - 1) < 1e-6f && fabsf(x.balance.usual_closed - 1) < 1e-6f);
+    put_files(&seq, 1, 0, 0); /* what is opened is as usual */
+    assert_true(leaks(f, &seq, &x));
+    put_files(&seq, 3, 0, 3);
+    assert_false(leaks(f, &seq, &x));
+    put_files(&seq, 1, 5, 1); /* failed calls open none */
+    assert_false(leaks(f, &seq, &x));
+
+    put_files(&seq, 3, 0, 1);
+    seq.n_lost = 1; /* a close may be among what was lost */
+    assert_false(leaks(f, &seq, &x));
+    seq.n_lost = 0;
+    seq.call[0] = FAKE_CALLS; /* exit_group closes all */
+    assert_false(leaks(f, &seq, &x));
+    seq.call[0] = FAKE_OPENAT;
+    seq.n -= 2; /* it ends early: with its process, maybe */
+    assert_false(leaks(f, &seq, &x));
+    const enum stg_cut cut = f->model.base.recipe.cut;
+    put_files(&seq, 3, 0, 1);
+    f->model.base.recipe.cut = STG_CUT_PROCESS; /* whose end closes all */
+    assert_false(leaks(f, &seq, &x));
+    f->model.base.recipe.cut = STG_CUT_GIVEN;
+    assert_false(leaks(f, &seq, &x));
+    f->model.base.recipe.cut = cut;
+    assert_true(leaks(f, &seq, &x));
+}
+
 /* With too few calibration scores for alpha those above them all are novel, as the verdict counts them. */
 static void test_few_calibrated(void **state)
 {
@@ -632,6 +706,7 @@ int main(void)
         cmocka_unit_test(test_unseen_flood),
         cmocka_unit_test(test_new_apart),
         cmocka_unit_test(test_early_end),
+        cmocka_unit_test(test_balance),
         cmocka_unit_test(test_few_calibrated), /* the last: it calibrates anew */
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -172,6 +172,25 @@ static void test_consequence(void **state)
     assert_int_equal(stg_syscall_consequence("no_such_call"), 1);
 }
 
+static void test_opens(void **state)
+{
+    (void)state;
+    static const char *const one[] = {"accept",     "accept4",      "creat",      "dup",    "epoll_create1",
+                                      "eventfd2",   "memfd_create", "open",       "openat", "openat2",
+                                      "pidfd_open", "socket",       "userfaultfd"};
+    static const char *const none[] = {"dup2", "dup3", "fcntl", "read", "connect", "close_range", "no_such_call"};
+    for (size_t i = 0; i < sizeof one / sizeof one[0]; i++) {
+        assert_int_equal(stg_syscall_opens(one[i]), 1);
+    }
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        assert_int_equal(stg_syscall_opens(none[i]), 0);
+    }
+    assert_int_equal(stg_syscall_opens("pipe"), 2);
+    assert_int_equal(stg_syscall_opens("pipe2"), 2);
+    assert_int_equal(stg_syscall_opens("socketpair"), 2);
+    assert_int_equal(stg_syscall_opens("close"), -1);
+}
+
 static void test_returns_count(void **state)
 {
     static const char *const counts[] = {"copy_file_range", "getdents64", "read", "recvfrom", "splice",
@@ -194,7 +213,7 @@ int main(void)
         cmocka_unit_test(test_classify),      cmocka_unit_test(test_arg_index),
         cmocka_unit_test(test_path_index),    cmocka_unit_test(test_descriptor_index),
         cmocka_unit_test(test_returns_count), cmocka_unit_test(test_consequence),
-        cmocka_unit_test(test_failed),
+        cmocka_unit_test(test_opens),         cmocka_unit_test(test_failed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

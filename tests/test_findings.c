@@ -601,6 +601,25 @@ static void test_descriptors(void **state)
     assert_null(strstr(t->f[0].what, "descriptor"));
 }
 
+/* That descriptors stay open is told before the calls that open them. */
+static void test_leak(void **state)
+{
+    struct fixture *t = *state;
+    begin(t);
+    more(t, "openat", 3, 1, 1)->weight = 0.6f;
+    more(t, "read", 3, 1, 1)->weight = 0.3f;
+    t->x.balance.opened = 3;
+    t->x.balance.closed = t->x.balance.usual_opened = t->x.balance.usual_closed = 1;
+    make(t);
+    assert_int_equal(t->n, 1);
+    t->x.balance.leaks = true;
+    make(t);
+    assert_int_equal(t->n, 2);
+    assert_says(&t->f[0], "more descriptors are opened than closed: 3 and 1 in a sequence, usually 1 and 1",
+                "descriptors leak, unless they are closed later: a process that lives on runs out of them");
+    assert_true(t->f[1].is_calls);
+}
+
 static void test_workers(void **state)
 {
     static float channels[STG_MODEL_CHANNEL_COLUMNS];
@@ -887,6 +906,7 @@ int main(void)
         cmocka_unit_test(test_longer),
         cmocka_unit_test(test_end),
         cmocka_unit_test(test_little),
+        cmocka_unit_test(test_leak),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -196,6 +196,23 @@ unsigned stg_syscall_consequence(const char *name)
                                                                     : 1;
 }
 
+int stg_syscall_opens(const char *name)
+{
+    /* clang-format off */
+    static const char *const one[] = {
+        "accept", "accept4", "creat", "dup", "epoll_create", "epoll_create1",
+        "eventfd", "eventfd2", "fanotify_init", "inotify_init", "inotify_init1", "io_uring_setup",
+        "memfd_create", "memfd_secret", "open", "open_by_handle_at", "openat", "openat2",
+        "perf_event_open", "pidfd_getfd", "pidfd_open", "socket", "timerfd_create", "userfaultfd",
+    };
+    /* clang-format on */
+    static const char *const two[] = {"pipe", "pipe2", "socketpair"};
+    return is_listed(one, sizeof one / sizeof one[0], name)   ? 1
+           : is_listed(two, sizeof two / sizeof two[0], name) ? 2
+           : strcmp(name, "close") == 0                       ? -1
+                                                              : 0;
+}
+
 const char *stg_errno_name(int error)
 {
     if (error <= 0 || error >= STG_ERRNO_TABLE_LEN) {

@@ -26,6 +26,9 @@ bool stg_syscall_waits(const char *name);
  * else. */
 enum { STG_CONSEQUENCES = 3 };
 unsigned stg_syscall_consequence(const char *name);
+/* How many descriptors the call opens where it succeeds: 2 of a pipe, -1 of close, 0 of what opens none, and of what
+ * may put another in the place of one (dup2). */
+int stg_syscall_opens(const char *name);
 /* The register (0 … 5) of the first argument that is a descriptor, or one of STG_SYSCALL_ARG_* below. */
 int stg_syscall_descriptor_index(const char *call);
 /* The same of the first argument that is the name of a file. */

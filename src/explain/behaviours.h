@@ -121,6 +121,11 @@ struct stg_behaviour {
         uint16_t proc; /* a process that nearly all have; 0: none of which that can be said */
         float known;   /* … and so few of known sequences */
     } rare;
+    struct {
+        float opened, closed;             /* descriptors, by programs that the model knows: medians */
+        float usual_opened, usual_closed; /* of known sequences */
+        bool leaks; /* in nearly all more are opened than closed, and known ones close what they open */
+    } balance;      /* zeros where nothing is usual */
     struct stg_behaviour_change more[STG_BEHAVIOUR_CHANGES], fewer[STG_BEHAVIOUR_CHANGES]; /* heaviest first */
     size_t n_more, n_fewer;
     struct stg_behaviour_surprise surprises[STG_BEHAVIOUR_SURPRISES]; /* heaviest first */

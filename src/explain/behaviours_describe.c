@@ -11,7 +11,6 @@
 #include <string.h>
 
 enum {
-    MAX_COUNTED = 512, /* sequences of a group whose calls are counted */
     MAX_PLACED = 64,   /* … in which the calls around what is new, and the descriptors, are looked for */
     MAX_PLACES = 1024, /* different ones of these that are told apart */
 };
@@ -46,25 +45,20 @@ static enum stg_status share_out(struct shares *out, const struct behaviour_sear
 
 /* --- Counts --- */
 
-struct counts {
-    struct stg_usual_counts now;
-    struct stg_usual *quantiles; /* (now.kinds.n) */
-};
-
-/* The i-th of `most` members that are to be looked at, evenly thinned. */
-static bool is_chosen(size_t seen, size_t n, size_t taken, size_t most)
+bool behaviour_is_chosen(size_t seen, size_t n, size_t taken, size_t most)
 {
     return n <= most || (taken < most && seen == taken * n / most);
 }
 
-static enum stg_status count_members(struct counts *c, const struct behaviour_search *s, uint32_t group, size_t n)
+static enum stg_status count_members(struct behaviour_counts *c, const struct behaviour_search *s, uint32_t group,
+                                     size_t n)
 {
     size_t seen = 0, taken = 0;
     for (size_t i = 0; i < s->n; i++) {
         if (s->group[i] != group) {
             continue;
         }
-        if (is_chosen(seen++, n, taken, MAX_COUNTED)) {
+        if (behaviour_is_chosen(seen++, n, taken, BEHAVIOUR_MAX_COUNTED)) {
             const struct behaviour_member *m = &s->members[i];
             struct stg_seq seq;
             stg_corpus_get(s->inputs[m->input].corpus, m->index, &seq);
@@ -76,15 +70,14 @@ static enum stg_status count_members(struct counts *c, const struct behaviour_se
     return stg_usual_quantiles(&c->now, c->quantiles);
 }
 
-static struct stg_usual now_of(const struct counts *c, uint64_t key)
+static struct stg_usual now_of(const struct behaviour_counts *c, uint64_t key)
 {
     const uint32_t kind = stg_keys_find(&c->now.kinds, key);
     return kind == STG_KEYS_NONE ? (struct stg_usual){0} : c->quantiles[kind];
 }
 
-/* What is usual of the kind: among known sequences with its process where nearly all of the group have that, else among
- * all. False where no known sequence has it. */
-static bool usual_of(const struct stg_model *m, const struct counts *c, uint64_t key, struct stg_usual *out)
+bool behaviour_usual_of(const struct stg_model *m, const struct behaviour_counts *c, uint64_t key,
+                        struct stg_usual *out)
 {
     struct stg_kind_of_call kind;
     stg_usual_unpack(key, &kind);
@@ -95,7 +88,7 @@ static bool usual_of(const struct stg_model *m, const struct counts *c, uint64_t
 
 /* The median ratio of what nine in ten known sequences have. Within half of the usual length nothing is scaled: that
  * would make noise. */
-static enum stg_status find_scale(const struct stg_model *m, const struct counts *c, float *scale)
+static enum stg_status find_scale(const struct stg_model *m, const struct behaviour_counts *c, float *scale)
 {
     float *ratios = NULL;
     size_t n = 0;
@@ -192,13 +185,13 @@ static bool is_fewer(const struct stg_behaviour_change *c, float scale)
     return c->now < c->usual.low * fminf(scale, 1) - 0.5f;
 }
 
-static struct stg_behaviour_change change_of(const struct behaviour_search *s, const struct counts *c,
+static struct stg_behaviour_change change_of(const struct behaviour_search *s, const struct behaviour_counts *c,
                                              const struct shares *shares, uint64_t key)
 {
     struct stg_behaviour_change out = {0};
     const struct stg_usual now = now_of(c, key);
     stg_usual_unpack(key, &out.kind);
-    (void)usual_of(s->model, c, key, &out.usual);
+    (void)behaviour_usual_of(s->model, c, key, &out.usual);
     out.now = now.median;
     out.low = now.low;
     out.high = now.high;
@@ -221,7 +214,8 @@ static bool is_not_known(const struct stg_model *m, uint64_t key, const struct s
 }
 
 /* Whether no known sequence makes the call, as far as the model knows. */
-static bool is_never_made(const struct stg_model *m, const struct counts *c, const struct stg_kind_of_call *kind)
+static bool is_never_made(const struct stg_model *m, const struct behaviour_counts *c,
+                          const struct stg_kind_of_call *kind)
 {
     const struct stg_kind_of_call call = {.call = kind->call, .proc = kind->proc};
     const uint64_t key = stg_usual_key(&call);
@@ -231,7 +225,7 @@ static bool is_never_made(const struct stg_model *m, const struct counts *c, con
 }
 
 /* The size that most of the additional calls return. */
-static uint8_t common_size(const struct behaviour_search *s, const struct counts *c,
+static uint8_t common_size(const struct behaviour_search *s, const struct behaviour_counts *c,
                            const struct stg_kind_of_call *call, float scale)
 {
     float most = 0;
@@ -240,7 +234,7 @@ static uint8_t common_size(const struct behaviour_search *s, const struct counts
         struct stg_kind_of_call kind;
         struct stg_usual usual;
         stg_usual_unpack(c->now.kinds.key[i], &kind);
-        (void)usual_of(s->model, c, c->now.kinds.key[i], &usual);
+        (void)behaviour_usual_of(s->model, c, c->now.kinds.key[i], &usual);
         const float more = c->quantiles[i].median - usual.median * scale;
         if (same_call(&kind, call) && kind.size > 0 && more > most) {
             most = more;
@@ -251,7 +245,7 @@ static uint8_t common_size(const struct behaviour_search *s, const struct counts
 }
 
 /* A result adds nothing to a call that has changed in the same direction, unless it is a failure. */
-static bool is_told(const struct behaviour_search *s, const struct counts *c, const struct shares *shares,
+static bool is_told(const struct behaviour_search *s, const struct behaviour_counts *c, const struct shares *shares,
                     const struct stg_behaviour_change *x, float scale)
 {
     if (x->kind.phase != STG_PHASE_EXIT || x->kind.errno_class > 1) {
@@ -262,7 +256,7 @@ static bool is_told(const struct behaviour_search *s, const struct counts *c, co
     return (is_more(x, scale) && is_more(&whole, scale)) || (is_fewer(x, scale) && is_fewer(&whole, scale));
 }
 
-static void find_changes(struct stg_behaviour *out, const struct behaviour_search *s, const struct counts *c,
+static void find_changes(struct stg_behaviour *out, const struct behaviour_search *s, const struct behaviour_counts *c,
                          const struct shares *shares)
 {
     const size_t n = c->now.kinds.n;
@@ -287,7 +281,7 @@ static void find_changes(struct stg_behaviour *out, const struct behaviour_searc
 }
 
 /* The process that nearly all have and the fewest known sequences, where these are few. */
-static void find_rare(struct stg_behaviour *out, const struct behaviour_search *s, const struct counts *c)
+static void find_rare(struct stg_behaviour *out, const struct behaviour_search *s, const struct behaviour_counts *c)
 {
     enum { FEW_PERCENT = 10 };
     const size_t n = stg_strings_count(s->out->names.procs);
@@ -481,7 +475,7 @@ static enum stg_status find_places(struct stg_behaviour *out, const struct behav
     p->highest = -1;
     p->highest_known = side == NULL ? -1 : stg_symbols_highest_descriptor(side->symbols);
     for (size_t i = 0; i < s->n; i++) {
-        if (s->group[i] == group && is_chosen(seen++, out->n, taken, MAX_PLACED)) {
+        if (s->group[i] == group && behaviour_is_chosen(seen++, out->n, taken, MAX_PLACED)) {
             const struct behaviour_member *m = &s->members[i];
             struct stg_seq seq;
             stg_corpus_get(s->inputs[m->input].corpus, m->index, &seq);
@@ -555,7 +549,7 @@ enum stg_status behaviour_describe(struct behaviour_search *s, uint32_t group, s
 {
     enum stg_status status = STG_OK;
     struct shares shares = {0};
-    struct counts counts = {0};
+    struct behaviour_counts counts = {0};
     size_t centre;
     *out = (struct stg_behaviour){.scale = 1};
     find_times(out, s, group);
@@ -572,6 +566,7 @@ enum stg_status behaviour_describe(struct behaviour_search *s, uint32_t group, s
         STG_TRY(find_scale(s->model, &counts, &out->scale));
         find_changes(out, s, &counts, &shares);
         find_rare(out, s, &counts);
+        STG_TRY(behaviour_find_balance(s, group, &counts, out));
     }
     STG_TRY(find_places(out, s, group));
     STG_TRY(behaviour_find_expected(s, out));

@@ -48,6 +48,26 @@ static inline uint16_t behaviour_call_before(const struct stg_seq *seq, const ui
     return known ? call_of[seq->context_call[seq->context_offset[thread + 1] - 1]] : (uint16_t)STG_TOKEN_START;
 }
 
+enum { BEHAVIOUR_MAX_COUNTED = 512 }; /* sequences of a group whose calls are counted */
+
+/* How many of each kind the sequences of a group have. */
+struct behaviour_counts {
+    struct stg_usual_counts now;
+    struct stg_usual *quantiles; /* (now.kinds.n) */
+};
+
+/* Whether of n members the one after `seen` others is to be looked at, if `taken` are: `most`, evenly thinned. */
+bool behaviour_is_chosen(size_t seen, size_t n, size_t taken, size_t most);
+
+/* What is usual of the kind: among known sequences with its process where nearly all of the group have that, else among
+ * all. False where no known sequence has it. */
+bool behaviour_usual_of(const struct stg_model *m, const struct behaviour_counts *c, uint64_t key,
+                        struct stg_usual *out);
+
+/* Whether descriptors are opened and not closed. */
+enum stg_status behaviour_find_balance(const struct behaviour_search *s, uint32_t group,
+                                       const struct behaviour_counts *c, struct stg_behaviour *out) STG_MUST_USE;
+
 /* The calls and programs that the model has no name for, of all sequences. */
 enum stg_status behaviour_find_unseen(struct behaviour_search *s) STG_MUST_USE;
 

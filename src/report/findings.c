@@ -218,6 +218,35 @@ static void add_descriptors(struct finding *f, const struct stg_model *m, const 
     }
 }
 
+/* Before what is more, as it tells what comes of it. */
+static void add_leak(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b,
+                     const struct stg_behaviour *x)
+{
+    char opened[32], closed[32], usual[32], usual_closed[32];
+    (void)m;
+    if (!x->balance.leaks) {
+        return;
+    }
+    f->weight = 0.05f;
+    for (size_t i = 0; i < x->n_more; i++) {
+        float weight = 0.001f;
+        for (size_t k = 0; k < x->n_more && stg_syscall_opens(behaviour_call(&b->names, x->more[i].kind.call)) > 0;
+             k++) {
+            weight +=
+                x->more[k].kind.phase == 0 && x->more[k].kind.proc == x->more[i].kind.proc ? x->more[k].weight : 0;
+        }
+        f->weight = fmaxf(f->weight, weight);
+    }
+    words_count((uint64_t)llroundf(x->balance.opened), opened);
+    words_count((uint64_t)llroundf(x->balance.closed), closed);
+    words_count((uint64_t)llroundf(x->balance.usual_opened), usual);
+    words_count((uint64_t)llroundf(x->balance.usual_closed), usual_closed);
+    words_append(f->what, sizeof f->what, "more descriptors are opened than closed: %s and %s in %s, usually %s and %s",
+                 opened, closed, x->n == 1 ? "the sequence" : "a sequence", usual, usual_closed);
+    snprintf(f->means, sizeof f->means, "%s",
+             "descriptors leak, unless they are closed later: a process that lives on runs out of them");
+}
+
 static void add_workers(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b,
                         const struct stg_behaviour *x)
 {
@@ -442,7 +471,7 @@ size_t findings_make(const struct stg_model *m, const struct stg_behaviours *b, 
 {
     static void (*const kinds[])(struct finding *, const struct stg_model *, const struct stg_behaviours *,
                                  const struct stg_behaviour *) = {
-        finding_sizes, add_failures, add_descriptors, add_workers, add_times, add_end, add_fewer, add_rare};
+        finding_sizes, add_failures, add_leak, add_descriptors, add_workers, add_times, add_end, add_fewer, add_rare};
     size_t n = 0;
     struct finding f;
     for (size_t i = 0; i < x->n_more; i++) { /* each process once */
