@@ -804,6 +804,27 @@ static void test_little(void **state)
     t->model.side[STG_SIDE_TIME] = NULL;
 }
 
+/* What there is more of is told where none of it is surprising, too: the fiftieth EAGAIN is not. */
+static void test_no_weight(void **state)
+{
+    struct fixture *t = *state;
+    begin(t);
+    struct stg_behaviour_change *c = more(t, "read", 50, 1, 0);
+    c->kind.phase = STG_PHASE_EXIT;
+    c->kind.class = 2 + EAGAIN;
+    c->weight = 0;
+    make(t);
+    assert_says(&t->f[0], "calls fail: apache2 read EAGAIN (50 in each)",
+                "nothing is ready: it asks too early, or again and again");
+    c->kind.call = call_of(t, "futex");
+    make(t);
+    assert_says(&t->f[0], "calls fail: apache2 futex EAGAIN (50 in each)", "");
+    begin(t);
+    more(t, "read", 50, 1, 2)->weight = 0;
+    make(t);
+    assert_says(&t->f[0], "apache2 makes more of read (50 in each, usually 2)", "");
+}
+
 static void test_share(void **state)
 {
     struct fixture *t = *state;
@@ -907,6 +928,7 @@ int main(void)
         cmocka_unit_test(test_end),
         cmocka_unit_test(test_little),
         cmocka_unit_test(test_leak),
+        cmocka_unit_test(test_no_weight),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -12,8 +12,9 @@
 
 /* Findings are as long as people read. New calls of a process are all told: findings_tell() relies on it. */
 enum { MOST_CALLS = 4, MOST_ORDER = 3, MOST_NUMBERS = 3, LEAST_PERCENT = 3 };
-#define MUCH 0.25f /* share of the surprisal */
-#define ACTS 10.0f /* weight of a new call that acts on others: more than all shares of surprisal together */
+#define LEAST 0.01f /* what there is more of is told even if none of it surprises */
+#define MUCH  0.25f /* share of the surprisal */
+#define ACTS  10.0f /* weight of a new call that acts on others: more than all shares of surprisal together */
 
 static void say(struct finding *f, const char *process)
 {
@@ -66,8 +67,9 @@ static const char *beginning(const struct finding *f, bool new, bool of_new_prog
                                 : " makes more of ";
 }
 
-/* Those of a program that are new, or of which there are more; those that act on others first. */
-static void put_calls(struct finding *f, const struct stg_behaviours *b, const struct stg_behaviour *x, uint16_t proc,
+/* Those of a program that are new, or of which there are more; those that act on others first. False where it has
+ * none. */
+static bool put_calls(struct finding *f, const struct stg_behaviours *b, const struct stg_behaviour *x, uint16_t proc,
                       bool new, enum finding_program program, unsigned *found)
 {
     const bool of_new_program = program != FINDING_PROGRAM_KNOWN;
@@ -86,6 +88,7 @@ static void put_calls(struct finding *f, const struct stg_behaviours *b, const s
         f->weight += c->weight + (new ? c->share : 0); /* what is new comes first where every sequence has it … */
         f->weight += new &&consequence + 1 == STG_CONSEQUENCES ? 1 : 0; /* … or where it matters */
     }
+    return n > 0;
 }
 
 static void add_calls(struct finding *f, const struct stg_behaviours *b, const struct stg_behaviour *x, uint16_t proc)
@@ -94,8 +97,8 @@ static void add_calls(struct finding *f, const struct stg_behaviours *b, const s
     const enum finding_program program = finding_program(f, b, proc);
     f->is_calls = true;
     f->proc = proc;
-    put_calls(f, b, x, proc, true, program, &found);
-    put_calls(f, b, x, proc, false, program, &found);
+    const bool any = put_calls(f, b, x, proc, true, program, &found);
+    f->weight = put_calls(f, b, x, proc, false, program, &found) || any ? fmaxf(f->weight, LEAST) : 0;
     f->weight += program == FINDING_PROGRAM_NEW && f->weight > 0 ? 2 * ACTS : 0;
     finding_put_purposes(f, found, program);
 }
@@ -103,9 +106,11 @@ static void add_calls(struct finding *f, const struct stg_behaviours *b, const s
 /* --- Failures --- */
 
 /* What an error is a sign of; NULL: of many things. */
-static const char *meaning_of(unsigned error, bool on_socket)
+static const char *meaning_of(unsigned error, const char *call, bool on_socket)
 {
     switch (error) {
+    case EAGAIN: /* of futex it is that what it waits for has come already */
+        return strncmp(call, "futex", 5) == 0 ? NULL : "nothing is ready: it asks too early, or again and again";
     case EPERM:
     case EACCES:
         return "rights are missing";
@@ -155,11 +160,12 @@ static void add_failures(struct finding *f, const struct stg_model *m, const str
         finding_count(f, c);
         f->weight += c->weight;
         const char *call = behaviour_call(&b->names, c->kind.call);
-        const char *meaning = meaning_of(c->kind.errno_class - 2U, finding_is_socket(call, &c->object));
+        const char *meaning = meaning_of(c->kind.errno_class - 2U, call, finding_is_socket(call, &c->object));
         if (meaning != NULL && strstr(f->means, meaning) == NULL) {
             words_append(f->means, sizeof f->means, "%s%s", f->means[0] != '\0' ? "; " : "", meaning);
         }
     }
+    f->weight = n > 0 ? fmaxf(f->weight, LEAST) : 0;
 }
 
 /* --- Descriptors, times, order --- */
