@@ -630,6 +630,28 @@ static void test_balance(void **state)
     assert_true(leaks(f, &seq, &x));
 }
 
+/* Three sorts of call ten times as often are not every sort where they are the thread's own. */
+static void test_own_scale(void **state)
+{
+    struct fixture *f = *state;
+    static struct fake_seq seq;
+    struct stg_behaviour x;
+    const enum stg_scope scope = f->model.base.recipe.scope;
+    put_files(&seq, 10, 0, 10);
+    for (int i = 0; i < 9; i++) {
+        fake_put(&seq, 101, FAKE_APACHE, FAKE_WRITE, STG_PHASE_ENTRY, STG_RET_ABSENT, 2);
+        fake_put(&seq, 101, FAKE_APACHE, FAKE_WRITE, STG_PHASE_EXIT, 15320, 9);
+    }
+    f->model.base.recipe.scope = STG_SCOPE_SYSTEM;
+    assert_false(leaks(f, &seq, &x));
+    assert_true(fabsf(x.scale - 10) < 1e-6f && x.n_more == 0);
+    f->model.base.recipe.scope = STG_SCOPE_THREAD;
+    assert_false(leaks(f, &seq, &x));
+    assert_true(fabsf(x.scale - 1) < 1e-6f);
+    assert_int_equal(x.n_more, 3);
+    f->model.base.recipe.scope = scope;
+}
+
 /* With too few calibration scores for alpha those above them all are novel, as the verdict counts them. */
 static void test_few_calibrated(void **state)
 {
@@ -707,6 +729,7 @@ int main(void)
         cmocka_unit_test(test_new_apart),
         cmocka_unit_test(test_early_end),
         cmocka_unit_test(test_balance),
+        cmocka_unit_test(test_own_scale),
         cmocka_unit_test(test_few_calibrated), /* the last: it calibrates anew */
     };
     return cmocka_run_group_tests(tests, setup, teardown);

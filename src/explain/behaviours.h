@@ -11,7 +11,8 @@
  * What a group has more or less of is told from the medians of its counts against those of known sequences; a call that
  * no known sequence makes is told when one in ten of the group has it. What was expected instead is told from the
  * representative. Sequences that take in what other threads do have more of everything when they last longer: what lies
- * between the usual and `scale` times it, the median ratio of what every known sequence has, is no change.
+ * between the usual and `scale` times it, the median ratio of what every known sequence has (of a thread's own events
+ * the lower quartile), is no change.
  *
  * Calls that the model has no name for, or whose program it has none for, are told of all sequences, novel or not: how
  * rare they are is no matter of scores.

@@ -87,7 +87,8 @@ bool behaviour_usual_of(const struct stg_model *m, const struct behaviour_counts
 }
 
 /* The median ratio of what nine in ten known sequences have. Within half of the usual length nothing is scaled: that
- * would make noise. */
+ * would make noise. Time alone brings none of a thread's own events: there three in four sorts of call have to be so
+ * many, else what half of them have more of is what the thread does more. */
 static enum stg_status find_scale(const struct stg_model *m, const struct behaviour_counts *c, float *scale)
 {
     float *ratios = NULL;
@@ -103,7 +104,7 @@ static enum stg_status find_scale(const struct stg_model *m, const struct behavi
         }
     }
     stg_sort_floats(ratios, n);
-    *scale = n == 0 ? 1 : ratios[n / 2];
+    *scale = n == 0 ? 1 : ratios[m->recipe.scope == STG_SCOPE_THREAD ? n / 4 : n / 2];
     if (!(*scale < 0.5f || *scale > 1.5f) || !(*scale > 0)) {
         *scale = 1;
     }
