@@ -718,6 +718,79 @@ static void test_longer(void **state)
     t->b.events = (struct stg_usual){0};
 }
 
+/* What is waited for is told by the calls of which there are more. */
+static void test_waits(void **state)
+{
+    static const struct {
+        const char *call;
+        float events;
+        const char *means;
+    } cases[] = {{"clock_nanosleep", 20, "they wait on purpose"},
+                 {"futex", 20, "they wait for other threads"},
+                 {"fsync", 60, "they do more, and wait for the disk"},
+                 {"read", 60, "they do more, and some of it takes long or waits"}};
+    struct fixture *t = *state;
+    t->b.events = (struct stg_usual){10, 20, 30, 1};
+    t->model.recipe.scope = STG_SCOPE_THREAD;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        begin(t);
+        t->b.duration = (struct stg_usual){1e6f, 2e6f, 3e6f, 1};
+        t->x.duration_ns = 20e6f;
+        t->x.events = cases[i].events;
+        more(t, cases[i].call, 5, 1, 0);
+        make(t);
+        assert_int_equal(t->n, 2);
+        assert_string_equal(t->f[1].means, cases[i].means);
+    }
+    more(t, "futex", 5, 1, 0);
+    more(t, "nanosleep", 5, 1, 0);
+    t->x.n = 1;
+    make(t);
+    assert_string_equal(t->f[1].means, "it does more, and waits on purpose, and for other threads");
+    t->b.events = (struct stg_usual){0};
+}
+
+/* Smaller amounts of more calls are pieces, unless more is opened; a call that is new is none of the same. */
+static void test_pieces(void **state)
+{
+    struct fixture *t = *state;
+    begin(t);
+    more(t, "read", 82, 1, 2);
+    surprise(t, "read", STG_PHASE_EXIT, 16, 108);
+    reads(t->x.more, &t->x.n_more, 16, 80, 0);
+    make(t);
+    assert_non_null(strstr(t->f[0].what, "the same calls return other amounts"));
+    assert_null(strstr(t->f[0].means, "something else"));
+    begin(t);
+    more(t, "read", 82, 1, 2);
+    struct stg_behaviour_surprise *s = surprise(t, "read", STG_PHASE_EXIT, 16, 108);
+    s->kind.size = class_of(108); /* of which there are more than usual, too */
+    make(t);
+    assert_string_equal(t->f[0].means, "it goes in smaller pieces, as with a small buffer or none");
+    more(t, "openat", 42, 1, 2);
+    make(t);
+    assert_string_equal(t->f[0].means, "something else is read or written there");
+    begin(t);
+    more(t, "poll", 200, 1, 0);
+    surprise(t, "poll", STG_PHASE_EXIT, 0, 8);
+    make(t);
+    assert_int_equal(t->n, 1);
+    assert_says(&t->f[0], "apache2 makes calls that no known sequence makes: poll (200 in each)",
+                "it asks whether something is ready");
+    begin(t); /* writes are to whom most of them go */
+    struct stg_behaviour_object *o = &more(t, "write", 201, 1, 2)->object;
+    o->fd_kind = STG_FD_INET;
+    o->of_kind[STG_FD_INET] = 200;
+    o->of_kind[STG_FD_FILE] = 1;
+    more(t, "futex", 9, 1, 2);
+    make(t);
+    assert_string_equal(t->f[0].means, "it sends more, or in smaller pieces; it waits for other threads or wakes them, "
+                                       "as at a lock");
+    o->of_kind[STG_FD_FILE] = 100;
+    make(t);
+    assert_non_null(strstr(t->f[0].means, "it writes more, as to a log or a file"));
+}
+
 /* Errors by their meaning; calls in another order; the heaviest first, and what every sequence newly does before
  * all. */
 static void test_order(void **state)
@@ -928,6 +1001,8 @@ int main(void)
         cmocka_unit_test(test_end),
         cmocka_unit_test(test_little),
         cmocka_unit_test(test_leak),
+        cmocka_unit_test(test_waits),
+        cmocka_unit_test(test_pieces),
         cmocka_unit_test(test_no_weight),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

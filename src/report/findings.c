@@ -304,16 +304,53 @@ static void put_longer(struct finding *f, const struct stg_behaviours *b, const 
     }
 }
 
+/* "they do more, and wait for the disk": by the calls of which there are more, where these tell. */
+static void put_reason(struct finding *f, const struct stg_behaviours *b, const struct stg_behaviour *x,
+                       enum longer why)
+{
+    static const struct {
+        const char *calls, *what_for;
+    } waits[] = {
+        {" nanosleep clock_nanosleep ", "on purpose"},
+        {" futex futex_wait futex_waitv ", "for other threads"},
+        {" fsync fdatasync sync syncfs sync_file_range ", "for the disk"},
+    };
+    const bool one = x->n == 1;
+    bool any = false;
+    words_append(f->means, sizeof f->means, "%s %s", one ? "it" : "they",
+                 why == LONGER_WAITS ? ""
+                 : one               ? "does more"
+                                     : "do more");
+    for (size_t k = 0; k < sizeof waits / sizeof waits[0] && why != LONGER_DOES; k++) {
+        bool found = false;
+        for (size_t i = 0; i < x->n_more; i++) {
+            char word[72];
+            snprintf(word, sizeof word, " %.64s ", behaviour_call(&b->names, x->more[i].kind.call));
+            found |= strstr(waits[k].calls, word) != NULL;
+        }
+        if (found) {
+            words_append(f->means, sizeof f->means, "%s%s",
+                         any                   ? ", and "
+                         : why == LONGER_WAITS ? "wait"
+                                               : ", and wait",
+                         any   ? ""
+                         : one ? "s "
+                               : " ");
+            words_append(f->means, sizeof f->means, "%s", waits[k].what_for);
+            any = true;
+        }
+    }
+    if (!any && why == LONGER_BOTH) {
+        words_append(f->means, sizeof f->means, ", and some of it takes long or waits");
+    } else if (!any && why == LONGER_WAITS) {
+        words_append(f->means, sizeof f->means, "wait%s for something: a busier machine, or something slow that %s",
+                     one ? "s" : "", one ? "it asks for" : "they ask for");
+    }
+}
+
 static void add_times(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b,
                       const struct stg_behaviour *x)
 {
-    static const char *const meanings[][2] = {
-        [LONGER_WAITS] = {"they wait for something: a busier machine, or something slow that they ask for",
-                          "it waits for something: a busier machine, or something slow that it asks for"},
-        [LONGER_DOES] = {"they do more", "it does more"},
-        [LONGER_BOTH] = {"they do more, and some of it takes long or waits",
-                         "it does more, and some of it takes long or waits"},
-    };
     const bool fast = x->z[STG_CHANNEL_PACE] >= 3, odd = x->z[STG_CHANNEL_TIME] >= 3,
                crowded = x->z[STG_CHANNEL_LOAD] >= 3;
     const bool longer = b->duration.median > 0 && x->duration_ns > b->duration.high &&
@@ -331,11 +368,14 @@ static void add_times(struct finding *f, const struct stg_model *m, const struct
     if (longer) {
         put_longer(f, b, x, !crowded && !fast && !odd, why);
     }
+    if (longer && !crowded) {
+        put_reason(f, b, x, why);
+        return;
+    }
     snprintf(f->means, sizeof f->means, "%s",
-             crowded  ? "something else on this machine computes meanwhile"
-             : longer ? meanings[why][x->n == 1]
-             : fast   ? "short calls in a row, or a machine that is idler or faster"
-                      : "a machine that is busier or idler, or something they ask for that answers at another speed");
+             crowded ? "something else on this machine computes meanwhile"
+             : fast  ? "short calls in a row, or a machine that is idler or faster"
+                     : "a machine that is busier or idler, or something they ask for that answers at another speed");
 }
 
 static void add_fewer(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b,

@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What calls are made for, those that act on others first. Calls that are made for everything (read, futex) are not
- * here. */
+/* What calls are made for, those that act on others first. Calls that are made for everything (read) are not here. */
 static const struct {
     const char *calls, *means;
 } purposes[] = {
@@ -35,6 +34,9 @@ static const struct {
     {" ", "sends more, or in smaller pieces"}, /* a write to a socket or a pipe */
     {" getrandom ", "draws random numbers, as for keys"},
     {" nanosleep clock_nanosleep pause ", "waits on purpose"},
+    {" poll ppoll select pselect6 epoll_wait epoll_pwait epoll_pwait2 ", "asks whether something is ready"},
+    {" sched_yield ", "gives up the processor, as where a program spins for a lock"},
+    {" futex futex_wait futex_waitv ", "waits for other threads or wakes them, as at a lock"},
     {" mmap munmap mremap brk mprotect madvise ",
      "takes and returns memory"}, /* the last: it follows from most of the others */
 };
@@ -71,6 +73,17 @@ bool finding_is_message(const struct stg_behaviour_object *o)
     return is_message_kind(o->fd_kind);
 }
 
+/* Four in five, or the commonest kind where no kinds are counted. */
+static bool is_mostly_message(const struct stg_behaviour_object *o)
+{
+    uint64_t messages = 0, all = 0;
+    for (unsigned k = 0; k < STG_N_FD_KINDS; k++) {
+        all += o->of_kind[k];
+        messages += is_message_kind(k) ? o->of_kind[k] : 0;
+    }
+    return all > 0 ? messages * 5 >= all * 4 : is_message_kind(o->fd_kind);
+}
+
 void finding_purpose(unsigned *found, const char *call, const struct stg_behaviour_object *o, float each,
                      enum finding_program program)
 {
@@ -80,7 +93,7 @@ void finding_purpose(unsigned *found, const char *call, const struct stg_behavio
         /* The C library draws once as each program starts. */
         const bool is_start = i == RANDOM && (each <= 1 || program == FINDING_PROGRAM_NEW);
         if (strstr(purposes[i].calls, word) != NULL && !is_start) {
-            *found |= 1U << (i == WRITES && finding_is_message(o) ? (unsigned)SENDS : i);
+            *found |= 1U << (i == WRITES && is_mostly_message(o) ? (unsigned)SENDS : i);
         }
     }
 }

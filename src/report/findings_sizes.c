@@ -4,6 +4,7 @@
  * amount that is likely at a place is no measure of the one that came. */
 #include "report/findings_internal.h"
 
+#include "event/syscalls.h"
 #include "report/words.h"
 
 #include <inttypes.h>
@@ -30,6 +31,7 @@ enum amount {
     AMOUNT_NO_RECORD = 64, /* the difference is not that of encryption */
     AMOUNT_CONTENT = 256,  /* of a file: no message */
     AMOUNT_INSTEAD = 128,  /* smaller or larger ones take the place of others */
+    AMOUNT_PIECES = 512,   /* much smaller ones, and more of them */
 };
 
 /* "← read 104-111" → the least and the most of it; false where it is no size. */
@@ -100,6 +102,7 @@ static void put_amounts(struct finding *f, unsigned found)
         {AMOUNT_INSTEAD, 0, "other messages take the place of the usual ones: other answers, or another request"},
         {AMOUNT_ELSEWHERE, 0, "it goes to another kind of descriptor than usual"},
         {AMOUNT_CONTENT, 0, "the contents have other lengths"},
+        {AMOUNT_PIECES, 0, "it goes in smaller pieces, as with a small buffer or none"},
         {AMOUNT_OTHER, 0, "something else is read or written there"},
         {AMOUNT_READY, 0, "more or fewer descriptors are ready at a time: work comes together, or is fetched later"},
         {AMOUNT_END, 0, "a return of 0 is the end of a file or of a connection that the other side closed"},
@@ -145,12 +148,30 @@ static bool same_call(const struct stg_kind_of_call *a, const struct stg_kind_of
     return a->call == b->call && a->proc == b->proc;
 }
 
+/* The call itself, where there are more of it than usual; NULL: there are not. */
+static const struct stg_behaviour_change *whole_of(const struct sizes *z, const struct stg_kind_of_call *kind)
+{
+    for (size_t i = 0; i < z->x->n_more; i++) {
+        if (same_call(&z->x->more[i].kind, kind) && z->x->more[i].kind.phase == 0) {
+            return &z->x->more[i];
+        }
+    }
+    return NULL;
+}
+
+/* A call that known sequences do not make is none of the same calls. */
+static bool is_new_call(const struct sizes *z, const struct stg_kind_of_call *kind)
+{
+    const struct stg_behaviour_change *c = whole_of(z, kind);
+    return c != NULL && !(c->usual.share > 0);
+}
+
 static void find_shifts(struct sizes *z)
 {
     const struct stg_behaviour *x = z->x;
     for (size_t i = 0; i < x->n_more + x->n_fewer; i++) {
         const struct stg_behaviour_change *c = i < x->n_more ? &x->more[i] : &x->fewer[i - x->n_more];
-        if (c->kind.size == 0 || c->kind.errno_class > 1) {
+        if (c->kind.size == 0 || c->kind.errno_class > 1 || is_new_call(z, &c->kind)) {
             continue;
         }
         size_t at = z->n_shifts++;
@@ -214,6 +235,18 @@ static bool has_shifted(const struct sizes *z, const struct stg_kind_of_call *ki
     return false;
 }
 
+/* Whether more files are opened, or the like: what is read then may be another one. */
+static bool opens_more(const struct sizes *z, uint16_t proc)
+{
+    for (size_t i = 0; i < z->x->n_more; i++) {
+        const struct stg_kind_of_call *kind = &z->x->more[i].kind;
+        if (kind->proc == proc && kind->phase == 0 && stg_syscall_opens(behaviour_call(&z->b->names, kind->call)) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Both kinds of descriptor are known, and differ. */
 static bool is_elsewhere(const struct stg_behaviour_surprise *s)
 {
@@ -253,7 +286,10 @@ static void put_surprise(struct sizes *z, const struct stg_behaviour_surprise *s
         finding_object(z->f, &s->expected_object, ",", 0);
         z->found |= AMOUNT_ELSEWHERE;
     } else {
-        z->found |= amount_of(s, call, least, most, z->x->n > 1);
+        const unsigned amount = amount_of(s, call, least, most, z->x->n > 1);
+        const bool pieces = amount == AMOUNT_OTHER && (uint64_t)s->ret < least && whole_of(z, &s->kind) != NULL &&
+                            !opens_more(z, s->kind.proc);
+        z->found |= pieces ? (unsigned)AMOUNT_PIECES : amount;
     }
     words_append(z->f->what, sizeof z->f->what, ")");
 }
@@ -272,7 +308,7 @@ void finding_sizes(struct finding *f, const struct stg_model *m, const struct st
         for (size_t k = 0; k < z.n_shifts; k++) {
             told |= stg_usual_key(&z.shifts[k].change->kind) == stg_usual_key(&s->kind);
         }
-        if (s->kind.size > 0 && s->ret >= 0 && s->weight >= LEAST_WEIGHT && !told) {
+        if (s->kind.size > 0 && s->ret >= 0 && s->weight >= LEAST_WEIGHT && !told && !is_new_call(&z, &s->kind)) {
             put_surprise(&z, s);
         }
     }
