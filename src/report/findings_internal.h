@@ -32,6 +32,10 @@ void finding_put_purposes(struct finding *f, unsigned found, enum finding_progra
 void finding_sizes(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b,
                    const struct stg_behaviour *x);
 
+/* "the times between calls are unlike those of known sequences", "sequences last longer". */
+void finding_times(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b,
+                   const struct stg_behaviour *x);
+
 /* "the times between calls" */
 const char *finding_channel(enum stg_channel c);
 
