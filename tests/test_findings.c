@@ -1,146 +1,6 @@
 /* report/findings: what a behaviour is, in words. The behaviours are made by hand, so that each rule is asked by
  * itself. */
-#include "report/findings.h"
-
-#include "fake_model.h"
-
-#include <errno.h>
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-
-struct fixture {
-    struct stg_model model;
-    struct stg_behaviours b;
-    struct stg_behaviour x;
-    struct finding f[FINDINGS];
-    size_t n;
-};
-
-static uint16_t call_of(struct fixture *t, const char *name)
-{
-    uint16_t id;
-    assert_int_equal(stg_vocab_call(&t->b.names, name, &id), STG_OK);
-    return id;
-}
-
-/* A model that knows reads that return 104 to 111, and 8. */
-static int setup(void **state)
-{
-    static struct fixture t;
-    static struct fake_seq seq;
-    struct stg_corpus corpus = fake_corpus_of(&seq, 1);
-    uint16_t id;
-    memset(&t, 0, sizeof t);
-    memset(&seq, 0, sizeof seq);
-    assert_int_equal(stg_vocab_init(&t.model.vocab), STG_OK);
-    assert_int_equal(stg_vocab_call(&t.model.vocab, "read", &id), STG_OK);
-    assert_int_equal(stg_vocab_proc(&t.model.vocab, "apache2", &id), STG_OK);
-    assert_int_equal(
-        stg_symbols_new(&t.model.symbols, STG_FIELD_CALL | STG_FIELD_PHASE | STG_FIELD_RET | STG_FIELD_SIZE), STG_OK);
-    assert_int_equal(stg_symbols_bind(t.model.symbols, &t.model.vocab), STG_OK);
-    fake_put(&seq, 1, FAKE_APACHE, FAKE_READ, STG_PHASE_EXIT, 108, 1);
-    fake_put(&seq, 1, FAKE_APACHE, FAKE_READ, STG_PHASE_EXIT, 8, 1);
-    fake_put(&seq, 1, FAKE_APACHE, FAKE_READ, STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
-    assert_int_equal(stg_symbols_fit(t.model.symbols, &corpus), STG_OK);
-    assert_int_equal(stg_vocab_copy(&t.b.names, &t.model.vocab), STG_OK);
-    t.b.n_novel = t.b.n_examined = 10;
-    t.b.n_sequences = 20;
-    t.b.n_groups = 1;
-    *state = &t;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *t = *state;
-    stg_vocab_fini(&t->model.vocab);
-    stg_vocab_fini(&t->b.names);
-    stg_symbols_free(t->model.symbols);
-    return 0;
-}
-
-static void begin(struct fixture *t)
-{
-    t->x = (struct stg_behaviour){.n = 10, .n_estimated = 10, .scale = 1, .highest = -1, .highest_known = -1};
-    t->b.duration = (struct stg_usual){0};
-}
-
-static void make(struct fixture *t)
-{
-    memset(t->f, 0, sizeof t->f);
-    t->n = findings_make(&t->model, &t->b, &t->x, t->f);
-    assert_in_range(t->n, 1, FINDINGS);
-}
-
-static struct stg_behaviour_change *more(struct fixture *t, const char *call, float now, float share, float usual)
-{
-    struct stg_behaviour_change *c = &t->x.more[t->x.n_more++];
-    *c = (struct stg_behaviour_change){.kind = {.call = call_of(t, call), .proc = FAKE_APACHE},
-                                       .now = now,
-                                       .share = share,
-                                       .low = now,
-                                       .high = now,
-                                       .weight = 0.1f};
-    c->usual = (struct stg_usual){usual, usual, usual, usual > 0 ? 1 : 0};
-    return c;
-}
-
-/* The size class of what was returned (detect/usual.h). */
-static uint8_t class_of(int64_t ret)
-{
-    return ret < 0 ? 0 : ret == 0 ? 1 : (uint8_t)(65 - __builtin_clzll((uint64_t)ret));
-}
-
-/* Fewer, or more, reads that return about that than usual. */
-static struct stg_behaviour_change *reads(struct stg_behaviour_change *list, size_t *n, int64_t about, float now,
-                                          float usual)
-{
-    struct stg_behaviour_change *c = &list[(*n)++];
-    *c = (struct stg_behaviour_change){.kind = {.call = FAKE_READ,
-                                                .proc = FAKE_APACHE,
-                                                .phase = STG_PHASE_EXIT,
-                                                .errno_class = 1,
-                                                .size = class_of(about)},
-                                       .now = now,
-                                       .share = now > 0 ? 1 : 0,
-                                       .low = now,
-                                       .high = now,
-                                       .weight = 0.2f,
-                                       .usual = {usual, usual, usual, usual > 0 ? 1 : 0}};
-    return c;
-}
-
-static struct stg_behaviour_surprise *surprise(struct fixture *t, const char *call, uint8_t phase, int64_t ret,
-                                               int64_t expected)
-{
-    struct stg_behaviour_surprise *s = &t->x.surprises[t->x.n_surprises++];
-    *s = (struct stg_behaviour_surprise){
-        .kind = {.call = call_of(t, call), .proc = FAKE_APACHE, .phase = phase, .size = class_of(ret)},
-        .weight = 0.4f,
-        .before = FAKE_READ,
-        .ret = ret,
-        .expected = stg_symbols_find(t->model.symbols, FAKE_READ, STG_PHASE_EXIT, expected),
-        .expected_share = 0.9f};
-    return s;
-}
-
-static void assert_says(const struct finding *f, const char *what, const char *means)
-{
-    assert_string_equal(f->what, what);
-    assert_string_equal(f->means, means);
-}
-
-static void put_unseen(struct fixture *t, const char *call, uint16_t proc, size_t n, size_t n_sequences)
-{
-    t->b.unseen[t->b.n_unseen++] = (struct stg_behaviour_unseen){.call = call_of(t, call),
-                                                                 .proc = proc,
-                                                                 .is_new_program = proc != FAKE_APACHE,
-                                                                 .n = n,
-                                                                 .n_sequences = n_sequences};
-}
+#include "findings_support.h"
 
 static void test_calls(void **state)
 {
@@ -317,24 +177,6 @@ static void test_shifts(void **state)
 }
 
 /* What a call was about is told by kind of descriptor, and an amount is compared with those of its kind. */
-/* Of a call that no known sequence makes it says nothing that none has its failure; of another it does, in figures. */
-static void test_never(void **state)
-{
-    struct fixture *t = *state;
-    for (int never = 0; never < 2; never++) {
-        char text[WORDS_SENTENCE];
-        unsigned at = 0;
-        begin(t);
-        struct stg_behaviour_change *c = more(t, "openat", 2, 1, 0);
-        c->kind.phase = STG_PHASE_EXIT;
-        c->kind.errno_class = 2 + 2;
-        c->is_never = never != 0;
-        assert_string_equal(behaviour_next_fact(&t->model, &t->b, &t->x, &at, text), "more");
-        assert_string_equal(text, never ? "apache2: 2 openat ENOENT (never in known)"
-                                        : "apache2: 2 openat ENOENT (usually 0)");
-    }
-}
-
 static void test_objects(void **state)
 {
     struct fixture *t = *state;
@@ -601,25 +443,6 @@ static void test_descriptors(void **state)
     assert_null(strstr(t->f[0].what, "descriptor"));
 }
 
-/* That descriptors stay open is told before the calls that open them. */
-static void test_leak(void **state)
-{
-    struct fixture *t = *state;
-    begin(t);
-    more(t, "openat", 3, 1, 1)->weight = 0.6f;
-    more(t, "read", 3, 1, 1)->weight = 0.3f;
-    t->x.balance.opened = 3;
-    t->x.balance.closed = t->x.balance.usual_opened = t->x.balance.usual_closed = 1;
-    make(t);
-    assert_int_equal(t->n, 1);
-    t->x.balance.leaks = true;
-    make(t);
-    assert_int_equal(t->n, 2);
-    assert_says(&t->f[0], "more descriptors are opened than closed: 3 and 1 in a sequence, usually 1 and 1",
-                "descriptors leak, unless they are closed later: a process that lives on runs out of them");
-    assert_true(t->f[1].is_calls);
-}
-
 static void test_workers(void **state)
 {
     static float channels[STG_MODEL_CHANNEL_COLUMNS];
@@ -686,111 +509,6 @@ static void test_times_and_fewer(void **state)
     assert_says(&t->f[0], "fewer calls: apache2 fcntl (3 in each, usually 5)", "");
 }
 
-/* What has more events lasts longer for that, unless these are of others that go on while it waits. */
-static void test_longer(void **state)
-{
-    struct fixture *t = *state;
-    begin(t);
-    t->model.recipe.scope = STG_SCOPE_THREAD;
-    t->b.duration = (struct stg_usual){1e6f, 2e6f, 3e6f, 1};
-    t->b.events = (struct stg_usual){10, 20, 30, 1};
-    t->x.duration_ns = 6e6f;
-    t->x.events = 60;
-    t->x.z[STG_CHANNEL_PACE] = 4;
-    make(t);
-    assert_says(
-        &t->f[0],
-        "calls come sooner after one another than in known sequences, and sequences last longer: half of them more "
-        "than 6.000 ms (known ones: 2.000 ms), with 60 events (known ones: 20)",
-        "they do more");
-    t->x.duration_ns = 12e6f;
-    t->x.z[STG_CHANNEL_PACE] = 0;
-    t->x.n = 1;
-    make(t);
-    assert_says(&t->f[0],
-                "the sequence lasts longer: 12.000 ms (known ones: 2.000 ms), with 60 events (known ones: 20)",
-                "it does more, and some of it takes long or waits");
-    t->model.recipe.scope = STG_SCOPE_SYSTEM;
-    t->x.scale = 3;
-    make(t);
-    assert_non_null(strstr(t->f[0].means, "it waits for something"));
-    assert_null(strstr(t->f[0].what, "events"));
-    t->b.events = (struct stg_usual){0};
-}
-
-/* What is waited for is told by the calls of which there are more. */
-static void test_waits(void **state)
-{
-    static const struct {
-        const char *call;
-        float events;
-        const char *means;
-    } cases[] = {{"clock_nanosleep", 20, "they wait on purpose"},
-                 {"futex", 20, "they wait for other threads"},
-                 {"fsync", 60, "they do more, and wait for the disk"},
-                 {"read", 60, "they do more, and some of it takes long or waits"}};
-    struct fixture *t = *state;
-    t->b.events = (struct stg_usual){10, 20, 30, 1};
-    t->model.recipe.scope = STG_SCOPE_THREAD;
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        begin(t);
-        t->b.duration = (struct stg_usual){1e6f, 2e6f, 3e6f, 1};
-        t->x.duration_ns = 20e6f;
-        t->x.events = cases[i].events;
-        more(t, cases[i].call, 5, 1, 0);
-        make(t);
-        assert_int_equal(t->n, 2);
-        assert_string_equal(t->f[1].means, cases[i].means);
-    }
-    more(t, "futex", 5, 1, 0);
-    more(t, "nanosleep", 5, 1, 0);
-    t->x.n = 1;
-    make(t);
-    assert_string_equal(t->f[1].means, "it does more, and waits on purpose, and for other threads");
-    t->b.events = (struct stg_usual){0};
-}
-
-/* Smaller amounts of more calls are pieces, unless more is opened; a call that is new is none of the same. */
-static void test_pieces(void **state)
-{
-    struct fixture *t = *state;
-    begin(t);
-    more(t, "read", 82, 1, 2);
-    surprise(t, "read", STG_PHASE_EXIT, 16, 108);
-    reads(t->x.more, &t->x.n_more, 16, 80, 0);
-    make(t);
-    assert_non_null(strstr(t->f[0].what, "the same calls return other amounts"));
-    assert_null(strstr(t->f[0].means, "something else"));
-    begin(t);
-    more(t, "read", 82, 1, 2);
-    struct stg_behaviour_surprise *s = surprise(t, "read", STG_PHASE_EXIT, 16, 108);
-    s->kind.size = class_of(108); /* of which there are more than usual, too */
-    make(t);
-    assert_string_equal(t->f[0].means, "it goes in smaller pieces, as with a small buffer or none");
-    more(t, "openat", 42, 1, 2);
-    make(t);
-    assert_string_equal(t->f[0].means, "something else is read or written there");
-    begin(t);
-    more(t, "poll", 200, 1, 0);
-    surprise(t, "poll", STG_PHASE_EXIT, 0, 8);
-    make(t);
-    assert_int_equal(t->n, 1);
-    assert_says(&t->f[0], "apache2 makes calls that no known sequence makes: poll (200 in each)",
-                "it asks whether something is ready");
-    begin(t); /* writes are to whom most of them go */
-    struct stg_behaviour_object *o = &more(t, "write", 201, 1, 2)->object;
-    o->fd_kind = STG_FD_INET;
-    o->of_kind[STG_FD_INET] = 200;
-    o->of_kind[STG_FD_FILE] = 1;
-    more(t, "futex", 9, 1, 2);
-    make(t);
-    assert_string_equal(t->f[0].means, "it sends more, or in smaller pieces; it waits for other threads or wakes them, "
-                                       "as at a lock");
-    o->of_kind[STG_FD_FILE] = 100;
-    make(t);
-    assert_non_null(strstr(t->f[0].means, "it writes more, as to a log or a file"));
-}
-
 /* Errors by their meaning; calls in another order; the heaviest first, and what every sequence newly does before
  * all. */
 static void test_order(void **state)
@@ -819,83 +537,6 @@ static void test_order(void **state)
     assert_non_null(strstr(t->f[0].what, "getpid"));
     assert_non_null(strstr(t->f[1].what, "descriptor"));
     assert_true(t->f[0].weight >= t->f[1].weight && t->f[1].weight >= t->f[2].weight);
-}
-
-/* An early end is told by its weight, before the times that follow from it where it is much of the surprise. */
-static void test_end(void **state)
-{
-    struct fixture *t = *state;
-    begin(t);
-    t->x.z[STG_CHANNEL_TIME] = 5;
-    t->x.weight_time = 0.5f;
-    t->x.fewer[0] = (struct stg_behaviour_change){
-        .kind = {.call = call_of(t, "fcntl"), .proc = FAKE_APACHE}, .now = 0, .usual = {5, 5, 5, 1}};
-    t->x.n_fewer = 1;
-    struct stg_behaviour_surprise *s = surprise(t, "futex", 0, STG_RET_ABSENT, 8);
-    s->kind.call = STG_TOKEN_END;
-    make(t);
-    assert_int_equal(t->n, 3);
-    assert_says(&t->f[0], "threads end where known ones go on: apache2 after read (usually ← read 8)",
-                "it crashed, was ended, or gave up there");
-    s->weight = 0.1f;
-    make(t);
-    assert_non_null(strstr(t->f[0].what, "the times between calls"));
-    assert_non_null(strstr(t->f[1].what, "threads end"));
-    s->weight = 0.02f; /* one of many */
-    make(t);
-    assert_int_equal(t->n, 2);
-}
-
-/* Where nothing stands out, what is said is true of the channels; a length is something. */
-static void test_little(void **state)
-{
-    struct fixture *t = *state;
-    char text[WORDS_SENTENCE];
-    begin(t);
-    make(t);
-    assert_says(&t->f[0], "no call stands out by itself: many are a little unlikely", "");
-    t->model.side[STG_SIDE_TIME] = &t->model;
-    t->x.z[STG_CHANNEL_CONTENT] = 1.28f;
-    t->x.z[STG_CHANNEL_TIME] = 1.46f;
-    t->x.z[STG_CHANNEL_PACE] = 2; /* of which the model knows nothing */
-    make(t);
-    assert_says(&t->f[0],
-                "nothing stands out by itself; a little unusual: the times between calls (1.46 deviations above the "
-                "usual), calls and what they return (1.28)",
-                "");
-    behaviour_sentence(&t->b, &t->x, text);
-    assert_string_equal(text, "nothing stands out by itself");
-    t->x.weight_time = 1;
-    t->b.duration = (struct stg_usual){1e6f, 2e6f, 3e6f, 1};
-    t->x.duration_ns = 4e6f;
-    behaviour_sentence(&t->b, &t->x, text);
-    assert_string_equal(text, "unusual length: 4.000 ms (usually 2.000 ms)");
-    begin(t);
-    t->x.z[STG_CHANNEL_CONTENT] = 3;
-    make(t);
-    assert_says(&t->f[0], "no call stands out by itself: many are a little unlikely", "");
-    t->model.side[STG_SIDE_TIME] = NULL;
-}
-
-/* What there is more of is told where none of it is surprising, too: the fiftieth EAGAIN is not. */
-static void test_no_weight(void **state)
-{
-    struct fixture *t = *state;
-    begin(t);
-    struct stg_behaviour_change *c = more(t, "read", 50, 1, 0);
-    c->kind.phase = STG_PHASE_EXIT;
-    c->kind.class = 2 + EAGAIN;
-    c->weight = 0;
-    make(t);
-    assert_says(&t->f[0], "calls fail: apache2 read EAGAIN (50 in each)",
-                "nothing is ready: it asks too early, or again and again");
-    c->kind.call = call_of(t, "futex");
-    make(t);
-    assert_says(&t->f[0], "calls fail: apache2 futex EAGAIN (50 in each)", "");
-    begin(t);
-    more(t, "read", 50, 1, 2)->weight = 0;
-    make(t);
-    assert_says(&t->f[0], "apache2 makes more of read (50 in each, usually 2)", "");
 }
 
 static void test_share(void **state)
@@ -976,6 +617,24 @@ static void test_set(void **state)
     assert_string_equal(text, "");
 }
 
+/* Of a call that no known sequence makes it says nothing that none has its failure; of another it does, in figures. */
+static void test_never(void **state)
+{
+    struct fixture *t = *state;
+    for (int never = 0; never < 2; never++) {
+        char text[WORDS_SENTENCE];
+        unsigned at = 0;
+        begin(t);
+        struct stg_behaviour_change *c = more(t, "openat", 2, 1, 0);
+        c->kind.phase = STG_PHASE_EXIT;
+        c->kind.errno_class = 2 + 2;
+        c->is_never = never != 0;
+        assert_string_equal(behaviour_next_fact(&t->model, &t->b, &t->x, &at, text), "more");
+        assert_string_equal(text, never ? "apache2: 2 openat ENOENT (never in known)"
+                                        : "apache2: 2 openat ENOENT (usually 0)");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -997,13 +656,6 @@ int main(void)
         cmocka_unit_test(test_share),
         cmocka_unit_test(test_set),
         cmocka_unit_test(test_what_is_no_sign),
-        cmocka_unit_test(test_longer),
-        cmocka_unit_test(test_end),
-        cmocka_unit_test(test_little),
-        cmocka_unit_test(test_leak),
-        cmocka_unit_test(test_waits),
-        cmocka_unit_test(test_pieces),
-        cmocka_unit_test(test_no_weight),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
