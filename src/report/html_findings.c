@@ -5,6 +5,7 @@
 #include "report/words.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 /* Behaviours of the first screen: with all their findings, or fewer of each set with the heaviest one where there are
  * several. */
@@ -50,19 +51,56 @@ static void put_set(struct writer *w, const struct stg_report *r, const struct s
     }
 }
 
+/* Of which the first `most` findings are said. */
+struct said {
+    struct finding f[FINDINGS];
+    size_t n;
+};
+
+static void say(struct said *out, const struct stg_report *r, const struct stg_behaviours *b,
+                const struct stg_behaviour *x, size_t most)
+{
+    const size_t n = findings_make(r->model, b, x, out->f);
+    out->n = n < most ? n : most;
+}
+
+static bool is_same(const struct said *a, const struct said *b)
+{
+    bool same = a->n == b->n;
+    for (size_t i = 0; same && i < a->n; i++) {
+        same = strcmp(a->f[i].what, b->f[i].what) == 0 && strcmp(a->f[i].means, b->f[i].means) == 0;
+    }
+    return same;
+}
+
+/* Behaviour k of those that are shown, with later ones of which the same is said; not where it was said with an earlier
+ * one. */
 static void put_behaviour(struct writer *w, const struct stg_report *r, const struct stg_scored_set *set,
-                          const struct stg_behaviours *b, const struct stg_behaviour *x, size_t most,
+                          const struct stg_behaviours *b, const struct stg_verdict *v, size_t k, size_t most,
                           struct findings_told *told)
 {
-    struct finding f[FINDINGS];
+    const size_t n_shown = r->n_novel > 1 ? SHOWN_OF_SETS : SHOWN;
+    struct stg_behaviour all = b->items[k];
+    struct said own, other;
     char share[96];
-    const size_t n = findings_make(r->model, b, x, f);
-    findings_share(b, x, share);
+    say(&own, r, b, &b->items[k], most);
+    for (size_t i = 0; i < b->n && i < n_shown; i++) {
+        say(&other, r, b, &b->items[i], most);
+        if (i == k || !findings_is_shown(v, &b->items[i]) || !is_same(&own, &other)) {
+            continue;
+        }
+        if (i < k) {
+            return;
+        }
+        all.n_estimated += b->items[i].n_estimated;
+        findings_tell(told, b, &b->items[i], other.f, other.n);
+    }
+    findings_share(b, &all, share);
     writer_put(w, "<p>In ");
     writer_html(w, share);
     put_set(w, r, set);
-    put_list(w, f, n < most ? n : most);
-    findings_tell(told, b, x, f, n < most ? n : most);
+    put_list(w, own.f, own.n);
+    findings_tell(told, b, &b->items[k], own.f, own.n);
 }
 
 /* What training had not, beside what has been told. */
@@ -189,7 +227,7 @@ static bool put_set_findings(struct writer *w, const struct stg_report *r, size_
     }
     for (size_t k = 0; k < b->n && n < most; k++) {
         if (findings_is_shown(v, &b->items[k])) {
-            put_behaviour(w, r, set, b, &b->items[k], r->n_novel > 1 ? OF_SETS : FINDINGS, &told);
+            put_behaviour(w, r, set, b, v, k, r->n_novel > 1 ? OF_SETS : FINDINGS, &told);
             n++;
         }
     }
