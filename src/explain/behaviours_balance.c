@@ -6,20 +6,21 @@
 #include "event/syscalls.h"
 #include "explain/behaviours_internal.h"
 
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
-#define CLOSES_UNSEEN INT8_MIN /* of a call: what it closes cannot be counted */
+#define CLOSES_UNSEEN INT_MIN /* of a call: what it closes cannot be counted */
 
 /* out (calls of v): stg_syscall_opens(), or CLOSES_UNSEEN; owned by the caller. */
-static enum stg_status list_calls(int8_t **out, const struct stg_vocab *v)
+static enum stg_status list_calls(int **out, const struct stg_vocab *v)
 {
     static const char *const unseen[] = {"close_range", "execve", "execveat", "exit_group"};
     const size_t n = stg_strings_count(v->calls);
     STG_RETURN_IF_FAILED(stg_mem_zeroed(out, n, sizeof **out));
     for (size_t call = STG_TOKEN_SPECIALS; call < n; call++) {
         const char *name = stg_strings_get(v->calls, (uint32_t)call);
-        (*out)[call] = (int8_t)stg_syscall_opens(name);
+        (*out)[call] = stg_syscall_opens(name);
         for (size_t i = 0; i < sizeof unseen / sizeof unseen[0]; i++) {
             (*out)[call] = strcmp(name, unseen[i]) == 0 ? CLOSES_UNSEEN : (*out)[call];
         }
@@ -29,8 +30,8 @@ static enum stg_status list_calls(int8_t **out, const struct stg_vocab *v)
 
 /* Counted as stg_usual_kind() has it: calls by their entries, failures by their exits. False where not all that is
  * closed is seen. */
-static bool count(const struct behaviour_search *s, const struct behaviour_member *m, const int8_t *opens,
-                  float *opened, float *closed)
+static bool count(const struct behaviour_search *s, const struct behaviour_member *m, const int *opens, float *opened,
+                  float *closed)
 {
     struct stg_seq seq;
     stg_corpus_get(s->inputs[m->input].corpus, m->index, &seq);
@@ -54,7 +55,7 @@ static bool count(const struct behaviour_search *s, const struct behaviour_membe
 
 /* What is usual: the medians, how many known sequences open at most and close at least. */
 static void find_usual(struct stg_behaviour *out, const struct behaviour_search *s, const struct behaviour_counts *c,
-                       const int8_t *opens, float *most, float *least)
+                       const int *opens, float *most, float *least)
 {
     const struct stg_model *m = s->model;
     *most = *least = 0;
@@ -93,7 +94,7 @@ enum stg_status behaviour_find_balance(const struct behaviour_search *s, uint32_
     enum stg_status status = STG_OK;
     enum { OPENED, CLOSED, BALANCE, N };
     float *values[N] = {NULL}, most, least;
-    int8_t *opens = NULL;
+    int *opens = NULL;
     size_t seen = 0, n = 0;
     STG_TRY(list_calls(&opens, &s->out->names));
     for (int k = 0; k < N; k++) {
