@@ -1,7 +1,8 @@
 /* Findings: what a behaviour is, in words for people who know the system and nothing of models. Private to report/.
  *
  * Each finding has two parts: what is different, with its figures, and what that usually is a sign of. The second is a
- * rule of thumb by the kind of call (findings.c has the table); it names no cause that the trace does not show. */
+ * rule of thumb by the kind of call (findings_objects.c has the table); it names no cause that the trace does not show.
+ */
 #ifndef STG_REPORT_FINDINGS_H
 #define STG_REPORT_FINDINGS_H
 
