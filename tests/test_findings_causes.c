@@ -139,6 +139,9 @@ static void test_end(void **state)
     s->kind.call = STG_TOKEN_END;
     make(t);
     assert_int_equal(t->n, 3);
+    assert_says(&t->f[0], "sequences end where known ones go on: apache2 after read (usually ← read 8)", "");
+    t->model.recipe.cut = STG_CUT_THREAD; /* whose life it is */
+    make(t);
     assert_says(&t->f[0], "threads end where known ones go on: apache2 after read (usually ← read 8)",
                 "it crashed, was ended, or gave up there");
     s->weight = 0.1f;
@@ -148,6 +151,7 @@ static void test_end(void **state)
     s->weight = 0.02f; /* one of many */
     make(t);
     assert_int_equal(t->n, 2);
+    t->model.recipe.cut = STG_CUT_AUTO;
 }
 
 /* Where nothing stands out, what is said is true of the channels; a length is something. */

@@ -304,10 +304,13 @@ static void add_rare(struct finding *f, const struct stg_model *m, const struct 
     f->weight = 0.004f;
 }
 
-/* "threads end where known ones go on: authd after clone (usually → set_robust_list)": what a crash is seen by. */
+/* "threads end where known ones go on: authd after clone (usually → set_robust_list)": what a crash is seen by. Of a
+ * request or a connection it is the sequence that ends, not the thread. */
 static void add_end(struct finding *f, const struct stg_model *m, const struct stg_behaviours *b,
                     const struct stg_behaviour *x)
 {
+    const bool lives = m->recipe.cut == STG_CUT_THREAD || m->recipe.cut == STG_CUT_PROCESS;
+    const char *start = lives ? "threads end where known ones go on: " : "sequences end where known ones go on: ";
     int n = 0;
     for (size_t i = 0; i < x->n_surprises && n < MOST_ORDER; i++) {
         const struct stg_behaviour_surprise *s = &x->surprises[i];
@@ -316,16 +319,15 @@ static void add_end(struct finding *f, const struct stg_model *m, const struct s
             continue;
         }
         const char *process = behaviour_process(&b->names, s->kind.proc);
-        words_append(f->what, sizeof f->what, "%s%.64s%safter %.64s",
-                     n++ == 0 ? "threads end where known ones go on: " : ", ", process, process[0] != '\0' ? " " : "",
-                     behaviour_call(&b->names, s->before));
+        words_append(f->what, sizeof f->what, "%s%.64s%safter %.64s", n++ == 0 ? start : ", ", process,
+                     process[0] != '\0' ? " " : "", behaviour_call(&b->names, s->before));
         if (s->expected >= STG_TOKEN_SPECIALS && s->expected_share >= 0.2f) {
             words_symbol(m, s->expected, expected, sizeof expected);
             words_append(f->what, sizeof f->what, " (usually %s)", expected);
         }
         f->weight += s->weight;
     }
-    if (n > 0) {
+    if (n > 0 && lives) {
         snprintf(f->means, sizeof f->means, "it crashed, was ended, or gave up there");
     }
     /* What ended has few times and fewer calls: they follow from the end where it is much of the surprise. */
