@@ -68,7 +68,7 @@ static void find_usual(struct stg_behaviour *out, const struct behaviour_search 
         if (n == 0 || n == CLOSES_UNSEEN || !behaviour_usual_of(m, c, m->usual_key[i], &usual)) {
             continue;
         }
-        if (n > 0 && (kind.phase == 0 || kind.class > 1)) {
+        if (n > 0 && (kind.phase == 0 || kind.errno_class > 1)) {
             out->balance.usual_opened += (float)(kind.phase == 0 ? n : -n) * usual.median;
             *most += kind.phase == 0 ? (float)n * usual.high : -(float)n * usual.low;
         } else if (n == -1 && kind.phase == 0) {

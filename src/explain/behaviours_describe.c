@@ -221,7 +221,7 @@ static bool is_never_made(const struct stg_model *m, const struct behaviour_coun
     const struct stg_kind_of_call call = {.call = kind->call, .proc = kind->proc};
     const uint64_t key = stg_usual_key(&call);
     struct stg_usual usual = {0};
-    (void)usual_of(m, c, key, &usual);
+    (void)behaviour_usual_of(m, c, key, &usual);
     return !(usual.share > 0) && !is_not_known(m, key, &call);
 }
 
