@@ -50,7 +50,7 @@ static enum stg_status look_back(struct bench *b, const struct stg_seq *before, 
     struct stg_score score;
     const enum stg_aggregate a = stg_aggregate_default(b->model);
     STG_RETURN_IF_FAILED(stg_score_sequence(b->model, before, &score));
-    STG_RETURN_IF_FAILED(stg_counterfactual(&w, b->model, x, ALPHA));
+    STG_RETURN_IF_FAILED(stg_counterfactual(&w, b->model, x, stg_aggregate_default(b->model), ALPHA));
     if (w.novel && stg_p_value(b->model, a, (double)score.value[a]) > ALPHA) {
         f->n_turned++;
         f->n_alone += w.enough && w.n == 1 && covers(x, &x->segments[w.segments[0]], c);

@@ -6,6 +6,7 @@
 #include "explain/explain.h"
 #include "fake_model.h"
 #include "must.h"
+#include "report/report.h"
 #include "score/channels.h"
 
 #include <math.h>
@@ -13,6 +14,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -200,14 +204,14 @@ static void test_counterfactual(void **state)
         struct stg_counterfactual w;
         fake_seq_get(&f->seqs[FIRST + i], &seq);
         must(stg_explain(&x, f->model, &seq, &f->vocab, 0));
-        must(stg_counterfactual(&w, f->model, &x, 0.01));
+        must(stg_counterfactual(&w, f->model, &x, stg_aggregate_default(f->model), 0.01));
         const bool known = !w.novel;
         assert_true(w.novel || (w.n == 0 && w.segments == NULL && !w.enough));
         stg_counterfactual_fini(&w);
         stg_explanation_fini(&x);
         must(change_somewhere(&c, CHANGE_FOREIGN, &seq, &f->vocab, &rng, &made));
         must(stg_explain(&x, f->model, &c.seq, &f->vocab, 0));
-        must(stg_counterfactual(&w, f->model, &x, 0.01));
+        must(stg_counterfactual(&w, f->model, &x, stg_aggregate_default(f->model), 0.01));
         n_novel += known && w.novel;
         if (known && w.novel) {
             assert_true(w.p_before <= 0.01 && (!w.enough || w.p_after > 0.01));
@@ -239,7 +243,7 @@ static void test_counterfactual_of_several(void **state)
     }
     fake_seq_get(&odd, &seq);
     must(stg_explain(&x, f->model, &seq, &f->vocab, 0));
-    must(stg_counterfactual(&w, f->model, &x, 0.01));
+    must(stg_counterfactual(&w, f->model, &x, stg_aggregate_default(f->model), 0.01));
     assert_true(w.novel && w.enough && w.p_after > 0.01);
     assert_true(w.n >= 1 && w.n <= x.n_segments && w.at_least <= w.n);
     for (size_t i = 0; i < w.n; i++) {
@@ -249,16 +253,93 @@ static void test_counterfactual_of_several(void **state)
     }
     stg_counterfactual_fini(&w);
     /* The least p-value that there is: nothing is that novel. */
-    must(stg_counterfactual(&w, f->model, &x, 1e-9));
+    must(stg_counterfactual(&w, f->model, &x, stg_aggregate_default(f->model), 1e-9));
     assert_false(w.novel);
     stg_counterfactual_fini(&w);
     for (uint64_t n = 1, status = STG_ERR_MEMORY; status != STG_OK; n++) {
         stg_mem_fail_at(n);
-        status = stg_counterfactual(&w, f->model, &x, 0.01);
+        status = stg_counterfactual(&w, f->model, &x, stg_aggregate_default(f->model), 0.01);
         stg_mem_fail_at(0);
         assert_true((status == STG_OK || status == STG_ERR_MEMORY) && n < 1000);
     }
     stg_counterfactual_fini(&w);
+    stg_explanation_fini(&x);
+}
+
+/* A sequence with three odd calls, explained. */
+static void explain_odd(struct fixture *f, struct stg_explanation *x)
+{
+    struct stg_seq seq;
+    static struct fake_seq odd;
+    odd = f->seqs[FIRST + 1];
+    for (size_t i = 0, n = 0; i < odd.n && n < 3; i++) {
+        if (odd.call[i] == FAKE_READ && odd.phase[i] == STG_PHASE_EXIT) {
+            odd.ret[i] = -5;
+            n++;
+        }
+    }
+    fake_seq_get(&odd, &seq);
+    must(stg_explain(x, f->model, &seq, &f->vocab, 0));
+}
+
+/* What judges, and at which rate, is what was asked for, in words and in JSON. */
+static void test_judged_by(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_explanation x;
+    size_t n_novel = 0;
+    explain_odd(f, &x);
+    for (int a = 0; a < STG_AGGREGATES; a++) {
+        struct stg_buffer b = STG_BUFFER_INIT;
+        const struct stg_judged_by by = {(enum stg_aggregate)a, 0.04};
+        const double p = stg_p_value(f->model, by.aggregate, (double)x.score.value[a]);
+        char p_value[64], words[64];
+        n_novel += p <= by.alpha;
+        snprintf(p_value, sizeof p_value, "  p-value     %.3g: ", p);
+        must(stg_report_explain_text(&b, f->model, &x, by, NULL, "t", 3, false));
+        assert_non_null(strstr(b.data, p_value));
+        const char *judge = strstr(b.data, ", by ");
+        assert_int_equal(judge != NULL, by.aggregate != stg_aggregate_default(f->model));
+        assert_true(judge == NULL || strncmp(judge + 5, stg_report_score_words(by.aggregate), 10) == 0);
+        assert_non_null(strstr(b.data, p <= by.alpha ? "  verdict     novel, at a false-alarm rate of 4.0 %"
+                                                     : "  verdict     not novel, at a false-alarm rate of 4.0 %"));
+        stg_buffer_clear(&b);
+        must(stg_report_explain_json(&b, f->model, &x, by, NULL, "t"));
+        assert_non_null(strstr(b.data, p <= by.alpha ? "\"novel\": true" : "\"novel\": false"));
+        snprintf(words, sizeof words, "\"aggregate\": \"%s\"", stg_aggregate_name(by.aggregate));
+        assert_non_null(strstr(b.data, words));
+        const char *found = strstr(b.data, "\"p_value\": ");
+        assert_non_null(found);
+        assert_true(fabs(strtod(found + strlen("\"p_value\": "), NULL) - p) < 1e-8);
+        stg_buffer_fini(&b);
+    }
+    assert_true(n_novel > 0 && n_novel < STG_AGGREGATES);
+    stg_explanation_fini(&x);
+}
+
+/* By each aggregate that can be asked, without the segments it is as normal by that one. */
+static void test_counterfactual_by(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_explanation x;
+    size_t n_enough = 0;
+    explain_odd(f, &x);
+    for (int a = 0; a < STG_AGGREGATES; a++) {
+        const enum stg_aggregate by = (enum stg_aggregate)a;
+        struct stg_counterfactual w;
+        if (!stg_counterfactual_can(by)) {
+            continue;
+        }
+        const double p = stg_p_value(f->model, by, (double)x.score.value[a]);
+        must(stg_counterfactual(&w, f->model, &x, by, 0.04));
+        assert_int_equal(w.aggregate, by);
+        assert_int_equal(w.novel, p <= 0.04);
+        assert_true(fabs(w.p_before - p) < 1e-12);
+        assert_true(!w.enough || (w.p_after > 0.04 && w.at_least >= 1 && w.at_least <= w.n));
+        n_enough += w.enough;
+        stg_counterfactual_fini(&w);
+    }
+    assert_true(n_enough >= 2);
     stg_explanation_fini(&x);
 }
 
@@ -291,7 +372,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_changes_are_blamed), cmocka_unit_test(test_without_the_blamed_all_is_known),
         cmocka_unit_test(test_counterfactual),     cmocka_unit_test(test_counterfactual_of_several),
-        cmocka_unit_test(test_one_ranking),
+        cmocka_unit_test(test_one_ranking),        cmocka_unit_test(test_judged_by),
+        cmocka_unit_test(test_counterfactual_by),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

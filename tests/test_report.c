@@ -217,15 +217,19 @@ static void test_all_are_caught(void **state)
     stg_buffer_fini(&b);
 }
 
+static const struct stg_judged_by by_novelty = {STG_AGGREGATE_NOVELTY, 0.01};
+
 static void test_explain_text(void **state)
 {
     struct fixture *f = *state;
     struct stg_buffer b = STG_BUFFER_INIT;
-    assert_int_equal(stg_report_explain_text(&b, &f->model.base, &f->explanations[0], NULL, "/data/far", 3, false),
-                     STG_OK);
+    assert_int_equal(
+        stg_report_explain_text(&b, &f->model.base, &f->explanations[0], by_novelty, NULL, "/data/far", 3, false),
+        STG_OK);
     golden(&b, "explain.txt");
     stg_buffer_clear(&b);
-    assert_int_equal(stg_report_explain_text(&b, &f->model.base, &f->explanations[1], NULL, HOSTILE, 3, false), STG_OK);
+    assert_int_equal(
+        stg_report_explain_text(&b, &f->model.base, &f->explanations[1], by_novelty, NULL, HOSTILE, 3, false), STG_OK);
     assert_non_null(strstr(b.data, "← write ENOSPC"));
     assert_non_null(strstr(b.data, "; 3 lost"));
     assert_null(strchr(b.data, '\033'));
@@ -264,7 +268,7 @@ static void test_explain_in_time_order(void **state)
     struct stg_buffer b = STG_BUFFER_INIT;
     f->model.base.recipe.order = STG_ORDER_TIME;
     const enum stg_status status =
-        stg_report_explain_text(&b, &f->model.base, &f->explanations[0], NULL, "t", 100, false);
+        stg_report_explain_text(&b, &f->model.base, &f->explanations[0], by_novelty, NULL, "t", 100, false);
     f->model.base.recipe.order = STG_ORDER_THREAD;
     assert_int_equal(status, STG_OK);
     assert_null(strstr(b.data, "on the same thread"));
@@ -360,7 +364,7 @@ static void test_explain_json(void **state)
     struct fixture *f = *state;
     struct stg_buffer b = STG_BUFFER_INIT;
     const struct stg_explanation *x = &f->explanations[0];
-    assert_int_equal(stg_report_explain_json(&b, &f->model.base, x, NULL, HOSTILE), STG_OK);
+    assert_int_equal(stg_report_explain_json(&b, &f->model.base, x, by_novelty, NULL, HOSTILE), STG_OK);
     json_t *root = parse(&b, "strange.explain/1"), *detail = json_object_get(root, "detail");
     assert_int_equal(json_array_size(detail), x->n);
     assert_int_equal(json_array_size(json_object_get(root, "ranked")), x->n);

@@ -42,8 +42,9 @@ out:
 }
 
 static enum stg_status explain_one(struct stg_buffer *out, const struct settings *s, const struct stg_model *m,
-                                   const struct stg_input *in, const struct stg_seq *seq)
+                                   const struct stg_input *in, const struct stg_seq *seq, enum stg_aggregate aggregate)
 {
+    const struct stg_judged_by by = {aggregate, s->alpha};
     struct stg_explanation x = {0};
     struct stg_counterfactual without = {0};
     struct stg_attention_maps attention = {0};
@@ -53,13 +54,15 @@ static enum stg_status explain_one(struct stg_buffer *out, const struct settings
     enum stg_status status = STG_OK;
     STG_TRY(stg_explain(&x, m, seq, stg_dataset_vocab(in->dataset), s->alternatives));
     if (s->counterfactual) {
-        STG_TRY(stg_counterfactual(&without, m, &x, STG_ALPHA_DEFAULT));
+        STG_TRY(stg_counterfactual(&without, m, &x,
+                                   stg_counterfactual_can(aggregate) ? aggregate : stg_aggregate_default(m), s->alpha));
     }
     if (s->attention) {
         STG_TRY(look(&attention, s, m, seq, &x));
     }
-    STG_TRY(s->json ? stg_report_explain_json(out, m, &x, &more, trace)
-                    : stg_report_explain_text(out, m, &x, &more, trace, s->events, stg_log_may_colour(STDOUT_FILENO)));
+    STG_TRY(s->json
+                ? stg_report_explain_json(out, m, &x, by, &more, trace)
+                : stg_report_explain_text(out, m, &x, by, &more, trace, s->events, stg_log_may_colour(STDOUT_FILENO)));
     STG_TRY(stg_output_write(out));
 out:
     stg_attention_fini(&attention);
@@ -72,12 +75,14 @@ static enum stg_status explain_id(struct stg_buffer *out, const struct settings 
                                   const struct stg_group *group)
 {
     struct stg_seq seq;
+    enum stg_aggregate aggregate;
+    STG_RETURN_IF_FAILED(stg_aggregate_parse(s->aggregate, m, &aggregate));
     if (s->sequence >= group->n) {
         return stg_fail(STG_ERR_USAGE, "--sequence: there is no sequence %llu: %s has 0 to %lld",
                         (unsigned long long)s->sequence, group->inputs[0].path, (long long)group->n - 1);
     }
     const struct stg_input *in = stg_group_sequence(group, (size_t)s->sequence, &seq);
-    return explain_one(out, s, m, in, &seq);
+    return explain_one(out, s, m, in, &seq, aggregate);
 }
 
 /* Above the sequences: what all novel ones have in common, as the worst need not be like the others. Not where none can
@@ -122,7 +127,7 @@ static enum stg_status explain_worst(struct stg_buffer *out, const struct settin
         if (i > 0 && !s->json) {
             STG_TRY(stg_buffer_printf(out, "\n"));
         }
-        STG_TRY(explain_one(out, s, m, in, &seq));
+        STG_TRY(explain_one(out, s, m, in, &seq, aggregate));
     }
 out:
     stg_mem_free(worst);
@@ -223,9 +228,8 @@ static const struct stg_option options[] = {
      .help = "instead of single sequences: group the novel ones into a few behaviours and say what each has more or "
              "less of than known "
              "sequences, where, and when"},
-    STG_OPTION_ALPHA(struct settings, "sequences of a p-value up to this are novel: those of --behaviours, and those "
-                                      "of which is said above single ones what they have in "
-                                      "common; the verdict on one is at 0.01"),
+    STG_OPTION_ALPHA(struct settings, "sequences of a p-value up to this are novel: those of --behaviours, those "
+                                      "of which is said above single ones what they have in common, and a single one"),
     {.name = "alternatives",
      .arg = "N",
      .type = STG_OPTION_U32,
@@ -243,18 +247,17 @@ static const struct stg_option options[] = {
     {.name = "counterfactual",
      .type = STG_OPTION_FLAG,
      .offset = offsetof(struct settings, counterfactual),
-     .help = "say without which segments to blame a novel sequence would be normal at a false-alarm rate of 1 %: a "
-             "greedy search, with "
-             "the number below which no set of them would do"},
+     .help = "say without which segments to blame a novel sequence would be normal: a greedy search, with the number "
+             "below which no set of them would do. By --alpha and --aggregate; by the default where that is median, "
+             "window, upper, load, migration or workers"},
     {.name = "attention",
      .type = STG_OPTION_FLAG,
      .offset = offsetof(struct settings, attention),
      .help = "of a transformer or longformer: how far back each head looks, and what the events most to blame were "
              "predicted from"},
     STG_OPTION_AGGREGATE(struct settings,
-                         "what --worst ranks by, and by what sequences are novel of which is said what they have in "
-                         "common (see `strange "
-                         "help score`); the p-value and the verdict of a single one are by the default"),
+                         "what --worst ranks by, and by what sequences are novel: those of which is said what they "
+                         "have in common, and a single one with its p-value (see `strange help score`)"),
     STG_OPTION_JSON(struct settings,
                     "one JSON object a line for each sequence, with all its events; one for all behaviours"),
 };

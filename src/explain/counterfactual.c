@@ -245,12 +245,18 @@ static enum stg_status search_init(struct search *s)
     return STG_OK;
 }
 
+bool stg_counterfactual_can(enum stg_aggregate a)
+{
+    return a == STG_AGGREGATE_MEAN || a == STG_AGGREGATE_RMS || a == STG_AGGREGATE_TIME || a == STG_AGGREGATE_STATE ||
+           a == STG_AGGREGATE_PACE || a == STG_AGGREGATE_NOVELTY;
+}
+
 enum stg_status stg_counterfactual(struct stg_counterfactual *out, const struct stg_model *m,
-                                   const struct stg_explanation *x, double alpha)
+                                   const struct stg_explanation *x, enum stg_aggregate aggregate, double alpha)
 {
     enum stg_status status = STG_OK;
-    struct search s = {.m = m, .x = x, .aggregate = stg_aggregate_default(m)};
-    *out = (struct stg_counterfactual){.novel = false};
+    struct search s = {.m = m, .x = x, .aggregate = aggregate};
+    *out = (struct stg_counterfactual){.aggregate = aggregate};
     if (!stg_calibrated(m)) {
         return STG_OK;
     }

@@ -17,7 +17,8 @@
 #define STG_COUNTERFACTUAL_MOST 256 /* segments that are taken back before the search gives up */
 
 struct stg_counterfactual {
-    bool novel;  /* p ≤ alpha; else there is nothing to take back and the rest is 0 */
+    enum stg_aggregate aggregate; /* that judges */
+    bool novel;                   /* p ≤ alpha; else there is nothing to take back and the rest is 0 */
     bool enough; /* without the segments it would be normal; false: not without those, and more take nothing off or are
                     too many */
     uint32_t *segments; /* (n) indices into explanation.segments, in the order in which they were taken; owned */
@@ -25,10 +26,15 @@ struct stg_counterfactual {
     double p_before, p_after;
 };
 
-/* By the model's default aggregate. An uncalibrated model says of nothing that it is novel. Time: for each segment
- * taken, 32 times the length of the sequence; memory: 20 bytes an event. */
+/* Whether it can be asked by this aggregate: what a segment takes off adds up to a bound for the mean, the root mean
+ * square, the times, the descriptors, the pace, and the novelty that is made of these; not for quantiles and windows,
+ * and what a sequence has as a whole (load, workers) no segment takes off. */
+bool stg_counterfactual_can(enum stg_aggregate a);
+/* By such an aggregate. An uncalibrated model says of nothing that it is novel. Time: for each segment taken, 32 times
+ * the length of the sequence; memory: 20 bytes an event. */
 enum stg_status stg_counterfactual(struct stg_counterfactual *out, const struct stg_model *m,
-                                   const struct stg_explanation *x, double alpha) STG_MUST_USE;
+                                   const struct stg_explanation *x, enum stg_aggregate aggregate,
+                                   double alpha) STG_MUST_USE;
 void stg_counterfactual_fini(struct stg_counterfactual *c);
 
 #endif

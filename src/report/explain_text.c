@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "detect/calibrate.h"
+#include "detect/novel.h"
 #include "report/attention.h"
 #include "report/words.h"
 #include "report/writer.h"
@@ -10,7 +11,6 @@
 #include <math.h>
 
 #define BAR_CELLS 8
-#define ALPHA     0.01 /* of the verdict in words; scripts read the p-value */
 
 struct style {
     const char *bold, *dim, *hot, *reset;
@@ -33,12 +33,25 @@ static void put_segments(struct writer *w, const struct stg_explanation *x)
     }
 }
 
+static void put_verdict(struct writer *w, const struct stg_model *m, const struct stg_explanation *x,
+                        struct stg_judged_by by, const struct style *style)
+{
+    const double p = stg_p_value(m, by.aggregate, (double)x->score.value[by.aggregate]);
+    const bool asked = by.aggregate != stg_aggregate_default(m) && stg_calibrated(m);
+    char text[160];
+    words_p_value(m, p, text);
+    writer_printf(w, "  p-value     %s%s%s\n", text, asked ? ", by " : "",
+                  asked ? stg_report_score_words(by.aggregate) : "");
+    put_segments(w, x);
+    words_verdict(m, p, by.alpha, text);
+    writer_printf(w, "  verdict     %s%s%s\n", stg_is_judged(m, by.alpha) && p <= by.alpha ? style->hot : "", text,
+                  style->reset);
+}
+
 static void put_header(struct writer *w, const struct stg_model *m, const struct stg_explanation *x, const char *trace,
                        const struct style *style)
 {
     const struct stg_score *s = &x->score;
-    const enum stg_aggregate judged = stg_aggregate_default(m);
-    const double p = stg_p_value(m, judged, (double)s->value[judged]);
     char n[32], text[160], process[256], perplexity[32], side[512];
     writer_printf(w, "%sSequence %" PRIu64 "%s\n", style->bold, x->id, style->reset);
     writer_put(w, "  trace       ");
@@ -101,28 +114,27 @@ static void put_header(struct writer *w, const struct stg_model *m, const struct
         words_disagreement(s->disagreement, text);
         writer_printf(w, "  members     %s\n", text);
     }
-    words_p_value(m, p, text);
-    writer_printf(w, "  p-value     %s\n", text);
-    put_segments(w, x);
-    words_verdict(m, p, ALPHA, text);
-    writer_printf(w, "  verdict     %s%s%s\n", stg_calibrated(m) && p <= ALPHA ? style->hot : "", text, style->reset);
 }
 
-static void put_counterfactual(struct writer *w, const struct stg_explanation *x, const struct stg_counterfactual *c)
+static void put_counterfactual(struct writer *w, const struct stg_explanation *x, struct stg_judged_by by,
+                               const struct stg_counterfactual *c)
 {
-    char text[512];
+    char text[512], judge[64] = "";
+    if (c->aggregate != by.aggregate) { /* that of the verdict cannot be asked */
+        snprintf(judge, sizeof judge, " (by %s)", stg_report_score_words(c->aggregate));
+    }
     if (!c->novel) {
-        writer_put(w, "  would be normal without: nothing; it is not judged novel\n");
+        writer_printf(w, "  would be normal%s without: nothing; it is not judged novel\n", judge);
         return;
     }
     if (!c->enough) {
         writer_printf(w,
-                      "  would be normal without: more than the segments to blame; p-value %.3g without %zu of %zu\n",
-                      c->p_after, c->n, x->n_segments);
+                      "  would be normal%s without: more than the segments to blame; p-value %.3g without %zu of %zu\n",
+                      judge, c->p_after, c->n, x->n_segments);
         return;
     }
     words_counterfactual(c, text);
-    writer_printf(w, "  would be normal without: %s\n", text);
+    writer_printf(w, "  would be normal%s without: %s\n", judge, text);
     for (size_t i = 0; i < c->n; i++) {
         words_segment(x, &x->segments[c->segments[i]], text, sizeof text);
         writer_put(w, "              ");
@@ -264,8 +276,9 @@ static void put_rows(struct writer *w, const struct stg_model *m, const struct s
 }
 
 enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg_model *m,
-                                        const struct stg_explanation *x, const struct stg_explained_more *more,
-                                        const char *trace, size_t n_show, bool colour)
+                                        const struct stg_explanation *x, struct stg_judged_by by,
+                                        const struct stg_explained_more *more, const char *trace, size_t n_show,
+                                        bool colour)
 {
     enum stg_status status = STG_OK;
     struct writer w = {out, STG_OK};
@@ -274,8 +287,9 @@ enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg
     char caption[256];
     STG_TRY(fold_explanation(&f, m, x, n_show));
     put_header(&w, m, x, trace, style);
+    put_verdict(&w, m, x, by, style);
     if (more != NULL && more->without != NULL) {
-        put_counterfactual(&w, x, more->without);
+        put_counterfactual(&w, x, by, more->without);
     }
     words_caption(m, x, &f, " (>)", caption);
     writer_printf(&w, "\n%s%s\n", caption, f.n > 0 ? ":" : ".");

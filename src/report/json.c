@@ -213,18 +213,26 @@ static json_t *place_facts(const struct stg_score_place *p)
     return out;
 }
 
+/* Takes facts, which may be NULL. */
+static json_t *with_verdict(json_t *facts, const struct stg_model *m, const struct stg_score *s,
+                            struct stg_judged_by by)
+{
+    const bool judged = stg_is_judged(m, by.alpha);
+    const bool novel = judged && stg_p_value(m, by.aggregate, (double)s->value[by.aggregate]) <= by.alpha;
+    if (facts != NULL &&
+        (json_object_set_new(facts, "novel", judged ? json_boolean(novel) : json_null()) != 0 ||
+         json_object_set_new(facts, "aggregate", json_string(stg_aggregate_name(by.aggregate))) != 0)) {
+        json_decref(facts);
+        return NULL;
+    }
+    return facts;
+}
+
 enum stg_status stg_report_score_json(struct stg_buffer *out, const struct stg_model *m, const struct stg_score *s,
                                       const struct stg_score_place *place, enum stg_aggregate a, double alpha)
 {
     json_t *facts = with_schema(place_facts(place), "strange.score/1", score_facts(m, s, a));
-    const bool judged = stg_is_judged(m, alpha);
-    const bool novel = judged && stg_p_value(m, a, (double)s->value[a]) <= alpha;
-    if (facts == NULL || json_object_set_new(facts, "novel", judged ? json_boolean(novel) : json_null()) != 0 ||
-        json_object_set_new(facts, "aggregate", json_string(stg_aggregate_name(a))) != 0) {
-        json_decref(facts);
-        return stg_fail(STG_ERR_MEMORY, "JSON: out of memory");
-    }
-    return json_put_line(out, facts);
+    return json_put_line(out, with_verdict(facts, m, s, (struct stg_judged_by){a, alpha}));
 }
 
 static json_t *return_value(int64_t ret)
@@ -335,17 +343,17 @@ static json_t *counterfactual(const struct stg_counterfactual *c)
             return NULL;
         }
     }
-    return json_pack("{s:b, s:o, s:o, s:o}", "enough", c->enough, "segments", segments, "at_least",
+    return json_pack("{s:b, s:o, s:o, s:o, s:s}", "enough", c->enough, "segments", segments, "at_least",
                      c->enough ? json_integer((json_int_t)c->at_least) : json_null(), "p_value",
-                     json_of_number(c->p_after));
+                     json_of_number(c->p_after), "aggregate", stg_aggregate_name(c->aggregate));
 }
 
 enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg_model *m,
-                                        const struct stg_explanation *x, const struct stg_explained_more *more,
-                                        const char *trace)
+                                        const struct stg_explanation *x, struct stg_judged_by by,
+                                        const struct stg_explained_more *more, const char *trace)
 {
-    json_t *facts =
-        with_schema(json_object(), "strange.explain/1", score_facts(m, &x->score, stg_aggregate_default(m)));
+    json_t *facts = with_verdict(
+        with_schema(json_object(), "strange.explain/1", score_facts(m, &x->score, by.aggregate)), m, &x->score, by);
     json_t *events = json_array(), *ranked = json_array(), *segments = json_array();
     int failed = facts == NULL || events == NULL || ranked == NULL || segments == NULL;
     for (size_t i = 0; i < x->n && !failed; i++) {

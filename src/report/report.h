@@ -88,14 +88,20 @@ struct stg_explained_more {
     const struct stg_counterfactual *without;
     const struct stg_attention_maps *attention;
 };
+/* By what a sequence is judged, and when it is novel. */
+struct stg_judged_by {
+    enum stg_aggregate aggregate;
+    double alpha;
+};
 /* Explanation for people: at most n_show most surprising events with their surroundings; trace is where it comes
  * from. */
 enum stg_status stg_report_explain_text(struct stg_buffer *out, const struct stg_model *m,
-                                        const struct stg_explanation *x, const struct stg_explained_more *more,
-                                        const char *trace, size_t n_show, bool colour) STG_MUST_USE;
+                                        const struct stg_explanation *x, struct stg_judged_by by,
+                                        const struct stg_explained_more *more, const char *trace, size_t n_show,
+                                        bool colour) STG_MUST_USE;
 enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg_model *m,
-                                        const struct stg_explanation *x, const struct stg_explained_more *more,
-                                        const char *trace) STG_MUST_USE;
+                                        const struct stg_explanation *x, struct stg_judged_by by,
+                                        const struct stg_explained_more *more, const char *trace) STG_MUST_USE;
 /* The behaviours for people: a paragraph for each. */
 enum stg_status stg_report_behaviours_text(struct stg_buffer *out, const struct stg_model *m,
                                            const struct stg_behaviours *b, const struct stg_behaviour_origin *origins,

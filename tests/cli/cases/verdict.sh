@@ -203,6 +203,16 @@ case_verdict_alone() {
     grep -qx '  what these have in common: `strange explain --behaviours --aggregate time`' alone || { cat out; no 'nor how to see it'; }
     status 0 "$strange" explain --behaviours --aggregate time wait.model 120.txt
     sed -n 1p out | grep -q '^120 of 200 sequences are novel' || { cat out; no 'they are not shown'; }
+    # What is said of a single one is by what was asked, too.
+    status 0 "$strange" explain --aggregate time --alpha 0.02 --counterfactual wait.model 120.txt
+    grep -q '^  p-value     .*, by surprisal of the times$' out || { cat out; no 'another p-value'; }
+    grep -q '^  verdict     novel, at a false-alarm rate of 2.0 %$' out || { cat out; no 'another verdict'; }
+    grep -q '^  would be normal without: ' out || { cat out; no 'no counterfactual by the times'; }
+    ! grep -q '^  would be normal without: nothing' out || { cat out; no 'a counterfactual by something else'; }
+    status 0 "$strange" explain --aggregate time --alpha 0.02 --json wait.model 120.txt
+    grep -q '"novel": true, "aggregate": "time"' out || no 'another verdict in JSON'
+    status 0 "$strange" explain --aggregate window --counterfactual wait.model 120.txt
+    grep -q '^  would be normal (by novelty) without: ' out || { cat out; no 'by what it is asked is not said'; }
     status 1 "$strange" score --strict wait.model 120.txt
     status 0 "$strange" score wait.model 2.txt
     ! grep -q 'alone\|in common' out || { cat out; no 'of a known run, too'; }
