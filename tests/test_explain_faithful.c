@@ -343,6 +343,47 @@ static void test_counterfactual_by(void **state)
     stg_explanation_fini(&x);
 }
 
+static size_t count_in(const char *text, const char *what)
+{
+    size_t n = 0;
+    while ((text = strstr(text, what)) != NULL) {
+        text += strlen(what);
+        n++;
+    }
+    return n;
+}
+
+/* More segments than people read are counted, and JSON has all of them. What judges is said where that is another. */
+static void test_counterfactual_of_many(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_explanation x;
+    uint32_t same[12] = {0};
+    struct stg_counterfactual c = {.aggregate = STG_AGGREGATE_RMS, .novel = true, .enough = true, .segments = same};
+    const struct stg_explained_more more = {.without = &c};
+    const struct stg_judged_by by = {STG_AGGREGATE_UPPER, 0.01};
+    explain_odd(f, &x);
+    assert_true(x.n_segments > 0);
+    for (c.n = 10; c.n <= 12; c.n += 2) {
+        struct stg_buffer b = STG_BUFFER_INIT;
+        c.at_least = c.n;
+        must(stg_report_explain_text(&b, f->model, &x, by, &more, "t", 3, false));
+        const char *at = strstr(b.data, "  would be normal (by root mean square of the surprisals) without: ");
+        assert_non_null(at);
+        assert_int_equal(count_in(at, "              thread "), 10);
+        assert_int_equal(count_in(at, "              and 2 more (--json has all)\n"), c.n > 10);
+        stg_buffer_clear(&b);
+        must(stg_report_explain_json(&b, f->model, &x, by, &more, "t"));
+        at = strstr(b.data, "\"counterfactual\": {");
+        assert_non_null(at);
+        assert_non_null(
+            strstr(at, c.n == 10 ? "[0, 0, 0, 0, 0, 0, 0, 0, 0, 0]" : "[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]"));
+        assert_non_null(strstr(at, "\"aggregate\": \"rms\""));
+        stg_buffer_fini(&b);
+    }
+    stg_explanation_fini(&x);
+}
+
 static void test_one_ranking(void **state)
 {
     struct fixture *f = *state;
@@ -373,7 +414,7 @@ int main(void)
         cmocka_unit_test(test_changes_are_blamed), cmocka_unit_test(test_without_the_blamed_all_is_known),
         cmocka_unit_test(test_counterfactual),     cmocka_unit_test(test_counterfactual_of_several),
         cmocka_unit_test(test_one_ranking),        cmocka_unit_test(test_judged_by),
-        cmocka_unit_test(test_counterfactual_by),
+        cmocka_unit_test(test_counterfactual_by),  cmocka_unit_test(test_counterfactual_of_many),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -10,7 +10,8 @@
 #include <inttypes.h>
 #include <math.h>
 
-#define BAR_CELLS 8
+#define BAR_CELLS     8
+#define MOST_SEGMENTS 10 /* of a counterfactual; JSON has all */
 
 struct style {
     const char *bold, *dim, *hot, *reset;
@@ -135,11 +136,14 @@ static void put_counterfactual(struct writer *w, const struct stg_explanation *x
     }
     words_counterfactual(c, text);
     writer_printf(w, "  would be normal%s without: %s\n", judge, text);
-    for (size_t i = 0; i < c->n; i++) {
+    for (size_t i = 0; i < c->n && i < MOST_SEGMENTS; i++) {
         words_segment(x, &x->segments[c->segments[i]], text, sizeof text);
         writer_put(w, "              ");
         writer_plain(w, text, 0);
         writer_put(w, "\n");
+    }
+    if (c->n > MOST_SEGMENTS) {
+        writer_printf(w, "              and %zu more (--json has all)\n", c->n - MOST_SEGMENTS);
     }
 }
 
