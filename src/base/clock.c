@@ -10,6 +10,13 @@ uint64_t stg_clock_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+int64_t stg_clock_real_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 void stg_clock_date(char out[21])
 {
     const char *fixed = getenv("SOURCE_DATE_EPOCH");

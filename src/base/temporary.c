@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -67,6 +69,51 @@ void stg_temporary_abandon_all(void)
         if (atomic_load(&temporaries[i].used) == REMEMBERED && unlink(temporaries[i].path) != 0 && errno == EISDIR) {
             remove_directory(temporaries[i].path);
         }
+    }
+}
+
+/* name is base with ".tmp-PID-N", as a writer calls it, and that process is no more. */
+static bool is_of_the_dead(const char *name, const char *base)
+{
+    static const char digits[] = "0123456789", infix[] = ".tmp-";
+    const size_t len = strlen(base);
+    if (strncmp(name, base, len) != 0 || strncmp(name + len, infix, strlen(infix)) != 0) {
+        return false;
+    }
+    const char *pid = name + len + strlen(infix), *serial = pid + strspn(pid, digits);
+    const size_t n_serial = *serial == '-' ? strspn(serial + 1, digits) : 0;
+    const long number = strtol(pid, NULL, 10);
+    return serial > pid && n_serial > 0 && serial[1 + n_serial] == '\0' && number > 0 && number <= INT_MAX &&
+           kill((pid_t)number, 0) != 0 && errno == ESRCH;
+}
+
+void stg_temporary_remove_dead(const char *path, int64_t before_ns)
+{
+    char target[PATH_MAX];
+    if (realpath(path, target) == NULL) {
+        snprintf(target, sizeof target, "%s", path);
+    }
+    char *slash = strrchr(target, '/');
+    const char *base = slash == NULL ? target : slash + 1;
+    DIR *dir = NULL;
+    if (slash == NULL) {
+        dir = opendir(".");
+    } else {
+        const char first = slash[1];
+        slash[1] = '\0';
+        dir = opendir(target);
+        slash[1] = first;
+    }
+    for (const struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        struct stat st;
+        if (is_of_the_dead(entry->d_name, base) && fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(st.st_mode) && st.st_uid == geteuid() &&
+            st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec < before_ns) {
+            (void)unlinkat(dirfd(dir), entry->d_name, 0);
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
     }
 }
 

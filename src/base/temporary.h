@@ -5,11 +5,18 @@
 
 #include "base/status.h"
 
+#include <stdint.h>
+
 /* Returns a number for stg_temporary_forget(); −1, which it takes too, when too many are remembered already. */
 int stg_temporary_remember(const char *path);
 void stg_temporary_forget(int number);
 /* Async-signal-safe. Of a directory all files go, then itself. */
 void stg_temporary_abandon_all(void);
+
+/* Removes what writers of path (base/file.h) that were killed have left beside it: files of this user that are named
+ * after a process that is no more, and were last written before that time (nanoseconds since 1970), as a process of
+ * another machine or container is not seen. */
+void stg_temporary_remove_dead(const char *path, int64_t before_ns);
 
 /* $TMPDIR, or /tmp without it. */
 const char *stg_temporary_root(void);

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/temporary.h"
 #include "detect/calibrate.h"
 #include "model/ensemble.h"
 #include "model/neural.h"
@@ -29,6 +30,7 @@ struct job {
     const struct stg_cli *cli;
     const struct stg_train_options *o;
     const struct stg_train_teacher *teacher; /* NULL: none */
+    int64_t began_ns;                        /* since 1970 */
     struct stg_corpora train, valid, calibrate,
         held; /* held: the end of train when neither valid nor calibrate was given */
     struct stg_pool *pool;
@@ -231,17 +233,54 @@ static enum stg_status new_model(struct job *j)
     return STG_OK;
 }
 
-/* It is overwritten, and removed in the end: notes or another model of that name would be lost. What is resumed is read
- * first. */
+/* It is overwritten, and removed in the end: notes or another model of that name would be lost, and so would hours of
+ * a training that was interrupted. What is resumed is read first. */
 static enum stg_status check_checkpoint(const char *path)
 {
     enum stg_kind kind;
-    if (access(path, F_OK) != 0 || (stg_kind_of(path, &kind) == STG_OK && kind == STG_KIND_CHECKPOINT)) {
+    if (access(path, F_OK) != 0) {
         return STG_OK;
+    }
+    if (stg_kind_of(path, &kind) == STG_OK && kind == STG_KIND_CHECKPOINT) {
+        return stg_fail(STG_ERR_USAGE,
+                        "%s: is of a training that was interrupted, and would be lost: go on with the same command and "
+                        "--resume, or remove it to begin anew",
+                        path);
     }
     return stg_fail(STG_ERR_USAGE,
                     "%s: is no checkpoint, which would replace it: move it away or name another with --checkpoint",
                     path);
+}
+
+/* Where a finished member waits for the others, so that --resume need not train it again. */
+static enum stg_status member_path(const struct job *j, size_t i, char **path)
+{
+    enum stg_status status = STG_OK;
+    struct stg_buffer name = STG_BUFFER_INIT;
+    STG_TRY(stg_buffer_printf(&name, "%s.member-%zu", j->o->out, i));
+    STG_TRY(stg_mem_strdup(path, name.data));
+out:
+    stg_buffer_fini(&name);
+    return status;
+}
+
+/* Nor are the members that are done trained again without a word. */
+static enum stg_status check_members(const struct job *j)
+{
+    for (size_t i = 0; i < j->o->ensemble; i++) {
+        enum stg_status status = STG_OK;
+        char *path = NULL;
+        STG_RETURN_IF_FAILED(member_path(j, i, &path));
+        if (access(path, F_OK) == 0) {
+            status = stg_fail(STG_ERR_USAGE,
+                              "%s: is of a training that was interrupted, and would be lost: go on with the same "
+                              "command and --resume, or remove it to begin anew",
+                              path);
+        }
+        stg_mem_free(path);
+        STG_RETURN_IF_FAILED(status);
+    }
+    return STG_OK;
 }
 
 static enum stg_status name_checkpoint(struct job *j)
@@ -264,6 +303,9 @@ static enum stg_status name_checkpoint(struct job *j)
     j->settings.checkpoint = j->checkpoint;
     if (status == STG_OK && !j->o->resume) {
         status = check_checkpoint(j->checkpoint);
+    }
+    if (status == STG_OK && !j->o->resume && j->o->ensemble > 1) {
+        status = check_members(j);
     }
 out:
     stg_buffer_fini(&name);
@@ -359,18 +401,6 @@ static enum stg_status put_result(json_t *record, const struct stg_train_result 
     STG_RETURN_IF_FAILED(stg_facts_put(result, "train_loss", stg_facts_number(r->train_loss)));
     STG_RETURN_IF_FAILED(stg_facts_put(result, "valid_loss", stg_facts_number(r->valid_loss)));
     return stg_facts_put(result, "valid_accuracy", stg_facts_number(r->valid_accuracy));
-}
-
-/* Where a finished member waits for the others, so that --resume need not train it again. */
-static enum stg_status member_path(const struct job *j, size_t i, char **path)
-{
-    enum stg_status status = STG_OK;
-    struct stg_buffer name = STG_BUFFER_INIT;
-    STG_TRY(stg_buffer_printf(&name, "%s.member-%zu", j->o->out, i));
-    STG_TRY(stg_mem_strdup(path, name.data));
-out:
-    stg_buffer_fini(&name);
-    return status;
 }
 
 /* The new model is what others must be like. */
@@ -486,13 +516,19 @@ out:
     return status;
 }
 
-/* Once the ensemble is written. */
-static enum stg_status remove_members(const struct job *j)
+/* Once the model is written: what a training that was killed has left, too. */
+static enum stg_status clean_up(const struct job *j)
 {
-    for (size_t i = 0; i < j->o->ensemble; i++) {
+    stg_temporary_remove_dead(j->o->out, j->began_ns);
+    if (j->checkpoint != NULL) {
+        unlink(j->checkpoint);
+        stg_temporary_remove_dead(j->checkpoint, j->began_ns);
+    }
+    for (size_t i = 0; j->members != NULL && i < j->o->ensemble; i++) {
         char *path = NULL;
         STG_RETURN_IF_FAILED(member_path(j, i, &path));
         unlink(path);
+        stg_temporary_remove_dead(path, j->began_ns);
         stg_mem_free(path);
     }
     return STG_OK;
@@ -629,12 +665,7 @@ static enum stg_status run_job(struct job *j, const struct stg_list *paths)
         STG_RETURN_IF_FAILED(stg_train_learning(j->cli, j->model, &j->train, calibration_of(j), j->pool));
     }
     STG_RETURN_IF_FAILED(stg_model_save(j->model, j->o->out));
-    if (j->checkpoint != NULL) {
-        unlink(j->checkpoint);
-    }
-    if (ensemble) {
-        STG_RETURN_IF_FAILED(remove_members(j));
-    }
+    STG_RETURN_IF_FAILED(clean_up(j));
     say_result(j);
     return j->o->json && j->teacher == NULL ? print_record(j) : STG_OK;
 }
@@ -642,7 +673,7 @@ static enum stg_status run_job(struct job *j, const struct stg_list *paths)
 enum stg_status stg_train_with(struct stg_cli *cli, const struct stg_train_options *o,
                                const struct stg_train_teacher *teacher, const struct stg_list *paths)
 {
-    struct job j = {.cli = cli, .o = o, .teacher = teacher};
+    struct job j = {.cli = cli, .o = o, .teacher = teacher, .began_ns = stg_clock_real_ns()};
     if (j.o->out == NULL) {
         return stg_fail(STG_ERR_USAGE, "-o MODEL is missing: say where to write the model");
     }

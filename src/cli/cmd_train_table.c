@@ -118,7 +118,8 @@ static const char *const description[] = {
     "message says so.",
     "A training by gradients saves its state at every evaluation and when it is interrupted (Ctrl-C); --resume with "
     "the same data and "
-    "options goes on.",
+    "options goes on. Without --resume, a checkpoint or members of an ensemble that are there already are refused: "
+    "remove them to begin anew.",
     NULL,
 };
 

@@ -208,7 +208,7 @@
      .offset = STG_TRAIN_AT(checkpoint), \
      .group = STG_TRAIN_GROUP_GRADIENT, \
      .fallback = "MODEL.checkpoint", \
-     .help = "where the state is saved at every evaluation; removed when training is done. No file but a checkpoint is replaced"}, \
+     .help = "where the state is saved at every evaluation; removed when training is done. What is there already is not replaced: a checkpoint waits for --resume, or to be removed"}, \
     {.name = "resume", \
      .type = STG_OPTION_FLAG, \
      .offset = STG_TRAIN_AT(resume), \

@@ -58,6 +58,7 @@ case_hangup() {
     kill_when $pid HUP /
     [ "$got" = 2 ] || no "exit status $got"
     grep -q 'the state is saved: .* interrupted' err || { cat err; no 'not said'; }
+    rm new.model.checkpoint
     # shellcheck disable=SC2086 # words
     (trap '' HUP; exec "$strange" -q $line --updates 20) 2>err &
     pid=$!

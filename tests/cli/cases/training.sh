@@ -62,6 +62,30 @@ case_resume_after_kill() {
     resume_and_compare
 }
 
+# Hours of work are not lost without a word, and what a killed training has left goes with the next one that is done.
+case_checkpoint_is_kept() {
+    data_sets
+    lstm -o a.model train.data &
+    kill_when $! KILL a.model.checkpoint
+    cp a.model.checkpoint kept
+    sleep 0 & # a process that is no more
+    gone=$!
+    wait $gone
+    : >a.model.checkpoint.tmp-$gone-3
+    : >a.model.tmp-$gone-0
+    : >a.model.checkpoint.tmp-$$-3
+    (refused 'go on with the same command and --resume, or remove it to begin anew' lstm --updates 10 -o a.model train.data)
+    cmp kept a.model.checkpoint
+    n=$("$strange" info --json a.model.checkpoint | sed 's/.*"updates": \([0-9]*\).*/\1/')
+    (lstm --updates $((n + 10)) --resume -o a.model train.data)
+    absent a.model.checkpoint a.model.checkpoint.tmp-$gone-3 a.model.tmp-$gone-0
+    [ -e a.model.checkpoint.tmp-$$-3 ] || no 'a file of a process that lives is removed'
+    cp kept b.model.member-1
+    (refused 'b.model.member-1: is of a training that was interrupted' lstm --ensemble 2 --updates 10 -o b.model train.data)
+    (lstm --updates 10 -o b.model train.data)
+    cmp kept b.model.member-1
+}
+
 case_resume_refused() {
     data_sets
     refused 'there is no checkpoint' "$strange" train --model lstm --resume -o a.model train.data
