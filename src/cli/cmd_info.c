@@ -129,7 +129,9 @@ static enum stg_status put_columns(json_t *facts, struct columns *c, const struc
     }
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "cut_off_memory", json_integer((json_int_t)c->n_relieved)));
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "touched_by_loss", json_integer((json_int_t)c->n_lossy)));
-    STG_RETURN_IF_FAILED(stg_facts_put(facts, "length", stg_facts_quantiles(c->lengths, n)));
+    if (n > 0) {
+        STG_RETURN_IF_FAILED(stg_facts_put(facts, "length", stg_facts_quantiles(c->lengths, n)));
+    }
     if (c->has_time) {
         STG_RETURN_IF_FAILED(stg_facts_put(facts, "duration_ns", stg_facts_quantiles(c->durations, n)));
     }

@@ -97,6 +97,22 @@ static enum stg_status model_settings(struct stg_model_settings *s, const struct
     return parse_fields(o->fields, &s->fields);
 }
 
+/* What a net refuses only when it is made, after the data has been read. */
+static enum stg_status check_net(const struct stg_train_options *o)
+{
+    const bool lstm = strcmp(o->model, "lstm") == 0,
+               counted = strcmp(o->model, "ngram") == 0 || strcmp(o->model, "stide") == 0;
+    if (lstm && o->hidden % 8 != 0) {
+        return stg_fail(STG_ERR_USAGE, "--hidden %u: the units of an LSTM's layer are a multiple of 8: try %u",
+                        o->hidden, (o->hidden + 7) / 8 * 8);
+    }
+    if (!lstm && !counted && o->hidden > 0 && o->heads > 0 && o->hidden % o->heads != 0) {
+        return stg_fail(STG_ERR_USAGE, "--heads %u: %u heads do not divide rows of %u (--hidden): give other numbers",
+                        o->heads, o->heads, o->hidden);
+    }
+    return STG_OK;
+}
+
 static void set_u32(uint32_t *to, uint32_t value)
 {
     if (value != STG_NOT_GIVEN_U32) {
@@ -208,10 +224,13 @@ static enum stg_status hold_out(struct job *j)
         return STG_OK;
     }
     STG_RETURN_IF_FAILED(stg_corpora_hold_out(&j->held, &j->train, part_to_hold_out(j, for_calibration)));
-    stg_log(STG_LOG_INFO, "no --valid%s: the latest %zu of %zu sequences are held out for %s%s%s",
-            for_calibration ? " and no --calibrate" : "", stg_corpora_count(&j->held),
-            stg_corpora_count(&j->held) + stg_corpora_count(&j->train), for_validation ? "validation" : "",
-            for_validation && for_calibration ? " and " : "", for_calibration ? "calibration" : "");
+    const size_t n = stg_corpora_count(&j->held);
+    if (n > 0) { /* else it is said that the model is not calibrated, or that nothing says when to stop */
+        stg_log(STG_LOG_INFO, "no --valid%s: the latest %zu of %zu sequences %s held out for %s%s%s",
+                for_calibration ? " and no --calibrate" : "", n, n + stg_corpora_count(&j->train),
+                n == 1 ? "is" : "are", for_validation ? "validation" : "",
+                for_validation && for_calibration ? " and " : "", for_calibration ? "calibration" : "");
+    }
     return STG_OK;
 }
 
@@ -638,6 +657,7 @@ static void warn_unused(const struct job *j)
 static enum stg_status run_job(struct job *j, const struct stg_list *paths)
 {
     const bool ensemble = j->o->ensemble > 1;
+    STG_RETURN_IF_FAILED(check_net(j->o));
     STG_RETURN_IF_FAILED(model_settings(&j->model_settings, j->o));
     train_settings(&j->settings, j->o);
     if (j->teacher != NULL) {

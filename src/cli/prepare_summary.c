@@ -105,6 +105,18 @@ static void say_few(const struct stg_recipe *r, const struct stg_cut_counts *c)
             counted(c->n_sequences, "sequence", sequences, sizeof sequences), events, HINT_WINDOW);
 }
 
+static void say_none(const struct stg_recipe *r, const struct stg_cut_counts *c)
+{
+    /* Windows that do not begin are not counted. */
+    const bool early = r->skip_first_ns > 0 && (c->n_skipped > 0 || (r->cut == STG_CUT_WINDOW && c->n_events > 0));
+    /* Connections that are handed on are open at the end, or their descriptors come again. */
+    const bool handed_on = r->cut == STG_CUT_ACCEPT && c->n_open + c->n_reopened > 0;
+    stg_log(STG_LOG_WARN,
+            "no sequences: %llu skipped, %llu still open at the end; try %s%s, or look with `strange info`",
+            (unsigned long long)c->n_skipped, (unsigned long long)c->n_open, early ? "a shorter --skip-first, or " : "",
+            handed_on ? "--cut thread where each connection has a thread of its own" : "another --cut");
+}
+
 void stg_prepare_summary(const char *out, const struct stg_recipe *r, const struct stg_cut_counts *counts,
                          bool explained)
 {
@@ -116,11 +128,6 @@ void stg_prepare_summary(const char *out, const struct stg_recipe *r, const stru
     say_overlap(r, counts);
     say_few(r, counts);
     if (counts->n_sequences == 0 && !explained) {
-        /* Connections that are handed on are open at the end, or their descriptors come again. */
-        const bool handed_on = r->cut == STG_CUT_ACCEPT && counts->n_open + counts->n_reopened > 0;
-        stg_log(STG_LOG_WARN,
-                "no sequences: %llu skipped, %llu still open at the end; try %s, or look with `strange info`",
-                (unsigned long long)counts->n_skipped, (unsigned long long)counts->n_open,
-                handed_on ? "--cut thread where each connection has a thread of its own" : "another --cut");
+        say_none(r, counts);
     }
 }

@@ -5,6 +5,8 @@
 
 #include "cli/cmd_train.h"
 
+#include "nn/net.h"
+
 #define STG_TRAIN_AT(field) offsetof(struct stg_train_options, field)
 /* In the order of enum stg_optimizer_kind and enum stg_train_schedule. */
 #define STG_TRAIN_OPTIMIZERS "adam|adamw|ranger"
@@ -53,13 +55,13 @@
      .type = STG_OPTION_DURATION, \
      .offset = STG_TRAIN_AT(budget_ns), \
      .group = STG_TRAIN_GROUP_GRADIENT, \
-     .help = "stop after this long (10m, 2h); time before a resume counts"}, \
+     .help = "stop after this long (10m, 2h), 0: no bound; time before a resume counts"}, \
     {.name = "updates", \
      .arg = "N", \
      .type = STG_OPTION_U64, \
      .offset = STG_TRAIN_AT(updates), \
      .group = STG_TRAIN_GROUP_GRADIENT, \
-     .help = "stop after so many updates"}, \
+     .help = "stop after so many updates, 0: no bound"}, \
     {.name = "epochs", \
      .arg = "X", \
      .type = STG_OPTION_DOUBLE, \
@@ -67,22 +69,22 @@
      .min = 0, \
      .max = 1e6, \
      .group = STG_TRAIN_GROUP_GRADIENT, \
-     .help = "stop after so many passes over DATA"}, \
+     .help = "stop after so many passes over DATA, 0: no bound"}, \
     {.name = "hidden", \
      .arg = "N", \
      .type = STG_OPTION_U32, \
      .offset = STG_TRAIN_AT(hidden), \
-     .min = 1, \
-     .max = 8192, \
+     .min = 8, \
+     .max = 4096, \
      .group = STG_TRAIN_GROUP_GRADIENT, \
      .fallback = "128; 64 of an LSTM that is a student; the preset's: 256 of an LSTM, else 168", \
-     .help = "units of an LSTM's layer; width of an attention net's rows"}, \
+     .help = "units of an LSTM's layer, a multiple of 8; width of an attention net's rows"}, \
     {.name = "layers", \
      .arg = "N", \
      .type = STG_OPTION_U32, \
      .offset = STG_TRAIN_AT(layers), \
      .min = 1, \
-     .max = 64, \
+     .max = STG_NET_MAX_LAYERS, \
      .group = STG_TRAIN_GROUP_GRADIENT, \
      .fallback = "2; 1 of an LSTM that is a student", \
      .help = "number of layers"}, \

@@ -143,6 +143,18 @@ case_attention_nets_train() {
         i=$((i + 1))
     done
     [ $i = 5 ]
+    # What a net cannot be is refused before anything is done, in one line.
+    refused '--layers' "$strange" train --model lstm --layers 17 -o a.model train.data
+    refused '--hidden' "$strange" train --model transformer --hidden 7 -o a.model train.data
+    refused '--hidden' "$strange" train --model lstm --hidden 4104 -o a.model train.data
+    refused '--hidden 12: the units of an LSTM' "$strange" train --model lstm --hidden 12 -o a.model train.data
+    refused '5 heads do not divide rows of 16 (--hidden)' "$strange" train --model transformer --hidden 16 --heads 5 -o a.model train.data
+    status 0 "$strange" train --model lstm --hidden 8 --layers 16 --updates 1 --budget 0 --epochs 0 --threads 1 -o a.model train.data
+    [ "$("$strange" help train | tr -s ' \n' '  ' | grep -o '0: no bound' | wc -l)" = 3 ] || no 'help does not say what 0 is'
+    strace_text 1 9 >one.txt # its only sequence cannot be held out
+    "$strange" -q prepare --cut accept --scope thread -o one.data one.txt
+    status 0 "$strange" train -o one.model one.data
+    ! grep -q 'held out for' err || { cat err; no 'nothing is held out'; }
     refused '3 values for 2 layers' "$strange" train --model longformer --window 1,2,3 -o a.model train.data
     refused '5 heads do not divide' "$strange" train --model transformer --hidden 16 --heads 5 --valid valid.data -o a.model train.data
 }

@@ -618,6 +618,13 @@ case_nothing_to_judge() {
     done
     status 0 "$strange" score web.model test.data none.data
     grep -q 'warning: none.data: no sequences' err
+    status 0 "$strange" info none.data
+    grep -q '^sequences  *0$' out
+    ! grep -q '^length' out || { cat out; no 'a length of nothing'; }
+    for cut in thread window:10; do
+        status 0 "$strange" prepare --skip-first 10h --cut $cut -o early.data test.txt
+        grep -q 'try a shorter --skip-first, or another --cut' err || { cat err; no "$cut: another advice"; }
+    done
     refused '--calibrate: none.data: no sequences' "$strange" train --calibrate none.data -o x.model -- train.data
     # The other recipe is said, too, before the failure.
     fails() { status 2 "$@"; tail -n 1 err | grep -q 'none.data: no sequences' || { cat err; no "not said: $*"; }; }
