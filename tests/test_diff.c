@@ -218,6 +218,50 @@ static void test_occasions(void **state)
     }
 }
 
+/* One side of 32,000 calls, the other of 2,000, to which n execve are added: from a quarter on, or there all together.
+ */
+static const struct stg_diff_result *compare_short(struct comparison *c, int shorter, size_t n, bool together)
+{
+    static const struct odd none;
+    comparison_init(c);
+    for (uint64_t i = 0; i < 4; i++) {
+        fill(&c->made, 16000, 1 + i, &none);
+        give(c, 1 - shorter, 0, c->made.n);
+    }
+    fill(&c->made, 4000, 7, &none);
+    const size_t all = c->made.n, quarter = all / 8 * 2, step = together ? 0 : (all - quarter) / 2 / n * 2;
+    put(&c->made, 100, EXECVE, 0, 1000);
+    give(c, shorter, 0, quarter);
+    for (size_t i = 0; i < n; i++) {
+        give(c, shorter, all, all + 2);
+        give(c, shorter, quarter + step * i, quarter + step * (i + 1));
+    }
+    give(c, shorter, quarter + step * n, all);
+    return result_of(c, false);
+}
+
+/* That the longer side would have all occasions easily does not speak for the shorter one having them. What a burst
+ * fills of the shorter side's blocks is one of the longer one's. */
+static void test_unequal(void **state)
+{
+    (void)state;
+    for (int shorter = 0; shorter < STG_DIFF_SIDES; shorter++) {
+        for (int together = 0; together < 2; together++) {
+            struct comparison c;
+            const struct stg_diff_result *r = compare_short(&c, shorter, 200, together != 0);
+            const struct stg_diff_only *exec = find_only(r, "web", "execve");
+            const double b = r->scale / (1 + r->scale), share = shorter == STG_DIFF_B ? b : 1 - b;
+            assert_non_null(exec);
+            assert_true(exec->side == shorter && exec->n == 200 && share < 0.1);
+            assert_true(exec->n_occasions == (together ? 1 : 3));
+            assert_true(exec->n_occasions < 2 ? exec->chance >= 1
+                                              : fabs(exec->chance / pow(share, exec->n_occasions) - 2) < 1e-6);
+            assert_int_equal(exec->decides, !together);
+            comparison_fini(&c);
+        }
+    }
+}
+
 /* Two equal sides; give_rare() adds to B, in its middle. */
 static void begin_equal(struct comparison *c)
 {
@@ -460,11 +504,11 @@ int main(void)
         cmocka_unit_test(test_by_hand),       cmocka_unit_test(test_one_clock),
         cmocka_unit_test(test_less),          cmocka_unit_test(test_burst),
         cmocka_unit_test(test_holm),          cmocka_unit_test(test_occasions),
-        cmocka_unit_test(test_programs),      cmocka_unit_test(test_order),
-        cmocka_unit_test(test_sorts),         cmocka_unit_test(test_sorts_of_both),
-        cmocka_unit_test(test_objects),       cmocka_unit_test(test_part),
-        cmocka_unit_test(test_no_part),       cmocka_unit_test(test_too_short),
-        cmocka_unit_test(test_waiting_calls),
+        cmocka_unit_test(test_unequal),       cmocka_unit_test(test_programs),
+        cmocka_unit_test(test_order),         cmocka_unit_test(test_sorts),
+        cmocka_unit_test(test_sorts_of_both), cmocka_unit_test(test_objects),
+        cmocka_unit_test(test_part),          cmocka_unit_test(test_no_part),
+        cmocka_unit_test(test_too_short),     cmocka_unit_test(test_waiting_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

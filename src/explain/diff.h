@@ -4,11 +4,13 @@
  * What one side has alone is no matter of rates. A program (a name that the main thread of a process has, or any name
  * where processes are not known) that only one side has is always a change. A call that a program, which both sides
  * have, makes on one side only is always told, and is a change when two equal runs would hardly differ so:
- *   - One call: its occasions are the blocks (below) in which it occurs, so that a burst is one. If both sides did the
- *     same, each of k occasions would be B's with probability s, B's part of what both do, so all are on one side with
- *     s^k + (1 - s)^k: the binomial test of equal Poisson rates (Przyborowski and Wilenski, Biometrika 31, 1940). Over
- *     all calls of all programs that is corrected by Holm's method (Scandinavian Journal of Statistics 6, 1979). Once
- *     is never enough.
+ *   - One call: its occasions are the blocks (below) in which it occurs, so that a burst is one; blocks of the shorter
+ *     side are put together until they are as long as those of the longer one, or what is one burst there would be
+ *     many here. If both sides did the same, each of k occasions would be B's with probability s, B's part of what
+ *     both do, so all are B's with s^k and A's with (1 - s)^k: the binomial test of equal Poisson rates (Przyborowski
+ *     and Wilenski, Biometrika 31, 1940), two-sided by twice that of the side which has them, whatever the other's
+ *     is: the longer side has few occasions all to itself easily. Over all calls of all programs that is corrected by
+ * Holm's method (Scandinavian Journal of Statistics 6, 1979). Once is never enough.
  *   - All of them together: of such calls of equal runs about as many are A's as B's. The sign test, each call with
  *     its own probability s^k / (s^k + (1 - s)^k) of being B's (a Poisson-binomial law). A fork or an attack is done
  *     once, but by calls of many sorts. It takes the sorts as independent: rare work that is in order (a save once an
@@ -147,9 +149,9 @@ struct stg_diff_only {
                             was given it */
     uint64_t n;          /* calls of the side, without those of the runs like A */
     uint32_t n_processes, n_threads; /* program, thread: of this name, the threads beside the main ones */
-    unsigned n_occasions; /* blocks in which it occurs: at most 32 of the side, and of A's of each run like it; of
-                             several files, in which any does */
-    double chance;        /* that this many occasions are all on one side; 1 when once */
+    unsigned n_occasions; /* blocks of the longer side's length in which it occurs: at most 32 of the side, and of A's
+                             of each run like it; of several files, in which any does */
+    double chance;        /* that this many occasions are all on this side, two-sided; 1 when once */
     bool decides;         /* it is a change */
     const char *path; /* call: the first file name that it was given, the end of a long one; NULL: none is known. File:
                          the name, or the pattern of several. Borrowed from the counts or the result */

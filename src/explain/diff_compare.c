@@ -120,6 +120,15 @@ uint64_t diff_common_block(const struct stg_diff *d)
     return a > b ? a : b;
 }
 
+uint32_t diff_common_blocks(const struct stg_diff *d, int side, uint32_t blocks)
+{
+    const uint64_t common = diff_common_block(d);
+    for (uint64_t len = d->side[side].block_len; len < common; len *= 2) {
+        blocks = diff_halved(blocks);
+    }
+    return blocks;
+}
+
 double diff_densest(const struct diff_side *s, const uint32_t *n, uint64_t len)
 {
     double counts[DIFF_BLOCKS], most = 0;

@@ -112,20 +112,11 @@ void diff_end_file(struct stg_diff *d, int side, struct diff_thread *t, int64_t 
     t->file = 0;
 }
 
-static uint32_t halved(uint32_t blocks)
-{
-    uint32_t out = 0;
-    for (size_t b = 0; b < DIFF_BLOCKS / 2; b++) {
-        out |= (uint32_t)((blocks >> 2 * b & 3) != 0) << b;
-    }
-    return out;
-}
-
 void diff_halve_files(struct stg_diff *d, int side)
 {
     for (size_t i = 0; i < d->files.n; i++) {
-        d->file[i].blocks[side] = halved(d->file[i].blocks[side]);
-        d->file[i].done[side] = halved(d->file[i].done[side]);
+        d->file[i].blocks[side] = diff_halved(d->file[i].blocks[side]);
+        d->file[i].done[side] = diff_halved(d->file[i].done[side]);
     }
 }
 
@@ -133,7 +124,8 @@ enum stg_status diff_fold_files(struct stg_diff *d)
 {
     for (size_t i = 0; i < d->files.n; i++) {
         struct diff_file *f = &d->file[i];
-        const uint32_t blocks = f->blocks[STG_DIFF_LIKE], done = f->done[STG_DIFF_LIKE];
+        const uint32_t blocks = diff_common_blocks(d, STG_DIFF_LIKE, f->blocks[STG_DIFF_LIKE]),
+                       done = diff_common_blocks(d, STG_DIFF_LIKE, f->done[STG_DIFF_LIKE]);
         if (blocks == 0) {
             continue;
         }

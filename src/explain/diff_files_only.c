@@ -489,7 +489,7 @@ static void put_sort(struct finder *x, bool of_b, uint32_t blocks, uint32_t n_li
 static void put_unit(struct finder *x, const struct unit *u, int side, bool done)
 {
     const struct diff_file *f = &u->sum;
-    const uint32_t blocks = done ? f->done[side] : f->blocks[side],
+    const uint32_t blocks = diff_common_blocks(x->d, side, done ? f->done[side] : f->blocks[side]),
                    n_like = done ? u->n_occasions_done : u->n_occasions;
     const unsigned n_occasions = (unsigned)__builtin_popcount(blocks) + n_like;
     x->out->only[x->out->n_only++] = (struct stg_diff_only){.side = side,
@@ -498,7 +498,7 @@ static void put_unit(struct finder *x, const struct unit *u, int side, bool done
                                                             .call = f->call[side],
                                                             .n = f->n[side],
                                                             .n_occasions = n_occasions,
-                                                            .chance = diff_chance(x->share, n_occasions),
+                                                            .chance = diff_chance(x->share, side, n_occasions),
                                                             .path = u->name,
                                                             .n_files = u->n_names[side],
                                                             .more_calls = f->more_calls[side],
@@ -517,7 +517,7 @@ static void find_units(struct finder *x)
         x->n_candidates++;
         if (side == STG_DIFF_SIDES) {
             if (!has_b(&u->sum)) {
-                put_sort(x, false, u->sum.blocks[STG_DIFF_A], u->n_occasions);
+                put_sort(x, false, diff_common_blocks(x->d, STG_DIFF_A, u->sum.blocks[STG_DIFF_A]), u->n_occasions);
             }
         } else if (done || (!may_be_unnamed(x, u, side) && !is_told_by_call(x, u, side))) {
             put_unit(x, u, side, done);

@@ -159,6 +159,16 @@ static inline uint64_t diff_all_runs(uint32_t n)
 }
 #define DIFF_REST "…" /* in place of a name: those of a directory that are too many */
 
+/* The same bits when blocks two by two become one. */
+static inline uint32_t diff_halved(uint32_t blocks)
+{
+    uint32_t out = 0;
+    for (size_t b = 0; b < DIFF_BLOCKS / 2; b++) {
+        out |= (uint32_t)((blocks >> 2 * b & 3) != 0) << b;
+    }
+    return out;
+}
+
 /* A bit for each block in which there are any. */
 static inline uint32_t diff_blocks(const uint32_t *n)
 {
@@ -180,6 +190,8 @@ enum stg_status diff_scale(const struct stg_diff *d, int side, double *scale) ST
 double diff_seconds(const struct diff_side *s);
 /* The length of the blocks in which A and B, which are complete, can be compared. */
 uint64_t diff_common_block(const struct stg_diff *d);
+/* Blocks of the side, put together to that length: a burst is one occasion, though it fills many of a short side. */
+uint32_t diff_common_blocks(const struct stg_diff *d, int side, uint32_t blocks);
 /* The most of the counts n of the side in a block of len calls, or of its own if these are longer. */
 double diff_densest(const struct diff_side *s, const uint32_t *n, uint64_t len);
 /* Of a side's durations; false where there are too few. */
@@ -219,8 +231,8 @@ void diff_signs_init(struct diff_signs *signs, double share);
 void diff_signs_put(struct diff_signs *signs, bool of_b, unsigned n_occasions);
 /* Two-sided. *side: which has too many. */
 double diff_signs_chance(const struct diff_signs *signs, int *side);
-/* That so many occasions are all on one side. */
-double diff_chance(double share, unsigned n_occasions);
+/* That so many occasions are all on this side, two-sided. */
+double diff_chance(double share, int side, unsigned n_occasions);
 /* Sorts what one side has (n), and lets decide what does by itself among so many candidates. */
 void diff_decide_singly(struct stg_diff_only *only, size_t n, size_t n_candidates, double level);
 

@@ -40,7 +40,7 @@ static void fold_items(struct stg_diff *d, double scale)
             widen(&item->low, &item->high, item->n_runs == 0, (double)diff_sum(n, 0, DIFF_BLOCKS) / n_a / scale);
             item->densest = fmaxf(item->densest, (float)(diff_densest(s, n, len) * (double)s->n_calls / n_a / scale));
             item->n_runs++;
-            item->n_occasions += (uint32_t)__builtin_popcount(diff_blocks(n));
+            item->n_occasions += (uint32_t)__builtin_popcount(diff_common_blocks(d, STG_DIFF_LIKE, diff_blocks(n)));
             memset(n, 0, DIFF_BLOCKS * sizeof *n);
         }
     }

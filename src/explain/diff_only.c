@@ -56,8 +56,8 @@ static void find_sides(struct search *x)
 /* n_like: occasions in the runs like A, which have no blocks here. */
 static void put_only(struct search *x, struct stg_diff_only only, uint32_t blocks, uint32_t n_like)
 {
-    only.n_occasions = (unsigned)__builtin_popcount(blocks) + n_like;
-    only.chance = diff_chance(x->share, only.n_occasions);
+    only.n_occasions = (unsigned)__builtin_popcount(diff_common_blocks(x->d, only.side, blocks)) + n_like;
+    only.chance = diff_chance(x->share, only.side, only.n_occasions);
     x->out->only[x->out->n_only++] = only;
     if (only.kind != STG_DIFF_PROGRAM) {
         diff_signs_put(&x->signs, only.side == STG_DIFF_B, only.n_occasions);
@@ -121,8 +121,8 @@ static void find_calls(struct search *x)
         if (side != STG_DIFF_SIDES) {
             put_call(x, i, side);
         } else if (n_b == 0) {
-            diff_signs_put(&x->signs, false,
-                           (unsigned)__builtin_popcount(diff_blocks(item->n[STG_DIFF_A])) + item->n_occasions);
+            const uint32_t blocks = diff_common_blocks(x->d, STG_DIFF_A, diff_blocks(item->n[STG_DIFF_A]));
+            diff_signs_put(&x->signs, false, (unsigned)__builtin_popcount(blocks) + item->n_occasions);
         }
     }
 }

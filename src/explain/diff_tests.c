@@ -4,9 +4,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-double diff_chance(double share, unsigned n_occasions)
+/* Twice that of this side, as in the sign test: of sides of unequal length the longer one has all of few occasions
+ * easily, and that does not speak for the shorter one having them. Once is never enough, however short the side. */
+double diff_chance(double share, int side, unsigned n_occasions)
 {
-    return fmin(1, pow(share, n_occasions) + pow(1 - share, n_occasions));
+    return n_occasions < 2 ? 1 : fmin(1, 2 * pow(side == STG_DIFF_B ? share : 1 - share, n_occasions));
 }
 
 /* Programs come last: they need no test. */
