@@ -257,7 +257,7 @@ static void test_explain_process(void **state)
     for (size_t i = 0; i < 4; i++) {
         events[i].tid = i % 2 == 0 ? 1000 : 1001;
     }
-    assert_int_equal(stg_report_explain_text(&b, &f->model.base, &x, NULL, "t", 3, false), STG_OK);
+    assert_int_equal(stg_report_explain_text(&b, &f->model.base, &x, by_novelty, NULL, "t", 3, false), STG_OK);
     assert_non_null(strstr(b.data, "\n  process     1000: apache2\n"));
     stg_buffer_fini(&b);
 }
@@ -481,62 +481,6 @@ static void test_html_of_what_is_new_alone(void **state)
     assert_int_equal(count(b.data, "#behaviours"), 0);
     assert_int_equal(count(b.data, "Single sequences, call by call"), 1);
     stg_buffer_fini(&b);
-}
-
-/* Of more programs than are told, the page says how many, as the text does. */
-static void test_html_of_many_programs(void **state)
-{
-    struct fixture *f = *state;
-    struct stg_buffer b = STG_BUFFER_INIT;
-    struct stg_report r = report_of(f);
-    static struct stg_behaviours found = {.n_sequences = N, .n_unseen_sequences = 2, .is_reachable = true};
-    const struct stg_behaviour_input input = {.scores = f->far};
-    const struct stg_behaviour_origin origin = {.path = "far.data", .input = &input};
-    const struct stg_reported_behaviours reported[] = {{&found, &origin}, {&found, &origin}};
-    const struct stg_verdict verdicts[3] = {{.reachable = true}, {.reachable = true}, {.reachable = true}};
-    assert_int_equal(stg_vocab_copy(&found.names, &f->model.base.vocab), STG_OK);
-    for (int i = 0; i < 6; i++) {
-        const char name[] = {'<', 'n', 'e', 'w', (char)('0' + i), '>', '\0'};
-        struct stg_behaviour_unseen *u = &found.unseen[found.n_unseen++];
-        *u = (struct stg_behaviour_unseen){.call = FAKE_OPENAT, .is_new_program = true, .n = 1, .n_sequences = 1};
-        assert_int_equal(stg_vocab_proc(&found.names, name, &u->proc), STG_OK);
-    }
-    r.behaviours = reported;
-    r.verdicts = verdicts;
-    assert_int_equal(stg_report_html(&b, &r), STG_OK);
-    check_html(b.data);
-    assert_int_equal(count(b.data, "<p>and 2 more: &lt;new4&gt;, &lt;new5&gt;</p>"), 2);
-    stg_vocab_fini(&found.names);
-    stg_buffer_fini(&b);
-}
-
-/* Two groups of which the same is said are told together; what is said of one of them alone stands by itself. */
-static void test_html_of_like_groups(void **state)
-{
-    struct fixture *f = *state;
-    struct stg_buffer b = STG_BUFFER_INIT;
-    struct stg_report r = report_of(f);
-    const struct stg_behaviour_input input = {.scores = f->far};
-    struct stg_behaviour items[2] = {{.n = 30, .n_estimated = 30, .scale = 1, .highest = -1, .highest_known = -1},
-                                     {.n = 20, .n_estimated = 20, .scale = 1, .highest = -1, .highest_known = -1}};
-    struct stg_behaviours found = {.items = items, .n = 2, .n_groups = 2, .n_sequences = N, .n_novel = 50};
-    const struct stg_behaviour_origin origin = {"far.data", &input};
-    const struct stg_reported_behaviours reported[] = {{&found, &origin}, {&found, &origin}};
-    const struct stg_verdict verdicts[3] = {[1] = {.reachable = true, .novel = true}};
-    assert_int_equal(stg_vocab_copy(&found.names, &r.model->vocab), STG_OK);
-    items[0].z[STG_CHANNEL_LOAD] = items[1].z[STG_CHANNEL_LOAD] = 4;
-    r.behaviours = reported;
-    r.verdicts = verdicts;
-    assert_int_equal(stg_report_html(&b, &r), STG_OK);
-    check_html(b.data);
-    assert_int_equal(count(b.data, "In 50 of 50 novel sequences of <code>far</code>"), 1);
-    assert_int_equal(count(b.data, "<li><strong>more threads want the same processors"), 1);
-    items[1].z[STG_CHANNEL_LOAD] = 0;
-    assert_int_equal(stg_report_html(&b, &r), STG_OK);
-    assert_int_equal(count(b.data, "In 30 of 50 novel sequences of <code>far</code>"), 1);
-    assert_int_equal(count(b.data, "In 20 of 50 novel sequences of <code>far</code>"), 1);
-    stg_buffer_fini(&b);
-    stg_vocab_fini(&found.names);
 }
 
 /* Where there is no threshold the page says why, and has no figures of it. */
@@ -794,8 +738,6 @@ int main(void)
         cmocka_unit_test(test_html_without_verdicts),
         cmocka_unit_test(test_html_explains_its_words),
         cmocka_unit_test(test_html_of_what_is_new_alone),
-        cmocka_unit_test(test_html_of_many_programs),
-        cmocka_unit_test(test_html_of_like_groups),
         cmocka_unit_test(test_html_without_threshold),
         cmocka_unit_test(test_html_novel_as_a_whole),
         cmocka_unit_test(test_memory_fails),

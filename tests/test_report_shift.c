@@ -1,4 +1,4 @@
-/* What a report says of the sets as streams. */
+/* What a report says of the sets: as streams, and what the first screen says of their groups and programs. */
 #include "detect/calibrate.h"
 #include "detect/shift.h"
 #include "fake_model.h"
@@ -247,9 +247,67 @@ static void test_html_names_of_scores(void **state)
     stg_buffer_fini(&b);
 }
 
+/* Of more programs than are told, the page says how many, as the text does. */
+static void test_html_of_many_programs(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_report r = report_of(f);
+    static struct stg_behaviours found = {.n_sequences = N, .n_unseen_sequences = 2, .is_reachable = true};
+    const struct stg_behaviour_input input = {.scores = f->scores[1]};
+    const struct stg_behaviour_origin origin = {.path = "far.data", .input = &input};
+    const struct stg_reported_behaviours reported[] = {{&found, &origin}, {&found, &origin}};
+    const struct stg_verdict verdicts[3] = {{.reachable = true}, {.reachable = true}, {.reachable = true}};
+    assert_int_equal(stg_vocab_copy(&found.names, &f->model.base.vocab), STG_OK);
+    for (int i = 0; i < 6; i++) {
+        const char name[] = {'<', 'n', 'e', 'w', (char)('0' + i), '>', '\0'};
+        struct stg_behaviour_unseen *u = &found.unseen[found.n_unseen++];
+        *u = (struct stg_behaviour_unseen){.call = FAKE_OPENAT, .is_new_program = true, .n = 1, .n_sequences = 1};
+        assert_int_equal(stg_vocab_proc(&found.names, name, &u->proc), STG_OK);
+    }
+    r.behaviours = reported;
+    r.verdicts = verdicts;
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    check_html(b.data);
+    assert_int_equal(count(b.data, "<p>and 2 more: &lt;new4&gt;, &lt;new5&gt;</p>"), 2);
+    stg_vocab_fini(&found.names);
+    stg_buffer_fini(&b);
+}
+
+/* Two groups of which the same is said are told together; what is said of one of them alone stands by itself. */
+static void test_html_of_like_groups(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_report r = report_of(f);
+    const struct stg_behaviour_input input = {.scores = f->scores[1]};
+    struct stg_behaviour items[2] = {{.n = 30, .n_estimated = 30, .scale = 1, .highest = -1, .highest_known = -1},
+                                     {.n = 20, .n_estimated = 20, .scale = 1, .highest = -1, .highest_known = -1}};
+    struct stg_behaviours found = {.items = items, .n = 2, .n_groups = 2, .n_sequences = N, .n_novel = 50};
+    const struct stg_behaviour_origin origin = {"far.data", &input};
+    const struct stg_reported_behaviours reported[] = {{&found, &origin}, {&found, &origin}};
+    const struct stg_verdict verdicts[3] = {[1] = {.reachable = true, .novel = true}};
+    assert_int_equal(stg_vocab_copy(&found.names, &r.model->vocab), STG_OK);
+    items[0].z[STG_CHANNEL_LOAD] = items[1].z[STG_CHANNEL_LOAD] = 4;
+    r.behaviours = reported;
+    r.verdicts = verdicts;
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    check_html(b.data);
+    assert_int_equal(count(b.data, "In 50 of 50 novel sequences of <code>far</code>"), 1);
+    assert_int_equal(count(b.data, "<li><strong>more threads want the same processors"), 1);
+    items[1].z[STG_CHANNEL_LOAD] = 0;
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    assert_int_equal(count(b.data, "In 30 of 50 novel sequences of <code>far</code>"), 1);
+    assert_int_equal(count(b.data, "In 20 of 50 novel sequences of <code>far</code>"), 1);
+    stg_buffer_fini(&b);
+    stg_vocab_fini(&found.names);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_html_of_many_programs),
+        cmocka_unit_test(test_html_of_like_groups),
         cmocka_unit_test(test_html_shifts),
         cmocka_unit_test(test_html_noticed_after),
         cmocka_unit_test(test_html_alone),
