@@ -188,10 +188,14 @@ static inline void check_figures(const char *text)
     double picture = 0;
     for (const char *at = text; (at = strstr(at, "<")) != NULL; at++) {
         double x, y;
-        char anchor[8] = "start";
-        if (sscanf(at, "<svg viewBox=\"0 0 %lf", &x) == 1 || sscanf(at, "<svg width=\"%lf", &x) == 1) {
+        char anchor[8] = "start", tag[160];
+        if (strncmp(at, "<svg", 4) != 0 && strncmp(at, "<text", 5) != 0) {
+            continue;
+        }
+        snprintf(tag, sizeof tag, "%.159s", at); /* sscanf() counts all that follows, at each tag of a page */
+        if (sscanf(tag, "<svg viewBox=\"0 0 %lf", &x) == 1 || sscanf(tag, "<svg width=\"%lf", &x) == 1) {
             picture = x;
-        } else if (sscanf(at, "<text x=\"%lf\" y=\"%lf\" text-anchor=\"%7[a-z]", &x, &y, anchor) >= 2) {
+        } else if (sscanf(tag, "<text x=\"%lf\" y=\"%lf\" text-anchor=\"%7[a-z]", &x, &y, anchor) >= 2) {
             const char *figure = strchr(at, '>') + 1, *end = strchr(figure, '<');
             const double width = width_of_figure(figure, end), left = anchor[0] == 'e'   ? x - width
                                                                       : anchor[0] == 'm' ? x - width / 2
