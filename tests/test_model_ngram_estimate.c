@@ -13,8 +13,10 @@ static void test_something_is_left(void **state)
     enum { MOST = 12 };
     (void)state;
     for (int code = 0; code < MOST * MOST * MOST * MOST; code++) {
-        const double n[5] = {0, code % MOST, code / MOST % MOST, code / MOST / MOST % MOST, code / MOST / MOST / MOST};
-        double d[4];
+        double n[5] = {0}, d[4];
+        for (int i = 1, rest = code; i <= 4; i++, rest /= MOST) {
+            n[i] = rest % MOST;
+        }
         stg_ngram_discounts(n, d);
         for (int count = 1; count <= 3; count++) {
             if (!(d[count] > 1e-6 && d[count] <= count)) {

@@ -261,7 +261,8 @@ static void test_figures_at_axes(void **state)
     r.n_novel = 0;
     r.extremes = NULL;
     r.n_explanations = 0;
-    for (double nats = 5; nats < 60; nats += 3) {
+    for (int step = 5; step < 60; step += 3) {
+        const double nats = step;
         one.value[r.aggregate] = (float)nats;
         one.n_events = high.n_events = (uint32_t)exp(fmin(nats / 4, 15));
         high.end_ns = high.begin_ns + (int64_t)exp(fmin(nats, 40));
