@@ -196,10 +196,13 @@ static enum stg_status look_at(struct reading *r, const struct stg_event *e)
     }
     for (size_t i = 0; i < r->b->n; i++) {
         const struct stg_behaviour *x = &r->b->items[i];
-        const struct stg_span w = span_of(r, x->input == r->input ? x->index : 0);
-        if (x->input == r->input && e->kind == STG_EVENT_ENTRY) {
+        if (x->input != r->input) {
+            continue;
+        }
+        const struct stg_span w = span_of(r, x->index);
+        if (e->kind == STG_EVENT_ENTRY) {
             STG_RETURN_IF_FAILED(vote_on_entry(&r->votes[i], x, &w, r, e, call, proc));
-        } else if (x->input == r->input && whole) {
+        } else if (whole) {
             STG_RETURN_IF_FAILED(vote_on_exit(&r->votes[i], x, &w, r, &kind, e->ret, &p->entry));
         }
     }
