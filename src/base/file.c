@@ -237,8 +237,7 @@ static enum stg_status find_target(struct stg_file_writer *w)
     return stg_mem_strdup(&w->target, full);
 }
 
-/* The directory in which path lies. */
-static void directory_of(const char *path, char out[PATH_MAX])
+void stg_file_directory_of(const char *path, char out[PATH_MAX])
 {
     const char *slash = strrchr(path, '/');
     const int n = slash == NULL ? 1 : (int)(slash - path + 1);
@@ -251,7 +250,7 @@ static bool is_planted(const char *path, const struct stat *file)
 {
     char dir[PATH_MAX];
     struct stat info;
-    directory_of(path, dir);
+    stg_file_directory_of(path, dir);
     return file->st_uid != geteuid() && stat(dir, &info) == 0 && (info.st_mode & S_ISVTX) != 0 &&
            (info.st_mode & (S_IWGRP | S_IWOTH)) != 0 && file->st_uid != info.st_uid;
 }
@@ -406,7 +405,7 @@ enum stg_status stg_file_writer_put(struct stg_file_writer *w, const void *data,
 static void sync_directory(const char *path)
 {
     char dir[PATH_MAX];
-    directory_of(path, dir);
+    stg_file_directory_of(path, dir);
     const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
         (void)fsync(fd);
@@ -499,7 +498,7 @@ enum stg_status stg_file_spill_open(struct stg_file_spill **out, const char *pat
         goto out;
     }
     if (beside) {
-        directory_of(path, directory);
+        stg_file_directory_of(path, directory);
     } else {
         memcpy(directory, root, strlen(root) + 1);
     }

@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -70,6 +71,8 @@ uint64_t stg_lines_offset(const struct stg_lines *l); /* bytes read */
 enum stg_status stg_lines_open_reversed(struct stg_lines **out, const char *path, size_t max_len) STG_MUST_USE;
 void stg_lines_free(struct stg_lines *l);
 
+/* The directory in which path lies, with the slash at its end; "." where it has none. */
+void stg_file_directory_of(const char *path, char out[PATH_MAX]);
 bool stg_file_is_directory(const char *path);
 /* There is something of that name, and it is no regular file: a directory, a pipe, a device. */
 bool stg_file_is_special(const char *path);

@@ -1,5 +1,6 @@
 #include "base/temporary.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 
 #include <dirent.h>
@@ -89,21 +90,14 @@ static bool is_of_the_dead(const char *name, const char *base)
 
 void stg_temporary_remove_dead(const char *path, int64_t before_ns)
 {
-    char target[PATH_MAX];
+    char target[PATH_MAX], directory[PATH_MAX];
     if (realpath(path, target) == NULL) {
         snprintf(target, sizeof target, "%s", path);
     }
-    char *slash = strrchr(target, '/');
+    const char *slash = strrchr(target, '/');
     const char *base = slash == NULL ? target : slash + 1;
-    DIR *dir = NULL;
-    if (slash == NULL) {
-        dir = opendir(".");
-    } else {
-        const char first = slash[1];
-        slash[1] = '\0';
-        dir = opendir(target);
-        slash[1] = first;
-    }
+    stg_file_directory_of(target, directory);
+    DIR *dir = opendir(directory);
     for (const struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
         struct stat st;
         if (is_of_the_dead(entry->d_name, base) && fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&

@@ -171,10 +171,8 @@ struct session {
 
 static int64_t offset_of_wall_clock(void)
 {
-    struct timespec wall, mono;
-    clock_gettime(CLOCK_MONOTONIC, &mono);
-    clock_gettime(CLOCK_REALTIME, &wall);
-    return (int64_t)(wall.tv_sec - mono.tv_sec) * 1000000000 + (wall.tv_nsec - mono.tv_nsec);
+    const int64_t mono = (int64_t)stg_clock_ns();
+    return stg_clock_real_ns() - mono;
 }
 
 static enum stg_status put_list(struct stg_buffer *b, const char *option, const struct stg_list *list)
