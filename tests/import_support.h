@@ -115,8 +115,9 @@ static inline size_t count_kind(const struct reading *r, enum stg_event_kind kin
 /* The probe of the source that ops names must be above all others of the text sources for the fixture. */
 static inline void assert_probed(const struct stg_source_ops *ops, const char *name)
 {
-    static const struct stg_source_ops *const all[] = {&stg_import_perf, &stg_import_strace, &stg_import_sysdig,
-                                                       &stg_import_paper, &stg_import_intlist};
+    static const struct stg_source_ops *const all[] = {&stg_import_perf,  &stg_import_strace,  &stg_import_sysdig,
+                                                       &stg_import_paper, &stg_import_intlist, &stg_import_namelist,
+                                                       &stg_import_pairs};
     char path[512];
     uint8_t head[4096];
     size_t n = 0;

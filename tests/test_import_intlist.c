@@ -82,6 +82,21 @@ static void what_is_no_integer_is_named_with_its_place(void **state)
     reading_fini(&r);
 }
 
+/* Commas and bars separate, too; such lines are not taken for those of data.txt, whose columns end with a semicolon. */
+static void commas_and_bars_separate(void **state)
+{
+    static const char text[] = "5,6, 7,5,6,7,5,6,7,8\n9|10|\n";
+    struct reading r;
+    (void)state;
+    assert_int_equal(read_text(&r, &stg_import_intlist, text, sizeof text - 1), STG_OK);
+    assert_int_equal(r.info.n_events, 12);
+    assert_string_equal(name_of(&r, 14), "10");
+    reading_fini(&r);
+    static const char lists[] = "5,6,7,5,6,7,5,6,7,8\n9,10,9,10,9,10,9,10,9,10,9\n";
+    assert_true(stg_import_intlist.probe("lists", (const uint8_t *)lists, sizeof lists - 1) >= 90);
+    assert_int_equal(stg_import_paper.probe("lists", (const uint8_t *)lists, sizeof lists - 1), 0);
+}
+
 static void the_number_of_names_is_bounded(void **state)
 {
     struct reading r;
@@ -113,13 +128,10 @@ static void damage_is_survived(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_line_is_a_sequence),
-        cmocka_unit_test(a_file_of_a_directory_is_a_sequence),
-        cmocka_unit_test(a_link_back_is_passed_by),
-        cmocka_unit_test(what_is_no_integer_is_named_with_its_place),
-        cmocka_unit_test(the_number_of_names_is_bounded),
-        cmocka_unit_test(the_probe_knows_its_text),
-        cmocka_unit_test(damage_is_survived),
+        cmocka_unit_test(a_line_is_a_sequence),     cmocka_unit_test(a_file_of_a_directory_is_a_sequence),
+        cmocka_unit_test(a_link_back_is_passed_by), cmocka_unit_test(what_is_no_integer_is_named_with_its_place),
+        cmocka_unit_test(commas_and_bars_separate), cmocka_unit_test(the_number_of_names_is_bounded),
+        cmocka_unit_test(the_probe_knows_its_text), cmocka_unit_test(damage_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -305,7 +305,8 @@ static const char *const description[] = {
     "vocabulary "
     "as one data set. Reads CTF directories (LTTng, perf data convert --to-ctf), text of perf script, strace -f -ttt "
     "-T and sysdig, "
-    "integer lists, and the paper's data.txt. Memory stays bounded whatever the length of a trace.",
+    "lists of call numbers or names, lines of a process and its call, and the paper's data.txt. Memory stays bounded "
+    "whatever the length of a trace.",
     "Lost events are counted, stored, and mark the sequences that they touch.",
     NULL,
 };

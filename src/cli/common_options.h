@@ -82,11 +82,11 @@
     }
 
 /* const char *format */
-#define STG_OPTION_FORMAT(S, HELP)                                                        \
-    {                                                                                     \
-        .name = "format", .arg = "FORMAT", .type = STG_OPTION_CHOICE,                     \
-        .choices = "ctf|perf|strace|sysdig|paper|intlist", .offset = offsetof(S, format), \
-        .fallback = "found by itself", .help = (HELP)                                     \
+#define STG_OPTION_FORMAT(S, HELP)                                                                       \
+    {                                                                                                    \
+        .name = "format", .arg = "FORMAT", .type = STG_OPTION_CHOICE,                                    \
+        .choices = "ctf|perf|strace|sysdig|paper|intlist|namelist|pairs", .offset = offsetof(S, format), \
+        .fallback = "found by itself", .help = (HELP)                                                    \
     }
 
 #endif

@@ -13,13 +13,9 @@
 #define HEAD_LEN 65536 /* bytes of a file that probes see */
 
 const struct stg_source_ops *const stg_import_list[] = {
-    &stg_import_ctf,
-    &stg_import_perf,
-    &stg_import_strace,
-    &stg_import_sysdig,
-    &stg_import_paper,
-    &stg_import_intlist,
-    NULL,
+    &stg_import_ctf,      &stg_import_perf,  &stg_import_strace,
+    &stg_import_sysdig,   &stg_import_paper, &stg_import_intlist,
+    &stg_import_namelist, &stg_import_pairs, NULL,
 };
 
 /* "ctf, perf, …" */
@@ -93,8 +89,7 @@ static const struct {
     {0, 4, "\xC1\x1F\xFC\xC1", "a stream of a CTF trace", "give the directory that it is in, with its file `metadata`"},
 };
 
-/* An archive of a text could pass for the text. */
-static enum stg_status refuse_stranger(const char *path, const uint8_t *head, size_t n)
+enum stg_status stg_import_refuse_stranger(const char *path, const uint8_t *head, size_t n)
 {
     for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; i++) {
         if (n >= strangers[i].at + strangers[i].len &&
@@ -118,7 +113,7 @@ static enum stg_status find_by_content(const char *path, const struct stg_source
                         strcmp(path, "-") == 0 ? "standard input" : path, known_formats(known));
     }
     STG_RETURN_IF_FAILED(read_head(path, head, &n));
-    STG_RETURN_IF_FAILED(refuse_stranger(path, head, n));
+    STG_RETURN_IF_FAILED(stg_import_refuse_stranger(path, head, n));
     *out = NULL;
     for (size_t i = 0; stg_import_list[i] != NULL; i++) {
         const int sure = stg_import_list[i]->probe(path, head, n);
@@ -134,7 +129,8 @@ static enum stg_status find_by_content(const char *path, const struct stg_source
     if (*out == NULL) {
         return stg_fail(STG_ERR_INPUT,
                         "%s: no trace: a CTF trace directory has a file `metadata` in it or below, one of integer "
-                        "lists holds files of integers only",
+                        "lists holds files of integers only, and one of name lists files of names of calls; files of "
+                        "other text are given one by one (DIRECTORY/*)",
                         path);
     }
     return STG_OK;

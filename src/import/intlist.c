@@ -1,148 +1,62 @@
-/* Integer lists: sequences of numbers that stand for calls, as ADFA-LD and the HDFS session keys come.
+/* Integer lists: sequences of numbers that stand for calls, as ADFA-LD and the HDFS session keys come. Lists of names
+ * (namelist.c) are read by the same.
  *
- * A file holds one sequence per line; in a directory every file, however its numbers are broken into lines, is one
+ * A file holds one sequence per line; in a directory every file, however its values are broken into lines, is one
  * sequence. The numbers' texts are the names: which table they belong to is not written anywhere. */
+#include "import/intlist.h"
+
 #include "base/log.h"
 #include "base/memory.h"
+#include "import/files.h"
 #include "import/import.h"
-#include "import/text.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#define MAX_FILES ((size_t)1 << 20)
-#define MAX_DEPTH 4 /* directories below the given one */
-#define HEAD_SIZE 4096
-
-struct intlist {
+struct list {
     struct stg_text text;
+    const struct stg_list_kind *kind;
     bool directory;
-    bool any;  /* a number was read */
+    bool any;  /* a value was read */
     bool open; /* between BEGIN and END */
 
     struct stg_cursor rest; /* of the line */
     const char *line;
-    char **files; /* (n_files) owned; directory only */
-    struct {
-        dev_t device;
-        ino_t inode;
-    } above[MAX_DEPTH + 1]; /* the directories that are being listed */
-    size_t n_files, cap_files, i_file;
+    struct stg_files files; /* directory only */
+    size_t i_file;
     uint64_t n_sequences;
-    uint64_t n_numbers; /* of the sequence */
-    bool longer;        /* a sequence of another length than two was there */
+    uint64_t n_values; /* of the sequence */
+    bool longer;       /* a sequence of another length than two was there */
 };
-
-/* --- Directories --- */
-
-static enum stg_status add_file(struct intlist *s, const char *path, uint64_t size)
-{
-    if (s->n_files == MAX_FILES) {
-        return stg_fail(STG_ERR_INPUT, "%s: more than %zu files: give a directory of fewer", s->text.path, MAX_FILES);
-    }
-    STG_RETURN_IF_FAILED(stg_mem_grow(&s->files, &s->cap_files, s->n_files + 1, sizeof *s->files));
-    STG_RETURN_IF_FAILED(stg_mem_strdup(&s->files[s->n_files], path));
-    s->n_files++;
-    s->text.total += size;
-    return STG_OK;
-}
-
-static enum stg_status list_directory(struct intlist *s, const char *path, int depth);
-
-static enum stg_status list_entry(struct intlist *s, const char *directory, const char *name, int depth)
-{
-    enum stg_status status = STG_OK;
-    struct stat st;
-    char *path = NULL;
-    if (name[0] == '.') {
-        return STG_OK;
-    }
-    if (asprintf(&path, "%s/%s", directory, name) < 0) {
-        return stg_fail(STG_ERR_MEMORY, "%s: out of memory while listing it", directory);
-    }
-    if (stat(path, &st) != 0) {
-        status = stg_fail_errno("%s: cannot look at it", path);
-    } else if (S_ISREG(st.st_mode)) {
-        status = add_file(s, path, (uint64_t)st.st_size);
-    } else if (S_ISDIR(st.st_mode) && depth < MAX_DEPTH) {
-        status = list_directory(s, path, depth + 1);
-    } else {
-        s->text.n_skipped++;
-    }
-    free(path);
-    return status;
-}
-
-/* True for a link back to a directory that is being listed: its files would come again. */
-static bool is_above(struct intlist *s, const struct stat *directory, int depth)
-{
-    for (int i = 0; i < depth; i++) {
-        if (s->above[i].device == directory->st_dev && s->above[i].inode == directory->st_ino) {
-            return true;
-        }
-    }
-    s->above[depth].device = directory->st_dev;
-    s->above[depth].inode = directory->st_ino;
-    return false;
-}
-
-static enum stg_status list_directory(struct intlist *s, const char *path, int depth)
-{
-    enum stg_status status = STG_OK;
-    struct stat st;
-    DIR *d = opendir(path);
-    if (d == NULL || fstat(dirfd(d), &st) != 0) {
-        status = stg_fail_errno("%s: cannot list the directory", path);
-        goto out;
-    }
-    if (is_above(s, &st, depth)) {
-        s->text.n_skipped++;
-        goto out;
-    }
-    for (;;) {
-        errno = 0;
-        const struct dirent *entry = readdir(d);
-        if (entry == NULL) {
-            status = errno == 0 ? STG_OK : stg_fail_errno("%s: cannot list the directory", path);
-            break;
-        }
-        status = list_entry(s, path, entry->d_name, depth);
-        if (status != STG_OK) {
-            break;
-        }
-    }
-out:
-    if (d != NULL) {
-        closedir(d);
-    }
-    return status;
-}
-
-static int by_path(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
 
 /* --- Reading --- */
 
-static bool is_blank(char ch)
+bool stg_list_is_separator(char ch)
 {
-    return ch == ' ' || ch == '\t' || ch == '\r' || ch == '\f' || ch == '\v';
+    return ch == ' ' || ch == '\t' || ch == '\r' || ch == '\f' || ch == '\v' || ch == ',' || ch == '|';
 }
 
-static void skip_blanks(struct stg_cursor *c)
+void stg_list_skip(struct stg_cursor *c)
 {
-    while (c->at < c->end && is_blank(*c->at)) {
+    while (c->at < c->end && stg_list_is_separator(*c->at)) {
         c->at++;
     }
 }
 
-static struct stg_event *put(struct intlist *s, enum stg_event_kind kind)
+/* The value at the front of c and what separates it from the next. */
+static bool take_value(const struct stg_list_kind *kind, struct stg_cursor *c, struct stg_cursor *value)
+{
+    struct stg_cursor at = *c;
+    if (!kind->value(&at) || (at.at < at.end && !stg_list_is_separator(*at.at))) {
+        return false;
+    }
+    *value = (struct stg_cursor){c->at, at.at};
+    *c = at;
+    stg_list_skip(c);
+    return true;
+}
+
+static struct stg_event *put(struct list *s, enum stg_event_kind kind)
 {
     struct stg_event *e = stg_text_put(&s->text, kind, 0);
     if (e != NULL) {
@@ -154,59 +68,60 @@ static struct stg_event *put(struct intlist *s, enum stg_event_kind kind)
     return e;
 }
 
-static enum stg_status put_mark(struct intlist *s, bool begin)
+static enum stg_status put_mark(struct list *s, bool begin)
 {
     s->open = begin;
     s->n_sequences += begin ? 1 : 0;
-    s->longer = s->longer || (!begin && s->n_numbers != 2);
-    s->n_numbers = 0;
+    s->longer = s->longer || (!begin && s->n_values != 2);
+    s->n_values = 0;
     if (put(s, begin ? STG_EVENT_BEGIN : STG_EVENT_END) == NULL) {
-        return stg_fail(STG_ERR_INTERNAL, "intlist: a step gave too many events");
+        return stg_fail(STG_ERR_INTERNAL, "list: a step gave too many events");
     }
     return STG_OK;
 }
 
-/* Reads the number at the front of the rest. */
-static enum stg_status put_number(struct intlist *s)
+/* What is said of a value that is none. In a directory it may be a file that does not belong there. */
+static enum stg_status refuse(const struct list *s)
+{
+    STG_RETURN_IF_FAILED(s->directory ? stg_files_refuse_stranger(s->text.file) : STG_OK);
+    return stg_text_fail(&s->text, "column %td: %s%s", s->rest.at - s->line + 1, s->kind->expected,
+                         s->directory ? ", in every file of the directory" : "");
+}
+
+/* Reads the value at the front of the rest. */
+static enum stg_status put_value(struct list *s)
 {
     struct stg_text *t = &s->text;
-    struct stg_cursor c = s->rest;
-    uint64_t value;
+    struct stg_cursor value;
     uint32_t name;
-    const char *begin = c.at;
-    (void)stg_cursor_text(&c, "-");
-    if (!stg_cursor_u64(&c, &value) || (c.at < c.end && !is_blank(*c.at))) {
-        return stg_text_fail(t, "column %td: not an integer of at most 64 bits: expected integers separated by blanks",
-                             begin - s->line + 1);
+    if (!take_value(s->kind, &s->rest, &value)) {
+        return refuse(s);
     }
-    STG_RETURN_IF_FAILED(stg_text_name(t, begin, (size_t)(c.at - begin), &name));
+    STG_RETURN_IF_FAILED(stg_text_name(t, value.at, stg_cursor_left(&value), &name));
     struct stg_event *e = put(s, STG_EVENT_ENTRY);
     if (e == NULL) {
-        return stg_fail(STG_ERR_INTERNAL, "intlist: a step gave too many events");
+        return stg_fail(STG_ERR_INTERNAL, "list: a step gave too many events");
     }
     e->name = name;
-    s->n_numbers++;
+    s->n_values++;
     t->n_serial++;
     s->any = true;
-    s->rest = c;
-    skip_blanks(&s->rest);
     return STG_OK;
 }
 
-/* Traces are also published as lines of a process and its call: read as sequences, they say nothing. */
-static void warn_pairs(const struct intlist *s)
+/* Lines of a process and its call (pairs.c) that are too few to be found as such, or asked for as lists. */
+static void warn_pairs(const struct list *s)
 {
     if (!s->directory && !s->longer && s->n_sequences > 1) {
         stg_log(STG_LOG_WARN,
                 "%s: every line holds two numbers and is read as a sequence of two calls; if they are a process and "
-                "its call, make a line "
-                "of each process first (docs/formats/intlist.md)",
+                "its call, prepare it with --format pairs",
                 s->text.path);
     }
 }
 
 /* Opens the next file of the directory; ends the source behind the last. */
-static enum stg_status next_file(struct intlist *s)
+static enum stg_status next_file(struct list *s)
 {
     struct stg_text *t = &s->text;
     if (t->lines != NULL) {
@@ -215,17 +130,17 @@ static enum stg_status next_file(struct intlist *s)
         stg_lines_free(t->lines);
         t->lines = NULL;
     }
-    if (!s->directory || s->i_file == s->n_files) {
+    if (!s->directory || s->i_file == s->files.n) {
         t->file = t->path;
         t->ended = true;
         warn_pairs(s);
-        return stg_text_check_known(t, s->any, "integer");
+        return stg_text_check_known(t, s->any, s->kind->what);
     }
-    t->file = s->files[s->i_file++];
+    t->file = s->files.paths[s->i_file++];
     return stg_lines_open(&t->lines, t->file, STG_TEXT_SEQUENCE_MAX);
 }
 
-static enum stg_status next_line(struct intlist *s)
+static enum stg_status next_line(struct list *s)
 {
     struct stg_text *t = &s->text;
     size_t len;
@@ -238,12 +153,12 @@ static enum stg_status next_line(struct intlist *s)
         if (s->open) {
             STG_RETURN_IF_FAILED(put_mark(s, false));
         } else if (s->directory) {
-            t->n_skipped++; /* a file without a number */
+            t->n_skipped++; /* a file without a value */
         }
         return next_file(s);
     }
     s->rest = stg_cursor_of(s->line, len);
-    skip_blanks(&s->rest);
+    stg_list_skip(&s->rest);
     if (s->rest.at == s->rest.end) {
         t->n_skipped += s->directory ? 0 : 1;
         return STG_OK;
@@ -253,9 +168,9 @@ static enum stg_status next_line(struct intlist *s)
 
 static enum stg_status step(struct stg_text *t)
 {
-    struct intlist *s = (struct intlist *)t;
+    struct list *s = (struct list *)t;
     if (s->rest.at < s->rest.end) {
-        return put_number(s);
+        return put_value(s);
     }
     if (s->open && !s->directory) {
         return put_mark(s, false);
@@ -265,112 +180,94 @@ static enum stg_status step(struct stg_text *t)
 
 /* --- The source --- */
 
-static bool matches(const char *line, size_t len)
+bool stg_list_is_line(const struct stg_list_kind *kind, const char *line, size_t len)
 {
-    struct stg_cursor c = stg_cursor_of(line, len);
-    uint64_t value;
-    skip_blanks(&c);
+    struct stg_cursor c = stg_cursor_of(line, len), value;
+    stg_list_skip(&c);
     if (c.at == c.end) {
         return false;
     }
     while (c.at < c.end) {
-        (void)stg_cursor_text(&c, "-");
-        if (!stg_cursor_u64(&c, &value) || (c.at < c.end && !is_blank(*c.at))) {
+        if (!take_value(kind, &c, &value)) {
             return false;
         }
-        skip_blanks(&c);
     }
     return true;
 }
 
-/* All of the head is integers; a number cut off at its end is one too. */
-static int probe_head(const uint8_t *head, size_t n_head)
-{
-    const int score = stg_text_probe(head, n_head, matches);
-    return score >= 90 ? 90 : 0;
-}
-
-static size_t file_head(const char *path, uint8_t *head)
-{
-    FILE *f = fopen(path, "rbe");
-    if (f == NULL) {
-        return 0;
-    }
-    const size_t n = fread(head, 1, HEAD_SIZE, f);
-    fclose(f);
-    return n;
-}
-
-/* The head of a regular file of a directory, or of one of its directories; gives up after *budget entries. */
-static size_t directory_head(const char *path, uint8_t *head, int depth, int *budget)
-{
-    size_t n = 0;
-    DIR *d = opendir(path);
-    const struct dirent *entry;
-    while (d != NULL && n == 0 && *budget > 0 && (entry = readdir(d)) != NULL) {
-        char *below = NULL;
-        struct stat st;
-        (*budget)--;
-        if (entry->d_name[0] == '.' || asprintf(&below, "%s/%s", path, entry->d_name) < 0) {
-            continue;
-        }
-        const mode_t mode = stat(below, &st) == 0 ? st.st_mode : 0;
-        if (S_ISREG(mode)) {
-            n = file_head(below, head);
-        } else if (S_ISDIR(mode) && depth < MAX_DEPTH) {
-            n = directory_head(below, head, depth + 1, budget);
-        }
-        free(below);
-    }
-    if (d != NULL) {
-        closedir(d);
-    }
-    return n;
-}
-
-static int intlist_probe(const char *path, const uint8_t *head, size_t n_head)
+size_t stg_list_head(const char *path, const uint8_t **head, size_t n_head, uint8_t *room)
 {
     if (!stg_file_is_directory(path)) {
-        return probe_head(head, n_head);
+        return n_head;
     }
-    uint8_t first[HEAD_SIZE];
-    int budget = 256;
-    return probe_head(first, directory_head(path, first, 0, &budget));
+    *head = room;
+    return stg_files_head(path, room);
 }
 
-static void intlist_close(struct stg_source *source)
+void stg_list_close(struct stg_source *source)
 {
-    struct intlist *s = (struct intlist *)source;
-    for (size_t i = 0; i < s->n_files; i++) {
-        stg_mem_free(s->files[i]);
-    }
-    stg_mem_free(s->files);
+    struct list *s = (struct list *)source;
+    stg_files_fini(&s->files);
     stg_text_fini(&s->text);
     stg_mem_free(s);
 }
 
-static enum stg_status intlist_open(struct stg_source **out, const char *path)
+enum stg_status stg_list_open(struct stg_source **out, const char *path, const struct stg_list_kind *kind)
 {
     enum stg_status status;
-    struct intlist *s = NULL;
+    struct list *s = NULL;
     *out = NULL;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&s, 1, sizeof *s));
-    STG_TRY(stg_text_init(&s->text, &stg_import_intlist, path, step));
+    s->kind = kind;
+    STG_TRY(stg_text_init(&s->text, kind->ops, path, step));
     s->text.has_sequences = true;
     s->directory = stg_file_is_directory(path);
     if (s->directory) {
-        STG_TRY(list_directory(s, path, 0));
-        if (s->n_files > 0) {
-            qsort(s->files, s->n_files, sizeof *s->files, by_path);
-        }
+        STG_TRY(stg_files_list(&s->files, path));
+        s->text.total = s->files.size;
+        s->text.n_skipped = s->files.n_skipped;
     } else {
         STG_TRY(stg_lines_open(&s->text.lines, path, STG_TEXT_SEQUENCE_MAX));
     }
     *out = &s->text.source;
     return STG_OK;
 out:
-    intlist_close(&s->text.source);
+    stg_list_close(&s->text.source);
     return status;
+}
+
+/* --- Integers --- */
+
+bool stg_list_integer(struct stg_cursor *c)
+{
+    uint64_t value;
+    (void)stg_cursor_text(c, "-");
+    return stg_cursor_u64(c, &value);
+}
+
+static const struct stg_list_kind integers = {
+    .ops = &stg_import_intlist,
+    .what = "integer",
+    .expected = "not an integer of at most 64 bits: expected integers separated by blanks, commas or bars",
+    .value = stg_list_integer,
+};
+
+static bool matches(const char *line, size_t len)
+{
+    return stg_list_is_line(&integers, line, len);
+}
+
+/* All of the head is integers; a number cut off at its end is one too. */
+static int intlist_probe(const char *path, const uint8_t *head, size_t n_head)
+{
+    uint8_t room[STG_FILES_HEAD];
+    const size_t n = stg_list_head(path, &head, n_head, room);
+    return stg_text_probe(head, n, matches) >= 90 ? 90 : 0;
+}
+
+static enum stg_status intlist_open(struct stg_source **out, const char *path)
+{
+    return stg_list_open(out, path, &integers);
 }
 
 const struct stg_source_ops stg_import_intlist = {
@@ -380,5 +277,5 @@ const struct stg_source_ops stg_import_intlist = {
     .open = intlist_open,
     .next = stg_text_next,
     .info = stg_text_info,
-    .close = intlist_close,
+    .close = stg_list_close,
 };

@@ -276,7 +276,10 @@ static enum stg_status step(struct stg_text *t)
 
 /* --- The source --- */
 
-/* The head of a line: a list of numbers with commas, and a ';' behind it where that is within sight. */
+#define LONG_HEAD 16384 /* bytes of a head that shows nothing but the first list of a long line */
+
+/* The head of a line: a list of numbers with commas, and a ';' behind it where that is within sight. Whole lines
+ * without one are integer lists. */
 static bool matches(const char *line, size_t len)
 {
     size_t n_commas = 0;
@@ -291,7 +294,7 @@ static bool matches(const char *line, size_t len)
             return false;
         }
     }
-    return n_commas >= 8;
+    return n_commas >= 8 && len >= LONG_HEAD;
 }
 
 static int paper_probe(const char *path, const uint8_t *head, size_t n_head)

@@ -44,7 +44,7 @@ case_usage_errors() {
 case_choices_are_told() {
     "$strange" help prepare | tr -s ' \n' ' ' >page
     grep -qF 'while it is open: system, process, thread (default: system)' page || { cat page; no 'scope'; }
-    grep -qF 'as this format: ctf, perf, strace, sysdig, paper, intlist (default' page || no 'format'
+    grep -qF 'as this format: ctf, perf, strace, sysdig, paper, intlist, namelist, pairs (default' page || no 'format'
     grep -qF 'interleaved as they happened (default: thread)' page || no 'order is told twice'
     "$strange" help score | tr -s ' \n' ' ' | grep -qF 'mean, median, window, upper, rms, time, state, pace, load, migration, workers, novelty' || no 'aggregate'
     "$strange" help --man prepare | grep -qxF 'One of: system, process, thread.' || no 'manual'

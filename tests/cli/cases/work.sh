@@ -566,15 +566,32 @@ case_pipes() {
     absent x.data
 }
 
-# Lines of a process and its call are no sequences, and what docs/formats/intlist.md says makes some of them.
+# Lines of a process and its call make a sequence of each process, of a file and of a directory of them. Read as lists they say nothing.
 case_pairs() {
-    awk 'BEGIN { for (i = 0; i < 90; i++) print 500 + i % 3, 4 + i % 7 }' >pairs.int
-    status 0 "$strange" prepare -o x.data pairs.int
-    grep -q 'pairs.int: every line holds two numbers' err || { cat err; no 'not said'; }
-    command=$(sed -n "s/^    \(awk .*\) sendmail.int >sendmail.txt$/\1/p" "$here/../../docs/formats/intlist.md")
-    eval "$command pairs.int" >sequences.txt
-    status 0 "$strange" prepare -o x.data sequences.txt
-    [ "$(cat err)" = 'strange: x.data: 3 sequences (cut by given, thread order) from 90 events' ] || { cat err; no 'not three processes'; }
+    mkdir runs
+    awk 'BEGIN { for (i = 0; i < 90; i++) print 500 + i % 3, 4 + i % 7 }' >runs/a.int
+    cp runs/a.int runs/b.int
+    status 0 "$strange" prepare -o x.data runs/a.int
+    [ "$(cat err)" = 'strange: x.data: 3 sequences (cut by thread, thread order) from 90 events' ] || { cat err; no 'not three processes'; }
+    status 0 "$strange" prepare -o x.data runs
+    [ "$(cat err)" = 'strange: x.data: 6 sequences (cut by thread, thread order) from 180 events' ] || { cat err; no 'not six processes'; }
+    status 0 "$strange" prepare --format intlist -o x.data runs/a.int
+    grep -q 'runs/a.int: every line holds two numbers.*--format pairs' err || { cat err; no 'not said'; }
+    echo 'sendmail, normal' >runs/c.int
+    refused 'runs/c.int: line 1: not a process and its call' "$strange" prepare --format pairs -o x.data runs
+    gzip -c runs/a.int >runs/c.int
+    for format in intlist pairs; do refused 'runs/c.int: compressed (gzip): unpack it first' "$strange" prepare --format $format -o x.data runs; done
+}
+
+# Names of calls are found by themselves, other keys are asked for.
+case_name_lists() {
+    for i in $(seq 9); do echo 'execve|brk|openat|read|close|exit_group'; done >bars.log
+    status 0 "$strange" prepare -o x.data bars.log
+    grep -q ' 9 sequences (cut by given, thread order) from 54 events' err || { cat err; no 'not nine'; }
+    for i in $(seq 9); do echo 'E5 E22 E5'; done >keys.txt
+    refused 'keys.txt: not a trace of a known format' "$strange" prepare -o y.data keys.txt
+    status 0 "$strange" prepare --format namelist -o y.data keys.txt
+    "$strange" info --json x.data | grep -q '"exit_group"' || no 'another name'
 }
 
 # Labelled integer lists, a file for each trace, as docs/howto/integer-lists.md goes about them.

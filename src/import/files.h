@@ -1,0 +1,30 @@
+/* Files of a directory, inside: what the sources that read a directory of lists have in common. */
+#ifndef STG_IMPORT_FILES_H
+#define STG_IMPORT_FILES_H
+
+#include "base/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define STG_FILES_MAX  ((size_t)1 << 20)
+#define STG_FILES_HEAD 4096 /* bytes of a file that stg_files_head() takes */
+
+struct stg_files {
+    char **paths; /* (n) owned; in their byte order */
+    size_t n, cap;
+    uint64_t size;      /* bytes of all */
+    uint64_t n_skipped; /* what is neither file nor directory, or too deep, and links back to a directory above */
+};
+
+/* Lists the regular files of a directory, and of those down to four below; names that begin with a dot are passed over.
+ * f is zeroed; stg_files_fini() is due after a failure, too. */
+enum stg_status stg_files_list(struct stg_files *f, const char *directory) STG_MUST_USE;
+void stg_files_fini(struct stg_files *f);
+
+/* The first bytes of one of these files, whichever is found first; 0: of none. head has STG_FILES_HEAD bytes. */
+size_t stg_files_head(const char *directory, uint8_t *head);
+/* Refuses a file that is an archive or another program's recording: one of a directory was not looked at before. */
+enum stg_status stg_files_refuse_stranger(const char *path) STG_MUST_USE;
+
+#endif
