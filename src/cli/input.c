@@ -162,11 +162,13 @@ static enum stg_status cut_trace(struct stg_input *in, const struct stg_model *m
     struct stg_temporary_dir dir = {0}; /* closed to others, as the data is a copy of what may be */
     struct stg_vocab vocab = {0};
     struct stg_recipe recipe = m->recipe;
+    struct stg_cli silent = *cli;
+    silent.line = NULL; /* as long as there are inputs, and written once for each */
     STG_TRY(stg_vocab_copy(&vocab, &m->vocab));
     stg_vocab_extend(&vocab);
     STG_TRY(stg_temporary_dir_make(&dir));
     snprintf(name, sizeof name, "%s/data", dir.path);
-    STG_TRY(stg_prepare_traces(name, &in->path, 1, NULL, &recipe, &vocab, NULL, cli));
+    STG_TRY(stg_prepare_traces(name, &in->path, 1, NULL, &recipe, &vocab, NULL, &silent));
     STG_TRY(stg_dataset_open(&in->dataset, name, pool));
     STG_TRY(check_cut(in, &recipe));
 out:

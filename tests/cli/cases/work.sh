@@ -594,6 +594,16 @@ case_name_lists() {
     "$strange" info --json x.data | grep -q '"exit_group"' || no 'another name'
 }
 
+# What is written for an input does not grow with how many there are.
+case_many_inputs() {
+    trained
+    strace_text 3 9 >few.txt
+    # shellcheck disable=SC2046 # words
+    set -- $(for i in $(seq 2000); do echo ./././././././././././././././few.txt; done)
+    status 0 sh -c 'ulimit -f 64; "$strange" -q score --json web.model "$@" | wc -l' sh "$@"
+    [ "$(cat out)" = 6000 ] || { cat err; no 'not three of each'; }
+}
+
 # Labelled integer lists, a file for each trace, as docs/howto/integer-lists.md goes about them.
 case_integer_lists() {
     mkdir -p normal held attacks
