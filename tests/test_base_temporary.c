@@ -33,7 +33,14 @@ static void a_directory_is_of_its_owner_alone(void **state)
     assert_int_equal(stat(path, &info), 0);
     assert_int_equal(info.st_mode & 07777, 0700);
     put_file(path, "a");
+    char inside[1024], beside[1024];
+    snprintf(inside, sizeof inside, "%s/a", path);
+    snprintf(beside, sizeof beside, "%sa/a", path);
+    assert_true(stg_temporary_holds(inside));
+    assert_false(stg_temporary_holds(beside));
+    assert_false(stg_temporary_holds(path));
     stg_temporary_dir_remove(&d);
+    assert_false(stg_temporary_holds(inside));
     assert_null(d.path);
     assert_int_not_equal(access(path, F_OK), 0);
 }

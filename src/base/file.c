@@ -416,7 +416,8 @@ static void sync_directory(const char *path)
 enum stg_status stg_file_writer_commit(struct stg_file_writer *w)
 {
     STG_RETURN_IF_FAILED(flush(w));
-    if (!w->in_place && fsync(w->fd) != 0) {
+    const bool lasts = !w->in_place && !stg_temporary_holds(w->path);
+    if (lasts && fsync(w->fd) != 0) {
         return stg_fail_errno("%s: cannot write to disk", w->path);
     }
     const int fd = w->fd;
@@ -434,7 +435,9 @@ enum stg_status stg_file_writer_commit(struct stg_file_writer *w)
     w->slot = -1;
     stg_mem_free(w->temporary);
     w->temporary = NULL;
-    sync_directory(w->target);
+    if (lasts) {
+        sync_directory(w->target);
+    }
     return STG_OK;
 }
 

@@ -45,6 +45,17 @@ void stg_temporary_forget(int number)
     }
 }
 
+bool stg_temporary_holds(const char *path)
+{
+    for (int i = 0; i < MAX_TEMPORARY; i++) {
+        const size_t len = atomic_load(&temporaries[i].used) == REMEMBERED ? strlen(temporaries[i].path) : 0;
+        if (len > 0 && strncmp(path, temporaries[i].path, len) == 0 && path[len] == '/') {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* By the system call, as a signal handler may not use opendir(). */
 static void remove_directory(const char *path)
 {

@@ -5,6 +5,7 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Returns a number for stg_temporary_forget(); −1, which it takes too, when too many are remembered already. */
@@ -28,6 +29,8 @@ struct stg_temporary_dir {
 };
 
 enum stg_status stg_temporary_dir_make(struct stg_temporary_dir *out) STG_MUST_USE;
+/* Whether a path is in one of these: what is there vanishes with the program, and is not worth the wait for a disk. */
+bool stg_temporary_holds(const char *path);
 /* With the files in it. d may be {0}. */
 void stg_temporary_dir_remove(struct stg_temporary_dir *d);
 
