@@ -265,6 +265,27 @@ static void test_interval_is_interrupted(void **state)
     assert_int_equal(stg_auroc_interval(known, 3, novel, 3, 1000000, 0.95, &rng, &low, &high), STG_ERR_INTERRUPTED);
 }
 
+/* A tie with a known score is passed with it, or not at all. */
+static void test_tpr_at(void **state)
+{
+    static const double rates[] = {0.01, 0.1, 0.2, 0.5, 1};
+    static const double known[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, novel[] = {4, 9, 10, 11, 12};
+    double tpr[5];
+    (void)state;
+    assert_int_equal(stg_tpr_at(known, 10, novel, 5, rates, 5, tpr), STG_OK);
+    assert_true(isnan(tpr[0])); /* of ten none is one in a hundred */
+    near(tpr[1], 0.6, 1e-12);
+    near(tpr[2], 0.8, 1e-12);
+    near(tpr[3], 0.8, 1e-12);
+    near(tpr[4], 1, 1e-12);
+    static const double alike[] = {3, 3, 3, 3};
+    assert_int_equal(stg_tpr_at(alike, 4, alike, 4, rates, 5, tpr), STG_OK);
+    near(tpr[3], 0, 1e-12);
+    near(tpr[4], 1, 1e-12);
+    assert_int_equal(stg_tpr_at(known, 10, novel, 0, rates, 5, tpr), STG_OK);
+    assert_true(isnan(tpr[4]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +298,7 @@ int main(void)
         cmocka_unit_test(test_interval_of_one),
         cmocka_unit_test(test_interval_is_fast),
         cmocka_unit_test(test_roc),
+        cmocka_unit_test(test_tpr_at),
         cmocka_unit_test(test_interval_is_interrupted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -306,6 +306,7 @@ static void test_eval_json(void **state)
     assert_true(json_number_value(json_object_get(far, "auroc")) > 0.999);
     assert_int_equal(json_integer_value(json_object_get(far, "n_novel")), N);
     assert_true(json_is_object(json_object_get(far, "paper")));
+    assert_true(json_number_value(json_object_get(json_object_get(far, "tpr_at_fpr"), "0.1")) > 0.999);
     assert_true(fabs(json_number_value(json_object_get(root, "macro_auroc")) - f->evaluation.macro_auroc) < 1e-8);
     json_decref(root);
 }

@@ -9,6 +9,8 @@
 #include <math.h>
 #include <string.h>
 
+const double stg_evaluation_rates[STG_EVALUATION_RATES] = {0.001, 0.01, 0.05, 0.1};
+
 /* What every row is computed from. */
 struct run {
     const struct stg_model *model;
@@ -169,6 +171,7 @@ static enum stg_status fill_row(struct stg_evaluation_row *row, const struct run
     STG_TRY(stg_auroc_interval(known, r->known->n, novel, set->n, r->settings->n_resamples, 0.95, rng, &row->auroc.low,
                                &row->auroc.high));
     STG_TRY(stg_auprc(known, r->known->n, novel, set->n, &row->auprc));
+    STG_TRY(stg_tpr_at(known, r->known->n, novel, set->n, stg_evaluation_rates, STG_EVALUATION_RATES, row->tpr_at));
     stg_confusion_at(known, r->known->n, novel, set->n, r->threshold, &row->calibrated);
     STG_TRY(apply_paper(row, r, novel, set->n));
     STG_TRY(group_row(row, r, set));

@@ -16,17 +16,22 @@ struct stg_scored_set {
     size_t n;
 };
 
+/* False-positive rates at which the ROC curve is told. */
+#define STG_EVALUATION_RATES 4
+extern const double stg_evaluation_rates[STG_EVALUATION_RATES];
+
 struct stg_evaluation_row {
     const char *name;
     size_t n_novel;
     struct stg_interval auroc; /* 95 % */
     double auprc;
-    struct stg_confusion calibrated; /* at the calibrated threshold (alpha) */
-    bool has_paper;                  /* labelled validation data was given for this behaviour */
-    double paper_threshold;          /* best F1 on validation data */
-    struct stg_confusion paper;      /* that threshold on the test data */
-    size_t n_groups;                 /* with groups (detect/fisher.h): how many */
-    double group_auroc, group_tpr;   /* NAN without; the second also where no p-value of a group can be alpha */
+    double tpr_at[STG_EVALUATION_RATES]; /* stg_tpr_at() */
+    struct stg_confusion calibrated;     /* at the calibrated threshold (alpha) */
+    bool has_paper;                      /* labelled validation data was given for this behaviour */
+    double paper_threshold;              /* best F1 on validation data */
+    struct stg_confusion paper;          /* that threshold on the test data */
+    size_t n_groups;                     /* with groups (detect/fisher.h): how many */
+    double group_auroc, group_tpr;       /* NAN without; the second also where no p-value of a group can be alpha */
     double shift_delay; /* median of the sequences until a shift is noticed (detect/shift.h), over beginnings spread
                          * evenly over the first half of the data; INFINITY: not before its end. NAN: the model is not
                          * calibrated */

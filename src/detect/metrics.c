@@ -130,6 +130,28 @@ static double ratio(size_t part, size_t whole)
     return whole == 0 ? 0 : (double)part / (double)whole;
 }
 
+enum stg_status stg_tpr_at(const double *known, size_t n_known, const double *novel, size_t n_novel,
+                           const double *rates, size_t n_rates, double *tpr)
+{
+    struct merged m;
+    enum stg_status status = STG_OK;
+    size_t tp = 0, fp = 0;
+    STG_TRY(merge(&m, known, n_known, novel, n_novel));
+    size_t i = m.n;
+    for (size_t k = 0; k < n_rates; k++) {
+        const double most = rates[k] * (double)n_known * (1 + 1e-9); /* .01 of 100 is 1 */
+        while (i > 0 && (double)(fp + m.groups[i - 1].n_known) <= most) {
+            fp += m.groups[i - 1].n_known;
+            tp += m.groups[i - 1].n_novel;
+            i--;
+        }
+        tpr[k] = most >= 1 && n_novel > 0 ? ratio(tp, n_novel) : (double)NAN;
+    }
+out:
+    merged_fini(&m);
+    return status;
+}
+
 void stg_confusion_at(const double *known, size_t n_known, const double *novel, size_t n_novel, double threshold,
                       struct stg_confusion *out)
 {

@@ -14,6 +14,11 @@ enum stg_status stg_auroc(const double *known, size_t n_known, const double *nov
 /* Area under the precision-recall curve as average precision, ties taken together. */
 enum stg_status stg_auprc(const double *known, size_t n_known, const double *novel, size_t n_novel,
                           double *out) STG_MUST_USE;
+/* tpr[i] = the largest share of the novel scores that some threshold calls novel, of those that call at most rates[i]
+ * of the known ones so: the ROC curve at that rate. It is read off the test data itself, unlike what a calibrated
+ * threshold does to it. rates ascend. NAN where fewer than 1 / rate known scores cannot tell that rate from none. */
+enum stg_status stg_tpr_at(const double *known, size_t n_known, const double *novel, size_t n_novel,
+                           const double *rates, size_t n_rates, double *tpr) STG_MUST_USE;
 
 struct stg_confusion {
     size_t tp, fn, fp, tn;

@@ -65,6 +65,21 @@ static json_t *by_aggregate(const struct stg_evaluation_row *row)
     return out;
 }
 
+/* The ROC curve at some rates, which are the keys. */
+static json_t *tpr_at(const struct stg_evaluation_row *row)
+{
+    json_t *out = json_object();
+    for (size_t i = 0; i < STG_EVALUATION_RATES; i++) {
+        char rate[16];
+        snprintf(rate, sizeof rate, "%g", stg_evaluation_rates[i]);
+        if (json_object_set_new(out, rate, json_of_number(row->tpr_at[i])) != 0) {
+            json_decref(out);
+            return NULL;
+        }
+    }
+    return out;
+}
+
 /* A row's decision at the paper's threshold, with that threshold. */
 static json_t *paper_decision(const struct stg_evaluation_row *row)
 {
@@ -86,7 +101,8 @@ static json_t *evaluation_row(const struct stg_evaluation *e, const struct stg_e
                             json_of_number(row->calibrated.tpr), "n_known", (json_int_t)e->n_known, "n_novel",
                             (json_int_t)row->n_novel, "verdict", separation_words(separation_of(&row->auroc)),
                             "auroc_by", by_aggregate(row), "calibrated", confusion(&row->calibrated));
-    if (out != NULL && json_object_set_new(out, "shift_delay", json_of_number(row->shift_delay)) != 0) {
+    if (out != NULL && (json_object_set_new(out, "tpr_at_fpr", tpr_at(row)) != 0 ||
+                        json_object_set_new(out, "shift_delay", json_of_number(row->shift_delay)) != 0)) {
         json_decref(out);
         return NULL;
     }

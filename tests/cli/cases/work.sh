@@ -275,7 +275,7 @@ case_eval_and_report() {
     status 0 "$strange" eval web.model --known test.data --novel odd=odd.data
     grep -q odd out
     status 0 "$strange" eval --json web.model --known test.data --novel odd=odd.data --valid-known valid.data --valid-novel odd=odd.data
-    for key in auroc auprc f1 accuracy fpr n_known n_novel macro_auroc; do grep -q "\"$key\"" out || no "no $key"; done
+    for key in auroc auprc f1 accuracy fpr n_known n_novel macro_auroc tpr_at_fpr; do grep -q "\"$key\"" out || no "no $key"; done
     status 0 "$strange" report -o report.html --known test.data --novel odd=odd.data -- web.model
     grep -qi '<html' report.html
     ! grep -Eq '(src|href)="https?:' report.html || no "the report loads something from the network"
