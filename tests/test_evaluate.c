@@ -170,6 +170,28 @@ static void test_memory_fails(void **state)
     stg_evaluation_fini(&e);
 }
 
+static void the_highest_of_a_trace(void **state)
+{
+    static const struct {
+        uint32_t stream;
+        float mean, rms;
+    } given[] = {{4, 1, 5}, {4, 3, 2}, {4, 2, NAN}, {7, 0, 0}, {4, 9, 1}};
+    struct stg_score scores[5] = {0};
+    (void)state;
+    for (size_t i = 0; i < 5; i++) {
+        scores[i].id = i;
+        scores[i].stream = given[i].stream;
+        scores[i].value[STG_AGGREGATE_MEAN] = given[i].mean;
+        scores[i].value[STG_AGGREGATE_RMS] = given[i].rms;
+    }
+    assert_int_equal(stg_scores_per_trace(scores, 5), 3);
+    assert_true(scores[0].value[STG_AGGREGATE_MEAN] == 3 && scores[0].value[STG_AGGREGATE_RMS] == 5);
+    assert_int_equal(scores[0].id, 0);
+    assert_int_equal(scores[1].id, 3);
+    assert_true(scores[2].value[STG_AGGREGATE_MEAN] == 9); /* what does not stand together is not one trace */
+    assert_int_equal(stg_scores_per_trace(scores, 0), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +199,7 @@ int main(void)
         cmocka_unit_test(test_groups),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_memory_fails),
+        cmocka_unit_test(the_highest_of_a_trace),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -12,13 +12,21 @@
 #include <unistd.h>
 
 struct settings {
-    bool json;
+    bool json, per_trace;
     double alpha, interval;
     const char *aggregate, *precision;
     uint32_t resamples, group;
     uint64_t seed;
     struct stg_list known, novel, valid_known, valid_novel;
 };
+
+/* The highest score of each trace in place of those of its sequences. */
+static void keep_highest(struct stg_groups *g)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        g->sets[i].n = stg_scores_per_trace(g->groups[i].scores, g->sets[i].n);
+    }
+}
 
 static enum stg_status open_all(struct stg_groups groups[4], const struct settings *s, const struct stg_model *model,
                                 struct stg_pool *pool, const struct stg_cli *cli)
@@ -31,6 +39,9 @@ static enum stg_status open_all(struct stg_groups groups[4], const struct settin
     for (size_t i = 0; i < 4; i++) {
         STG_RETURN_IF_FAILED(stg_groups_check(&groups[i], model));
         STG_RETURN_IF_FAILED(stg_groups_score(&groups[i], model, pool, cli));
+        if (s->per_trace) {
+            keep_highest(&groups[i]);
+        }
     }
     return STG_OK;
 }
@@ -46,6 +57,7 @@ static enum stg_status evaluate(struct stg_evaluation *out, const struct stg_gro
     e.seed = s->seed;
     e.group = s->group;
     e.interval = s->interval;
+    e.per_trace = s->per_trace;
     STG_RETURN_IF_FAILED(stg_aggregate_parse(s->aggregate, model, &e.aggregate));
     return stg_evaluate(out, model, groups[0].sets, groups[1].sets, groups[1].n,
                         groups[2].n > 0 ? groups[2].sets : &none, groups[3].sets, groups[3].n, &e);
@@ -63,6 +75,10 @@ static enum stg_status check_usage(const struct settings *s)
     }
     if ((s->valid_known.n > 0) != (s->valid_novel.n > 0)) {
         return stg_fail(STG_ERR_USAGE, "--valid-known and --valid-novel go together: give both or neither");
+    }
+    if (s->per_trace && s->group > 0) {
+        return stg_fail(STG_ERR_USAGE, "--per-trace and --group: sequences are taken together by trace or by number: "
+                                       "give one of them");
     }
     return STG_OK;
 }
@@ -113,6 +129,11 @@ static const struct stg_option options[] = {
     STG_OPTION_JSON(struct settings, "one JSON object instead of the table"),
     STG_OPTION_ALPHA(struct settings, "false-alarm rate of the calibrated threshold"),
     STG_OPTION_AGGREGATE(struct settings, "score of a sequence (see `strange help score`)"),
+    {.name = "per-trace",
+     .type = STG_OPTION_FLAG,
+     .offset = offsetof(struct settings, per_trace),
+     .help = "judge whole traces, each by the highest score of its sequences: recordings, or files of which each was "
+             "given to prepare by its name; a folder of lists is one trace. The threshold stays that of a sequence"},
     STG_OPTION_GROUP(struct settings),
     STG_OPTION_INTERVAL(struct settings),
     STG_OPTION_PRECISION(struct settings),

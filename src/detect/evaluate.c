@@ -181,6 +181,22 @@ out:
     return status;
 }
 
+size_t stg_scores_per_trace(struct stg_score *scores, size_t n)
+{
+    size_t n_traces = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (n_traces == 0 || scores[n_traces - 1].stream != scores[i].stream) {
+            scores[n_traces++] = scores[i];
+            continue;
+        }
+        float *highest = scores[n_traces - 1].value;
+        for (int a = 0; a < STG_AGGREGATES; a++) {
+            highest[a] = scores[i].value[a] > highest[a] ? scores[i].value[a] : highest[a];
+        }
+    }
+    return n_traces;
+}
+
 static enum stg_status check(const struct stg_scored_set *known, const struct stg_scored_set *novel, size_t n_novel,
                              const struct stg_evaluate_settings *s)
 {
@@ -211,7 +227,8 @@ enum stg_status stg_evaluate(struct stg_evaluation *out, const struct stg_model 
                     .valid_known = valid_known,
                     .valid_novel = valid_novel,
                     .n_valid_novel = n_valid_novel};
-    *out = (struct stg_evaluation){.aggregate = s->aggregate, .alpha = s->alpha, .n_known = known->n};
+    *out = (struct stg_evaluation){
+        .aggregate = s->aggregate, .alpha = s->alpha, .per_trace = s->per_trace, .n_known = known->n};
     STG_RETURN_IF_FAILED(check(known, novel, n_novel, s));
     r.threshold = stg_threshold(m, s->aggregate, s->alpha);
     out->threshold = r.threshold;

@@ -41,6 +41,7 @@ struct stg_evaluation_row {
 struct stg_evaluation {
     enum stg_aggregate aggregate;
     double alpha, threshold; /* nats; perplexity threshold = exp */
+    bool per_trace;          /* each score is the highest of a trace: what is counted are traces */
     size_t n_known;
     double known_fpr; /* of known test sequences at the calibrated threshold */
     size_t group;     /* sequences in a group, 0: none were made */
@@ -56,12 +57,17 @@ struct stg_evaluation {
 struct stg_evaluate_settings {
     enum stg_aggregate aggregate;
     double alpha;       /* default 0.01 */
+    bool per_trace;     /* the sets' scores are stg_scores_per_trace() */
     size_t group;       /* also judge groups of that many sequences; 0 (default): do not */
     double interval;    /* of the shift test, default STG_SHIFT_INTERVAL; above 1 */
     size_t n_resamples; /* bootstrap, default 1000 */
     uint64_t seed;
 };
 void stg_evaluate_settings_default(struct stg_evaluate_settings *s);
+
+/* Keeps of each trace's scores (of one stream, which stand together) the highest, each aggregate by itself, and says of
+ * how many traces there were any. What else a score holds is that of the trace's first sequence. */
+size_t stg_scores_per_trace(struct stg_score *scores, size_t n);
 
 /* novel: (n_novel) behaviours; valid_known (n 0: none) and valid_novel (matched by name) only choose the paper's
  * threshold. */

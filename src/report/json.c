@@ -139,6 +139,10 @@ enum stg_status stg_report_eval_json(struct stg_buffer *out, const struct stg_ev
                               json_of_number(e->known_fpr), "shift_interval", json_of_number(e->shift_interval),
                               "shift_alarms", (json_int_t)e->shift_alarms, "macro_auroc",
                               json_of_number(e->n_rows > 0 ? e->macro_auroc : (double)NAN), "novel", behaviours);
+    if (whole != NULL && e->per_trace && json_object_set_new(whole, "per_trace", json_true()) != 0) {
+        json_decref(whole);
+        whole = NULL;
+    }
     if (whole != NULL && e->group > 0 &&
         (json_object_set_new(whole, "group", json_integer((json_int_t)e->group)) != 0 ||
          json_object_set_new(whole, "n_known_groups", json_integer((json_int_t)e->n_known_groups)) != 0 ||

@@ -18,6 +18,12 @@ static size_t name_width(const struct stg_evaluation *e)
     return width;
 }
 
+/* What is counted. */
+static const char *unit_of(const struct stg_evaluation *e)
+{
+    return e->per_trace ? "trace" : "sequence";
+}
+
 static void put_row(struct writer *w, const struct stg_evaluation_row *row, size_t width, bool colour)
 {
     const enum separation s = separation_of(&row->auroc);
@@ -73,8 +79,8 @@ static void put_threshold(struct writer *w, const struct stg_evaluation *e)
     }
     writer_printf(w,
                   "Threshold: %s %s, calibrated on known data alone for a false-alarm rate of %s; measured on %s known "
-                  "sequences: %s.\n",
-                  words_scale(e->aggregate), threshold, alpha, n, fpr);
+                  "%ss: %s.\n",
+                  words_scale(e->aggregate), threshold, alpha, n, unit_of(e), fpr);
 }
 
 static void put_groups(struct writer *w, const struct stg_evaluation *e, size_t width, bool colour)
@@ -130,8 +136,9 @@ enum stg_status stg_report_table(struct stg_buffer *out, const struct stg_evalua
     const size_t width = name_width(e);
     writer_put(&w, colour ? "\033[1m" : "");
     writer_plain(&w, "behaviour", width);
-    writer_printf(&w, "  %9s   %-20s  %6s  %6s  %8s  %8s  %12s  %s%s\n", "sequences", "AUROC [95 % interval]", "AUPRC",
-                  "F1", "accuracy", "caught", "false alarms", "verdict", colour ? "\033[0m" : "");
+    writer_printf(&w, "  %9s   %-20s  %6s  %6s  %8s  %8s  %12s  %s%s\n", e->per_trace ? "traces" : "sequences",
+                  "AUROC [95 % interval]", "AUPRC", "F1", "accuracy", "caught", "false alarms", "verdict",
+                  colour ? "\033[0m" : "");
     for (size_t i = 0; i < e->n_rows; i++) {
         put_row(&w, &e->rows[i], width, colour);
     }
@@ -144,13 +151,19 @@ enum stg_status stg_report_table(struct stg_buffer *out, const struct stg_evalua
     put_threshold(&w, e);
     put_paper(&w, e, width, colour);
     put_groups(&w, e, width, colour);
-    if (e->n_rows > 0 && !isnan(e->rows[0].shift_delay)) {
+    if (e->n_rows > 0 && !e->per_trace && !isnan(e->rows[0].shift_delay)) {
         put_shift(&w, e, width, colour);
     }
-    writer_put(
+    writer_printf(
         &w,
-        "\nAUROC: how often a novel sequence is more surprising than a known one; 1 is always, 0.5 is a coin toss.\n"
-        "Caught: novel sequences above the threshold. False alarms: known sequences above it.\n"
-        "Told apart: the interval lies above 0.9; partly: above 0.6; else a single sequence does not show it.\n");
+        "\nAUROC: how often a novel %s is more surprising than a known one; 1 is always, 0.5 is a coin toss.\n"
+        "Caught: novel %ss above the threshold. False alarms: known %ss above it.\n"
+        "Told apart: the interval lies above 0.9; partly: above 0.6; else a single %s does not show it.\n",
+        unit_of(e), unit_of(e), unit_of(e), unit_of(e));
+    if (e->per_trace) {
+        writer_put(&w,
+                   "A trace's score is the highest of its sequences; the threshold is that of a single sequence, so a "
+                   "long trace is above it more often.\n");
+    }
     return w.status;
 }

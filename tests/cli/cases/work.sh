@@ -604,6 +604,26 @@ case_many_inputs() {
     [ "$(cat out)" = 6000 ] || { cat err; no 'not three of each'; }
 }
 
+# A recording of an attack is normal for most of its time: what is judged is its most novel sequence.
+case_per_trace() {
+    trained
+    for i in 1 2 3; do
+        strace_text 20 1$i >known-$i.txt
+        { strace_text 20 2$i; strace_text 3 3$i odd | sed 's/ 1700000/ 1700009/'; } >attack-$i.txt
+    done
+    for name in known attack; do "$strange" -q prepare --cut accept --scope thread --vocab train.data -o $name.data $name-?.txt; done
+    status 0 "$strange" eval --per-trace web.model --known known.data --novel attack=attack.data
+    grep -q '^attack  *3   1.000 ' out || { cat out; no 'not three traces, told apart'; }
+    ! grep -q 'As a stream' out || no 'a stream of traces'
+    status 0 "$strange" eval --per-trace --json web.model --known known-?.txt --novel attack=attack.data
+    grep -q '"n_known": 3,' out || { cat out; no 'inputs are traces, too'; }
+    grep -q '"per_trace": true' out
+    status 0 "$strange" eval --json web.model --known known.data --novel attack=attack.data
+    grep -q '"n_known": 60,' out
+    ! grep -q per_trace out || no 'not asked for'
+    refused 'give one of them' "$strange" eval --per-trace --group 2 web.model --known known.data --novel attack=attack.data
+}
+
 # Labelled integer lists, a file for each trace, as docs/howto/integer-lists.md goes about them.
 case_integer_lists() {
     mkdir -p normal held attacks
