@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static enum stg_status group_add(struct stg_group *group, const char *path, size_t room, const struct stg_model *m,
                                  struct stg_pool *pool, const struct stg_cli *cli)
@@ -109,6 +110,18 @@ static enum stg_status group_named(struct stg_groups *g, const char *option, con
     return check_shown(g, option);
 }
 
+/* A pattern behind NAME= is no word that a shell looks at. */
+static enum stg_status check_pattern(const char *option, const char *name, size_t len, const char *path)
+{
+    if (strpbrk(path, "*?[") == NULL || access(path, F_OK) == 0) {
+        return STG_OK;
+    }
+    return stg_fail(STG_ERR_USAGE,
+                    "%s: %s: shells do not look for files behind %.*s=: make one data set of them (strange prepare "
+                    "--vocab MODEL -o DATA FILE...) and give that",
+                    option, path, (int)len, name);
+}
+
 enum stg_status stg_groups_open_named(struct stg_groups *out, const char *option, const struct stg_list *named,
                                       const struct stg_model *m, struct stg_pool *pool, const struct stg_cli *cli)
 {
@@ -130,6 +143,7 @@ enum stg_status stg_groups_open_named(struct stg_groups *out, const char *option
             return stg_fail(STG_ERR_USAGE, "%s: '%s' lacks the name or the data: write NAME=DATA", option,
                             named->items[i]);
         }
+        STG_RETURN_IF_FAILED(equals == NULL ? STG_OK : check_pattern(option, name, len, path));
         struct stg_group *group = NULL;
         STG_RETURN_IF_FAILED(group_named(out, option, name, len, &group));
         STG_RETURN_IF_FAILED(group_add(group, path, named->n, m, pool, cli));

@@ -621,6 +621,9 @@ case_per_trace() {
     status 0 "$strange" eval --json web.model --known known.data --novel attack=attack.data
     grep -q '"n_known": 60,' out
     ! grep -q per_trace out || no 'not asked for'
+    refused "attack-*.txt: shells do not look for files behind odd=" "$strange" eval web.model --known known.data --novel 'odd=attack-*.txt'
+    cp attack-1.txt 'attack-[1].txt'
+    status 0 "$strange" eval web.model --known known.data --novel 'odd=attack-[1].txt'
     refused 'give one of them' "$strange" eval --per-trace --group 2 web.model --known known.data --novel attack=attack.data
 }
 
