@@ -205,6 +205,47 @@ static void test_what_is_written_comes_back(void **state)
     stg_dataset_free(d);
 }
 
+static void test_files_come_back(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"d/a", "d/b"};
+    const struct stg_recipe recipe = request_recipe();
+    struct stg_dataset_writer *w = NULL;
+    struct stg_dataset *d = NULL;
+    struct stg_vocab vocab;
+    const int32_t tids[] = {2, 3, 0};
+    char *names = calloc(1, (9 << 20) + 1);
+    assert_non_null(names);
+    const char *long_name = memset(names, 'x', 9 << 20);
+    const struct stg_dataset_trace traces[] = {{.path = "d", .format = "intlist", .files = files, .n_files = 2},
+                                               {.path = "e", .format = "intlist"},
+                                               {.path = "f", .format = "intlist", .files = &long_name, .n_files = 1}};
+    must(stg_vocab_init(&vocab));
+    must(stg_dataset_writer_open(&w, path, &recipe));
+    for (size_t i = 0; i < 3; i++) {
+        must(stg_dataset_writer_trace(w, &traces[i]));
+    }
+    must(stg_dataset_writer_commit(w, &vocab));
+    stg_dataset_writer_free(w);
+    stg_vocab_fini(&vocab);
+    must(stg_dataset_open(&d, path, NULL));
+    struct stg_seq seq = {.n_threads = 1, .thread_tid = tids};
+    assert_string_equal(stg_dataset_file(d, &seq), "d/b");
+    seq.thread_tid = tids + 1;
+    assert_null(stg_dataset_file(d, &seq));
+    seq.thread_tid = tids + 2;
+    assert_null(stg_dataset_file(d, &seq));
+    seq.thread_tid = tids;
+    seq.n_threads = 0;
+    assert_null(stg_dataset_file(d, &seq));
+    for (uint32_t i = 1; i < 4; i++) { /* none, those that have no room, and a trace that is none */
+        seq = (struct stg_seq){.n_threads = 1, .thread_tid = tids, .trace = i};
+        assert_null(stg_dataset_file(d, &seq));
+    }
+    stg_dataset_free(d);
+    free(names);
+}
+
 static void test_all_counts_come_back(void **state)
 {
     (void)state;
@@ -722,6 +763,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_written_comes_back),
+        cmocka_unit_test(test_files_come_back),
         cmocka_unit_test(test_all_counts_come_back),
         cmocka_unit_test(test_slices),
         cmocka_unit_test(test_without_context_and_empty),

@@ -12,6 +12,7 @@ static void a_line_is_a_sequence(void **state)
     assert_true(r.info.total > 0);
     assert_int_equal(r.info.done, r.info.total);
     assert_true(r.info.has_sequences);
+    assert_int_equal(r.info.n_files, 0);
     assert_int_equal(r.events[0].kind, STG_EVENT_BEGIN);
     assert_int_equal(r.events[1].kind, STG_EVENT_ENTRY);
     assert_string_equal(name_of(&r, 3), "22");
@@ -38,6 +39,9 @@ static void a_file_of_a_directory_is_a_sequence(void **state)
     assert_string_equal(name_of(&r, 3), "265");
     assert_int_equal(r.events[4].kind, STG_EVENT_END);
     assert_string_equal(name_of(&r, 6), "3");
+    assert_int_equal(r.info.n_files, 2);
+    assert_non_null(strstr(r.info.files[0], "intlist/directory/b.txt"));
+    assert_non_null(strstr(r.info.files[1], "intlist/directory/sub/a.txt"));
     assert_int_equal(r.info.total, 16);
     assert_int_equal(r.info.done, 16);
     reading_fini(&r);

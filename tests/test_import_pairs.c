@@ -29,6 +29,9 @@ static void processes_of_files_are_apart(void **state)
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(r.events[i].tid, tids[i]);
     }
+    assert_int_equal(r.info.n_files, 3);
+    assert_string_equal(r.info.files[0], r.info.files[1]);
+    assert_non_null(strstr(r.info.files[2], "b.int"));
     assert_int_equal(r.info.n_skipped, 1);
     assert_int_equal(r.info.done, r.info.total);
     reading_fini(&r);

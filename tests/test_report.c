@@ -336,9 +336,14 @@ static void test_score_json_place(void **state)
 {
     struct fixture *f = *state;
     struct stg_buffer b = STG_BUFFER_INIT;
-    static const char *const order[] = {"data", "group", "group_p_value", "shift_since", "schema", "id"};
-    struct stg_score_place place = {
-        .data = HOSTILE, .in_group = true, .group = 7, .group_p = 0.25, .shifted = true, .shift_since = 41};
+    static const char *const order[] = {"data", "file", "group", "group_p_value", "shift_since", "schema", "id"};
+    struct stg_score_place place = {.data = HOSTILE,
+                                    .file = "a/b.txt",
+                                    .in_group = true,
+                                    .group = 7,
+                                    .group_p = 0.25,
+                                    .shifted = true,
+                                    .shift_since = 41};
     assert_int_equal(stg_report_score_json(&b, &f->model.base, &f->far[3], &place, STG_AGGREGATE_MEAN, 0.01), STG_OK);
     json_t *root = parse(&b, "strange.score/1");
     void *at = json_object_iter(root);
@@ -354,7 +359,7 @@ static void test_score_json_place(void **state)
     place = (struct stg_score_place){.group = 7, .group_p = 0.25, .shift_since = 41};
     assert_int_equal(stg_report_score_json(&b, &f->model.base, &f->far[3], &place, STG_AGGREGATE_MEAN, 0.01), STG_OK);
     root = parse(&b, "strange.score/1");
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 5; i++) {
         assert_null(json_object_get(root, order[i]));
     }
     json_decref(root);

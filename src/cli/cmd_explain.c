@@ -50,7 +50,7 @@ static enum stg_status explain_one(struct stg_buffer *out, const struct settings
     struct stg_attention_maps attention = {0};
     const struct stg_explained_more more = {.without = s->counterfactual ? &without : NULL,
                                             .attention = s->attention ? &attention : NULL};
-    const char *trace = stg_input_trace(in, seq->trace);
+    const char *trace = stg_input_trace(in, seq);
     enum stg_status status = STG_OK;
     STG_TRY(stg_explain(&x, m, seq, stg_dataset_vocab(in->dataset), s->alternatives));
     if (s->counterfactual) {

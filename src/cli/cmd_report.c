@@ -60,7 +60,7 @@ static enum stg_status explain_group(struct explained *x, const struct stg_group
         STG_TRY(stg_explain(&x->items[x->n], m, &seq, stg_dataset_vocab(in->dataset), 3));
         x->items[x->n].score.stream = group->scores[worst[i]].stream; /* of all inputs, by which the page finds it */
         x->sets[x->n] = group->name;
-        x->traces[x->n] = stg_input_trace(in, seq.trace);
+        x->traces[x->n] = stg_input_trace(in, &seq);
         x->n++;
         STG_TRY(stg_report_parts_worst(&x->attention[x->n - 1], m, &x->items[x->n - 1], &seq));
     }

@@ -77,7 +77,11 @@ static bool has_sign(const struct score_run *r)
 /* Of sequence i, which is of input k. *i_group: the first group that does not end before it; rises with i. */
 static struct stg_score_place place_of(const struct score_run *r, size_t k, size_t i, size_t *i_group)
 {
-    struct stg_score_place p = {.data = r->group->n_inputs > 1 ? r->group->inputs[k].path : NULL};
+    const struct stg_input *in = &r->group->inputs[k];
+    struct stg_seq seq;
+    stg_corpus_get(&in->corpus, i - r->group->offset[k], &seq);
+    struct stg_score_place p = {.data = r->group->n_inputs > 1 ? in->path : NULL,
+                                .file = stg_dataset_file(in->dataset, &seq)};
     while (*i_group < r->groups.n && i >= r->groups.first[*i_group] + r->s->group) {
         ++*i_group;
     }

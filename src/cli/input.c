@@ -230,7 +230,10 @@ void stg_input_close(struct stg_input *in)
     in->dataset = NULL;
 }
 
-const char *stg_input_trace(const struct stg_input *in, uint32_t trace)
+const char *stg_input_trace(const struct stg_input *in, const struct stg_seq *seq)
 {
-    return trace < stg_dataset_traces(in->dataset) ? stg_dataset_trace(in->dataset, trace)->path : in->path;
+    const char *file = stg_dataset_file(in->dataset, seq);
+    return file != NULL                                   ? file
+           : seq->trace < stg_dataset_traces(in->dataset) ? stg_dataset_trace(in->dataset, seq->trace)->path
+                                                          : in->path;
 }

@@ -46,7 +46,7 @@ void stg_format_ns(int64_t ns, char *out, size_t cap);
 void stg_format_count(uint64_t n, char *out, size_t cap);
 /* The q-quantile (0 … 1) of n sorted values, nearest rank; 0 when n is 0. */
 int64_t stg_quantile_sorted(const int64_t *sorted, size_t n, double q);
-/* Path of the trace that a sequence was cut from. */
-const char *stg_input_trace(const struct stg_input *in, uint32_t trace);
+/* Path of the trace that a sequence was cut from; of a directory of lists, of the file in it. */
+const char *stg_input_trace(const struct stg_input *in, const struct stg_seq *seq);
 
 #endif

@@ -55,7 +55,7 @@ static enum stg_status blame_one(void *context, size_t i, size_t i_thread)
     (void)i_thread;
     STG_RETURN_IF_FAILED(stg_interrupt_check());
     const struct stg_input *in = stg_group_sequence(b->group, e->i, &seq);
-    e->trace = stg_input_trace(in, seq.trace);
+    e->trace = stg_input_trace(in, &seq);
     return stg_extreme_blame(e, b->model, &seq, stg_dataset_vocab(in->dataset));
 }
 

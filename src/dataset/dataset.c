@@ -418,6 +418,13 @@ const struct stg_dataset_trace *stg_dataset_trace(const struct stg_dataset *d, s
     return &d->traces[i];
 }
 
+const char *stg_dataset_file(const struct stg_dataset *d, const struct stg_seq *seq)
+{
+    const bool any = seq->trace < d->n_traces && seq->n_threads > 0 && seq->thread_tid[0] > 0;
+    const json_t *files = any ? json_object_get(json_array_get(d->traces_json, seq->trace), "files") : NULL;
+    return files == NULL ? NULL : json_string_value(json_array_get(files, (size_t)seq->thread_tid[0] - 1));
+}
+
 const char *stg_dataset_meta(const struct stg_dataset *d, const char *key)
 {
     return stg_tensors_meta(d->tensors, key);

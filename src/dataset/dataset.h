@@ -16,6 +16,9 @@
 struct stg_dataset_trace {
     const char *path, *format;    /* as it was given */
     struct stg_cut_counts counts; /* of this trace */
+    const char *const *files;     /* (n_files) as of a source (event/source.h); of a data set that was opened,
+                                     stg_dataset_file() tells */
+    size_t n_files;
 };
 
 struct stg_dataset;
@@ -31,6 +34,8 @@ const struct stg_vocab *stg_dataset_vocab(const struct stg_dataset *d);
 const struct stg_recipe *stg_dataset_recipe(const struct stg_dataset *d);
 size_t stg_dataset_traces(const struct stg_dataset *d);
 const struct stg_dataset_trace *stg_dataset_trace(const struct stg_dataset *d, size_t i);
+/* The file of a directory of lists that a sequence, or its first event, is from; NULL: it is not told. */
+const char *stg_dataset_file(const struct stg_dataset *d, const struct stg_seq *seq);
 /* Provenance: who wrote it, when, with which command line. */
 const char *stg_dataset_meta(const struct stg_dataset *d, const char *key);
 /* A corpus over all sequences; borrowed from the data set. */

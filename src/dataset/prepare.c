@@ -138,6 +138,8 @@ enum stg_status stg_prepare_source(struct stg_dataset_writer *w, const struct st
     stg_source_info(source, &info);
     trace.path = info.path;
     trace.format = info.format;
+    trace.files = info.files;
+    trace.n_files = info.n_files;
     stg_cutter_counts(cutter, &trace.counts);
     STG_TRY(stg_dataset_writer_trace(w, &trace));
     if (counts != NULL) {

@@ -8,10 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MAX_FILES_SIZE ((size_t)8 << 20) /* of the names of files, which are in the header */
+
 struct stg_dataset_writer {
     struct stg_tensors_writer *tensors; /* owned */
     struct stg_recipe recipe;
     json_t *traces;                 /* owned */
+    size_t files_size;              /* bytes of the names of files in it */
     size_t column[DATASET_COLUMNS]; /* handles */
     uint64_t n_sequences, n_events, n_threads, n_context;
     bool has_context, has_back;
@@ -174,6 +177,25 @@ static json_t *text_of(const char *text)
     return json;
 }
 
+/* The names of a trace's files; they are left out where there is no room in the header for them. */
+static bool put_files(struct stg_dataset_writer *w, json_t *json, const struct stg_dataset_trace *trace)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < trace->n_files; i++) {
+        size += strlen(trace->files[i]);
+    }
+    if (size == 0 || size > MAX_FILES_SIZE - w->files_size) {
+        return true;
+    }
+    w->files_size += size;
+    json_t *files = json_array();
+    bool good = json_object_set_new(json, "files", files) == 0;
+    for (size_t i = 0; i < trace->n_files && good; i++) {
+        good = json_array_append_new(files, text_of(trace->files[i])) == 0;
+    }
+    return good;
+}
+
 enum stg_status stg_dataset_writer_trace(struct stg_dataset_writer *w, const struct stg_dataset_trace *trace)
 {
     json_t *json = json_object();
@@ -184,6 +206,7 @@ enum stg_status stg_dataset_writer_trace(struct stg_dataset_writer *w, const str
         good = json_object_set_new(json, dataset_count_names[i],
                                    json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value)) == 0;
     }
+    good = good && put_files(w, json, trace);
     if (!good || json_array_append(w->traces, json) != 0) {
         json_decref(json);
         return stg_fail(STG_ERR_MEMORY, "data set: out of memory");

@@ -18,12 +18,15 @@ struct stg_source_info {
     uint64_t n_events;  /* delivered, gaps and sequence marks not counted */
     uint64_t n_lost;    /* sum of the gaps */
     uint64_t n_gaps;
-    uint64_t n_skipped;   /* records of the input that are not events for us (other tracepoints, signals) */
-    uint64_t n_no_path;   /* events whose path was left out, as there were too many different ones to keep */
-    uint64_t done, total; /* input position for progress, in any one unit (bytes, nanoseconds); total 0 = unknown */
-    int has_sequences;    /* delivers STG_EVENT_BEGIN/END: the natural cut is `given` */
-    int no_markers;       /* never delivers STG_EVENT_MARKER */
-    int has_clock;        /* ts_ns are wall-clock nanoseconds since 1970; else of an unknown origin */
+    uint64_t n_skipped;       /* records of the input that are not events for us (other tracepoints, signals) */
+    uint64_t n_no_path;       /* events whose path was left out, as there were too many different ones to keep */
+    uint64_t done, total;     /* input position for progress, in any one unit (bytes, nanoseconds); total 0 = unknown */
+    int has_sequences;        /* delivers STG_EVENT_BEGIN/END: the natural cut is `given` */
+    int no_markers;           /* never delivers STG_EVENT_MARKER */
+    int has_clock;            /* ts_ns are wall-clock nanoseconds since 1970; else of an unknown origin */
+    const char *const *files; /* (n_files) of a source that reads a directory of lists: the file that the thread with
+                                 id i + 1 is from; borrowed */
+    size_t n_files;
     const struct stg_strings
         *facts; /* what the trace says of its recording, as "key=value"; borrowed, NULL when it says nothing */
 };

@@ -74,6 +74,7 @@ static enum stg_status put_mark(struct list *s, bool begin)
     s->n_sequences += begin ? 1 : 0;
     s->longer = s->longer || (!begin && s->n_values != 2);
     s->n_values = 0;
+    STG_RETURN_IF_FAILED(begin && s->directory ? stg_text_of_file(&s->text) : STG_OK);
     if (put(s, begin ? STG_EVENT_BEGIN : STG_EVENT_END) == NULL) {
         return stg_fail(STG_ERR_INTERNAL, "list: a step gave too many events");
     }

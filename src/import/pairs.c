@@ -68,6 +68,7 @@ static enum stg_status number_of(struct pairs *s, const struct stg_cursor *proce
     if (s->n_before + id >= INT32_MAX) {
         return stg_text_fail(&s->text, "more than %d processes: give a directory of fewer", INT32_MAX);
     }
+    STG_RETURN_IF_FAILED(s->n_before + id == s->text.n_files ? stg_text_of_file(&s->text) : STG_OK);
     *tid = (int32_t)(s->n_before + id) + 1;
     return STG_OK;
 }

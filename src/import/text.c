@@ -30,6 +30,7 @@ void stg_text_fini(struct stg_text *t)
     stg_strings_free(t->source.names);
     stg_strings_free(t->source.comms);
     stg_mem_free(t->events);
+    stg_mem_free(t->files);
     stg_mem_free(t->path);
 }
 
@@ -62,6 +63,8 @@ void stg_text_info(const struct stg_source *s, struct stg_source_info *out)
         .has_sequences = t->has_sequences,
         .no_markers = 1,
         .has_clock = t->has_clock,
+        .files = t->files,
+        .n_files = t->n_files,
     };
 }
 
@@ -135,6 +138,13 @@ enum stg_status stg_text_number_name(struct stg_text *t, int64_t number, uint32_
         }
     }
     return stg_text_name(t, known, strlen(known), id);
+}
+
+enum stg_status stg_text_of_file(struct stg_text *t)
+{
+    STG_RETURN_IF_FAILED(stg_mem_grow(&t->files, &t->cap_files, t->n_files + 1, sizeof *t->files));
+    t->files[t->n_files++] = t->file;
+    return STG_OK;
 }
 
 enum stg_status stg_text_fail(const struct stg_text *t, const char *fmt, ...)

@@ -29,6 +29,8 @@ struct stg_text {
     struct stg_event *events; /* (STG_TEXT_BATCH) owned */
     size_t n;                 /* events in the batch */
     uint64_t n_events, n_lost, n_gaps, n_skipped;
+    const char **files; /* (n_files) owned, what they point to is not: stg_source_info.files */
+    size_t n_files, cap_files;
     uint64_t n_serial;    /* events so far, for sources without time */
     uint64_t done_before; /* bytes of the files that were read to their end */
     uint64_t total;       /* bytes of all files; 0: those of the open one */
@@ -56,6 +58,9 @@ enum stg_status stg_text_name(struct stg_text *t, const char *text, size_t len, 
 enum stg_status stg_text_comm(struct stg_text *t, const char *text, size_t len, uint32_t *id) STG_MUST_USE;
 /* The name of a system-call number; "syscall_N" when it has none, "<unknown>" when N is negative. */
 enum stg_status stg_text_number_name(struct stg_text *t, int64_t number, uint32_t *id) STG_MUST_USE;
+
+/* Notes that the next thread id, from 1, is of the open file, which stays named. */
+enum stg_status stg_text_of_file(struct stg_text *t) STG_MUST_USE;
 
 /* Fails with "FILE: line N: what" (what includes what to do). */
 enum stg_status stg_text_fail(const struct stg_text *t, const char *fmt, ...) STG_PRINTF(2, 3);

@@ -224,6 +224,7 @@ static json_t *place_facts(const struct stg_score_place *p)
     json_t *out = json_object();
     if (out != NULL && p != NULL &&
         ((p->data != NULL && json_object_set_new(out, "data", json_of_text(p->data)) != 0) ||
+         (p->file != NULL && json_object_set_new(out, "file", json_of_text(p->file)) != 0) ||
          (p->in_group && (json_object_set_new(out, "group", json_integer((json_int_t)p->group)) != 0 ||
                           json_object_set_new(out, "group_p_value", json_of_number(p->group_p)) != 0)) ||
          (p->shifted && json_object_set_new(out, "shift_since", json_integer((json_int_t)p->shift_since)) != 0))) {

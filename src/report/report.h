@@ -70,6 +70,7 @@ enum stg_status stg_report_eval_json(struct stg_buffer *out, const struct stg_ev
 /* Where a sequence stands among all that were scored. */
 struct stg_score_place {
     const char *data;     /* the input it is from, borrowed; NULL: it is not said */
+    const char *file;     /* the file of a directory of lists, borrowed; NULL: it is not known */
     bool in_group;        /* of consecutive sequences (detect/fisher.h) */
     size_t group;         /* number, from 0 */
     double group_p;       /* the group's p-value */

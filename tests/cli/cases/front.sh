@@ -192,18 +192,20 @@ case_figures_have_a_point() {
     done
 }
 
-# The command of docs/howto/integer-lists.md that names the file of a sequence does.
-case_integer_list_file() {
-    attacks=ADFA-LD/Attack_Data_Master
-    mkdir -p $attacks/Web_1 $attacks/.git
-    for i in $(seq 20); do echo "$i $i" >"$attacks/Web_1/$i.txt"; done
-    echo junk >$attacks/.DS_Store
-    echo 1 >$attacks/.git/1
-    : >$attacks/Web_1/0.txt
-    "$strange" -q prepare -o list.data $attacks
-    "$strange" -q train --hold-out 0.1 -o list.model list.data
-    find=$(sed -n 's/^    \(find ADFA-LD.*\)$/\1/p' "$tree/docs/howto/integer-lists.md")
-    "$strange" export --to csv -o - list.model list.data | tr -d '\r"' | awk -F, '$1 == 12 { print $6, $6; exit }' | cmp - "$(eval "$find")" || no 'another file'
+# The commands of docs/howto/public-data.md that make one set of another do.
+case_public_data() {
+    page=$tree/docs/howto/public-data.md
+    for kind in 1 2; do mkdir -p ADFA-LD/Attack_Data_Master/Web_Shell_$kind; for i in 1 2 3; do echo "6 3 4 102 $i 102 11" >ADFA-LD/Attack_Data_Master/Web_Shell_$kind/$i.txt; done; done
+    for set in Training Validation; do mkdir ADFA-LD/${set}_Data_Master; for i in $(seq 150); do echo "6 3 4 $((i % 5 + 20)) 3 4" >ADFA-LD/${set}_Data_Master/$i.txt; done; done
+    strange() { "$strange" -q "$@"; }
+    commands=$(sed -n '/^## A file for each/,/^## A line/s/^    //p' "$page" | grep -v '^strange explain')
+    eval "$commands" >out || [ $? = 1 ]
+    grep -q '"name": "Web_Shell", .*"n_novel": 6' adfa.json || { cat adfa.json; no 'not one attack of two folders'; }
+    [ "$(grep -c '"file": "ADFA-LD/Attack_Data_Master/Web_Shell_./..txt"' attacks.json)" = 6 ] || { cat attacks.json; no 'without names'; }
+    printf '%s\n' 'BlockId,Label,Type,Features,TimeInterval,Latency' 'blk_1,Success,,"[E5,E22]","[0.0, 1.0]",38' 'blk_2,Fail,20,"[E5,E9,E9]","[1.0]",2' >Event_traces.csv
+    eval "$(sed -n '/^## A line for each/,/^## Lines of/s/^    //p' "$page" | grep -v 'hdfs')"
+    [ "$(cat Success.txt Fail.txt)" = "$(printf 'E5,E22\nE5,E9,E9')" ] || no 'other keys'
+    "$strange" info --json fail.data | grep -q '"events": 3' || no 'not three keys'
 }
 
 # Archives are unpacked whole or not at all, as half a trace opens, too.

@@ -627,7 +627,7 @@ case_per_trace() {
     refused 'give one of them' "$strange" eval --per-trace --group 2 web.model --known known.data --novel attack=attack.data
 }
 
-# Labelled integer lists, a file for each trace, as docs/howto/integer-lists.md goes about them.
+# Labelled integer lists, a file for each trace, as docs/howto/public-data.md goes about them.
 case_integer_lists() {
     mkdir -p normal held attacks
     for i in $(seq 150); do
@@ -644,6 +644,13 @@ case_integer_lists() {
     grep -q '^one  *3 ' out || { cat out; no 'a directory is no behaviour'; }
     grep -q '^two  *3 ' out
     status 1 "$strange" score normal.model attacks
+    status 1 "$strange" score --json normal.model attacks
+    [ "$(grep -o '"file": "[^"]*"' out | sed -n 4p)" = '"file": "attacks/two/1.txt"' ] || { cat out; no 'another file'; }
+    "$strange" -q prepare --vocab normal.data -o attacks.data attacks
+    status 1 "$strange" score --json normal.model attacks.data
+    grep -q '"file": "attacks/two/3.txt"' out
+    status 0 "$strange" explain --sequence 4 normal.model attacks.data
+    grep -q '^ *trace  *attacks/two/2.txt$' out || { cat out; no 'another file'; }
 }
 
 # Times that a trace does not have are not judged without a word.
