@@ -2,6 +2,7 @@
 #include "import/import.h"
 
 #include "base/file.h"
+#include "import/files.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -66,38 +67,58 @@ static enum stg_status read_head(const char *path, uint8_t *head, size_t *n)
 }
 
 /* What people give that no source reads, by its first bytes, and what makes a trace of it. */
-static const struct {
+static const struct stranger {
     size_t at, len;
     const char *bytes, *what, *remedy;
+    bool packed;
 } strangers[] = {
     {0, 4, "\x28\xB5\x2F\xFD", "compressed (zstd)",
-     "unpack it first: zstd -d, or zstd -dc FILE | tar -xf - of an archive"},
-    {0, 2, "\x1F\x8B", "compressed (gzip)", "unpack it first: gunzip, or tar -xzf of an archive"},
+     "unpack it first: zstd -d, or zstd -dc FILE | tar -xf - of an archive", true},
+    {0, 2, "\x1F\x8B", "compressed (gzip)", "unpack it first: gunzip, or tar -xzf of an archive", true},
     {0, 6,
      "\xFD"
      "7zXZ\0",
-     "compressed (xz)", "unpack it first: unxz, or tar -xJf of an archive"},
-    {0, 3, "BZh", "compressed (bzip2)", "unpack it first: bunzip2, or tar -xjf of an archive"},
-    {0, 4, "PK\3\4", "a zip archive", "unpack it first: unzip"},
-    {257, 5, "ustar", "a tar archive", "unpack it first: tar -xf"},
+     "compressed (xz)", "unpack it first: unxz, or tar -xJf of an archive", true},
+    {0, 3, "BZh", "compressed (bzip2)", "unpack it first: bunzip2, or tar -xjf of an archive", true},
+    {0, 4, "PK\3\4", "a zip archive", "unpack it first: unzip", true},
+    {257, 5, "ustar", "a tar archive", "unpack it first: tar -xf", true},
     {0, 8, "PERFILE2", "perf's binary recording",
-     "give the output of perf script -i FILE, or perf data convert --to-ctf DIR"},
-    {0, 10, "\x17\x08\x44tracing", "trace-cmd's binary recording", "record with perf, LTTng or strace instead"},
-    {0, 4, "\x0A\x0D\x0D\x0A", "a binary capture", "give the text that sysdig -r FILE prints"},
+     "give the output of perf script -i FILE, or perf data convert --to-ctf DIR", false},
+    {0, 10, "\x17\x08\x44tracing", "trace-cmd's binary recording", "record with perf, LTTng or strace instead", false},
+    {0, 4, "\x0A\x0D\x0D\x0A", "a binary capture", "give the text that sysdig -r FILE prints", false},
     {2, 9, "\x12\x07strange", "an ONNX net that `strange export` wrote",
-     "`strange info MODEL` describes the model that it was written from"},
-    {0, 4, "\xC1\x1F\xFC\xC1", "a stream of a CTF trace", "give the directory that it is in, with its file `metadata`"},
+     "`strange info MODEL` describes the model that it was written from", false},
+    {0, 4, "\xC1\x1F\xFC\xC1", "a stream of a CTF trace", "give the directory that it is in, with its file `metadata`",
+     false},
 };
 
-enum stg_status stg_import_refuse_stranger(const char *path, const uint8_t *head, size_t n)
+/* NULL: none of them. */
+static const struct stranger *stranger_of(const uint8_t *head, size_t n)
 {
     for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; i++) {
         if (n >= strangers[i].at + strangers[i].len &&
             memcmp(head + strangers[i].at, strangers[i].bytes, strangers[i].len) == 0) {
-            return stg_fail(STG_ERR_INPUT, "%s: %s: %s", path, strangers[i].what, strangers[i].remedy);
+            return &strangers[i];
         }
     }
-    return STG_OK;
+    return NULL;
+}
+
+enum stg_status stg_import_refuse_stranger(const char *path, const uint8_t *head, size_t n)
+{
+    const struct stranger *s = stranger_of(head, n);
+    return s == NULL ? STG_OK : stg_fail(STG_ERR_INPUT, "%s: %s: %s", path, s->what, s->remedy);
+}
+
+/* A directory of files as they are published. */
+static enum stg_status refuse_packed(const char *directory)
+{
+    uint8_t head[STG_FILES_HEAD];
+    const struct stranger *s = stranger_of(head, stg_files_head(directory, head));
+    if (s == NULL || !s->packed) {
+        return STG_OK;
+    }
+    return stg_fail(STG_ERR_INPUT, "%s: a file in it is %s: unpack them first", directory, s->what);
 }
 
 static enum stg_status find_by_content(const char *path, const struct stg_source_ops **out)
@@ -127,6 +148,7 @@ static enum stg_status find_by_content(const char *path, const struct stg_source
                         known_formats(known));
     }
     if (*out == NULL) {
+        STG_RETURN_IF_FAILED(refuse_packed(path));
         return stg_fail(STG_ERR_INPUT,
                         "%s: no trace: a CTF trace directory has a file `metadata` in it or below, one of integer "
                         "lists holds files of integers only, and one of name lists files of names of calls; files of "

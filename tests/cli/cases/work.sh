@@ -583,6 +583,17 @@ case_pairs() {
     for format in intlist pairs; do refused 'runs/c.int: compressed (gzip): unpack it first' "$strange" prepare --format $format -o x.data runs; done
 }
 
+# Sets are published packed.
+case_packed_directory() {
+    mkdir runs
+    strace_text 5 >a.txt
+    gzip -c a.txt >runs/a.txt.gz
+    refused 'runs: a file in it is compressed (gzip): unpack them first' "$strange" info runs
+    rm runs/*
+    printf '\301\037\374\301' >runs/stream
+    refused 'a CTF trace directory has a file `metadata`' "$strange" info runs
+}
+
 # Names of calls are found by themselves, other keys are asked for.
 case_name_lists() {
     for i in $(seq 9); do echo 'execve|brk|openat|read|close|exit_group'; done >bars.log
