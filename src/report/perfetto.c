@@ -1,6 +1,10 @@
 /* The Trace Event Format: an object with the array traceEvents, each event with name, ph (its kind), ts (microseconds),
  * pid and tid. Kinds: X a slice with dur, i an instant, C a counter, b and e the ends of an asynchronous slice, M a
- * name. */
+ * name.
+ *
+ * Viewers read numbers as doubles. Of microseconds since 1970 these tell quarters: calls of a thread that follow each
+ * other by less would overlap, and Perfetto drops a slice that ends after the one that it begins in. So times count
+ * from a second shortly before the first of them. */
 #include "report/export.h"
 #include "report/json_parts.h"
 #include "report/writer.h"
@@ -36,7 +40,8 @@ struct stg_perfetto {
     size_t cap_tracks, cap_counter;
     char **calls; /* (n_calls) quoted names; owned */
     size_t n_calls;
-    bool any;
+    int64_t origin_ns; /* what times count from: the whole second in which the first sequence begins */
+    bool any, begun;
 };
 
 static void begin_event(struct stg_perfetto *p, struct writer *w)
@@ -66,10 +71,11 @@ static void put_us(struct writer *w, const char *key, int64_t ns)
     writer_printf(w, ", \"%s\": %s%" PRIu64 ".%03" PRIu64, key, ns < 0 ? "-" : "", size / 1000, size % 1000);
 }
 
-static void put_who(struct writer *w, const char *ph, int64_t ns, int32_t pid, int32_t tid)
+static void put_who(const struct stg_perfetto *p, struct writer *w, const char *ph, int64_t ns, int32_t pid,
+                    int32_t tid)
 {
     writer_printf(w, ", \"ph\": \"%s\"", ph);
-    put_us(w, "ts", ns);
+    put_us(w, "ts", ns - p->origin_ns);
     writer_printf(w, ", \"pid\": %" PRId32 ", \"tid\": %" PRId32, pid, tid);
 }
 
@@ -78,7 +84,7 @@ static void put_name(struct stg_perfetto *p, struct writer *w, const char *kind,
 {
     begin_event(p, w);
     writer_printf(w, "{\"name\": \"%s\"", kind);
-    put_who(w, "M", 0, pid, tid);
+    put_who(p, w, "M", p->origin_ns, pid, tid);
     writer_put(w, ", \"args\": {\"name\": ");
     put_json_text(w, name);
     writer_put(w, "}}");
@@ -87,8 +93,7 @@ static void put_name(struct stg_perfetto *p, struct writer *w, const char *kind,
 enum stg_status stg_perfetto_begin(struct stg_perfetto **out, struct stg_buffer *to)
 {
     STG_RETURN_IF_FAILED(stg_mem_zeroed(out, 1, sizeof **out));
-    return stg_buffer_printf(to, "{\"displayTimeUnit\": \"ns\", \"otherData\": {\"writer\": \"strange " STG_VERSION
-                                 "\"}, \"traceEvents\": [");
+    return stg_buffer_printf(to, "{\"displayTimeUnit\": \"ns\", \"traceEvents\": [");
 }
 
 void stg_perfetto_free(struct stg_perfetto *p)
@@ -163,7 +168,7 @@ static void put_slice(struct stg_perfetto *p, struct writer *w, const struct tra
     begin_event(p, w);
     writer_put(w, "{\"name\": ");
     put_json_text(w, call);
-    put_who(w, has_exit && t->call != 0 ? "X" : "i", t->call != 0 ? t->entry_ns : exit_ns, t->pid, t->tid);
+    put_who(p, w, has_exit && t->call != 0 ? "X" : "i", t->call != 0 ? t->entry_ns : exit_ns, t->pid, t->tid);
     if (has_exit && t->call != 0) {
         put_us(w, "dur", exit_ns - t->entry_ns);
     } else {
@@ -198,7 +203,7 @@ static void put_counter(struct stg_perfetto *p, struct writer *w, const struct t
     p->counter[k] = value;
     begin_event(p, w);
     writer_put(w, "{\"name\": \"surprisal\"");
-    put_who(w, "C", ns, t->pid, t->tid);
+    put_who(p, w, "C", ns, t->pid, t->tid);
     writer_printf(w, ", \"args\": {\"nats\": %.4g}}", (double)value);
 }
 
@@ -211,7 +216,7 @@ static void put_novel(struct stg_perfetto *p, struct writer *w, const struct stg
         begin_event(p, w);
         writer_printf(w, "{\"name\": \"novel sequence %" PRIu64 "%s%s\"", x->id, why != NULL ? ": " : "",
                       why != NULL ? why : "");
-        put_who(w, end ? "e" : "b", end ? x->end_ns : x->begin_ns, x->pid, x->tid);
+        put_who(p, w, end ? "e" : "b", end ? x->end_ns : x->begin_ns, x->pid, x->tid);
         writer_printf(w, ", \"cat\": \"novel\", \"id\": %" PRIu64, x->id);
         if (!end) {
             writer_printf(w,
@@ -272,6 +277,10 @@ enum stg_status stg_perfetto_put(struct stg_perfetto *p, struct stg_buffer *to, 
         int64_t ns;
         size_t n;
     } *at = NULL; /* (threads) */
+    if (!p->begun) {
+        p->origin_ns = seq->begin_ns - seq->begin_ns % 1000000000;
+        p->begun = true;
+    }
     STG_TRY(keep_names(p, s->names->calls));
     STG_TRY(stg_mem_zeroed(&at, seq->n_threads, sizeof *at));
     for (size_t t = 0; t < seq->n_threads; t++) {
@@ -307,6 +316,7 @@ enum stg_status stg_perfetto_end(struct stg_perfetto *p, struct stg_buffer *to)
                       t->entry_ns, 0, NAN, false);
         }
     }
-    writer_put(&w, "\n]}\n");
+    writer_printf(&w, "\n], \"otherData\": {\"writer\": \"strange " STG_VERSION "\", \"origin_s\": %" PRId64 "}}\n",
+                  p->origin_ns / 1000000000);
     return w.status;
 }
