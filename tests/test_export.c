@@ -210,6 +210,27 @@ static void test_perfetto_clock(void **state)
     stg_buffer_fini(&b);
 }
 
+/* Where a trace tells threads alone, what they stand below is not called by the name of the first of them. */
+static void test_perfetto_no_process(void **state)
+{
+    struct fixture *f = *state;
+    static struct fake_seq odd;
+    size_t i, n = 0;
+    json_t *e;
+    odd = f->seqs[0];
+    memset(odd.pid, 0, sizeof odd.pid);
+    json_t *d = document(f, &odd, 1);
+    json_array_foreach(json_object_get(d, "traceEvents"), i, e)
+    {
+        if (strcmp(json_string_value(json_object_get(e, "name")), "process_name") == 0) {
+            assert_string_equal(json_string_value(args_of(e, "name")), "(processes not known)");
+            n++;
+        }
+    }
+    assert_int_equal(n, 1);
+    json_decref(d);
+}
+
 /* What failed has its name, and a call the surprisal of its entry. */
 static void test_perfetto_args(void **state)
 {
@@ -472,17 +493,12 @@ static void test_csv(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_perfetto),
-        cmocka_unit_test(test_perfetto_args),
-        cmocka_unit_test(test_perfetto_clock),
-        cmocka_unit_test(test_perfetto_novel),
-        cmocka_unit_test(test_perfetto_counter),
-        cmocka_unit_test(test_perfetto_halves),
-        cmocka_unit_test(test_overlap),
-        cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_csv_values),
-        cmocka_unit_test(test_csv_formula),
+        cmocka_unit_test(test_perfetto),        cmocka_unit_test(test_perfetto_args),
+        cmocka_unit_test(test_perfetto_clock),  cmocka_unit_test(test_perfetto_no_process),
+        cmocka_unit_test(test_perfetto_novel),  cmocka_unit_test(test_perfetto_counter),
+        cmocka_unit_test(test_perfetto_halves), cmocka_unit_test(test_overlap),
+        cmocka_unit_test(test_hostile),         cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_csv_values),      cmocka_unit_test(test_csv_formula),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

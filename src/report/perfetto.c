@@ -130,7 +130,7 @@ static enum stg_status track_of(struct stg_perfetto *p, struct writer *w, int32_
     STG_RETURN_IF_FAILED(stg_mem_grow(&p->counter, &p->cap_counter, p->pids.n, sizeof *p->counter));
     if (p->pids.n > n_pids) {
         p->counter[k] = 0;
-        put_name(p, w, "process_name", pid, tid, process);
+        put_name(p, w, "process_name", pid, tid, pid != 0 ? process : "(processes not known)"); /* of all programs */
     }
     if (p->tids.n > n_tids) {
         p->tracks[i] = (struct track){.seen_ns = INT64_MIN, .pid = pid, .tid = tid};
