@@ -90,7 +90,14 @@ static void test_amounts(void **state)
     } cases[] = {
         {88, false, STG_FD_UNIX, "read 88 on a Unix socket (usually 104-111)",
          "messages are shorter: other headers, less framing, no encryption, or compression"},
+        {126, false, STG_FD_UNIX, "read 126 on a Unix socket (usually 104-111)",
+         "messages are longer: other headers, more framing, encryption, or no compression"},
+        /* What a record of TLS adds lies between 104 - 88 and 111 - 88, and between 126 - 111 and 126 - 104. */
+        {88, false, STG_FD_INET, "read 88 on a TCP socket (usually 104-111)",
+         "messages are shorter by about what TLS adds to each: no encryption, or other headers or compression"},
         {126, false, STG_FD_OTHER, "read 126 (usually 104-111)",
+         "messages are longer by about what TLS adds to each: encryption, or other headers or no compression"},
+        {143, true, STG_FD_INET, "read 143 on a TCP socket (usually 104-111)",
          "messages are longer: other headers, more framing, encryption, or no compression"},
         /* By less, or more, than a record's header and tag. */
         {103, false, STG_FD_INET, "read 103 on a TCP socket (usually 104-111)",

@@ -17,8 +17,9 @@
 #define LEAST_SHARE  0.5f
 #define LEAST_WEIGHT 0.1f
 
-/* Encryption adds a header and a tag to each record, 17 to 40 bytes in TLS. */
-enum { MOST_SIZES = 3, LEAST_RECORD = 16, MOST_RECORD = 64 };
+/* Encryption adds a header and a tag to each record, 17 to 40 bytes in TLS; NARROW: sizes that are known to within so
+ * many bytes can be told to differ by what the ciphers of today add. */
+enum { MOST_SIZES = 3, LEAST_RECORD = 16, MOST_RECORD = 64, NARROW = 16 };
 
 /* What another amount is a sign of. Of about the same size it is the same message in another form, else another one. */
 enum amount {
@@ -32,6 +33,7 @@ enum amount {
     AMOUNT_CONTENT = 256,  /* of a file: no message */
     AMOUNT_INSTEAD = 128,  /* smaller or larger ones take the place of others */
     AMOUNT_PIECES = 512,   /* much smaller ones, and more of them */
+    AMOUNT_TLS = 1024,     /* the difference is about that of TLS */
 };
 
 /* "← read 104-111" → the least and the most of it; false where it is no size. */
@@ -62,6 +64,23 @@ static bool is_message(const char *call, const struct stg_behaviour_object *o)
     return strstr(calls, word) != NULL && (o->fd_kind == STG_FD_OTHER || finding_is_message(o));
 }
 
+/* Whether an amount differs from the usual ones by what a record of TLS has beside its content: 22 bytes in TLS 1.3, 29
+ * (AES-GCM) or 21 (ChaCha20) in TLS 1.2. Over a socket of this machine alone it would be a surprise itself. */
+static bool is_tls(const struct stg_behaviour_object *o, uint64_t now, uint64_t least, uint64_t most)
+{
+    static const uint64_t added[] = {21, 22, 29};
+    const uint64_t low = now < least ? least - now : now - most, high = now < least ? most - now : now - least;
+    if (most - least >= NARROW || (o->fd_kind != STG_FD_INET && o->fd_kind != STG_FD_OTHER)) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof added / sizeof added[0]; i++) {
+        if (low <= added[i] && added[i] <= high) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Of what surprised in call, where least to most is usual. many: it is so in several sequences, as what goes over the
  * wire would be. */
 static unsigned amount_of(const struct stg_behaviour_surprise *s, const char *call, uint64_t least, uint64_t most,
@@ -79,8 +98,9 @@ static unsigned amount_of(const struct stg_behaviour_surprise *s, const char *ca
         return AMOUNT_CONTENT;
     }
     const bool record = many && difference >= LEAST_RECORD && difference <= MOST_RECORD;
+    const unsigned tls = is_tls(&s->object, now, least, most) ? (unsigned)AMOUNT_TLS : 0U;
     return (now < least ? (unsigned)AMOUNT_SHORTER : (unsigned)AMOUNT_LONGER) |
-           (record ? 0U : (unsigned)AMOUNT_NO_RECORD);
+           (record ? tls : (unsigned)AMOUNT_NO_RECORD);
 }
 
 static void put_amounts(struct finding *f, unsigned found)
@@ -89,9 +109,13 @@ static void put_amounts(struct finding *f, unsigned found)
         unsigned mask, is; /* of enum amount; is 0: any of mask */
         const char *means;
     } meanings[] = {
-        {AMOUNT_SHORTER | AMOUNT_LONGER | AMOUNT_NO_RECORD, AMOUNT_SHORTER,
+        {AMOUNT_SHORTER | AMOUNT_LONGER | AMOUNT_NO_RECORD | AMOUNT_TLS, AMOUNT_SHORTER | AMOUNT_TLS,
+         "messages are shorter by about what TLS adds to each: no encryption, or other headers or compression"},
+        {AMOUNT_SHORTER | AMOUNT_LONGER | AMOUNT_NO_RECORD | AMOUNT_TLS, AMOUNT_LONGER | AMOUNT_TLS,
+         "messages are longer by about what TLS adds to each: encryption, or other headers or no compression"},
+        {AMOUNT_SHORTER | AMOUNT_LONGER | AMOUNT_NO_RECORD | AMOUNT_TLS, AMOUNT_SHORTER,
          "messages are shorter: other headers, less framing, no encryption, or compression"},
-        {AMOUNT_SHORTER | AMOUNT_LONGER | AMOUNT_NO_RECORD, AMOUNT_LONGER,
+        {AMOUNT_SHORTER | AMOUNT_LONGER | AMOUNT_NO_RECORD | AMOUNT_TLS, AMOUNT_LONGER,
          "messages are longer: other headers, more framing, encryption, or no compression"},
         {AMOUNT_SHORTER | AMOUNT_LONGER | AMOUNT_NO_RECORD, AMOUNT_SHORTER | AMOUNT_NO_RECORD,
          "messages are shorter: other contents or headers, or compression"},
@@ -107,6 +131,7 @@ static void put_amounts(struct finding *f, unsigned found)
         {AMOUNT_READY, 0, "more or fewer descriptors are ready at a time: work comes together, or is fetched later"},
         {AMOUNT_END, 0, "a return of 0 is the end of a file or of a connection that the other side closed"},
     };
+    found &= (found & (unsigned)AMOUNT_NO_RECORD) != 0 ? ~(unsigned)AMOUNT_TLS : ~0U; /* not of all of them */
     for (size_t i = 0; i < sizeof meanings / sizeof meanings[0]; i++) {
         const unsigned of = found & meanings[i].mask;
         if (meanings[i].is != 0 ? of == meanings[i].is : of != 0) {
