@@ -234,6 +234,16 @@ def scrollers(browser):
     want(not browser.value("[...document.querySelectorAll('.scroll')].filter(e => e.tabIndex < 0).length"), "what scrolls takes the focus")
 
 
+def calls(browser):
+    """A call and what it returned stand on one line of the list of events, where the window has the room."""
+    torn = browser.value("""[...document.querySelectorAll('#explanations details[open] .events td.call')].filter(e => e.textContent.length <= 22).filter(e => {
+      const text = document.createRange();
+      text.selectNodeContents(e);
+      return new Set([...text.getClientRects()].map(r => Math.round(r.top))).size > 1;
+    }).map(e => e.textContent)""")
+    want(not torn, f"calls on one line: {torn[:5]}")
+
+
 def slices(browser):
     """When the sequences of a behaviour were seen: a tenth of the data without any takes its place, too."""
     want(browser.value("[...document.querySelectorAll('.slices')].every(e => e.innerText.length === e.textContent.length && e.textContent.length === 12)"),
@@ -311,6 +321,7 @@ def main():
             unopened(browser)
             want(browser.value("document.querySelectorAll('figure.live').length") >= 1, "a strip is alive")
             scrollers(browser)
+            calls(browser)
             keys(browser)
             pointer(browser)
             links(browser)
