@@ -222,6 +222,26 @@ static void test_all(void **state)
     stg_buffer_fini(&b);
 }
 
+/* Whatever is judged by, the perplexity is drawn, too: how it is distributed, and against length and duration. */
+static void test_perplexity(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_report r = f->report;
+    write_page(&b, &r);
+    assert_int_equal(count(b.data, "<title>Distribution of perplexity</title>"), 1);
+    assert_int_equal(count(b.data, "<title>Perplexity against the number of events</title>"), 1);
+    assert_int_equal(count(b.data, "<title>Perplexity against duration</title>"), 1);
+    r.aggregate = STG_AGGREGATE_NOVELTY;
+    write_page(&b, &r);
+    assert_int_equal(count(b.data, "<title>Distribution of novelty</title>"), 1);
+    assert_int_equal(count(b.data, "<title>Distribution of perplexity</title>"), 1);
+    assert_int_equal(count(b.data, "<title>Novelty against the number of events</title>"), 1);
+    assert_int_equal(count(b.data, "<title>Perplexity against the number of events</title>"), 1);
+    assert_int_equal(count(b.data, "<title>Perplexity against duration</title>"), 1);
+    stg_buffer_fini(&b);
+}
+
 static void test_data_sets(void **state)
 {
     struct fixture *f = *state;
@@ -238,7 +258,7 @@ static void test_data_sets(void **state)
     f->profiles[0].has_time = f->profiles[1].has_time = f->profiles[2].has_time =
         false; /* nothing lasts without a clock */
     write_page(&b, &r);
-    assert_int_equal(count(b.data, "Score against duration"), 0);
+    assert_int_equal(count(b.data, "Perplexity against duration"), 0);
     text = section(&b, "data");
     f->profiles[0].has_time = f->profiles[1].has_time = f->profiles[2].has_time = true;
     assert_int_equal(count(text, "role=\"img\""), 6);
@@ -579,17 +599,12 @@ static void test_memory_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all),
-        cmocka_unit_test(test_data_sets),
-        cmocka_unit_test(test_figures_at_axes),
-        cmocka_unit_test(test_extremes),
-        cmocka_unit_test(test_links_to_what_is_explained),
-        cmocka_unit_test(test_delays),
-        cmocka_unit_test(test_training),
-        cmocka_unit_test(test_attention),
-        cmocka_unit_test(test_embedding),
-        cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_ticks),
+        cmocka_unit_test(test_all),          cmocka_unit_test(test_perplexity),
+        cmocka_unit_test(test_data_sets),    cmocka_unit_test(test_figures_at_axes),
+        cmocka_unit_test(test_extremes),     cmocka_unit_test(test_links_to_what_is_explained),
+        cmocka_unit_test(test_delays),       cmocka_unit_test(test_training),
+        cmocka_unit_test(test_attention),    cmocka_unit_test(test_embedding),
+        cmocka_unit_test(test_labels),       cmocka_unit_test(test_ticks),
         cmocka_unit_test(test_memory_fails),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

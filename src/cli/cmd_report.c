@@ -299,7 +299,9 @@ static const struct stg_option options[] = {
 };
 
 static const char *const description[] = {
-    "Writes one HTML file that needs nothing else, no network either: the distributions of the scores, the ROC curves "
+    "Writes one HTML file that needs nothing else, no network either: how scores and perplexities are distributed and "
+    "depend on "
+    "length and duration, the ROC curves "
     "and the table "
     "of `strange eval`, whether and since when each data set as a stream has shifted, what it is made of, the most "
     "novel sequences explained, the lowest and the highest "

@@ -92,18 +92,20 @@ static double beyond(const struct stg_scored_set *set, enum stg_aggregate a, dou
 }
 
 static void put_distribution(struct writer *w, const struct stg_report *r, const struct stg_scored_set *novel,
-                             double threshold)
+                             enum stg_aggregate a)
 {
+    const double threshold = stg_threshold(r->model, a, r->alpha);
     struct frame f = {.left = 42, .right = 352, .top = 14, .bottom = 150};
     double known_share[N_BINS], novel_share[N_BINS] = {0};
     char known_beyond[32], novel_beyond[32];
-    span(r->known, novel, r->aggregate, threshold, &f.x_low, &f.x_high);
-    const double top_known = histogram(r->known, r->aggregate, &f, known_share);
-    const double top_novel = novel == NULL ? 0 : histogram(novel, r->aggregate, &f, novel_share);
+    span(r->known, novel, a, threshold, &f.x_low, &f.x_high);
+    const double top_known = histogram(r->known, a, &f, known_share);
+    const double top_novel = novel == NULL ? 0 : histogram(novel, a, &f, novel_share);
     f.y_high = fmax(fmax(top_known, top_novel), 1e-9) * 1.12;
-    words_percent(beyond(r->known, r->aggregate, threshold), known_beyond);
-    words_percent(novel == NULL ? 0 : beyond(novel, r->aggregate, threshold), novel_beyond);
-    writer_put(w, "<svg viewBox=\"0 0 360 188\" width=\"360\" role=\"img\"><title>Distribution of scores");
+    words_percent(beyond(r->known, a, threshold), known_beyond);
+    words_percent(novel == NULL ? 0 : beyond(novel, a, threshold), novel_beyond);
+    writer_printf(w, "<svg viewBox=\"0 0 360 188\" width=\"360\" role=\"img\"><title>Distribution of %s",
+                  words_scale(a));
     if (novel != NULL) {
         writer_put(w, ": known and ");
         writer_html(w, novel->name);
@@ -127,7 +129,7 @@ static void put_distribution(struct writer *w, const struct stg_report *r, const
         html_histogram(w, &f, novel_share, N_BINS, "nf");
     }
     put_limit(w, &f, threshold);
-    html_log_x_axis(w, &f, html_tick_exp, words_scale(r->aggregate));
+    html_log_x_axis(w, &f, html_tick_exp, words_scale(a));
     writer_put(w, "</svg>\n");
 }
 
@@ -179,6 +181,24 @@ out:
     return status;
 }
 
+/* What is judged by, and below it the perplexity, where that is another score; row NULL: no novel set, and no curve. */
+static enum stg_status put_plots(struct writer *w, const struct stg_report *r, const struct stg_scored_set *novel,
+                                 const struct stg_evaluation_row *row)
+{
+    writer_put(w, "<div class=\"plots\">");
+    put_distribution(w, r, novel, r->aggregate);
+    if (row != NULL) {
+        STG_RETURN_IF_FAILED(put_roc(w, r, novel, row));
+    }
+    writer_put(w, "</div>");
+    if (r->aggregate != STG_AGGREGATE_MEAN) {
+        writer_put(w, "<div class=\"plots\">");
+        put_distribution(w, r, novel, STG_AGGREGATE_MEAN);
+        writer_put(w, "</div>");
+    }
+    return STG_OK;
+}
+
 static void put_legend(struct writer *w, bool novel, bool limit)
 {
     writer_put(w, "<p class=\"legend\"><span><svg width=\"26\" height=\"14\" aria-hidden=\"true\"><rect class=\"kf\" "
@@ -202,12 +222,15 @@ enum stg_status html_distributions(struct writer *w, const struct stg_report *r)
                   "id=\"h-distributions\">Distributions</h2>\n"
                   "<p>How surprising the sequences of each set are, on a logarithmic axis that is scaled to each "
                   "figure. The less the two "
-                  "shapes overlap, the better the behaviour is told apart. Heights are shares of each set.</p>\n");
+                  "shapes overlap, the better the behaviour is told apart. Heights are shares of each set.");
+    writer_put(w, r->aggregate != STG_AGGREGATE_MEAN ? " The upper ones are of the score that is judged by, the lower "
+                                                       "ones of the perplexity, which is of the calls alone.</p>\n"
+                                                     : "</p>\n");
     put_legend(w, r->n_novel > 0, isfinite(threshold));
     writer_put(w, "<div class=\"grid\">\n");
     if (r->n_novel == 0 || r->evaluation == NULL) {
         writer_put(w, "<figure>");
-        put_distribution(w, r, NULL, threshold);
+        STG_RETURN_IF_FAILED(put_plots(w, r, NULL, NULL));
         char n[32];
         words_count(r->known->n, n);
         writer_printf(w, "<figcaption>%s sequence%s.</figcaption></figure>\n", n, r->known->n == 1 ? "" : "s");
@@ -216,12 +239,10 @@ enum stg_status html_distributions(struct writer *w, const struct stg_report *r)
         const struct stg_evaluation_row *row = &r->evaluation->rows[i];
         writer_put(w, "<figure><h3 class=\"name\">");
         writer_html(w, r->novel[i].name);
-        writer_put(w, "</h3><div class=\"plots\">");
-        put_distribution(w, r, &r->novel[i], threshold);
-        STG_RETURN_IF_FAILED(put_roc(w, r, &r->novel[i], row));
-        writer_printf(
-            w, "</div><figcaption>%zu known and %zu novel sequences. ROC curve: area %.3f.</figcaption></figure>\n",
-            r->known->n, r->novel[i].n, row->auroc.value);
+        writer_put(w, "</h3>");
+        STG_RETURN_IF_FAILED(put_plots(w, r, &r->novel[i], row));
+        writer_printf(w, "<figcaption>%zu known and %zu novel sequences. ROC curve: area %.3f.</figcaption></figure>\n",
+                      r->known->n, r->novel[i].n, row->auroc.value);
     }
     writer_put(w, "</div>\n</section>\n");
     return STG_OK;

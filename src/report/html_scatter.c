@@ -1,4 +1,4 @@
-/* Score against length and against duration: a dot is a sequence. */
+/* The score that is judged by, and the perplexity, against length and against duration: a dot is a sequence. */
 #include "report/html.h"
 #include "report/html_frame.h"
 
@@ -33,7 +33,8 @@ static void widen(const struct stg_scored_set *set, enum stg_aggregate a, const 
 }
 
 /* All sets and the threshold, with a margin; something sensible for nothing at all. */
-static struct frame frame_of(const struct stg_report *r, const struct measure *m, double threshold)
+static struct frame frame_of(const struct stg_report *r, const struct measure *m, enum stg_aggregate a,
+                             double threshold)
 {
     struct frame f = {.left = 48,
                       .right = 708,
@@ -43,9 +44,9 @@ static struct frame frame_of(const struct stg_report *r, const struct measure *m
                       .x_high = -INFINITY,
                       .y_low = INFINITY,
                       .y_high = -INFINITY};
-    widen(r->known, r->aggregate, m, &f);
+    widen(r->known, a, m, &f);
     for (size_t i = 0; i < r->n_novel; i++) {
-        widen(&r->novel[i], r->aggregate, m, &f);
+        widen(&r->novel[i], a, m, &f);
     }
     if (isfinite(threshold)) {
         f.y_low = fmin(f.y_low, threshold);
@@ -76,22 +77,23 @@ static size_t put_dots(struct writer *w, const struct frame *f, const struct stg
     return n;
 }
 
-static void put_scatter(struct writer *w, const struct stg_report *r, const struct measure *m)
+static void put_scatter(struct writer *w, const struct stg_report *r, const struct measure *m, enum stg_aggregate a)
 {
-    const double threshold = stg_threshold(r->model, r->aggregate, r->alpha);
-    const struct frame f = frame_of(r, m, threshold);
+    const double threshold = stg_threshold(r->model, a, r->alpha);
+    const struct frame f = frame_of(r, m, a, threshold);
     size_t n_novel = 0, all_novel = 0;
-    writer_printf(w,
-                  "<figure><svg viewBox=\"0 0 716 290\" width=\"716\" role=\"img\"><title>%s</title><desc>Dots are "
-                  "sequences: filled known, open "
-                  "novel.</desc>",
-                  m->title);
+    writer_printf(
+        w,
+        "<figure><svg viewBox=\"0 0 716 290\" width=\"716\" role=\"img\"><title>%s against %s</title><desc>Dots are "
+        "sequences: filled known, open "
+        "novel.</desc>",
+        words_scale_title(a), m->title);
     html_y_axis(w, &f);
     for (size_t i = 0; i < r->n_novel; i++) {
-        n_novel += put_dots(w, &f, &r->novel[i], r->aggregate, m, MAX_DOTS / r->n_novel + 1, "nd");
+        n_novel += put_dots(w, &f, &r->novel[i], a, m, MAX_DOTS / r->n_novel + 1, "nd");
         all_novel += r->novel[i].n;
     }
-    const size_t n_known = put_dots(w, &f, r->known, r->aggregate, m, MAX_DOTS, "kd");
+    const size_t n_known = put_dots(w, &f, r->known, a, m, MAX_DOTS, "kd");
     if (isfinite(threshold)) {
         writer_printf(w, "<path class=\"limit\" d=\"M%.1f %.1fH%.1f\"/>", f.left, y_of(&f, threshold), f.right);
     }
@@ -99,7 +101,7 @@ static void put_scatter(struct writer *w, const struct stg_report *r, const stru
     writer_printf(
         w,
         "</svg><figcaption>%s upward, both axes logarithmic; dashed: the threshold. Filled: %zu of %zu known sequences",
-        words_scale_title(r->aggregate), n_known, r->known->n);
+        words_scale_title(a), n_known, r->known->n);
     if (r->n_novel > 0) {
         writer_printf(w, "; open: %zu of %zu novel ones", n_novel, all_novel);
     }
@@ -122,18 +124,22 @@ static bool has_durations(const struct stg_report *r)
 
 void html_scatter(struct writer *w, const struct stg_report *r)
 {
-    static const struct measure length = {"Score against the number of events", "events of the sequence",
-                                          html_length_of, html_tick_exp};
-    static const struct measure duration = {"Score against duration", "duration of the sequence", html_duration_of,
+    static const struct measure length = {"the number of events", "events of the sequence", html_length_of,
+                                          html_tick_exp};
+    static const struct measure duration = {"duration", "duration of the sequence", html_duration_of,
                                             html_tick_duration};
     writer_put(w, "<section id=\"lengths\" aria-labelledby=\"h-lengths\">\n<h2 id=\"h-lengths\">Score against length "
                   "and duration</h2>\n"
                   "<p>Where a score depends on how long a sequence is, long and short ones should not share a "
                   "threshold: look for a cloud that "
                   "rises or falls from left to right.</p>\n<div class=\"stack\">\n");
-    put_scatter(w, r, &length);
-    if (has_durations(r)) {
-        put_scatter(w, r, &duration);
+    const size_t n_scores = r->aggregate != STG_AGGREGATE_MEAN ? 2 : 1; /* the perplexity, too */
+    for (size_t k = 0; k < n_scores; k++) {
+        const enum stg_aggregate a = k == 0 ? r->aggregate : STG_AGGREGATE_MEAN;
+        put_scatter(w, r, &length, a);
+        if (has_durations(r)) {
+            put_scatter(w, r, &duration, a);
+        }
     }
     writer_put(w, "</div>\n</section>\n");
 }
