@@ -1,11 +1,11 @@
 // A user of an ONNX file, who knows docs/formats/onnx.md and nothing else: from the events of a table (`export --to csv`) to their surprisals,
 // which must be those of the table. Data without context rows. Exit status 1 when one differs by more than 1e-4 nats.
-// Usage: node onnx_events.js DIR FILE.onnx EVENTS.csv; DIR holds node_modules/onnxruntime-node.
+// Usage: node onnx_events.js DIR FILE.onnx EVENTS.csv SEQUENCES.csv; DIR holds node_modules/onnxruntime-node.
 "use strict";
 const fs = require("fs");
 const os = require("os");
 const path = require("path");
-const [dir, file, table] = process.argv.slice(2);
+const [dir, file, table, sequences] = process.argv.slice(2);
 const ort = require(path.join(path.resolve(dir), "node_modules", "onnxruntime-node"));
 const UNKNOWN = 1, START = 2;
 
@@ -41,7 +41,8 @@ const meta = metadata(fs.readFileSync(file));
 const symbols = JSON.parse(meta["symbols"]), calls = JSON.parse(meta["vocab.calls"]), procs = JSON.parse(meta["vocab.procs"]);
 const recipe = JSON.parse(meta["recipe"]);
 const place = (list, name) => (list.indexOf(name) < 0 ? UNKNOWN : list.indexOf(name));
-const errnos = Object.fromEntries(Object.entries(os.constants.errno).map(([name, number]) => [number, name]));
+const second = ["EWOULDBLOCK", "ENOTSUP", "EDEADLOCK"]; // names of numbers that have another one
+const errnos = Object.fromEntries(Object.entries(os.constants.errno).filter(([name]) => !second.includes(name)).map(([name, number]) => [number, name]));
 const failed = (event) => event.ret === "failed" || (event.ret < 0 && event.ret >= -4095);
 
 function symbol(event) {
@@ -59,15 +60,15 @@ function symbol(event) {
     return sized < 0 ? UNKNOWN : sized;
 }
 
+function rowsOf(path) {
+    const [head, ...lines] = fs.readFileSync(path, "utf8").trim().split("\r\n").map((line) => line.split(",").map((f) => f.replace(/^"(.*)"$/, "$1")));
+    return lines.map((line) => Object.fromEntries(line.map((value, i) => [head[i], value])));
+}
+
 function read() { // events by sequence
-    const [head, ...lines] = fs.readFileSync(table, "utf8").trim().split("\r\n").map((line) => line.split(",").map((f) => f.replace(/^"(.*)"$/, "$1")));
-    const sequences = new Map();
-    for (const line of lines) {
-        const event = Object.fromEntries(line.map((value, i) => [head[i], value]));
-        if (!sequences.has(event.id)) sequences.set(event.id, []);
-        sequences.get(event.id).push(event);
-    }
-    return [...sequences.values()];
+    const out = new Map(rowsOf(sequences).map((s) => [s.id, { begin: BigInt(s.begin_ns), events: [] }]));
+    for (const event of rowsOf(table)) out.get(event.id).events.push(event);
+    return [...out.values()];
 }
 
 function walks(sequence) {
@@ -96,8 +97,8 @@ function rows(walk, begin) {
     const session = await ort.InferenceSession.create(file, { intraOpNumThreads: 1, logSeverityLevel: 3 });
     let most = 0, n = 0;
     for (const sequence of read()) {
-        for (const walk of walks(sequence)) {
-            const input = rows(walk, BigInt(sequence[0].time_ns));
+        for (const walk of walks(sequence.events)) {
+            const input = rows(walk, sequence.begin);
             const feeds = {};
             for (const name of session.inputNames) {
                 feeds[name] = new ort.Tensor("int64", BigInt64Array.from(input, (row) => BigInt(row[name])), [input.length]);
