@@ -162,7 +162,8 @@ TRACK = "document.querySelector('.live .track')"
 
 def keys(browser):
     names = reached(browser)
-    for name in "Zoom out", "Zoom in", "Show the whole sequence", "Previous surprising event", "Next surprising event", "SELECT", "slider":
+    has_select = browser.value("document.querySelector('.live select') !== null")
+    for name in "Zoom out", "Zoom in", "Show the whole sequence", "Previous surprising event", "Next surprising event", "slider", *(["SELECT"] if has_select else []):
         want(name in names, f"'{name}' reached by the Tab key: {names}")
     browser.value(TRACK + ".focus()")
     browser.press("Home", 36)
@@ -178,7 +179,7 @@ def keys(browser):
     browser.press("0", 48, "0")
     want(browser.value(TRACK + ".firstChild.getAttribute('width')") == width, "0 shows the whole again")
     shown = "[...document.querySelectorAll('.live .track rect')].map(r => r.getAttribute('class')).sort().join()"
-    if browser.value("document.querySelector('.live select').length") > 1:
+    if has_select:
         before = browser.value(shown)
         browser.value("document.querySelector('.live select').focus()")
         for _ in range(4):

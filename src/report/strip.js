@@ -59,12 +59,11 @@
       button('Whole', 'Show the whole sequence', () => this.scale(1));
       button('‹ Surprising', 'Previous surprising event', () => this.jump(-1));
       button('Surprising ›', 'Next surprising event', () => this.jump(1));
+      const judged = [['pause', 'pauses', AT_PAUSE], ['descriptor', 'descriptors', AT_STATE]].filter(([, , at]) => this.events.some(e => e[at] >= 0));
+      if (judged.length === 0) return; // the calls are all that there is to choose
       const label = element('label', bar, {}, 'Channel ');
       const select = element('select', label);
-      for (const [value, text] of [['all', 'all'], ['call', 'calls and returns'], ['pause', 'pauses'], ['descriptor', 'descriptors']]) {
-        const judged = {pause: AT_PAUSE, descriptor: AT_STATE}[value];
-        if (judged === undefined || this.events.some(e => e[judged] >= 0)) element('option', select, {value}, text);
-      }
+      for (const [value, text] of [['all', 'all'], ['call', 'calls and returns'], ...judged]) element('option', select, {value}, text);
       select.addEventListener('change', () => {
         this.channel = select.value;
         this.blamed = this.events.map((_, i) => i).filter(i => this.level(i) >= 2);

@@ -29,6 +29,19 @@ case_report_of_long_names_in_a_browser() {
     in_browser report.html
 }
 
+# Integer lists have calls alone, and no channel to choose.
+case_report_of_lists_in_a_browser() {
+    command -v python3 >/dev/null || exit 77
+    for name in train valid odd; do
+        awk -v name=$name 'BEGIN { srand(name == "train"); for (i = 0; i < 300; i++) { for (k = 0; k < 9; k++) printf "%d ", (k * 7) % 5 + (rand() < 0.1); print name == "odd" ? "9 8 9" : "3" } }' >$name.txt
+    done
+    "$strange" -q prepare -o train.data train.txt
+    for name in valid odd; do "$strange" -q prepare --vocab train.data -o $name.data $name.txt; done
+    "$strange" -q train --model ngram --valid valid.data -o lists.model train.data
+    "$strange" -q report -o report.html lists.model --known valid.data --novel odd=odd.data
+    in_browser report.html
+}
+
 # A report of everything that there is to show, of a net that attends.
 case_report_of_a_net_in_a_browser() {
     command -v python3 >/dev/null || exit 77
