@@ -189,6 +189,25 @@ def keys(browser):
         browser.press("Home", 36)
 
 
+def parts(browser):
+    """Of the surprising calls, those whose size or errno surprises can be looked at alone."""
+    shown = "document.querySelectorAll('.live .track :is(.s2, .s3, .s4)').length"
+    choose = "(s => { s.value = '%s'; s.dispatchEvent(new Event('change')); })(document.querySelector('.live select'))"
+    blamed = browser.value("""(d => [['size', 1], ['errno', 2]].filter(([, field]) => d.events.some(e => e[6] === field && e[3] >= 24)).map(([name]) => name))
+      (JSON.parse(document.querySelector('figure.live script').textContent))""")
+    for part in blamed:
+        want(browser.value(f"document.querySelector('.live select option[value={part}]') !== null"), f"a choice of {part}")
+        browser.value(choose % "call")
+        calls = browser.value(shown)
+        browser.value(choose % part)
+        want(0 < browser.value(shown) <= calls, f"{part} is a part of the calls: {browser.value(shown)} of {calls}")
+        browser.value(TRACK + ".focus()")
+        browser.press("Home", 36)
+        browser.press("n", 78, "n")
+        want(f"(its {part})" in browser.value("document.activeElement.getAttribute('aria-valuetext')"), f"n goes to an event whose {part} surprises")
+        browser.value(choose % "all")
+
+
 def pointer(browser):
     browser.value(TRACK + ".scrollIntoView({block: 'center'})")
     browser.value(TRACK + ".focus()")
@@ -324,6 +343,7 @@ def main():
             scrollers(browser)
             calls(browser)
             keys(browser)
+            parts(browser)
             pointer(browser)
             links(browser)
             shifts(browser)

@@ -4,6 +4,7 @@
 (() => {
   const LANE = 18, TALL = 15, LEVELS = [1, 2.303, 4.605, 6.908], HEIGHT = [4, 7, 10, 13, TALL];
   const FIELDS = ['call', 'size', 'errno', 'pause', 'descriptor'];
+  const PARTS = {size: 'its size', errno: 'its errno'}; // of a call's surprisal
   // Columns of an event as the page holds it (html_strip.c).
   const [AT_LANE, AT_TIME, AT_NAME, AT_CALL, AT_PAUSE, AT_STATE, AT_FIELD, AT_ELAPSED, AT_USUAL, AT_EXPECTED] = Array(10).keys();
 
@@ -35,9 +36,10 @@
       new ResizeObserver(() => this.draw()).observe(this.scroll);
     }
 
-    // Nats of the channel that is looked at; with all of them, of what is to blame.
+    // Nats of the channel that is looked at; with all of them, of what is to blame; of sizes and errors, where these are.
     surprisal(i) {
       const e = this.events[i], field = FIELDS[e[AT_FIELD]];
+      if (PARTS[this.channel] !== undefined) return field === this.channel ? e[AT_CALL] / 10 : 0;
       const all = field === 'pause' ? e[AT_PAUSE] : field === 'descriptor' ? e[AT_STATE] : e[AT_CALL];
       return {all, call: e[AT_CALL], pause: e[AT_PAUSE], descriptor: e[AT_STATE]}[this.channel] / 10;
     }
@@ -59,7 +61,9 @@
       button('Whole', 'Show the whole sequence', () => this.scale(1));
       button('‹ Surprising', 'Previous surprising event', () => this.jump(-1));
       button('Surprising ›', 'Next surprising event', () => this.jump(1));
-      const judged = [['pause', 'pauses', AT_PAUSE], ['descriptor', 'descriptors', AT_STATE]].filter(([, , at]) => this.events.some(e => e[at] >= 0));
+      const has = field => this.events.some(e => FIELDS[e[AT_FIELD]] === field && e[AT_CALL] / 10 >= LEVELS[1]);
+      const judged = [['size', 'sizes returned', has('size')], ['errno', 'errors', has('errno')], ['pause', 'pauses', this.events.some(e => e[AT_PAUSE] >= 0)],
+        ['descriptor', 'descriptors', this.events.some(e => e[AT_STATE] >= 0)]].filter(([, , there]) => there);
       if (judged.length === 0) return; // the calls are all that there is to choose
       const label = element('label', bar, {}, 'Channel ');
       const select = element('select', label);
@@ -125,7 +129,8 @@
       const e = this.events[i], field = FIELDS[e[AT_FIELD]], parts = [];
       parts.push(this.names[e[AT_NAME]] + ' at ' + (this.clock ? '+' + duration(e[AT_TIME]) : '#' + e[AT_TIME]) + ', ' + this.lanes[e[AT_LANE]]);
       const nats = [['call', AT_CALL], ['pause', AT_PAUSE], ['descriptor', AT_STATE]].filter(([, k]) => e[k] >= 0);
-      parts.push('surprisal ' + nats.map(([name, k]) => name + ' ' + (e[k] / 10).toFixed(1)).join(', '));
+      parts.push('surprisal ' + nats.map(([name, k]) => name + ' ' + (e[k] / 10).toFixed(1)).join(', ') +
+        (PARTS[field] !== undefined && e[AT_CALL] / 10 >= LEVELS[1] ? ' (' + PARTS[field] + ')' : ''));
       if (field === 'pause' && this.surprisal(i) >= LEVELS[0] && e[AT_USUAL] >= 0) {
         parts.push('a pause of ' + duration(e[AT_ELAPSED]) + ', usually ' + duration(e[AT_USUAL]) + ' to ' + duration(2 * e[AT_USUAL]));
       }

@@ -29,6 +29,17 @@ case_report_of_long_names_in_a_browser() {
     in_browser report.html
 }
 
+# Calls that return other amounts and fail otherwise: their sizes and errnos can be looked at alone.
+case_report_of_sizes_in_a_browser() {
+    command -v python3 >/dev/null || exit 77
+    trained
+    strace_text 60 4 | sed 's/ok", 2) = 2 /ok", 90) = 90 /; s/fstat\(.*\) = 0 /fstat\1 = -1 EIO (Input\/output error) /' >other.txt
+    "$strange" -q report -o report.html web.model --known test.data --novel other=other.txt
+    "$strange" explain --json web.model other.txt >explained
+    for field in size errno; do grep -q "\"field\": \"$field\"" explained || no "no $field"; done
+    in_browser report.html
+}
+
 # Integer lists have calls alone, and no channel to choose.
 case_report_of_lists_in_a_browser() {
     command -v python3 >/dev/null || exit 77
