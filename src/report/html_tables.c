@@ -520,10 +520,11 @@ void html_provenance(struct writer *w, const struct stg_report *r)
     put_fact(w, "Report", r->date);
     put_fact(w, "Model", r->model_path);
     put_fact(w, "Kind", m->ops->kind);
-    snprintf(text, sizeof text, "%zu symbols (call%s%s), %zu calls, %zu process names",
+    snprintf(text, sizeof text, "%zu symbols (call%s%s%s), %zu calls, %zu process names",
              stg_symbols_count(m->symbols) - STG_TOKEN_SPECIALS,
              stg_symbols_fields(m->symbols) & STG_FIELD_PHASE ? ", entry/exit" : "",
              stg_symbols_fields(m->symbols) & STG_FIELD_RET ? ", errno" : "",
+             stg_symbols_fields(m->symbols) & STG_FIELD_SIZE ? ", size" : "",
              stg_strings_count(m->vocab.calls) - STG_TOKEN_SPECIALS,
              stg_strings_count(m->vocab.procs) - STG_TOKEN_SPECIALS);
     put_fact(w, "Vocabulary", text);

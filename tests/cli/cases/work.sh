@@ -279,6 +279,7 @@ case_eval_and_report() {
     for key in auroc auprc f1 accuracy fpr n_known n_novel macro_auroc tpr_at_fpr; do grep -q "\"$key\"" out || no "no $key"; done
     status 0 "$strange" report -o report.html --known test.data --novel odd=odd.data -- web.model
     grep -qi '<html' report.html
+    grep -qF 'symbols (call, entry/exit, errno, size), ' report.html || no 'not all of what a symbol is made of is told'
     ! grep -Eq '(src|href)="https?:' report.html || no "the report loads something from the network"
     mkdir -p sub/odd
     cp odd.data sub/odd/
