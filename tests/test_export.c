@@ -357,6 +357,36 @@ static void test_overlap(void **state)
     json_decref(both);
 }
 
+/* Threads for which there is no room are not left out in silence. */
+static void test_perfetto_many_threads(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_perfetto *p = NULL;
+    uint64_t n_events = 0;
+    int32_t tid = 1;
+    assert_int_equal(stg_perfetto_begin(&p, &b), STG_OK);
+    while (n_events < STG_PERFETTO_THREADS + FAKE_MAX_THREADS) {
+        static struct fake_seq many;
+        struct stg_seq seq;
+        struct stg_score score;
+        memset(&many, 0, sizeof many);
+        for (int i = 0; i < FAKE_MAX_THREADS; i++) {
+            fake_put(&many, tid++, f->seqs[0].proc[0], f->seqs[0].call[0], STG_PHASE_ENTRY, STG_RET_ABSENT, 1);
+        }
+        const struct stg_scored_sequence s = scored(f, &many, &seq, &score);
+        assert_int_equal(stg_perfetto_put(p, &b, &f->model.base, &s), STG_OK);
+        n_events += seq.n;
+        stg_buffer_clear(&b);
+    }
+    assert_int_equal(stg_perfetto_left_out(p), n_events - STG_PERFETTO_THREADS);
+    assert_int_equal(stg_perfetto_end(p, &b), STG_OK);
+    assert_int_equal(stg_buffer_put(&b, "", 1), STG_OK);
+    assert_non_null(strstr(b.data, "\"left_out_events\": 8}"));
+    stg_perfetto_free(p);
+    stg_buffer_fini(&b);
+}
+
 static size_t count(const char *text, char c)
 {
     size_t n = 0;
@@ -493,12 +523,19 @@ static void test_csv(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_perfetto),        cmocka_unit_test(test_perfetto_args),
-        cmocka_unit_test(test_perfetto_clock),  cmocka_unit_test(test_perfetto_no_process),
-        cmocka_unit_test(test_perfetto_novel),  cmocka_unit_test(test_perfetto_counter),
-        cmocka_unit_test(test_perfetto_halves), cmocka_unit_test(test_overlap),
-        cmocka_unit_test(test_hostile),         cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_csv_values),      cmocka_unit_test(test_csv_formula),
+        cmocka_unit_test(test_perfetto),
+        cmocka_unit_test(test_perfetto_args),
+        cmocka_unit_test(test_perfetto_clock),
+        cmocka_unit_test(test_perfetto_many_threads),
+        cmocka_unit_test(test_perfetto_no_process),
+        cmocka_unit_test(test_perfetto_novel),
+        cmocka_unit_test(test_perfetto_counter),
+        cmocka_unit_test(test_perfetto_halves),
+        cmocka_unit_test(test_overlap),
+        cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_csv_values),
+        cmocka_unit_test(test_csv_formula),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -173,6 +173,15 @@ static enum stg_status open_ctf(struct job *j, const struct stg_cli *cli, const 
     return stg_ctf_export_open(&j->ctf, &s);
 }
 
+static void warn_left_out(const struct job *j, const char *out)
+{
+    const uint64_t n = j->perfetto == NULL ? 0 : stg_perfetto_left_out(j->perfetto);
+    if (n > 0) {
+        stg_log(STG_LOG_WARN, "%s: without the %llu events of threads beyond the first %d: export a part of the data",
+                out, (unsigned long long)n, STG_PERFETTO_THREADS);
+    }
+}
+
 static enum stg_status write_out(struct job *j, const struct stg_cli *cli, const char *out)
 {
     enum stg_status status = STG_OK;
@@ -186,6 +195,7 @@ static enum stg_status write_out(struct job *j, const struct stg_cli *cli, const
     }
     p = stg_cli_progress(cli, &progress, "export", "sequences", j->group->n);
     STG_TRY(put_all(j, p));
+    warn_left_out(j, out);
 out:
     stg_progress_finish(p);
     if (j->ctf != NULL) {

@@ -28,14 +28,17 @@ enum stg_status stg_export_csv_events(struct stg_buffer *out, const struct stg_s
 
 /* Threads as tracks, calls as slices, the surprisal of a process as its counter, novel sequences as slices of their own
  * (docs/formats/perfetto.md). Sequences of one trace, by their beginning: where they overlap, an event is written once.
- * Memory: 48 bytes for each thread and process, of which there are 65,536 at most; others have no name. */
+ * Memory: 48 bytes for each thread and process, of which there are STG_PERFETTO_THREADS at most; the events of others
+ * are left out and counted. */
 struct stg_perfetto;
+#define STG_PERFETTO_THREADS 65536
 
 enum stg_status stg_perfetto_begin(struct stg_perfetto **out, struct stg_buffer *to) STG_MUST_USE;
 enum stg_status stg_perfetto_put(struct stg_perfetto *p, struct stg_buffer *to, const struct stg_model *m,
                                  const struct stg_scored_sequence *s) STG_MUST_USE;
 /* Calls that have not returned, and the end of the document. */
 enum stg_status stg_perfetto_end(struct stg_perfetto *p, struct stg_buffer *to) STG_MUST_USE;
+uint64_t stg_perfetto_left_out(const struct stg_perfetto *p); /* events, after the end */
 void stg_perfetto_free(struct stg_perfetto *p);
 
 #endif

@@ -19,8 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_THREADS = 1 << 16 };
-
 /* What a counter hides: surprisals below are no news. */
 #define COUNTED 1.0f
 
@@ -40,7 +38,8 @@ struct stg_perfetto {
     size_t cap_tracks, cap_counter;
     char **calls; /* (n_calls) quoted names; owned */
     size_t n_calls;
-    int64_t origin_ns; /* what times count from: the whole second in which the first sequence begins */
+    int64_t origin_ns;   /* what times count from: the whole second in which the first sequence begins */
+    uint64_t n_left_out; /* events of threads for which there was no room */
     bool any, begun;
 };
 
@@ -124,8 +123,9 @@ static enum stg_status track_of(struct stg_perfetto *p, struct writer *w, int32_
     uint32_t i, k;
     const size_t n_tids = p->tids.n, n_pids = p->pids.n;
     *out = NULL;
-    STG_RETURN_IF_FAILED(stg_keys_put(&p->tids, (uint64_t)(uint32_t)pid << 32 | (uint32_t)tid, MAX_THREADS, &i));
-    STG_RETURN_IF_FAILED(stg_keys_put(&p->pids, (uint32_t)pid, MAX_THREADS, &k));
+    STG_RETURN_IF_FAILED(
+        stg_keys_put(&p->tids, (uint64_t)(uint32_t)pid << 32 | (uint32_t)tid, STG_PERFETTO_THREADS, &i));
+    STG_RETURN_IF_FAILED(stg_keys_put(&p->pids, (uint32_t)pid, STG_PERFETTO_THREADS, &k));
     STG_RETURN_IF_FAILED(stg_mem_grow(&p->tracks, &p->cap_tracks, p->tids.n, sizeof *p->tracks));
     STG_RETURN_IF_FAILED(stg_mem_grow(&p->counter, &p->cap_counter, p->pids.n, sizeof *p->counter));
     if (p->pids.n > n_pids) {
@@ -292,7 +292,9 @@ enum stg_status stg_perfetto_put(struct stg_perfetto *p, struct stg_buffer *to, 
         struct track *track;
         STG_TRY(track_of(p, &w, seq->thread_pid[t], seq->thread_tid[t],
                          name_of(s->names->procs, seq->thread_proc[t], ""), &track));
-        if (track != NULL && is_new(track, ns, &at[t].ns, &at[t].n)) {
+        if (track == NULL) {
+            p->n_left_out++;
+        } else if (is_new(track, ns, &at[t].ns, &at[t].n)) {
             put_event(p, &w, s, track, i, ns);
         }
     }
@@ -316,7 +318,16 @@ enum stg_status stg_perfetto_end(struct stg_perfetto *p, struct stg_buffer *to)
                       t->entry_ns, 0, NAN, false);
         }
     }
-    writer_printf(&w, "\n], \"otherData\": {\"writer\": \"strange " STG_VERSION "\", \"origin_s\": %" PRId64 "}}\n",
+    writer_printf(&w, "\n], \"otherData\": {\"writer\": \"strange " STG_VERSION "\", \"origin_s\": %" PRId64,
                   p->origin_ns / 1000000000);
+    if (p->n_left_out > 0) {
+        writer_printf(&w, ", \"left_out_events\": %" PRIu64, p->n_left_out);
+    }
+    writer_put(&w, "}}\n");
     return w.status;
+}
+
+uint64_t stg_perfetto_left_out(const struct stg_perfetto *p)
+{
+    return p->n_left_out;
 }
