@@ -242,6 +242,37 @@ static void test_perplexity(void **state)
     stg_buffer_fini(&b);
 }
 
+/* Whether scores rise with the length, and how they went in time, can be read where the pictures cannot be seen. */
+static void test_pictures_as_text(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_report r = f->report;
+    struct stg_score two[] = {f->scores[0][0], f->scores[0][1]};
+    const struct stg_scored_set known = {"known", two, 2};
+    r.known = &known;
+    r.novel = NULL;
+    r.n_novel = 0;
+    r.extremes = NULL;
+    r.n_explanations = 0;
+    two[0].n_events = 100;
+    two[1].n_events = 10000;
+    two[0].value[r.aggregate] = (float)log(2);
+    two[1].value[r.aggregate] = (float)log(8);
+    write_page(&b, &r);
+    assert_non_null(strstr(b.data, " Geometric mean of the known ones: 2.000 up to 1000, 8.000 beyond.</desc>"));
+    assert_non_null(strstr(
+        b.data,
+        " The median is 2.000 in the first span and 8.000 in the last, 2.000 at least and 8.000 at most.</desc>"));
+    two[0].n_events = 10000; /* and where nothing is on one side */
+    r.known = &f->sets[0];
+    r.novel = &known;
+    r.n_novel = 1;
+    write_page(&b, &r);
+    assert_non_null(strstr(b.data, " Geometric mean of the novel ones: none up to "));
+    stg_buffer_fini(&b);
+}
+
 static void test_data_sets(void **state)
 {
     struct fixture *f = *state;
@@ -599,12 +630,19 @@ static void test_memory_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_all),          cmocka_unit_test(test_perplexity),
-        cmocka_unit_test(test_data_sets),    cmocka_unit_test(test_figures_at_axes),
-        cmocka_unit_test(test_extremes),     cmocka_unit_test(test_links_to_what_is_explained),
-        cmocka_unit_test(test_delays),       cmocka_unit_test(test_training),
-        cmocka_unit_test(test_attention),    cmocka_unit_test(test_embedding),
-        cmocka_unit_test(test_labels),       cmocka_unit_test(test_ticks),
+        cmocka_unit_test(test_all),
+        cmocka_unit_test(test_perplexity),
+        cmocka_unit_test(test_pictures_as_text),
+        cmocka_unit_test(test_data_sets),
+        cmocka_unit_test(test_figures_at_axes),
+        cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_links_to_what_is_explained),
+        cmocka_unit_test(test_delays),
+        cmocka_unit_test(test_training),
+        cmocka_unit_test(test_attention),
+        cmocka_unit_test(test_embedding),
+        cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_ticks),
         cmocka_unit_test(test_memory_fails),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

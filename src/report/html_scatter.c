@@ -77,6 +77,51 @@ static size_t put_dots(struct writer *w, const struct frame *f, const struct stg
     return n;
 }
 
+/* exp(mean) of the finite scores of a set to the left of the middle of the axis, or to its right. */
+struct half {
+    double sum[2];
+    size_t n[2];
+};
+
+static void add_half(struct half *h, const struct frame *f, const struct stg_scored_set *set, enum stg_aggregate a,
+                     const struct measure *m)
+{
+    for (size_t i = 0; i < set->n; i++) {
+        const int right = m->of(&set->scores[i]) > (f->x_low + f->x_high) / 2;
+        const double y = score_of(set, i, a);
+        h->sum[right] += isfinite(y) ? y : 0;
+        h->n[right] += isfinite(y);
+    }
+}
+
+static void put_half(struct writer *w, const struct half *h, const char *which, const char *middle)
+{
+    char mean[2][32] = {"none", "none"};
+    for (int k = 0; k < 2; k++) {
+        if (h->n[k] > 0) {
+            words_perplexity(h->sum[k] / (double)h->n[k], mean[k]);
+        }
+    }
+    writer_printf(w, " Geometric mean of the %s ones: %s up to %s, %s beyond.", which, mean[0], middle, mean[1]);
+}
+
+/* What the cloud is looked at for, as text: whether it rises or falls. */
+static void put_means(struct writer *w, const struct stg_report *r, const struct frame *f, enum stg_aggregate a,
+                      const struct measure *m)
+{
+    struct half known = {0}, novel = {0};
+    char middle[32];
+    m->words((f->x_low + f->x_high) / 2, middle);
+    add_half(&known, f, r->known, a, m);
+    put_half(w, &known, "known", middle);
+    for (size_t i = 0; i < r->n_novel; i++) {
+        add_half(&novel, f, &r->novel[i], a, m);
+    }
+    if (r->n_novel > 0) {
+        put_half(w, &novel, "novel", middle);
+    }
+}
+
 static void put_scatter(struct writer *w, const struct stg_report *r, const struct measure *m, enum stg_aggregate a)
 {
     const double threshold = stg_threshold(r->model, a, r->alpha);
@@ -85,9 +130,10 @@ static void put_scatter(struct writer *w, const struct stg_report *r, const stru
     writer_printf(
         w,
         "<figure><svg viewBox=\"0 0 716 290\" width=\"716\" role=\"img\"><title>%s against %s</title><desc>Dots are "
-        "sequences: filled known, open "
-        "novel.</desc>",
+        "sequences: filled known, open novel.",
         words_scale_title(a), m->title);
+    put_means(w, r, &f, a, m);
+    writer_put(w, "</desc>");
     html_y_axis(w, &f);
     for (size_t i = 0; i < r->n_novel; i++) {
         n_novel += put_dots(w, &f, &r->novel[i], a, m, MAX_DOTS / r->n_novel + 1, "nd");

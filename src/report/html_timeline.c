@@ -71,6 +71,27 @@ static void put_line(struct writer *w, const struct frame *f, struct course *c, 
     writer_put(w, "\"/>");
 }
 
+/* The line as text. */
+static void put_medians(struct writer *w, struct course *c)
+{
+    double low = INFINITY, high = -INFINITY;
+    char text[4][32];
+    for (size_t i = 0; i < c->n_spans; i++) {
+        const double y = span_quantile(c, i, 0.5);
+        low = fmin(low, y);
+        high = fmax(high, y);
+    }
+    if (c->n_spans == 0) {
+        return;
+    }
+    words_perplexity(span_quantile(c, 0, 0.5), text[0]);
+    words_perplexity(span_quantile(c, c->n_spans - 1, 0.5), text[1]);
+    words_perplexity(low, text[2]);
+    words_perplexity(high, text[3]);
+    writer_printf(w, " The median is %s in the first span and %s in the last, %s at least and %s at most.", text[0],
+                  text[1], text[2], text[3]);
+}
+
 /* Where a sequence of the set is among those in order; n where it is not. */
 static size_t place_in(const struct course *c, const struct stg_score *s)
 {
@@ -137,8 +158,10 @@ static enum stg_status put_course(struct writer *w, const struct stg_report *r, 
     writer_printf(w,
                   "</h3><svg viewBox=\"0 0 360 160\" width=\"360\" role=\"img\"><title>Course of the "
                   "scores</title><desc>%s sequences in the "
-                  "order in which they began, in %zu spans: the median, and dotted the highest of each.</desc>",
+                  "order in which they began, in %zu spans: the median, and dotted the highest of each.",
                   n, c.n_spans);
+    put_medians(w, &c);
+    writer_put(w, "</desc>");
     html_y_axis(w, f);
     if (isfinite(threshold)) {
         writer_printf(w, "<path class=\"limit\" d=\"M%.1f %.1fH%.1f\"/>", f->left, y_of(f, threshold), f->right);
