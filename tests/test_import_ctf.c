@@ -414,6 +414,29 @@ static void make_small(const char *path, int n_events)
     ctf_make_stream(&m, "c_0");
 }
 
+/* Of a session, too, no trace is left out because nothing says how to read it. */
+static void test_streams_without_metadata(void **state)
+{
+    static const uint8_t packets[2][6] = {{0xC1, 0x1F, 0xFC, 0xC1, 1, 2}, {0xC1, 0xFC, 0x1F, 0xC1, 1, 2}};
+    struct reading r;
+    (void)state;
+    assert_int_equal(mkdir(in_work("bare"), 0755), 0);
+    assert_int_equal(mkdir(in_work("bare/kernel"), 0755), 0);
+    make_small(in_work("bare/ust"), 3);
+    ctf_write_file(in_work("bare/kernel"), "notes", "about this", 10);
+    ctf_write_file(in_work("bare/kernel"), "short", packets[0], 3);
+    assert_int_equal(read_all(&r, in_work("bare")), STG_OK);
+    stg_source_close(r.source);
+    for (size_t i = 0; i < 2; i++) {
+        ctf_write_file(in_work("bare/kernel"), "channel0_0", packets[i], sizeof packets[i]);
+        assert_int_equal(read_all(&r, in_work("bare")), STG_ERR_INPUT);
+        assert_message("bare/kernel: streams of a CTF trace without their file `metadata`");
+        assert_int_equal(read_all(&r, in_work("bare/kernel")), STG_ERR_INPUT);
+        assert_message("bare/kernel: streams of a CTF trace without their file `metadata`");
+    }
+    assert_int_equal(stg_import_ctf.probe(in_work("bare"), NULL, 0), 100); /* open says what is wrong */
+}
+
 /* Reads to the end: either good or one line. */
 static void read_hostile(const char *path, const char *what, size_t at)
 {
@@ -574,11 +597,13 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_web),          cmocka_unit_test(test_old_names),   cmocka_unit_test(test_sched_switch),
-        cmocka_unit_test(test_no_thread),    cmocka_unit_test(test_perf),        cmocka_unit_test(test_session),
-        cmocka_unit_test(test_bad_paths),    cmocka_unit_test(test_truncated),   cmocka_unit_test(test_bit_flips),
-        cmocka_unit_test(test_killed_child), cmocka_unit_test(test_early_close), cmocka_unit_test(test_long),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_web),          cmocka_unit_test(test_old_names),
+        cmocka_unit_test(test_sched_switch), cmocka_unit_test(test_no_thread),
+        cmocka_unit_test(test_perf),         cmocka_unit_test(test_session),
+        cmocka_unit_test(test_bad_paths),    cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_bit_flips),    cmocka_unit_test(test_killed_child),
+        cmocka_unit_test(test_early_close),  cmocka_unit_test(test_long),
+        cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_streams_without_metadata),
     };
     return cmocka_run_group_tests_name("import_ctf", tests, set_up, tear_down);
 }

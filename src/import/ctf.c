@@ -373,6 +373,11 @@ static enum stg_status ctf_open(struct stg_source **out, const char *path)
     STG_TRY(stg_strings_new(&s->facts));
     STG_TRY(stg_mem_strdup(&s->path, path));
     STG_TRY(ctf_find(&s->traces, path));
+    if (s->traces.bare != NULL) {
+        STG_TRY(stg_fail(STG_ERR_INPUT,
+                         "%s: streams of a CTF trace without their file `metadata`: copy or record the trace again",
+                         s->traces.bare));
+    }
     s->traces.one_by_one = true;
     for (size_t i = 0; i < s->traces.n; i++) {
         STG_TRY(ctf_metadata_check(s->traces.items[i].path));

@@ -1,5 +1,6 @@
 /* CTF import: the trace directories of a recording session. A trace is a directory with a regular file `metadata`;
- * nothing below one is another trace (LTTng keeps its index there). Links to directories are not followed. */
+ * nothing below one is another trace (LTTng keeps its index there). Links to directories are not followed. Streams
+ * without metadata are remembered: beside other traces they would be missing from what is read. */
 #include "import/ctf_internal.h"
 
 #include "base/memory.h"
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 void ctf_find_fini(struct ctf_traces *traces)
 {
@@ -20,6 +22,7 @@ void ctf_find_fini(struct ctf_traces *traces)
         stg_mem_free(traces->items[i].path);
     }
     stg_mem_free(traces->items);
+    stg_mem_free(traces->bare);
     *traces = (struct ctf_traces){0};
 }
 
@@ -109,6 +112,21 @@ static enum stg_status add_trace(struct ctf_traces *traces, const char *path, ch
     return STG_OK;
 }
 
+/* Whether the file begins as a packet of events does, in either byte order. */
+static bool is_stream(const char *path)
+{
+    static const uint8_t magic[2][4] = {{0xC1, 0x1F, 0xFC, 0xC1}, {0xC1, 0xFC, 0x1F, 0xC1}};
+    uint8_t head[4];
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        return false;
+    }
+    const bool is = read(fd, head, sizeof head) == (ssize_t)sizeof head &&
+                    (memcmp(head, magic[0], sizeof head) == 0 || memcmp(head, magic[1], sizeof head) == 0);
+    close(fd);
+    return is;
+}
+
 static enum stg_status search(struct ctf_traces *traces, const char *path, int depth)
 {
     enum stg_status status = STG_OK;
@@ -125,6 +143,8 @@ static enum stg_status search(struct ctf_traces *traces, const char *path, int d
         STG_TRY(look_at(path, names[i], false, full, &info));
         if (S_ISDIR(info.st_mode)) {
             STG_TRY(search(traces, full, depth + 1));
+        } else if (S_ISREG(info.st_mode) && traces->bare == NULL && is_stream(full)) {
+            STG_TRY(stg_mem_strdup(&traces->bare, path));
         }
     }
 out:
@@ -154,7 +174,7 @@ enum stg_status ctf_find(struct ctf_traces *out, const char *path)
         clean[--len] = '\0';
     }
     STG_TRY(search(out, clean, 0));
-    if (out->n == 0) {
+    if (out->n == 0 && out->bare == NULL) {
         STG_TRY(stg_fail(STG_ERR_INPUT,
                          "%s: no CTF trace: neither this directory nor one below it has a file `metadata`", path));
     }

@@ -36,10 +36,12 @@ struct ctf_traces {
     struct ctf_trace *items;
     size_t n, cap;
     size_t n_entries;
+    char *bare;      /* owned; the first directory that has streams and no metadata, NULL: there is none */
     bool one_by_one; /* all of them are chunks */
 };
 
-/* The trace directories at and below path, in name order, numbers by their value; STG_ERR_INPUT when there is none. */
+/* The trace directories at and below path, in name order, numbers by their value; STG_ERR_INPUT when there is neither
+ * one nor a bare one. */
 enum stg_status ctf_find(struct ctf_traces *out, const char *path) STG_MUST_USE;
 void ctf_find_fini(struct ctf_traces *traces);
 
