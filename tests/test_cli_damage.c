@@ -1,4 +1,4 @@
-/* Data sets, models and checkpoints that are cut off at every byte, or have a bit flipped: refused with a message,
+/* Data sets and models that are cut off at every byte, or have a bit flipped: refused with a message,
  * never a crash. */
 #include "effort.h"
 #include "scratch.h"
@@ -155,28 +155,27 @@ static void check_truncated(const char *name, size_t every, enum stg_status (*us
     free(bytes);
 }
 
-/* A flipped bit is found by the checksum, or it is in the header: there it may be harmless (a letter of the command
- * line). */
+/* A flipped bit is found by a checksum: in the name of the header's own it leaves a file that has none, as older ones
+ * have not. */
 static void check_flipped(const char *name, size_t every, enum stg_status (*use)(const char *path))
 {
+    static const char key[] = "strange.header";
     const size_t step = effort_step(every);
-    size_t size, n_found = 0, n_tensor_bytes = 0;
-    uint64_t header = 0;
+    size_t size;
     uint8_t *bytes = read_all(in_dir(name), &size);
-    memcpy(&header, bytes, sizeof header);
+    const uint8_t *at = memmem(bytes, size, key, sizeof key - 1);
+    assert_non_null(at);
+    const size_t begin = (size_t)(at - bytes), end = begin + sizeof key - 1;
     for (size_t i = 0; i < size; i += step) {
         const uint8_t was = bytes[i];
         bytes[i] = (uint8_t)(was ^ (1U << (i % 8)));
         write_damaged(bytes, size);
         bytes[i] = was;
         const enum stg_status status = use(in_dir("damaged"));
-        n_found += status != STG_OK;
-        n_tensor_bytes += i >= header + 8;
-        if (i >= header + 8 && status != STG_ERR_INPUT) {
-            fail_msg("%s: a flipped bit in byte %zu of the tensors is not found: status %d", name, i, (int)status);
+        if (status != STG_ERR_INPUT && (status != STG_OK || i < begin || i >= end)) {
+            fail_msg("%s: a flipped bit in byte %zu is not found: status %d", name, i, (int)status);
         }
     }
-    assert_true(n_found > n_tensor_bytes); /* and some of the header */
     free(bytes);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/tensors_internal.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -235,6 +236,45 @@ static enum stg_status check_identity(const struct stg_tensors *t, const char *f
     return STG_OK;
 }
 
+static int hash_text(const char *text, size_t n, void *hash)
+{
+    XXH3_64bits_update(hash, text, n);
+    return 0;
+}
+
+enum stg_status stg_tensors_hash_header(const json_t *header, char out[STG_TENSORS_HASH_SIZE])
+{
+    XXH3_state_t *hash = XXH3_createState();
+    if (hash == NULL) {
+        return stg_fail(STG_ERR_MEMORY, "out of memory for the checksum");
+    }
+    XXH3_64bits_reset(hash);
+    const int failed = json_dump_callback(header, hash_text, hash, JSON_COMPACT | JSON_SORT_KEYS);
+    snprintf(out, STG_TENSORS_HASH_SIZE, "%016" PRIx64, (uint64_t)XXH3_64bits_digest(hash));
+    XXH3_freeState(hash);
+    return failed == 0 ? STG_OK : stg_fail(STG_ERR_MEMORY, "out of memory for the checksum");
+}
+
+/* Names of data and all metadata stand in the header. Files of older versions say nothing of it. */
+static enum stg_status check_header(const struct stg_tensors *t)
+{
+    enum stg_status status = STG_OK;
+    char found[STG_TENSORS_HASH_SIZE];
+    json_t *wanted = json_incref(json_object_get(t->meta, STG_TENSORS_HEADER_KEY));
+    if (wanted == NULL) {
+        return STG_OK;
+    }
+    json_object_del(t->meta, STG_TENSORS_HEADER_KEY);
+    STG_TRY(stg_tensors_hash_header(t->header, found));
+    if (!json_is_string(wanted) || strcmp(json_string_value(wanted), found) != 0) {
+        status =
+            stg_fail(STG_ERR_INPUT, "%s: header: checksum does not match: the file is damaged, make it again", t->path);
+    }
+out:
+    json_decref(wanted);
+    return status;
+}
+
 enum stg_status stg_tensors_verify(const struct stg_tensors *t)
 {
     char found[17];
@@ -259,6 +299,7 @@ enum stg_status stg_tensors_open_unverified(struct stg_tensors **out, const char
     STG_TRY(read_header(t, &t->data_at));
     STG_TRY(read_tensors(t, t->data_at));
     STG_TRY(check_identity(t, format, version));
+    STG_TRY(check_header(t));
 out:
     if (status != STG_OK) {
         stg_tensors_free(t);

@@ -1,10 +1,10 @@
 /* Tensors: safetensors files (https://github.com/huggingface/safetensors, "Format"): 8 bytes little-endian header
  * length, a JSON header, then the raw little-endian tensors. docs/formats/safetensors.md says what we add: names in
- * the metadata (`strange.format`, `strange.version`, `strange.checksum`).
+ * the metadata (`strange.format`, `strange.version`, `strange.checksum`, `strange.header`).
  *
  * Reading maps the file; tensors are borrowed from the mapping. Every length, offset and shape is checked before use,
- * and the checksum (XXH3 64 over all that follows the header) on open. Writing goes through stg_file_writer: the file
- * appears whole or not at all. */
+ * and the checksums (XXH3 64 of the header, and of all that follows it) on open. Writing goes through stg_file_writer:
+ * the file appears whole or not at all. */
 #ifndef STG_BASE_TENSORS_H
 #define STG_BASE_TENSORS_H
 
@@ -36,8 +36,8 @@ struct stg_tensors;
  * version than the one given, is STG_ERR_INPUT with what to do. */
 enum stg_status stg_tensors_open(struct stg_tensors **out, const char *path, const char *format,
                                  int version) STG_MUST_USE;
-/* The same but for the checksum, which stg_tensors_verify() compares: for who needs the header alone, or has other work
- * meanwhile. */
+/* The same but for the checksum of the data, which stg_tensors_verify() compares: for who needs the header alone, or
+ * has other work meanwhile. */
 enum stg_status stg_tensors_open_unverified(struct stg_tensors **out, const char *path, const char *format,
                                             int version) STG_MUST_USE;
 /* Reads the whole file, in blocks of its own; from any thread. */

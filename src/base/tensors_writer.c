@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/tensors.h"
+#include "base/tensors_internal.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -189,6 +190,7 @@ static enum stg_status make_header(const struct stg_tensors_writer *w, const siz
     enum stg_status status = stg_fail(STG_ERR_MEMORY, "out of memory: free memory");
     json_t *header = json_object();
     json_int_t at = 0;
+    char hash[STG_TENSORS_HASH_SIZE];
     if (header == NULL || json_object_set(header, "__metadata__", w->meta) != 0) {
         goto out;
     }
@@ -204,6 +206,10 @@ static enum stg_status make_header(const struct stg_tensors_writer *w, const siz
             goto out;
         }
         at += (json_int_t)p->size;
+    }
+    if (stg_tensors_hash_header(header, hash) != STG_OK ||
+        json_object_set_new(w->meta, STG_TENSORS_HEADER_KEY, json_string(hash)) != 0) {
+        goto out;
     }
     char *text = json_dumps(header, JSON_COMPACT);
     if (text == NULL) {
