@@ -1,4 +1,5 @@
-/* A source fuzzed through a file in memory: probed, opened, read to its end, asked for its info. */
+/* A source fuzzed through a file (in memory, but where others lie beside it): probed, opened, read to its end, asked
+ * for its info. */
 #ifndef STG_FUZZ_SOURCE_H
 #define STG_FUZZ_SOURCE_H
 
@@ -22,18 +23,14 @@ static inline void fuzz_check_event(const struct stg_source *s, const struct stg
     }
 }
 
-static inline void fuzz_source(const struct stg_source_ops *ops, const uint8_t *data, size_t size)
+/* path: a file that holds the data. */
+static inline void fuzz_source_file(const struct stg_source_ops *ops, const char *path, const uint8_t *data,
+                                    size_t size)
 {
     struct stg_source *s = NULL;
     const struct stg_event *events;
     struct stg_source_info info;
     size_t n = 1;
-    char path[64];
-    const int fd = memfd_create("fuzz", MFD_CLOEXEC);
-    if (fd < 0 || write(fd, data, size) != (ssize_t)size) {
-        abort();
-    }
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     const int score = ops->probe(path, data, size < 4096 ? size : 4096);
     if (score < 0 || score > 100) {
         abort();
@@ -47,6 +44,17 @@ static inline void fuzz_source(const struct stg_source_ops *ops, const uint8_t *
         stg_source_info(s, &info);
         stg_source_close(s);
     }
+}
+
+static inline void fuzz_source(const struct stg_source_ops *ops, const uint8_t *data, size_t size)
+{
+    char path[64];
+    const int fd = memfd_create("fuzz", MFD_CLOEXEC);
+    if (fd < 0 || write(fd, data, size) != (ssize_t)size) {
+        abort();
+    }
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    fuzz_source_file(ops, path, data, size);
     close(fd);
 }
 

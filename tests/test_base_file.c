@@ -336,6 +336,8 @@ static void lines_are_the_same_in_both_directions(void **state)
     check_lines("a\nbc\n", (const char *const[]){"a", "bc"}, 2);
     check_lines("a\nbc", (const char *const[]){"a", "bc"}, 2);
     check_lines("\n\na\n\n", (const char *const[]){"", "", "a", ""}, 4);
+    check_lines("a\r\n\r\nb\rc\r\n\r\r\n", (const char *const[]){"a", "", "b\rc", "\r"}, 4);
+    check_lines("a\nb\r", (const char *const[]){"a", "b"}, 2);
 }
 
 static void long_lines_are_refused(void **state)

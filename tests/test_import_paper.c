@@ -1,5 +1,6 @@
 /* Import of the paper's data.txt */
 #include "import_support.h"
+#include "scratch.h"
 
 static void requests_become_sequences(void **state)
 {
@@ -48,6 +49,53 @@ static void dictionaries_may_lie_one_directory_up_or_nowhere(void **state)
     reading_fini(&r);
 }
 
+static void put_file(const char *directory, const char *name, const char *text)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Reads a request of a call 6 beside a dictionary of calls. */
+static enum stg_status read_beside(struct reading *r, const char *dictionary)
+{
+    char directory[64], path[80];
+    scratch_path(directory, sizeof directory, "paper-XXXXXX");
+    assert_non_null(mkdtemp(directory));
+    put_file(directory, "dict_sys.txt", dictionary);
+    put_file(directory, "data.txt", "2,6,3;0,1,0;0,5,0;2,5,3;0,70,0;0,71,0;0,0,0\r\n");
+    snprintf(path, sizeof path, "%s/data.txt", directory);
+    const enum stg_status status = reading_init(r, &stg_import_paper, path);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/dict_sys.txt", directory);
+    unlink(path);
+    rmdir(directory);
+    return status;
+}
+
+static void dictionaries_are_checked(void **state)
+{
+    static const char *const good[] = {"6\twrite\n", "6\twrite", "\r\n5\tread\r\n6\twrite\r\n",
+                                       "  6\twrite\n65535\tx\n"};
+    static const char *const bad[] = {"6\n",        "6 write\n",   "6\t\n",     "6\t\r\n",
+                                      "65536\tx\n", "-6\twrite\n", "write\t6\n"};
+    struct reading r;
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal(read_beside(&r, good[i]), STG_OK);
+        assert_string_equal(name_of(&r, 1), "write");
+        reading_fini(&r);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(read_beside(&r, bad[i]), STG_ERR_INPUT);
+        assert_non_null(strstr(stg_status_message(), "dict_sys.txt: line 1: expected `ID<tab>NAME`"));
+        reading_fini(&r);
+    }
+}
+
 static void refuse(const char *text, const char *because)
 {
     struct reading r;
@@ -87,8 +135,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_become_sequences), cmocka_unit_test(dictionaries_may_lie_one_directory_up_or_nowhere),
-        cmocka_unit_test(damaged_lines_are_named),   cmocka_unit_test(the_probe_knows_its_text),
-        cmocka_unit_test(damage_is_survived),
+        cmocka_unit_test(dictionaries_are_checked),  cmocka_unit_test(damaged_lines_are_named),
+        cmocka_unit_test(the_probe_knows_its_text),  cmocka_unit_test(damage_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

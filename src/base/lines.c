@@ -235,7 +235,11 @@ enum stg_status stg_lines_next(struct stg_lines *l, const char **line, size_t *l
 {
     *line = NULL;
     *len = 0;
-    return l->reversed ? next_backward(l, line, len) : next_forward(l, line, len);
+    STG_RETURN_IF_FAILED(l->reversed ? next_backward(l, line, len) : next_forward(l, line, len));
+    if (*len > 0 && l->line.data[*len - 1] == '\r') {
+        l->line.data[--*len] = '\0';
+    }
+    return STG_OK;
 }
 
 uint64_t stg_lines_number(const struct stg_lines *l)

@@ -162,7 +162,7 @@ static bool take_value(struct stg_cursor *c, uint64_t *value)
         }
     }
     stg_cursor_spaces(c);
-    if (c->at == c->end || *c->at == '\r') {
+    if (c->at == c->end) {
         c->at = NULL;
         return true;
     }
@@ -249,7 +249,7 @@ static enum stg_status next_line(struct paper *p)
     }
     struct stg_cursor c = stg_cursor_of(line, len);
     stg_cursor_spaces(&c);
-    if (c.at == c.end || *c.at == '\r') {
+    if (c.at == c.end) {
         t->n_skipped++;
         return STG_OK;
     }
