@@ -112,19 +112,26 @@ static inline size_t count_kind(const struct reading *r, enum stg_event_kind kin
     return n;
 }
 
-/* The probe of the source that ops names must be above all others of the text sources for the fixture. */
+/* The probe of the source that ops names must be above all others of the text sources for the fixture, and for the same
+ * with carriage returns. */
 static inline void assert_probed(const struct stg_source_ops *ops, const char *name)
 {
     static const struct stg_source_ops *const all[] = {&stg_import_perf,  &stg_import_strace,  &stg_import_sysdig,
                                                        &stg_import_paper, &stg_import_intlist, &stg_import_namelist,
                                                        &stg_import_pairs};
     char path[512];
-    uint8_t head[4096];
-    size_t n = 0;
+    uint8_t head[4096], other[2 * sizeof head];
+    size_t n = 0, n_other = 0;
     FILE *f = fopen(fixture(path, name), "rb");
     assert_non_null(f);
     n = fread(head, 1, sizeof head, f);
     fclose(f);
+    for (size_t i = 0; i < n; i++) {
+        if (head[i] == '\n') {
+            other[n_other++] = '\r';
+        }
+        other[n_other++] = head[i];
+    }
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         const int score = all[i]->probe(path, head, n);
         if (all[i] == ops) {
@@ -132,6 +139,7 @@ static inline void assert_probed(const struct stg_source_ops *ops, const char *n
         } else {
             assert_int_equal(score, 0);
         }
+        assert_int_equal(all[i]->probe(path, other, n_other), score);
     }
 }
 

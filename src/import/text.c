@@ -352,9 +352,10 @@ int stg_text_probe(const uint8_t *head, size_t n_head, bool (*match)(const char 
             break; /* the last line may be cut off */
         }
         stop = stop == NULL ? end : stop;
-        if (stop > at) {
+        const size_t n = (size_t)(stop - at), len = n > 0 && at[n - 1] == '\r' ? n - 1 : n;
+        if (len > 0) {
             n_lines++;
-            n_match += match(at, (size_t)(stop - at)) ? 1 : 0;
+            n_match += match(at, len) ? 1 : 0;
         }
         at = stop < end ? stop + 1 : end;
     }
