@@ -1,6 +1,7 @@
 #include "dataset/prepare.h"
 
 #include "base/interrupt.h"
+#include "base/log.h"
 #include "event/marker.h"
 
 #include <string.h>
@@ -124,6 +125,20 @@ static enum stg_status drive(struct stg_cutter *cutter, struct stg_source *sourc
     }
 }
 
+/* What was asked for by process is not what came. */
+static void say_one_process(const struct stg_recipe *r, const struct stg_cutter *cutter, const char *path)
+{
+    struct stg_cut_counts counts;
+    stg_cutter_counts(cutter, &counts);
+    const bool by_process = r->cut == STG_CUT_PROCESS || (r->scope == STG_SCOPE_PROCESS && r->cut != STG_CUT_GIVEN);
+    if (by_process && counts.n_events > 0 && !stg_cutter_tells_processes(cutter)) {
+        stg_log(STG_LOG_WARN,
+                "%s: has no process ids, so all its threads count as one process: record them (perf script -F +pid, "
+                "lttng add-context -k -t pid), or take --cut thread or --scope thread",
+                path);
+    }
+}
+
 enum stg_status stg_prepare_source(struct stg_dataset_writer *w, const struct stg_recipe *recipe,
                                    struct stg_vocab *vocab, struct stg_source *source, struct stg_progress *progress,
                                    struct stg_cut_counts *counts)
@@ -136,6 +151,7 @@ enum stg_status stg_prepare_source(struct stg_dataset_writer *w, const struct st
     STG_TRY(stg_cutter_begin(cutter, stg_dataset_writer_traces(w), source->names, source->comms));
     STG_TRY(drive(cutter, source, progress));
     stg_source_info(source, &info);
+    say_one_process(recipe, cutter, info.path);
     trace.path = info.path;
     trace.format = info.format;
     trace.files = info.files;

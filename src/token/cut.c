@@ -49,6 +49,11 @@ void stg_cutter_free(struct stg_cutter *c)
     stg_mem_free(c);
 }
 
+bool stg_cutter_tells_processes(const struct stg_cutter *c)
+{
+    return c->tells_processes;
+}
+
 void stg_cutter_counts(const struct stg_cutter *c, struct stg_cut_counts *out)
 {
     *out = c->counts;
@@ -61,7 +66,7 @@ enum stg_status stg_cutter_begin(struct stg_cutter *c, uint32_t i_trace, const s
     c->names = names;
     c->comms = comms;
     c->i_trace = i_trace;
-    c->started = false;
+    c->started = c->tells_processes = false;
     c->previous_ns = 0;
     c->lost = c->gap = 0;
     c->gap_end_ns = -1;

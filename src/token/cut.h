@@ -131,5 +131,7 @@ enum stg_status stg_cutter_put(struct stg_cutter *c, const struct stg_event *eve
 enum stg_status stg_cutter_finish(struct stg_cutter *c) STG_MUST_USE; /* end of the trace */
 /* Sums over all traces so far. */
 void stg_cutter_counts(const struct stg_cutter *c, struct stg_cut_counts *out);
+/* Whether an event of the trace had a process id. Where none had, all threads are of one process. */
+bool stg_cutter_tells_processes(const struct stg_cutter *c);
 
 #endif

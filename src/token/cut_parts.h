@@ -198,12 +198,13 @@ struct stg_cutter {
     struct cut_columns columns;
     uint64_t serial;
 
-    bool started;        /* first_ns is set */
-    bool finishing;      /* the trace is over: its end closes what still is open */
-    int64_t first_ns;    /* the first begin marker, or event */
-    int64_t previous_ns; /* of the previous event, to count what goes backwards */
-    uint64_t lost;       /* lost events of the trace so far */
-    uint64_t gap;        /* of these, those of the gaps that last until gap_end_ns */
+    bool started;         /* first_ns is set */
+    bool finishing;       /* the trace is over: its end closes what still is open */
+    bool tells_processes; /* an event of the trace had a process id */
+    int64_t first_ns;     /* the first begin marker, or event */
+    int64_t previous_ns;  /* of the previous event, to count what goes backwards */
+    uint64_t lost;        /* lost events of the trace so far */
+    uint64_t gap;         /* of these, those of the gaps that last until gap_end_ns */
     int64_t gap_end_ns;
     double ln[STG_EVENT_MOST_RUNNABLE + 1]; /* logarithms of numbers of threads */
     struct cut_group *groups;               /* (cap_groups) by id of the threads' name */

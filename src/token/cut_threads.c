@@ -58,6 +58,7 @@ static enum stg_status process_join(struct stg_cutter *c, uint32_t thread, int32
     uint32_t process;
     STG_RETURN_IF_FAILED(process_get(c, pid, &process));
     struct cut_thread *t = &c->threads[thread];
+    c->tells_processes = true;
     if (t->pid != pid) {
         if (t->dying || (c->recipe.cut == STG_CUT_THREAD && t->process != CUT_NO_PROCESS)) {
             STG_RETURN_IF_FAILED(cut_thread_end(c, thread));

@@ -837,6 +837,21 @@ case_quarantine() {
     refused '--quarantine' "$strange" train --quarantine 0.9 -o clean.model train.data
 }
 
+# Of a trace without process ids nothing can be told by process, and not only as few sequences.
+case_work_no_process_ids() {
+    strace_text 20 >t.txt
+    for how in '--cut process' '--cut window:10 --scope process' '--cut accept --scope process'; do
+        # shellcheck disable=SC2086 # words
+        status 0 "$strange" prepare $how -o t.data t.txt
+        grep -q 't.txt: has no process ids, so all its threads count as one process: ' err || { cat err; no "$how: not said"; }
+    done
+    awk '{ printf "p %d/%d [000] 1.%06d: raw_syscalls:sys_enter: NR 39 (0, 0, 0, 0, 0, 0)\n", $1, $1, NR }' t.txt >pid.txt
+    status 0 "$strange" prepare --cut process -o t.data pid.txt
+    ! grep -q 'process ids' err || { cat err; no 'it has process ids'; }
+    status 0 "$strange" prepare --cut thread -o t.data t.txt
+    ! grep -q 'process ids' err || { cat err; no 'not by process'; }
+}
+
 # A marker that does not occur is named, with those that do.
 case_work_mistyped_markers() {
     trace=$STRANGE_TEST_DATA/ctf-web
