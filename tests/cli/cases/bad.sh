@@ -65,8 +65,9 @@ case_another_vocabulary() {
 case_wrong_version() {
     trained
     for file in train.data web.model; do
-        LC_ALL=C sed 's/"strange.version":\( *\)"[0-9]*"/"strange.version":\1"0"/' $file >new
-        ! cmp -s $file new || no "the version could not be changed"
+        LC_ALL=C sed 's/"strange.version":\( *\)"[0-9]*"/"strange.version":\1"0"/' $file >other
+        ! cmp -s $file other || no "the version could not be changed"
+        LC_ALL=C sed 's/"strange.header"/"Strange.header"/' other >new # the checksum was of the other header
         refused 'version 0' "$strange" info new
     done
     LC_ALL=C sed 's/"strange.format":\( *\)"model"/"strange.format":\1"mOdel"/' web.model >new
