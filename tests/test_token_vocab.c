@@ -86,6 +86,8 @@ static void test_spellings_of_a_call(void **state)
     assert_int_equal(call(&v, "fstat"), 5);
     assert_int_equal(call(&v, "sendfile"), 6);
     assert_int_equal(call(&v, "newfstatat"), 7); /* another call */
+    assert_int_equal(call(&v, "<unknown>"), 8);  /* perf's text and sysdig; a CTF trace of the same has: */
+    assert_int_equal(call(&v, "unknown"), 8);
     v.frozen = true;
     assert_int_equal(call(&v, "sendfile64"), 6);
     assert_int_equal(call(&v, "stat"), STG_TOKEN_UNKNOWN);

@@ -49,11 +49,12 @@ const char *stg_syscall_compat_name(int64_t number)
 }
 
 /* Each row is one call of x86-64: the kernel's tracepoint (LTTng, ftrace), and what asm/unistd_64.h (strace, perf) or
- * sysdig call it. */
+ * sysdig call it. The last row is a call that the tracer could not tell. */
 static const char *const synonyms[][2] = {
-    {"newstat", "stat"},   {"newfstat", "fstat"},      {"newlstat", "lstat"}, {"newfstatat", "fstatat"},
-    {"newuname", "uname"}, {"sendfile64", "sendfile"}, {"umount", "umount2"}, {"sysctl", "_sysctl"},
-    {"pread64", "pread"},  {"pwrite64", "pwrite"},     {"llseek", "_llseek"}, {"prlimit64", "prlimit"},
+    {"newstat", "stat"},      {"newfstat", "fstat"},      {"newlstat", "lstat"}, {"newfstatat", "fstatat"},
+    {"newuname", "uname"},    {"sendfile64", "sendfile"}, {"umount", "umount2"}, {"sysctl", "_sysctl"},
+    {"pread64", "pread"},     {"pwrite64", "pwrite"},     {"llseek", "_llseek"}, {"prlimit64", "prlimit"},
+    {"unknown", "<unknown>"},
 };
 
 const char *stg_syscall_synonym(const char *name)
