@@ -1,5 +1,6 @@
 /* Import of integer lists */
 #include "import_support.h"
+#include "scratch.h"
 
 static void a_line_is_a_sequence(void **state)
 {
@@ -47,6 +48,36 @@ static void a_file_of_a_directory_is_a_sequence(void **state)
     reading_fini(&r);
     assert_true(stg_import_intlist.probe(fixture(path, "intlist/directory"), NULL, 0) > 50);
     assert_int_equal(stg_import_intlist.probe(fixture(path, "strace"), NULL, 0), 0);
+}
+
+/* Blank lines and blank files are skipped, and so they are where the format is looked for. */
+static void blanks_hide_no_format(void **state)
+{
+    static const char text[] = "1 2\n \n\n\t\r\n3\n";
+    char directory[64], path[2][80];
+    struct reading r;
+    (void)state;
+    assert_true(stg_import_intlist.probe("x", (const uint8_t *)text, sizeof text - 1) > 50);
+    assert_int_equal(stg_import_intlist.probe("x", (const uint8_t *)" \n\n", 3), 0);
+    scratch_path(directory, sizeof directory, "lists-XXXXXX");
+    assert_non_null(mkdtemp(directory));
+    for (int blank = 0; blank < 2; blank++) { /* whichever of the files a directory lists first */
+        for (int i = 0; i < 2; i++) {
+            snprintf(path[i], sizeof path[i], "%s/%d", directory, i);
+            FILE *file = fopen(path[i], "w");
+            assert_non_null(file);
+            assert_true(fputs(i == blank ? " \n\n" : "1 2\n", file) >= 0);
+            assert_int_equal(fclose(file), 0);
+        }
+        assert_true(stg_import_intlist.probe(directory, NULL, 0) > 50);
+        assert_int_equal(reading_init(&r, &stg_import_intlist, directory), STG_OK);
+        assert_int_equal(count_kind(&r, STG_EVENT_BEGIN), 1);
+        assert_int_equal(r.info.n_skipped, 1);
+        reading_fini(&r);
+    }
+    unlink(path[0]);
+    unlink(path[1]);
+    rmdir(directory);
 }
 
 /* A link back to where it lies makes nothing of what is there a second time. */
@@ -132,10 +163,15 @@ static void damage_is_survived(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_line_is_a_sequence),     cmocka_unit_test(a_file_of_a_directory_is_a_sequence),
-        cmocka_unit_test(a_link_back_is_passed_by), cmocka_unit_test(what_is_no_integer_is_named_with_its_place),
-        cmocka_unit_test(commas_and_bars_separate), cmocka_unit_test(the_number_of_names_is_bounded),
-        cmocka_unit_test(the_probe_knows_its_text), cmocka_unit_test(damage_is_survived),
+        cmocka_unit_test(a_line_is_a_sequence),
+        cmocka_unit_test(a_file_of_a_directory_is_a_sequence),
+        cmocka_unit_test(blanks_hide_no_format),
+        cmocka_unit_test(a_link_back_is_passed_by),
+        cmocka_unit_test(what_is_no_integer_is_named_with_its_place),
+        cmocka_unit_test(commas_and_bars_separate),
+        cmocka_unit_test(the_number_of_names_is_bounded),
+        cmocka_unit_test(the_probe_knows_its_text),
+        cmocka_unit_test(damage_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

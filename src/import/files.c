@@ -133,6 +133,7 @@ void stg_files_fini(struct stg_files *f)
     *f = (struct stg_files){0};
 }
 
+/* None of a file of blanks, which has no sequence. */
 static size_t file_head(const char *path, uint8_t *head)
 {
     FILE *f = fopen(path, "rbe");
@@ -141,7 +142,11 @@ static size_t file_head(const char *path, uint8_t *head)
     }
     const size_t n = fread(head, 1, STG_FILES_HEAD, f);
     fclose(f);
-    return n;
+    size_t at = 0;
+    while (at < n && (stg_list_is_separator((char)head[at]) || head[at] == '\n')) {
+        at++;
+    }
+    return at < n ? n : 0;
 }
 
 /* Gives up after *budget entries. */

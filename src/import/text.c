@@ -353,7 +353,9 @@ int stg_text_probe(const uint8_t *head, size_t n_head, bool (*match)(const char 
         }
         stop = stop == NULL ? end : stop;
         const size_t n = (size_t)(stop - at), len = n > 0 && at[n - 1] == '\r' ? n - 1 : n;
-        if (len > 0) {
+        struct stg_cursor c = stg_cursor_of(at, len);
+        stg_cursor_spaces(&c);
+        if (c.at < c.end) { /* blank lines say nothing */
             n_lines++;
             n_match += match(at, len) ? 1 : 0;
         }
