@@ -5,8 +5,11 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 
+#include <errno.h>
 #include <math.h>
+#include <stdio_ext.h>
 #include <string.h>
+#include <unistd.h>
 
 static double elapsed(const struct stg_train_run *r)
 {
@@ -101,6 +104,7 @@ static enum stg_status write_log(struct stg_train_run *r, double valid_loss, dou
         return STG_OK;
     }
     const struct stg_train_state *state = &r->state;
+    const off_t begin = ftello(r->log);
     const double train_accuracy = state->sum_tokens == 0 ? 0 : (double)state->sum_correct / (double)state->sum_tokens;
     fprintf(r->log,
             "{\"update\": %llu, \"epoch\": %.4f, \"tokens\": %llu, \"seconds\": %.3f, \"rate\": %.6g, \"train_loss\": "
@@ -115,10 +119,16 @@ static enum stg_status write_log(struct stg_train_run *r, double valid_loss, dou
         fprintf(r->log, ", \"valid_loss\": %.6f, \"valid_accuracy\": %.6f", valid_loss, valid_accuracy);
     }
     fprintf(r->log, "}\n");
-    if (fflush(r->log) != 0 || ferror(r->log)) {
-        return stg_fail_errno("%s: cannot write the training log", r->s->log);
+    if (fflush(r->log) == 0 && ferror(r->log) == 0) {
+        return STG_OK;
     }
-    return STG_OK;
+    /* Whole lines are left, which a resumed training goes on with. */
+    const enum stg_status status =
+        stg_fail_errno("%s: cannot write the training log%s", r->s->log,
+                       errno == ENOSPC ? " (free space or write elsewhere, and go on with --resume)" : "");
+    __fpurge(r->log);
+    (void)!ftruncate(fileno(r->log), begin);
+    return status;
 }
 
 static void note_result(struct stg_train_run *r, double loss, double accuracy)

@@ -107,6 +107,17 @@ case_full_disk() {
         head -c 60000 /dev/zero >small/ballast
         refused 'No space left' "$strange" -q train -o small/new.model train.data
         [ "$(ls -A small)" = ballast ] || no "left behind: $(ls -A small)"
+        log() { # of all that is written, the training's log alone is there
+            "$strange" -q train --model lstm --hidden 8 --layers 1 --eval-every 1 --stop-after 0 --threads 1 --schedule constant \
+                --valid valid.data --log small/new.log --checkpoint new.checkpoint -o new.model "$@" train.data
+        }
+        refused 'cannot write the training log (free space or write elsewhere, and go on with --resume): No space left' log --updates 200
+        n=$(wc -l <small/new.log)
+        [ "$n" -gt 1 ] || no 'nothing was written before'
+        [ "$(grep -c '}$' small/new.log)" = "$(grep -c '' small/new.log)" ] || { tail -n 1 small/new.log; no 'half a line is left'; }
+        rm small/ballast
+        log --resume --updates $((n + 2))
+        [ "$(wc -l <small/new.log)" = $((n + 2)) ] || no 'the log did not go on'
     ) || got=$?
     umount small
     exit $got
