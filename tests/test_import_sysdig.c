@@ -102,6 +102,34 @@ static void published_forms_have_a_user(void **state)
     reading_fini(&r);
 }
 
+/* The default form of newer versions, and what calls return that return addresses, by older and newer ones. */
+static void newer_versions_tell_processes(void **state)
+{
+    static const char text[] =
+        "1833 14:31:23.530876301 1 my (odd) ls (1409.1410) > brk addr=0\n"
+        "1834 14:31:23.530876795 1 my (odd) ls (1409.1410) < brk res=564000520000 vm_size=524 vm_rss=128 vm_swap=0\n"
+        "1835 14:31:23.530876895 1 ls (1409.1410) < brk res=10665984\n"
+        "1851 14:31:23.532014171 1 ls (1409.1410) < mmap res=140714228027392 vm_size=540 vm_rss=128 vm_swap=0\n"
+        "1852 14:31:23.532014271 1 ls (1410) < mmap res=7F8250DC3000 vm_size=540 vm_rss=128 vm_swap=0\n"
+        "1853 14:31:23.532014371 1 ls (1409.1410) < mmap res=FFFFFFFFFFFFFFF4 vm_size=540\n"
+        "1854 14:31:23.532014471 1 <NA> (-1.-1) < read res=12 data=BEEF\n"
+        "1855 14:31:23.532014571 1 <NA> (0.7) < read res=-11(EAGAIN) data=\n";
+    static const int64_t rets[] = {0, 0x564000520000, 10665984, 140714228027392, 0x7F8250DC3000, -12, 12, -11};
+    struct reading r;
+    (void)state;
+    assert_true(stg_import_sysdig.probe("x", (const uint8_t *)text, sizeof text - 1) > 50);
+    assert_int_equal(read_text(&r, &stg_import_sysdig, text, sizeof text - 1), STG_OK);
+    assert_int_equal(r.n, 8);
+    assert_string_equal(comm_of(&r, 0), "my (odd) ls");
+    for (size_t i = 0; i < r.n; i++) {
+        assert_int_equal(r.events[i].ret, rets[i]);
+        assert_int_equal(r.events[i].tid, i < 6 ? 1410 : i == 6 ? 0 : 7);
+        assert_int_equal(r.events[i].pid, i < 6 && i != 4 ? 1409 : 0);
+        assert_int_equal((r.events[i].has & STG_HAS_PID) != 0, i < 6 && i != 4);
+    }
+    reading_fini(&r);
+}
+
 /* What cannot be read from its end is refused once the direction is clear. */
 static void newest_first_on_standard_input_is_refused(void **state)
 {
@@ -163,6 +191,7 @@ int main(void)
         cmocka_unit_test(oldest_first_is_read_forwards),
         cmocka_unit_test(default_form_has_cpu_process_and_midnight),
         cmocka_unit_test(published_forms_have_a_user),
+        cmocka_unit_test(newer_versions_tell_processes),
         cmocka_unit_test(newest_first_on_standard_input_is_refused),
         cmocka_unit_test(other_text_is_refused),
         cmocka_unit_test(the_probe_knows_its_text),

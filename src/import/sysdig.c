@@ -1,14 +1,15 @@
-/* sysdig import: text in one of four forms.
+/* sysdig import: text in one of five forms.
  *
  *     1602667846491622507 | 299 | 11981 | < | epoll_wait |  | 1
  *     12345 23:40:09.105899621 2 httpd (7513) < read res=-11(EAGAIN) data=
+ *     12345 23:40:09.105899621 2 httpd (7510.7513) < read res=-11(EAGAIN) data=
  *     12345 23:40:09.105899621 2 33 httpd 7513 < read res=-11(EAGAIN) data=
  *     1631209047761484608 33 7510 httpd 7513 read < res=-11(EAGAIN) data=
  *
  * that is "time in ns | latency | thread | direction | call | arguments | number of the call"; sysdig's default:
- * number, time, CPU, process, (thread), direction, call, arguments; and those of LID-DS 2019 (number, time, CPU, user,
- * name, thread, direction, call, arguments) and 2021 (time in ns, user, process, name, thread, call, direction,
- * arguments).
+ * number, time, CPU, name, (thread) or by newer versions (process.thread), direction, call, arguments; and those of
+ * LID-DS 2019 (number, time, CPU, user, name, thread, direction, call, arguments) and 2021 (time in ns, user, process,
+ * name, thread, call, direction, arguments).
  *
  * Any may be written newest first; the times of the first lines tell, and the file is then read from its end. */
 #include "base/memory.h"
@@ -95,13 +96,27 @@ static bool read_columns(struct stg_cursor c, struct record *r)
     return true;
 }
 
-/* " NAME (TID) >" where NAME may hold blanks and parentheses: the first "(digits) >" or "(digits) <" ends it. */
+/* "TID" or "PID.TID" */
+static bool read_ids(struct stg_cursor *c, struct record *r)
+{
+    r->pid = 0;
+    if (!read_tid(c, &r->tid)) {
+        return false;
+    }
+    if (stg_cursor_text(c, ".")) {
+        r->pid = r->tid;
+        return read_tid(c, &r->tid);
+    }
+    return true;
+}
+
+/* " NAME (IDS) >" where NAME may hold blanks and parentheses: the first "(ids) >" or "(ids) <" ends it. */
 static bool read_process(struct stg_cursor *c, struct record *r)
 {
     const char *begin = c->at;
     for (const char *at = begin; at < c->end; at++) {
         struct stg_cursor try = {at, c->end};
-        if (stg_cursor_text(&try, " (") && read_tid(&try, &r->tid) && stg_cursor_text(&try, ") ") &&
+        if (stg_cursor_text(&try, " (") && read_ids(&try, r) && stg_cursor_text(&try, ") ") &&
             read_direction(&try, &r->entry) && stg_cursor_text(&try, " ")) {
             r->comm = (struct stg_cursor){begin, at};
             *c = try;
@@ -201,6 +216,11 @@ static bool read_line(const char *line, size_t len, struct record *r)
 
 /* --- Arguments --- */
 
+static bool same(const struct stg_cursor *call, const char *name)
+{
+    return stg_cursor_left(call) == strlen(name) && memcmp(call->at, name, strlen(name)) == 0;
+}
+
 /* "3" or "-11(EAGAIN)" */
 static bool read_value(struct stg_cursor c, int64_t *out)
 {
@@ -213,11 +233,32 @@ static bool read_value(struct stg_cursor c, int64_t *out)
     return true;
 }
 
+/* An address has no mark of its base: what brk returns is hexadecimal where the size of memory follows, and so is what
+ * has a letter. */
+static bool read_address(struct stg_cursor c, bool certain, int64_t *out)
+{
+    uint64_t value = 0;
+    const char *begin = c.at;
+    if (!stg_cursor_hex(&c, &value) || (c.at < c.end && *c.at != ' ')) {
+        return false;
+    }
+    bool is = certain;
+    for (; begin < c.at; begin++) {
+        is = is || *begin > '9';
+    }
+    *out = (int64_t)value;
+    return is;
+}
+
 /* The return value is "res=…", or for calls that return a descriptor "fd=…" at the front. */
 static bool read_ret(const struct record *r, int64_t *ret)
 {
     struct stg_cursor c = r->args;
-    if (stg_cursor_text(&c, "res=") || stg_cursor_text(&c, "fd=")) {
+    if (stg_cursor_text(&c, "res=")) {
+        const bool sized = same(&r->call, "brk") && memmem(c.at, stg_cursor_left(&c), " vm_size=", 9) != NULL;
+        return read_address(c, sized, ret) || read_value(c, ret);
+    }
+    if (stg_cursor_text(&c, "fd=")) {
         return read_value(c, ret);
     }
     const char *at = memmem(c.at, stg_cursor_left(&c), " res=", 5);
@@ -237,11 +278,6 @@ static uint8_t read_args(const struct record *r, uint64_t *args)
 }
 
 /* --- The source --- */
-
-static bool same(const struct stg_cursor *call, const char *name)
-{
-    return stg_cursor_left(call) == strlen(name) && memcmp(call->at, name, strlen(name)) == 0;
-}
 
 static bool is_call(const struct record *r)
 {
