@@ -123,6 +123,33 @@ static void test_known_are_left_out(void **state)
     drop(&m);
 }
 
+/* Of a new sequence all that are in quarantine may be known and above it; the groups of the calibration have none. */
+static void test_quarantine(void **state)
+{
+    enum { LEFT_OUT = 50 };
+    struct stg_model m;
+    struct stg_fisher f;
+    struct stg_score s = {.id = 0};
+    json_t *out = json_array();
+    (void)state;
+    calibrated(&m);
+    for (size_t i = 0; i < LEFT_OUT; i++) {
+        json_array_append_new(out, json_object());
+    }
+    json_object_set_new(json_object_get(m.record, "calibration"), "quarantined", out);
+    s.value[STG_AGGREGATE_MEAN] = N; /* above all */
+    assert_true(fabs(stg_p_value(&m, STG_AGGREGATE_MEAN, N) - 1.0 / (N + 1)) < 1e-12);
+    assert_true(fabs(stg_p_value_most(&m, STG_AGGREGATE_MEAN, N) - 51.0 / (N + 51)) < 1e-12);
+    assert_true(fabs(stg_p_value_most(&m, STG_AGGREGATE_MEAN, -1) - 1) < 1e-12);
+    assert_int_equal(stg_fisher_groups(&f, &m, STG_AGGREGATE_MEAN, &s, 1, 1), STG_OK);
+    assert_true(fabs(f.value[0] - log((N + 51) / 51.0)) < 1e-12);
+    stg_fisher_fini(&f);
+    assert_int_equal(stg_fisher_known(&f, &m, STG_AGGREGATE_MEAN, 1), STG_OK);
+    assert_true(fabs(f.value[N - 1] - log((double)N)) < 1e-12);
+    stg_fisher_fini(&f);
+    drop(&m);
+}
+
 enum { MOST = 500, NEW_GROUPS = 10, CALIBRATIONS = 3000 };
 
 /* How often new groups of a size are novel at alpha by n known sequences, where all are alike and independent. */
@@ -190,9 +217,10 @@ static void test_memory_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stream), cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_known),  cmocka_unit_test(test_known_are_left_out),
-        cmocka_unit_test(test_rate),   cmocka_unit_test(test_memory_fails),
+        cmocka_unit_test(test_stream),       cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_known),        cmocka_unit_test(test_known_are_left_out),
+        cmocka_unit_test(test_quarantine),   cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_memory_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

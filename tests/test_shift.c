@@ -150,6 +150,21 @@ static size_t alarms(const struct stg_model *m, double threshold, double (*value
     return found;
 }
 
+static double high(struct stg_rng *rng, size_t i)
+{
+    (void)i;
+    return 3 + stg_rng_normal(rng);
+}
+
+static void quarantined(struct stg_model *m, size_t n)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < n; i++) {
+        json_array_append_new(out, json_object());
+    }
+    json_object_set_new(json_object_get(m->record, "calibration"), "quarantined", out);
+}
+
 static void test_threshold(void **state)
 {
     struct stg_model m;
@@ -178,6 +193,33 @@ static void test_threshold(void **state)
     m.n_stream = 0;                                                          /* a model without: the plain threshold */
     stg_shift_init(&s, &m, STG_AGGREGATE_MEAN, STG_SHIFT_INTERVAL);
     assert_true(fabs(s.threshold - log(STG_SHIFT_INTERVAL)) < 1e-12);
+    drop(&m);
+}
+
+/* Where the highest twentieth of known sequences is in quarantine, known ones keep the interval, and novel ones are
+ * noticed. */
+static void test_quarantine(void **state)
+{
+    enum { N = 2000, LEFT_OUT = N / 20 };
+    static struct stg_score s[N];
+    struct stg_model m = {0};
+    struct stg_rng rng;
+    size_t n = 0;
+    (void)state;
+    stg_rng_seed(&rng, 17);
+    while (n < N - LEFT_OUT) {
+        const double value = stg_rng_normal(&rng);
+        if (value < 1.645) { /* the .95 quantile */
+            s[n] = (struct stg_score){.id = n};
+            s[n++].value[STG_AGGREGATE_MEAN] = (float)value;
+        }
+    }
+    assert_int_equal(stg_calibrate(&m, s, n), STG_OK);
+    assert_true(alarms(&m, 0, alone, 100000) > 100); /* what it would be without */
+    quarantined(&m, LEFT_OUT);
+    assert_int_equal(stg_quarantined(&m), LEFT_OUT);
+    assert_in_range(alarms(&m, 0, alone, 100000), 0, 10);
+    assert_in_range(alarms(&m, 0, high, 1000), 10, 1000);
     drop(&m);
 }
 
@@ -292,13 +334,10 @@ static void test_threshold_of_bursts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_levels),
-        cmocka_unit_test(test_interval),
-        cmocka_unit_test(test_delay),
-        cmocka_unit_test(test_threshold),
-        cmocka_unit_test(test_bets),
-        cmocka_unit_test(test_chain),
-        cmocka_unit_test(test_threshold_of_bursts),
+        cmocka_unit_test(test_levels),     cmocka_unit_test(test_interval),
+        cmocka_unit_test(test_delay),      cmocka_unit_test(test_threshold),
+        cmocka_unit_test(test_quarantine), cmocka_unit_test(test_bets),
+        cmocka_unit_test(test_chain),      cmocka_unit_test(test_threshold_of_bursts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

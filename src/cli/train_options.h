@@ -38,7 +38,7 @@
      .max = 0.5, \
      .fallback = "0", \
      .help = "part of the calibration data, the most novel, that does not calibrate and is named instead: for known data that may hold some novelty. " \
-             "Known sequences are called novel by up to as much more often"}, \
+             "Known sequences are called novel by up to as much more often; the verdict on many, groups and the stream allow for that"}, \
     {.name = "hold-out", \
      .arg = "PART", \
      .type = STG_OPTION_DOUBLE, \

@@ -141,6 +141,20 @@ double stg_p_value(const struct stg_model *m, enum stg_aggregate a, double score
     return (double)stg_p_rank(m, a, score) / (double)(n_stored(m) + 1);
 }
 
+size_t stg_quarantined(const struct stg_model *m)
+{
+    const json_t *facts = json_object_get(m->record, "calibration");
+    const double n = (double)json_array_size(json_object_get(facts, "quarantined")),
+                 given = (double)json_integer_value(json_object_get(facts, "sequences"));
+    return given > 0 ? (size_t)ceil(n * (double)n_stored(m) / given) : 0;
+}
+
+double stg_p_value_most(const struct stg_model *m, enum stg_aggregate a, double score)
+{
+    const size_t q = stg_quarantined(m);
+    return (double)(stg_p_rank(m, a, score) + q) / (double)(n_stored(m) + 1 + q);
+}
+
 double stg_p_value_left_out(const struct stg_model *m, enum stg_aggregate a, double score)
 {
     const size_t rank = stg_p_rank(m, a, score) - 1, n = n_stored(m);

@@ -23,6 +23,13 @@ double stg_p_value(const struct stg_model *m, enum stg_aggregate a, double score
 /* That of a calibration score by the others: number of calibration scores ≥ it, itself among them, / n. By stg_p_value
  * it would count twice, and a known sequence never have what a new one above all has. */
 double stg_p_value_left_out(const struct stg_model *m, enum stg_aggregate a, double score);
+/* Sequences that quarantine left out of the calibration (detect/quarantine.h), for as many as the model keeps of the
+ * others; 0 where none was. */
+size_t stg_quarantined(const struct stg_model *m);
+/* The p-value where all of those were known, above every other: (rank + q) / (n + 1 + q), q = stg_quarantined(). What
+ * promises a rate of false alarms rests on it, as known sequences have small stg_p_value too often when the highest of
+ * their like do not calibrate. Without quarantine it is stg_p_value. */
+double stg_p_value_most(const struct stg_model *m, enum stg_aggregate a, double score);
 /* 1 + number of calibration scores ≥ score: the p-value is this part of n + 1. 1: above all of them. */
 size_t stg_p_rank(const struct stg_model *m, enum stg_aggregate a, double score);
 /* The smallest score whose p-value is ≤ alpha, +INFINITY when n is too small for that alpha (n + 1 < 1 / alpha). */

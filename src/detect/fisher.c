@@ -18,7 +18,7 @@ struct stream {
 
 static double given_p_value(const struct stream *s, size_t i)
 {
-    return stg_p_value(s->model, s->aggregate, (double)s->scores[i].value[s->aggregate]);
+    return stg_p_value_most(s->model, s->aggregate, (double)s->scores[i].value[s->aggregate]);
 }
 
 static bool given_begins(const struct stream *s, size_t i)

@@ -3,7 +3,7 @@
  * A change that moves every sequence a little shows in none by itself. The statistic of a group is Fisher's, as a mean
  * (Fisher, Statistical Methods for Research Workers, 4th ed. 1932, section 21.1):
  *
- *     F = (1/N) Σ ln(1/p),   p the p-value of each sequence (detect/calibrate.h)
+ *     F = (1/N) Σ ln(1/p),   p = stg_p_value_most (detect/calibrate.h) of each sequence
  *
  * Its chi-square law holds for independent sequences; those of a busy system are not, as load comes and goes. So the
  * law is that of groups of N in the calibration stream, whose sequences have the p-values that the others of the

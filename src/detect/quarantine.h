@@ -3,7 +3,9 @@
  * A few novel sequences among those that calibrate become the threshold, and hide all like them. So the share that is
  * most novel is left out before anything is calibrated (a trimmed calibration), and named, so that somebody can look at
  * it. The price: as many sequences that are known after all are missing at the top, and up to `share` more than alpha
- * of known sequences will be called novel. What the training data holds is learnt, whatever is left out here. */
+ * of known sequences will be called novel. The verdict on many, groups and the stream allow for that: for them all that
+ * was left out may have been known (stg_quarantined). What the training data holds is learnt, whatever is left out
+ * here. */
 #ifndef STG_DETECT_QUARANTINE_H
 #define STG_DETECT_QUARANTINE_H
 

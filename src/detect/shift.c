@@ -163,7 +163,7 @@ bool stg_shift_add(struct stg_shift *s, const struct stg_score *score)
     if (apart) {
         s->open.first = *score;
     }
-    return add(s, stg_p_value(s->model, s->aggregate, (double)score->value[s->aggregate]), apart);
+    return add(s, stg_p_value_most(s->model, s->aggregate, (double)score->value[s->aggregate]), apart);
 }
 
 void stg_shift_judge(struct stg_shift *s, const struct stg_model *m, enum stg_aggregate a, double interval,

@@ -1,12 +1,12 @@
 /* Shift: has a stream of sequences changed, and since when?
  *
- * Every sequence's p-value (detect/calibrate.h) is a bet against "still known": E = ½ p^(−½), whose mean is at most 1
- * for p-values of known sequences (Vovk, Wang, "E-values: calibration, combination and applications", 2021, section 2).
- * What happens once surprises in many: requests that are open at the same time share events (stg_score_overlap), and
- * what makes one slow makes the next ones slow. So STG_SHIFT_BET or more that follow each other, and all that overlap,
- * make one bet, the mean of their E, which is one whatever depends on what (section 3 there). Where the calibration
- * shows that its sequences do not depend on each other, only those that overlap do. Bets multiply, and begin anew where
- * they have lost:
+ * Every sequence's p-value (stg_p_value_most of detect/calibrate.h, which holds after a quarantine, too) is a bet
+ * against "still known": E = ½ p^(−½), whose mean is at most 1 for p-values of known sequences (Vovk, Wang, "E-values:
+ * calibration, combination and applications", 2021, section 2). What happens once surprises in many: requests that are
+ * open at the same time share events (stg_score_overlap), and what makes one slow makes the next ones slow. So
+ * STG_SHIFT_BET or more that follow each other, and all that overlap, make one bet, the mean of their E, which is one
+ * whatever depends on what (section 3 there). Where the calibration shows that its sequences do not depend on each
+ * other, only those that overlap do. Bets multiply, and begin anew where they have lost:
  *
  *     level = max(level, 0) + ln E        (Page 1954; as e-detector: Shin, Ramdas, Rinaldo 2023, "E-CUSUM")
  *

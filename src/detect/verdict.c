@@ -88,15 +88,6 @@ static void count(struct within *w, const struct stg_model *m, const struct stg_
     }
 }
 
-/* Sequences that quarantine left out, for as many as the model keeps of the others. */
-static size_t n_left_out(const struct stg_model *m)
-{
-    const json_t *facts = json_object_get(m->record, "calibration");
-    const double n = (double)json_array_size(json_object_get(facts, "quarantined")),
-                 given = (double)json_integer_value(json_object_get(facts, "sequences"));
-    return given > 0 ? (size_t)ceil(n * (double)m->n_calibration / given) : 0;
-}
-
 /* --- One channel alone --- */
 
 static double value_of(const struct stg_model *m, size_t row, enum stg_aggregate a)
@@ -157,7 +148,7 @@ static void judge_alone(struct stg_verdict *out, const struct stg_model *m, cons
             continue;
         }
         count(&w, m, scores, n, channels[c]);
-        const size_t more = n_left_out(m);
+        const size_t more = stg_quarantined(m);
         const uint64_t bound =
             stg_verdict_bound(w.n_apart, m->n_calibration + more, w.ranks[0] + more, STG_VERDICT_LEVEL);
         const double share = w.n_apart == 0 ? 0 : w.apart[0] / (double)w.n_apart;
@@ -192,7 +183,7 @@ void stg_verdict_judge(struct stg_verdict *out, const struct stg_model *m, const
     out->n_apart = w.n_apart;
     out->novel_apart = out->reachable ? w.apart[last] : 0;
     out->beyond_apart = w.apart[0];
-    const size_t more = n_left_out(m);
+    const size_t more = stg_quarantined(m);
     for (size_t k = 0; k < w.n_ranks && (out->reachable || w.n_apart > 1); k++) {
         const uint64_t bound =
             stg_verdict_bound(w.n_apart, m->n_calibration + more, w.ranks[k] + more, level_of(k, w.n_ranks));
