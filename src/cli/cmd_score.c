@@ -208,11 +208,15 @@ static enum stg_status put_chance(struct stg_buffer *out, const struct stg_verdi
 }
 
 /* A known run may differ from the others by as much: where those of the calibration do, and this hardly by more, by no
- * channel either. */
+ * channel either. Of one run nobody knows. */
 static enum stg_status put_runs(struct stg_buffer *out, const struct score_run *r)
 {
     const struct stg_verdict *v = &r->verdict;
     const double share = (double)v->n_novel / (double)r->group->n, most = stg_runs_most(r->model);
+    if (v->novel && stg_runs_count(r->model) == 1) {
+        return stg_buffer_printf(out, "calibrated on one run, so how far known runs differ is not known: if this one "
+                                      "is known, calibrate with it, too\n");
+    }
     if (!v->novel || !v->reachable || v->n_alone > 0 || v->beyond_apart > (double)v->bound_beyond ||
         share >= STG_ALONE_TIMES * most || r->aggregate != stg_aggregate_default(r->model) ||
         fabs(r->s->alpha - STG_ALPHA_DEFAULT) > 1e-9) {
@@ -461,7 +465,8 @@ static const char *const description[] = {
     "differs from the calibration as a whole, and passes more often. How much runs differ is what train says of those "
     "that are left out (\"has 1.1 % false alarms, from 0 % to 3 %\" at alpha 0.01): where the highest is well above "
     "alpha, so may be a known run's share. Where a novel run has less than four times that, and no more above all "
-    "calibration scores than chance explains, that is said. Calibrate on several runs, of every load that is known.",
+    "calibration scores than chance explains, that is said; and so it is of a model that one run alone calibrated. "
+    "Calibrate on several runs, of every load that is known.",
     "One sequence among many decides nothing by its number, however strange it is. Calls and programs that training "
     "had "
     "not are named, and --strict makes them, and every sequence above all calibration scores, a reason for exit status "

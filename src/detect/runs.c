@@ -69,6 +69,12 @@ out:
     return status;
 }
 
+size_t stg_runs_count(const struct stg_model *m)
+{
+    const size_t last = m->n_stream - 1;
+    return m->n_stream == 0 ? 0 : (size_t)m->stream[last * STG_MODEL_STREAM_COLUMNS + STG_STREAM_RUN] + 1;
+}
+
 double stg_runs_most(const struct stg_model *m)
 {
     const json_t *rates = json_object_get(json_object_get(m->record, "calibration"), "left_out_rates");

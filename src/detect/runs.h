@@ -17,6 +17,8 @@
 enum stg_status stg_runs_left_out(const struct stg_model *m, const struct stg_score *scores, const size_t *offset,
                                   size_t n_runs, double alpha, double *rate) STG_MUST_USE;
 
+/* Runs of the calibration (m's stream); 0 where it is not calibrated. */
+size_t stg_runs_count(const struct stg_model *m);
 /* The highest of those rates that m's record has, which are at STG_ALPHA_DEFAULT; 0 where it has none. */
 double stg_runs_most(const struct stg_model *m);
 

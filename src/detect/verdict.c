@@ -1,6 +1,7 @@
 #include "detect/verdict.h"
 
 #include "detect/calibrate.h"
+#include "detect/runs.h"
 
 #include <math.h>
 
@@ -140,7 +141,7 @@ static void judge_alone(struct stg_verdict *out, const struct stg_model *m, cons
     static const enum stg_aggregate channels[STG_ALONE_MOST] = {STG_AGGREGATE_RMS, STG_AGGREGATE_TIME,
                                                                 STG_AGGREGATE_STATE};
     enum { LEAST_RUNS = 3 };
-    const size_t n_runs = m->n_stream == 0 ? 0 : run_of(m, m->n_stream - 1) + 1;
+    const size_t n_runs = stg_runs_count(m);
     for (size_t c = 0; c < STG_ALONE_MOST && n_runs >= LEAST_RUNS && out->reachable; c++) {
         struct within w = {.ranks = {stg_verdict_rank(m->n_calibration, alpha)}, .n_ranks = 1};
         double most = 0;

@@ -123,6 +123,18 @@ case_verdict_on_one_not_reachable() {
     ! babeltrace2 few.ctf | grep -q ' verdict = ' || no 'a verdict in CTF'
 }
 
+# What one run of calibration cannot tell is said beside a verdict that rests on it.
+case_verdict_of_one_run() {
+    trained
+    status 1 "$strange" score web.model odd.data
+    grep -q '^calibrated on one run, so how far known runs differ is not known: if this one is known, calibrate with it, too$' out || { cat out; no 'one run is taken for all'; }
+    status 0 "$strange" score web.model test.data
+    ! grep -q '^calibrated on one run' out || { cat out; no 'nothing novel is excused'; }
+    "$strange" -q train -o two.model --calibrate valid.data test.data -- train.data
+    status 1 "$strange" score two.model odd.data
+    ! grep -q '^calibrated on one run' out || { cat out; no 'two are one'; }
+}
+
 # One of a thing, and several.
 case_verdict_singular() {
     printf '5\n5 5\n5 6 5\n' >ones.txt
@@ -172,6 +184,7 @@ case_verdict_known_runs_differ() {
     ! grep -q 'known runs differ' out || { cat out; no 'of another alpha it is not known'; }
     status 0 "$strange" score runs.model first.txt
     ! grep -q 'known runs differ' out || { cat out; no 'nothing novel is excused'; }
+    ! grep -q 'one run' out || { cat out; no 'several are one'; }
 }
 
 # waiting N SLOW: of 200 requests each, four make another call, and SLOW wait.
