@@ -223,6 +223,42 @@ static void test_left_out(void **state)
     json_decref(m.record);
 }
 
+/* Of 100 sequences the first 20 are above all; lost events touch some. Without those that are touched 20, 17, 2 or none
+ * are left. */
+static void test_lost(void **state)
+{
+    enum { N_CALIBRATION = 999, N = 100, ODD = 20 };
+    static struct stg_score known[N_CALIBRATION], scores[N];
+    static const size_t touched[] = {0, 3, ODD - 2, ODD, N};
+    struct stg_model m = {0};
+    struct stg_verdict v;
+    (void)state;
+    for (size_t i = 0; i < N_CALIBRATION; i++) {
+        known[i].value[STG_AGGREGATE_MEAN] = (float)(i + 1);
+    }
+    assert_int_equal(stg_calibrate(&m, known, N_CALIBRATION), STG_OK);
+    for (size_t k = 0; k < sizeof touched / sizeof touched[0]; k++) {
+        for (size_t i = 0; i < N; i++) {
+            scores[i] = (struct stg_score){.begin_ns = (int64_t)i, .end_ns = (int64_t)i + 1, .n_lost = i < touched[k]};
+            scores[i].value[STG_AGGREGATE_MEAN] = i < ODD ? N_CALIBRATION + 1 : 0;
+        }
+        stg_verdict_judge(&v, &m, scores, N, STG_AGGREGATE_MEAN, 0.01);
+        assert_true(v.novel && v.n_novel == ODD && v.n_apart == N); /* they count */
+        assert_int_equal(v.n_touched, touched[k]);
+        assert_int_equal(v.novel_touched, touched[k] < ODD ? touched[k] : ODD);
+        assert_int_equal(v.rests_on_lost, touched[k] >= ODD - 2);
+        assert_true(v.bound < ODD - 3 && v.deciding_rank == 0);
+        stg_verdict_judge(&v, &m, scores, N, STG_AGGREGATE_MEAN, 1e-4); /* not reachable: those above all are told */
+        assert_int_equal(v.novel_touched, touched[k] < ODD ? touched[k] : ODD);
+        stg_verdict_judge(&v, &m, scores + ODD, N - ODD, STG_AGGREGATE_MEAN, 0.01);
+        assert_false(v.novel || v.rests_on_lost);
+    }
+    stg_mem_free(m.channels);
+    stg_mem_free(m.calibration);
+    stg_mem_free(m.stream);
+    json_decref(m.record);
+}
+
 /* Three runs calibrate; what is judged is as usual by the mean, and by the root of the mean square alone many are
  * beyond what any run has, unless one of the runs differs from the others as much. */
 static void test_alone(void **state)
@@ -374,8 +410,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_edges),    cmocka_unit_test(test_binomial_limit), cmocka_unit_test(test_rate),
         cmocka_unit_test(test_depth),    cmocka_unit_test(test_overlap),        cmocka_unit_test(test_depth_rate),
-        cmocka_unit_test(test_left_out), cmocka_unit_test(test_alone),          cmocka_unit_test(test_novel),
-        cmocka_unit_test(test_formats),  cmocka_unit_test(test_facts),
+        cmocka_unit_test(test_left_out), cmocka_unit_test(test_lost),           cmocka_unit_test(test_alone),
+        cmocka_unit_test(test_novel),    cmocka_unit_test(test_formats),        cmocka_unit_test(test_facts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

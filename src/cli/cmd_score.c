@@ -228,6 +228,26 @@ static enum stg_status put_runs(struct stg_buffer *out, const struct score_run *
                              100 * most, 100 * share);
 }
 
+/* What lost events touch is less sure, one way and the other. */
+static enum stg_status put_lost(struct stg_buffer *out, const struct score_run *r)
+{
+    const struct stg_verdict *v = &r->verdict;
+    char touched[32], all[32];
+    if (v->n_touched == 0) {
+        return STG_OK;
+    }
+    stg_format_count(v->n_touched, touched, sizeof touched);
+    stg_format_count(r->group->n, all, sizeof all);
+    STG_RETURN_IF_FAILED(stg_buffer_printf(out,
+                                           "lost events touch %s of %s sequence%s, %zu of which %s novel: a gap makes "
+                                           "a sequence look stranger or plainer than it is\n",
+                                           touched, all, r->group->n == 1 ? "" : "s", v->novel_touched,
+                                           v->novel_touched == 1 ? "is" : "are"));
+    return v->rests_on_lost ? stg_buffer_printf(out, "without these it would not be novel: record again without loss "
+                                                     "before you act on it\n")
+                            : STG_OK;
+}
+
 /* What one channel says alone is shown by that channel; of several, the one that says the most. */
 static enum stg_status put_alone(struct stg_buffer *out, const struct score_run *r)
 {
@@ -287,6 +307,7 @@ static enum stg_status put_summary(struct stg_buffer *out, const struct score_ru
     if (r->verdict.calibrated) {
         STG_RETURN_IF_FAILED(put_counts(out, r, sequences));
         STG_RETURN_IF_FAILED(put_chance(out, &r->verdict, g->n));
+        STG_RETURN_IF_FAILED(put_lost(out, r));
         STG_RETURN_IF_FAILED(put_runs(out, r));
         STG_RETURN_IF_FAILED(put_alone(out, r));
         STG_RETURN_IF_FAILED(put_group_count(out, r));
@@ -472,6 +493,8 @@ static const char *const description[] = {
     "not are named, and --strict makes them, and every sequence above all calibration scores, a reason for exit status "
     "1. "
     "Known data has such sequences now and then: with as many sequences as the calibration, in every second run.",
+    "Where lost events touch sequences it is said how many of them are novel, and whether the whole would be without "
+    "them: a gap makes a sequence look stranger or plainer than it is.",
     "By default all channels are judged together, and times count for less, as they differ from run to run. Where by "
     "one "
     "channel alone (the calls, the times between them, descriptors) four times as many sequences as of any run of the "

@@ -116,6 +116,21 @@ static enum stg_status quarantine(struct stg_model *m, const struct stg_corpora 
     return STG_OK;
 }
 
+/* What a gap makes strange raises the threshold for all. */
+static void warn_lost(const struct stg_score *scores, size_t n)
+{
+    size_t n_touched = 0;
+    for (size_t i = 0; i < n; i++) {
+        n_touched += scores[i].n_lost > 0;
+    }
+    if (n_touched > 0) {
+        stg_log(STG_LOG_WARN,
+                "lost events touch %zu of the %zu sequences that calibrate: what a gap makes strange passes for usual; "
+                "calibrate with recordings without loss",
+                n_touched, n);
+    }
+}
+
 enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model *m, struct stg_corpora *training,
                                     struct stg_corpora *from, double share, struct stg_pool *pool, double *loss)
 {
@@ -146,6 +161,7 @@ enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model 
     if (share > 0) {
         STG_TRY(quarantine(m, from, scores, offset, share, &n, rank, named));
     }
+    warn_lost(scores, n);
     STG_TRY(stg_calibrate_runs(m, scores, offset, from->n));
     if (share > 0) {
         STG_TRY(stg_facts_put(json_object_get(m->record, "calibration"), "quarantined", json_incref(named)));

@@ -4,6 +4,7 @@
 #include "detect/runs.h"
 
 #include <math.h>
+#include <string.h>
 
 /* What is left after 1/N has been added, multiplied and floored: 0.01 × 100 must not become 0.99… */
 #define ROUNDING 1e-9
@@ -68,24 +69,37 @@ struct within {
     double apart[MAX_RANKS];
 };
 
-static void count(struct within *w, const struct stg_model *m, const struct stg_score *scores, size_t n,
-                  enum stg_aggregate a)
+/* Those that overlap are one more, by parts; before: what was within each rank before them. */
+static void end_burst(struct within *w, size_t before[MAX_RANKS], size_t n_burst)
 {
-    size_t first = 0, before[MAX_RANKS] = {0};
+    for (size_t k = 0; k < w->n_ranks; k++) {
+        w->apart[k] += (double)(w->n[k] - before[k]) / (double)n_burst;
+        before[k] = w->n[k];
+    }
+    w->n_apart++;
+}
+
+/* whole: without the sequences that lost events touch. */
+static void count(struct within *w, const struct stg_model *m, const struct stg_score *scores, size_t n,
+                  enum stg_aggregate a, bool whole)
+{
+    size_t first = 0, n_burst = 0, before[MAX_RANKS] = {0};
     for (size_t i = 0; i < n; i++) {
+        if (whole && scores[i].n_lost > 0) {
+            continue;
+        }
+        if (n_burst > 0 && !stg_score_overlap(m, &scores[first], &scores[i])) {
+            end_burst(w, before, n_burst);
+            n_burst = 0;
+        }
+        first = n_burst++ == 0 ? i : first;
         const size_t rank = stg_p_rank(m, a, (double)scores[i].value[a]);
         for (size_t k = 0; k < w->n_ranks; k++) {
             w->n[k] += rank <= w->ranks[k];
         }
-        if (i + 1 < n && stg_score_overlap(m, &scores[first], &scores[i + 1])) {
-            continue;
-        }
-        for (size_t k = 0; k < w->n_ranks; k++) {
-            w->apart[k] += (double)(w->n[k] - before[k]) / (double)(i + 1 - first);
-            before[k] = w->n[k];
-        }
-        w->n_apart++;
-        first = i + 1;
+    }
+    if (n_burst > 0) {
+        end_burst(w, before, n_burst);
     }
 }
 
@@ -148,7 +162,7 @@ static void judge_alone(struct stg_verdict *out, const struct stg_model *m, cons
         if (!stg_aggregate_has(m, channels[c])) {
             continue;
         }
-        count(&w, m, scores, n, channels[c]);
+        count(&w, m, scores, n, channels[c], false);
         const size_t more = stg_quarantined(m);
         const uint64_t bound =
             stg_verdict_bound(w.n_apart, m->n_calibration + more, w.ranks[0] + more, STG_VERDICT_LEVEL);
@@ -167,6 +181,47 @@ static void judge_alone(struct stg_verdict *out, const struct stg_model *m, cons
 
 /* --- All --- */
 
+/* Whether more are within some rank than chance explains; the bounds, and which decides. */
+static bool decide(struct stg_verdict *out, const struct stg_model *m, const struct within *w, bool reachable)
+{
+    const size_t last = w->n_ranks - 1, more = stg_quarantined(m);
+    bool novel = false;
+    for (size_t k = 0; k < w->n_ranks && (reachable || w->n_apart > 1); k++) {
+        const uint64_t bound =
+            stg_verdict_bound(w->n_apart, m->n_calibration + more, w->ranks[k] + more, level_of(k, w->n_ranks));
+        const bool passed = w->apart[k] + ROUNDING >= (double)bound + 1;
+        out->bound_beyond = k == 0 ? bound : out->bound_beyond;
+        out->bound = bound;
+        if (passed && !novel && k > 0) {
+            out->deciding_rank = w->ranks[k];
+            out->deciding_apart = w->apart[k];
+            out->deciding_bound = bound;
+        }
+        out->deciding_rank = passed && k == last ? 0 : out->deciding_rank; /* that count is always said */
+        novel |= passed;
+    }
+    return novel;
+}
+
+/* What lost events have to do with it. */
+static void judge_lost(struct stg_verdict *out, const struct stg_model *m, const struct within *all,
+                       const struct stg_score *scores, size_t n, enum stg_aggregate a)
+{
+    struct within w = {.n_ranks = all->n_ranks};
+    struct stg_verdict without = {.novel = false};
+    for (size_t i = 0; i < n; i++) {
+        out->n_touched += scores[i].n_lost > 0;
+    }
+    if (out->n_touched == 0) {
+        return;
+    }
+    memcpy(w.ranks, all->ranks, sizeof w.ranks);
+    count(&w, m, scores, n, a, true);
+    const size_t k = out->reachable ? w.n_ranks - 1 : 0;
+    out->novel_touched = all->n[k] - w.n[k];
+    out->rests_on_lost = out->novel && !decide(&without, m, &w, out->reachable);
+}
+
 void stg_verdict_judge(struct stg_verdict *out, const struct stg_model *m, const struct stg_score *scores, size_t n,
                        enum stg_aggregate a, double alpha)
 {
@@ -176,7 +231,7 @@ void stg_verdict_judge(struct stg_verdict *out, const struct stg_model *m, const
         return;
     }
     w.n_ranks = ranks_of(m->n_calibration, alpha, w.ranks);
-    count(&w, m, scores, n, a);
+    count(&w, m, scores, n, a, false);
     const size_t last = w.n_ranks - 1;
     out->reachable = stg_verdict_rank(m->n_calibration, alpha) > 0;
     out->n_novel = out->reachable ? w.n[last] : 0;
@@ -184,20 +239,7 @@ void stg_verdict_judge(struct stg_verdict *out, const struct stg_model *m, const
     out->n_apart = w.n_apart;
     out->novel_apart = out->reachable ? w.apart[last] : 0;
     out->beyond_apart = w.apart[0];
-    const size_t more = stg_quarantined(m);
-    for (size_t k = 0; k < w.n_ranks && (out->reachable || w.n_apart > 1); k++) {
-        const uint64_t bound =
-            stg_verdict_bound(w.n_apart, m->n_calibration + more, w.ranks[k] + more, level_of(k, w.n_ranks));
-        const bool passed = w.apart[k] + ROUNDING >= (double)bound + 1;
-        out->bound_beyond = k == 0 ? bound : out->bound_beyond;
-        out->bound = bound;
-        if (passed && !out->novel && k > 0) {
-            out->deciding_rank = w.ranks[k];
-            out->deciding_apart = w.apart[k];
-            out->deciding_bound = bound;
-        }
-        out->deciding_rank = passed && k == last ? 0 : out->deciding_rank; /* that count is always said */
-        out->novel |= passed;
-    }
+    out->novel = decide(out, m, &w, out->reachable);
+    judge_lost(out, m, &w, scores, n, a);
     judge_alone(out, m, scores, n, alpha);
 }

@@ -11,6 +11,10 @@
  * function of a part lies below its chord: Hoeffding, "Probability inequalities for sums of bounded random variables",
  * 1963, theorem 1), so the bound serves for it.
  *
+ * Lost events make a sequence look stranger or plainer than it is, as the law above knows nothing of: whether the whole
+ * is novel without the sequences that they touch is told, too. They count, or whoever can have events lost would not
+ * be seen.
+ *
  * Where q sequences were left out of the calibration (detect/quarantine.h), all of them may have been known, and then a
  * sequence of rank r among those left is of rank r + q at most: the bounds are those of N + q and r + q. */
 #ifndef STG_DETECT_VERDICT_H
@@ -51,6 +55,8 @@ struct stg_verdict {
     size_t deciding_rank;  /* the lowest rank between them that says so, where neither does; else 0 */
     double deciding_apart; /* as many are within it */
     uint64_t deciding_bound;
+    size_t n_touched, novel_touched; /* sequences that lost events touch; of n_novel, or n_beyond where not reachable */
+    bool rests_on_lost;              /* novel, and not without the sequences that lost events touch */
     struct stg_alone alone[STG_ALONE_MOST]; /* (n_alone) where the calibration has three runs or more */
     size_t n_alone;
 };

@@ -135,6 +135,54 @@ case_verdict_of_one_run() {
     ! grep -q '^calibrated on one run' out || { cat out; no 'two are one'; }
 }
 
+# losing N SEED EVERY: N requests as perf script prints them; of each EVERY (0: none) two of the middle are lost.
+losing() {
+    awk -v n="$1" -v seed="$2" -v every="$3" '
+        function entry(nr) { t += 0.0001; printf "web 50/%d [000] %.6f: raw_syscalls:sys_enter: NR %d (7, 0, 0, 0, 0, 0)\n", tid, t, nr }
+        function leave(nr, ret) { t += 0.00001; printf "web 50/%d [000] %.6f: raw_syscalls:sys_exit: NR %d = %d\n", tid, t, nr, ret }
+        function call(nr, ret) { entry(nr); leave(nr, ret) }
+        BEGIN {
+            srand(seed)
+            t = 1000
+            for (i = 0; i < n; i++) {
+                tid = 100 + i % 2
+                call(288, 7)
+                call(0, 3)
+                if (rand() < 0.5) call(257, rand() < 0.3 ? -2 : 8)
+                if (every > 0 && i % every == 0) printf "web 50/%d [000] %.6f: PERF_RECORD_LOST lost 4\n", tid, t + 0.00005
+                else { call(5, 0); call(8, 1) }
+                call(1, 2)
+                call(3, 0)
+            }
+        }'
+}
+
+# What a gap makes strange is told as that, where the verdict rests on it and where it does not.
+case_verdict_lost() {
+    losing 600 1 0 >train.txt
+    losing 400 2 0 >valid.txt
+    losing 300 3 7 >lossy.txt
+    "$strange" -q prepare --cut accept --scope thread -o train.data train.txt
+    "$strange" -q prepare --cut accept --scope thread --vocab train.data -o valid.data valid.txt
+    "$strange" -q train --channels content -o web.model --calibrate valid.data -- train.data
+    status 1 "$strange" score web.model lossy.txt
+    grep -q '^lost events touch 43 of 300 sequences, 43 of which are novel: a gap makes a sequence look stranger or plainer than it is$' out ||
+        { cat out; no 'what lost events touch is not told'; }
+    grep -q '^without these it would not be novel: record again without loss before you act on it$' out || { cat out; no 'nor that the verdict rests on them'; }
+    awk '{ print } /sys_exit: NR 0 = / && ++n % 3 == 0 { for (k = 0; k < 2; k++) {
+        sub(/sys_e.*/, "sys_enter: NR 101 (0, 0, 0, 0, 0, 0)"); print; sub(/sys_e.*/, "sys_exit: NR 101 = 0"); print } }' lossy.txt >both.txt
+    status 1 "$strange" score web.model both.txt
+    grep -q '^lost events touch 43 of 300 sequences' out || { cat out; no 'lost events are not told'; }
+    ! grep -q '^without these' out || { cat out; no 'the verdict rests on what nothing touches'; }
+    status 0 "$strange" score web.model valid.data
+    ! grep -q 'lost events touch' out || { cat out; no 'no event is lost'; }
+    "$strange" -q prepare --cut accept --scope thread --vocab train.data -o lossy.data lossy.txt
+    status 0 "$strange" train -o lossy.model --calibrate lossy.data valid.data -- train.data
+    grep -q 'warning: lost events touch 43 of the 700 sequences that calibrate: ' err || { cat err; no 'that gaps calibrate is not told'; }
+    status 0 "$strange" train -o web.model --calibrate valid.data -- train.data
+    ! grep -q 'lost events' err || { cat err; no 'no event of these is lost'; }
+}
+
 # One of a thing, and several.
 case_verdict_singular() {
     printf '5\n5 5\n5 6 5\n' >ones.txt
