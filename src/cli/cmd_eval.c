@@ -1,4 +1,5 @@
 /* strange eval: how well are labelled novel behaviours told from known data? */
+#include "cli/budget.h"
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/groups.h"
@@ -13,7 +14,7 @@
 
 struct settings {
     bool json, per_trace;
-    double alpha, interval;
+    double alpha, interval, per_day;
     const char *aggregate, *precision;
     uint32_t resamples, group;
     uint64_t seed;
@@ -63,6 +64,22 @@ static enum stg_status evaluate(struct stg_evaluation *out, const struct stg_gro
                         groups[2].n > 0 ? groups[2].sets : &none, groups[3].sets, groups[3].n, &e);
 }
 
+/* What is known comes as often as what will be judged. */
+static enum stg_status apply_budget(struct settings *s, const struct stg_group *known, const struct stg_cli *cli)
+{
+    struct stg_budget b;
+    char words[STG_BUDGET_WORDS];
+    if (s->per_day <= 0) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(stg_budget_init(&b, s->per_day, known, cli));
+    s->alpha = b.alpha;
+    s->interval = b.interval;
+    stg_budget_words(&b, words);
+    stg_log(STG_LOG_INFO, "%s", words);
+    return STG_OK;
+}
+
 static enum stg_status check_usage(const struct settings *s)
 {
     if (s->known.n == 0) {
@@ -85,7 +102,7 @@ static enum stg_status check_usage(const struct settings *s)
 
 static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
 {
-    const struct settings *s = context;
+    struct settings *s = context;
     enum stg_status status = STG_OK;
     struct stg_model *model = NULL;
     struct stg_pool *pool = NULL;
@@ -97,6 +114,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     STG_TRY(stg_input_model_in(&model, cli->operands[0], s->precision));
     STG_TRY(stg_pool_new(&pool, cli->threads));
     STG_TRY(open_all(groups, s, model, pool, cli));
+    STG_TRY(apply_budget(s, &groups[0].groups[0], cli));
     STG_TRY(evaluate(&evaluation, groups, s, model));
     STG_TRY(s->json ? stg_report_eval_json(&out, &evaluation)
                     : stg_report_table(&out, &evaluation, stg_log_may_colour(STDOUT_FILENO)));
@@ -136,6 +154,7 @@ static const struct stg_option options[] = {
              "given to prepare by its name; a folder of lists is one trace. The threshold stays that of a sequence"},
     STG_OPTION_GROUP(struct settings),
     STG_OPTION_INTERVAL(struct settings),
+    STG_OPTION_PER_DAY(struct settings),
     STG_OPTION_PRECISION(struct settings),
     {.name = "resamples",
      .arg = "N",

@@ -1,5 +1,6 @@
 /* strange score: how likely is each sequence under the model, and is the whole novel? */
 #include "cli/behaviours.h"
+#include "cli/budget.h"
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/groups.h"
@@ -22,7 +23,7 @@
 
 struct settings {
     bool json, strict;
-    double alpha, interval;
+    double alpha, interval, per_day;
     const char *aggregate, *precision;
     uint32_t worst, group;
 };
@@ -31,6 +32,7 @@ struct score_run {
     const struct settings *s;
     const struct stg_model *model;
     const struct stg_group *group;
+    struct stg_budget budget; /* --per-day */
     enum stg_aggregate aggregate;
     struct stg_verdict verdict;
     struct stg_shift shift;            /* after all sequences */
@@ -289,6 +291,16 @@ static enum stg_status put_verdict(struct stg_buffer *out, const struct score_ru
                      sign);
 }
 
+static enum stg_status put_budget(struct stg_buffer *out, const struct score_run *r)
+{
+    char words[STG_BUDGET_WORDS];
+    if (r->s->per_day <= 0) {
+        return STG_OK;
+    }
+    stg_budget_words(&r->budget, words);
+    return stg_buffer_printf(out, "%s\n", words);
+}
+
 static enum stg_status put_summary(struct stg_buffer *out, const struct score_run *r)
 {
     const struct stg_group *g = r->group;
@@ -304,6 +316,7 @@ static enum stg_status put_summary(struct stg_buffer *out, const struct score_ru
     STG_RETURN_IF_FAILED(stg_buffer_printf(out, "%s sequence%s, %s event%s, %s lost event%s\n", sequences,
                                            g->n == 1 ? "" : "s", events, n_events == 1 ? "" : "s", lost,
                                            n_lost == 1 ? "" : "s"));
+    STG_RETURN_IF_FAILED(put_budget(out, r));
     if (r->verdict.calibrated) {
         STG_RETURN_IF_FAILED(put_counts(out, r, sequences));
         STG_RETURN_IF_FAILED(put_chance(out, &r->verdict, g->n));
@@ -374,6 +387,11 @@ static void warn_calibration(const struct score_run *r)
     const size_t n = r->model->n_calibration;
     if (!r->verdict.calibrated) {
         stg_log(STG_LOG_WARN, "the model is not calibrated: train it with --calibrate or more data for a verdict");
+    } else if (!r->verdict.reachable && r->s->per_day > 0) {
+        stg_log(STG_LOG_WARN,
+                "so few false alarms need %.0f calibration sequences, and the model has %zu: no single sequence can be "
+                "called novel; the shift of the stream keeps to --per-day all the same",
+                ceil(1 / r->s->alpha - 1e-9) - 1, n);
     } else if (!r->verdict.reachable) {
         stg_log(STG_LOG_WARN,
                 "alpha %g needs %.0f calibration sequences, and the model has %zu: no single sequence can be called "
@@ -398,7 +416,7 @@ static enum stg_status check_strict(const struct score_run *r)
 
 static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
 {
-    const struct settings *s = context;
+    struct settings *s = context;
     enum stg_status status = STG_OK;
     struct stg_model *model = NULL;
     struct stg_pool *pool = NULL;
@@ -415,6 +433,11 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     STG_TRY(stg_groups_score(&groups, model, pool, cli));
     r.model = model;
     r.group = &groups.groups[0];
+    if (s->per_day > 0) {
+        STG_TRY(stg_budget_init(&r.budget, s->per_day, r.group, cli));
+        s->alpha = r.budget.alpha;
+        s->interval = r.budget.interval;
+    }
     judge(&r);
     warn_calibration(&r);
     STG_TRY(check_strict(&r));
@@ -422,6 +445,11 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     if (r.verdict.calibrated && (!s->json || s->strict)) {
         STG_TRY(stg_found_behaviours_init(&r.found, &groups, model, r.aggregate, s->alpha,
                                           !(r.verdict.novel && r.verdict.reachable), pool));
+    }
+    if (s->json && s->per_day > 0) {
+        char words[STG_BUDGET_WORDS];
+        stg_budget_words(&r.budget, words);
+        stg_log(STG_LOG_INFO, "%s", words);
     }
     STG_TRY(s->json ? put_json(&out, &r) : put_text(&out, &r));
     STG_TRY(stg_output_write(&out));
@@ -455,6 +483,7 @@ static const struct stg_option options[] = {
         "or novelty: all together"),
     STG_OPTION_GROUP(struct settings),
     STG_OPTION_INTERVAL(struct settings),
+    STG_OPTION_PER_DAY(struct settings),
     STG_OPTION_PRECISION(struct settings),
     {.name = "strict",
      .type = STG_OPTION_FLAG,
@@ -509,12 +538,17 @@ static const char *const description[] = {
     "stayed so, each perhaps a little. Where that began and where it was noticed is said, counted from 0 over all data "
     "given. "
     "Neither the stream (but with --strict) nor groups (--group) decide the exit status.",
+    "Who has to look at what is found counts alerts a day: --per-day says how many false ones there may be, and prints "
+    "the rate and the interval that this comes to, for other commands to be given. A busy server makes millions of "
+    "sequences a day, and no calibration tells one in a million: there the shift of the stream keeps the budget. It "
+    "holds for sequences that are exchangeable with the calibration, as above.",
     "A trace is cut into sequences by the rule stored in the model.",
     NULL,
 };
 
 static const struct stg_example examples[] = {
     {"strange score web.model next-run/", "judge a new recording; the exit status tells"},
+    {"strange score --per-day 2 jobs.model yesterday/", "at most two false alarms a day are wanted"},
     {"strange score --json web.model test.data | jq -c 'select(.novel)'", "all novel sequences as JSON"},
     {NULL, NULL},
 };

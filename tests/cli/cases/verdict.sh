@@ -135,6 +135,39 @@ case_verdict_of_one_run() {
     ! grep -q '^calibrated on one run' out || { cat out; no 'two are one'; }
 }
 
+# A budget of false alarms a day is a rate of false alarms and an interval, by how often sequences come.
+case_verdict_per_day() {
+    trained
+    "$strange" score --json web.model odd.data | sed 's/.*"begin_ns": \([0-9]*\), "end_ns": \([0-9]*\),.*/\1 \2/' >times
+    want=$(awk -v per_day=500000 'NR == 1 { from = $1 } $2 > to { to = $2 } { n++ } END { a_day = n / ((to - from) / 86400e9)
+        alpha = per_day / a_day; for (unit = 1; alpha < 100 * unit; unit /= 10); interval = int(a_day / per_day) + 1
+        printf "--alpha %.3g, --interval %d", int(alpha / unit) * unit, interval }' times)
+    status 1 "$strange" score --per-day 500000 web.model odd.data
+    grep -q "^500000 false alarms a day, of 1[0-9][0-9],[0-9]*,[0-9]* sequences a day, as here: $want$" out || { cat out; no "the budget is not $want"; }
+    alpha=$(sed -n 's/.*--alpha \([0-9.e-]*\), .*/\1/p' out)
+    grep -q "^novel: .* (p <= $alpha, " out || grep -q '^above all ' out || { cat out; no 'it is judged by another rate'; }
+    status 1 "$strange" score --per-day 5e5 --json web.model odd.data
+    grep -q "as here: $want$" err || { cat err; no 'beside JSON it is not told'; }
+    "$strange" -q train -o long.model --calibrate valid.data test.data -- train.data
+    status 1 "$strange" score --per-day 1000000 long.model odd.data
+    grep -q '^1000000 false alarms a day' out || { cat out; no 'another budget'; }
+    interval=$(sed -n 's/.*--interval \([0-9]*\)$/\1/p' out)
+    grep -q "(a false one in $interval sequences, " out || { cat out; no 'the stream is judged by another interval'; }
+    grep -q "^novel: .* (p <= 0.00[0-9]*, " out || { cat out; no 'single ones are judged by another rate'; }
+    status 1 "$strange" score --per-day 1 web.model odd.data
+    grep -q 'warning: so few false alarms need [0-9]* calibration sequences, and the model has 200: no single sequence can be called novel; the shift of' err ||
+        { cat err; no 'what cannot be told is not said'; }
+    status 0 "$strange" eval --per-day 1000000 web.model --known valid.data --novel odd=odd.data
+    grep -q '^strange: 1000000 false alarms a day, of .* sequences a day, as here: ' err || { cat err; no 'eval does not tell'; }
+    refused '--per-day and --alpha: both say how many false alarms' "$strange" score --per-day 5 --alpha 0.1 web.model odd.data
+    refused '--per-day and --interval: both say' "$strange" eval --interval 1000 --per-day 5 web.model --known valid.data --novel odd=odd.data
+    known_lists 400 0 >lists.txt
+    "$strange" -q prepare -o lists.data lists.txt
+    "$strange" -q train -o lists.model lists.data
+    refused 'lists.txt: --per-day: how many sequences a day come is not known' "$strange" score --per-day 5 lists.model lists.txt
+    refused '--per-day' "$strange" score --per-day 0 web.model odd.data
+}
+
 # losing N SEED EVERY: N requests as perf script prints them; of each EVERY (0: none) two of the middle are lost.
 losing() {
     awk -v n="$1" -v seed="$2" -v every="$3" '
