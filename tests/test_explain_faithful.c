@@ -266,6 +266,98 @@ static void test_counterfactual_of_several(void **state)
     stg_explanation_fini(&x);
 }
 
+enum { APART = 6, MANY = 41, MANY_EVENTS = MANY * APART };
+
+/* An explanation by hand, of MANY_EVENTS events on one walk whose n segments are single events, APART from each other;
+ * what is usual has a surprisal of 1, times and descriptors none. */
+struct by_hand {
+    struct stg_explained_event events[MANY_EVENTS];
+    struct stg_segment segments[MANY];
+    uint32_t order[MANY_EVENTS];
+    struct stg_explanation x;
+    struct stg_model m, side;
+};
+
+static void by_hand_init(struct by_hand *h, size_t n, float step)
+{
+    enum { N_KNOWN = 199 };
+    static struct stg_score known[N_KNOWN];
+    *h = (struct by_hand){.m = {.recipe = {.order = STG_ORDER_TIME}}};
+    for (uint32_t i = 0; i < MANY_EVENTS; i++) {
+        h->events[i] = (struct stg_explained_event){.index = UINT32_MAX, .surprisal = 1};
+        h->order[i] = i;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        h->segments[i] = (struct stg_segment){.first = i * APART, .n = 1};
+    }
+    for (int i = 0; i < N_KNOWN; i++) {
+        known[i] = (struct stg_score){.id = (uint64_t)i};
+        known[i].value[STG_AGGREGATE_MEAN] = 1 + step * (float)(i - N_KNOWN / 2);
+    }
+    must(stg_calibrate(&h->m, known, N_KNOWN));
+    h->x = (struct stg_explanation){.events = h->events,
+                                    .n = MANY_EVENTS,
+                                    .order = h->order,
+                                    .segments = h->segments,
+                                    .n_segments = n,
+                                    .score = {.n_tokens = MANY_EVENTS, .n_events = MANY_EVENTS}};
+}
+
+static void by_hand_fini(struct by_hand *h)
+{
+    stg_mem_free(h->m.calibration);
+    stg_mem_free(h->m.stream);
+    json_decref(h->m.record);
+}
+
+/* What takes off most is found wherever it stands among those to blame. */
+static void test_counterfactual_of_the_least(void **state)
+{
+    static struct by_hand h;
+    struct stg_counterfactual w;
+    double sum = MANY_EVENTS;
+    (void)state;
+    by_hand_init(&h, MANY, 0.005f); /* novel from about 1.49 on */
+    for (uint32_t i = 0; i < MANY; i++) {
+        h.events[i * APART].surprisal = i + 1 < MANY ? 1.2f : 200;
+        sum += (double)h.events[i * APART].surprisal - 1;
+    }
+    h.x.score.value[STG_AGGREGATE_MEAN] = (float)(sum / MANY_EVENTS);
+    must(stg_counterfactual(&w, &h.m, &h.x, STG_AGGREGATE_MEAN, 0.01));
+    assert_true(w.novel && w.enough && w.n == 1 && w.at_least == 1 && w.segments[0] == MANY - 1);
+    stg_counterfactual_fini(&w);
+    by_hand_fini(&h);
+}
+
+/* The first of three takes most off, of times and of descriptors; but the others are needed beside it, and are enough
+ * without it. */
+static void test_counterfactual_gives_back(void **state)
+{
+    static struct by_hand h;
+    struct stg_counterfactual w;
+    (void)state;
+    static float usual[STG_MODEL_CHANNEL_COLUMNS] = {MANY_EVENTS};
+    by_hand_init(&h, 3, 0.001f); /* of the novelty, too: novel from about 1.1 on, a sum of 2 */
+    for (size_t i = 1; i < STG_MODEL_CHANNEL_COLUMNS; i++) {
+        usual[i] = i % 2 == 0; /* median 0, spread 1 */
+    }
+    h.m.channels = usual;
+    h.m.n_channel_bins = 1;
+    h.m.side[STG_SIDE_TIME] = h.m.side[STG_SIDE_STATE] = &h.side;
+    h.x.score.value[STG_AGGREGATE_TIME] = 24;
+    h.x.score.value[STG_AGGREGATE_STATE] = 12;
+    h.x.score.value[STG_AGGREGATE_NOVELTY] = logf(1 + 0.5f * 24 + 12);
+    h.events[0].side[STG_SIDE_TIME] = 20 * MANY_EVENTS;
+    h.events[0].side[STG_SIDE_STATE] = 10;
+    h.events[APART].side[STG_SIDE_TIME] = 24 * MANY_EVENTS;
+    h.events[2 * APART].side[STG_SIDE_STATE] = 12;
+    must(stg_counterfactual(&w, &h.m, &h.x, STG_AGGREGATE_NOVELTY, 0.01));
+    assert_true(w.novel && w.enough && w.n == 2 && w.at_least == 2 && w.segments[0] + w.segments[1] == 3);
+    assert_true(w.p_after > 0.01);
+    stg_counterfactual_fini(&w);
+    by_hand_fini(&h);
+}
+
 /* A sequence with three odd calls, explained. */
 static void explain_odd(struct fixture *f, struct stg_explanation *x)
 {
@@ -411,10 +503,16 @@ static void test_one_ranking(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_changes_are_blamed), cmocka_unit_test(test_without_the_blamed_all_is_known),
-        cmocka_unit_test(test_counterfactual),     cmocka_unit_test(test_counterfactual_of_several),
-        cmocka_unit_test(test_one_ranking),        cmocka_unit_test(test_judged_by),
-        cmocka_unit_test(test_counterfactual_by),  cmocka_unit_test(test_counterfactual_of_many),
+        cmocka_unit_test(test_changes_are_blamed),
+        cmocka_unit_test(test_without_the_blamed_all_is_known),
+        cmocka_unit_test(test_counterfactual),
+        cmocka_unit_test(test_counterfactual_of_several),
+        cmocka_unit_test(test_one_ranking),
+        cmocka_unit_test(test_judged_by),
+        cmocka_unit_test(test_counterfactual_of_the_least),
+        cmocka_unit_test(test_counterfactual_gives_back),
+        cmocka_unit_test(test_counterfactual_by),
+        cmocka_unit_test(test_counterfactual_of_many),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

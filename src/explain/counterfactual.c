@@ -12,13 +12,9 @@
 /* Events after a segment that were predicted from it: the model of times is a 5-gram, and so is the n-gram of calls as
  * it comes. */
 #define AFTERMATH 4
-/* Segments that are tried before each step: those most to blame that are left, and more where none of these takes
- * anything off. */
-#define TRIED 32
-/* Places of the explanation's order that a segment takes back, and what that does to the values that are sums over
- * events. */
+/* What taking a segment back, or several, does to the values that are sums over events. No event is taken back by two
+ * segments, so reliefs add up. */
 struct relief {
-    size_t first, end;
     double calls, squares;     /* off the sum of the surprisals and of their squares, nats and nats² */
     double times, descriptors; /* nats off the sums */
     double fast;               /* fast events that would come when they usually do */
@@ -30,13 +26,10 @@ struct search {
     const struct stg_explanation *x;
     enum stg_aggregate aggregate;
     double usual_call, usual_time; /* surprisal of an event of a known sequence, nats */
+    double calls, squares;         /* sums over all events, nats and nats² */
     struct relief *reliefs;        /* (n_segments) */
     bool *in_segment;              /* (n) by place */
-    float *surprisal;              /* (n) of the calls, by place, less what is taken */
-    float *kept;                   /* (n) of what is tried */
-    size_t *walk_len;              /* (n at most) */
-    size_t n_walks;
-    double times, descriptors, fast; /* taken off */
+    struct relief off;             /* of all that is taken */
 };
 
 static double above(double surprisal, double expected)
@@ -62,12 +55,13 @@ static bool same_walk(const struct search *s, size_t a, size_t b)
 /* Of the segment, and of what comes after it on its walk until another begins. */
 static struct relief relief_of(const struct search *s, const struct stg_segment *g)
 {
-    struct relief out = {.first = g->first, .end = (size_t)g->first + g->n};
-    for (size_t i = out.end, k = 0; k < AFTERMATH && i < s->x->n && same_walk(s, g->first, i) && !s->in_segment[i];
+    struct relief out = {.taken = false};
+    size_t end = (size_t)g->first + g->n;
+    for (size_t i = end, k = 0; k < AFTERMATH && i < s->x->n && same_walk(s, g->first, i) && !s->in_segment[i];
          i++, k++) {
-        out.end = i + 1;
+        end = i + 1;
     }
-    for (size_t i = out.first; i < out.end; i++) {
+    for (size_t i = g->first; i < end; i++) {
         const struct stg_explained_event *e = event_at(s, i);
         out.calls += above((double)e->surprisal, s->usual_call);
         out.squares += above(square(e->surprisal), square((float)s->usual_call));
@@ -78,6 +72,15 @@ static struct relief relief_of(const struct search *s, const struct stg_segment 
                         : 0;
     }
     return out;
+}
+
+static struct relief sum_of(const struct relief *a, const struct relief *b, double sign)
+{
+    return (struct relief){.calls = a->calls + sign * b->calls,
+                           .squares = a->squares + sign * b->squares,
+                           .times = a->times + sign * b->times,
+                           .descriptors = a->descriptors + sign * b->descriptors,
+                           .fast = a->fast + sign * b->fast};
 }
 
 /* In the measure in which what is taken off adds up at most: novelty is the logarithm of 1 + the sum of the
@@ -99,65 +102,54 @@ static void take_off(const struct search *s, double times, double descriptors, d
     score->value[STG_AGGREGATE_PACE] -= (float)(per_token(s, fast) / STG_PACE_SHARE);
 }
 
-/* The value that is judged, given the surprisals of the calls and what r takes off the others beside what is taken. */
-static enum stg_status judge(const struct search *s, const struct relief *r, double *out)
+/* The value that is judged without what `off` takes. */
+static double judge(const struct search *s, const struct relief *off)
 {
     struct stg_score score = s->x->score;
-    float value[STG_AGGREGATES];
-    STG_RETURN_IF_FAILED(stg_aggregate_values(s->surprisal, s->walk_len, s->n_walks, false, value));
-    score.value[STG_AGGREGATE_MEAN] = value[STG_AGGREGATE_MEAN];
-    score.value[STG_AGGREGATE_RMS] = value[STG_AGGREGATE_RMS];
-    take_off(s, s->times + r->times, s->descriptors + r->descriptors, s->fast + r->fast, &score);
+    const double n = s->x->n > 0 ? (double)s->x->n : 1;
+    score.value[STG_AGGREGATE_MEAN] = (float)((s->calls - off->calls) / n);
+    score.value[STG_AGGREGATE_RMS] = (float)sqrt(fmax(0, s->squares - off->squares) / n);
+    take_off(s, off->times, off->descriptors, off->fast, &score);
     stg_channels_judge(s->m, &score);
-    *out = (double)score.value[s->aggregate];
-    return STG_OK;
-}
-
-/* Makes the calls of the relief as surprising as usual; `kept` holds what they were. */
-static void take_back(struct search *s, const struct relief *r)
-{
-    memcpy(s->kept + r->first, s->surprisal + r->first, (r->end - r->first) * sizeof *s->kept);
-    for (size_t i = r->first; i < r->end; i++) {
-        s->surprisal[i] = fminf(s->surprisal[i], (float)s->usual_call);
-    }
-}
-
-static enum stg_status try_one(struct search *s, const struct relief *r, double *out)
-{
-    take_back(s, r);
-    const enum stg_status status = judge(s, r, out);
-    memcpy(s->surprisal + r->first, s->kept + r->first, (r->end - r->first) * sizeof *s->kept);
-    return status;
+    return (double)score.value[s->aggregate];
 }
 
 /* Takes the segment that takes off most; *best is the number of segments where none takes off anything. */
-static enum stg_status step(struct search *s, double *value, size_t *best)
+static void step(struct search *s, double *value, size_t *best)
 {
     double least = *value;
-    size_t n_tried = 0;
     *best = s->x->n_segments;
-    for (size_t i = 0; i < s->x->n_segments && (n_tried < TRIED || *best == s->x->n_segments); i++) {
-        double tried;
-        if (s->reliefs[i].taken) {
-            continue;
-        }
-        STG_RETURN_IF_FAILED(try_one(s, &s->reliefs[i], &tried));
-        n_tried++;
+    for (size_t i = 0; i < s->x->n_segments; i++) {
+        const struct relief off = sum_of(&s->off, &s->reliefs[i], 1);
+        const double tried = s->reliefs[i].taken ? *value : judge(s, &off);
         if (tried < least) {
             *best = i;
             least = tried;
         }
     }
     if (*best < s->x->n_segments) {
-        struct relief *r = &s->reliefs[*best];
-        take_back(s, r);
-        s->times += r->times;
-        s->descriptors += r->descriptors;
-        s->fast += r->fast;
-        r->taken = true;
+        s->off = sum_of(&s->off, &s->reliefs[*best], 1);
+        s->reliefs[*best].taken = true;
         *value = least;
     }
-    return STG_OK;
+}
+
+/* What was taken early may not be needed beside what was taken later: the first first, what the sequence would be
+ * normal without, too, is given back. */
+static void give_back(struct search *s, double alpha, struct stg_counterfactual *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < out->n; i++) {
+        const struct relief off = sum_of(&s->off, &s->reliefs[out->segments[i]], -1);
+        const double p = stg_p_value(s->m, s->aggregate, judge(s, &off));
+        if (p > alpha) {
+            s->off = off;
+            out->p_after = p;
+        } else {
+            out->segments[n++] = out->segments[i];
+        }
+    }
+    out->n = n;
 }
 
 /* What the root of the mean square loses for each square that is taken off, when all segments are. */
@@ -215,9 +207,6 @@ static void search_fini(struct search *s)
 {
     stg_mem_free(s->reliefs);
     stg_mem_free(s->in_segment);
-    stg_mem_free(s->surprisal);
-    stg_mem_free(s->kept);
-    stg_mem_free(s->walk_len);
 }
 
 /* search_fini() also after a failure. */
@@ -226,15 +215,11 @@ static enum stg_status search_init(struct search *s)
     const struct stg_explanation *x = s->x;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&s->reliefs, x->n_segments, sizeof *s->reliefs));
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&s->in_segment, x->n, sizeof *s->in_segment));
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&s->surprisal, x->n, sizeof *s->surprisal));
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&s->kept, x->n, sizeof *s->kept));
-    STG_RETURN_IF_FAILED(stg_mem_zeroed(&s->walk_len, x->n, sizeof *s->walk_len));
     s->usual_call = stg_threshold(s->m, STG_AGGREGATE_MEAN, 0.5);
     s->usual_time = stg_threshold(s->m, STG_AGGREGATE_TIME, 0.5);
     for (size_t i = 0; i < x->n; i++) {
-        s->surprisal[i] = event_at(s, i)->surprisal;
-        s->n_walks += i == 0 || !same_walk(s, i - 1, i);
-        s->walk_len[s->n_walks - 1]++;
+        s->calls += (double)x->events[i].surprisal;
+        s->squares += square(x->events[i].surprisal);
     }
     for (size_t i = 0; i < x->n_segments; i++) {
         memset(s->in_segment + x->segments[i].first, true, x->segments[i].n);
@@ -270,7 +255,7 @@ enum stg_status stg_counterfactual(struct stg_counterfactual *out, const struct 
     STG_TRY(stg_mem_zeroed(&out->segments, x->n_segments, sizeof *out->segments));
     for (size_t best = 0; out->p_after <= alpha && best < x->n_segments && out->n < STG_COUNTERFACTUAL_MOST;) {
         STG_TRY(stg_interrupt_check());
-        STG_TRY(step(&s, &value, &best));
+        step(&s, &value, &best);
         if (best < x->n_segments) {
             out->segments[out->n++] = (uint32_t)best;
             out->p_after = stg_p_value(m, s.aggregate, value);
@@ -278,6 +263,7 @@ enum stg_status stg_counterfactual(struct stg_counterfactual *out, const struct 
     }
     out->enough = out->p_after > alpha;
     if (out->enough) {
+        give_back(&s, alpha, out);
         STG_TRY(bound(&s, alpha, &out->at_least));
     }
 out:

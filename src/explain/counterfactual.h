@@ -3,7 +3,7 @@
  * A segment is taken back by giving its events, and the few after it that were predicted from it, the surprisal that
  * events of known sequences have: calls and times the median of held-out means, descriptors the entropy of their
  * prediction. What would have happened instead is not guessed at. The search is greedy: it takes back the segment that
- * takes most off the score, again and again.
+ * takes most off the score, again and again; then it gives back, from the first on, what is not needed beside the rest.
  *
  * `at_least` is its bound. What a set takes off the sum of squares is the sum of what its segments take off, and the
  * root falls the faster the more is taken: by no more for each square than on the average over all segments. With
@@ -30,8 +30,8 @@ struct stg_counterfactual {
  * square, the times, the descriptors, the pace, and the novelty that is made of these; not for quantiles and windows,
  * and what a sequence has as a whole (load, workers) no segment takes off. */
 bool stg_counterfactual_can(enum stg_aggregate a);
-/* By such an aggregate. An uncalibrated model says of nothing that it is novel. Time: for each segment taken, 32 times
- * the length of the sequence; memory: 20 bytes an event. */
+/* By such an aggregate. An uncalibrated model says of nothing that it is novel. Time: of the segments, and of those
+ * taken, the product; memory: a byte an event and 60 a segment. */
 enum stg_status stg_counterfactual(struct stg_counterfactual *out, const struct stg_model *m,
                                    const struct stg_explanation *x, enum stg_aggregate aggregate,
                                    double alpha) STG_MUST_USE;
