@@ -2,6 +2,7 @@
 #include "cli/budget.h"
 #include "cli/commands.h"
 #include "cli/common_options.h"
+#include "cli/eval_models.h"
 #include "cli/groups.h"
 #include "cli/output.h"
 
@@ -100,33 +101,55 @@ static enum stg_status check_usage(const struct settings *s)
     return STG_OK;
 }
 
-static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
+/* One model; of several its figures go into all, too. */
+static enum stg_status run_one(struct stg_buffer *out, json_t *all, const char *path, const struct settings *s,
+                               const struct stg_cli *cli, struct stg_pool *pool)
 {
-    struct settings *s = context;
     enum stg_status status = STG_OK;
+    struct settings judged = *s;
     struct stg_model *model = NULL;
-    struct stg_pool *pool = NULL;
     struct stg_groups groups[4] = {0};
     struct stg_evaluation evaluation = {0};
-    struct stg_buffer out = STG_BUFFER_INIT;
-    (void)exit_code;
-    STG_TRY(check_usage(s));
-    STG_TRY(stg_input_model_in(&model, cli->operands[0], s->precision));
-    STG_TRY(stg_pool_new(&pool, cli->threads));
+    STG_TRY(stg_input_model_in(&model, path, s->precision));
     STG_TRY(open_all(groups, s, model, pool, cli));
-    STG_TRY(apply_budget(s, &groups[0].groups[0], cli));
-    STG_TRY(evaluate(&evaluation, groups, s, model));
-    STG_TRY(s->json ? stg_report_eval_json(&out, &evaluation)
-                    : stg_report_table(&out, &evaluation, stg_log_may_colour(STDOUT_FILENO)));
-    STG_TRY(stg_output_write(&out));
+    STG_TRY(apply_budget(&judged, &groups[0].groups[0], cli));
+    STG_TRY(evaluate(&evaluation, groups, &judged, model));
+    if (s->json) {
+        STG_TRY(stg_report_eval_json(out, &evaluation));
+    } else if (all == NULL) {
+        STG_TRY(stg_report_table(out, &evaluation, stg_log_may_colour(STDOUT_FILENO)));
+    }
+    STG_TRY(all != NULL ? stg_eval_models_add(all, &evaluation) : STG_OK);
 out:
-    stg_buffer_fini(&out);
     stg_evaluation_fini(&evaluation);
     for (size_t i = 0; i < 4; i++) {
         stg_groups_fini(&groups[i]);
     }
-    stg_pool_free(pool);
     stg_model_free(model);
+    return status;
+}
+
+static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
+{
+    const struct settings *s = context;
+    enum stg_status status = STG_OK;
+    struct stg_pool *pool = NULL;
+    struct stg_buffer out = STG_BUFFER_INIT;
+    json_t *all = cli->n_operands > 1 ? json_object() : NULL;
+    (void)exit_code;
+    STG_TRY(check_usage(s));
+    STG_TRY(stg_pool_new(&pool, cli->threads));
+    for (size_t i = 0; i < cli->n_operands; i++) {
+        STG_TRY(run_one(&out, all, cli->operands[i], s, cli, pool));
+    }
+    if (all != NULL) {
+        STG_TRY(s->json ? stg_eval_models_json(&out, all) : stg_eval_models_text(&out, all));
+    }
+    STG_TRY(stg_output_write(&out));
+out:
+    json_decref(all);
+    stg_buffer_fini(&out);
+    stg_pool_free(pool);
     return status;
 }
 
@@ -181,20 +204,24 @@ static const char *const description[] = {
     "With --valid-known and --valid-novel it also chooses a threshold as the paper does (arXiv 2309.02206: best F1 on "
     "labelled "
     "validation data among 100 even steps) and applies it to the test data.",
+    "Of several models, as of one training with several seeds, it prints the mean of each figure and its standard "
+    "deviation over the models; with --json a line for each model before that.",
     NULL,
 };
 
 static const struct stg_example examples[] = {
     {"strange eval web.model --known known.data --novel io=io.data ssl=ssl.data", "one row for each of two behaviours"},
+    {"strange eval --known known.data --novel io=io.data -- seed1.model seed2.model seed3.model",
+     "mean ± deviation over three seeds"},
     {NULL, NULL},
 };
 
 const struct stg_command stg_command_eval = {
     .name = "eval",
     .summary = "measure how well novel behaviours are told from known ones",
-    .operands = "--known DATA… --novel NAME=DATA… -- MODEL",
+    .operands = "--known DATA… --novel NAME=DATA… -- MODEL…",
     .n_min = 1,
-    .n_max = 1,
+    .n_max = SIZE_MAX,
     .description = description,
     .options = options,
     .n_options = sizeof options / sizeof options[0],

@@ -311,3 +311,29 @@ case_verdict_alone() {
     status 0 "$strange" score wait.model 2.txt
     ! grep -q 'alone\|in common' out || { cat out; no 'of a known run, too'; }
 }
+
+# Of several models mean and deviation, which are those of the models one by one.
+case_eval_of_models() {
+    trained
+    "$strange" -q train -o two.model --ngram-order 2 --valid valid.data train.data
+    "$strange" -q train -o three.model --model stide --valid valid.data train.data
+    novel="--known test.data --novel odd=odd.data --valid-known valid.data --valid-novel odd=odd.data"
+    for name in web two three; do
+        status 0 "$strange" eval --json $novel -- $name.model
+        cat out >>one-by-one
+    done
+    status 0 "$strange" eval --json $novel -- web.model two.model three.model
+    sed '$d' out | cmp - one-by-one || no 'not the lines of the models'
+    sed -n '$p' out >last
+    grep -q '^{"schema": "strange.eval.models/1", ' last || { cat last; no 'no line of all'; }
+    sed 's/.*"accuracy": \([0-9.e-]*\), "fpr": [0-9.e-]*, "tpr": [0-9.e-]*, "n_known".*/\1/' one-by-one | awk '
+        { x[NR] = $1; sum += $1 } END { mean = sum / NR; for (i = 1; i <= NR; i++) s += (x[i] - mean) ^ 2; printf "%.3f ± %.3f\n", mean, sqrt(s / (NR - 1)) }' >want
+    status 0 "$strange" eval $novel -- web.model two.model three.model
+    grep -q "^odd  .* $(cat want)  *[0-9.]* ± [0-9.]*$" out || { cat out want; no 'another mean or deviation'; }
+    grep -q '^Mean ± sample standard deviation over 3 models\. False alarms: [0-9.]* ± [0-9.]* %\.$' out || { cat out; no 'not of three models'; }
+    grep -A 2 '^Threshold of best F1' out | grep -q '^odd  .* ± .* ± ' || { cat out; no "without the paper's rule"; }
+    ! grep -q '^Groups' out || { cat out; no 'groups that nobody asked for'; }
+    status 0 "$strange" eval --group 10 $novel -- web.model two.model
+    grep -A 2 '^Groups of consecutive' out | grep -q '^odd  .* ± ' || { cat out; no 'no groups'; }
+    refused "no.model" "$strange" eval $novel -- web.model no.model
+}
