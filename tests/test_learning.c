@@ -97,6 +97,7 @@ static void test_late_behaviour(void **state)
     const size_t n = curve(f, N, N, points);
     assert_true(points[n - 2].unseen > 0.4 && points[n - 2].unseen < 0.6); /* half of the held-out sequences */
     assert_true(points[n - 1].unseen < 1e-6);
+    assert_true(points[n - 2].unknown > 0.4 && points[n - 2].unknown < 0.5 && points[n - 1].unknown <= 0);
     assert_true(stg_learning_gain(points, n) > 0.5);
     assert_false(stg_learning_enough(points, n));
 }
@@ -128,7 +129,8 @@ static void test_of_windows(void **state)
     same_of(&f->held[0], 0, 0, 9 * SHORT);
     same_of(&f->held[1], 1, 2, SHORT);
     const size_t n = curve(f, N, 2, points);
-    assert_true(points[n - 1].unseen > 0.08 && points[n - 1].unseen < 0.12); /* 1 of 10, not 1 of 2 */
+    assert_true(points[n - 1].unseen > 0.08 && points[n - 1].unseen < 0.12);   /* 1 of 10, not 1 of 2 */
+    assert_true(fabs(points[n - 1].unknown - 20.0 / (10 * SHORT + 2)) < 1e-9); /* of the calls and the two ends */
 }
 
 static void test_little(void **state)
@@ -147,12 +149,12 @@ static void test_little(void **state)
 static void test_verdict(void **state)
 {
     (void)state;
-    struct stg_learning_point p[2] = {{1, 1.0, 0.5}, {2, 0.99, 0.0005}};
+    struct stg_learning_point p[2] = {{1, 1.0, 0, 0.5}, {2, 0.99, 0, 0.0005}};
     assert_true(fabs(stg_learning_gain(p, 2) - 0.01) < 1e-12);
     assert_true(stg_learning_enough(p, 2));
     p[1].unseen = 0.002;
     assert_false(stg_learning_enough(p, 2));
-    p[1] = (struct stg_learning_point){2, 0.97, 0};
+    p[1] = (struct stg_learning_point){2, 0.97, 0, 0};
     assert_false(stg_learning_enough(p, 2));
 }
 

@@ -10,8 +10,8 @@ static enum stg_status put_learning(json_t *record, const struct stg_learning_po
     json_t *array = json_array();
     STG_RETURN_IF_FAILED(stg_facts_put(record, "learning_curve", array));
     for (size_t i = 0; i < n; i++) {
-        json_t *point = json_pack("{s:I, s:f, s:f}", "sequences", (json_int_t)points[i].n_sequences, "surprisal",
-                                  points[i].surprisal, "unseen", points[i].unseen);
+        json_t *point = json_pack("{s:I, s:f, s:f, s:f}", "sequences", (json_int_t)points[i].n_sequences, "surprisal",
+                                  points[i].surprisal, "unknown", points[i].unknown, "unseen", points[i].unseen);
         if (point == NULL || json_array_append_new(array, point) != 0) {
             return stg_fail(STG_ERR_MEMORY, "cannot record the learning curve: out of memory");
         }
@@ -23,10 +23,12 @@ static enum stg_status put_learning(json_t *record, const struct stg_learning_po
 static void say_learning(const struct stg_learning_point *points, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        stg_log(STG_LOG_INFO,
-                "%zu sequence%s learnt: known data at %.4f nats per call, %.2f %% of its windows not seen before",
-                points[i].n_sequences, points[i].n_sequences == 1 ? "" : "s", points[i].surprisal,
-                100 * points[i].unseen);
+        stg_log(
+            STG_LOG_INFO,
+            "%zu sequence%s learnt: known data at %.4f nats per call; not seen before: %.2f %% of its events, by their "
+            "kind, and %.2f %% of its windows",
+            points[i].n_sequences, points[i].n_sequences == 1 ? "" : "s", points[i].surprisal, 100 * points[i].unknown,
+            100 * points[i].unseen);
     }
     if (n >= 2) {
         stg_log(STG_LOG_INFO, "the last doubling of the data made known data %.1f %% less surprising: %s",

@@ -54,8 +54,19 @@ static void get_by_begin(void *context, size_t i, struct stg_seq *out)
 
 /* --- The curve --- */
 
+/* Part of the tokens that the model had no symbol for. */
+static double unknown_part(const struct stg_score *scores, size_t n)
+{
+    double unknown = 0, all = 0;
+    for (size_t i = 0; i < n; i++) {
+        unknown += (double)scores[i].n_unknown;
+        all += (double)scores[i].n_tokens;
+    }
+    return all > 0 ? unknown / all : 0;
+}
+
 /* The mean over the tokens of held of the surprisal under a model of this kind that has learnt train; 0 without
- * tokens. */
+ * tokens. Scores stay in scores. */
 static enum stg_status surprisal(const char *kind, const struct stg_model *like, const struct stg_corpus *train,
                                  const struct stg_corpus *held, struct stg_pool *pool, struct stg_score *scores,
                                  double *out)
@@ -102,6 +113,7 @@ enum stg_status stg_learning_curve(const struct stg_model *m, const struct stg_c
             double stide;
             out[*n].n_sequences = part.n;
             STG_TRY(surprisal("ngram", m, &part, held, pool, scores, &out[*n].surprisal));
+            out[*n].unknown = unknown_part(scores, held->n);
             STG_TRY(surprisal("stide", m, &part, held, pool, scores, &stide));
             out[(*n)++].unseen = unseen_part(stide);
         }

@@ -9,7 +9,9 @@
 struct stg_learning_point {
     size_t n_sequences; /* learnt: those of the training data that begin first */
     double surprisal;   /* of the held-out data, mean over its tokens, nats */
-    double unseen; /* part of the held-out data's windows, one for each token, that did not occur in what was learnt */
+    double unknown; /* part of those tokens that are of a kind (call, phase, result: m's fields) that did not occur in
+                     * what was learnt: the vocabulary's coverage is the rest */
+    double unseen;  /* part of the held-out data's windows, one for each token, that did not occur in what was learnt */
 };
 
 /* The learning curve of the known data: an n-gram and STIDE with m's symbols (model/model.h), whatever m is, learn the

@@ -821,7 +821,7 @@ case_export() {
 case_learning_curve() {
     trained
     status 0 "$strange" train --learning-curve --json --calibrate valid.data -o curve.model train.data
-    for key in learning_curve learning_gain enough unseen; do grep -q "\"$key\"" out || no "no $key"; done
+    for key in learning_curve learning_gain enough unknown unseen; do grep -q "\"$key\"" out || no "no $key"; done
     grep -q 'the last doubling of the data made known data' err || no 'the verdict is not said'
     status 0 "$strange" info curve.model
     grep -q '^  learning curve$' out || no 'info does not show it'
