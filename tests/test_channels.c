@@ -342,6 +342,17 @@ static void test_the_right_channel_speaks(void **state)
     assert_string_equal(stg_channel_loudest(f->model, &score), "content");
 }
 
+/* The reason that is given is what brings most to the novelty, in which times count half. */
+static void test_the_reason(void **state)
+{
+    struct fixture *f = *state;
+    struct stg_score score = {.z = {[STG_CHANNEL_CONTENT] = 4, [STG_CHANNEL_TIME] = 7, [STG_CHANNEL_STATE] = -1}};
+    free(calibrated(f));
+    assert_string_equal(stg_channel_loudest(f->model, &score), "content");
+    score.z[STG_CHANNEL_TIME] = 9;
+    assert_string_equal(stg_channel_loudest(f->model, &score), "time");
+}
+
 /* Novelty is what the header says. */
 static void test_novelty_by_hand(void **state)
 {
@@ -536,6 +547,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sides_need_data, setup, teardown),
         cmocka_unit_test_setup_teardown(test_words_of_descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_right_channel_speaks, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_reason, setup, teardown),
         cmocka_unit_test(test_novelty_by_hand),
         cmocka_unit_test(test_runs_that_differ),
         cmocka_unit_test(test_bins_by_length),

@@ -260,7 +260,7 @@ enum stg_status html_explanations(struct writer *w, const struct stg_report *r, 
                   "and the pointer or the "
                   "arrow keys say what happened and what was expected.");
     writer_put(w, r->aggregate == STG_AGGREGATE_NOVELTY
-                      ? " Behind the novelty stands the channel that is furthest above the usual.</p>\n"
+                      ? " Behind the novelty stands the channel that brings most of it.</p>\n"
                       : "</p>\n");
     for (size_t i = 0; i < r->n_explanations; i++) {
         if (html_is_full(w)) {

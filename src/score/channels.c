@@ -101,11 +101,17 @@ bool stg_channel_has(const struct stg_model *m, enum stg_channel c)
     }
 }
 
+/* What a channel brings to the sum. */
+static double share(const float z[STG_CHANNELS], int c)
+{
+    return z[c] > 0 ? weights[c] * (double)z[c] : 0;
+}
+
 const char *stg_channel_loudest(const struct stg_model *m, const struct stg_score *s)
 {
     int loudest = STG_CHANNEL_CONTENT;
     for (int c = 0; c < STG_CHANNELS; c++) {
-        loudest = stg_channel_has(m, (enum stg_channel)c) && s->z[c] > s->z[loudest] ? c : loudest;
+        loudest = stg_channel_has(m, (enum stg_channel)c) && share(s->z, c) > share(s->z, loudest) ? c : loudest;
     }
     return stg_aggregate_has(m, STG_AGGREGATE_NOVELTY) ? stg_channel_name((enum stg_channel)loudest) : NULL;
 }
@@ -351,7 +357,7 @@ double stg_channels_sum(const float z[STG_CHANNELS])
 {
     double sum = 0;
     for (int c = 0; c < STG_CHANNELS; c++) {
-        sum += z[c] > 0 ? weights[c] * (double)z[c] : 0;
+        sum += share(z, c);
     }
     return sum;
 }

@@ -48,7 +48,7 @@ const char *stg_channel_name(enum stg_channel c); /* "content", "time", "state",
 /* Whether the model judges it. Content always. */
 bool stg_channel_has(const struct stg_model *m, enum stg_channel c);
 
-/* The name of the channel that is furthest above the usual; NULL where the model judges the calls alone. */
+/* The name of the channel that brings most to the novelty; NULL where the model judges the calls alone. */
 const char *stg_channel_loudest(const struct stg_model *m, const struct stg_score *s);
 
 /* The load of a sequence, above 0; 0 where it is not known. */
