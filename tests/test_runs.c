@@ -41,6 +41,28 @@ static void test_rates(void **state)
     assert_true(isnan(rate[0])); /* 800 are too few */
 }
 
+/* Of many runs some are left out, from the first to near the last. */
+static void test_many(void **state)
+{
+    enum { MANY = 3 * N };
+    static size_t each[MANY + 1];
+    static double rate[MANY];
+    const struct stg_model m = {0};
+    size_t n = 0, last = 0;
+    (void)state;
+    fill(0);
+    for (size_t i = 0; i <= MANY; i++) {
+        each[i] = i;
+    }
+    assert_int_equal(stg_runs_left_out(&m, scores, each, MANY, 0.05, rate), STG_OK);
+    for (size_t i = 0; i < MANY; i++) {
+        n += isfinite(rate[i]);
+        last = isfinite(rate[i]) ? i : last;
+    }
+    assert_in_range(n, STG_RUNS_LEFT_OUT / 2, STG_RUNS_LEFT_OUT);
+    assert_true(isfinite(rate[0]) && last > MANY * 9 / 10);
+}
+
 static void test_memory_fails(void **state)
 {
     const struct stg_model m = {0};
@@ -59,6 +81,7 @@ static void test_memory_fails(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rates), cmocka_unit_test(test_memory_fails)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rates), cmocka_unit_test(test_many),
+                                       cmocka_unit_test(test_memory_fails)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,6 +15,25 @@
 
 #define MOST_NAMED 10 /* sequences in quarantine that are said, the most novel; the record has all */
 
+/* A run is a recording: a trace of a data set, which may have several. runs (n_runs + 1) as of stg_calibrate_runs(),
+ * owned by the caller. */
+static enum stg_status find_runs(const struct stg_corpora *from, const struct stg_score *scores, size_t **runs,
+                                 size_t *n_runs)
+{
+    size_t cap = 0;
+    *n_runs = 0;
+    for (size_t k = 0; k < from->n; k++) {
+        for (size_t i = from->offset[k]; i < from->offset[k + 1]; i++) {
+            if (i == from->offset[k] || scores[i].trace != scores[i - 1].trace) {
+                STG_RETURN_IF_FAILED(stg_mem_grow(runs, &cap, *n_runs + 2, sizeof **runs));
+                (*runs)[(*n_runs)++] = i;
+                (*runs)[*n_runs] = from->offset[from->n];
+            }
+        }
+    }
+    return STG_OK;
+}
+
 /* The process that most sequences of each run are of; 0 where the runs have none in common, or sequences are of no
  * process. Such runs do not tell what differs after a restart. */
 static int32_t common_process(const size_t *offset, size_t n_runs, const struct stg_score *scores)
@@ -89,14 +108,14 @@ out:
     return status;
 }
 
-/* Leaves the most novel share out (rank, of all, is not 0), and says and keeps which. offset becomes that of what is
+/* Leaves the most novel share out (rank, of all, is not 0), and says and keeps which. runs become those of what is
  * left; *n its number. */
 static enum stg_status quarantine(struct stg_model *m, const struct stg_corpora *from, struct stg_score *scores,
-                                  size_t *offset, double share, size_t *n, uint32_t *rank, json_t *named)
+                                  size_t *runs, size_t n_runs, double share, size_t *n, uint32_t *rank, json_t *named)
 {
-    STG_RETURN_IF_FAILED(stg_quarantine(m, scores, offset, from->n, share, rank));
+    STG_RETURN_IF_FAILED(stg_quarantine(m, scores, runs, n_runs, share, rank));
     for (size_t k = 0; k < from->n; k++) {
-        for (size_t i = offset[k]; i < offset[k + 1]; i++) {
+        for (size_t i = from->offset[k]; i < from->offset[k + 1]; i++) {
             const char *path = stg_dataset_path(from->sets[k]);
             if (rank[i] == 0) {
                 continue;
@@ -111,7 +130,7 @@ static enum stg_status quarantine(struct stg_model *m, const struct stg_corpora 
         }
     }
     const size_t all = *n;
-    *n = stg_quarantine_leave_out(scores, offset, from->n, rank);
+    *n = stg_quarantine_leave_out(scores, runs, n_runs, rank);
     stg_log(STG_LOG_INFO, "quarantine: %zu of %zu sequences do not calibrate: are they known?", all - *n, all);
     return STG_OK;
 }
@@ -138,7 +157,7 @@ enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model 
     struct stg_corpus corpus, learnt;
     uint32_t *rank = NULL;
     struct stg_score *scores = NULL;
-    size_t *offset = NULL, n;
+    size_t *runs = NULL, n_runs = 0, n;
     json_t *named = json_array();
     struct stg_progress progress;
     stg_corpora_corpus(from, &corpus);
@@ -152,21 +171,21 @@ enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model 
     }
     STG_TRY(stg_mem_zeroed(&scores, n, sizeof *scores));
     STG_TRY(stg_mem_zeroed(&rank, n, sizeof *rank));
-    STG_TRY(stg_mem_dup(&offset, from->offset, (from->n + 1) * sizeof *offset));
     struct stg_progress *p = stg_cli_progress(cli, &progress, "calibrate", "sequences", n);
     status = stg_score_corpus(m, &corpus, pool, p, scores);
     stg_progress_finish(p);
     STG_TRY(status);
     *loss = stg_score_loss(scores, n);
+    STG_TRY(find_runs(from, scores, &runs, &n_runs));
     if (share > 0) {
-        STG_TRY(quarantine(m, from, scores, offset, share, &n, rank, named));
+        STG_TRY(quarantine(m, from, scores, runs, n_runs, share, &n, rank, named));
     }
     warn_lost(scores, n);
-    STG_TRY(stg_calibrate_runs(m, scores, offset, from->n));
+    STG_TRY(stg_calibrate_runs(m, scores, runs, n_runs));
     if (share > 0) {
         STG_TRY(stg_facts_put(json_object_get(m->record, "calibration"), "quarantined", json_incref(named)));
     }
-    STG_TRY(judge_runs(m, offset, from->n, scores));
+    STG_TRY(judge_runs(m, runs, n_runs, scores));
     STG_TRY(stg_usual_fit(m, &corpus, rank, &learnt));
     if ((double)n + 1 < 1 / STG_ALPHA_DEFAULT) {
         stg_log(STG_LOG_WARN,
@@ -176,7 +195,7 @@ enum stg_status stg_train_calibrate(const struct stg_cli *cli, struct stg_model 
     }
 out:
     json_decref(named);
-    stg_mem_free(offset);
+    stg_mem_free(runs);
     stg_mem_free(rank);
     stg_mem_free(scores);
     return status;

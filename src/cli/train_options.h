@@ -29,7 +29,7 @@
      .type = STG_OPTION_LIST, \
      .offset = STG_TRAIN_AT(calibrate), \
      .fallback = "the data of --valid", \
-     .help = "known data, best of several runs, that says how surprising known behaviour gets"}, \
+     .help = "known data, best of several runs, that says how surprising known behaviour gets; each trace is a run"}, \
     {.name = "quarantine", \
      .arg = "PART", \
      .type = STG_OPTION_DOUBLE, \

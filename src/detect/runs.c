@@ -45,12 +45,16 @@ enum stg_status stg_runs_left_out(const struct stg_model *m, const struct stg_sc
     enum stg_status status = STG_OK;
     struct stg_score *others = NULL;
     size_t *others_offset = NULL;
-    const size_t n = offset[n_runs];
+    const size_t n = offset[n_runs], every = 1 + (n_runs - 1) / STG_RUNS_LEFT_OUT;
     STG_TRY(stg_mem_zeroed(&others, n, sizeof *others));
     STG_TRY(stg_mem_zeroed(&others_offset, n_runs, sizeof *others_offset));
     for (size_t k = 0; k < n_runs; k++) {
         struct stg_model left;
         const size_t from = offset[k], to = offset[k + 1];
+        rate[k] = (double)NAN;
+        if (k % every != 0) {
+            continue;
+        }
         memcpy(others, scores, from * sizeof *others);
         memcpy(others + from, scores + to, (n - to) * sizeof *others);
         for (size_t i = 0; i < n_runs; i++) {

@@ -12,8 +12,10 @@
 #include "score/score.h"
 
 /* False-alarm rate (0 … 1) at alpha, by the model's default aggregate, of each run when it is left out and the others
- * calibrate; NAN for a run without sequences and where the others have fewer than 1/alpha − 1. rate has room for n_runs
+ * calibrate; of more than STG_RUNS_LEFT_OUT about so many, spread evenly. NAN for the others, for a run without
+ * sequences and where the others have fewer than 1/alpha − 1. rate has room for n_runs
  * ≥ 2; runs as of stg_calibrate_runs(). m is not changed. Memory: a copy of the scores and their calibration. */
+#define STG_RUNS_LEFT_OUT 100
 enum stg_status stg_runs_left_out(const struct stg_model *m, const struct stg_score *scores, const size_t *offset,
                                   size_t n_runs, double alpha, double *rate) STG_MUST_USE;
 

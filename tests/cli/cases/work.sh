@@ -325,6 +325,12 @@ case_calibrate_runs() {
     status 0 "$strange" train --json --calibrate valid.data test.data -o web.model -- train.data
     grep -q 'calibrated on 2 runs: at alpha 0.01 a run that is left out has' err || { cat err; no 'two runs are not said'; }
     grep -Eq '^\{"schema": "strange.train/1", .*"runs": 2, "least_alpha": 0.0024[0-9]*, "left_out_rates": \[[^],]*, [^],]*\]' out || { cat out; no 'no rates'; }
+    # The same two recordings in one data set are two runs all the same.
+    rates=$(grep -o '"left_out_rates": \[[^]]*\]' out)
+    "$strange" -q prepare --cut accept --scope thread --vocab train.data -o both.data valid.txt test.txt
+    status 0 "$strange" train --json --calibrate both.data -o both.model -- train.data
+    grep -q 'calibrated on 2 runs: ' err || { cat err; no 'two traces of a data set are one run'; }
+    grep -qF "$rates" out || { cat out; no "others than $rates"; }
     status 0 "$strange" score web.model test.data
     # Runs without a restart between them do not tell what one changes.
     for run in 1 2 3; do perf_text $run 100 >same-$run.txt; done
