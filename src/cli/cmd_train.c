@@ -231,6 +231,14 @@ static enum stg_status hold_out(struct job *j)
                 n == 1 ? "is" : "are", for_validation ? "validation" : "",
                 for_validation && for_calibration ? " and " : "", for_calibration ? "calibration" : "");
     }
+    const size_t n_runs = stg_corpora_runs(&j->train);
+    if (for_calibration && n_runs > 1 && stg_corpora_runs(&j->held) == 1) {
+        stg_log(
+            STG_LOG_WARN,
+            "what is held out is the end of one run, and the data has %zu: prepare some of the runs into a data set "
+            "of their own and give it to --calibrate, so that it shows how runs differ",
+            n_runs);
+    }
     return STG_OK;
 }
 

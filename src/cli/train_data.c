@@ -141,6 +141,21 @@ void stg_corpora_restrict(struct stg_corpora *c, size_t i, size_t first, size_t 
     lay_out(c);
 }
 
+size_t stg_corpora_runs(const struct stg_corpora *c)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < c->n; k++) {
+        uint32_t last = 0;
+        for (size_t i = 0; i < c->parts[k].n; i++) {
+            struct stg_seq seq;
+            stg_corpus_get(&c->parts[k], i, &seq);
+            n += i == 0 || seq.trace != last;
+            last = seq.trace;
+        }
+    }
+    return n;
+}
+
 /* The last part that begins at or before sequence i. */
 static size_t part_of(const struct stg_corpora *c, size_t i)
 {

@@ -29,6 +29,8 @@ void stg_corpora_restrict(struct stg_corpora *c, size_t i, size_t first, size_t 
 /* The whole as one corpus, borrowed. */
 void stg_corpora_corpus(struct stg_corpora *c, struct stg_corpus *out);
 size_t stg_corpora_count(const struct stg_corpora *c); /* sequences */
+/* Runs of these: traces of data sets. */
+size_t stg_corpora_runs(const struct stg_corpora *c);
 void stg_corpora_fini(struct stg_corpora *c);
 
 #endif

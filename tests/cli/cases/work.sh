@@ -332,6 +332,13 @@ case_calibrate_runs() {
     grep -q 'calibrated on 2 runs: ' err || { cat err; no 'two traces of a data set are one run'; }
     grep -qF "$rates" out || { cat out; no "others than $rates"; }
     status 0 "$strange" score web.model test.data
+    # What is held out of several runs is of the last.
+    status 0 "$strange" train -o held.model -- both.data
+    grep -q 'warning: what is held out is the end of one run, and the data has 2: ' err || { cat err; no 'that runs are not used is not said'; }
+    status 0 "$strange" train -o held.model -- valid.data
+    ! grep -q 'warning: what is held out' err || { cat err; no 'there is one run'; }
+    status 0 "$strange" train -o held.model -- train.data valid.data test.data
+    ! grep -q 'warning: what is held out' err || { cat err; no 'all runs are held out of'; }
     # Runs without a restart between them do not tell what one changes.
     for run in 1 2 3; do perf_text $run 100 >same-$run.txt; done
     perf_text 4 200 >other.txt
