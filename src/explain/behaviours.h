@@ -104,7 +104,9 @@ struct stg_behaviour_place {
 #define STG_BEHAVIOUR_SLICES      10
 #define STG_BEHAVIOUR_UNSEEN      96
 
-enum stg_trend { STG_TREND_STEADY, STG_TREND_GROWING, STG_TREND_FADING };
+/* Second half of the data against the first, by a two-sided test of a proportion at .001; but ended is what has none in
+ * the last tenth, if by chance there is none after its last one in a thousandth of the cases. */
+enum stg_trend { STG_TREND_STEADY, STG_TREND_GROWING, STG_TREND_FADING, STG_TREND_ENDED };
 
 struct stg_behaviour {
     size_t n;                                    /* sequences that were looked at */
@@ -113,7 +115,7 @@ struct stg_behaviour {
     size_t input, index;                         /* the representative: nearest to the mean of the group */
     size_t first_input, first, last_input, last; /* first and last one in the order of the data */
     uint32_t slices[STG_BEHAVIOUR_SLICES];       /* how many are in each tenth of the data */
-    enum stg_trend trend;      /* second half against first half, two-sided test of a proportion at .001 */
+    enum stg_trend trend;
     float z[STG_CHANNELS];     /* medians of the channels' deviations */
     float duration_ns, events; /* medians */
     float workers;             /* median of how many threads share the work (token/token.h); 0: not known */

@@ -503,7 +503,7 @@ out:
 
 static void find_times(struct stg_behaviour *out, const struct behaviour_search *s, uint32_t group)
 {
-    size_t late = 0;
+    size_t late = 0, end = 0;
     for (size_t i = 0; i < s->n; i++) {
         const struct behaviour_member *m = &s->members[i];
         if (s->group[i] != group) {
@@ -518,11 +518,16 @@ static void find_times(struct stg_behaviour *out, const struct behaviour_search 
         out->n_beyond += stg_is_beyond(s->model, s->aggregate, &s->inputs[m->input].scores[m->index]);
         out->slices[m->place * STG_BEHAVIOUR_SLICES / s->out->n_sequences]++;
         late += m->place * 2 >= s->out->n_sequences;
+        end = m->place + 1;
     }
     out->n_estimated = (double)out->n * (double)s->out->n_novel / (double)s->out->n_examined;
     const double difference = (double)late * 2 - (double)out->n; /* of n fair coins: mean 0, variance n */
     if (fabs(difference) > 3.29 * sqrt((double)out->n)) {
         out->trend = difference > 0 ? STG_TREND_GROWING : STG_TREND_FADING;
+    }
+    if (out->slices[STG_BEHAVIOUR_SLICES - 1] == 0 &&
+        pow((double)end / (double)s->out->n_sequences, (double)out->n) <= 0.001) {
+        out->trend = STG_TREND_ENDED;
     }
 }
 

@@ -201,7 +201,7 @@ static bool behaviour_length(const struct stg_behaviours *b, const struct stg_be
 
 const char *behaviour_trend(const struct stg_behaviour *x)
 {
-    static const char *const words[] = {"steady", "growing", "fading"};
+    static const char *const words[] = {"steady", "growing", "fading", "ended"};
     return words[x->trend];
 }
 

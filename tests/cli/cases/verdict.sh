@@ -337,3 +337,14 @@ case_eval_of_models() {
     grep -A 2 '^Groups of consecutive' out | grep -q '^odd  .* ± ' || { cat out; no 'no groups'; }
     refused "no.model" "$strange" eval $novel -- web.model no.model
 }
+
+# A behaviour that has come and gone is not called growing, as it would be by the half that it is in.
+case_behaviours_ended() {
+    trained
+    status 0 "$strange" explain --behaviours web.model test.data odd.data valid.data
+    grep -q '^   seen .*; ended \[' out || { cat out; no 'what is over is not told as that'; }
+    status 0 "$strange" explain --behaviours web.model test.data valid.data odd.data
+    grep -q '^   seen .*; growing \[' out || { cat out; no 'what began is not told as that'; }
+    status 0 "$strange" explain --behaviours --json web.model test.data odd.data valid.data
+    grep -q '"trend": "ended"' out || { cat out; no 'nor in JSON'; }
+}
