@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "import/import.h"
+#include "import/intlist.h"
 
 #include <dirent.h>
 #include <errno.h>
