@@ -606,7 +606,7 @@ case_packed_directory() {
     refused 'runs: a file in it is compressed (gzip): unpack them first' "$strange" info runs
     rm runs/*
     printf '\301\037\374\301' >runs/stream
-    refused 'a CTF trace directory has a file `metadata`' "$strange" info runs
+    refused 'runs: streams of a CTF trace without their file' "$strange" info runs
 }
 
 # Names of calls are found by themselves, other keys are asked for.
