@@ -1,4 +1,5 @@
 /* Corpora: which sequences of which part are meant, and that what is released leaves the memory but not the corpus. */
+#include "base/memory.h"
 #include "cli/train_data.h"
 #include "dataset/dataset.h"
 
@@ -76,6 +77,141 @@ static void test_several_data_sets_release_their_own(void **state)
     assert_int_equal(a[2].end[0], 3);
     assert_int_equal(a[2].first[1], 3);
     assert_int_equal(a[2].end[1], 5);
+}
+
+/* --- What is held out --- */
+
+/* Sequences without times, `together` of each thread. */
+struct list {
+    size_t together, n_released;
+    int32_t tid[64];
+    uint32_t flags;
+};
+
+static void list_get(void *context, size_t i, struct stg_seq *out)
+{
+    struct list *l = context;
+    l->tid[i] = (int32_t)(1 + i / l->together);
+    *out = (struct stg_seq){.id = i, .n_threads = 1, .thread_tid = &l->tid[i], .flags = l->flags};
+}
+
+static void list_release(void *context, size_t first, size_t end)
+{
+    ((struct list *)context)->n_released += end - first;
+}
+
+struct held_out {
+    struct list list;
+    struct stg_dataset *set;
+    struct stg_slice slice;
+    struct stg_corpus whole, part;
+    uint32_t *index;
+    double spread;
+    size_t offset[2];
+    struct stg_corpora from, held;
+};
+
+/* from (borrowed arrays of one data set) of n sequences, and what is held out of it. */
+static void hold_out(struct held_out *h, size_t n, size_t together, uint32_t flags, double part)
+{
+    memset(h, 0, sizeof *h);
+    h->list = (struct list){.together = together, .flags = flags};
+    h->whole = (struct stg_corpus){.n = n, .context = &h->list, .get = list_get, .release = list_release};
+    h->slice = (struct stg_slice){.corpus = &h->whole, .n = n};
+    h->offset[1] = n;
+    h->from = (struct stg_corpora){.sets = &h->set,
+                                   .slices = &h->slice,
+                                   .index = &h->index,
+                                   .spread = &h->spread,
+                                   .whole = &h->whole,
+                                   .parts = &h->part,
+                                   .offset = h->offset,
+                                   .n = 1,
+                                   .borrowed = true};
+    must(stg_corpora_hold_out(&h->held, &h->from, part));
+}
+
+static void hold_out_fini(struct held_out *h)
+{
+    stg_mem_free(h->index);
+    stg_corpora_fini(&h->held);
+}
+
+/* Every sequence is in one of both, in its order; the ids of what is held out. */
+static void check_parts(struct held_out *h, size_t *ids)
+{
+    struct stg_corpus rest, held;
+    size_t i_rest = 0, i_held = 0;
+    stg_corpora_corpus(&h->from, &rest);
+    stg_corpora_corpus(&h->held, &held);
+    assert_int_equal(rest.n + held.n, h->whole.n);
+    for (size_t i = 0; i < h->whole.n; i++) {
+        struct stg_seq seq = {.id = SIZE_MAX};
+        if (i_held < held.n) {
+            stg_corpus_get(&held, i_held, &seq);
+        }
+        if (seq.id == i) {
+            ids[i_held++] = i;
+        } else {
+            stg_corpus_get(&rest, i_rest++, &seq);
+            assert_int_equal(seq.id, i);
+        }
+    }
+}
+
+static void test_of_lists_an_even_part_is_held_out(void **state)
+{
+    (void)state;
+    struct held_out h;
+    size_t ids[40];
+    hold_out(&h, 40, 1, STG_SEQ_NO_TIME, 0.1);
+    check_parts(&h, ids);
+    assert_int_equal(stg_corpora_count(&h.held), 4);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(ids[i], 4 + 10 * i);
+    }
+    struct stg_corpus rest;
+    stg_corpora_corpus(&h.from, &rest);
+    stg_corpus_release(&rest, 3, 5); /* 3 and 5, and 4 between them */
+    assert_int_equal(h.list.n_released, 3);
+    hold_out_fini(&h);
+    hold_out(&h, 40, 1, STG_SEQ_NO_TIME, 0.9);
+    check_parts(&h, ids);
+    assert_int_equal(stg_corpora_count(&h.held), 36);
+    hold_out_fini(&h);
+}
+
+static void test_windows_of_a_file_stay_together(void **state)
+{
+    (void)state;
+    struct held_out h;
+    size_t ids[40];
+    hold_out(&h, 40, 4, STG_SEQ_NO_TIME, 0.2);
+    check_parts(&h, ids);
+    assert_int_equal(stg_corpora_count(&h.held), 8);
+    for (size_t i = 0; i < 8; i += 4) {
+        assert_int_equal(ids[i] % 4, 0);
+        assert_int_equal(ids[i + 3], ids[i] + 3);
+    }
+    hold_out_fini(&h);
+}
+
+static void test_the_last_part_is_held_out_otherwise(void **state)
+{
+    static const struct {
+        size_t together;
+        uint32_t flags;
+    } cases[] = {{1, 0}, {40, STG_SEQ_NO_TIME}, {20, STG_SEQ_NO_TIME}};
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        struct held_out h;
+        size_t ids[40];
+        hold_out(&h, 40, cases[k].together, cases[k].flags, 0.1);
+        check_parts(&h, ids);
+        assert_int_equal(stg_corpora_count(&h.held), 4);
+        assert_int_equal(ids[0], 36);
+        hold_out_fini(&h);
+    }
 }
 
 /* --- A data set --- */
@@ -178,6 +314,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_slice_releases_its_own),
         cmocka_unit_test(test_several_data_sets_release_their_own),
+        cmocka_unit_test(test_of_lists_an_even_part_is_held_out),
+        cmocka_unit_test(test_windows_of_a_file_stay_together),
+        cmocka_unit_test(test_the_last_part_is_held_out_otherwise),
         cmocka_unit_test(test_what_is_released_leaves_the_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

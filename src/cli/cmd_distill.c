@@ -53,6 +53,11 @@ static enum stg_status open_valid(struct stg_corpora *out, const struct settings
     STG_RETURN_IF_FAILED(stg_corpora_open(out, s->train.valid.n > 0 ? &s->train.valid : data, NULL, NULL));
     for (size_t i = 0; i < out->n; i++) {
         const json_t *set = json_array_get(sets, i);
+        const double spread = json_number_value(json_object_get(set, "spread"));
+        if (spread > 0) {
+            STG_RETURN_IF_FAILED(stg_corpora_restrict_spread(out, i, spread));
+            continue;
+        }
         stg_corpora_restrict(out, i, (size_t)json_integer_value(json_object_get(set, "first")),
                              (size_t)json_integer_value(json_object_get(set, "sequences")));
     }
@@ -77,10 +82,12 @@ static bool has_learnt(const struct stg_model *m, const struct stg_corpora *c)
         const json_int_t events = json_integer_value(json_object_get(set, "events_of_file"));
         const json_int_t first = json_integer_value(json_object_get(set, "first"));
         const json_int_t end = first + json_integer_value(json_object_get(set, "sequences"));
+        const double spread = json_number_value(json_object_get(set, "spread")); /* held out of both alike, or met */
         for (size_t i = 0; path != NULL && i < c->n; i++) {
             const json_int_t begin = (json_int_t)c->slices[i].first, n = (json_int_t)c->slices[i].n;
+            const bool met = spread > 0 ? c->spread[i] != spread : begin < end && first < begin + n;
             if (strcmp(last_part(path), last_part(stg_dataset_path(c->sets[i]))) == 0 &&
-                events == (json_int_t)stg_dataset_events(c->sets[i]) && begin < end && first < begin + n) {
+                events == (json_int_t)stg_dataset_events(c->sets[i]) && met) {
                 return true;
             }
         }

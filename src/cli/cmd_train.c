@@ -225,11 +225,13 @@ static enum stg_status hold_out(struct job *j)
     }
     STG_RETURN_IF_FAILED(stg_corpora_hold_out(&j->held, &j->train, part_to_hold_out(j, for_calibration)));
     const size_t n = stg_corpora_count(&j->held);
+    const bool spread = j->held.spread[0] > 0;
     if (n > 0) { /* else it is said that the model is not calibrated, or that nothing says when to stop */
-        stg_log(STG_LOG_INFO, "no --valid%s: the latest %zu of %zu sequences %s held out for %s%s%s",
-                for_calibration ? " and no --calibrate" : "", n, n + stg_corpora_count(&j->train),
-                n == 1 ? "is" : "are", for_validation ? "validation" : "",
-                for_validation && for_calibration ? " and " : "", for_calibration ? "calibration" : "");
+        stg_log(STG_LOG_INFO, "no --valid%s: %s%zu of %zu sequences%s %s held out for %s%s%s",
+                for_calibration ? " and no --calibrate" : "", spread ? "" : "the latest ", n,
+                n + stg_corpora_count(&j->train), spread ? ", spread evenly," : "", n == 1 ? "is" : "are",
+                for_validation ? "validation" : "", for_validation && for_calibration ? " and " : "",
+                for_calibration ? "calibration" : "");
     }
     const size_t n_runs = stg_corpora_runs(&j->train);
     if (for_calibration && n_runs > 1 && stg_corpora_runs(&j->held) == 1) {
@@ -410,6 +412,9 @@ static enum stg_status put_sets(json_t *record, const char *key, const struct st
         STG_RETURN_IF_FAILED(stg_facts_put(set, "path", stg_facts_string(stg_dataset_path(c->sets[i]))));
         STG_RETURN_IF_FAILED(stg_facts_put(set, "first", json_integer((json_int_t)c->slices[i].first)));
         STG_RETURN_IF_FAILED(stg_facts_put(set, "sequences", json_integer((json_int_t)c->slices[i].n)));
+        if (c->spread[i] > 0) {
+            STG_RETURN_IF_FAILED(stg_facts_put(set, "spread", json_real(c->spread[i])));
+        }
         STG_RETURN_IF_FAILED(
             stg_facts_put(set, "events_of_file", json_integer((json_int_t)stg_dataset_events(c->sets[i]))));
     }

@@ -115,7 +115,8 @@ static const char *const description[] = {
     "of several.",
     "Data sets that belong together share one vocabulary: prepare the first, then the others with --vocab FIRST.",
     "Without --valid and --calibrate the latest part of every data set is held out for both (--hold-out), and a "
-    "message says so.",
+    "message says so. Of lists without times, which stand in the order of their files or lines, it is a part spread "
+    "evenly; windows of one file stay together.",
     "A training by gradients saves its state at every evaluation and when it is interrupted (Ctrl-C); --resume with "
     "the same data and "
     "options goes on. Without --resume, a checkpoint or members of an ensemble that are there already are refused: "

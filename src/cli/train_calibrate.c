@@ -13,6 +13,8 @@
 
 #include <math.h>
 
+#define FEW_IN_RUN \
+    20 /* sequences of a run, on the average: of fewer no run tells its rate, such as of files of one each */
 #define MOST_NAMED 10 /* sequences in quarantine that are said, the most novel; the record has all */
 
 /* A run is a recording: a trace of a data set, which may have several. runs (n_runs + 1) as of stg_calibrate_runs(),
@@ -88,6 +90,9 @@ static enum stg_status judge_runs(const struct stg_model *m, const size_t *offse
         stg_log(
             STG_LOG_INFO,
             "calibrated on one run: how false alarms differ from run to run is not known; give --calibrate several");
+    } else if (n > 0 && offset[n_all] < FEW_IN_RUN * n_runs) {
+        stg_log(STG_LOG_INFO, "calibrated on %zu runs: at alpha %g those that are left out have %.2g %% false alarms",
+                n_runs, STG_ALPHA_DEFAULT, 100 * mean / (double)n);
     } else if (n > 0) {
         stg_log(STG_LOG_INFO,
                 "calibrated on %zu runs: at alpha %g a run that is left out has %.2g %% false alarms, from %.2g %% to "

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 
+#include <math.h>
 #include <string.h>
 
 static enum stg_status allocate(struct stg_corpora *c, size_t n)
@@ -12,6 +13,8 @@ static enum stg_status allocate(struct stg_corpora *c, size_t n)
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&c->slices, n, sizeof *c->slices));
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&c->whole, n, sizeof *c->whole));
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&c->parts, n, sizeof *c->parts));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&c->index, n, sizeof *c->index));
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&c->spread, n, sizeof *c->spread));
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&c->offset, n + 1, sizeof *c->offset));
     c->n = n;
     return STG_OK;
@@ -112,6 +115,83 @@ enum stg_status stg_corpora_open(struct stg_corpora *out, const struct stg_list 
     return STG_OK;
 }
 
+/* --- What is held out --- */
+
+/* Windows of one file, say. */
+static bool is_same_thread(const struct stg_corpus *whole, size_t i, size_t k)
+{
+    struct stg_seq a, b;
+    stg_corpus_get(whole, i, &a);
+    stg_corpus_get(whole, k, &b);
+    return a.trace == b.trace && a.n_threads > 0 && b.n_threads > 0 && a.thread_tid[0] == b.thread_tid[0];
+}
+
+/* Each stretch of one thread is held out where that comes nearer to the part of all until its end. index (whole->n):
+ * what is held out, or with rest what is not; *n of it. */
+static void spread(const struct stg_corpus *whole, double part, bool rest, uint32_t *index, size_t *n)
+{
+    size_t n_held = 0;
+    *n = 0;
+    for (size_t i = 0, end; i < whole->n; i = end) {
+        end = i + 1;
+        while (end < whole->n && is_same_thread(whole, i, end)) {
+            end++;
+        }
+        const bool held = (double)n_held + 0.5 * (double)(end - i) <= part * (double)end;
+        n_held += held ? end - i : 0;
+        for (size_t k = i; k < end && held != rest; k++) {
+            index[(*n)++] = (uint32_t)k;
+        }
+    }
+}
+
+static bool has_time(const struct stg_corpus *whole)
+{
+    struct stg_seq seq;
+    stg_corpus_get(whole, 0, &seq);
+    return (seq.flags & STG_SEQ_NO_TIME) == 0;
+}
+
+static enum stg_status use_spread(struct stg_corpora *c, size_t i, double part, bool rest)
+{
+    struct stg_slice *slice = &c->slices[i];
+    STG_RETURN_IF_FAILED(stg_mem_zeroed(&c->index[i], c->whole[i].n, sizeof *c->index[i]));
+    spread(&c->whole[i], part, rest, c->index[i], &slice->n);
+    slice->corpus = &c->whole[i];
+    slice->index = c->index[i];
+    slice->first = slice->n > 0 ? slice->index[0] : 0;
+    c->spread[i] = part;
+    return STG_OK;
+}
+
+static void use_all(struct stg_corpora *c, size_t i)
+{
+    stg_mem_free(c->index[i]);
+    c->index[i] = NULL;
+    c->spread[i] = 0;
+    c->slices[i] = (struct stg_slice){.corpus = &c->whole[i], .n = c->whole[i].n};
+}
+
+/* *done: false where stretches are too long to come near the part, and nothing is changed. */
+static enum stg_status hold_out_spread(struct stg_corpora *held, struct stg_corpora *from, size_t i, double part,
+                                       bool *done)
+{
+    *done = false;
+    const size_t all = from->whole[i].n;
+    if (all < 2 || from->slices[i].n < all || has_time(&from->whole[i])) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(use_spread(held, i, part, false));
+    STG_RETURN_IF_FAILED(use_spread(from, i, part, true));
+    const double wanted = part * (double)all;
+    *done = held->slices[i].n > 0 && from->slices[i].n > 0 && fabs((double)held->slices[i].n - wanted) <= wanted / 2;
+    if (!*done) {
+        use_all(held, i);
+        use_all(from, i);
+    }
+    return STG_OK;
+}
+
 enum stg_status stg_corpora_hold_out(struct stg_corpora *held, struct stg_corpora *from, double part)
 {
     memset(held, 0, sizeof *held);
@@ -120,15 +200,29 @@ enum stg_status stg_corpora_hold_out(struct stg_corpora *held, struct stg_corpor
     STG_RETURN_IF_FAILED(allocate(held, from->n));
     for (size_t i = 0; i < from->n; i++) {
         struct stg_slice *slice = &from->slices[i];
+        bool done;
+        held->sets[i] = from->sets[i];
+        held->whole[i] = from->whole[i];
+        STG_RETURN_IF_FAILED(hold_out_spread(held, from, i, part, &done));
+        if (done) {
+            continue;
+        }
         size_t n = (size_t)((double)slice->n * part + 0.5);
         n = slice->n >= 2 && n == 0 ? 1 : n;
         n = n > 0 && n >= slice->n ? slice->n - 1 : n;
         slice->n -= n;
-        held->sets[i] = from->sets[i];
-        held->slices[i] = (struct stg_slice){.corpus = &from->whole[i], .first = slice->first + slice->n, .n = n};
+        held->slices[i] = (struct stg_slice){.corpus = &held->whole[i], .first = slice->first + slice->n, .n = n};
     }
     lay_out(held);
     lay_out(from);
+    return STG_OK;
+}
+
+enum stg_status stg_corpora_restrict_spread(struct stg_corpora *c, size_t i, double part)
+{
+    use_all(c, i);
+    STG_RETURN_IF_FAILED(use_spread(c, i, part, false));
+    lay_out(c);
     return STG_OK;
 }
 
@@ -205,6 +299,11 @@ void stg_corpora_fini(struct stg_corpora *c)
     for (size_t i = 0; i < c->n && !c->borrowed; i++) {
         stg_dataset_free(c->sets[i]);
     }
+    for (size_t i = 0; c->index != NULL && i < c->n; i++) {
+        stg_mem_free(c->index[i]);
+    }
+    stg_mem_free(c->index);
+    stg_mem_free(c->spread);
     stg_mem_free(c->sets);
     stg_mem_free(c->slices);
     stg_mem_free(c->whole);

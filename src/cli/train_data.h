@@ -11,6 +11,8 @@ struct stg_corpora {
     const struct stg_list *paths;     /* borrowed */
     struct stg_dataset **sets;        /* (n) owned unless borrowed */
     struct stg_slice *slices;         /* (n) the part of each that is used */
+    uint32_t **index;                 /* (n) of slices, owned; NULL: they have none */
+    double *spread;                   /* (n) the part that was held out of each evenly; 0: none was */
     struct stg_corpus *whole, *parts; /* (n) */
     size_t *offset;                   /* (n + 1) first sequence of each */
     size_t n;
@@ -21,9 +23,15 @@ struct stg_corpora {
  * failure. */
 enum stg_status stg_corpora_open(struct stg_corpora *out, const struct stg_list *paths, const struct stg_dataset *like,
                                  struct stg_pool *pool) STG_MUST_USE;
-/* Moves the last part (0 … 1) of every data set, which is the latest in time, from `from` to held, which borrows from
- * it. Every data set keeps one sequence. */
+/* Moves a part (0 … 1) of every data set from `from` to held, which borrows from it. Every data set keeps one sequence.
+ *
+ * Of data with times it is the last part: neighbours in time are alike, so a random split would flatter. Lists without
+ * times stand in the order of their files' names or of whoever wrote them, by program, say, and the last of them are of
+ * what training would then never see: a part is spread over them evenly, and neighbours of one thread (windows of one
+ * file) stay together. Where there are too few threads for that, it is the last part, too. */
 enum stg_status stg_corpora_hold_out(struct stg_corpora *held, struct stg_corpora *from, double part) STG_MUST_USE;
+/* Leaves what an even part holds out of data set i. */
+enum stg_status stg_corpora_restrict_spread(struct stg_corpora *c, size_t i, double part) STG_MUST_USE;
 /* Leaves sequences first … first + n − 1 of data set i, as far as it has them. */
 void stg_corpora_restrict(struct stg_corpora *c, size_t i, size_t first, size_t n);
 /* The whole as one corpus, borrowed. */

@@ -448,13 +448,17 @@ void stg_dataset_corpus(const struct stg_dataset *d, struct stg_corpus *out)
 static void slice_get(void *context, size_t i, struct stg_seq *out)
 {
     const struct stg_slice *slice = context;
-    stg_corpus_get(slice->corpus, slice->first + i, out);
+    stg_corpus_get(slice->corpus, slice->index == NULL ? slice->first + i : slice->index[i], out);
 }
 
 static void slice_release(void *context, size_t first, size_t end)
 {
     const struct stg_slice *slice = context;
-    stg_corpus_release(slice->corpus, slice->first + first, slice->first + end);
+    if (slice->index == NULL) {
+        stg_corpus_release(slice->corpus, slice->first + first, slice->first + end);
+    } else if (end > first) {
+        stg_corpus_release(slice->corpus, slice->index[first], (size_t)slice->index[end - 1] + 1);
+    }
 }
 
 void stg_slice_corpus(struct stg_slice *slice, struct stg_corpus *out)

@@ -41,11 +41,11 @@ const char *stg_dataset_meta(const struct stg_dataset *d, const char *key);
 /* A corpus over all sequences; borrowed from the data set. */
 void stg_dataset_corpus(const struct stg_dataset *d, struct stg_corpus *out);
 
-/* A corpus over sequences first … first + n − 1 of another one (which must outlive it). Held-out parts are taken from
- * the end in time: neighbours in time are alike, so a random split would flatter. */
+/* A corpus over sequences first … first + n − 1 of another one (which must outlive it), or over those of an index. */
 struct stg_slice {
     const struct stg_corpus *corpus;
     size_t first, n;
+    const uint32_t *index; /* (n) rising, borrowed; NULL: as they follow each other */
 };
 void stg_slice_corpus(struct stg_slice *slice, struct stg_corpus *out);
 

@@ -679,6 +679,28 @@ case_integer_lists() {
     grep -q '^ *trace  *attacks/two/2.txt$' out || { cat out; no 'another file'; }
 }
 
+# The files of a directory stand by their names: the last of them may be of a program of their own.
+case_lists_of_programs() {
+    mkdir normal
+    for i in $(seq 100 199); do
+        echo "6 3 4 5 3 4 5 $((i % 7 + 20)) 3 4" >normal/a$i.txt
+        echo "9 1 2 9 1 2 9 $((i % 5 + 30)) 1 2" >normal/b$i.txt
+    done
+    "$strange" -q prepare -o normal.data normal
+    status 0 "$strange" train -o normal.model normal.data
+    grep -q 'no --valid and no --calibrate: 100 of 200 sequences, spread evenly, are held out for calibration' err ||
+        status 0 "$strange" train --hold-out 0.25 -o normal.model normal.data
+    grep -q '50 of 200 sequences, spread evenly, are held out for calibration' err || { cat err; no 'the last ones are held out'; }
+    "$strange" info --json normal.model >info
+    grep -q '"spread": 0.25' info || { cat info; no 'how is not recorded'; }
+    status 0 "$strange" score normal.model normal
+    # A student is compared on what neither has learnt.
+    status 0 "$strange" distill --student lstm --hidden 8 --updates 3 --hold-out 0.25 -o student.model normal.model normal.data
+    ! grep -q 'has learnt' err || { cat err; no 'what is held out is called learnt'; }
+    status 0 "$strange" distill --student lstm --hidden 8 --updates 3 --hold-out 0.5 -o student.model normal.model normal.data
+    grep -q 'has learnt' err || { cat err; no 'what was learnt is not said'; }
+}
+
 # Times that a trace does not have are not judged without a word.
 case_without_times() {
     trained
