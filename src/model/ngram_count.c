@@ -13,6 +13,8 @@
 
 enum { FIRST_SLOTS = 4096, TASK_SEQUENCES = 64 };
 
+#define SCATTER 0x9E3779B97F4A7C15 /* 2^64 / golden ratio (Knuth, The Art of Computer Programming 3, 6.4), odd */
+
 struct histogram {
     struct stg_ngram_count *slot; /* (n_slots) key 0 = free */
     size_t n, n_slots;            /* n_slots is a power of two, at most 3/4 full */
@@ -156,14 +158,17 @@ static enum stg_status count_task(void *context, size_t i_task, size_t i_thread)
     return STG_OK;
 }
 
-/* All histograms into the first one, whose slots become (*n) n-grams in the order of their keys. */
+/* All histograms into the first one, whose slots become (*n) n-grams in the order of their keys. In the order of the
+ * slots, which is that of their hashes, keys would fill one stretch of it after another, each to the brim and beyond
+ * before it grows: they come in another order. */
 static enum stg_status merge(struct worker *workers, size_t n_workers, size_t *n)
 {
     struct histogram *to = &workers[0].histogram;
     struct stg_ngram_count *room = NULL;
     for (size_t k = 1; k < n_workers; k++) {
         struct histogram *from = &workers[k].histogram;
-        for (size_t i = 0; i < from->n_slots; i++) {
+        for (size_t j = 0; j < from->n_slots; j++) {
+            const size_t i = (j * SCATTER) & (from->n_slots - 1);
             if (from->slot[i].key != 0) {
                 STG_RETURN_IF_FAILED(reserve(to, 1));
                 count(to, from->slot[i].key, from->slot[i].times);
