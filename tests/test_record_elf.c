@@ -23,6 +23,25 @@
 
 #include "base/file.h"
 
+static enum stg_status find_function(const char *path, const char *symbol, uint64_t *offset)
+{
+    int file;
+    STG_RETURN_IF_FAILED(stg_elf_open(&file, path));
+    const enum stg_status status = stg_elf_find_in_file(file, path, symbol, offset);
+    close(file);
+    return status;
+}
+
+static enum stg_status find_probe(const char *path, const char *provider, const char *name, struct stg_elf_site *sites,
+                                  size_t *n)
+{
+    int file;
+    STG_RETURN_IF_FAILED(stg_elf_open(&file, path));
+    const enum stg_status status = stg_elf_find_probe_in_file(file, path, provider, name, sites, n);
+    close(file);
+    return status;
+}
+
 /* The first bytes of this function are looked for at the place that the look-up gives. */
 __attribute__((noinline, used)) int stg_test_elf_function(int x);
 int stg_test_elf_function(int x)
@@ -35,7 +54,7 @@ static void test_own_program(void **state)
     struct stg_file_map map;
     uint64_t offset = 0;
     (void)state;
-    assert_int_equal(stg_elf_find_in_file("/proc/self/exe", "stg_test_elf_function", &offset), STG_OK);
+    assert_int_equal(find_function("/proc/self/exe", "stg_test_elf_function", &offset), STG_OK);
     assert_int_equal(stg_file_map_open(&map, "/proc/self/exe"), STG_OK);
     assert_true(offset + 16 <= map.size);
     const uint8_t *code;
@@ -49,15 +68,14 @@ static void test_refused(void **state)
 {
     uint64_t offset;
     (void)state;
-    assert_int_equal(stg_elf_find_in_file("/proc/self/exe", "no_such_function", &offset), STG_ERR_USAGE);
+    assert_int_equal(find_function("/proc/self/exe", "no_such_function", &offset), STG_ERR_USAGE);
     assert_non_null(strstr(stg_status_message(), "no_such_function"));
-    assert_int_equal(stg_elf_find_in_file("/proc/self/exe", "stdout", &offset),
-                     STG_ERR_USAGE); /* an object, not a function */
-    assert_int_equal(stg_elf_find_in_file("/proc/self/exe", "", &offset), STG_ERR_USAGE);
-    assert_int_equal(stg_elf_find_in_file("/etc/passwd", "main", &offset), STG_ERR_INPUT);
-    assert_int_equal(stg_elf_find_in_file("/", "main", &offset), STG_ERR_INPUT);
-    assert_int_equal(stg_elf_find_in_file("/dev/zero", "main", &offset), STG_ERR_INPUT);
-    assert_int_equal(stg_elf_find_in_file("/no/such/file", "main", &offset), STG_ERR_IO);
+    assert_int_equal(find_function("/proc/self/exe", "stdout", &offset), STG_ERR_USAGE); /* an object, not a function */
+    assert_int_equal(find_function("/proc/self/exe", "", &offset), STG_ERR_USAGE);
+    assert_int_equal(find_function("/etc/passwd", "main", &offset), STG_ERR_INPUT);
+    assert_int_equal(find_function("/", "main", &offset), STG_ERR_INPUT);
+    assert_int_equal(find_function("/dev/zero", "main", &offset), STG_ERR_INPUT);
+    assert_int_equal(find_function("/no/such/file", "main", &offset), STG_ERR_IO);
 }
 
 /* Of the file itself: in memory that maps it, the kernel puts a breakpoint there while a recorder has a marker on the
@@ -81,18 +99,17 @@ static void test_probes(void **state)
     size_t n = 77;
     (void)state;
     assert_non_null(workload);
-    assert_int_equal(stg_elf_find_probe_in_file(workload, "strange_test", "nothing", sites, &n), STG_ERR_USAGE);
+    assert_int_equal(find_probe(workload, "strange_test", "nothing", sites, &n), STG_ERR_USAGE);
     assert_non_null(strstr(stg_status_message(), "no static probe strange_test:nothing"));
     assert_int_equal(n, 0);
-    assert_int_equal(stg_elf_find_probe_in_file("/etc/passwd", "strange_test", "tick", sites, &n), STG_ERR_INPUT);
+    assert_int_equal(find_probe("/etc/passwd", "strange_test", "tick", sites, &n), STG_ERR_INPUT);
     if (has_usdt == NULL || has_usdt[0] == '\0') {
         print_message("sys/sdt.h (systemtap-sdt-dev) was not there when the workload was built\n");
         skip();
     }
     assert_int_equal(stat(workload, &about), 0);
     for (uint32_t k = 0; k < 2; k++) {
-        assert_int_equal(stg_elf_find_probe_in_file(workload, "strange_test", k == 0 ? "tick" : "kinds", sites, &n),
-                         STG_OK);
+        assert_int_equal(find_probe(workload, "strange_test", k == 0 ? "tick" : "kinds", sites, &n), STG_OK);
         assert_in_range(n, 1, 4);
         for (size_t i = 0; i < n; i++) {
             assert_true(sites[i].offset < (uint64_t)about.st_size && sites[i].semaphore > 0 &&
@@ -367,7 +384,7 @@ static int watch_reader(const char *path, size_t *most_open)
         (void)dup2(0, 100);
         const bool kept =
             prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 && setresgid(33, 33, 33) == 0 && setresuid(33, 33, 33) == 0;
-        _exit(kept && stg_elf_find_in_file(path, "missing", &offset) == STG_ERR_USAGE ? 0 : 1);
+        _exit(kept && find_function(path, "missing", &offset) == STG_ERR_USAGE ? 0 : 1);
     }
     while (waitpid(caller, &ended, WNOHANG) == 0) {
         bool gone = false;

@@ -2,6 +2,12 @@
  * test is skipped. */
 #include "record_support.h"
 
+#include "base/file.h"
+#include "must.h"
+#include "scratch.h"
+
+#include <elf.h>
+#include <fcntl.h>
 #include <sched.h>
 
 /* Each thread's end is there, and one of them was the last of its process, also where two end at the same time. */
@@ -153,11 +159,114 @@ static void test_gap_time(void **state)
     recording_fini(&r);
 }
 
+/* --- The file of a marker --- */
+
+#define EMPTY_TABLES 600 /* of symbols that are none: what looks through them is at work for a while */
+#define EMPTY_SIZE   (200000 * sizeof(Elf64_Sym))
+
+static bool holds_symbols(const Elf64_Shdr *section)
+{
+    return section->sh_type == SHT_SYMTAB || section->sh_type == SHT_DYNSYM;
+}
+
+/* A copy of the workload whose symbols are found late: their sections come last, behind many without any. */
+static void make_slow_copy(const char *path)
+{
+    struct stg_file_map map;
+    Elf64_Ehdr head;
+    must(stg_file_map_open(&map, workload()));
+    memcpy(&head, map.data, sizeof head);
+    const size_t n = head.e_shnum, at = (map.size + 7) / 8 * 8, n_bytes = (2 * n + EMPTY_TABLES) * sizeof(Elf64_Shdr);
+    Elf64_Shdr *sections = NULL;
+    must(stg_mem_zeroed(&sections, 2 * n + EMPTY_TABLES, sizeof *sections));
+    memcpy(sections, map.data + head.e_shoff, n * sizeof *sections);
+    for (size_t i = 0; i < n + EMPTY_TABLES; i++) {
+        Elf64_Shdr *s = &sections[i];
+        if (i >= n) {
+            *s = (Elf64_Shdr){.sh_type = SHT_SYMTAB, .sh_offset = at + n_bytes, .sh_size = EMPTY_SIZE};
+        } else if (holds_symbols(s)) {
+            sections[n + EMPTY_TABLES + i] = *s;
+            s->sh_type = SHT_NULL;
+        }
+    }
+    head.e_shoff = at;
+    head.e_shnum = (uint16_t)(2 * n + EMPTY_TABLES);
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, map.data, map.size), map.size);
+    assert_int_equal(pwrite(fd, &head, sizeof head, 0), sizeof head);
+    assert_int_equal(pwrite(fd, sections, n_bytes, (off_t)at), n_bytes);
+    assert_int_equal(ftruncate(fd, (off_t)(at + n_bytes + EMPTY_SIZE)), 0);
+    close(fd);
+    stg_mem_free(sections);
+    stg_file_map_close(&map);
+}
+
+/* A process that gives a file another one's name as soon as its parent has another child: what looks for symbols. */
+static pid_t start_swapping(const char *from, const char *to)
+{
+    const pid_t parent = getpid(), swapper = fork();
+    assert_true(swapper >= 0);
+    if (swapper > 0) {
+        return swapper;
+    }
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)parent, (int)parent);
+    while (getppid() == parent) {
+        int first = 0, second = 0;
+        FILE *file = fopen(path, "r");
+        const int n = file == NULL ? 0 : fscanf(file, "%d %d", &first, &second);
+        if (file != NULL) {
+            fclose(file);
+        }
+        if (n == 2) {
+            _exit(rename(from, to) == 0 ? 0 : 1);
+        }
+    }
+    _exit(2);
+}
+
+/* The place that was looked up is one of the file in which it was, also where that has another one's name meanwhile: in
+ * another program's file it may be in the middle of an instruction. */
+static void test_marker_file_is_swapped(void **state)
+{
+    char dir[64], slow[80], program[80], other[80], text[128], script[256];
+    struct stg_marker marker;
+    struct stg_record_options o = {.markers = &marker, .n_markers = 1, .follow = true};
+    struct recording r;
+    int swapped = 0;
+    (void)state;
+    need_recorder();
+    scratch_path(dir, sizeof dir, "swap-XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    snprintf(slow, sizeof slow, "%s/slow", dir);
+    snprintf(program, sizeof program, "%s/program", dir);
+    snprintf(other, sizeof other, "%s/other", dir);
+    make_slow_copy(slow);
+    assert_int_equal(symlink(slow, program), 0);
+    assert_int_equal(symlink(workload(), other), 0);
+    snprintf(text, sizeof text, "uprobe:%s:workload_mark=w:mark", program);
+    must(stg_marker_parse(&marker, text, "--marker"));
+    snprintf(script, sizeof script, "\"$STRANGE_WORKLOAD\" marks 5 && %s marks 3", slow);
+    char *const command[] = {(char *)"/bin/sh", (char *)"-c", script, NULL};
+    o.command = command;
+    const pid_t swapper = start_swapping(other, program);
+    recording_start(&r, &o);
+    recording_finish(&r);
+    assert_int_equal(waitpid(swapper, &swapped, 0), swapper);
+    assert_true(WIFEXITED(swapped) && WEXITSTATUS(swapped) == 0);
+    assert_int_equal(stg_record_command_status(r.record), 0);
+    assert_int_equal(count_of(&r, STG_EVENT_MARKER, "w:mark", 0), 3);
+    recording_fini(&r);
+    assert_true(unlink(slow) == 0 && unlink(program) == 0 && rmdir(dir) == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ends_together), cmocka_unit_test(test_execveat), cmocka_unit_test(test_numbers_beyond),
-        cmocka_unit_test(test_late_names),    cmocka_unit_test(test_gap_time),
+        cmocka_unit_test(test_ends_together),  cmocka_unit_test(test_execveat),
+        cmocka_unit_test(test_numbers_beyond), cmocka_unit_test(test_late_names),
+        cmocka_unit_test(test_gap_time),       cmocka_unit_test(test_marker_file_is_swapped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

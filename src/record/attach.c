@@ -186,34 +186,56 @@ static enum stg_status find_file(const char *path, char out[PATH_MAX])
                : stg_fail(STG_ERR_USAGE, "%s: there is no such program: give its path", path);
 }
 
+/* A file where a marker is. It is opened once: while it is looked through, its path may be made to lead to another one,
+ * of which the place that was found is in the middle of an instruction. */
+struct marker_file {
+    int fd;
+    char path[PATH_MAX];  /* as it was found, for messages */
+    char of_the_open[32]; /* a path by which the kernel finds this file and no other */
+};
+
+static enum stg_status open_marker_file(struct marker_file *f, const char *path)
+{
+    f->fd = -1;
+    STG_RETURN_IF_FAILED(find_file(path, f->path));
+    STG_RETURN_IF_FAILED(stg_elf_open(&f->fd, f->path));
+    snprintf(f->of_the_open, sizeof f->of_the_open, "/proc/self/fd/%d", f->fd);
+    return STG_OK;
+}
+
 static enum stg_status add_marker_link(struct stg_record *r, struct bpf_link *link)
 {
     if (link == NULL && (errno == EACCES || errno == EPERM)) {
         return stg_fail(STG_ERR_UNSUPPORTED, "no permission to attach it: markers take root or CAP_SYS_ADMIN");
     }
+    if (link == NULL && access("/proc/self/fd", F_OK) != 0) {
+        return stg_fail(STG_ERR_UNSUPPORTED,
+                        "cannot attach it, as /proc is not mounted here: mount -t proc proc /proc");
+    }
     return add_link(r, link, "cannot attach it");
 }
 
-static enum stg_status attach_function(struct stg_record *r, const struct stg_marker *m, const char *file,
+static enum stg_status attach_function(struct stg_record *r, const struct stg_marker *m, const struct marker_file *file,
                                        uint64_t cookie)
 {
     uint64_t offset;
     const bool ret = m->kind == STG_MARKER_URETPROBE;
     LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = cookie, .retprobe = ret);
-    STG_RETURN_IF_FAILED(stg_elf_find_in_file(file, m->symbol, &offset));
+    STG_RETURN_IF_FAILED(stg_elf_find_in_file(file->fd, file->path, m->symbol, &offset));
     return add_marker_link(r,
                            bpf_program__attach_uprobe_opts(ret ? r->bpf->progs.stg_uretprobe : r->bpf->progs.stg_uprobe,
-                                                           -1, file, offset, &options));
+                                                           -1, file->of_the_open, offset, &options));
 }
 
 /* The compiler may have put a probe into several places. */
-static enum stg_status attach_probe(struct stg_record *r, const struct stg_marker *m, const char *file, size_t marker)
+static enum stg_status attach_probe(struct stg_record *r, const struct stg_marker *m, const struct marker_file *file,
+                                    size_t marker)
 {
     enum stg_status status = STG_OK;
     struct stg_elf_site *found = NULL;
     size_t n;
     STG_TRY(stg_mem_zeroed(&found, STG_ELF_MAX_SITES, sizeof *found));
-    STG_TRY(stg_elf_find_probe_in_file(file, m->provider, m->symbol, found, &n));
+    STG_TRY(stg_elf_find_probe_in_file(file->fd, file->path, m->provider, m->symbol, found, &n));
     for (size_t i = 0; i < n; i++) {
         uint32_t key = (uint32_t)r->n_sites;
         LIBBPF_OPTS(bpf_uprobe_opts, options, .bpf_cookie = key, .ref_ctr_offset = found[i].semaphore);
@@ -225,8 +247,8 @@ static enum stg_status attach_probe(struct stg_record *r, const struct stg_marke
         if (bpf_map_update_elem(bpf_map__fd(r->bpf->maps.sites), &key, &found[i].site, BPF_ANY) != 0) {
             STG_TRY(refused("the kernel does not take a static probe", -errno));
         }
-        STG_TRY(add_marker_link(
-            r, bpf_program__attach_uprobe_opts(r->bpf->progs.stg_usdt, -1, file, found[i].offset, &options)));
+        STG_TRY(add_marker_link(r, bpf_program__attach_uprobe_opts(r->bpf->progs.stg_usdt, -1, file->of_the_open,
+                                                                   found[i].offset, &options)));
         r->n_sites++;
     }
 out:
@@ -236,10 +258,13 @@ out:
 
 static enum stg_status attach_marker(struct stg_record *r, const struct stg_marker *m, uint64_t cookie)
 {
-    char file[PATH_MAX];
-    enum stg_status status = find_file(m->path, file);
+    struct marker_file file;
+    enum stg_status status = open_marker_file(&file, m->path);
     if (status == STG_OK) {
-        status = m->kind == STG_MARKER_USDT ? attach_probe(r, m, file, cookie) : attach_function(r, m, file, cookie);
+        status = m->kind == STG_MARKER_USDT ? attach_probe(r, m, &file, cookie) : attach_function(r, m, &file, cookie);
+    }
+    if (file.fd >= 0) {
+        close(file.fd);
     }
     return status == STG_OK ? STG_OK : stg_context(status, "marker %s", m->name);
 }

@@ -358,19 +358,20 @@ static enum stg_status ask_reader(int file, size_t size, const struct question *
                : stg_fail(STG_ERR_IO, "the process that reads it for symbols failed");
 }
 
-static enum stg_status ask(const char *path, const struct question *q, struct answer *a)
+enum stg_status stg_elf_open(int *file, const char *path)
+{
+    *file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is not waited for */
+    return *file >= 0 ? STG_OK : stg_fail_errno("%s: cannot open it", path);
+}
+
+static enum stg_status ask(int file, const char *path, const struct question *q, struct answer *a)
 {
     struct stat info;
-    a->found = STG_ELF_NO_PROGRAM;
-    const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe is not waited for */
-    if (file < 0) {
-        return stg_fail_errno("%s: cannot open it", path);
-    }
     enum stg_status status = STG_OK;
+    a->found = STG_ELF_NO_PROGRAM;
     if (fstat(file, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0) {
         status = ask_reader(file, (size_t)info.st_size, q, a);
     }
-    close(file);
     if (status != STG_OK) {
         return stg_context(status, "%s", path);
     }
@@ -390,24 +391,24 @@ static enum stg_status ask(const char *path, const struct question *q, struct an
     }
 }
 
-enum stg_status stg_elf_find_in_file(const char *path, const char *symbol, uint64_t *offset)
+enum stg_status stg_elf_find_in_file(int file, const char *path, const char *symbol, uint64_t *offset)
 {
     const struct question q = {.name = symbol};
     struct answer *a = NULL;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&a, 1, sizeof *a));
-    const enum stg_status status = ask(path, &q, a);
+    const enum stg_status status = ask(file, path, &q, a);
     *offset = a->offset;
     stg_mem_free(a);
     return status;
 }
 
-enum stg_status stg_elf_find_probe_in_file(const char *path, const char *provider, const char *name,
+enum stg_status stg_elf_find_probe_in_file(int file, const char *path, const char *provider, const char *name,
                                            struct stg_elf_site out[STG_ELF_MAX_SITES], size_t *n)
 {
     const struct question q = {.provider = provider, .name = name};
     struct answer *a = NULL;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&a, 1, sizeof *a));
-    const enum stg_status status = ask(path, &q, a);
+    const enum stg_status status = ask(file, path, &q, a);
     *n = status == STG_OK ? (size_t)a->n : 0;
     memcpy(out, a->sites, *n * sizeof *out);
     stg_mem_free(a);

@@ -34,11 +34,15 @@ enum stg_elf_found stg_elf_find(const uint8_t *data, size_t size, const char *sy
 enum stg_elf_found stg_elf_find_probe(const uint8_t *data, size_t size, const char *provider, const char *name,
                                       struct stg_elf_site out[STG_ELF_MAX_SITES], size_t *n);
 
+/* Opens a file for the two below; the caller closes it. What is found is of this file, wherever its path leads later.
+ */
+enum stg_status stg_elf_open(int *file, const char *path) STG_MUST_USE;
+
 /* The same for a file, which a process without privileges reads. STG_ERR_IO, STG_ERR_USAGE (there is no such function),
  * STG_ERR_INPUT (no program); the message names path and symbol. */
-enum stg_status stg_elf_find_in_file(const char *path, const char *symbol, uint64_t *offset) STG_MUST_USE;
+enum stg_status stg_elf_find_in_file(int file, const char *path, const char *symbol, uint64_t *offset) STG_MUST_USE;
 /* STG_ERR_UNSUPPORTED: it is in too many places. */
-enum stg_status stg_elf_find_probe_in_file(const char *path, const char *provider, const char *name,
+enum stg_status stg_elf_find_probe_in_file(int file, const char *path, const char *provider, const char *name,
                                            struct stg_elf_site out[STG_ELF_MAX_SITES], size_t *n) STG_MUST_USE;
 
 #endif

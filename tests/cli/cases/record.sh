@@ -403,6 +403,11 @@ case_record_no_proc() {
     grep -q 'do  *not known whether cgroup v2 is mounted.*: mount -t proc proc /proc$' out || { cat out; no "doctor does not say it"; }
     # shellcheck disable=SC2016
     status 0 unshare -m sh -c 'mount -t tmpfs none /proc && exec "$@"' sh "$strange" record -o trace -- true
+    # Markers take it, as the file that was looked through is attached to by its descriptor.
+    # shellcheck disable=SC2016
+    refused 'cannot attach it, as /proc is not mounted here: mount -t proc proc /proc' unshare -m sh -c \
+        'mount -t tmpfs none /proc && exec "$@"' sh "$strange" record -o marked --marker "uprobe:$STRANGE_WORKLOAD:workload_mark" -- true
+    absent marked
 }
 
 case_record_user_namespace() {
