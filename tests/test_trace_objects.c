@@ -48,8 +48,8 @@ static void tables_of(struct tables *t)
 {
     static const char *const calls[] = {"read", "openat", "getpid"}, *const comms[] = {"apache2", "other"};
     static const char *const paths[] = {"/www/actor.php", "/www/other.php",
-                                        "/a/very/long/path/of/many/components/that/has/no/room/in/what/is/kept/of/it/"
-                                        "and/loses/its/first/ones/index.php"};
+                                        ("/a/very/long/path/of/many/components/that/has/no/room/in/what/is/kept/of/it/"
+                                         "and/loses/its/first/ones/index.php")};
     assert_int_equal(stg_strings_new(&t->names), STG_OK);
     assert_int_equal(stg_strings_new(&t->comms), STG_OK);
     assert_int_equal(stg_strings_new(&t->paths), STG_OK);
