@@ -63,6 +63,23 @@ case_library_headers_in_cpp() {
     done
 }
 
+# Where a distribution has the linker optimize, what is installed is machine code all the same: its names can be changed.
+case_library_lto() {
+    command -v meson >/dev/null || exit 77
+    object=libstrange.a.p/src_token_cut_build.c.o
+    for flag in -Db_lto=true -Dc_args=-flto; do
+        rm -rf build one.a
+        meson setup build "$STRANGE_SOURCE" "$flag" >setup.log 2>&1 || { cat setup.log; no "not configured with $flag"; }
+        ninja -C build "$object" >build.log 2>&1 || { cat build.log; no "not built with $flag"; }
+        ar rcs one.a "build/$object"
+        nm -g --defined-only one.a >before
+        grep -q ' T cut_deliver$' before || { cat before; no "no function without prefix with $flag"; }
+        "$STRANGE_SOURCE/tools/own_symbols" one.a
+        nm -g --defined-only one.a >after
+        grep -q ' T stg_own_cut_deliver$' after || { cat after; no "names stay with $flag"; }
+    done
+}
+
 # A program may have functions of any name but stg_….
 case_library_symbols() {
     installed
