@@ -80,6 +80,14 @@ case_library_lto() {
     done
 }
 
+# Without its debug information the program does not tell where it was built: a build elsewhere is the same.
+case_library_no_paths() {
+    strip -o bare "$strange"
+    for where in "$(cd "$(dirname "$strange")" && pwd)" "$(cd "$STRANGE_SOURCE" && pwd)"; do
+        ! grep -qaF "$where" bare || { strings -a bare | grep -F "$where"; no "names $where"; }
+    done
+}
+
 # A program may have functions of any name but stg_….
 case_library_symbols() {
     installed
