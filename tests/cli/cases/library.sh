@@ -80,6 +80,25 @@ case_library_lto() {
     done
 }
 
+# cross FAMILY ENDIAN COMPILER…: configuring for that machine is refused, and says why.
+cross() {
+    machine="this one is $1, $2-endian"
+    printf "[host_machine]\nsystem = 'linux'\ncpu_family = '%s'\ncpu = '%s'\nendian = '%s'\n[binaries]\n" "$1" "$1" "$2" >cross
+    shift 2
+    printf "pkgconfig = 'pkg-config'\nc = [%s]\n" "$(printf "'%s'," "$@")" >>cross
+    ! meson setup --cross-file cross build "$STRANGE_SOURCE" >setup.log 2>&1 || no "a build where $machine"
+    grep -q "is for little-endian machines of 64 bits.*$machine" setup.log || { cat setup.log; no "$machine: no reason"; }
+    rm -rf build
+}
+
+# Where bytes have the other order files would be wrong, and with 32 bits large ones could not be mapped.
+case_library_machines() {
+    command -v meson >/dev/null || exit 77
+    cross s390x big cc
+    echo '#include <stdio.h>' | cc -m32 -fsyntax-only -x c - 2>err || return 0 # its headers are not there
+    cross x86 little cc -m32
+}
+
 # Without its debug information the program does not tell where it was built: a build elsewhere is the same.
 case_library_no_paths() {
     strip -o bare "$strange"
