@@ -159,6 +159,10 @@ static enum stg_status make_run(struct stg_servers *s)
     const struct stg_stage *st = s->stage;
     char to[256], from[256];
     STG_RETURN_IF_FAILED(stg_folder_remove(st->run));
+    /* The database lets in everybody who comes to its socket, as its root. */
+    if (mkdir(st->run, S_IRWXU) != 0) {
+        return stg_fail_errno("%s: cannot be made", st->run);
+    }
     snprintf(to, sizeof to, "%s/tmp", st->run);
     STG_RETURN_IF_FAILED(stg_folder_make(to));
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {

@@ -160,10 +160,13 @@ case_lab_live() {
     lab_live 2>err.run &
     run=$!
     tries=0 # a busy machine takes its time for the first run
+    : >modes
     until ls camp/runs/*.json >/dev/null 2>&1 || [ $tries -ge 1200 ]; do
+        stat -c %a /tmp/strange-lab-*/run >>modes 2>/dev/null || true
         sleep 0.1
         tries=$((tries + 1))
     done
+    [ "$(sort -u modes)" = 700 ] || no "others come to the servers' sockets: $(sort -u modes)"
     kill -TERM $run # the servers are ended however often it is asked
     sleep 0.1
     kill_when $run TERM .
