@@ -44,6 +44,13 @@ static bool folder_of(char *path)
     return true;
 }
 
+/* Where something is installed: dir is a path from the folder of the program, or an absolute one. */
+static void installed(char out[PATH_MAX], const char *folder, const char *dir, const char *name)
+{
+    const bool from_folder = dir[0] != '/';
+    snprintf(out, PATH_MAX, "%s%s%s/%s", from_folder ? folder : "", from_folder ? "/" : "", dir, name);
+}
+
 static enum stg_status find_places(struct places *p, const struct settings *s)
 {
     char folder[PATH_MAX - 64];
@@ -58,7 +65,7 @@ static enum stg_status find_places(struct places *p, const struct settings *s)
     }
     snprintf(p->load, sizeof p->load, "%s/lab-load", folder);
     if (access(p->load, X_OK) != 0) {
-        snprintf(p->load, sizeof p->load, "%s/../libexec/strange/lab-load", folder);
+        installed(p->load, folder, STG_LIBEXECDIR, "lab-load");
     }
     if (s->files != NULL) {
         snprintf(p->files, sizeof p->files, "%s", s->files);
@@ -66,7 +73,7 @@ static enum stg_status find_places(struct places *p, const struct settings *s)
     }
     snprintf(p->files, sizeof p->files, "%s/../lab", folder);
     if (!stg_file_is_directory(p->files)) {
-        snprintf(p->files, sizeof p->files, "%s/../share/strange/lab", folder);
+        installed(p->files, folder, STG_DATADIR, "lab");
     }
     return stg_file_is_directory(p->files)
                ? STG_OK

@@ -80,6 +80,20 @@ case_library_lto() {
     done
 }
 
+# What is installed with the command is found from its folder, wherever a distribution puts either.
+case_library_folders() {
+    command -v meson >/dev/null || exit 77
+    [ -x "$(dirname "$strange")/lab-load" ] || exit 77 # built without OpenSSL
+    meson setup build "$STRANGE_SOURCE" --prefix=/usr --libexecdir=lib --bindir=games/deep --datadir=/opt/share >setup.log 2>&1 || { cat setup.log; no 'not configured'; }
+    grep -qF 'STG_LIBEXECDIR=\"../../lib/strange\"' build/compile_commands.json || no 'the load is not where it is looked for'
+    grep -qF 'STG_DATADIR=\"/opt/share/strange\"' build/compile_commands.json || no 'the files are not where they are looked for'
+    meson install -C "$(dirname "$strange")" --no-rebuild --destdir "$PWD/root" >install.log 2>&1 || { cat install.log; no 'not installed'; }
+    refused '/share/strange/lab/scenarios/none.conf: see its folder' "$(find "$PWD/root" -name strange -path '*/bin/*')" lab run -o out --scenarios none
+    # The load comes after the packages, and before the privileges.
+    status 2 "$(find "$PWD/root" -name strange -path '*/bin/*')" lab run -o out --scenarios io --work /nowhere
+    ! grep -q 'the load program is missing' err || no 'the load is not found'
+}
+
 # cross FAMILY ENDIAN COMPILER…: configuring for that machine is refused, and says why.
 cross() {
     machine="this one is $1, $2-endian"
