@@ -1,4 +1,5 @@
 /* record/elf, record/usdt: functions and static probes are found in real programs, and damaged ones do no harm. */
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "record/elf.h"
@@ -417,6 +418,26 @@ static void test_reader_has_nothing(void **state)
     assert_true(most_open <= 5); /* the standard ones, the file, the pipe */
 }
 
+/* Who presses Ctrl-C does not wait for the reader. */
+static void test_interrupted(void **state)
+{
+    char path[] = "/tmp/strange-elf-XXXXXX";
+    int ended = 0;
+    (void)state;
+    write_long_search(path);
+    const pid_t asker = fork();
+    assert_true(asker >= 0);
+    if (asker == 0) {
+        uint64_t offset;
+        stg_interrupt_ask();
+        const bool interrupted = find_function(path, "missing", &offset) == STG_ERR_INTERRUPTED;
+        _exit(interrupted && waitpid(-1, NULL, 0) < 0 ? 0 : 1); /* and nothing of it is left */
+    }
+    assert_int_equal(waitpid(asker, &ended, 0), asker);
+    unlink(path);
+    assert_true(WIFEXITED(ended) && WEXITSTATUS(ended) == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -424,6 +445,7 @@ int main(void)
         cmocka_unit_test(test_probes),      cmocka_unit_test(test_notes),
         cmocka_unit_test(test_arguments),   cmocka_unit_test(test_registers),
         cmocka_unit_test(test_damaged),     cmocka_unit_test(test_reader_has_nothing),
+        cmocka_unit_test(test_interrupted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 #include "record/elf.h"
 
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "record/usdt.h"
 
@@ -8,6 +9,8 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,7 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NOBODY 65534
+#define NOBODY  65534
+#define LOOK_MS 100 /* how soon an interrupt is seen while the reader is at work */
 
 struct image {
     const uint8_t *data;
@@ -320,10 +324,18 @@ static bool is_sound(const struct answer *a)
     return sound;
 }
 
+/* False when the reader ends without one, or nobody wants to know any more: a file of a network may take for ever. */
 static bool read_answer(int from, struct answer *a)
 {
     size_t got = 0;
     while (got < sizeof *a) {
+        struct pollfd p = {.fd = from, .events = POLLIN};
+        if (stg_interrupt_asked()) {
+            return false;
+        }
+        if (poll(&p, 1, LOOK_MS) <= 0) {
+            continue;
+        }
         const ssize_t n = read(from, (uint8_t *)a + got, sizeof *a - got);
         if (n == 0 || (n < 0 && errno != EINTR)) {
             return false;
@@ -346,11 +358,15 @@ static enum stg_status ask_reader(int file, size_t size, const struct question *
     close(ends[1]);
     const bool answered = reader > 0 && read_answer(ends[0], a);
     close(ends[0]);
+    if (reader > 0 && !answered && stg_interrupt_asked()) {
+        kill(reader, SIGKILL);
+    }
     while (reader > 0 && waitpid(reader, &ended, 0) < 0 && errno == EINTR) {
     }
     if (answered) {
         return STG_OK;
     }
+    STG_RETURN_IF_FAILED(stg_interrupt_check());
     return WIFEXITED(ended) && WEXITSTATUS(ended) == READER_NOT_NOBODY
                ? stg_fail(
                      STG_ERR_UNSUPPORTED,
