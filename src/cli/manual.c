@@ -109,7 +109,8 @@ static enum stg_status put_see_also(struct stg_buffer *out, const struct stg_com
             comma = ",\n";
         }
     }
-    return stg_buffer_printf(out, "\n");
+    return stg_buffer_printf(
+        out, "\n.PP\nWhat is named docs/\\[u2026] lies in share/doc/strange, beside the share/man of this page.\n");
 }
 
 static enum stg_status man_overview(struct stg_buffer *out)

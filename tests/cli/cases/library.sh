@@ -88,6 +88,10 @@ case_library_folders() {
     grep -qF 'STG_LIBEXECDIR=\"../../lib/strange\"' build/compile_commands.json || no 'the load is not where it is looked for'
     grep -qF 'STG_DATADIR=\"/opt/share/strange\"' build/compile_commands.json || no 'the files are not where they are looked for'
     meson install -C "$(dirname "$strange")" --no-rebuild --destdir "$PWD/root" >install.log 2>&1 || { cat install.log; no 'not installed'; }
+    documents=$(find "$PWD/root" -path '*/share/doc/strange')
+    for name in LICENSE README.md $(strings -a "$strange" | grep -oE 'docs/[a-z/-]+\.[a-z]+' | sort -u); do
+        [ -f "$documents/$name" ] || no "$name is named, and not installed"
+    done
     refused '/share/strange/lab/scenarios/none.conf: see its folder' "$(find "$PWD/root" -name strange -path '*/bin/*')" lab run -o out --scenarios none
     # The load comes after the packages, and before the privileges.
     status 2 "$(find "$PWD/root" -name strange -path '*/bin/*')" lab run -o out --scenarios io --work /nowhere
