@@ -112,6 +112,7 @@ static void install_signals(void)
      * status. */
     handle(SIGPIPE, SIG_IGN);
     handle(SIGXFSZ, SIG_IGN);
+    handle(SIGCHLD, SIG_DFL); /* who inherits it ignored, as from some supervisors, is not told how a child ended */
     struct sigaction bus = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
     sigemptyset(&bus.sa_mask);
     sigaction(SIGBUS, &bus, NULL);

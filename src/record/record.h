@@ -18,7 +18,8 @@
 struct stg_record_options {
     const int32_t *pids; /* processes, and with follow their children from now on */
     size_t n_pids;
-    char *const *command;     /* run this, and record it and its descendants; NULL-terminated */
+    char *const *command;     /* run this, and record it and its descendants; NULL-terminated. SIGCHLD is not ignored
+                               * then, or its end would not be seen */
     const char *user;         /* as whom the command runs; NULL: who called sudo, else the caller */
     bool follow;              /* children of pids and of the command too */
     const char *const *comms; /* names of threads or of their process */

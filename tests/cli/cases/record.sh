@@ -54,6 +54,13 @@ case_record_command() {
     "$strange" diff --json trace other | grep -q '"command": "exited 7", "whole_run": true'
 }
 
+# Where it was started with SIGCHLD ignored, as by some supervisors, the end of the command is seen all the same.
+case_record_ignored_children() {
+    may_record
+    status 0 timeout 60 env --ignore-signal=CHLD "$strange" record -o trace -- sh -c 'exit 7'
+    grep -q 'the command exited 7' err || { cat err; no "how it ended"; }
+}
+
 case_record_usage() {
     refused '-o DIR is missing' "$strange" record -- true
     refused 'no command behind --' "$strange" record -o t --
