@@ -598,7 +598,8 @@ static const struct stg_example examples[] = {
     {"sudo strange record --pid 1234 --begin uprobe:/usr/sbin/apache2:ap_run_process_connection --end "
      "uretprobe:/usr/sbin/apache2:ap_run_process_connection -o web",
      "with markers, by which prepare cuts requests"},
-    {"sudo strange record --flight 30s -o incident", "keep the last half minute; `pkill -USR1 strange` writes it"},
+    {"sudo strange record --flight 30s -o incident",
+     "keep the last half minute; `pkill -USR1 -f '^strange record'` writes it"},
     {NULL, NULL},
 };
 

@@ -723,3 +723,15 @@ case_record_requests() {
     status 0 "$strange" prepare --begin "uprobe:$STRANGE_WORKLOAD:workload_mark" --end "uretprobe:$STRANGE_WORKLOAD:workload_mark" -o same.data trace
     grep -q '250 sequences' err
 }
+
+# The signal of the example is for recorders: a training would end by it.
+case_record_example_of_signal() {
+    "$strange" help --man record | tr -d '\\' >page
+    command=$(sed -n 's/^.*\(strange record --flight .*\)$/\1/p' page | head -n 1)
+    pattern=$(sed -n "s/.*pkill -USR1 -f '\([^']*\)'.*/\1/p" page)
+    [ -n "$command" ] && [ -n "$pattern" ] || { cat page; no 'no example'; }
+    echo "$command" | grep -qE -- "$pattern" || no "'$pattern' is not of '$command'"
+    for other in 'strange train --model lstm -o m train.data' "sudo $command"; do
+        ! echo "$other" | grep -qE -- "$pattern" || no "'$pattern' is of '$other', too"
+    done
+}
