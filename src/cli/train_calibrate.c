@@ -13,8 +13,8 @@
 
 #include <math.h>
 
-#define FEW_IN_RUN \
-    20 /* sequences of a run, on the average: of fewer no run tells its rate, such as of files of one each */
+/* Sequences of a run, on the average: of fewer, as of files of one each, no run tells its rate. */
+#define FEW_IN_RUN 20
 #define MOST_NAMED 10 /* sequences in quarantine that are said, the most novel; the record has all */
 
 /* A run is a recording: a trace of a data set, which may have several. runs (n_runs + 1) as of stg_calibrate_runs(),
