@@ -616,9 +616,9 @@ static void test_set(void **state)
     v.alone[1] = (struct stg_alone){STG_AGGREGATE_STATE, 3, 0};
     v.n_alone = 2;
     assert_true(findings_alone(&v, N, text));
-    assert_string_equal(text,
-                        "by the times between calls alone 4 of 10 would be novel, of a known run at most 2.0 %; by "
-                        "descriptors alone 3 of 10 would be novel, of a known run at most 0 %");
+    assert_string_equal(
+        text, "by the times between calls alone 4 of 10 would be novel, of a run of the calibration at most 2.0 %; by "
+              "descriptors alone 3 of 10 would be novel, of a run of the calibration at most 0 %");
     v.n_novel = 4;
     assert_false(findings_alone(&v, N, text));
     assert_string_equal(text, "");

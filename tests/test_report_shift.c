@@ -197,10 +197,11 @@ static void test_html_alone(void **state)
     stg_buffer_clear(&b);
     assert_int_equal(stg_report_html(&b, &r), STG_OK);
     check_html(b.data);
-    assert_int_equal(count(b.data,
-                           "<p><strong>Look at the known data</strong>, with which the others are compared: by the "
-                           "times between calls alone 100 of 400 would be novel, of a known run at most 2.0 %.<"),
-                     1);
+    assert_int_equal(
+        count(b.data,
+              "<p><strong>Look at the known data</strong>, with which the others are compared: by the "
+              "times between calls alone 100 of 400 would be novel, of a run of the calibration at most 2.0 %.<"),
+        1);
     assert_int_equal(count(b.data, "<p>Of <code>far</code>, by the times between calls alone 101 of 400 would be"), 1);
     assert_int_equal(count(b.data, "<strong>By the times between calls alone 102 of 400 would be novel"), 1);
     verdicts[0].n_alone = 0;

@@ -49,8 +49,8 @@ size_t findings_unseen_first(const struct stg_behaviours *b, const struct findin
  * all, and not how many others have it; false where it needs no word. */
 bool findings_unseen_all(const struct stg_behaviours *b, char out[WORDS_SENTENCE]);
 
-/* "by the times between calls alone 156 of 301 would be novel, of a known run at most 3.0 %": what one channel says of
- * n sequences where by all together far fewer are novel. false, and "", where none does. */
+/* "by the times between calls alone 156 of 301 would be novel, of a run of the calibration at most 3.0 %": what one
+ * channel says of n sequences where by all together far fewer are novel. false, and "", where none does. */
 bool findings_alone(const struct stg_verdict *v, size_t n, char out[WORDS_SENTENCE]);
 
 /* Whether a behaviour is told first: where the whole is novel all are, else those of which something is above every

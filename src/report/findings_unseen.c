@@ -233,8 +233,9 @@ bool findings_alone(const struct stg_verdict *v, size_t n, char out[WORDS_SENTEN
         }
         words_count(x->n_beyond, beyond);
         words_percent(x->most_known, most);
-        words_append(out, WORDS_SENTENCE, "%sby %s alone %s of %s would be novel, of a known run at most %s",
-                     any ? "; " : "", finding_channel(channel_of(x)), beyond, all, most);
+        words_append(out, WORDS_SENTENCE,
+                     "%sby %s alone %s of %s would be novel, of a run of the calibration at most %s", any ? "; " : "",
+                     finding_channel(channel_of(x)), beyond, all, most);
         any = true;
     }
     return any;

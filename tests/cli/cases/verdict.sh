@@ -292,7 +292,7 @@ case_verdict_alone() {
     for name in 1 2 3; do "$strange" -q prepare --cut accept --scope thread --vocab train.data -o $name.data $name.txt; done
     "$strange" -q train --calibrate 1.data 2.data 3.data -o wait.model -- train.data
     status 0 "$strange" score wait.model 120.txt
-    grep -A 1 '^by the times between calls alone 120 of 200 would be novel, of a known run at most 1.0 %$' out >alone ||
+    grep -A 1 '^by the times between calls alone 120 of 200 would be novel, of a run of the calibration at most 1.0 %$' out >alone ||
         { cat out; no 'what the times say is not told'; }
     grep -qx '  what these have in common: `strange explain --behaviours --aggregate time`' alone || { cat out; no 'nor how to see it'; }
     status 0 "$strange" explain --behaviours --aggregate time wait.model 120.txt
