@@ -1,5 +1,6 @@
 /* What a report says of the sets: as streams, and what the first screen says of their groups and programs. */
 #include "detect/calibrate.h"
+#include "detect/runs.h"
 #include "detect/shift.h"
 #include "fake_model.h"
 #include "html_support.h"
@@ -213,6 +214,52 @@ static void test_html_alone(void **state)
     stg_buffer_fini(&b);
 }
 
+/* What makes a verdict less sure stands with it. */
+static void test_html_doubts(void **state)
+{
+    const struct fixture *f = *state;
+    struct stg_buffer b = STG_BUFFER_INIT;
+    struct stg_report r = report_of(f);
+    struct stg_behaviours found = {.n_sequences = N, .is_reachable = true};
+    const struct stg_reported_behaviours reported[] = {{&found, NULL}, {&found, NULL}};
+    struct stg_verdict verdicts[3] = {{.reachable = true}, {.reachable = true}, {.reachable = true}};
+    const char *run = "<p>One run alone calibrated the model, so how far known runs differ is not known: if one that "
+                      "is novel here is known, calibrate with it, too.</p>";
+    const char *rests = "without these it would not be novel: record again without loss before you act on it";
+    r.behaviours = reported;
+    r.verdicts = verdicts;
+    assert_int_equal(stg_runs_count(r.model), 1);
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    assert_int_equal(count(b.data, run) + count(b.data, rests) + count(b.data, "lost events touch"), 0);
+    verdicts[0] = (struct stg_verdict){
+        .reachable = true, .novel = true, .n_novel = 7, .n_touched = 9, .novel_touched = 5, .rests_on_lost = true};
+    verdicts[1] = (struct stg_verdict){.reachable = true, .novel = true, .n_novel = 20, .n_touched = 3};
+    verdicts[2] = (struct stg_verdict){
+        .reachable = true, .novel = true, .n_novel = 4, .n_touched = 4, .novel_touched = 4, .rests_on_lost = true};
+    stg_buffer_clear(&b);
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    check_html(b.data);
+    assert_int_equal(count(b.data, run), 1);
+    assert_int_equal(count(b.data, "than chance explains; 5 of the 9 that lost events touch are, and without these it"),
+                     1);
+    assert_int_equal(count(b.data, "<p>Of <code>far</code>, lost events touch 3 of 400 sequences, 0 of which are novel:"
+                                   " a gap makes a sequence look stranger or plainer than it is.</p>"),
+                     1);
+    assert_int_equal(count(b.data, "</code>, lost events touch 4 of 400 sequences, 4 of which are novel: "), 1);
+    assert_int_equal(count(b.data, rests), 2);
+    /* Of one set it is not said of which. */
+    r.novel = NULL;
+    r.n_novel = 0;
+    r.evaluation = NULL;
+    stg_buffer_clear(&b);
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    check_html(b.data);
+    assert_int_equal(count(b.data, "<p>Lost events touch 9 of 400 sequences, 5 of which are novel: "), 1);
+    assert_int_equal(count(b.data, rests), 1);
+    assert_int_equal(count(b.data, run), 1);
+    stg_buffer_fini(&b);
+}
+
 /* A threshold has the name of the score that it is one of, as at the top of the page; and of workers 0 is no failure.
  */
 static void test_html_names_of_scores(void **state)
@@ -312,6 +359,7 @@ int main(void)
         cmocka_unit_test(test_html_shifts),
         cmocka_unit_test(test_html_noticed_after),
         cmocka_unit_test(test_html_alone),
+        cmocka_unit_test(test_html_doubts),
         cmocka_unit_test(test_html_names_of_scores),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -102,7 +102,8 @@ static enum stg_status put_findings(struct stg_buffer *out, const struct setting
     STG_TRY(stg_found_behaviours_init(&found, groups, m, aggregate, s->alpha, false, pool));
     STG_TRY(stg_behaviour_objects(&found.behaviours, groups, m));
     if (verdict.reachable || verdict.novel || found.behaviours.n_unseen_sequences > 0) {
-        STG_TRY(stg_report_findings_text(out, m, &found.behaviours, found.origins, group->scores, &verdict));
+        STG_TRY(stg_report_findings_text(out, m, &found.behaviours, found.origins, group->scores, &verdict,
+                                         (struct stg_judged_by){aggregate, s->alpha}));
     }
 out:
     stg_found_behaviours_fini(&found);
@@ -267,7 +268,8 @@ static const char *const description[] = {
     "probability, and "
     "where they are: trace, time, thread. Above the most novel ones (not with --sequence) stands in plain words what "
     "the novel sequences have in "
-    "common, and what that often is a sign of. With --behaviours, all that many novel sequences have in common.",
+    "common, and what that often is a sign of; and, as `strange score` has it, what makes a verdict less sure: lost "
+    "events, and how far known runs differ. With --behaviours, all that many novel sequences have in common.",
     NULL,
 };
 

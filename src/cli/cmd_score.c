@@ -10,7 +10,6 @@
 #include "base/memory.h"
 #include "detect/calibrate.h"
 #include "detect/fisher.h"
-#include "detect/runs.h"
 #include "detect/shift.h"
 #include "detect/verdict.h"
 #include "report/report.h"
@@ -209,47 +208,6 @@ static enum stg_status put_chance(struct stg_buffer *out, const struct stg_verdi
     return put_deciding(out, v);
 }
 
-/* A known run may differ from the others by as much: where those of the calibration do, and this hardly by more, by no
- * channel either. Of one run nobody knows. */
-static enum stg_status put_runs(struct stg_buffer *out, const struct score_run *r)
-{
-    const struct stg_verdict *v = &r->verdict;
-    const double share = (double)v->n_novel / (double)r->group->n, most = stg_runs_most(r->model);
-    if (v->novel && stg_runs_count(r->model) == 1) {
-        return stg_buffer_printf(out, "calibrated on one run, so how far known runs differ is not known: if this one "
-                                      "is known, calibrate with it, too\n");
-    }
-    if (!v->novel || !v->reachable || v->n_alone > 0 || v->beyond_apart > (double)v->bound_beyond ||
-        share >= STG_ALONE_TIMES * most || r->aggregate != stg_aggregate_default(r->model) ||
-        fabs(r->s->alpha - STG_ALPHA_DEFAULT) > 1e-9) {
-        return STG_OK;
-    }
-    return stg_buffer_printf(out,
-                             "known runs differ, too: one that is left out of the calibration has up to %.2g %% novel "
-                             "sequences, this %.2g %%; if it is known, calibrate with it\n",
-                             100 * most, 100 * share);
-}
-
-/* What lost events touch is less sure, one way and the other. */
-static enum stg_status put_lost(struct stg_buffer *out, const struct score_run *r)
-{
-    const struct stg_verdict *v = &r->verdict;
-    char touched[32], all[32];
-    if (v->n_touched == 0) {
-        return STG_OK;
-    }
-    stg_format_count(v->n_touched, touched, sizeof touched);
-    stg_format_count(r->group->n, all, sizeof all);
-    STG_RETURN_IF_FAILED(stg_buffer_printf(out,
-                                           "lost events touch %s of %s sequence%s, %zu of which %s novel: a gap makes "
-                                           "a sequence look stranger or plainer than it is\n",
-                                           touched, all, r->group->n == 1 ? "" : "s", v->novel_touched,
-                                           v->novel_touched == 1 ? "is" : "are"));
-    return v->rests_on_lost ? stg_buffer_printf(out, "without these it would not be novel: record again without loss "
-                                                     "before you act on it\n")
-                            : STG_OK;
-}
-
 /* What one channel says alone is shown by that channel; of several, the one that says the most. */
 static enum stg_status put_alone(struct stg_buffer *out, const struct score_run *r)
 {
@@ -320,8 +278,8 @@ static enum stg_status put_summary(struct stg_buffer *out, const struct score_ru
     if (r->verdict.calibrated) {
         STG_RETURN_IF_FAILED(put_counts(out, r, sequences));
         STG_RETURN_IF_FAILED(put_chance(out, &r->verdict, g->n));
-        STG_RETURN_IF_FAILED(put_lost(out, r));
-        STG_RETURN_IF_FAILED(put_runs(out, r));
+        STG_RETURN_IF_FAILED(
+            stg_report_doubts(out, r->model, (struct stg_judged_by){r->aggregate, r->s->alpha}, &r->verdict, g->n));
         STG_RETURN_IF_FAILED(put_alone(out, r));
         STG_RETURN_IF_FAILED(put_group_count(out, r));
         STG_RETURN_IF_FAILED(put_shift(out, r));

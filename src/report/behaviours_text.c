@@ -114,9 +114,36 @@ static size_t put_first(struct writer *w, const struct stg_model *m, const struc
     return n;
 }
 
+static void put_doubts(struct writer *w, const struct stg_model *m, struct stg_judged_by by,
+                       const struct stg_verdict *v, size_t n)
+{
+    char text[WORDS_SENTENCE];
+    if (findings_lost(v, n, text)) {
+        writer_printf(w, "%s\n", text);
+    }
+    if (findings_rests(v) != NULL) {
+        writer_printf(w, "%s\n", findings_rests(v));
+    }
+    if (findings_one_run(m, v)) {
+        writer_put(w, "calibrated on one run, so how far known runs differ is not known: if this one is known, "
+                      "calibrate with it, too\n");
+    } else if (findings_runs_differ(m, by, v, n, text)) {
+        writer_printf(w, "%s\n", text);
+    }
+}
+
+enum stg_status stg_report_doubts(struct stg_buffer *out, const struct stg_model *m, struct stg_judged_by by,
+                                  const struct stg_verdict *v, size_t n)
+{
+    struct writer w = {out, STG_OK};
+    put_doubts(&w, m, by, v, n);
+    return w.status;
+}
+
 enum stg_status stg_report_findings_text(struct stg_buffer *out, const struct stg_model *m,
                                          const struct stg_behaviours *b, const struct stg_behaviour_origin *origins,
-                                         const struct stg_score *scores, const struct stg_verdict *v)
+                                         const struct stg_score *scores, const struct stg_verdict *v,
+                                         struct stg_judged_by by)
 {
     enum { SHOWN = 2 };
     struct writer w = {out, STG_OK};
@@ -130,6 +157,7 @@ enum stg_status stg_report_findings_text(struct stg_buffer *out, const struct st
     if (findings_beyond(m, v, text)) {
         writer_printf(&w, "%s\n", text);
     }
+    put_doubts(&w, m, by, v, b->n_sequences);
     if (findings_alone(v, b->n_sequences, text)) {
         writer_printf(&w, "%s\n", text);
     }

@@ -8,6 +8,7 @@
 
 #include "detect/verdict.h"
 #include "report/behaviour_words.h"
+#include "report/report.h"
 
 #define FINDINGS      4 /* of one behaviour, the heaviest first */
 #define FINDING_MEANS 320
@@ -52,6 +53,16 @@ bool findings_unseen_all(const struct stg_behaviours *b, char out[WORDS_SENTENCE
 /* "by the times between calls alone 156 of 301 would be novel, of a run of the calibration at most 3.0 %": what one
  * channel says of n sequences where by all together far fewer are novel. false, and "", where none does. */
 bool findings_alone(const struct stg_verdict *v, size_t n, char out[WORDS_SENTENCE]);
+
+/* "lost events touch 43 of 300 sequences, 2 of which are novel: …"; false where they touch none. */
+bool findings_lost(const struct stg_verdict *v, size_t n, char out[WORDS_SENTENCE]);
+/* Behind it, where the verdict rests on them: "without these it would not be novel: …"; else NULL. */
+const char *findings_rests(const struct stg_verdict *v);
+/* Whether it is to be said that how far known runs differ is not known. */
+bool findings_one_run(const struct stg_model *m, const struct stg_verdict *v);
+/* "known runs differ, too: …", where by as much as the n sequences do; else false. */
+bool findings_runs_differ(const struct stg_model *m, struct stg_judged_by by, const struct stg_verdict *v, size_t n,
+                          char out[WORDS_SENTENCE]);
 
 /* Whether a behaviour is told first: where the whole is novel all are, else those of which something is above every
  * calibration score. */

@@ -183,6 +183,42 @@ static void put_alone(struct writer *w, const struct stg_report *r, const struct
     writer_put(w, ".</p>\n");
 }
 
+/* "<p>Of <code>io</code>, lost events", where there are several sets; else "<p>Lost events". */
+static void put_sentence_of(struct writer *w, const struct stg_report *r, const struct stg_scored_set *set,
+                            const char *text)
+{
+    writer_put(w, "<p>");
+    if (r->n_novel > 1) {
+        writer_put(w, "Of <code>");
+        writer_html(w, set->name);
+        writer_put(w, "</code>, ");
+        writer_html(w, text);
+    } else {
+        writer_printf(w, "%c", text[0] - 'a' + 'A'); /* a sentence begins */
+        writer_html(w, text + 1);
+    }
+}
+
+/* What makes the verdict on a set less sure, but for what html_findings() says of all of them. */
+static void put_doubts(struct writer *w, const struct stg_report *r, const struct stg_scored_set *set,
+                       const struct stg_verdict *v)
+{
+    char text[WORDS_SENTENCE];
+    if (findings_lost(v, set->n, text)) {
+        put_sentence_of(w, r, set, text);
+        if (findings_rests(v) != NULL) {
+            writer_put(w, "; <strong>");
+            writer_put(w, findings_rests(v));
+            writer_put(w, "</strong>");
+        }
+        writer_put(w, ".</p>\n");
+    }
+    if (findings_runs_differ(r->model, (struct stg_judged_by){r->aggregate, r->alpha}, v, set->n, text)) {
+        put_sentence_of(w, r, set, text);
+        writer_put(w, ".</p>\n");
+    }
+}
+
 /* The known data is judged like any other: what is wrong with it is wrong with every comparison. */
 static void put_known_signs(struct writer *w, const struct stg_report *r)
 {
@@ -201,7 +237,24 @@ static void put_known_signs(struct writer *w, const struct stg_report *r)
     }
     writer_put(w, v->novel && alone ? "; " : "");
     writer_html(w, text);
+    if (findings_rests(v) != NULL) {
+        writer_printf(w, "; %zu of the %zu that lost events touch %s, and ", v->novel_touched, v->n_touched,
+                      v->novel_touched == 1 ? "is" : "are");
+        writer_put(w, findings_rests(v));
+    }
     writer_put(w, ".</p>\n");
+}
+
+/* Once for all sets. */
+static void put_one_run(struct writer *w, const struct stg_report *r)
+{
+    for (size_t i = 0; i < 1 + r->n_novel; i++) {
+        if (findings_one_run(r->model, &r->verdicts[i])) {
+            writer_put(w, "<p>One run alone calibrated the model, so how far known runs differ is not known: if one "
+                          "that is novel here is known, calibrate with it, too.</p>\n");
+            return;
+        }
+    }
 }
 
 /* All that is to be said of one set; false where it is like known ones. */
@@ -222,6 +275,7 @@ static bool put_set_findings(struct writer *w, const struct stg_report *r, size_
     if (v->novel) {
         put_alone(w, r, set, v);
     }
+    put_doubts(w, r, set, v);
     if (first) {
         put_unseen(w, &r->behaviours[i], &told, &unseen);
     }
@@ -254,6 +308,7 @@ void html_findings(struct writer *w, const struct stg_report *r)
         return;
     }
     writer_put(w, "<h3>What is different</h3>\n");
+    put_one_run(w, r);
     put_known_signs(w, r);
     for (size_t i = 0; i < n; i++) {
         any |= put_set_findings(w, r, i);

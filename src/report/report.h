@@ -107,6 +107,10 @@ enum stg_status stg_report_explain_json(struct stg_buffer *out, const struct stg
 enum stg_status stg_report_behaviours_text(struct stg_buffer *out, const struct stg_model *m,
                                            const struct stg_behaviours *b, const struct stg_behaviour_origin *origins,
                                            bool colour) STG_MUST_USE;
+/* What makes the verdict on n sequences less sure: lost events that touch them, and how far known runs differ; nothing
+ * where nothing does. */
+enum stg_status stg_report_doubts(struct stg_buffer *out, const struct stg_model *m, struct stg_judged_by by,
+                                  const struct stg_verdict *v, size_t n) STG_MUST_USE;
 /* What one channel says of n sequences where the novelty may not show it; nothing where none does. */
 enum stg_status stg_report_alone(struct stg_buffer *out, const struct stg_verdict *v, size_t n) STG_MUST_USE;
 /* What training had not, beside what the first n_shown behaviours say: a few programs with their calls, those of
@@ -120,11 +124,12 @@ enum stg_status stg_report_behaviours_brief(struct stg_buffer *out, const struct
 /* What is different, in plain words: the largest two behaviours, and what training had not beside them, which comes
  * first where there is a new program. Where no more is novel than chance explains: what training had not, and the
  * behaviours of which something is above every calibration score; where there is nothing of either kind, what the
- * sequences are like together. scores (b->n_sequences): of all sequences, which v is on. A paragraph and an empty
- * line. */
+ * sequences are like together. scores (b->n_sequences): of all sequences, which v is on, by what they
+ * were judged by. A paragraph and an empty line. */
 enum stg_status stg_report_findings_text(struct stg_buffer *out, const struct stg_model *m,
                                          const struct stg_behaviours *b, const struct stg_behaviour_origin *origins,
-                                         const struct stg_score *scores, const struct stg_verdict *v) STG_MUST_USE;
+                                         const struct stg_score *scores, const struct stg_verdict *v,
+                                         struct stg_judged_by by) STG_MUST_USE;
 /* One JSON object (docs/formats/behaviours.md). */
 enum stg_status stg_report_behaviours_json(struct stg_buffer *out, const struct stg_model *m,
                                            const struct stg_behaviours *b,

@@ -128,8 +128,14 @@ case_verdict_of_one_run() {
     trained
     status 1 "$strange" score web.model odd.data
     grep -q '^calibrated on one run, so how far known runs differ is not known: if this one is known, calibrate with it, too$' out || { cat out; no 'one run is taken for all'; }
+    status 0 "$strange" explain web.model odd.data
+    sed '/^$/q' out | grep -q '^calibrated on one run, so how far' || { cat out; no 'explain does not say it'; }
+    status 0 "$strange" report -o page.html --known odd.data -- web.model
+    grep -q '^<p>One run alone calibrated the model, so how far' page.html || no 'nor does the page'
     status 0 "$strange" score web.model test.data
     ! grep -q '^calibrated on one run' out || { cat out; no 'nothing novel is excused'; }
+    status 0 "$strange" report -o page.html --known test.data -- web.model
+    ! grep -q '^<p>One run alone' page.html || no 'nothing novel is excused on the page'
     "$strange" -q train -o two.model --calibrate valid.data test.data -- train.data
     status 1 "$strange" score two.model odd.data
     ! grep -q '^calibrated on one run' out || { cat out; no 'two are one'; }
@@ -202,6 +208,11 @@ case_verdict_lost() {
     grep -q '^lost events touch 43 of 300 sequences, 43 of which are novel: a gap makes a sequence look stranger or plainer than it is$' out ||
         { cat out; no 'what lost events touch is not told'; }
     grep -q '^without these it would not be novel: record again without loss before you act on it$' out || { cat out; no 'nor that the verdict rests on them'; }
+    status 0 "$strange" explain web.model lossy.txt
+    sed '/^$/q' out | grep -A 1 '^lost events touch 43 of 300 sequences, 43 of which are novel: ' | grep -q '^without these it would not be novel: ' ||
+        { cat out; no 'explain does not tell it'; }
+    status 0 "$strange" report -o page.html --known lossy.txt -- web.model
+    grep -q '^<p>Lost events touch 43 of 300 sequences, .*; <strong>without these it would not be novel: ' page.html || no 'nor does the page'
     awk '{ print } /sys_exit: NR 0 = / && ++n % 3 == 0 { for (k = 0; k < 2; k++) {
         sub(/sys_e.*/, "sys_enter: NR 101 (0, 0, 0, 0, 0, 0)"); print; sub(/sys_e.*/, "sys_exit: NR 101 = 0"); print } }' lossy.txt >both.txt
     status 1 "$strange" score web.model both.txt
@@ -256,6 +267,11 @@ case_verdict_known_runs_differ() {
     status 1 "$strange" score runs.model like.txt
     grep -q '^known runs differ, too: one that is left out of the calibration has up to 3 % novel sequences, this 8 %; if it is known, calibrate with it$' out ||
         { cat out; no 'that known runs differ is not told'; }
+    status 0 "$strange" explain runs.model like.txt
+    sed '/^$/q' out | grep -q '^known runs differ, too: .* up to 3 % novel sequences, this 8 %;' || { cat out; no 'explain does not tell it'; }
+    status 0 "$strange" report -o page.html --known like.txt -- runs.model
+    grep -q '^<p>Known runs differ, too: .* up to 3 % novel sequences, this 8 %;' page.html || no 'nor does the page'
+    status 1 "$strange" score runs.model like.txt
     grep -q '(p <= 0.01, novelty > 1); ' out || { cat out; no 'most known ones have 1, which is not novel'; }
     for name in unlike above; do
         status 1 "$strange" score runs.model $name.txt
