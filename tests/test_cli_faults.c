@@ -387,6 +387,9 @@ static void test_score(void **state)
         {.line = "score --threads 1 in/ngram.model in/test.data in/novel.data", .code = 1},
         {.line = "score --threads 2 --alpha 0.2 --json in/stide.model in/novel.data", .code = 1},
         {.line = "score --threads 1 in/lstm.model in/test.data"},
+        {.line = "score --threads 1 --verdict out/whole.json in/ngram.model in/novel.data",
+         .code = 1,
+         .output = "whole.json"},
         {.line = "score --threads 1 in/strace.model data/strace/terminal.txt"},
     };
     (void)state;

@@ -5,7 +5,9 @@
 #include "cli/common_options.h"
 #include "cli/groups.h"
 #include "cli/output.h"
+#include "cli/score_verdict.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "detect/calibrate.h"
@@ -23,7 +25,7 @@
 struct settings {
     bool json, strict;
     double alpha, interval, per_day;
-    const char *aggregate, *precision;
+    const char *aggregate, *precision, *verdict;
     uint32_t worst, group;
 };
 
@@ -140,17 +142,22 @@ static enum stg_status put_counts(struct stg_buffer *out, const struct score_run
                              r->model->n_calibration == 1 ? "" : "s");
 }
 
-static enum stg_status put_group_count(struct stg_buffer *out, const struct score_run *r)
+static size_t novel_groups(const struct score_run *r)
 {
     size_t n = 0;
-    if (r->s->group == 0) {
-        return STG_OK;
-    }
     for (size_t i = 0; i < r->groups.n; i++) {
         n += is_novel_group(r, i);
     }
+    return n;
+}
+
+static enum stg_status put_group_count(struct stg_buffer *out, const struct score_run *r)
+{
+    if (r->s->group == 0) {
+        return STG_OK;
+    }
     return stg_buffer_printf(out, "groups of %u: %zu of %zu novel (p <= %g, against %zu of the calibration)\n",
-                             r->s->group, n, r->groups.n, r->s->alpha, r->known.n);
+                             r->s->group, novel_groups(r), r->groups.n, r->s->alpha, r->known.n);
 }
 
 static enum stg_status put_shift(struct stg_buffer *out, const struct score_run *r)
@@ -340,6 +347,65 @@ out:
     return status;
 }
 
+static bool is_verdict_alone(const struct settings *s)
+{
+    return s->verdict != NULL && strcmp(s->verdict, "-") == 0 && !s->json;
+}
+
+/* --verdict: after what is printed, or instead of the table. */
+static enum stg_status put_whole(struct stg_buffer *out, const struct score_run *r, int exit_status)
+{
+    const struct stg_score_whole whole = {.model = r->model,
+                                          .group = r->group,
+                                          .verdict = &r->verdict,
+                                          .shift = &r->shift,
+                                          .budget = r->s->per_day > 0 ? &r->budget : NULL,
+                                          .aggregate = r->aggregate,
+                                          .alpha = r->s->alpha,
+                                          .interval = r->s->interval,
+                                          .group_size = r->s->group,
+                                          .n_groups = r->groups.n,
+                                          .n_novel_groups = novel_groups(r),
+                                          .n_known_groups = r->known.n,
+                                          .n_unseen = r->found.behaviours.n_unseen_sequences,
+                                          .exit_status = exit_status};
+    if (r->s->verdict == NULL) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(stg_score_verdict_json(out, &whole));
+    return stg_output_write_file(out, r->s->verdict);
+}
+
+static enum stg_status find_behaviours(struct score_run *r, const struct stg_groups *groups, struct stg_pool *pool)
+{
+    const struct settings *s = r->s;
+    const bool listed = s->json || is_verdict_alone(s); /* no sentences */
+    if (!r->verdict.calibrated || (listed && !s->strict && s->verdict == NULL)) {
+        return STG_OK;
+    }
+    return stg_found_behaviours_init(&r->found, groups, r->model, r->aggregate, s->alpha,
+                                     listed || !(r->verdict.novel && r->verdict.reachable), pool);
+}
+
+static enum stg_status put_results(struct stg_buffer *out, const struct score_run *r, int exit_status)
+{
+    if (!is_verdict_alone(r->s)) {
+        STG_RETURN_IF_FAILED(r->s->json ? put_json(out, r) : put_text(out, r));
+        STG_RETURN_IF_FAILED(stg_output_write(out));
+    }
+    return put_whole(out, r, exit_status);
+}
+
+static enum stg_status check_verdict_file(const struct settings *s, const struct stg_cli *cli)
+{
+    const struct stg_list inputs = {.items = (const char **)cli->operands, .n = cli->n_operands};
+    if (s->verdict == NULL || strcmp(s->verdict, "-") == 0) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(stg_output_apart("--verdict", s->verdict, &inputs));
+    return stg_file_writer_try(s->verdict); /* before minutes of work */
+}
+
 static void warn_calibration(const struct score_run *r)
 {
     const size_t n = r->model->n_calibration;
@@ -382,6 +448,7 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     struct stg_buffer out = STG_BUFFER_INIT;
     struct score_run r = {.s = s};
     const struct stg_list paths = {.items = (const char **)(cli->operands + 1), .n = cli->n_operands - 1};
+    STG_TRY(check_verdict_file(s, cli));
     STG_TRY(stg_input_model_in(&model, cli->operands[0], s->precision));
     STG_TRY(stg_aggregate_parse(s->aggregate, model, &r.aggregate));
     STG_TRY(stg_pool_new(&pool, cli->threads));
@@ -400,18 +467,14 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     warn_calibration(&r);
     STG_TRY(check_strict(&r));
     STG_TRY(make_groups(&r));
-    if (r.verdict.calibrated && (!s->json || s->strict)) {
-        STG_TRY(stg_found_behaviours_init(&r.found, &groups, model, r.aggregate, s->alpha,
-                                          !(r.verdict.novel && r.verdict.reachable), pool));
-    }
-    if (s->json && s->per_day > 0) {
+    STG_TRY(find_behaviours(&r, &groups, pool));
+    if ((s->json || is_verdict_alone(s)) && s->per_day > 0) {
         char words[STG_BUDGET_WORDS];
         stg_budget_words(&r.budget, words);
         stg_log(STG_LOG_INFO, "%s", words);
     }
-    STG_TRY(s->json ? put_json(&out, &r) : put_text(&out, &r));
-    STG_TRY(stg_output_write(&out));
     *exit_code = r.verdict.novel || (s->strict && has_sign(&r)) ? 1 : 0;
+    STG_TRY(put_results(&out, &r, *exit_code));
 out:
     stg_found_behaviours_fini(&r.found);
     stg_buffer_fini(&out);
@@ -449,6 +512,12 @@ static const struct stg_option options[] = {
      .help = "exit status 1 also for a single sequence that is above all calibration scores, or has a call or a "
              "program that training had not, for what one channel says alone, and for a shift of the stream; "
              "without enough calibration for a verdict, 2"},
+    {.name = "verdict",
+     .arg = "FILE",
+     .type = STG_OPTION_STRING,
+     .offset = offsetof(struct settings, verdict),
+     .help = "write the verdict on the whole, with its counts and what chance explains, as one JSON object; - is "
+             "standard output, instead of the table or behind the lines of --json"},
     {.name = "worst",
      .arg = "K",
      .type = STG_OPTION_U32,
@@ -507,6 +576,7 @@ static const char *const description[] = {
 static const struct stg_example examples[] = {
     {"strange score web.model next-run/", "judge a new recording; the exit status tells"},
     {"strange score --per-day 2 jobs.model yesterday/", "at most two false alarms a day are wanted"},
+    {"strange score --verdict - web.model next-run/ | jq .novel", "true, false, or null where it cannot be told"},
     {"strange score --json web.model test.data | jq -c 'select(.novel)'", "all novel sequences as JSON"},
     {NULL, NULL},
 };

@@ -141,6 +141,43 @@ case_verdict_of_one_run() {
     ! grep -q '^calibrated on one run' out || { cat out; no 'two are one'; }
 }
 
+# What is printed of the whole is there for programs, too, in a file or on standard output.
+case_verdict_as_json() {
+    trained
+    status 1 "$strange" score web.model odd.data
+    n=$(sed -n 's/^novel: \([0-9]*\) of 60 .*/\1/p' out)
+    chance=$(sed -n 's/^chance explains at most \([0-9]*\), and .*/\1/p' out)
+    [ -n "$n" ] && [ -n "$chance" ] || { cat out; no 'nothing to compare with'; }
+    cp out table
+    status 1 "$strange" score --verdict whole.json --group 5 web.model odd.data
+    grep -v '^groups of 5: ' out | cmp - table || no 'another table'
+    [ "$(wc -l <whole.json)" = 1 ] || { cat whole.json; no 'not one line'; }
+    for part in '{"schema": "strange.verdict/1", "novel": true, "signs": \["unseen", "above_all"' '"exit_status": 1, "aggregate": "novelty", "alpha": 0.01, "sequences": 60, ' \
+        '"calibration_sequences": 200, "calibration_runs": 1, ' "\"beyond_alpha\": {\"n\": $n, \"apart\": [0-9.]*, \"chance\": $chance}" \
+        '"lost": {"touched": 0, "novel": 0, "decides": false}, "alone": \[\], "unseen": 20, ' '"groups": {"size": 5, "n": 12, "novel": [0-9]*, "calibration": ' '"shift": {"shifted": '; do
+        grep -q "$part" whole.json || { cat whole.json; no "no $part"; }
+    done
+    ! grep -q 'per_day\|deciding' whole.json || { cat whole.json; no 'what was not asked for'; }
+    status 0 "$strange" score --verdict - web.model test.data
+    [ "$(wc -l <out)" = 1 ] && grep -q '^{"schema": "strange.verdict/1", "novel": false, .*"exit_status": 0, .*"sequences": 200, ' out || { cat out; no 'not the verdict alone'; }
+    status 1 "$strange" score --json web.model odd.data
+    cp out lines
+    status 1 "$strange" score --json --per-day 500000 --verdict - web.model odd.data
+    [ "$(wc -l <out)" = 61 ] && sed -n '$p' out | grep -q '^{"schema": "strange.verdict/1", .*"per_day": {"false_alarms": 500000.0, "sequences": ' || { tail -n 1 out; no 'not the last line'; }
+    status 1 "$strange" score --json --verdict whole.json web.model odd.data
+    cmp out lines || no 'other lines'
+    ! grep -q '"groups"' whole.json || no 'groups that nobody asked for'
+    status 0 "$strange" score --alpha 0.0001 --verdict - web.model test.data
+    grep -q '"novel": null, .*"threshold": null, .*"beyond_alpha": null, "above_all": {"n": ' out || { cat out; no 'too few are told as enough'; }
+    strace_text 1 >one.txt # its only sequence cannot be held out
+    "$strange" -q prepare --cut accept --scope thread -o one.data one.txt
+    "$strange" -q train -o bare.model one.data 2>/dev/null
+    status 0 "$strange" score --verdict - bare.model test.data
+    grep -q '"novel": null, "signs": \[\], "exit_status": 0, .*"calibration_sequences": 0}$' out || { cat out; no 'a model without calibration judges'; }
+    refused '--verdict odd.data: is read, too' "$strange" score --verdict odd.data web.model odd.data
+    refused 'no-such-folder/whole.json' "$strange" score --verdict no-such-folder/whole.json web.model odd.data
+}
+
 # A budget of false alarms a day is a rate of false alarms and an interval, by how often sequences come.
 case_verdict_per_day() {
     trained
