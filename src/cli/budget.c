@@ -74,3 +74,21 @@ void stg_budget_words(const struct stg_budget *b, char out[STG_BUDGET_WORDS])
              "%.10g false alarm%s a day, of %s sequences a day, as here: --alpha %.3g, --interval %.0f", b->per_day,
              fabs(b->per_day - 1) < 1e-9 ? "" : "s", sequences, b->alpha, b->interval);
 }
+
+enum stg_status stg_budget_apply(double per_day, const struct stg_group *group, const struct stg_cli *cli,
+                                 double *alpha, double *interval)
+{
+    struct stg_budget b;
+    char words[STG_BUDGET_WORDS];
+    if (per_day <= 0) {
+        return STG_OK;
+    }
+    STG_RETURN_IF_FAILED(stg_budget_init(&b, per_day, group, cli));
+    *alpha = b.alpha;
+    if (interval != NULL) {
+        *interval = b.interval;
+    }
+    stg_budget_words(&b, words);
+    stg_log(STG_LOG_INFO, "%s", words);
+    return STG_OK;
+}

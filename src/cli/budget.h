@@ -24,13 +24,23 @@ enum stg_status stg_budget_init(struct stg_budget *out, double per_day, const st
 #define STG_BUDGET_WORDS 160
 void stg_budget_words(const struct stg_budget *b, char out[STG_BUDGET_WORDS]);
 
-/* double per_day */
-#define STG_OPTION_PER_DAY(S)                                                                                       \
+/* Where per_day > 0: what that comes to in place of *alpha and *interval (NULL: the command has none), which is told.
+ */
+enum stg_status stg_budget_apply(double per_day, const struct stg_group *group, const struct stg_cli *cli,
+                                 double *alpha, double *interval) STG_MUST_USE;
+
+/* double per_day; INSTEAD: of which options, WHAT: how many of what there will be */
+#define STG_OPTION_PER_DAY(S, INSTEAD, WHAT)                                                                        \
     {                                                                                                               \
         .name = "per-day", .arg = "N", .type = STG_OPTION_DOUBLE, .offset = offsetof(S, per_day), .min = 0.001,     \
         .max = 1e6, .fallback = "off",                                                                              \
-        .help = "false alarms a day instead of --alpha and --interval, for sequences that come as often as in the " \
-                "data: so many known ones called novel, and as many false shifts of the stream"                     \
+        .help = "false alarms a day instead of " INSTEAD ", for sequences that come as often as in the data: " WHAT \
     }
+
+/* The same for commands that judge the stream, too, and for those that do not. */
+#define STG_OPTION_PER_DAY_OF_STREAM(S)             \
+    STG_OPTION_PER_DAY(S, "--alpha and --interval", \
+                       "so many known ones called novel, and as many false shifts of the stream")
+#define STG_OPTION_PER_DAY_OF_SEQUENCES(S) STG_OPTION_PER_DAY(S, "--alpha", "so many known ones called novel")
 
 #endif

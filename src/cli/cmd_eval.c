@@ -65,22 +65,6 @@ static enum stg_status evaluate(struct stg_evaluation *out, const struct stg_gro
                         groups[2].n > 0 ? groups[2].sets : &none, groups[3].sets, groups[3].n, &e);
 }
 
-/* What is known comes as often as what will be judged. */
-static enum stg_status apply_budget(struct settings *s, const struct stg_group *known, const struct stg_cli *cli)
-{
-    struct stg_budget b;
-    char words[STG_BUDGET_WORDS];
-    if (s->per_day <= 0) {
-        return STG_OK;
-    }
-    STG_RETURN_IF_FAILED(stg_budget_init(&b, s->per_day, known, cli));
-    s->alpha = b.alpha;
-    s->interval = b.interval;
-    stg_budget_words(&b, words);
-    stg_log(STG_LOG_INFO, "%s", words);
-    return STG_OK;
-}
-
 static enum stg_status check_usage(const struct settings *s)
 {
     if (s->known.n == 0) {
@@ -112,7 +96,8 @@ static enum stg_status run_one(struct stg_buffer *out, json_t *all, const char *
     struct stg_evaluation evaluation = {0};
     STG_TRY(stg_input_model_in(&model, path, s->precision));
     STG_TRY(open_all(groups, s, model, pool, cli));
-    STG_TRY(apply_budget(&judged, &groups[0].groups[0], cli));
+    /* What is known comes as often as what will be judged. */
+    STG_TRY(stg_budget_apply(s->per_day, &groups[0].groups[0], cli, &judged.alpha, &judged.interval));
     STG_TRY(evaluate(&evaluation, groups, &judged, model));
     if (s->json) {
         STG_TRY(stg_report_eval_json(out, &evaluation));
@@ -177,7 +162,7 @@ static const struct stg_option options[] = {
              "given to prepare by its name; a folder of lists is one trace. The threshold stays that of a sequence"},
     STG_OPTION_GROUP(struct settings),
     STG_OPTION_INTERVAL(struct settings),
-    STG_OPTION_PER_DAY(struct settings),
+    STG_OPTION_PER_DAY_OF_STREAM(struct settings),
     STG_OPTION_PRECISION(struct settings),
     {.name = "resamples",
      .arg = "N",

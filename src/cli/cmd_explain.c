@@ -1,6 +1,7 @@
 /* strange explain: which calls of a sequence were unlikely, and what was expected instead. */
 #include "cli/behaviour_objects.h"
 #include "cli/behaviours.h"
+#include "cli/budget.h"
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/groups.h"
@@ -16,7 +17,7 @@
 
 struct settings {
     bool json, counterfactual, attention, behaviours;
-    double alpha;
+    double alpha, per_day;
     uint64_t sequence; /* UINT64_MAX: the worst ones */
     uint32_t worst, alternatives, events;
     const char *aggregate;
@@ -169,7 +170,7 @@ static enum stg_status check_usage(const struct settings *s, const struct stg_cl
 
 static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
 {
-    const struct settings *s = context;
+    struct settings *s = context;
     enum stg_status status = STG_OK;
     struct stg_model *model = NULL;
     struct stg_pool *pool = NULL;
@@ -182,13 +183,15 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
     STG_TRY(stg_pool_new(&pool, cli->threads));
     STG_TRY(stg_groups_open_one(&groups, "score", &paths, model, pool, cli));
     STG_TRY(stg_group_check(&groups.groups[0], model));
-    if (s->behaviours) {
+    if (s->sequence == UINT64_MAX || s->per_day > 0) {
         STG_TRY(stg_groups_score(&groups, model, pool, cli));
+        STG_TRY(stg_budget_apply(s->per_day, &groups.groups[0], cli, &s->alpha, NULL));
+    }
+    if (s->behaviours) {
         STG_TRY(explain_behaviours(&out, s, model, &groups, pool));
     } else if (s->sequence != UINT64_MAX) {
         STG_TRY(explain_id(&out, s, model, &groups.groups[0]));
     } else {
-        STG_TRY(stg_groups_score(&groups, model, pool, cli));
         STG_TRY(explain_worst(&out, s, model, &groups, pool));
     }
 out:
@@ -231,6 +234,7 @@ static const struct stg_option options[] = {
              "sequences, where, and when"},
     STG_OPTION_ALPHA(struct settings, "sequences of a p-value up to this are novel: those of --behaviours, those "
                                       "of which is said above single ones what they have in common, and a single one"),
+    STG_OPTION_PER_DAY_OF_SEQUENCES(struct settings),
     {.name = "alternatives",
      .arg = "N",
      .type = STG_OPTION_U32,

@@ -1,5 +1,6 @@
 /* strange export: a trace, what a model says of it, or a net in another format. Adding a format = a function here and a
  * line in `formats`. */
+#include "cli/budget.h"
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/export_ctf.h"
@@ -20,7 +21,7 @@
 
 struct settings {
     const char *to, *out, *format, *rows;
-    double alpha;
+    double alpha, per_day;
 };
 
 /* --- CTF --- */
@@ -106,18 +107,19 @@ static enum stg_status run_ctf(const struct settings *s, struct stg_cli *cli)
 
 static enum stg_status run_scored_ctf(const struct settings *s, struct stg_cli *cli)
 {
-    return stg_export_scored(cli, s->out, STG_SCORED_CTF, s->alpha);
+    return stg_export_scored(cli, s->out, STG_SCORED_CTF, s->alpha, s->per_day);
 }
 
 static enum stg_status run_perfetto(const struct settings *s, struct stg_cli *cli)
 {
-    return stg_export_scored(cli, s->out, STG_SCORED_PERFETTO, s->alpha);
+    return stg_export_scored(cli, s->out, STG_SCORED_PERFETTO, s->alpha, s->per_day);
 }
 
 static enum stg_status run_csv(const struct settings *s, struct stg_cli *cli)
 {
-    return stg_export_scored(
-        cli, s->out, strcmp(s->rows, "events") == 0 ? STG_SCORED_CSV_EVENTS : STG_SCORED_CSV_SEQUENCES, s->alpha);
+    return stg_export_scored(cli, s->out,
+                             strcmp(s->rows, "events") == 0 ? STG_SCORED_CSV_EVENTS : STG_SCORED_CSV_SEQUENCES,
+                             s->alpha, s->per_day);
 }
 
 /* --- ONNX --- */
@@ -279,6 +281,7 @@ static const struct stg_option options[] = {
      .fallback = "events",
      .help = "csv: what a row is"},
     STG_OPTION_ALPHA(struct settings, "with a model and data: sequences of a p-value up to this are novel"),
+    STG_OPTION_PER_DAY_OF_SEQUENCES(struct settings),
     STG_OPTION_FORMAT(struct settings, "read the trace as this format"),
 };
 

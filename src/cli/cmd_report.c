@@ -1,6 +1,7 @@
 /* strange report: everything about known and novel data in one HTML file. */
 #include "cli/behaviour_objects.h"
 #include "cli/behaviours.h"
+#include "cli/budget.h"
 #include "cli/commands.h"
 #include "cli/common_options.h"
 #include "cli/groups.h"
@@ -22,7 +23,7 @@
 
 struct settings {
     const char *out, *title, *aggregate;
-    double alpha, interval;
+    double alpha, interval, per_day;
     uint32_t explain; /* sequences of each set */
     struct stg_list known, novel, valid_known, valid_novel, training;
 };
@@ -216,7 +217,7 @@ static enum stg_status check_usage(const struct settings *s)
 
 static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
 {
-    const struct settings *s = context;
+    struct settings *s = context;
     enum stg_status status = STG_OK;
     struct stg_model *model = NULL;
     struct stg_pool *pool = NULL;
@@ -241,6 +242,8 @@ static enum stg_status run(struct stg_cli *cli, void *context, int *exit_code)
         STG_TRY(stg_groups_check(&groups[i], model));
         STG_TRY(stg_groups_score(&groups[i], model, pool, cli));
     }
+    /* What is known comes as often as what will be judged. */
+    STG_TRY(stg_budget_apply(s->per_day, &groups[0].groups[0], cli, &s->alpha, &s->interval));
     STG_TRY(write_report(s, cli->operands[0], model, groups, &parts, pool));
     if (strcmp(s->out, "-") != 0) {
         stg_log(STG_LOG_INFO, "wrote %s", s->out);
@@ -283,6 +286,7 @@ static const struct stg_option options[] = {
     STG_OPTION_ALPHA(struct settings, "false-alarm rate of the threshold that is drawn"),
     STG_OPTION_AGGREGATE(struct settings, "score of a sequence (see `strange help score`)"),
     STG_OPTION_INTERVAL(struct settings),
+    STG_OPTION_PER_DAY_OF_STREAM(struct settings),
     {.name = "explain",
      .arg = "K",
      .type = STG_OPTION_U32,

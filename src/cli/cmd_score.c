@@ -504,7 +504,7 @@ static const struct stg_option options[] = {
         "or novelty: all together"),
     STG_OPTION_GROUP(struct settings),
     STG_OPTION_INTERVAL(struct settings),
-    STG_OPTION_PER_DAY(struct settings),
+    STG_OPTION_PER_DAY_OF_STREAM(struct settings),
     STG_OPTION_PRECISION(struct settings),
     {.name = "strict",
      .type = STG_OPTION_FLAG,

@@ -1,5 +1,6 @@
 #include "cli/export_scored.h"
 
+#include "cli/budget.h"
 #include "cli/export_ctf.h"
 #include "cli/groups.h"
 #include "cli/output.h"
@@ -212,7 +213,7 @@ out:
 }
 
 enum stg_status stg_export_scored(const struct stg_cli *cli, const char *out, enum stg_scored_format format,
-                                  double alpha)
+                                  double alpha, double per_day)
 {
     enum stg_status status = STG_OK;
     struct stg_model *model = NULL;
@@ -225,6 +226,7 @@ enum stg_status stg_export_scored(const struct stg_cli *cli, const char *out, en
     STG_TRY(stg_groups_open_one(&groups, "score", &paths, model, pool, cli));
     STG_TRY(stg_group_check(&groups.groups[0], model));
     STG_TRY(stg_groups_score(&groups, model, pool, cli));
+    STG_TRY(stg_budget_apply(per_day, &groups.groups[0], cli, &alpha, NULL));
     struct job job = {.model = model,
                       .group = &groups.groups[0],
                       .format = format,

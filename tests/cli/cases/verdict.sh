@@ -202,6 +202,21 @@ case_verdict_per_day() {
         { cat err; no 'what cannot be told is not said'; }
     status 0 "$strange" eval --per-day 1000000 web.model --known valid.data --novel odd=odd.data
     grep -q '^strange: 1000000 false alarms a day, of .* sequences a day, as here: ' err || { cat err; no 'eval does not tell'; }
+    status 0 "$strange" explain --per-day 2e5 long.model odd.data
+    alpha=$(sed -n 's/^strange: 200000 false alarms a day, .*: --alpha \([0-9.e-]*\), .*/\1/p' err)
+    cp out budget
+    status 0 "$strange" explain --alpha "$alpha" long.model odd.data
+    cmp out budget || no 'explain judges by another rate'
+    status 0 "$strange" explain --per-day 2e5 --sequence 0 long.model odd.data
+    grep -q '^strange: 200000 false alarms a day' err || { cat err; no 'nor is one sequence judged by it'; }
+    status 0 "$strange" export --to csv --rows sequences --per-day 2e5 -o budget.csv long.model odd.data
+    "$strange" -q export --to csv --rows sequences --alpha "$alpha" -o - long.model odd.data | cmp - budget.csv || no 'export judges by another rate'
+    [ "$alpha" != 0.01 ] && ! "$strange" -q export --to csv --rows sequences -o - long.model odd.data | cmp -s - budget.csv || no 'the rate does not matter'
+    status 0 "$strange" report --per-day 1000000 -o page.html --known valid.data --novel odd=odd.data -- web.model
+    alpha=$(sed -n 's/^strange: 1000000 false alarms a day, .*: --alpha \([0-9.e-]*\), .*/\1/p' err)
+    [ -n "$alpha" ] && grep -q "<dt>Score</dt><dd>novelty, false-alarm rate $alpha</dd>" page.html || no 'the report judges by another rate'
+    refused '--per-day and --interval: both say' "$strange" report --interval 1000 --per-day 5 -o page.html --known valid.data -- web.model
+    refused '--per-day and --alpha: both say' "$strange" explain --alpha 0.1 --per-day 5 web.model odd.data
     refused '--per-day and --alpha: both say how many false alarms' "$strange" score --per-day 5 --alpha 0.1 web.model odd.data
     refused '--per-day and --interval: both say' "$strange" eval --interval 1000 --per-day 5 web.model --known valid.data --novel odd=odd.data
     known_lists 400 0 >lists.txt
