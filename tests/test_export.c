@@ -410,7 +410,7 @@ static void test_hostile(void **state)
     assert_true(check_events(json_object_get(d, "traceEvents"), "M") > 0);
     json_decref(d);
     const struct stg_scored_sequence s = scored(f, &odd, &seq, &score);
-    assert_int_equal(stg_export_csv_event_head(&b), STG_OK);
+    assert_int_equal(stg_export_csv_event_head(&b, false), STG_OK);
     assert_int_equal(stg_export_csv_events(&b, &s), STG_OK);
     assert_int_equal(stg_buffer_put(&b, "", 1), STG_OK);
     assert_int_equal(count(b.data, '\n'), 1 + odd.n); /* a row for each event, none torn */
@@ -488,7 +488,7 @@ static void test_csv(void **state)
     struct stg_seq seq;
     struct stg_score score;
     struct stg_scored_sequence s = scored(f, &f->seqs[5], &seq, &score);
-    assert_int_equal(stg_export_csv_event_head(&b), STG_OK);
+    assert_int_equal(stg_export_csv_event_head(&b, false), STG_OK);
     assert_int_equal(stg_export_csv_events(&b, &s), STG_OK);
     assert_int_equal(stg_buffer_put(&b, "", 1), STG_OK);
     size_t row = 0;
@@ -503,7 +503,7 @@ static void test_csv(void **state)
     }
     assert_int_equal(row, 1 + f->seqs[5].n);
     stg_buffer_clear(&b);
-    assert_int_equal(stg_export_csv_sequence_head(&b), STG_OK);
+    assert_int_equal(stg_export_csv_sequence_head(&b, false), STG_OK);
     assert_int_equal(stg_export_csv_sequence(&b, &f->model.base, &s), STG_OK);
     assert_int_equal(stg_buffer_put(&b, "", 1), STG_OK);
     char *head = strtok(b.data, "\r\n"), *line = strtok(NULL, "\r\n");

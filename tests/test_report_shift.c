@@ -332,7 +332,7 @@ static void test_html_of_like_groups(void **state)
     struct stg_behaviour items[2] = {{.n = 30, .n_estimated = 30, .scale = 1, .highest = -1, .highest_known = -1},
                                      {.n = 20, .n_estimated = 20, .scale = 1, .highest = -1, .highest_known = -1}};
     struct stg_behaviours found = {.items = items, .n = 2, .n_groups = 2, .n_sequences = N, .n_novel = 50};
-    const struct stg_behaviour_origin origin = {"far.data", &input};
+    const struct stg_behaviour_origin origin = {.path = "far.data", .input = &input};
     const struct stg_reported_behaviours reported[] = {{&found, &origin}, {&found, &origin}};
     const struct stg_verdict verdicts[3] = {[1] = {.reachable = true, .novel = true}};
     assert_int_equal(stg_vocab_copy(&found.names, &r.model->vocab), STG_OK);

@@ -4,6 +4,14 @@
 
 #include <string.h>
 
+static const char *file_of(const void *input, size_t index)
+{
+    const struct stg_input *in = input;
+    struct stg_seq seq;
+    stg_corpus_get(&in->corpus, index, &seq);
+    return stg_dataset_file(in->dataset, &seq);
+}
+
 enum stg_status stg_found_behaviours_init(struct stg_found_behaviours *out, const struct stg_groups *groups,
                                           const struct stg_model *m, enum stg_aggregate aggregate, double alpha,
                                           bool unseen_only, struct stg_pool *pool)
@@ -26,7 +34,7 @@ enum stg_status stg_found_behaviours_init(struct stg_found_behaviours *out, cons
         for (size_t k = 0; k < g->n_inputs; k++, n++) {
             out->inputs[n] = (struct stg_behaviour_input){&g->inputs[k].corpus, stg_dataset_vocab(g->inputs[k].dataset),
                                                           g->scores + g->offset[k]};
-            out->origins[n] = (struct stg_behaviour_origin){g->inputs[k].path, &out->inputs[n]};
+            out->origins[n] = (struct stg_behaviour_origin){g->inputs[k].path, &out->inputs[n], file_of, &g->inputs[k]};
         }
     }
     return stg_behaviours_find(&out->behaviours, m, out->inputs, n, &settings, pool);

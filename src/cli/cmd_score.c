@@ -315,7 +315,8 @@ static enum stg_status put_text(struct stg_buffer *out, const struct score_run *
             r->verdict.calibrated ? stg_p_value(r->model, r->aggregate, (double)s->value[r->aggregate]) : NAN;
         char duration[32] = "-", p_text[32] = "-", members[32] = "", novel[32] = "";
         struct stg_seq seq;
-        const char *path = stg_group_sequence(r->group, worst[i], &seq)->path;
+        const struct stg_input *in = stg_group_sequence(r->group, worst[i], &seq);
+        const char *file = stg_dataset_file(in->dataset, &seq);
         if ((seq.flags & STG_SEQ_NO_TIME) == 0) {
             stg_format_ns(s->end_ns - s->begin_ns, duration, sizeof duration);
         }
@@ -334,9 +335,9 @@ static enum stg_status put_text(struct stg_buffer *out, const struct score_run *
                                   exp((double)s->value[STG_AGGREGATE_MEAN]), p_text, members, s->n_events,
                                   (int)(10 + strlen(duration) - text_width(duration)), duration,
                                   (unsigned long long)s->n_lost, novel));
-        if (r->group->n_inputs > 1) {
+        if (file != NULL || r->group->n_inputs > 1) {
             writer_put(&w, "  ");
-            writer_plain(&w, path, 0);
+            writer_plain(&w, file != NULL ? file : in->path, 0);
         }
         writer_put(&w, "\n");
         STG_TRY(w.status);

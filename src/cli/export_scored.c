@@ -23,6 +23,7 @@ struct job {
     enum stg_scored_format format;
     enum stg_aggregate aggregate;
     double alpha;
+    bool files; /* some sequence is of a file of a directory of lists */
     struct stg_buffer buffer;
     struct stg_file_writer *file; /* NULL: standard output */
     struct stg_perfetto *perfetto;
@@ -68,6 +69,10 @@ static enum stg_status put_one(struct job *j, size_t i)
     struct stg_scored_sequence s = {.seq = &seq, .score = &j->group->scores[i], .p_value = (double)NAN};
     const struct stg_input *in = stg_group_sequence(j->group, i, &seq);
     s.names = stg_dataset_vocab(in->dataset);
+    if (j->files) {
+        const char *file = stg_dataset_file(in->dataset, &seq);
+        s.file = file == NULL ? "" : file;
+    }
     if (stg_calibrated(j->model)) {
         s.p_value = stg_p_value(j->model, j->aggregate, (double)s.score->value[j->aggregate]);
     }
@@ -88,13 +93,26 @@ static enum stg_status put_one(struct job *j, size_t i)
     }
 }
 
+static bool has_files(const struct job *j)
+{
+    struct stg_seq seq;
+    for (size_t i = 0; i < j->group->n; i++) {
+        const struct stg_input *in = stg_group_sequence(j->group, i, &seq);
+        if (stg_dataset_file(in->dataset, &seq) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum stg_status put_head(struct job *j)
 {
+    j->files = has_files(j);
     switch (j->format) {
     case STG_SCORED_CSV_EVENTS:
-        return stg_export_csv_event_head(&j->buffer);
+        return stg_export_csv_event_head(&j->buffer, j->files);
     case STG_SCORED_CSV_SEQUENCES:
-        return stg_export_csv_sequence_head(&j->buffer);
+        return stg_export_csv_sequence_head(&j->buffer, j->files);
     case STG_SCORED_PERFETTO:
         return stg_perfetto_begin(&j->perfetto, &j->buffer);
     case STG_SCORED_CTF:

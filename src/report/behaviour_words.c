@@ -22,6 +22,17 @@ const char *behaviour_process(const struct stg_vocab *names, uint16_t proc)
                                                                                 : "";
 }
 
+const char *behaviour_file(const struct stg_behaviour_origin *from, size_t index)
+{
+    return from->file == NULL ? NULL : from->file(from->of, index);
+}
+
+/* Lists have numbers for names, which figures must not stand beside. */
+static bool is_number(const char *call)
+{
+    return call[0] == '-' || (call[0] >= '0' && call[0] <= '9');
+}
+
 /* " 128-255", the values of a size class. */
 static void size_words(uint8_t size, char out[48])
 {
@@ -74,10 +85,11 @@ static void change_words(const struct stg_behaviours *b, const struct stg_behavi
         size_words(c->size, size);
         snprintf(most, sizeof most, "; most return %s", size);
     }
+    words_append(out, WORDS_SENTENCE, "%s %s%s (", now, is_number(kind) ? "× " : "", kind);
     if (!never) {
-        words_append(out, WORDS_SENTENCE, "%s %s (usually %s%s)", now, kind, usual, most);
+        words_append(out, WORDS_SENTENCE, "usually %s%s)", usual, most);
     } else {
-        words_append(out, WORDS_SENTENCE, "%s %s (never in known%s)", now, kind, most);
+        words_append(out, WORDS_SENTENCE, "never in known%s)", most);
     }
 }
 
@@ -142,7 +154,7 @@ static bool behaviour_surprises(const struct stg_behaviours *b, const struct stg
         if (s->before != s->kind.call) {
             words_append(out, WORDS_SENTENCE, " after %.64s", behaviour_call(&b->names, s->before));
         }
-        words_append(out, WORDS_SENTENCE, " %s", share);
+        words_append(out, WORDS_SENTENCE, is_number(kind) ? ": %s" : " %s", share);
     }
     if (x->weight_descriptors >= 0.02f) {
         words_percent((double)x->weight_descriptors, share);

@@ -3,6 +3,7 @@
 #define STG_REPORT_BEHAVIOUR_WORDS_H
 
 #include "explain/behaviours.h"
+#include "report/report.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,6 +22,8 @@ void behaviour_sparkline(const struct stg_behaviour *x, char out[4 * STG_BEHAVIO
 /* "read returning 64-127", "read EAGAIN", "write" */
 void behaviour_kind(const struct stg_vocab *names, const struct stg_kind_of_call *kind, char *out, size_t cap);
 const char *behaviour_call(const struct stg_vocab *names, uint16_t call);
+/* The file of a directory of lists that a sequence is from, borrowed; NULL: it is of none. */
+const char *behaviour_file(const struct stg_behaviour_origin *from, size_t index);
 const char *behaviour_process(const struct stg_vocab *names, uint16_t proc);
 
 #endif

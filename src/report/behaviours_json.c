@@ -150,8 +150,14 @@ static json_t *channels(const struct stg_model *m, const struct stg_behaviour *x
 static json_t *place(const struct stg_behaviour_origin *origins, size_t input, size_t index)
 {
     const struct stg_score *s = &origins[input].input->scores[index];
-    return json_pack("{s:o, s:I, s:I}", "data", json_of_text(origins[input].path), "id", (json_int_t)s->id, "begin_ns",
-                     (json_int_t)s->begin_ns);
+    const char *file = behaviour_file(&origins[input], index);
+    json_t *out = json_pack("{s:o, s:I, s:I}", "data", json_of_text(origins[input].path), "id", (json_int_t)s->id,
+                            "begin_ns", (json_int_t)s->begin_ns);
+    if (file != NULL && json_object_set_new(out, "file", json_of_text(file)) != 0) {
+        json_decref(out);
+        return NULL;
+    }
+    return out;
 }
 
 static json_t *sentence(const struct stg_behaviours *b, const struct stg_behaviour *x)

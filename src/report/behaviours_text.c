@@ -15,22 +15,31 @@ static void put_line(struct writer *w, const char *label, const char *text)
     writer_put(w, "\n");
 }
 
+/* "269 of attacks (attacks/one.txt)"; the second where it is known, the first but where `bare`. */
+static void put_place(struct writer *w, const struct stg_behaviour_origin *from, size_t index, bool bare)
+{
+    const char *file = behaviour_file(from, index);
+    writer_printf(w, "%" PRIu64, from->input->scores[index].id);
+    if (!bare) {
+        writer_put(w, " of ");
+        writer_plain(w, from->path, 0);
+    }
+    if (file != NULL) {
+        writer_put(w, " (");
+        writer_plain(w, file, 0);
+        writer_put(w, ")");
+    }
+}
+
 static void put_seen(struct writer *w, const struct stg_behaviour *x, const struct stg_behaviour_origin *origins)
 {
-    const struct stg_score *first = &origins[x->first_input].input->scores[x->first];
-    const struct stg_score *last = &origins[x->last_input].input->scores[x->last];
+    const bool bare = x->first_input == x->last_input; /* it is said of the one that it is like */
     char line[4 * STG_BEHAVIOUR_SLICES];
     behaviour_sparkline(x, line);
-    writer_printf(w, "   %-12s first sequence %" PRIu64, "seen", first->id);
-    if (x->first_input != x->last_input) {
-        writer_put(w, " of ");
-        writer_plain(w, origins[x->first_input].path, 0);
-    }
-    writer_printf(w, ", last %" PRIu64, last->id);
-    if (x->first_input != x->last_input) {
-        writer_put(w, " of ");
-        writer_plain(w, origins[x->last_input].path, 0);
-    }
+    writer_printf(w, "   %-12s first sequence ", "seen");
+    put_place(w, &origins[x->first_input], x->first, bare);
+    writer_put(w, ", last ");
+    put_place(w, &origins[x->last_input], x->last, bare);
     writer_printf(w, "; %s [%s]\n", behaviour_trend(x), line);
 }
 
@@ -49,9 +58,8 @@ static void put_behaviour(struct writer *w, const struct stg_model *m, const str
     const struct stg_behaviour *x = &b->items[i];
     char text[WORDS_SENTENCE], n[32];
     words_count((uint64_t)llround(x->n_estimated), n);
-    writer_printf(w, "%s%zu. %s sequence%s like %" PRIu64 " of ", colour ? "\033[1m" : "", i + 1, n,
-                  x->n == 1 ? "" : "s", origins[x->input].input->scores[x->index].id);
-    writer_plain(w, origins[x->input].path, 0);
+    writer_printf(w, "%s%zu. %s sequence%s like ", colour ? "\033[1m" : "", i + 1, n, x->n == 1 ? "" : "s");
+    put_place(w, &origins[x->input], x->index, false);
     writer_put(w, colour ? "\033[0m\n" : "\n");
     struct finding f[FINDINGS];
     const size_t n_findings = findings_make(m, b, x, f);
@@ -77,8 +85,8 @@ static void put_unseen(struct writer *w, const struct stg_behaviours *b, const s
         return;
     }
     const struct stg_behaviour_unseen *first = &b->unseen[findings_unseen_first(b, told, where)];
-    writer_printf(w, "%s, first in %" PRIu64 " of ", where, origins[first->input].input->scores[first->index].id);
-    writer_plain(w, origins[first->input].path, 0);
+    writer_printf(w, "%s, first in ", where);
+    put_place(w, &origins[first->input], first->index, false);
     writer_put(w, ":\n");
     for (size_t k = 0; k < u->n; k++) {
         put_finding(w, "  - ", &u->f[k]);
@@ -217,8 +225,8 @@ enum stg_status stg_report_behaviours_brief(struct stg_buffer *out, const struct
         char text[WORDS_SENTENCE], n[32];
         words_count((uint64_t)llround(x->n_estimated), n);
         behaviour_sentence(b, x, text);
-        writer_printf(&w, "  %s like %" PRIu64 " of ", n, origins[x->input].input->scores[x->index].id);
-        writer_plain(&w, origins[x->input].path, 0);
+        writer_printf(&w, "  %s like ", n);
+        put_place(&w, &origins[x->input], x->index, false);
         writer_put(&w, ": ");
         writer_plain(&w, text, 0);
         writer_put(&w, "\n");

@@ -35,10 +35,22 @@ static void put_number(struct writer *w, double value)
     }
 }
 
-enum stg_status stg_export_csv_sequence_head(struct stg_buffer *out)
+/* The last column, where there is one. */
+static void end_row(struct writer *w, const struct stg_scored_sequence *s)
 {
-    return stg_buffer_printf(out, "id,begin_ns,end_ns,pid,tid,events,lost,unknown,perplexity,novelty,p_value,novel,"
-                                  "content,time,state,pace,load\r\n");
+    if (s->file != NULL) {
+        writer_put(w, ",");
+        put_text(w, s->file);
+    }
+    writer_put(w, "\r\n");
+}
+
+enum stg_status stg_export_csv_sequence_head(struct stg_buffer *out, bool files)
+{
+    return stg_buffer_printf(out,
+                             "id,begin_ns,end_ns,pid,tid,events,lost,unknown,perplexity,novelty,p_value,novel,"
+                             "content,time,state,pace,load%s\r\n",
+                             files ? ",file" : "");
 }
 
 enum stg_status stg_export_csv_sequence(struct stg_buffer *out, const struct stg_model *m,
@@ -56,14 +68,15 @@ enum stg_status stg_export_csv_sequence(struct stg_buffer *out, const struct stg
     for (int c = 0; c < STG_CHANNELS; c++) {
         put_number(&w, has_novelty && stg_channel_has(m, (enum stg_channel)c) ? (double)x->z[c] : (double)NAN);
     }
-    writer_put(&w, "\r\n");
+    end_row(&w, s);
     return w.status;
 }
 
-enum stg_status stg_export_csv_event_head(struct stg_buffer *out)
+enum stg_status stg_export_csv_event_head(struct stg_buffer *out, bool files)
 {
     return stg_buffer_printf(
-        out, "id,time_ns,pid,tid,process,call,phase,ret,descriptor,surprisal,surprisal_time,surprisal_state\r\n");
+        out, "id,time_ns,pid,tid,process,call,phase,ret,descriptor,surprisal,surprisal_time,surprisal_state%s\r\n",
+        files ? ",file" : "");
 }
 
 static const char *name_of(const struct stg_strings *names, uint16_t id)
@@ -98,7 +111,7 @@ enum stg_status stg_export_csv_events(struct stg_buffer *out, const struct stg_s
         for (int side = 0; side < STG_SIDES; side++) {
             put_number(&w, s->side[side] == NULL ? (double)NAN : (double)s->side[side][i]);
         }
-        writer_put(&w, "\r\n");
+        end_row(&w, s);
     }
     return w.status;
 }

@@ -15,15 +15,16 @@ struct stg_scored_sequence {
     const float *surprisal;        /* (seq->n) nats, NAN where the model did not get there; stg_score_events() */
     const float *side[STG_SIDES];  /* (seq->n) the same of the side models; NULL: the model has none */
     double p_value;                /* NAN: the model is not calibrated */
+    const char *file;              /* of a directory of lists, "" where it is of none; NULL: CSV has no such column */
     bool judged;                   /* stg_is_judged(): whether it is novel can be told … */
     bool novel;                    /* … and it is */
 };
 
-/* docs/formats/csv.md has the columns. */
-enum stg_status stg_export_csv_sequence_head(struct stg_buffer *out) STG_MUST_USE;
+/* docs/formats/csv.md has the columns. files: there is one for the file. */
+enum stg_status stg_export_csv_sequence_head(struct stg_buffer *out, bool files) STG_MUST_USE;
 enum stg_status stg_export_csv_sequence(struct stg_buffer *out, const struct stg_model *m,
                                         const struct stg_scored_sequence *s) STG_MUST_USE;
-enum stg_status stg_export_csv_event_head(struct stg_buffer *out) STG_MUST_USE;
+enum stg_status stg_export_csv_event_head(struct stg_buffer *out, bool files) STG_MUST_USE;
 enum stg_status stg_export_csv_events(struct stg_buffer *out, const struct stg_scored_sequence *s) STG_MUST_USE;
 
 /* Threads as tracks, calls as slices, the surprisal of a process as its counter, novel sequences as slices of their own

@@ -44,6 +44,8 @@ void html_findings(struct writer *w, const struct stg_report *r);
 /* How many sequences of a set are novel at the report's alpha. */
 size_t html_novel(const struct stg_report *r, const struct stg_scored_set *set);
 /* The few behaviours that the novel sequences fall into. */
+/* "269 of <code>attacks</code> (<code>attacks/one.txt</code>)"; the second where it is known. */
+void html_place(struct writer *w, const struct stg_behaviour_origin *from, size_t index);
 /* Whether there is any to be shown. */
 bool html_has_behaviours(const struct stg_report *r);
 void html_behaviours(struct writer *w, const struct stg_report *r);

@@ -13,16 +13,28 @@ static void put_fact(struct writer *w, const char *label, const char *text)
     writer_put(w, "</dd>");
 }
 
+void html_place(struct writer *w, const struct stg_behaviour_origin *from, size_t index)
+{
+    const char *file = behaviour_file(from, index);
+    writer_printf(w, "%" PRIu64 " of <code>", from->input->scores[index].id);
+    writer_html(w, from->path);
+    writer_put(w, "</code>");
+    if (file != NULL) {
+        writer_put(w, " (<code>");
+        writer_html(w, file);
+        writer_put(w, "</code>)");
+    }
+}
+
 static void put_seen(struct writer *w, const struct stg_behaviour_origin *origins, const struct stg_behaviour *x)
 {
-    const struct stg_behaviour_origin *first = &origins[x->first_input], *last = &origins[x->last_input];
     char line[4 * STG_BEHAVIOUR_SLICES];
     behaviour_sparkline(x, line);
-    writer_printf(w, "<dt>Seen</dt><dd>first in sequence %" PRIu64 " of <code>", first->input->scores[x->first].id);
-    writer_html(w, first->path);
-    writer_printf(w, "</code>, last in %" PRIu64 " of <code>", last->input->scores[x->last].id);
-    writer_html(w, last->path);
-    writer_printf(w, "</code>; %s <span class=\"slices\" title=\"how many in each tenth of the data\">[%s]</span></dd>",
+    writer_put(w, "<dt>Seen</dt><dd>first in sequence ");
+    html_place(w, &origins[x->first_input], x->first);
+    writer_put(w, ", last in ");
+    html_place(w, &origins[x->last_input], x->last);
+    writer_printf(w, "; %s <span class=\"slices\" title=\"how many in each tenth of the data\">[%s]</span></dd>",
                   behaviour_trend(x), line);
 }
 
@@ -32,10 +44,9 @@ static void put_behaviour(struct writer *w, const struct stg_model *m, const str
     const struct stg_behaviours *b = of->found;
     char text[WORDS_SENTENCE], n[32];
     words_count((uint64_t)llround(x->n_estimated), n);
-    writer_printf(w, "<h3>%s sequence%s like %" PRIu64 " of <code>", n, x->n == 1 ? "" : "s",
-                  of->origins[x->input].input->scores[x->index].id);
-    writer_html(w, of->origins[x->input].path);
-    writer_put(w, "</code></h3>\n<dl class=\"facts\">");
+    writer_printf(w, "<h3>%s sequence%s like ", n, x->n == 1 ? "" : "s");
+    html_place(w, &of->origins[x->input], x->index);
+    writer_put(w, "</h3>\n<dl class=\"facts\">");
     unsigned at = 0;
     for (const char *label; (label = behaviour_next_fact(m, b, x, &at, text)) != NULL;) {
         put_fact(w, label, text);

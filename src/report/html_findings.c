@@ -115,12 +115,10 @@ static void put_unseen(struct writer *w, const struct stg_reported_behaviours *o
         return;
     }
     const struct stg_behaviour_unseen *first = &of->found->unseen[findings_unseen_first(of->found, told, where)];
-    const struct stg_behaviour_origin *origin = &of->origins[first->input];
     writer_put(w, "<p>W"); /* a sentence begins */
     writer_html(w, where + 1);
-    writer_printf(w, ", first in %" PRIu64 " of <code>", origin->input->scores[first->index].id);
-    writer_html(w, origin->path);
-    writer_put(w, "</code>");
+    writer_put(w, ", first in ");
+    html_place(w, &of->origins[first->input], first->index);
     put_list(w, u->f, u->n);
     if (u->n_more > 0) {
         writer_put(w, "<p>");

@@ -22,6 +22,9 @@
 struct stg_behaviour_origin {
     const char *path; /* of the data set or trace */
     const struct stg_behaviour_input *input;
+    const char *(*file)(const void *of, size_t index); /* of the input's sequence; NULL, and what it returns then: it is
+                                                          of no file of a directory of lists */
+    const void *of;
 };
 /* The behaviours of one set; borrowed. */
 struct stg_reported_behaviours {

@@ -670,6 +670,24 @@ case_integer_lists() {
     grep -q '^one  *3 ' out || { cat out; no 'a directory is no behaviour'; }
     grep -q '^two  *3 ' out
     status 1 "$strange" score normal.model attacks
+    status 1 "$strange" score --alpha 0.05 normal.model attacks
+    grep -q '  novel: content  attacks/two/1.txt$' out || { cat out; no 'the table names no file'; }
+    grep -q ' like [0-5] of attacks (attacks/[a-z]*/[123].txt): more 2 × 102 (never in known), 2 × 11 (never in known)' out || { cat out; no 'numbers beside each other, or no file'; }
+    status 0 "$strange" explain --behaviours normal.model attacks
+    grep -q '^1\. [0-9] sequences like [0-5] of attacks (attacks/[a-z]*/[123].txt)$' out || { cat out; no 'no file of a behaviour'; }
+    grep -q '^   seen  *first sequence 0 (attacks/one/1.txt), last 5 (attacks/two/3.txt); ' out || { cat out; no 'nor of its first sequence'; }
+    grep -q '^   surprising  *102 after 4: [0-9]' out || { cat out; no 'a call beside its share'; }
+    status 0 "$strange" explain --behaviours --json normal.model attacks
+    grep -q '"first": {"data": "attacks", "id": 0, "begin_ns": 0, "file": "attacks/one/1.txt"}' out || { cat out; no 'nor in JSON'; }
+    status 0 "$strange" report -o page.html --known attacks -- normal.model
+    grep -q '<dd>first in sequence 0 of <code>attacks</code> (<code>attacks/one/1.txt</code>), last in 5 of ' page.html || no 'nor on the page'
+    for rows in events sequences; do
+        status 0 "$strange" export --to csv --rows $rows -o - normal.model attacks
+        sed -n 1p out | grep -q ',file.$' && sed -n '$p' out | grep -q ',"attacks/two/3.txt".$' || { tail -n 2 out; no "no files of $rows"; }
+    done
+    sed 1q attacks/one/1.txt >line.txt
+    status 0 "$strange" export --to csv --rows sequences -o - normal.model line.txt
+    grep -q ',load.$' out || { cat out; no 'a column for no file'; }
     status 1 "$strange" score --json normal.model attacks
     [ "$(grep -o '"file": "[^"]*"' out | sed -n 4p)" = '"file": "attacks/two/1.txt"' ] || { cat out; no 'another file'; }
     "$strange" -q prepare --vocab normal.data -o attacks.data attacks
