@@ -179,14 +179,15 @@ static enum stg_status put_object(struct stg_buffer *out, const json_t *object, 
     {
         char name[64], text[4352];
         label(key, name, sizeof name);
+        if (json_object_size(value) + json_array_size(value) == 0 && (json_is_object(value) || json_is_array(value))) {
+            continue; /* a heading over nothing */
+        }
         if (json_is_object(value) && is_flat(value)) {
             STG_RETURN_IF_FAILED(stg_buffer_printf(out, "%*s%-16s ", indent, "", name));
             STG_RETURN_IF_FAILED(put_flat(out, key, value));
         } else if (json_is_object(value)) {
             STG_RETURN_IF_FAILED(stg_buffer_printf(out, "%*s%s\n", indent, "", name));
             STG_RETURN_IF_FAILED(put_object(out, value, indent + 2));
-        } else if (json_is_array(value) && json_array_size(value) == 0) {
-            continue; /* a heading over nothing */
         } else if (json_is_array(value)) {
             STG_RETURN_IF_FAILED(stg_buffer_printf(out, "%*s%s\n", indent, "", name));
             STG_RETURN_IF_FAILED(put_array(out, key, value, indent + 2));

@@ -65,6 +65,12 @@ static void count_time(struct tally *t, const struct stg_event *e)
     t->has_time = true;
 }
 
+static bool has_failed(const struct stg_event *e)
+{
+    return e->kind == STG_EVENT_EXIT &&
+           ((e->has & STG_HAS_CLASS) ? e->ret < 0 : (e->has & STG_HAS_RET) && stg_event_failed(e->ret));
+}
+
 static enum stg_status count_event(struct tally *t, const struct stg_event *e)
 {
     t->n_kind[e->kind <= STG_EVENT_END ? e->kind : 0]++;
@@ -85,7 +91,7 @@ static enum stg_status count_event(struct tally *t, const struct stg_event *e)
     if ((e->has & STG_HAS_CPU) && e->cpu >= t->n_cpus && e->cpu < INT32_MAX) {
         t->n_cpus = e->cpu + 1;
     }
-    t->n_failed += e->kind == STG_EVENT_EXIT && (e->has & STG_HAS_RET) && stg_event_failed(e->ret);
+    t->n_failed += has_failed(e);
     if (e->kind == STG_EVENT_MARKER) {
         return e->name == STG_NAME_NONE ? STG_OK : count_name(&t->markers, &t->cap_markers, e->name);
     }

@@ -366,10 +366,10 @@ bool stg_neural_alike(const struct stg_neural *a, const struct stg_neural *b)
 json_t *stg_neural_describe(const struct stg_neural *n)
 {
     const struct stg_net_shape *s = stg_net_shape(n->net);
-    json_t *facts =
-        json_pack("{s:I, s:I, s:I, s:I, s:s, s:s}", "parameters", (json_int_t)stg_net_params(n->net)->n_values,
-                  "layers", (json_int_t)s->layers, "hidden", (json_int_t)s->hidden, "symbols", (json_int_t)s->outputs,
-                  "input", input_name(n), "precision", stg_precision_name(s->precision));
+    json_t *facts = json_pack("{s:I, s:I, s:I, s:I, s:s, s:s}", "parameters",
+                              (json_int_t)stg_net_params(n->net)->n_values, "layers", (json_int_t)s->layers, "hidden",
+                              (json_int_t)s->hidden, "symbols", (json_int_t)(s->outputs - STG_TOKEN_SPECIALS), "input",
+                              input_name(n), "precision", stg_precision_name(s->precision));
     if (facts != NULL && n->kind->attends && pack_attention(facts, s) != 0) {
         json_decref(facts);
         return NULL;

@@ -420,7 +420,7 @@ static json_t *describe(const struct stg_model *m)
         }
     }
     return json_pack("{s:I, s:s, s:I, s:o}", "order", (json_int_t)g->order, "smoothing", kind_names[g->kind], "symbols",
-                     (json_int_t)g->n_symbols, "ngrams", orders);
+                     (json_int_t)(g->n_symbols - STG_TOKEN_SPECIALS), "ngrams", orders);
 }
 
 static void free_ngram(struct stg_model *m)

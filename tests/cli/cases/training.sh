@@ -32,6 +32,7 @@ same_parameters() {
 resume_and_compare() {
     "$strange" info a.model.checkpoint >out
     grep -q '^kind  *checkpoint' out
+    ! grep -q '^record *$' out || { cat out; no 'a record of nothing'; }
     n=$("$strange" info --json a.model.checkpoint | sed 's/.*"updates": \([0-9]*\).*/\1/')
     (lstm --updates $((n + 50)) --resume -o a.model train.data)
     absent a.model.checkpoint

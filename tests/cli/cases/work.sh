@@ -653,6 +653,28 @@ case_per_trace() {
     refused 'give one of them' "$strange" eval --per-trace --group 2 web.model --known known.data --novel attack=attack.data
 }
 
+# Calls, programs and symbols are counted without the tokens that stand for none, and failures by what the trace knows of them.
+case_info_counts() {
+    trained
+    status 0 "$strange" info train.data
+    grep -q '^vocabulary  *calls 6, processes 0$' out || { cat out; no 'not the six calls'; }
+    status 0 "$strange" info odd.data
+    grep -q '^  calls  *9$' out && grep -q '^  extends  *calls 6, processes 0$' out || { cat out; no 'not three more'; }
+    known_lists 40 4 >lists.txt
+    "$strange" -q prepare -o lists.data lists.txt
+    "$strange" -q train -o lists.model lists.data 2>/dev/null
+    status 0 "$strange" info lists.model
+    grep -q '^vocabulary  *calls 4, processes 0$' out && grep -q '^symbols  *4$' out && grep -q '^  symbols  *4$' out || { cat out; no 'not four calls'; }
+    paper=$here/../data/paper/data.txt
+    failures=$(awk -F';' '{ n = split($7, ret, ","); for (i = 1; i <= n; i++) failed += ret[i] == 2 || ret[i] < 0 } END { print failed }' "$paper")
+    [ "$failures" -gt 0 ] || no 'nothing fails there'
+    status 0 "$strange" info "$paper"
+    grep -q "^failed exits  *$failures$" out || { cat out; no "not $failures"; }
+    "$strange" -q prepare -o paper.data "$paper"
+    status 0 "$strange" info paper.data
+    grep -q "^failed exits  *$failures$" out || { cat out; no "not $failures of the data set"; }
+}
+
 # Labelled integer lists, a file for each trace, as docs/howto/public-data.md goes about them.
 case_integer_lists() {
     mkdir -p normal held attacks
