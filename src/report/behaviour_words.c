@@ -151,10 +151,12 @@ static bool behaviour_surprises(const struct stg_behaviours *b, const struct stg
         words_percent((double)s->weight, share);
         words_append(out, WORDS_SENTENCE, "%s%.64s%s%s", i > 0 ? ", " : "", process, process[0] != '\0' ? " " : "",
                      kind);
+        const char *last = kind;
         if (s->before != s->kind.call) {
-            words_append(out, WORDS_SENTENCE, " after %.64s", behaviour_call(&b->names, s->before));
+            last = behaviour_call(&b->names, s->before);
+            words_append(out, WORDS_SENTENCE, " after %.64s", last);
         }
-        words_append(out, WORDS_SENTENCE, is_number(kind) ? ": %s" : " %s", share);
+        words_append(out, WORDS_SENTENCE, is_number(last) ? ": %s" : " %s", share);
     }
     if (x->weight_descriptors >= 0.02f) {
         words_percent((double)x->weight_descriptors, share);

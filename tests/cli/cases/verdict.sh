@@ -416,3 +416,14 @@ case_behaviours_ended() {
     status 0 "$strange" explain --behaviours --json web.model test.data odd.data valid.data
     grep -q '"trend": "ended"' out || { cat out; no 'nor in JSON'; }
 }
+
+# A call that is a number stands apart from a share also where it is the one before.
+case_behaviours_of_numbers() {
+    known_lists 400 0 >lists.txt
+    sed 's/1 2 3 4/1 2 3/; 60q' lists.txt >short.txt
+    "$strange" -q prepare -o lists.data lists.txt
+    "$strange" -q train -o lists.model lists.data 2>/dev/null
+    status 0 "$strange" explain --behaviours lists.model short.txt
+    grep -q '^   surprising   the end after 3: > 99.9 %$' out || { cat out; no 'figures beside each other'; }
+    grep -q '^   fewer        0 × 4 (usually 1)$' out || { cat out; no 'figures beside each other, too'; }
+}
