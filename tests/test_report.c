@@ -529,7 +529,7 @@ static void test_html_novel_as_a_whole(void **state)
     struct fixture *f = *state;
     struct stg_buffer b = STG_BUFFER_INIT;
     struct stg_report r = report_of(f);
-    struct stg_verdict verdicts[3] = {{.novel = false}, {.novel = true}, {.novel = true}};
+    struct stg_verdict verdicts[3] = {{.reachable = true}, {.reachable = true}, {.reachable = true}};
     for (int novel = 0; novel < 2; novel++) {
         verdicts[1].novel = verdicts[2].novel = novel != 0;
         r.verdicts = verdicts;
@@ -544,7 +544,7 @@ static void test_html_novel_as_a_whole(void **state)
     const struct stg_scored_set one = {"one", f->far, 1};
     few.n_novel = 1;
     few.auroc.low = 0.025;
-    verdicts[1] = (struct stg_verdict){.novel = true, .n_novel = 1};
+    verdicts[1] = (struct stg_verdict){.novel = true, .reachable = true, .n_novel = 1};
     e.rows = &few;
     e.n_rows = r.n_novel = 1;
     r.novel = &one;
@@ -552,6 +552,13 @@ static void test_html_novel_as_a_whole(void **state)
     stg_buffer_clear(&b);
     assert_int_equal(stg_report_html(&b, &r), STG_OK);
     assert_int_equal(count(b.data, "Novel as a whole: "), 1);
+    assert_int_equal(count(b.data, ": every sequence is novel, though"), 1);
+    /* Where none can be called novel, none is: what is counted are those above all. */
+    r.alpha = 1e-6;
+    verdicts[1] = (struct stg_verdict){.novel = true, .n_beyond = 1};
+    stg_buffer_clear(&b);
+    assert_int_equal(stg_report_html(&b, &r), STG_OK);
+    assert_int_equal(count(b.data, ": every sequence is above all calibration scores, though"), 1);
     assert_int_equal(count(b.data, "though others are like known ones"), 0);
     stg_buffer_fini(&b);
 }

@@ -71,6 +71,12 @@ static void put_caught(struct writer *w, const struct stg_evaluation *e)
                                 : " of the novel sequences are caught.</p>\n");
 }
 
+/* Can a p-value be as small as alpha? */
+static bool reachable(const struct stg_report *r)
+{
+    return stg_threshold(r->model, r->aggregate, r->alpha) < (double)INFINITY;
+}
+
 /* Behaviours that are not told apart, but of which more is novel than chance makes so: to score, they are novel. All of
  * them, or some. */
 static void put_whole(struct writer *w, const struct stg_report *r, bool all)
@@ -79,7 +85,7 @@ static void put_whole(struct writer *w, const struct stg_report *r, bool all)
     for (size_t i = 0; i < r->evaluation->n_rows && r->verdicts != NULL; i++) {
         const struct stg_evaluation_row *row = &r->evaluation->rows[i];
         const struct stg_verdict *v = &r->verdicts[1 + i];
-        const bool is_all = v->n_novel == row->n_novel;
+        const bool is_all = (v->reachable ? v->n_novel : v->n_beyond) == row->n_novel;
         if (separation_of(&row->auroc) == SEPARATION_CLEAR || !v->novel || is_all != all) {
             continue;
         }
@@ -87,10 +93,16 @@ static void put_whole(struct writer *w, const struct stg_report *r, bool all)
         writer_html(w, row->name);
     }
     if (n > 0) {
-        writer_put(w,
-                   all ? ": every sequence is novel, though too few of them, or too high ones among the known, keep "
-                         "the interval of AUROC low.</p>\n"
-                       : ": more sequences are novel than chance explains, though others are like known ones.</p>\n");
+        const char *novel = reachable(r) ? "novel" : "above all calibration scores";
+        if (all) {
+            writer_printf(w,
+                          ": every sequence is %s, though too few of them, or too high ones among the known, keep the "
+                          "interval of AUROC low.</p>\n",
+                          novel);
+        } else {
+            writer_printf(w, ": more sequences are %s than chance explains, though others are like known ones.</p>\n",
+                          novel);
+        }
     }
 }
 
@@ -126,12 +138,6 @@ static double novel_share(const struct stg_report *r, size_t *n_novel)
 {
     *n_novel = html_novel(r, r->known);
     return r->known->n == 0 ? 0 : (double)*n_novel / (double)r->known->n;
-}
-
-/* Can a p-value be as small as alpha? */
-static bool reachable(const struct stg_report *r)
-{
-    return stg_threshold(r->model, r->aggregate, r->alpha) < (double)INFINITY;
 }
 
 static void put_alarm_tile(struct writer *w, const struct stg_report *r)
