@@ -368,6 +368,7 @@ static enum stg_status put_whole(struct stg_buffer *out, const struct score_run 
                                           .n_groups = r->groups.n,
                                           .n_novel_groups = novel_groups(r),
                                           .n_known_groups = r->known.n,
+                                          .groups_judged = stg_fisher_reaches(&r->known, r->s->alpha),
                                           .n_unseen = r->found.behaviours.n_unseen_sequences,
                                           .exit_status = exit_status};
     if (r->s->verdict == NULL) {

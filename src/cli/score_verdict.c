@@ -82,10 +82,11 @@ static enum stg_status put_judged(json_t *facts, const struct stg_score_whole *w
     STG_RETURN_IF_FAILED(put_alone(facts, v));
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "unseen", json_integer((json_int_t)w->n_unseen)));
     if (w->group_size > 0) {
+        json_t *novel = w->groups_judged ? json_integer((json_int_t)w->n_novel_groups) : json_null();
         STG_RETURN_IF_FAILED(stg_facts_put(facts, "groups",
-                                           json_pack("{s:I, s:I, s:I, s:I}", "size", (json_int_t)w->group_size, "n",
-                                                     (json_int_t)w->n_groups, "novel", (json_int_t)w->n_novel_groups,
-                                                     "calibration", (json_int_t)w->n_known_groups)));
+                                           json_pack("{s:I, s:I, s:o, s:I}", "size", (json_int_t)w->group_size, "n",
+                                                     (json_int_t)w->n_groups, "novel", novel, "calibration",
+                                                     (json_int_t)w->n_known_groups)));
     }
     if (w->group->n < 2) { /* one sequence is no stream */
         return STG_OK;

@@ -20,7 +20,8 @@ struct stg_score_whole {
     double alpha, interval;
     uint32_t group_size; /* 0: without groups; what follows is of them */
     size_t n_groups, n_novel_groups, n_known_groups;
-    size_t n_unseen; /* sequences with what training had not */
+    bool groups_judged; /* these are enough for one to be novel */
+    size_t n_unseen;    /* sequences with what training had not */
     int exit_status;
 };
 

@@ -154,9 +154,11 @@ case_verdict_as_json() {
     [ "$(wc -l <whole.json)" = 1 ] || { cat whole.json; no 'not one line'; }
     for part in '{"schema": "strange.verdict/1", "novel": true, "signs": \["unseen", "above_all"' '"exit_status": 1, "aggregate": "novelty", "alpha": 0.01, "sequences": 60, ' \
         '"calibration_sequences": 200, "calibration_runs": 1, ' "\"beyond_alpha\": {\"n\": $n, \"apart\": [0-9.]*, \"chance\": $chance}" \
-        '"lost": {"touched": 0, "novel": 0, "decides": false}, "alone": \[\], "unseen": 20, ' '"groups": {"size": 5, "n": 12, "novel": [0-9]*, "calibration": ' '"shift": {"shifted": '; do
+        '"lost": {"touched": 0, "novel": 0, "decides": false}, "alone": \[\], "unseen": 20, ' '"groups": {"size": 5, "n": 12, "novel": null, "calibration": 40}' '"shift": {"shifted": '; do
         grep -q "$part" whole.json || { cat whole.json; no "no $part"; }
     done
+    "$strange" -q score --verdict whole.json --alpha 0.05 --group 5 web.model odd.data >out || true
+    grep -q '"groups": {"size": 5, "n": 12, "novel": [0-9]*, "calibration": 40}' whole.json || { cat whole.json; no 'no groups are judged'; }
     ! grep -q 'per_day\|deciding' whole.json || { cat whole.json; no 'what was not asked for'; }
     status 0 "$strange" score --verdict - web.model test.data
     [ "$(wc -l <out)" = 1 ] && grep -q '^{"schema": "strange.verdict/1", "novel": false, .*"exit_status": 0, .*"sequences": 200, ' out || { cat out; no 'not the verdict alone'; }
