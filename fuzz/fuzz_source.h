@@ -18,6 +18,7 @@ static inline void fuzz_check_event(const struct stg_source *s, const struct stg
         (named ? e->name >= stg_strings_count(s->names) : e->name != STG_NAME_NONE) ||
         ((e->has & STG_HAS_COMM) != 0) != (e->comm != STG_NAME_NONE) ||
         (e->comm != STG_NAME_NONE && e->comm >= stg_strings_count(s->comms)) ||
+        ((e->has & STG_HAS_PATH) != 0 && (s->paths == NULL || e->path >= stg_strings_count(s->paths))) ||
         ((e->has & STG_HAS_TID) != 0) != (e->tid > 0) || (e->kind == STG_EVENT_LOST && e->n_lost == 0)) {
         abort();
     }

@@ -2,6 +2,7 @@
 #include "import_support.h"
 
 #include "import/strace_line.h"
+#include "import/text.h"
 
 static size_t count_tid(const struct reading *r, int32_t tid)
 {
@@ -436,6 +437,108 @@ static void times_of_day_pass_midnight(void **state)
     reading_fini(&r);
 }
 
+static const char *path_of(const struct reading *r, size_t i)
+{
+    assert_true(i < r->n);
+    return (r->events[i].has & STG_HAS_PATH) == 0 ? NULL : stg_strings_get(r->source->paths, r->events[i].path);
+}
+
+/* One line each, and the name that its entry must have, NULL: none. */
+static void names_of_files_are_read(void **state)
+{
+    static const struct {
+        const char *line, *path;
+    } cases[] = {
+        {"openat(AT_FDCWD, \"/etc/passwd\", O_RDONLY|O_CLOEXEC) = 3", "/etc/passwd"},
+        {"openat(AT_FDCWD</root>, \"a/../b\", O_RDONLY) = 3</root/b>", "a/../b"},
+        {"openat(3</a, \"b\">, \"c\", O_RDONLY) = 4", "c"},
+        {"openat(AT_FDCWD, \"/etc/shadow\" <unfinished ...>", "/etc/shadow"},
+        {"openat(AT_FDCWD, \"/etc/sh <unfinished ...>", NULL},
+        {"openat(AT_FDCWD, \"/etc/sh\"..., O_RDONLY) = 3", NULL}, /* cut short: no one's name */
+        {"openat(AT_FDCWD, 0x7ffe10, O_RDONLY) = -1 EFAULT (Bad address)", NULL},
+        {"openat(AT_FDCWD, \"\", O_RDONLY) = -1 ENOENT (No such file or directory)", NULL},
+        {"execve(\"/bin/ls\", [\"ls\", \"/x\"], 0x7ffe /* 3 vars */) = 0", "/bin/ls"},
+        {"rename(\"/old\", \"/new\") = 0", "/old"},
+        {"unlink(\"a \\\"b\\\", c)\\\\\") = 0", "a \"b\", c)\\"},
+        {"unlink(\"\\303\\251 \\xc3\\xA9 \\377\\12\\n1\\0013\") = 0", "\303\251 \303\251 ???1?3"},
+        {"fanotify_mark(3, FAN_MARK_ADD, FAN_OPEN, 4, \"/m\") = 0", "/m"},
+        {"statx(3</d>, \"e\", {a, \"/no\"}, 1) = 0", "e"},
+        {"read(3</etc/passwd>, \"/x\", 5) = 2", "/etc/passwd"},
+        {"read(3</a\\74b\\76c>, \"\", 5) = 0", "/a<b>c"},
+        {"read(3</tmp/x>(deleted), \"\", 5) = 0", "/tmp/x"},
+        {"write(1</dev/pts/0<char 136:0>>, \"x\", 1) = 1", "/dev/pts/0"},
+        {"read(3<pipe:[12]>, \"x\", 1) = 1", NULL},
+        {"read(3<TCP:[127.0.0.1:1->127.0.0.1:2]>, \"x\", 1) = 1", NULL},
+        {"read(3, \"/x\", 1) = 1", NULL},
+        {"connect(3, {sa_family=AF_UNIX, sun_path=\"/run/x\"}, 110) = 0", NULL},
+        {"no_call(\"/x\") = 0", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[256];
+        struct reading r;
+        const int len = snprintf(text, sizeof text, "12 %s\n", cases[i].line);
+        assert_int_equal(read_text(&r, &stg_import_strace, text, (size_t)len), STG_OK);
+        assert_true(r.n >= 1);
+        if (cases[i].path == NULL) {
+            assert_null(path_of(&r, 0));
+        } else {
+            assert_non_null(path_of(&r, 0));
+            assert_string_equal(path_of(&r, 0), cases[i].path);
+        }
+        assert_true(r.n < 2 || path_of(&r, 1) == NULL);
+        reading_fini(&r);
+    }
+}
+
+/* What -y and -yy put behind a descriptor hides no argument. */
+static void descriptors_are_arguments_however_they_are_told(void **state)
+{
+    static const char *const told[] = {"", "</x>", "</tmp/x>(deleted)", "</dev/pts/0<char 136:0>>",
+                                       "<TCP:[127.0.0.1:1->127.0.0.1:2]>"};
+    (void)state;
+    for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
+        char text[128];
+        struct reading r;
+        const int len = snprintf(text, sizeof text, "12 dup3(5%s, 7%s, 0) = 7%s\n", told[i], told[i], told[i]);
+        assert_int_equal(read_text(&r, &stg_import_strace, text, (size_t)len), STG_OK);
+        assert_int_equal(r.n, 2);
+        assert_int_equal(r.events[0].n_args, 3);
+        assert_int_equal(r.events[0].args[0], 5);
+        assert_int_equal(r.events[0].args[1], 7);
+        assert_int_equal(r.events[1].ret, 7);
+        reading_fini(&r);
+    }
+}
+
+/* Names beyond the bounds: a long one is cut, and where there are too many the new ones are left out and counted. */
+static void names_of_files_are_bounded(void **state)
+{
+    enum { MORE = 3 };
+    struct reading r;
+    char path[64], longest[5001];
+    (void)state;
+    memset(longest, 'x', sizeof longest);
+    longest[sizeof longest - 1] = '\0';
+    write_temporary(path, "", 0);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fprintf(f, "12 unlink(\"%s\") = 0\n", longest);
+    for (int i = 0; i < STG_TEXT_MAX_PATHS - 1 + MORE; i++) {
+        fprintf(f, "12 unlink(\"%d\") = 0\n", i);
+    }
+    fprintf(f, "12 unlink(\"0\") = 0\n");
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(reading_init(&r, &stg_import_strace, path), STG_OK);
+    unlink(path);
+    assert_int_equal(strlen(path_of(&r, 0)), STG_TEXT_MAX_PATH_LEN);
+    assert_int_equal(stg_strings_count(r.source->paths), STG_TEXT_MAX_PATHS);
+    assert_int_equal(r.info.n_no_path, MORE);
+    assert_null(path_of(&r, r.n - 4));
+    assert_string_equal(path_of(&r, r.n - 2), "0");
+    reading_fini(&r);
+}
+
 static void other_text_is_refused(void **state)
 {
     struct reading r;
@@ -479,6 +582,9 @@ int main(void)
         cmocka_unit_test(exits_without_duration_have_no_time),
         cmocka_unit_test(whole_seconds_are_no_times),
         cmocka_unit_test(times_of_day_pass_midnight),
+        cmocka_unit_test(names_of_files_are_read),
+        cmocka_unit_test(descriptors_are_arguments_however_they_are_told),
+        cmocka_unit_test(names_of_files_are_bounded),
         cmocka_unit_test(other_text_is_refused),
         cmocka_unit_test(the_probe_knows_its_text),
         cmocka_unit_test(damage_is_survived),

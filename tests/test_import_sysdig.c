@@ -130,6 +130,46 @@ static void newer_versions_tell_processes(void **state)
     reading_fini(&r);
 }
 
+/* The arguments of one line each, and the name that its event must have, NULL: none. */
+static void names_of_files_are_read(void **state)
+{
+    static const struct {
+        const char *rest, *path;
+    } cases[] = {
+        {"> openat dirfd=-100(AT_FDCWD) name=/etc/passwd flags=1(O_RDONLY) mode=0 ", "/etc/passwd"},
+        {"< openat fd=3(<f>/root/a b) dirfd=-100(AT_FDCWD) name=a b(/root/a b) flags=1(O_RDONLY) ", "a b"},
+        {"< open fd=-2(ENOENT) name=/a(/b) flags=1(O_RDONLY) mode=0 ", "/a(/b)"},
+        {"< open fd=-2(ENOENT) name= flags=1(O_RDONLY) mode=0 ", NULL},
+        {"> execve filename=/bin/ls ", "/bin/ls"},
+        {"> execve filename=<NA> ", NULL},
+        {"< execve res=0 exe=ls args=name=/x tid=5(ls) ", NULL},
+        {"< unlink res=0 path=/tmp/x", "/tmp/x"},
+        {"< rename res=0 oldpath=/a newpath=/b ", "/a"},
+        {"< rename res=0 oldpath=/anewpath=/b ", "/a"},
+        {"< chmod res=0 filename=/x mode=0777 ", "/x"},
+        {"> read fd=3(<f>/etc/pass wd (deleted)) size=10 ", "/etc/pass wd (deleted)"},
+        {"> read fd=3(<f>/etc/passwd)", "/etc/passwd"},
+        {"> read fd=3(<4t>10.0.0.1:80->10.0.0.2:81) size=10 ", NULL},
+        {"> read fd=3(<p>) size=10 ", NULL},
+        {"> read fd=3 size=10 ", NULL},
+        {"> read fd=3(<f>/ size=10 ", NULL},
+        {"< read res=12 data=name=/x path=/x ", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[256];
+        struct reading r;
+        const int len = snprintf(text, sizeof text, "7 14:31:23.530876301 1 ls (9.10) %s\n", cases[i].rest);
+        assert_int_equal(read_text(&r, &stg_import_sysdig, text, (size_t)len), STG_OK);
+        assert_int_equal(r.n, 1);
+        assert_int_equal((r.events[0].has & STG_HAS_PATH) != 0, cases[i].path != NULL);
+        if (cases[i].path != NULL) {
+            assert_string_equal(stg_strings_get(r.source->paths, r.events[0].path), cases[i].path);
+        }
+        reading_fini(&r);
+    }
+}
+
 /* What cannot be read from its end is refused once the direction is clear. */
 static void newest_first_on_standard_input_is_refused(void **state)
 {
@@ -192,6 +232,7 @@ int main(void)
         cmocka_unit_test(default_form_has_cpu_process_and_midnight),
         cmocka_unit_test(published_forms_have_a_user),
         cmocka_unit_test(newer_versions_tell_processes),
+        cmocka_unit_test(names_of_files_are_read),
         cmocka_unit_test(newest_first_on_standard_input_is_refused),
         cmocka_unit_test(other_text_is_refused),
         cmocka_unit_test(the_probe_knows_its_text),

@@ -30,7 +30,8 @@ enum {
     STG_HAS_FD =
         1 << 9, /* fd_kind says what the call's descriptor is: of an entry its argument, of an exit what it returned */
     STG_HAS_PATH = 1 << 10,     /* path is the file name that the call was given: of an entry, or of the exit where it
-                                   was not in memory at the entry */
+                                   was not known at the entry. Of a call that is given none it is that of the file of
+                                   its descriptor, where a tracer's text tells it */
     STG_HAS_RUNNABLE = 1 << 11, /* runnable is known */
 };
 

@@ -2,7 +2,7 @@
  * it. */
 #include "import/ctf_internal.h"
 
-#include "base/utf8.h"
+#include "import/clean.h"
 
 #include <string.h>
 
@@ -29,35 +29,6 @@ static enum stg_status publish(struct ctf_writer *w)
         return stg_fail(STG_ERR_INTERRUPTED, "the reader of the batches is gone");
     }
     return STG_OK;
-}
-
-/* Bytes of the character at text, 0 when it is none or one that terminals obey. */
-static size_t character_len(const uint8_t *text, size_t len)
-{
-    uint32_t code;
-    const size_t n = stg_utf8_decode(text, len, &code);
-    return n == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0) ? 0 : n;
-}
-
-static size_t clean(char *to, size_t max_len, const char *text, size_t len)
-{
-    const uint8_t *from = (const uint8_t *)text;
-    size_t n = 0;
-    for (size_t i = 0; i < len && n < max_len;) {
-        const size_t n_char = character_len(from + i, len - i);
-        if (n_char == 0) {
-            to[n++] = '?';
-            i++;
-            continue;
-        }
-        if (n + n_char > max_len) {
-            break;
-        }
-        memcpy(to + n, text + i, n_char);
-        n += n_char;
-        i += n_char;
-    }
-    return n;
 }
 
 static enum stg_status add_record(struct ctf_writer *w, int table, const char *text, size_t len)
@@ -88,7 +59,7 @@ enum stg_status ctf_writer_string(struct ctf_writer *w, int table, const char *t
     };
     char cleaned[CTF_TEXT_LEN + 1];
     struct stg_strings *strings = w->tables[table];
-    const size_t n_cleaned = clean(cleaned, limits[table].max_len, text, len);
+    const size_t n_cleaned = stg_import_clean(cleaned, limits[table].max_len, text, len);
     const size_t n_before = stg_strings_count(strings);
     if (table == CTF_PATHS &&
         n_before >= CTF_MAX_PATHS) { /* a long recording may well have so many: memory is bounded */

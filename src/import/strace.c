@@ -242,7 +242,19 @@ static struct stg_event event_of(const struct strace *s, enum stg_event_kind kin
     return e;
 }
 
-static void push_entry(struct strace *s, const struct strace_line *l, struct thread *t)
+/* The file that the call is given by its name, or by a descriptor of which strace tells it. */
+static enum stg_status name_file(struct strace *s, const struct strace_line *l, struct stg_event *e)
+{
+    char path[STRACE_PATH_SIZE];
+    size_t len = 0;
+    struct stg_text_places places;
+    STG_RETURN_IF_FAILED(stg_text_places(&s->text, e->name, &places));
+    const bool named = places.path >= 0 ? strace_line_path(l, places.path, path, &len)
+                                        : strace_line_descriptor_path(l, places.descriptor, path, &len);
+    return named ? stg_text_path(&s->text, path, len, e) : STG_OK;
+}
+
+static enum stg_status push_entry(struct strace *s, const struct strace_line *l, struct thread *t)
 {
     struct stg_event e = event_of(s, STG_EVENT_ENTRY, t);
     if (s->time != STRACE_TIME_NONE) {
@@ -257,7 +269,9 @@ static void push_entry(struct strace *s, const struct strace_line *l, struct thr
     t->entry_ns = e.ts_ns;
     t->entry_era = s->era;
     t->entry_timed = s->time != STRACE_TIME_NONE;
+    STG_RETURN_IF_FAILED(name_file(s, l, &e));
     heap_push(s, &e);
+    return STG_OK;
 }
 
 static void push_exit(struct strace *s, const struct strace_line *l, struct thread *t)
@@ -362,7 +376,7 @@ static enum stg_status take_call(struct strace *s, const struct strace_line *l)
         t->name = name;
         t->entry_timed = false;
         STG_RETURN_IF_FAILED(note_begin(s, l, t));
-        push_entry(s, l, t);
+        STG_RETURN_IF_FAILED(push_entry(s, l, t));
     } else if (!t->open || t->name != name) {
         t->name = name; /* its beginning lies before the recording */
         t->entry_timed = false;
@@ -584,6 +598,7 @@ static enum stg_status strace_open(struct stg_source **out, const char *path)
     *out = NULL;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&s, 1, sizeof *s));
     STG_TRY(stg_text_init(&s->text, &stg_import_strace, path, step));
+    STG_TRY(stg_text_keep_paths(&s->text));
     STG_TRY(stg_mem_zeroed(&s->heap, HEAP_MAX, sizeof *s->heap));
     s->cap_threads = 64;
     STG_TRY(stg_mem_zeroed(&s->threads, s->cap_threads, sizeof *s->threads));

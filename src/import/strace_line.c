@@ -112,28 +112,32 @@ static const char *skip_quoted(const char *at, const char *end)
     return at < end ? at + 1 : end;
 }
 
-/* at is at the '<' of a descriptor's path (-y); behind its '>', or at + 1 when it is none. A "->" belongs to an
- * address. */
+/* at is at the '<' of a descriptor's path (-y), which may hold another (-yy: "</dev/null<char 1:3>>"); behind its '>',
+ * or at + 1 when it is none. A "->" belongs to an address. A third '<' ends the search, so that many of them take no
+ * longer than few. */
 static const char *skip_decoration(const char *begin, const char *at, const char *end)
 {
+    unsigned depth = 1;
     const bool after_word =
         at > begin && (((at[-1] | 32) >= 'a' && (at[-1] | 32) <= 'z') || (at[-1] >= '0' && at[-1] <= '9'));
     if (!after_word || (end - at > 1 && at[1] == '<')) {
         return at + 1;
     }
-    for (const char *p = at + 1; p < end; p++) {
-        if (*p == '>' && p[-1] != '-') {
+    for (const char *p = at + 1; p < end && depth <= 2; p++) {
+        if (*p == '<') {
+            depth++;
+        } else if (*p == '>' && p[-1] != '-' && --depth == 0) {
             return p + 1;
         }
     }
     return at + 1;
 }
 
-/* at is behind the call's '('; the ')' that closes it, or NULL when the line ends before. */
-static const char *find_close(const char *begin, const char *end)
+/* at is within arguments that start at begin; the next comma at their level, or the bracket that closes them, or end.
+ */
+static const char *find_stop(const char *begin, const char *at, const char *end)
 {
     size_t depth = 0;
-    const char *at = begin;
     while (at < end) {
         const char ch = *at;
         if (ch == '"') {
@@ -148,13 +152,25 @@ static const char *find_close(const char *begin, const char *end)
             depth++;
         } else if (ch == ')' || ch == ']' || ch == '}') {
             if (depth == 0) {
-                return ch == ')' ? at : NULL;
+                return at;
             }
             depth--;
+        } else if (ch == ',' && depth == 0) {
+            return at;
         }
         at++;
     }
-    return NULL;
+    return end;
+}
+
+/* at is behind the call's '('; the ')' that closes it, or NULL when the line ends before. */
+static const char *find_close(const char *begin, const char *end)
+{
+    const char *at = find_stop(begin, begin, end);
+    while (at < end && *at == ',') {
+        at = find_stop(begin, at + 1, end);
+    }
+    return at < end && *at == ')' ? at : NULL;
 }
 
 /* The integers at the front: "3", "0x7f…", "3</etc/hosts>", "NULL", "AT_FDCWD". */
@@ -173,6 +189,7 @@ static void read_args(struct stg_cursor c, struct strace_line *l)
         }
         if (c.at < c.end && *c.at == '<') {
             c.at = skip_decoration(begin, c.at, c.end);
+            (void)stg_cursor_text(&c, "(deleted)");
         }
         stg_cursor_spaces(&c);
         if (c.at < c.end && *c.at != ',' && *c.at != '<') {
@@ -390,6 +407,92 @@ const char *strace_line_comm(const struct strace_line *l, size_t *len)
     }
     *len = *len < COMM_MAX ? *len : COMM_MAX;
     return name;
+}
+
+/* The argument at index, without blanks in front. */
+static bool argument(const struct strace_line *l, int index, struct stg_cursor *out)
+{
+    if (l->text == NULL || index < 0) {
+        return false;
+    }
+    const char *const end = l->text + l->text_len;
+    const char *at = l->text;
+    for (int i = 0; i < index; i++) {
+        at = find_stop(l->text, at, end);
+        if (at == end || *at != ',') {
+            return false;
+        }
+        at++;
+    }
+    *out = (struct stg_cursor){at, find_stop(l->text, at, end)};
+    stg_cursor_spaces(out);
+    return true;
+}
+
+/* Digits of a base, at most n; how many there were. */
+static int read_code(struct stg_cursor *c, unsigned base, int n, unsigned *code)
+{
+    int i = 0;
+    *code = 0;
+    for (; i < n && c->at < c->end; i++) {
+        const char ch = *c->at;
+        const unsigned letter = (unsigned char)(ch | 32), digit = ch <= '9' ? (unsigned)(ch - '0') : letter - 'a' + 10;
+        if (digit >= base) {
+            break;
+        }
+        *code = *code * base + digit;
+        c->at++;
+    }
+    return i;
+}
+
+/* The character behind a backslash: "n", "\"", "303", "xc3". */
+static char read_escape(struct stg_cursor *c)
+{
+    static const char from[] = "nrtvf", to[] = "\n\r\t\v\f";
+    unsigned code;
+    if (read_code(c, 8, 3, &code) > 0) {
+        return (char)code;
+    }
+    struct stg_cursor hex = {c->at + 1, c->end};
+    if (*c->at == 'x' && read_code(&hex, 16, 2, &code) > 0) {
+        *c = hex;
+        return (char)code;
+    }
+    const char *found = strchr(from, *c->at);
+    const char ch = *c->at++;
+    return found != NULL && ch != '\0' ? to[found - from] : ch;
+}
+
+/* Unescapes up to `to` or, of a descriptor's, to what tells more of the file. False where the end is missing. */
+static bool unescape(struct stg_cursor *c, char to, char out[STRACE_PATH_SIZE], size_t *len)
+{
+    *len = 0;
+    while (c->at < c->end && *c->at != to && (to != '>' || *c->at != '<')) {
+        char ch = *c->at++;
+        if (ch == '\\' && c->at < c->end) {
+            ch = read_escape(c);
+        }
+        if (*len < STRACE_PATH_SIZE) {
+            out[(*len)++] = ch;
+        }
+    }
+    return c->at < c->end;
+}
+
+bool strace_line_path(const struct strace_line *l, int index, char out[STRACE_PATH_SIZE], size_t *len)
+{
+    struct stg_cursor c;
+    return argument(l, index, &c) && stg_cursor_text(&c, "\"") && unescape(&c, '"', out, len) &&
+           stg_cursor_text(&c, "\"") && !stg_cursor_begins(&c, "...");
+}
+
+bool strace_line_descriptor_path(const struct strace_line *l, int index, char out[STRACE_PATH_SIZE], size_t *len)
+{
+    struct stg_cursor c;
+    uint64_t number;
+    return argument(l, index, &c) && stg_cursor_u64(&c, &number) && stg_cursor_begins(&c, "</") &&
+           stg_cursor_text(&c, "<") && unescape(&c, '>', out, len);
 }
 
 int32_t strace_line_attached(const char *line, size_t len)

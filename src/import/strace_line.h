@@ -59,6 +59,12 @@ bool strace_line_makes_thread(const struct strace_line *l);
 /* The name that the call gives its thread when it succeeds (execve: the last part of the path; prctl: PR_SET_NAME),
  * with its length; NULL for any other call. Linux keeps 15 bytes. */
 const char *strace_line_comm(const struct strace_line *l, size_t *len);
+#define STRACE_PATH_SIZE 4096
+/* The name of a file that stands in quotes as the argument at index (0: the first), unescaped, with its length; at most
+ * STRACE_PATH_SIZE bytes of it. False when there is none or it is cut short. */
+bool strace_line_path(const struct strace_line *l, int index, char out[STRACE_PATH_SIZE], size_t *len);
+/* The same of the file that the descriptor at index is of (-y). */
+bool strace_line_descriptor_path(const struct strace_line *l, int index, char out[STRACE_PATH_SIZE], size_t *len);
 /* The thread of "strace: Process N attached" anywhere in the line, 0 when there is none. */
 int32_t strace_line_attached(const char *line, size_t len);
 /* The thread of a "[pid N]" prefix, 0 when there is none. */

@@ -277,6 +277,74 @@ static uint8_t read_args(const struct record *r, uint64_t *args)
     return 1;
 }
 
+/* The next " KEY=" or the end, from at on. */
+static const char *find_key(const char *at, const char *end)
+{
+    for (; at < end; at++) {
+        const char *word;
+        size_t len;
+        struct stg_cursor c = {at, end};
+        if (stg_cursor_text(&c, " ") && stg_cursor_word(&c, &word, &len) && stg_cursor_begins(&c, "=")) {
+            return at;
+        }
+    }
+    return end;
+}
+
+/* Without blanks at the end and, of a relative name, without the whole one that sysdig puts behind it: "x(/tmp/x)". */
+static bool trim_path(const char *at, const char *end, struct stg_cursor *out)
+{
+    while (at < end && end[-1] == ' ') {
+        end--;
+    }
+    if (at >= end) {
+        return false;
+    }
+    const char *whole = memmem(at, (size_t)(end - at), "(/", 2);
+    *out = (struct stg_cursor){at, whole != NULL && *at != '/' && end[-1] == ')' ? whole : end};
+    return !same(out, "<NA>");
+}
+
+/* The name of a file among a call's arguments; what a new program was given is none. */
+static bool read_named(const struct record *r, struct stg_cursor *out)
+{
+    static const char *const keys[] = {"name=", "filename=", "path=", "oldpath=", "target="};
+    struct stg_cursor c = r->args;
+    while (c.at < c.end && !stg_cursor_begins(&c, "exe=") && !stg_cursor_begins(&c, "args=")) {
+        const char *const end = find_key(c.at, c.end);
+        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+            if (stg_cursor_text(&c, keys[i])) {
+                const char *joined = memmem(c.at, (size_t)(end - c.at), "newpath=", 8); /* some leave no blank */
+                return trim_path(c.at, joined == NULL || i != 3 ? end : joined, out);
+            }
+        }
+        c.at = end < c.end ? end + 1 : c.end;
+    }
+    return false;
+}
+
+/* The file of the descriptor at the front: "fd=3(<f>/etc/passwd)". */
+static bool read_descriptor(const struct record *r, struct stg_cursor *out)
+{
+    int64_t number;
+    struct stg_cursor c = r->args;
+    if (!stg_cursor_text(&c, "fd=") || !stg_cursor_integer(&c, &number) || !stg_cursor_text(&c, "(<")) {
+        return false;
+    }
+    const char *end = find_key(c.at, c.end), *at = memchr(c.at, '>', (size_t)(end - c.at));
+    return at != NULL && trim_path(at + 1, end, out) && *out->at == '/' && *--out->end == ')';
+}
+
+/* The file that the call is given by its name, or at its entry by a descriptor of which sysdig tells it. */
+static enum stg_status name_file(struct sysdig *s, const struct record *r, struct stg_event *e)
+{
+    struct stg_cursor path;
+    struct stg_text_places places;
+    STG_RETURN_IF_FAILED(stg_text_places(&s->text, e->name, &places));
+    const bool named = places.path >= 0 ? read_named(r, &path) : r->entry && read_descriptor(r, &path);
+    return named ? stg_text_path(&s->text, path.at, stg_cursor_left(&path), e) : STG_OK;
+}
+
 /* --- The source --- */
 
 static bool is_call(const struct record *r)
@@ -322,7 +390,7 @@ static enum stg_status put(struct sysdig *s, const struct record *r, uint64_t ts
     } else if (read_ret(r, &e->ret)) {
         e->has |= STG_HAS_RET;
     }
-    return STG_OK;
+    return name_file(s, r, e);
 }
 
 static void compare_times(struct sysdig *s, uint64_t ts_ns)
@@ -428,6 +496,7 @@ static enum stg_status sysdig_open(struct stg_source **out, const char *path)
     *out = NULL;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&s, 1, sizeof *s));
     STG_TRY(stg_text_init(&s->text, &stg_import_sysdig, path, step));
+    STG_TRY(stg_text_keep_paths(&s->text));
     STG_TRY(stg_text_is_regular(path, &s->regular));
     if (s->regular) {
         STG_TRY(look_ahead(path, &s->text.reversed));

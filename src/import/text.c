@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "event/syscalls.h"
+#include "import/clean.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -29,6 +30,8 @@ void stg_text_fini(struct stg_text *t)
     stg_lines_free(t->lines);
     stg_strings_free(t->source.names);
     stg_strings_free(t->source.comms);
+    stg_strings_free(t->source.paths);
+    stg_mem_free(t->places);
     stg_mem_free(t->events);
     stg_mem_free(t->files);
     stg_mem_free(t->path);
@@ -58,6 +61,7 @@ void stg_text_info(const struct stg_source *s, struct stg_source_info *out)
         .n_lost = t->n_lost,
         .n_gaps = t->n_gaps,
         .n_skipped = t->n_skipped,
+        .n_no_path = t->n_no_path,
         .done = t->done_before + (t->lines == NULL ? 0 : stg_lines_offset(t->lines)),
         .total = total,
         .has_sequences = t->has_sequences,
@@ -138,6 +142,47 @@ enum stg_status stg_text_number_name(struct stg_text *t, int64_t number, uint32_
         }
     }
     return stg_text_name(t, known, strlen(known), id);
+}
+
+enum stg_status stg_text_keep_paths(struct stg_text *t)
+{
+    return stg_strings_new(&t->source.paths);
+}
+
+enum stg_status stg_text_places(struct stg_text *t, uint32_t name, struct stg_text_places *out)
+{
+    const size_t before = t->cap_places;
+    STG_RETURN_IF_FAILED(stg_mem_grow(&t->places, &t->cap_places, (size_t)name + 1, sizeof *t->places));
+    if (t->cap_places > before) {
+        memset(t->places + before, 0, (t->cap_places - before) * sizeof *t->places);
+    }
+    if (!t->places[name].known) {
+        const char *call = stg_strings_get(t->source.names, name);
+        t->places[name] = (struct stg_text_places){true, (int8_t)stg_syscall_path_index(call),
+                                                   (int8_t)stg_syscall_descriptor_index(call)};
+    }
+    *out = t->places[name];
+    return STG_OK;
+}
+
+enum stg_status stg_text_path(struct stg_text *t, const char *text, size_t len, struct stg_event *e)
+{
+    char cleaned[STG_TEXT_MAX_PATH_LEN];
+    const size_t n = stg_import_clean(cleaned, sizeof cleaned, text, len);
+    uint32_t id = stg_strings_find(t->source.paths, cleaned, n);
+    if (n == 0) {
+        return STG_OK;
+    }
+    if (id == STG_STRINGS_NONE && stg_strings_count(t->source.paths) >= STG_TEXT_MAX_PATHS) {
+        t->n_no_path++;
+        return STG_OK;
+    }
+    if (id == STG_STRINGS_NONE) {
+        STG_RETURN_IF_FAILED(stg_strings_put(t->source.paths, cleaned, n, &id));
+    }
+    e->path = id;
+    e->has |= STG_HAS_PATH;
+    return STG_OK;
 }
 
 enum stg_status stg_text_of_file(struct stg_text *t)

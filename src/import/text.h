@@ -15,8 +15,17 @@
 #define STG_TEXT_STEP         8                 /* events that one step may put */
 #define STG_TEXT_MAX_NAMES    65536             /* different names (and, apart from them, thread names) of one source */
 #define STG_TEXT_MAX_NAME_LEN 255               /* bytes; longer names are cut */
+#define STG_TEXT_MAX_PATHS    (1 << 18)         /* different names of files of one source, as many as of CTF */
+#define STG_TEXT_MAX_PATH_LEN 4095              /* bytes; longer ones are cut */
 #define STG_TEXT_LINE_MAX     ((size_t)1 << 20) /* bytes of a line of a tracer's text */
 #define STG_TEXT_SEQUENCE_MAX ((size_t)64 << 20) /* bytes of a line that holds a whole sequence */
+
+/* Where a call has the first name of a file and the first descriptor: stg_syscall_path_index() and
+ * stg_syscall_descriptor_index(). */
+struct stg_text_places {
+    bool known; /* the two are those of the call */
+    int8_t path, descriptor;
+};
 
 struct stg_text {
     struct stg_source source;
@@ -28,7 +37,9 @@ struct stg_text {
     bool has_sequences, has_clock;
     struct stg_event *events; /* (STG_TEXT_BATCH) owned */
     size_t n;                 /* events in the batch */
-    uint64_t n_events, n_lost, n_gaps, n_skipped;
+    uint64_t n_events, n_lost, n_gaps, n_skipped, n_no_path;
+    struct stg_text_places *places; /* (cap_places) by names' ids; owned */
+    size_t cap_places;
     const char **files; /* (n_files) owned, what they point to is not: stg_source_info.files */
     size_t n_files, cap_files;
     uint64_t n_serial;    /* events so far, for sources without time */
@@ -58,6 +69,14 @@ enum stg_status stg_text_name(struct stg_text *t, const char *text, size_t len, 
 enum stg_status stg_text_comm(struct stg_text *t, const char *text, size_t len, uint32_t *id) STG_MUST_USE;
 /* The name of a system-call number; "syscall_N" when it has none, "<unknown>" when N is negative. */
 enum stg_status stg_text_number_name(struct stg_text *t, int64_t number, uint32_t *id) STG_MUST_USE;
+
+/* Makes room for names of files, of a source whose events have some; after stg_text_init(). */
+enum stg_status stg_text_keep_paths(struct stg_text *t) STG_MUST_USE;
+/* The places of the call whose name has this id. */
+enum stg_status stg_text_places(struct stg_text *t, uint32_t name, struct stg_text_places *out) STG_MUST_USE;
+/* Gives an event the name of a file. An empty one is none, and beyond STG_TEXT_MAX_PATHS different ones new ones are
+ * left out and counted. */
+enum stg_status stg_text_path(struct stg_text *t, const char *text, size_t len, struct stg_event *e) STG_MUST_USE;
 
 /* Notes that the next thread id, from 1, is of the open file, which stays named. */
 enum stg_status stg_text_of_file(struct stg_text *t) STG_MUST_USE;

@@ -1,4 +1,4 @@
-# strange diff: the names of files that only one of two recordings has. Recordings are made, so the cases are skipped without the privilege.
+# strange diff: the names of files that only one of two recordings has. Most recordings are made, so those cases are skipped without the privilege.
 
 # recorded NAME SCRIPT: a recording of a shell that runs the script in ./work, whose directory is made anew.
 recorded() {
@@ -105,4 +105,19 @@ case_diff_files_server() {
     status 0 "$strange" diff --json known-valid known-test
     ! grep -q '"kind": "file"' out || { cat out; no 'its files are told'; }
     grep -q '"files_sign_test": 1.0, "renewed_names": 0, ' out
+}
+
+# Names of files are in the text of tracers, too: a request for one outside of what is served is told by it. Needs no recording.
+case_diff_files_of_text() {
+    strace_text 800 1 >known.txt
+    strace_text 200 2 >valid.txt
+    strace_text 800 3 | sed 's,"/x",& ,; s,"/x" \(.*\) = 8,"/srv/../../etc/passwd"\1 = 8,' >odd.txt
+    status 1 "$strange" diff known.txt odd.txt
+    grep -q '  /srv/../../etc/passwd: openat$' out || { cat out; no 'what differs is without the file'; }
+    strace_text 100 3 | sed 's,^\(.*\)"/x"\(.* = 8 .*\),&\n\1"/srv/../../etc/passwd"\2\n\1"/srv/../../etc/passwd"\2,' >more.txt
+    "$strange" -q prepare --cut accept --scope thread -o train.data known.txt
+    "$strange" -q prepare --cut accept --scope thread --vocab train.data -o valid.data valid.txt
+    "$strange" -q train --calibrate valid.data -o web.model -- train.data
+    status 0 "$strange" explain --behaviours web.model more.txt
+    grep -q 'more of openat (.*, as of /srv/../../etc/passwd)' out || { cat out; no 'nor is it in the behaviour'; }
 }
