@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "event/marker.h"
+#include "train/train.h"
 
 #include <string.h>
 
@@ -86,19 +87,34 @@ static enum stg_status make_recipe(struct stg_recipe *r, const struct settings *
     return stg_recipe_check(r);
 }
 
+/* The whole file is read and checked, although its names alone are taken: what is damaged is not built upon. */
+static enum stg_status open_vocab(struct stg_tensors **out, const char *path)
+{
+    enum stg_kind kind;
+    STG_RETURN_IF_FAILED(stg_kind_of(path, &kind));
+    switch (kind) {
+    case STG_KIND_MODEL:
+        return stg_tensors_open(out, path, STG_MODEL_FORMAT, STG_MODEL_VERSION);
+    case STG_KIND_DATASET:
+        return stg_tensors_open(out, path, STG_DATASET_FORMAT, STG_DATASET_VERSION);
+    case STG_KIND_CHECKPOINT:
+        return stg_tensors_open(out, path, STG_CHECKPOINT_FORMAT, STG_CHECKPOINT_VERSION);
+    case STG_KIND_TRACE:
+        break;
+    }
+    return stg_fail(STG_ERR_INPUT,
+                    "--vocab: %s is neither a model nor a data set: give the one that the new data is to go with",
+                    path);
+}
+
 /* The vocabulary of a model or a data set, to be extended; or a new one. */
 static enum stg_status make_vocab(struct stg_vocab *v, const struct settings *s)
 {
     if (s->vocab == NULL) {
         return stg_vocab_init(v);
     }
-    enum stg_kind kind;
-    STG_RETURN_IF_FAILED(stg_kind_of(s->vocab, &kind));
-    if (kind == STG_KIND_TRACE) {
-        return stg_fail(STG_ERR_INPUT, "--vocab: %s is neither a model nor a data set", s->vocab);
-    }
     struct stg_tensors *t = NULL;
-    STG_RETURN_IF_FAILED(stg_tensors_open_unverified(&t, s->vocab, NULL, -1));
+    STG_RETURN_IF_FAILED(open_vocab(&t, s->vocab));
     const enum stg_status status = stg_vocab_load(v, t);
     stg_tensors_free(t);
     if (status == STG_OK) {

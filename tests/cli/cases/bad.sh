@@ -69,7 +69,13 @@ case_wrong_version() {
         ! cmp -s $file other || no "the version could not be changed"
         LC_ALL=C sed 's/"strange.header"/"Strange.header"/' other >new # the checksum was of the other header
         refused 'version 0' "$strange" info new
+        refused 'version 0' "$strange" prepare --vocab new -o new.data test.txt
+        { head -c -1 $file; printf '\377'; } >new # a byte of the data
+        ! cmp -s $file new || printf '\376' | dd of=new bs=1 seek=$(($(wc -c <$file) - 1)) conv=notrunc status=none
+        refused 'checksum' "$strange" prepare --vocab new -o new.data test.txt
+        absent new.data
     done
+    refused 'test.txt is neither a model nor a data set: give' "$strange" prepare --vocab test.txt -o new.data test.txt
     LC_ALL=C sed 's/"strange.format":\( *\)"model"/"strange.format":\1"mOdel"/' web.model >new
     refused 'new' "$strange" score new test.data
 }
