@@ -42,6 +42,20 @@ static enum stg_status copy_marker(char *to, size_t cap, const char *option, con
     return STG_OK;
 }
 
+/* Markers are of requests: another rule would not look at them. */
+static enum stg_status check_markers_apply(const struct stg_recipe *r, const struct settings *s)
+{
+    const char *option = s->begin != NULL     ? "--begin"
+                         : s->end != NULL     ? "--end"
+                         : s->confirm != NULL ? "--confirm"
+                                              : NULL;
+    if (option == NULL || r->cut == STG_CUT_REQUEST || r->cut == STG_CUT_AUTO) {
+        return STG_OK;
+    }
+    return stg_fail(STG_ERR_USAGE, "%s: is of requests, which --cut %s does not cut: leave one of the two out", option,
+                    s->cut != NULL ? s->cut : stg_cut_name(r->cut));
+}
+
 static enum stg_status make_recipe(struct stg_recipe *r, const struct settings *s)
 {
     if (s->preset != NULL) {
@@ -71,6 +85,7 @@ static enum stg_status make_recipe(struct stg_recipe *r, const struct settings *
     if (s->skip_first_ns >= 0) {
         r->skip_first_ns = s->skip_first_ns;
     }
+    STG_RETURN_IF_FAILED(check_markers_apply(r, s));
     if ((s->begin == NULL) != (s->end == NULL)) {
         return stg_fail(STG_ERR_USAGE, "--begin and --end go together: give both or neither");
     }
@@ -283,7 +298,8 @@ static const struct stg_option options[] = {
      .arg = "EVENT",
      .type = STG_OPTION_STRING,
      .offset = offsetof(struct settings, confirm),
-     .help = "keep only requests in which this marker event occurs on their thread"},
+     .help = "keep only requests in which this marker event occurs on their thread; like --begin and --end with --cut "
+             "request or auto alone, where there are requests"},
     {.name = "skip-first",
      .arg = "TIME",
      .type = STG_OPTION_DURATION,

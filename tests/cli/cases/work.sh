@@ -943,6 +943,22 @@ case_work_mistyped_markers() {
     grep -q -- '--begin: the marker httpd:enter_event_handler does not occur: the trace has no markers' err
 }
 
+# Markers are of requests: they are not passed over where something else is cut.
+case_work_markers_without_requests() {
+    strace_text 5 >t.txt
+    echo '3 4 5' >list.txt
+    refused 't.txt: has no requests to confirm' "$strange" prepare --confirm c -o t.data t.txt
+    refused 'list.txt: has sequences of its own' "$strange" prepare --confirm c -o t.data list.txt
+    for options in '--begin a --end b' '--confirm c' '--begin a' '--end b'; do
+        for cut in accept thread process window:5 given; do
+            # shellcheck disable=SC2086 # several words
+            refused "which --cut $cut does not cut" "$strange" prepare --cut $cut $options -o t.data t.txt
+        done
+    done
+    absent t.data
+    for cut in request auto; do status 0 "$strange" prepare --cut $cut --begin a --end b --confirm c -o t.data t.txt; done
+}
+
 # What is left out, what overlaps and what is too little is said, and only then.
 case_work_what_is_left_out() {
     strace_text 200 | sed '0~12d' >t.txt # some connections are not closed, or not accepted
