@@ -338,6 +338,13 @@ static void lines_are_the_same_in_both_directions(void **state)
     check_lines("\n\na\n\n", (const char *const[]){"", "", "a", ""}, 4);
     check_lines("a\r\n\r\nb\rc\r\n\r\r\n", (const char *const[]){"a", "", "b\rc", "\r"}, 4);
     check_lines("a\nb\r", (const char *const[]){"a", "b"}, 2);
+    check_lines("\xEF\xBB\xBF"
+                "a\n\xEF\xBB\xBF"
+                "b\n",
+                (const char *const[]){"a", "\xEF\xBB\xBF"
+                                           "b"},
+                2);
+    check_lines("\xEF\xBB\xBF\r\n\xEF\xBB", (const char *const[]){"", "\xEF\xBB"}, 2);
 }
 
 static void long_lines_are_refused(void **state)

@@ -62,8 +62,8 @@ void stg_file_spill_free(struct stg_file_spill *s);
 struct stg_lines;
 
 enum stg_status stg_lines_open(struct stg_lines **out, const char *path, size_t max_len) STG_MUST_USE;
-/* *line = the next line without its newline, or carriage return and newline (borrowed until the next call), NULL at the
- * end. */
+/* *line = the next line without its newline, or carriage return and newline, and without the mark of UTF-8 in front of
+ * the file (borrowed until the next call), NULL at the end. */
 enum stg_status stg_lines_next(struct stg_lines *l, const char **line, size_t *len) STG_MUST_USE;
 uint64_t stg_lines_number(const struct stg_lines *l); /* of the line last returned, from 1 */
 uint64_t stg_lines_size(const struct stg_lines *l);   /* bytes of the file, 0 when unknown */

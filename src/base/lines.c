@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -238,6 +239,11 @@ enum stg_status stg_lines_next(struct stg_lines *l, const char **line, size_t *l
     STG_RETURN_IF_FAILED(l->reversed ? next_backward(l, line, len) : next_forward(l, line, len));
     if (*len > 0 && l->line.data[*len - 1] == '\r') {
         l->line.data[--*len] = '\0';
+    }
+    if (*line != NULL && (l->reversed ? l->at_end : l->number == 1)) {
+        const size_t mark = stg_utf8_mark_len(*line, *len); /* in front of the file */
+        *line += mark;
+        *len -= mark;
     }
     return STG_OK;
 }

@@ -2,6 +2,7 @@
 #include "import/files.h"
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "import/import.h"
 #include "import/intlist.h"
 
@@ -134,16 +135,18 @@ void stg_files_fini(struct stg_files *f)
     *f = (struct stg_files){0};
 }
 
-/* None of a file of blanks, which has no sequence. */
+/* Without the mark of UTF-8; none of a file of blanks, which has no sequence. */
 static size_t file_head(const char *path, uint8_t *head)
 {
     FILE *f = fopen(path, "rbe");
     if (f == NULL) {
         return 0;
     }
-    const size_t n = fread(head, 1, STG_FILES_HEAD, f);
+    size_t n = fread(head, 1, STG_FILES_HEAD, f), at = stg_utf8_mark_len(head, n);
     fclose(f);
-    size_t at = 0;
+    n -= at;
+    memmove(head, head + at, n);
+    at = 0;
     while (at < n && (stg_list_is_separator((char)head[at]) || head[at] == '\n')) {
         at++;
     }

@@ -2,6 +2,7 @@
 #include "import/import.h"
 
 #include "base/file.h"
+#include "base/utf8.h"
 #include "import/files.h"
 
 #include <errno.h>
@@ -63,7 +64,7 @@ static enum stg_status read_head(const char *path, uint8_t *head, size_t *n)
     if (failed) {
         return stg_fail_errno("%s", path);
     }
-    return *n > 0 ? STG_OK : stg_fail(STG_ERR_INPUT, "%s: the file is empty", path);
+    return *n > 0 ? STG_OK : stg_fail(STG_ERR_INPUT, "%s: the file is empty: copy or record the trace again", path);
 }
 
 /* What people give that no source reads, by its first bytes, and what makes a trace of it. */
@@ -135,9 +136,10 @@ static enum stg_status find_by_content(const char *path, const struct stg_source
     }
     STG_RETURN_IF_FAILED(read_head(path, head, &n));
     STG_RETURN_IF_FAILED(stg_import_refuse_stranger(path, head, n));
+    const size_t mark = stg_utf8_mark_len(head, n);
     *out = NULL;
     for (size_t i = 0; stg_import_list[i] != NULL; i++) {
-        const int sure = stg_import_list[i]->probe(path, head, n);
+        const int sure = stg_import_list[i]->probe(path, head + mark, n - mark);
         if (sure > surest) {
             surest = sure;
             *out = stg_import_list[i];

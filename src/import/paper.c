@@ -279,22 +279,22 @@ static enum stg_status step(struct stg_text *t)
 #define LONG_HEAD 16384 /* bytes of a head that shows nothing but the first list of a long line */
 
 /* The head of a line: a list of numbers with commas, and a ';' behind it where that is within sight. Whole lines
- * without one are integer lists. */
+ * without one are integer lists, and those of single numbers that are fewer than the columns are neither. */
 static bool matches(const char *line, size_t len)
 {
-    size_t n_commas = 0;
+    size_t n_commas = 0, n_columns = 0;
     for (size_t i = 0; i < len; i++) {
         const char ch = line[i];
         if (ch == ';') {
-            return i > 0 && line[0] >= '0' && line[0] <= '9';
-        }
-        if (ch == ',') {
+            n_columns++;
+        } else if (ch == ',') {
             n_commas++;
-        } else if (ch < '0' || ch > '9') {
+        } else if ((ch < '0' || ch > '9') && n_columns == 0) {
             return false;
         }
     }
-    return n_commas >= 8 && len >= LONG_HEAD;
+    return n_columns == 0 ? n_commas >= 8 && len >= LONG_HEAD
+                          : line[0] >= '0' && line[0] <= '9' && (n_commas > 0 || n_columns + 1 >= N_COLUMNS);
 }
 
 static int paper_probe(const char *path, const uint8_t *head, size_t n_head)

@@ -20,6 +20,7 @@ case_missing_and_empty() {
     trained
     : >empty
     mkdir dir
+    refused 'empty: the file is empty: ' "$strange" info empty # and what to do
     for file in nowhere empty dir; do
         refused "$file" "$strange" prepare -o new.data $file
         refused "$file" "$strange" train -o new.model $file

@@ -943,6 +943,28 @@ case_work_mistyped_markers() {
     grep -q -- '--begin: the marker httpd:enter_event_handler does not occur: the trace has no markers' err
 }
 
+# Some editors put a mark in front of a text. Integers with semicolons between them are too few columns for data.txt.
+case_work_marked_text() {
+    mkdir lists
+    strace_text 5 >strace.txt
+    printf '1602667846000000001 | 0 | 7 | > | read |  | 1\n1602667846000000000 | 0 | 7 | > | read |  | 1\n' >sysdig.txt # newest first
+    echo '3 4 5' >list.txt
+    echo 'read write' >names.txt
+    echo '2,5;1,2;0,12;2,5;0,71;0,71;0,1' >paper.txt
+    for file in strace.txt sysdig.txt list.txt names.txt paper.txt; do
+        "$strange" info --json $file | sed 's/"path": "[^"]*"//' >plain
+        { printf '\357\273\277'; cat $file; } >marked.txt
+        status 0 "$strange" info --json marked.txt
+        sed -i 's/"path": "[^"]*"//' out
+        cmp out plain
+    done
+    { printf '\357\273\277'; cat list.txt; } >lists/one
+    status 0 "$strange" info --json lists
+    grep -q '"format": "intlist", "events": 3,' out || { cat out; no 'a directory of them'; }
+    echo '1;2;3' >t.txt
+    refused 't.txt: not a trace of a known format' "$strange" prepare -o t.data t.txt
+}
+
 # Markers are of requests: they are not passed over where something else is cut.
 case_work_markers_without_requests() {
     strace_text 5 >t.txt
