@@ -99,6 +99,50 @@ static void a_loss_without_a_count(void **state)
     reading_fini(&r);
 }
 
+/* -F +misc and -F +period */
+static void further_fields_are_passed_over(void **state)
+{
+    static const char text[] = " my app 7 [001] 7/8 [003] KE    5.000001:          1 raw_syscalls:sys_exit: NR 0 = 0\n"
+                               " K 8 [003]  5.000002:  1 syscalls:sys_exit_read: 0x5\n"
+                               " U 8 [003] U      5.000003: syscalls:sys_exit_read: 0x5\n";
+    static const char *const comms[] = {"my app 7 [001]", "K", "U"};
+    struct reading r;
+    (void)state;
+    assert_true(stg_import_perf.probe("x", (const uint8_t *)text, sizeof text - 1) > 50);
+    assert_int_equal(read_text(&r, &stg_import_perf, text, sizeof text - 1), STG_OK);
+    assert_int_equal(r.n, 3);
+    for (size_t i = 0; i < r.n; i++) {
+        assert_string_equal(comm_of(&r, i), comms[i]);
+        assert_int_equal(r.events[i].tid, 8);
+        assert_int_equal(r.events[i].cpu, 3);
+        assert_int_equal(r.events[i].ts_ns, 5000001000 + 1000 * i);
+    }
+    reading_fini(&r);
+}
+
+/* --deltatime, of few lines and of many; the same times in order are none. */
+static void times_between_lines_are_refused(void **state)
+{
+    (void)state;
+    for (int n = 20; n <= 2000; n *= 100) {
+        for (int delta = 0; delta < 2; delta++) {
+            struct reading r;
+            char *text = NULL;
+            size_t len = 0;
+            FILE *f = open_memstream(&text, &len);
+            assert_non_null(f);
+            for (int i = 0; i < n; i++) {
+                fprintf(f, " a 1 [000] 0.%09d: raw_syscalls:sys_exit: NR 0 = 0\n", delta ? i * 7 % 13 : i);
+            }
+            assert_int_equal(fclose(f), 0);
+            assert_int_equal(read_text(&r, &stg_import_perf, text, len), delta ? STG_ERR_INPUT : STG_OK);
+            assert_true(!delta || strstr(stg_status_message(), "without --deltatime") != NULL);
+            reading_fini(&r);
+            free(text);
+        }
+    }
+}
+
 static void text_without_events_is_refused(void **state)
 {
     struct reading r;
@@ -154,6 +198,8 @@ int main(void)
         cmocka_unit_test(names_of_threads_may_look_like_other_fields),
         cmocka_unit_test(lost_events_are_gaps),
         cmocka_unit_test(a_loss_without_a_count),
+        cmocka_unit_test(further_fields_are_passed_over),
+        cmocka_unit_test(times_between_lines_are_refused),
         cmocka_unit_test(text_without_events_is_refused),
         cmocka_unit_test(the_number_of_thread_names_is_bounded),
         cmocka_unit_test(the_probe_knows_its_text),

@@ -130,6 +130,48 @@ static void newer_versions_tell_processes(void **state)
     reading_fini(&r);
 }
 
+/* -pc */
+static void containers_are_no_part_of_the_name(void **state)
+{
+    static const char text[] = "7 14:31:23.530876301 1 host (host) my (odd) app (1410:1410) > close fd=3 \n"
+                               "8 14:31:23.530876302 1 web (3ad7b26ded6d) nginx (1409.1410:1.4) > close fd=3 \n";
+    struct reading r;
+    (void)state;
+    assert_true(stg_import_sysdig.probe("x", (const uint8_t *)text, sizeof text - 1) > 50);
+    assert_int_equal(read_text(&r, &stg_import_sysdig, text, sizeof text - 1), STG_OK);
+    assert_int_equal(r.n, 2);
+    assert_string_equal(comm_of(&r, 0), "my (odd) app");
+    assert_int_equal(r.events[0].tid, 1410);
+    assert_int_equal(r.events[0].has & STG_HAS_PID, 0);
+    assert_string_equal(comm_of(&r, 1), "nginx");
+    assert_int_equal(r.events[1].tid, 1410);
+    assert_int_equal(r.events[1].pid, 1409);
+    reading_fini(&r);
+}
+
+/* Times since the line before (-t d), of few lines and of many; times since the first line are none. */
+static void times_between_lines_are_refused(void **state)
+{
+    (void)state;
+    for (int n = 20; n <= 2000; n *= 100) {
+        for (int delta = 0; delta < 2; delta++) {
+            struct reading r;
+            char *text = NULL;
+            size_t len = 0;
+            FILE *f = open_memstream(&text, &len);
+            assert_non_null(f);
+            for (int i = 0; i < n; i++) {
+                fprintf(f, "%d 0.%09d 1 ls (7) > close fd=3\n", i, delta ? i * 7 % 13 : i);
+            }
+            assert_int_equal(fclose(f), 0);
+            assert_int_equal(read_text(&r, &stg_import_sysdig, text, len), delta ? STG_ERR_INPUT : STG_OK);
+            assert_true(!delta || strstr(stg_status_message(), "without -t d") != NULL);
+            reading_fini(&r);
+            free(text);
+        }
+    }
+}
+
 /* The arguments of one line each, and the name that its event must have, NULL: none. */
 static void names_of_files_are_read(void **state)
 {
@@ -232,6 +274,8 @@ int main(void)
         cmocka_unit_test(default_form_has_cpu_process_and_midnight),
         cmocka_unit_test(published_forms_have_a_user),
         cmocka_unit_test(newer_versions_tell_processes),
+        cmocka_unit_test(containers_are_no_part_of_the_name),
+        cmocka_unit_test(times_between_lines_are_refused),
         cmocka_unit_test(names_of_files_are_read),
         cmocka_unit_test(newest_first_on_standard_input_is_refused),
         cmocka_unit_test(other_text_is_refused),

@@ -13,10 +13,14 @@
 
 #include <string.h>
 
+#define MANY_TIMES 256 /* pairs of neighbours that tell whether times have an order */
+#define FEW_TIMES  16  /* the same at the end of the text */
+
 struct perf {
     struct stg_text text;
-    bool any;         /* a line was recognised */
-    uint64_t last_ns; /* of the last event with a time: where a gap without one is put */
+    bool any;                       /* a line was recognised */
+    uint64_t last_ns;               /* of the last event with a time: where a gap without one is put */
+    uint64_t n_forward, n_backward; /* pairs of neighbours with other times */
 };
 
 /* A line, taken apart. */
@@ -188,16 +192,34 @@ static bool read_ids(struct stg_cursor word, struct record *r)
     return whole(&word);
 }
 
-/* c is all that stands before the event's name. */
+/* All of the word are of the characters. */
+static bool consists(const struct stg_cursor *word, const char *characters)
+{
+    const char *at = word->at;
+    while (at < word->end && strchr(characters, *at) != NULL && *at != '\0') {
+        at++;
+    }
+    return at == word->end && !whole(word);
+}
+
+/* c is all that stands before the event's name: with -F +period how many events it stands for, too, and with -F +misc
+ * letters between CPU and time. */
 static bool read_context(struct stg_cursor c, struct record *r)
 {
     trim_end(&c);
     struct stg_cursor word = last_word(&c);
+    if (consists(&word, "0123456789")) {
+        word = last_word(&c);
+    }
     if (!stg_cursor_seconds(&word, &r->ts_ns) || !stg_cursor_text(&word, ":") || !whole(&word)) {
         return false;
     }
     r->has |= STG_HAS_TIME;
     word = last_word(&c);
+    struct stg_cursor behind_misc = c;
+    if (consists(&word, "KUHGgMEFDSLPp") && read_cpu(last_word(&behind_misc), &r->cpu)) {
+        word = last_word(&c);
+    }
     if (read_cpu(word, &r->cpu)) {
         r->has |= STG_HAS_CPU;
         word = last_word(&c);
@@ -263,6 +285,16 @@ static bool read_line(const char *line, size_t len, struct record *r)
 
 /* --- The source --- */
 
+/* perf prints events in order of time. Times that go back about as often as forth are those since the line before. */
+static enum stg_status check_times(const struct perf *p, uint64_t least)
+{
+    const uint64_t n = p->n_forward + p->n_backward;
+    return n < least || p->n_backward * 4 <= n
+               ? STG_OK
+               : stg_text_fail(&p->text, "the times go back and forth, as those since the line before do: write the "
+                                         "text without --deltatime");
+}
+
 static enum stg_status put(struct perf *p, const struct record *r)
 {
     struct stg_text *t = &p->text;
@@ -278,7 +310,11 @@ static enum stg_status put(struct perf *p, const struct record *r)
     if (e == NULL) {
         return stg_fail(STG_ERR_INTERNAL, "perf: a line gave too many events");
     }
-    p->last_ns = (r->has & STG_HAS_TIME) != 0 ? r->ts_ns : p->last_ns;
+    if ((r->has & STG_HAS_TIME) != 0) {
+        p->n_forward += r->ts_ns > p->last_ns;
+        p->n_backward += r->ts_ns < p->last_ns;
+        p->last_ns = r->ts_ns;
+    }
     e->ts_ns = p->last_ns;
     e->name = name;
     e->comm = comm;
@@ -289,7 +325,7 @@ static enum stg_status put(struct perf *p, const struct record *r)
     e->has = r->has;
     e->n_args = r->n_args;
     memcpy(e->args, r->args, sizeof e->args);
-    return STG_OK;
+    return check_times(p, MANY_TIMES);
 }
 
 static enum stg_status step(struct stg_text *t)
@@ -301,6 +337,7 @@ static enum stg_status step(struct stg_text *t)
     STG_RETURN_IF_FAILED(stg_lines_next(t->lines, &line, &len));
     if (line == NULL) {
         t->ended = true;
+        STG_RETURN_IF_FAILED(check_times(p, FEW_TIMES));
         return stg_text_check_known(t, p->any, "raw_syscalls or syscalls event of perf script");
     }
     if (!read_line(line, len, &r)) {

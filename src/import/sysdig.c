@@ -7,7 +7,8 @@
  *     1631209047761484608 33 7510 httpd 7513 read < res=-11(EAGAIN) data=
  *
  * that is "time in ns | latency | thread | direction | call | arguments | number of the call"; sysdig's default:
- * number, time, CPU, name, (thread) or by newer versions (process.thread), direction, call, arguments; and those of
+ * number, time, CPU, name, (thread) or by newer versions (process.thread), direction, call, arguments, with -pc also
+ * the container before the name, "web (3ad7b26ded6d)", and its ids behind the others, "(7510.7513:1.4)"; and those of
  * LID-DS 2019 (number, time, CPU, user, name, thread, direction, call, arguments) and 2021 (time in ns, user, process,
  * name, thread, call, direction, arguments).
  *
@@ -21,6 +22,8 @@
 
 #define EPOCH_MIN_NS (UINT64_C(100000000) * 1000000000) /* 1973; smaller times are relative ones */
 #define LOOK_AHEAD   256                                /* events whose times tell the direction */
+
+#define FEW_TIMES 16 /* that tell as much of a whole text */
 
 enum time_kind { TIME_EPOCH, TIME_RELATIVE, TIME_DAY };
 
@@ -97,28 +100,50 @@ static bool read_columns(struct stg_cursor c, struct record *r)
 }
 
 /* "TID" or "PID.TID" */
-static bool read_ids(struct stg_cursor *c, struct record *r)
+static bool read_ids(struct stg_cursor *c, int32_t *pid, int32_t *tid)
 {
-    r->pid = 0;
-    if (!read_tid(c, &r->tid)) {
+    *pid = 0;
+    if (!read_tid(c, tid)) {
         return false;
     }
     if (stg_cursor_text(c, ".")) {
-        r->pid = r->tid;
-        return read_tid(c, &r->tid);
+        *pid = *tid;
+        return read_tid(c, tid);
     }
     return true;
+}
+
+/* The above, and behind a colon the same as the container has them (-pc), which is not read. */
+static bool read_all_ids(struct stg_cursor *c, struct record *r, bool *contained)
+{
+    int32_t pid, tid;
+    *contained = false;
+    if (!read_ids(c, &r->pid, &r->tid)) {
+        return false;
+    }
+    *contained = stg_cursor_text(c, ":");
+    return !*contained || read_ids(c, &pid, &tid);
+}
+
+/* A process's name without its container in front: "web (3ad7b26ded6d) nginx". */
+static struct stg_cursor without_container(struct stg_cursor comm)
+{
+    const char *open = memmem(comm.at, stg_cursor_left(&comm), " (", 2);
+    const char *close = open == NULL ? NULL : memmem(open, (size_t)(comm.end - open), ") ", 2);
+    return close == NULL ? comm : (struct stg_cursor){close + 2, comm.end};
 }
 
 /* " NAME (IDS) >" where NAME may hold blanks and parentheses: the first "(ids) >" or "(ids) <" ends it. */
 static bool read_process(struct stg_cursor *c, struct record *r)
 {
+    bool contained;
     const char *begin = c->at;
     for (const char *at = begin; at < c->end; at++) {
         struct stg_cursor try = {at, c->end};
-        if (stg_cursor_text(&try, " (") && read_ids(&try, r) && stg_cursor_text(&try, ") ") &&
+        if (stg_cursor_text(&try, " (") && read_all_ids(&try, r, &contained) && stg_cursor_text(&try, ") ") &&
             read_direction(&try, &r->entry) && stg_cursor_text(&try, " ")) {
             r->comm = (struct stg_cursor){begin, at};
+            r->comm = contained ? without_container(r->comm) : r->comm;
             *c = try;
             return true;
         }
@@ -412,6 +437,18 @@ static enum stg_status check_direction(const struct sysdig *s)
     return STG_OK;
 }
 
+/* Times that go back about as often as forth are those since the line before. */
+static enum stg_status check_relative(const struct sysdig *s, uint64_t least)
+{
+    const uint64_t n = s->n_forward + s->n_backward,
+                   fewer = s->n_forward < s->n_backward ? s->n_forward : s->n_backward;
+    if (s->time != TIME_RELATIVE || n < least || fewer * 4 <= n) {
+        return STG_OK;
+    }
+    return stg_text_fail(&s->text,
+                         "the times go back and forth, as those since the line before do: write the text without -t d");
+}
+
 static enum stg_status step(struct stg_text *t)
 {
     struct sysdig *s = (struct sysdig *)t;
@@ -421,6 +458,7 @@ static enum stg_status step(struct stg_text *t)
     STG_RETURN_IF_FAILED(stg_lines_next(t->lines, &line, &len));
     if (line == NULL) {
         t->ended = true;
+        STG_RETURN_IF_FAILED(check_relative(s, FEW_TIMES));
         return stg_text_check_known(t, s->any, "system call as sysdig prints it");
     }
     const bool read = read_line(line, len, &r);
@@ -439,6 +477,7 @@ static enum stg_status step(struct stg_text *t)
     if (!s->regular) {
         STG_RETURN_IF_FAILED(check_direction(s));
     }
+    STG_RETURN_IF_FAILED(check_relative(s, LOOK_AHEAD));
     return put(s, &r, ts_ns);
 }
 
