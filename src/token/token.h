@@ -89,7 +89,7 @@ struct stg_seq {
 
     int64_t begin_ns, end_ns; /* on the trace's clock */
     int32_t tid, pid;         /* the thread that the cut rule followed; 0 when none */
-    uint64_t n_lost;          /* lost events that touch it */
+    uint64_t n_lost;          /* lost events that touch it; those between the events of its context are not counted */
     /* How busy the machine was, over all events of the trace from its begin to its end and, as if they were
      * STG_SEQ_LOAD_EVENTS, those before it, of which each counts by 1 − 1/STG_SEQ_LOAD_EVENTS less than the one after
      * it. */
