@@ -56,6 +56,30 @@ static enum stg_status check_markers_apply(const struct stg_recipe *r, const str
                     s->cut != NULL ? s->cut : stg_cut_name(r->cut));
 }
 
+/* What the rule decides by itself cannot be asked for otherwise. */
+static enum stg_status check_rule_allows(const struct stg_recipe *r, const struct settings *s)
+{
+    struct stg_recipe settled = *r;
+    if (r->cut == STG_CUT_AUTO) {
+        return STG_OK;
+    }
+    stg_recipe_settle(&settled);
+    if (s->scope != NULL && settled.scope != r->scope) {
+        return stg_fail(STG_ERR_USAGE,
+                        "--scope %s: with --cut %s it is always %s: leave --scope out, or take another cut", s->scope,
+                        stg_cut_name(r->cut), stg_scope_name(settled.scope));
+    }
+    if (s->context != NOT_GIVEN && settled.n_context != r->n_context) {
+        return stg_fail(STG_ERR_USAGE, "--context %u: with --cut %s nothing is before a sequence: leave --context out",
+                        s->context, stg_cut_name(r->cut));
+    }
+    if (s->max_len > 0 && settled.max_len != r->max_len) {
+        return stg_fail(STG_ERR_USAGE, "--max-len %llu: a window has %llu events: give as many, or leave --max-len out",
+                        (unsigned long long)s->max_len, (unsigned long long)settled.max_len);
+    }
+    return STG_OK;
+}
+
 static enum stg_status make_recipe(struct stg_recipe *r, const struct settings *s)
 {
     if (s->preset != NULL) {
@@ -99,7 +123,8 @@ static enum stg_status make_recipe(struct stg_recipe *r, const struct settings *
         (void)!stg_recipe_set_markers(r, begin, end); /* they fit */
     }
     STG_RETURN_IF_FAILED(copy_marker(r->confirm, sizeof r->confirm, "--confirm", s->confirm));
-    return stg_recipe_check(r);
+    STG_RETURN_IF_FAILED(stg_recipe_check(r));
+    return check_rule_allows(r, s);
 }
 
 /* The whole file is read and checked, although its names alone are taken: what is damaged is not built upon. */

@@ -134,8 +134,8 @@ static void say_one_process(const struct stg_recipe *r, const struct stg_cutter 
     if (by_process && counts.n_events > 0 && !stg_cutter_tells_processes(cutter)) {
         stg_log(STG_LOG_WARN,
                 "%s: has no process ids, so all its threads count as one process: record them (perf script -F +pid, "
-                "lttng add-context -k -t pid), or take --cut thread or --scope thread",
-                path);
+                "lttng add-context -k -t pid), or take %s",
+                path, r->cut == STG_CUT_PROCESS ? "--cut thread" : "--scope thread");
     }
 }
 

@@ -965,6 +965,24 @@ case_work_marked_text() {
     refused 't.txt: not a trace of a known format' "$strange" prepare -o t.data t.txt
 }
 
+# What a rule decides by itself is not passed over where it is asked for otherwise.
+case_work_rule_decides() {
+    strace_text 5 >t.txt
+    for options in '--cut thread --scope system' '--cut thread --scope process' '--cut process --scope thread' '--cut given --scope thread'; do
+        # shellcheck disable=SC2086 # several words
+        refused "it is always" "$strange" prepare $options -o t.data t.txt
+    done
+    for cut in thread process given; do
+        refused "--context 5: with --cut $cut nothing is before a sequence" "$strange" prepare --cut $cut --context 5 -o t.data t.txt
+    done
+    refused '--max-len 99: a window has 100 events' "$strange" prepare --cut window:100 --max-len 99 -o t.data t.txt
+    absent t.data
+    for options in '--cut thread --scope thread --context 0' '--cut process --scope process' '--cut given --scope system' '--cut window:9 --max-len 9' '--scope process'; do
+        # shellcheck disable=SC2086 # several words
+        status 0 "$strange" prepare $options -o t.data t.txt
+    done
+}
+
 # Markers are of requests: they are not passed over where something else is cut.
 case_work_markers_without_requests() {
     strace_text 5 >t.txt
