@@ -263,6 +263,42 @@ static void test_sched_switch(void **state)
     stg_source_close(r->source);
 }
 
+/* LTTng has the text of the names of files; some tracers have addresses there. */
+static void test_names_of_files(void **state)
+{
+    static const char *const files[] = {"/srv/../\xff\033[m", "", "/tmp/x"};
+    struct ctf_maker m;
+    (void)state;
+    ctf_make(&m, in_work("files"), "kernel", CONTEXT_TID,
+             CTF_EVENT(0, "syscall_entry_openat", CTF_I32("_dfd") "string _filename;" CTF_I32("_flags"))
+                 CTF_EVENT(1, "syscall_entry_umount2", "string _name;")
+                     CTF_EVENT(2, "syscall_entry_read", "string _filename;")
+                         CTF_EVENT(3, "syscall_entry_unlink", CTF_I64("_pathname")));
+    ctf_make_packet(&m, 0, 0);
+    for (size_t i = 0; i < 2; i++) {
+        put_context(&m, 0, 100 + i, "a", 7, 1);
+        ctf_make_i32(&m, -100);
+        ctf_make_bytes(&m, files[i], strlen(files[i]) + 1);
+        ctf_make_i32(&m, 1);
+    }
+    put_context(&m, 1, 110, "a", 7, 1);
+    ctf_make_bytes(&m, files[2], strlen(files[2]) + 1);
+    put_context(&m, 2, 120, "a", 7, 1);
+    ctf_make_bytes(&m, files[2], strlen(files[2]) + 1);
+    put_context(&m, 3, 130, "a", 7, 1);
+    ctf_make_i64(&m, 4096);
+    ctf_make_stream(&m, "channel0_0");
+    struct reading *r = must_read(in_work("files"));
+    assert_int_equal(r->n, 5);
+    for (size_t i = 0; i < r->n; i++) {
+        assert_int_equal((r->events[i].has & STG_HAS_PATH) != 0, i == 0 || i == 2);
+    }
+    assert_string_equal(stg_strings_get(r->source->paths, r->events[0].path), "/srv/../??[m");
+    assert_string_equal(stg_strings_get(r->source->paths, r->events[2].path), "/tmp/x");
+    assert_int_equal(r->events[0].args[2], 1);
+    stg_source_close(r->source);
+}
+
 static void test_no_thread(void **state)
 {
     struct ctf_maker m;
@@ -597,13 +633,21 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_web),          cmocka_unit_test(test_old_names),
-        cmocka_unit_test(test_sched_switch), cmocka_unit_test(test_no_thread),
-        cmocka_unit_test(test_perf),         cmocka_unit_test(test_session),
-        cmocka_unit_test(test_bad_paths),    cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_bit_flips),    cmocka_unit_test(test_killed_child),
-        cmocka_unit_test(test_early_close),  cmocka_unit_test(test_long),
-        cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_streams_without_metadata),
+        cmocka_unit_test(test_web),
+        cmocka_unit_test(test_old_names),
+        cmocka_unit_test(test_sched_switch),
+        cmocka_unit_test(test_names_of_files),
+        cmocka_unit_test(test_no_thread),
+        cmocka_unit_test(test_perf),
+        cmocka_unit_test(test_session),
+        cmocka_unit_test(test_bad_paths),
+        cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_bit_flips),
+        cmocka_unit_test(test_killed_child),
+        cmocka_unit_test(test_early_close),
+        cmocka_unit_test(test_long),
+        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_streams_without_metadata),
     };
     return cmocka_run_group_tests_name("import_ctf", tests, set_up, tear_down);
 }

@@ -169,6 +169,18 @@ static void find_args(struct ctf_class *out, const bt_event_class *class)
     }
 }
 
+/* The name of a file that the call is given, where the tracer has its text (LTTng). */
+static void find_path(struct ctf_class *out, const bt_event_class *class)
+{
+    const int at = stg_syscall_path_index(out->name);
+    if (at < 0 || out->path.scope != CTF_NOWHERE) {
+        return;
+    }
+    const char *const *names = stg_syscall_arg_names(out->name);
+    names = names != NULL ? names : stg_syscall_arg_names(stg_syscall_synonym(out->name));
+    find_payload(&out->path, class, names[at], true);
+}
+
 /* raw_syscalls: `args` is an array of six registers. */
 static void find_arg_array(struct ctf_class *out, const bt_event_class *class)
 {
@@ -214,6 +226,7 @@ static void describe_syscall(struct ctf_class *out, const bt_event_class *class,
         find_arg_array(out, class);
     } else if (out->kind == CTF_ENTRY) {
         find_args(out, class);
+        find_path(out, class);
     }
 }
 

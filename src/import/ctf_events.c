@@ -214,7 +214,7 @@ static void fill_args(const struct ctf_class *c, const bt_event *event, struct s
     }
 }
 
-/* What only this project's own traces have. */
+/* What, but for names of files, only this project's own traces have. */
 static enum stg_status fill_extras(struct ctf_reader *r, const struct ctf_class *c, const bt_event *event,
                                    struct stg_event *e)
 {
@@ -229,7 +229,8 @@ static enum stg_status fill_extras(struct ctf_reader *r, const struct ctf_class 
         e->fd_kind = value < STG_N_FD_KINDS ? (uint8_t)value : STG_FD_OTHER; /* a kind of a later version */
         e->has |= STG_HAS_FD;
     }
-    if (ctf_where_string(&c->path, event, &text, &len)) {
+    /* An argument that is empty is no name; what this project's traces have comes back as it was. */
+    if (ctf_where_string(&c->path, event, &text, &len) && (len > 0 || c->path.scope != CTF_PAYLOAD)) {
         STG_RETURN_IF_FAILED(ctf_writer_string(&r->writer, CTF_PATHS, text, len, &e->path));
         e->has |= e->path == STG_STRINGS_NONE ? 0 : STG_HAS_PATH;
         e->path = e->path == STG_STRINGS_NONE ? 0 : e->path;

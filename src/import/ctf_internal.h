@@ -193,7 +193,7 @@ struct ctf_class {
     const char *name; /* without prefix; borrowed from the class's name */
     uint32_t name_id; /* STG_NAME_NONE until first used */
     struct ctf_where tid, pid, comm, ret, number;
-    struct ctf_where cgroup, runnable, fd_kind, path, ret_class; /* this project's own */
+    struct ctf_where cgroup, runnable, fd_kind, path, ret_class; /* this project's own; path of LTTng, too */
     struct ctf_where prev_tid, prev_comm, next_tid, next_comm;
     struct ctf_where args[STG_EVENT_MAX_ARGS];
     uint8_t n_args;
