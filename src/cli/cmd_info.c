@@ -91,23 +91,18 @@ static enum stg_status put_traces(json_t *facts, const struct stg_dataset *d, ui
     return STG_OK;
 }
 
-/* Ids less those of the tokens that are in every vocabulary and name nothing. */
-static json_int_t named(size_t n_ids)
-{
-    return n_ids < STG_TOKEN_SPECIALS ? 0 : (json_int_t)(n_ids - STG_TOKEN_SPECIALS);
-}
-
 static enum stg_status put_vocab(json_t *facts, const struct stg_vocab *v)
 {
-    json_t *vocab = json_pack("{s:I, s:I}", "calls", named(stg_strings_count(v->calls)), "processes",
-                              named(stg_strings_count(v->procs)));
+    json_t *vocab = json_pack("{s:I, s:I}", "calls", stg_facts_named(stg_strings_count(v->calls)), "processes",
+                              stg_facts_named(stg_strings_count(v->procs)));
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "vocabulary", vocab));
     if (v->base_calls == 0) {
         return STG_OK;
     }
     json_t *names = json_array();
     STG_RETURN_IF_FAILED(stg_facts_put(
-        vocab, "extends", json_pack("{s:I, s:I}", "calls", named(v->base_calls), "processes", named(v->base_procs))));
+        vocab, "extends",
+        json_pack("{s:I, s:I}", "calls", stg_facts_named(v->base_calls), "processes", stg_facts_named(v->base_procs))));
     STG_RETURN_IF_FAILED(stg_facts_put(vocab, "new_calls", names));
     for (size_t i = v->base_calls; i < stg_strings_count(v->calls) && i < v->base_calls + MAX_NEW_CALLS; i++) {
         if (json_array_append_new(names, stg_facts_string(stg_strings_get(v->calls, (uint32_t)i))) != 0) {
@@ -203,8 +198,8 @@ static enum stg_status put_model(json_t *facts, const struct stg_model *m)
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "model", json_string(m->ops->kind)));
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "facts", m->ops->describe(m)));
     STG_RETURN_IF_FAILED(put_vocab(facts, &m->vocab));
-    STG_RETURN_IF_FAILED(
-        stg_facts_put(facts, "symbols", json_integer(m->symbols == NULL ? 0 : named(stg_symbols_count(m->symbols)))));
+    STG_RETURN_IF_FAILED(stg_facts_put(
+        facts, "symbols", json_integer(m->symbols == NULL ? 0 : stg_facts_named(stg_symbols_count(m->symbols)))));
     STG_RETURN_IF_FAILED(stg_facts_put(facts, "calibration_sequences", json_integer((json_int_t)m->n_calibration)));
     STG_RETURN_IF_FAILED(put_threshold(facts, m));
     STG_RETURN_IF_FAILED(put_recipe(facts, &m->recipe));

@@ -218,8 +218,8 @@ static enum stg_status print_json(const struct settings *s, const struct stg_rec
     STG_TRY(stg_facts_put(facts, "data", stg_facts_string(s->out)));
     STG_TRY(stg_facts_put(facts, "cut", json_string(stg_cut_name(r->cut))));
     STG_TRY(stg_facts_put(facts, "order", json_string(stg_order_name(r->order))));
-    STG_TRY(stg_facts_put(facts, "calls", json_integer((json_int_t)stg_strings_count(v->calls))));
-    STG_TRY(stg_facts_put(facts, "processes", json_integer((json_int_t)stg_strings_count(v->procs))));
+    STG_TRY(stg_facts_put(facts, "calls", json_integer(stg_facts_named(stg_strings_count(v->calls)))));
+    STG_TRY(stg_facts_put(facts, "processes", json_integer(stg_facts_named(stg_strings_count(v->procs)))));
     STG_TRY(stg_facts_put(facts, "counts", counts_json(sum)));
     STG_TRY(stg_facts_json(&out, "strange.prepare/1", facts));
     STG_TRY(stg_output_write(&out));

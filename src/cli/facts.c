@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "report/writer.h"
+#include "token/token.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -36,6 +37,11 @@ json_t *stg_facts_string(const char *text)
 json_t *stg_facts_number(double value)
 {
     return isfinite(value) ? json_real(value) : json_null();
+}
+
+json_int_t stg_facts_named(size_t n_ids)
+{
+    return n_ids < STG_TOKEN_SPECIALS ? 0 : (json_int_t)(n_ids - STG_TOKEN_SPECIALS);
 }
 
 enum stg_status stg_facts_json(struct stg_buffer *out, const char *schema, const json_t *facts)

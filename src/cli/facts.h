@@ -19,6 +19,8 @@ enum stg_status stg_facts_put(json_t *facts, const char *key, json_t *value) STG
 json_t *stg_facts_string(const char *text);
 /* null for what is no finite number: JSON has none. */
 json_t *stg_facts_number(double value);
+/* Ids of a vocabulary less those of the special tokens, which are in every one and name nothing. */
+json_int_t stg_facts_named(size_t n_ids);
 
 struct stg_facts_count {
     const char *key;

@@ -658,6 +658,8 @@ case_info_counts() {
     trained
     status 0 "$strange" info train.data
     grep -q '^vocabulary  *calls 6, processes 0$' out || { cat out; no 'not the six calls'; }
+    "$strange" -q prepare --json -o again.data train.txt >out
+    grep -q '"calls": 6, "processes": 0' out || { cat out; no 'prepare has not the six calls'; }
     status 0 "$strange" info odd.data
     grep -q '^  calls  *9$' out && grep -q '^  extends  *calls 6, processes 0$' out || { cat out; no 'not three more'; }
     known_lists 40 4 >lists.txt
