@@ -195,6 +195,21 @@ static void test_durations(void **state)
     }
 }
 
+/* 0 bytes would count as no --max-size. */
+static void test_sizes(void **state)
+{
+    uint64_t bytes = 7;
+    (void)state;
+    assert_int_equal(stg_parse_size(NULL, "--x", &bytes), STG_OK);
+    assert_int_equal(bytes, 7);
+    assert_int_equal(stg_parse_size("16M", "--x", &bytes), STG_OK);
+    assert_int_equal(bytes, 16777216);
+    assert_int_equal(stg_parse_size("0", "--x", &bytes), STG_ERR_USAGE);
+    assert_int_equal(stg_parse_size("00K", "--x", &bytes), STG_ERR_USAGE);
+    assert_string_equal(stg_status_message(), "--x: 00K is out of bounds: give a size above 0, or leave it out");
+    assert_int_equal(bytes, 16777216);
+}
+
 static void test_suggestions(void **state)
 {
     static const char *const words[] = {"train", "score", "eval"};
@@ -350,9 +365,10 @@ static void test_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),     cmocka_unit_test(test_lists),       cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_durations), cmocka_unit_test(test_suggestions), cmocka_unit_test(test_generated),
-        cmocka_unit_test(test_width),     cmocka_unit_test(test_lists_agree), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_forms),     cmocka_unit_test(test_lists), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_durations), cmocka_unit_test(test_sizes), cmocka_unit_test(test_suggestions),
+        cmocka_unit_test(test_generated), cmocka_unit_test(test_width), cmocka_unit_test(test_lists_agree),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,7 +30,7 @@ const struct stg_option stg_global_options[] = {
      .min = 0,
      .max = 1024,
      .fallback = "one per processor",
-     .help = "threads to work with"},
+     .help = "threads to work with, 0: as many as by default"},
     {.name = "no-progress",
      .type = STG_OPTION_FLAG,
      .offset = offsetof(struct stg_cli, no_progress),
@@ -191,6 +191,9 @@ enum stg_status stg_parse_size(const char *text, const char *what, uint64_t *byt
         value > UINT64_MAX >> shift) {
         return stg_fail(STG_ERR_USAGE, "%s: '%s' is not a size: give bytes, or a number with K, M, G or T", what, text);
     }
+    if (value == 0) {
+        return stg_fail(STG_ERR_USAGE, "%s: %s is out of bounds: give a size above 0, or leave it out", what, text);
+    }
     *bytes = (uint64_t)value << shift;
     return STG_OK;
 }
@@ -256,6 +259,17 @@ static enum stg_status set_number(const struct stg_option *o, void *slot, const 
     return STG_OK;
 }
 
+static enum stg_status set_duration(const struct stg_option *o, int64_t *slot, const char *value, const char *what)
+{
+    int64_t ns;
+    STG_RETURN_IF_FAILED(stg_parse_duration(value, what, &ns));
+    if (o->not_0 && ns == 0) {
+        return stg_fail(STG_ERR_USAGE, "%s: %s is out of bounds: give a time above 0, or leave it out", what, value);
+    }
+    *slot = ns;
+    return STG_OK;
+}
+
 static enum stg_status set_value(const struct stg_option *o, void *base, const char *value, size_t room)
 {
     void *slot = (char *)base + o->offset;
@@ -277,7 +291,7 @@ static enum stg_status set_value(const struct stg_option *o, void *base, const c
     case STG_OPTION_DOUBLE:
         return set_number(o, slot, value, what);
     case STG_OPTION_DURATION:
-        return stg_parse_duration(value, what, slot);
+        return set_duration(o, slot, value, what);
     case STG_OPTION_LIST:
         return add_item(slot, value, room);
     }

@@ -37,6 +37,7 @@ struct stg_option {
     double min, max;      /* bounds of a number when min < max */
     enum stg_option_type type;
     char letter; /* 0 = none */
+    bool not_0;  /* of a duration: 0 would count as not given, so it is refused */
 };
 
 struct stg_example {
@@ -90,7 +91,8 @@ void stg_options_fini(const struct stg_command *command, void *settings);
 
 /* "1.5s" → 1,500,000,000. what names the option in the message. */
 enum stg_status stg_parse_duration(const char *text, const char *what, int64_t *ns) STG_MUST_USE;
-/* "16M" → 16,777,216: bytes with K, M, G or T (powers of 1024). NULL leaves *bytes as it is. */
+/* "16M" → 16,777,216: bytes with K, M, G or T (powers of 1024). NULL leaves *bytes as it is, and 0, which would look
+ * like that, is refused. */
 enum stg_status stg_parse_size(const char *text, const char *what, uint64_t *bytes) STG_MUST_USE;
 enum stg_status stg_parse_u64(const char *text, const char *what, uint64_t *value) STG_MUST_USE;
 /* Copies the i-th of "a|b|c" into out; false when there is none or it does not fit. */

@@ -137,8 +137,8 @@
      .type = STG_OPTION_U32, \
      .offset = STG_TRAIN_AT(batch), \
      .group = STG_TRAIN_GROUP_GRADIENT, \
-     .fallback = "by --batch-tokens", \
-     .help = "sequences of an update"}, \
+     .fallback = "by --batch-tokens; 64 in the preset", \
+     .help = "sequences of an update, 0: by --batch-tokens"}, \
     {.name = "batch-tokens", \
      .arg = "N", \
      .type = STG_OPTION_U32, \
@@ -196,14 +196,14 @@
      .offset = STG_TRAIN_AT(patience), \
      .group = STG_TRAIN_GROUP_GRADIENT, \
      .fallback = "5", \
-     .help = "evaluations without gain before the rate is divided"}, \
+     .help = "evaluations without gain before the rate is divided, 0: it is not"}, \
     {.name = "stop-after", \
      .arg = "N", \
      .type = STG_OPTION_U32, \
      .offset = STG_TRAIN_AT(stop_after), \
      .group = STG_TRAIN_GROUP_GRADIENT, \
      .fallback = "12; 20 in the preset", \
-     .help = "evaluations without gain before training stops"}, \
+     .help = "evaluations without gain before training stops, 0: it does not"}, \
     {.name = "checkpoint", \
      .arg = "FILE", \
      .type = STG_OPTION_STRING, \

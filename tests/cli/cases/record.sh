@@ -71,6 +71,10 @@ case_record_usage() {
     refused "--begin and --end are both called 'req'" "$strange" record -o t --begin uprobe:/bin/sh:main=req --end uretprobe:/bin/sh:main=req
     refused '--pid' "$strange" record -o t --pid x
     refused 'out of bounds' "$strange" record -o t --sample 2
+    for option in '--duration 0s' '--duration 0' '--flight 0ms' '--rotate-time 0s' '--max-size 0' '--rotate-size 0K' '--ring 0' '--flight 1s --flight-size 0'; do
+        # shellcheck disable=SC2086 # words
+        refused 'is out of bounds: give a ' timeout 20 "$strange" record -o t $option -- true # not as if it were left out
+    done
     nothing_but
 }
 
