@@ -84,6 +84,26 @@ static void test_several(void **state)
     says_not("let no call pass");
 }
 
+/* Of more processors than there is room for, some are named, and that there are more is said. */
+static void test_many_cpus(void **state)
+{
+    (void)state;
+    struct stg_record_report r = report_of(0);
+    for (size_t i = 0; i < 12; i++) {
+        r.record.n_lost += r.record.lost_by_cpu[i] = 5;
+    }
+    r.record.n_gaps = 12;
+    say(&r);
+    says("(CPU 0: 5, CPU 1: 5, ");
+    says(", CPU 11: 5): give");
+    for (size_t i = 0; i < STG_RECORD_MAX_CPUS; i++) {
+        r.record.n_lost += r.record.lost_by_cpu[i] = UINT64_MAX / STG_RECORD_MAX_CPUS;
+    }
+    say(&r);
+    says("(CPU 0: 3");
+    says(", …): give");
+}
+
 /* A recording without a call: which filter left out how many, and how to look at what it names. */
 static void test_nothing_passed(void **state)
 {
@@ -137,6 +157,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one),
         cmocka_unit_test(test_several),
+        cmocka_unit_test(test_many_cpus),
         cmocka_unit_test(test_nothing_passed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,12 +27,16 @@ void stg_record_status_text(int status, char *out, size_t cap)
     }
 }
 
-/* "CPU 0: 12, CPU 3: 5" */
+/* "CPU 0: 12, CPU 3: 5", with an ellipsis for those for which there is no room. */
 static void lost_text(const struct stg_record_stats *s, char *out, size_t cap)
 {
     size_t len = 0;
     out[0] = '\0';
-    for (size_t i = 0; i < STG_RECORD_MAX_CPUS && len + 40 < cap; i++) {
+    for (size_t i = 0; i < STG_RECORD_MAX_CPUS; i++) {
+        if (s->lost_by_cpu[i] > 0 && len + 40 >= cap) { /* an entry has at most 31 bytes */
+            snprintf(out + len, cap - len, ", …");
+            return;
+        }
         if (s->lost_by_cpu[i] > 0) {
             len += (size_t)snprintf(out + len, cap - len, "%sCPU %zu: %llu", len > 0 ? ", " : "", i,
                                     (unsigned long long)s->lost_by_cpu[i]);
