@@ -11,13 +11,17 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#define FILES_TO_LOAD 16 /* more than this takes to load the programs, less than to attach them, too */
 
 /* The last warning of libbpf, which knows best why something failed. */
 static _Thread_local char last_warning[256];
@@ -34,7 +38,7 @@ static int keep_warning(enum libbpf_print_level level, const char *format, va_li
 static enum stg_status refused(const char *what, int error)
 {
     if (error == -EMFILE) {
-        return stg_fail(STG_ERR_UNSUPPORTED, "record: %s: it may not have so many files open: ulimit -n 1024", what);
+        return stg_fail(STG_ERR_UNSUPPORTED, "record: %s: " STG_RECORD_FEW_FILES, what);
     }
     return stg_fail(error == -ENOMEM ? STG_ERR_MEMORY : STG_ERR_UNSUPPORTED,
                     "record: %s: %s%s%s: `strange doctor` says what is missing", what, strerror(-error),
@@ -123,6 +127,19 @@ static bool needs(const struct stg_record_options *o, enum stg_marker_kind kind)
     return false;
 }
 
+/* libbpf asks the kernel what it can by trying, and takes it for no where no file may be opened for that. Then the
+ * programs fail by another error; so it is not let try where it will not do. */
+static bool may_open_files(void)
+{
+    struct rlimit limit;
+    const int next = open("/", O_PATH | O_CLOEXEC);
+    if (next < 0) {
+        return errno != EMFILE;
+    }
+    close(next);
+    return getrlimit(RLIMIT_NOFILE, &limit) != 0 || (rlim_t)next + FILES_TO_LOAD <= limit.rlim_cur;
+}
+
 enum stg_status stg_record_load(struct stg_record *r, const struct stg_record_options *o)
 {
     last_warning[0] = '\0';
@@ -133,6 +150,9 @@ enum stg_status stg_record_load(struct stg_record *r, const struct stg_record_op
     if (access("/sys/kernel/btf/vmlinux", R_OK) != 0) {
         return stg_fail(STG_ERR_UNSUPPORTED, "record: this kernel has no /sys/kernel/btf/vmlinux: use one with "
                                              "CONFIG_DEBUG_INFO_BTF=y (Debian's kernels have it)");
+    }
+    if (!may_open_files()) {
+        return refused("cannot load the programs", -EMFILE);
     }
     r->bpf = stg_record_bpf__open();
     if (r->bpf == NULL) {

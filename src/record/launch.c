@@ -77,6 +77,12 @@ _Noreturn static void run_child(int go, int failed, char *const *command, const 
     _exit(127);
 }
 
+static enum stg_status refuse_pipe(void)
+{
+    return errno == EMFILE ? stg_fail(STG_ERR_UNSUPPORTED, "record: cannot make a pipe: " STG_RECORD_FEW_FILES)
+                           : stg_fail_errno("record: cannot make a pipe");
+}
+
 enum stg_status stg_launch_prepare(struct stg_record_launch *l, char *const *command, const char *user)
 {
     int go[2], failed[2];
@@ -84,12 +90,12 @@ enum stg_status stg_launch_prepare(struct stg_record_launch *l, char *const *com
     STG_RETURN_IF_FAILED(find_user(user, &who));
     STG_RETURN_IF_FAILED(stg_mem_strdup(&l->name, command[0]));
     if (pipe2(go, O_CLOEXEC) != 0) {
-        return stg_fail_errno("record: cannot make a pipe");
+        return refuse_pipe();
     }
     if (pipe2(failed, O_CLOEXEC) != 0) {
         close(go[0]);
         close(go[1]);
-        return stg_fail_errno("record: cannot make a pipe");
+        return refuse_pipe();
     }
     const pid_t pid = fork();
     if (pid == 0) {

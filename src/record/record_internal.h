@@ -7,7 +7,8 @@
 
 #include <sys/types.h>
 
-#define STG_RECORD_BATCH 1024 /* events handed out at a time */
+#define STG_RECORD_FEW_FILES "it may not have so many files open: ulimit -n 1024"
+#define STG_RECORD_BATCH     1024 /* events handed out at a time */
 
 struct stg_record_bpf;
 struct bpf_link;

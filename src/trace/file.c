@@ -35,8 +35,11 @@
 
 static enum stg_status refuse(const char *path, const char *name, const char *what)
 {
-    const bool full = errno == ENOSPC || errno == EDQUOT;
-    return stg_fail_errno("%s/%s: %s%s", path, name, what, full ? " (free space or write elsewhere)" : "");
+    const char *advice = errno == ENOSPC || errno == EDQUOT ? " (free space or write elsewhere)"
+                         : errno == EFBIG                   ? " (raise ulimit -f or write elsewhere)"
+                         : errno == EMFILE                  ? " (raise ulimit -n)"
+                                                            : "";
+    return stg_fail_errno("%s/%s: %s%s", path, name, what, advice);
 }
 
 static int write_at(int fd, const void *data, size_t n, uint64_t offset)

@@ -285,12 +285,20 @@ case_record_full_disk() {
 case_record_limits() {
     may_record
     no_sanitizer
-    refused 'File too large' sh -c 'ulimit -f 100; exec "$strange" -q record -o trace -- "$STRANGE_WORKLOAD" calls 20000'
+    refused 'cannot write (raise ulimit -f or write elsewhere): File too large' sh -c 'ulimit -f 100; exec "$strange" -q record -o trace -- "$STRANGE_WORKLOAD" calls 20000'
+    refused 'metadata: cannot write (raise ulimit -f or write elsewhere): File too large' sh -c 'ulimit -f 10; exec "$strange" -q record -o small -- true'
     # shellcheck disable=SC2016 # the inner shells expand it
     status 0 sh -c 'ulimit -f 2000; exec "$strange" -q record --calls getppid -o other -- sh -c "head -c 2M /dev/zero >long; echo \$?"'
     grep -qx 153 out || no "a file of any length may be written: $(cat out)"
-    refused 'ulimit -n' sh -c 'ulimit -n 8; exec "$strange" -q record -o third -- true'
-    absent third
+    for n in 8 10 11 12 16 20; do # each fails elsewhere
+        refused 'ulimit -n 1024' sh -c "ulimit -n $n; exec \"\$strange\" -q record -o third -- true"
+    done
+    n=21
+    until sh -c "ulimit -n $n; exec \"\$strange\" -q record -o third -- true" 2>err; do # up to where there are enough
+        grep -q 'ulimit -n' err || { cat err; no "it does not say what to do with $n files"; }
+        n=$((n + 1))
+        [ $n -lt 100 ] || no "it takes more files"
+    done
 }
 
 # Where nothing can be written, nothing is left and the command has not run.
