@@ -26,6 +26,16 @@ enum stg_status stg_record_find_caller(struct passwd **out)
                : stg_fail(STG_ERR_USAGE, "SUDO_UID '%s' is no user of this machine: unset it to stay root", text);
 }
 
+enum stg_status stg_record_check_caller(void)
+{
+    if (getuid() == geteuid()) {
+        return STG_OK;
+    }
+    return stg_fail(STG_ERR_USAGE,
+                    "record: it has another user's rights than who calls it (set-user-ID), who could then be anybody: "
+                    "chmod u-s, and sudo strange record …; `strange doctor` says how a group may record");
+}
+
 /* What writing a trace, waiting, and ending the command and the programs takes. */
 static const int allowed[] = {
     SCMP_SYS(read),

@@ -78,6 +78,7 @@ enum stg_status stg_record_open(struct stg_record **out, const struct stg_record
 {
     struct stg_record *r = NULL;
     *out = NULL;
+    STG_RETURN_IF_FAILED(stg_record_check_caller());
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&r, 1, sizeof *r));
     r->source.ops = &source_ops;
     r->launch.go = r->launch.failed = r->launch.status = -1;

@@ -60,7 +60,9 @@ enum stg_status stg_record_configure(struct stg_abi_config *c, const struct stg_
 enum stg_status stg_record_open_pids(struct stg_record *r, const struct stg_record_options *o) STG_MUST_USE;
 enum stg_status stg_record_open_cgroups(struct stg_record *r, const struct stg_record_options *o) STG_MUST_USE;
 bool stg_record_cgroups_alive(const struct stg_record *r);
-/* privileges.c: *out = the user who called sudo (borrowed from the C library), NULL when nobody did. */
+/* privileges.c: refuses what is run as another user than its caller, whose environment is not to be believed. */
+enum stg_status stg_record_check_caller(void) STG_MUST_USE;
+/* *out = the user who called sudo (borrowed from the C library), NULL when nobody did. */
 struct passwd;
 enum stg_status stg_record_find_caller(struct passwd **out) STG_MUST_USE;
 /* launch.c */

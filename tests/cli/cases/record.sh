@@ -301,6 +301,21 @@ case_record_limits() {
     done
 }
 
+# A recorder whose file is set-user-ID would believe its caller who called sudo.
+case_record_set_user_id() {
+    may_record
+    no_coverage
+    root_only
+    command -v setpriv >/dev/null || exit 77
+    chmod 777 .
+    cp "$strange" ./strange-copy
+    chmod 4755 ./strange-copy
+    [ "$(setpriv --reuid 65534 --regid 65534 --clear-groups ./strange-copy record -o t --pid 0 2>&1 | grep -c 'no process')" = 1 ] # it runs
+    refused 'chmod u-s' setpriv --reuid 65534 --regid 65534 --clear-groups env SUDO_UID=1 ./strange-copy record -o t -- touch ran
+    refused 'chmod u-s' setpriv --reuid 65534 --regid 65534 --clear-groups ./strange-copy record -o t -- touch ran
+    absent t ran
+}
+
 # Where nothing can be written, nothing is left and the command has not run.
 case_record_read_only() {
     may_record
