@@ -199,11 +199,16 @@ static bool only_kept_is_left(bool keep_kill)
     return capng_have_capabilities(CAPNG_SELECT_CAPS) == CAPNG_NONE;
 }
 
+/* Who had capabilities by its file is its caller's process like any other without them, to be traced with the rings and
+ * programs that it still holds: it is kept from that before. */
 enum stg_status stg_record_drop_privileges(struct stg_record *r)
 {
     struct passwd *caller = NULL;
     STG_RETURN_IF_FAILED(stg_record_find_caller(&caller));
     const bool keep_kill = keeps_kill(r, caller);
+    if (RESTRICTS && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
+        return stg_fail_errno("record: cannot keep other processes of its user off");
+    }
     errno = 0;
     if (become(caller, keep_kill) != 0) {
         return errno != 0

@@ -316,6 +316,26 @@ case_record_set_user_id() {
     absent t ran
 }
 
+# What a program with capabilities has at hand is not for its user: once it has none left, only this keeps others off.
+case_record_not_traced() {
+    may_record
+    no_sanitizer
+    no_coverage
+    root_only
+    command -v setpriv >/dev/null && command -v setcap >/dev/null || exit 77
+    chmod 777 .
+    cp "$strange" ./strange-copy
+    setcap cap_bpf,cap_perfmon+ep ./strange-copy 2>/dev/null || exit 77
+    setpriv --reuid 65534 --regid 65534 --clear-groups ./strange-copy record -o t -- sleep 1.5 2>err &
+    pid=$!
+    begun
+    [ "$(stat -c %u /proc/$pid/mem)" = 0 ] || no "its memory is its user's"
+    child=$(children $pid)
+    [ "$(stat -c %u "/proc/$child/mem")" = 65534 ] || no "the command's memory is not its user's"
+    wait $pid
+    "$strange" info t >out
+}
+
 # Where nothing can be written, nothing is left and the command has not run.
 case_record_read_only() {
     may_record
