@@ -22,11 +22,13 @@ struct settings {
     struct stg_list known, novel, valid_known, valid_novel;
 };
 
-/* The highest score of each trace in place of those of its sequences. */
-static void keep_highest(struct stg_groups *g)
+/* The highest score of each trace in place of those of its sequences, which nothing asks for after that. */
+static void keep_highest(struct stg_groups groups[4])
 {
-    for (size_t i = 0; i < g->n; i++) {
-        g->sets[i].n = stg_scores_per_trace(g->groups[i].scores, g->sets[i].n);
+    for (size_t k = 0; k < 4; k++) {
+        for (size_t i = 0; i < groups[k].n; i++) {
+            groups[k].sets[i].n = stg_scores_per_trace(groups[k].groups[i].scores, groups[k].sets[i].n);
+        }
     }
 }
 
@@ -41,9 +43,6 @@ static enum stg_status open_all(struct stg_groups groups[4], const struct settin
     for (size_t i = 0; i < 4; i++) {
         STG_RETURN_IF_FAILED(stg_groups_check(&groups[i], model));
         STG_RETURN_IF_FAILED(stg_groups_score(&groups[i], model, pool, cli));
-        if (s->per_trace) {
-            keep_highest(&groups[i]);
-        }
     }
     return STG_OK;
 }
@@ -98,6 +97,9 @@ static enum stg_status run_one(struct stg_buffer *out, json_t *all, const char *
     STG_TRY(open_all(groups, s, model, pool, cli));
     /* What is known comes as often as what will be judged. */
     STG_TRY(stg_budget_apply(s->per_day, &groups[0].groups[0], cli, &judged.alpha, &judged.interval));
+    if (s->per_trace) {
+        keep_highest(groups);
+    }
     STG_TRY(evaluate(&evaluation, groups, &judged, model));
     if (s->json) {
         STG_TRY(stg_report_eval_json(out, &evaluation));

@@ -219,6 +219,11 @@ case_verdict_per_day() {
     [ -n "$alpha" ] && grep -q "<dt>Score</dt><dd>novelty, false-alarm rate $alpha</dd>" page.html || no 'the report judges by another rate'
     refused '--per-day and --interval: both say' "$strange" report --interval 1000 --per-day 5 -o page.html --known valid.data -- web.model
     refused '--per-day and --alpha: both say' "$strange" explain --alpha 0.1 --per-day 5 web.model odd.data
+    "$strange" prepare -q --cut accept --scope thread --vocab train.data -o two.data valid.txt test.txt
+    status 0 "$strange" eval --per-day 1000000 web.model --known two.data --novel odd=odd.data
+    grep 'a day, as here' err >budget
+    status 0 "$strange" eval --per-trace --per-day 1000000 web.model --known two.data --novel odd=odd.data
+    grep 'a day, as here' err | cmp - budget || { cat budget err; no 'how many come a day is not a matter of what is judged'; }
     refused '--per-day and --alpha: both say how many false alarms' "$strange" score --per-day 5 --alpha 0.1 web.model odd.data
     refused '--per-day and --interval: both say' "$strange" eval --interval 1000 --per-day 5 web.model --known valid.data --novel odd=odd.data
     known_lists 400 0 >lists.txt
