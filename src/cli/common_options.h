@@ -17,10 +17,10 @@
     }
 
 /* double alpha */
-#define STG_OPTION_ALPHA(S, HELP)                                                                                      \
-    {                                                                                                                  \
-        .name = "alpha", .arg = "P", .type = STG_OPTION_DOUBLE, .offset = offsetof(S, alpha), .min = 1e-9, .max = 0.5, \
-        .fallback = STG_TEXT(STG_ALPHA_DEFAULT), .help = (HELP)                                                        \
+#define STG_OPTION_ALPHA(S, HELP)                                                                           \
+    {                                                                                                       \
+        .name = "alpha", .arg = "P", .type = STG_OPTION_DOUBLE, .offset = offsetof(S, alpha), .min = 1e-15, \
+        .max = 0.5, .fallback = STG_TEXT(STG_ALPHA_DEFAULT), .help = (HELP)                                 \
     }
 
 /* const char *aggregate */
@@ -44,7 +44,7 @@
 #define STG_OPTION_INTERVAL(S)                                                                                         \
     {                                                                                                                  \
         .name = "interval", .arg = "N", .type = STG_OPTION_DOUBLE, .offset = offsetof(S, interval), .min = 100,        \
-        .max = 1e9, .fallback = "10000",                                                                               \
+        .max = 1e15, .fallback = "10000",                                                                              \
         .help = "known sequences from one false alarm to the next, of the test whether the stream of them has shifted" \
     }
 

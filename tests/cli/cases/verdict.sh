@@ -202,6 +202,10 @@ case_verdict_per_day() {
     status 1 "$strange" score --per-day 1 web.model odd.data
     grep -q 'warning: so few false alarms need [0-9]* calibration sequences, and the model has 200: no single sequence can be called novel; the shift of' err ||
         { cat err; no 'what cannot be told is not said'; }
+    status 1 "$strange" score --per-day 0.001 long.model odd.data # what is told can be given
+    options=$(sed -n 's/.* as here: \(--alpha [0-9.e-]*\), \(--interval [0-9]*\)$/\1 \2/p' out)
+    # shellcheck disable=SC2086 # words
+    status 1 "$strange" score $options long.model odd.data
     status 0 "$strange" eval --per-day 1000000 web.model --known valid.data --novel odd=odd.data
     grep -q '^strange: 1000000 false alarms a day, of .* sequences a day, as here: ' err || { cat err; no 'eval does not tell'; }
     status 0 "$strange" explain --per-day 2e5 long.model odd.data
