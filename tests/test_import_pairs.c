@@ -72,6 +72,22 @@ static void the_probe_is_surer_than_that_of_lists(void **state)
     assert_int_equal(stg_import_pairs.probe(path, head, n), 0);
 }
 
+/* Two keys on each line, the first too large for a process: these are integer lists. */
+static void keys_are_no_processes(void **state)
+{
+    char text[20 * 16] = "";
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        snprintf(text + strlen(text), sizeof text - strlen(text), "3000000000 %d\n", i);
+    }
+    assert_int_equal(stg_import_pairs.probe("keys", (const uint8_t *)text, strlen(text)), 0);
+    assert_true(stg_import_intlist.probe("keys", (const uint8_t *)text, strlen(text)) > 0);
+    for (int i = 0; i < 20; i++) {
+        memcpy(strstr(text, "3000000000"), "2000000000", 10);
+    }
+    assert_true(stg_import_pairs.probe("keys", (const uint8_t *)text, strlen(text)) > 0);
+}
+
 static void damage_is_survived(void **state)
 {
     (void)state;
@@ -85,7 +101,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_process_is_a_thread),   cmocka_unit_test(processes_of_files_are_apart),
         cmocka_unit_test(other_lines_are_refused), cmocka_unit_test(the_probe_is_surer_than_that_of_lists),
-        cmocka_unit_test(damage_is_survived),
+        cmocka_unit_test(keys_are_no_processes),   cmocka_unit_test(damage_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -143,16 +143,25 @@ static bool matches(const char *line, size_t len)
     return read_pair(line, len, &process, &call);
 }
 
+/* Of one file the first is the number of a process, too: else these are sequences of two keys. */
+static bool matches_file(const char *line, size_t len)
+{
+    struct stg_cursor process, call;
+    int32_t tid;
+    return read_pair(line, len, &process, &call) && stg_cursor_id(&process, &tid);
+}
+
 /* More than what a file of integer lists is found by. */
 static int pairs_probe(const char *path, const uint8_t *head, size_t n_head)
 {
     uint8_t room[STG_FILES_HEAD];
     const size_t n = stg_list_head(path, &head, n_head, room);
+    const bool of_directory = head == room;
     size_t n_lines = 0;
     for (size_t i = 0; i < n; i++) {
         n_lines += head[i] == '\n' ? 1 : 0;
     }
-    return n_lines >= PROBED_LINES && stg_text_probe(head, n, matches) >= 95 ? 92 : 0;
+    return n_lines >= PROBED_LINES && stg_text_probe(head, n, of_directory ? matches : matches_file) >= 95 ? 92 : 0;
 }
 
 static void pairs_close(struct stg_source *source)
