@@ -241,6 +241,9 @@ static enum stg_status open_cgroup(struct stg_record *r, const char *path)
     struct statfs fs;
     const uint32_t key = (uint32_t)r->n_cgroups;
     const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && errno == EMFILE) {
+        return stg_fail(STG_ERR_UNSUPPORTED, "--cgroup %s: " STG_RECORD_FEW_FILES, path);
+    }
     if (fd < 0) {
         return stg_fail_errno("--cgroup %s: cannot open it: give the directory of a cgroup", path);
     }

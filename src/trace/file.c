@@ -33,12 +33,16 @@
 /* A draft is a new file always: none that somebody has put there, nor what a link of that name leads to. */
 #define CREATE_NEW (O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC)
 
+static const char *few_files(void)
+{
+    return errno == EMFILE ? " (raise ulimit -n)" : "";
+}
+
 static enum stg_status refuse(const char *path, const char *name, const char *what)
 {
     const char *advice = errno == ENOSPC || errno == EDQUOT ? " (free space or write elsewhere)"
                          : errno == EFBIG                   ? " (raise ulimit -f or write elsewhere)"
-                         : errno == EMFILE                  ? " (raise ulimit -n)"
-                                                            : "";
+                                                            : few_files();
     return stg_fail_errno("%s/%s: %s%s", path, name, what, advice);
 }
 
@@ -68,7 +72,7 @@ static enum stg_status check_empty(int fd, const char *path)
     const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     DIR *directory = copy < 0 ? NULL : fdopendir(copy);
     if (directory == NULL) {
-        const enum stg_status status = stg_fail_errno("%s", path);
+        const enum stg_status status = stg_fail_errno("%s: cannot read the directory%s", path, few_files());
         if (copy >= 0) {
             close(copy);
         }
@@ -118,7 +122,7 @@ enum stg_status trace_dir_make(struct trace_dir *d, const char *path, bool may_e
     }
     d->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | (*made ? O_NOFOLLOW : 0));
     if (d->fd < 0) {
-        STG_TRY(stg_fail_errno("%s: cannot open the directory", path));
+        STG_TRY(stg_fail_errno("%s: cannot open the directory%s", path, few_files()));
     }
     STG_TRY(check_empty(d->fd, path));
     if (!*made) {

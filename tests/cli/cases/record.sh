@@ -293,6 +293,14 @@ case_record_limits() {
     for n in 8 10 11 12 16 20; do # each fails elsewhere
         refused 'ulimit -n 1024' sh -c "ulimit -n $n; exec \"\$strange\" -q record -o third -- true"
     done
+    for n in 24 25 26 27; do
+        got=0
+        sh -c "ulimit -n $n; exec \"\$strange\" -q record -o of-pid-$n --duration 10ms --pid $$" 2>err || got=$?
+        [ $got = 0 ] || grep -q 'ulimit -n' err || { cat err; no "nor with $n files and --pid"; }
+        got=0
+        sh -c "ulimit -n $n; exec \"\$strange\" -q record -o of-cgroup-$n --duration 10ms --cgroup ." 2>err || got=$?
+        [ $got = 0 ] || grep -qE 'ulimit -n|not a cgroup v2' err || { cat err; no "nor with $n files and --cgroup"; }
+    done
     n=21
     until sh -c "ulimit -n $n; exec \"\$strange\" -q record -o third -- true" 2>err; do # up to where there are enough
         grep -q 'ulimit -n' err || { cat err; no "it does not say what to do with $n files"; }
