@@ -1,5 +1,6 @@
 /* Giving up privileges: once the programs are attached, only the rings are read and a trace is written, for which none
  * is needed. */
+#include "record/probe.h"
 #include "record/record_internal.h"
 
 #include <cap-ng.h>
@@ -31,9 +32,7 @@ enum stg_status stg_record_check_caller(void)
     if (getuid() == geteuid()) {
         return STG_OK;
     }
-    return stg_fail(STG_ERR_USAGE,
-                    "record: it has another user's rights than who calls it (set-user-ID), who could then be anybody: "
-                    "chmod u-s, and sudo strange record …; `strange doctor` says how a group may record");
+    return stg_fail(STG_ERR_USAGE, "record: " STG_RECORD_SET_USER_ID);
 }
 
 /* What writing a trace, waiting, and ending the command and the programs takes. */

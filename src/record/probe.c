@@ -135,6 +135,11 @@ static void probe_privileges(struct probe *p)
         need(p, "record_markers", false, "%s", STG_RECORD_FROM_OUTSIDE);
         return;
     }
+    if (getuid() != geteuid()) {
+        need(p, "record_privilege", false, "%s", STG_RECORD_SET_USER_ID);
+        need(p, "record_markers", false, "%s", STG_RECORD_SET_USER_ID);
+        return;
+    }
     const bool load = admin || (has(caps, CAP_BPF) && has(caps, CAP_PERFMON));
     need(p, "record_privilege", load,
          "%s%s%s missing: sudo strange record …; or for a group, as who may run it sees all that the machine does: "

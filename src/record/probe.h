@@ -24,6 +24,10 @@ bool stg_in_user_namespace(void);
     "in a user namespace (a rootless container) even root may not do that: record from outside of it, as the " \
     "machine's root"
 
+#define STG_RECORD_SET_USER_ID                                                                                 \
+    "it has another user's rights than who calls it (set-user-ID), who could then be anybody: chmod u-s, and " \
+    "sudo strange record …; `strange doctor` then says how a group may record"
+
 /* The kernel describes itself there: what is missing in it says nothing of the kernel where something else is mounted.
  */
 bool stg_has_sysfs(void);

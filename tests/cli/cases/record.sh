@@ -321,6 +321,8 @@ case_record_set_user_id() {
     [ "$(setpriv --reuid 65534 --regid 65534 --clear-groups ./strange-copy record -o t --pid 0 2>&1 | grep -c 'no process')" = 1 ] # it runs
     refused 'chmod u-s' setpriv --reuid 65534 --regid 65534 --clear-groups env SUDO_UID=1 ./strange-copy record -o t -- touch ran
     refused 'chmod u-s' setpriv --reuid 65534 --regid 65534 --clear-groups ./strange-copy record -o t -- touch ran
+    status 0 setpriv --reuid 65534 --regid 65534 --clear-groups ./strange-copy doctor --json
+    grep -o '"record_privilege": {[^}]*}' out | grep -q '"works": false, "do": "it has another' || { cat out; no 'doctor sees nothing'; }
     absent t ran
 }
 
