@@ -225,13 +225,18 @@ static enum stg_status hold_out(struct job *j)
     }
     STG_RETURN_IF_FAILED(stg_corpora_hold_out(&j->held, &j->train, part_to_hold_out(j, for_calibration)));
     const size_t n = stg_corpora_count(&j->held);
-    const bool spread = j->held.spread[0] > 0;
+    size_t n_spread = 0;
+    for (size_t i = 0; i < j->held.n; i++) {
+        n_spread += j->held.spread[i] > 0;
+    }
+    const char *how = n_spread == 0           ? ", the latest,"
+                      : n_spread == j->held.n ? ", spread evenly,"
+                                              : ", the latest or of lists without times spread evenly,";
     if (n > 0) { /* else it is said that the model is not calibrated, or that nothing says when to stop */
-        stg_log(STG_LOG_INFO, "no --valid%s: %s%zu of %zu sequences%s %s held out for %s%s%s",
-                for_calibration ? " and no --calibrate" : "", spread ? "" : "the latest ", n,
-                n + stg_corpora_count(&j->train), spread ? ", spread evenly," : "", n == 1 ? "is" : "are",
-                for_validation ? "validation" : "", for_validation && for_calibration ? " and " : "",
-                for_calibration ? "calibration" : "");
+        stg_log(STG_LOG_INFO, "no --valid%s: %zu of %zu sequences%s %s held out for %s%s%s",
+                for_calibration ? " and no --calibrate" : "", n, n + stg_corpora_count(&j->train), how,
+                n == 1 ? "is" : "are", for_validation ? "validation" : "",
+                for_validation && for_calibration ? " and " : "", for_calibration ? "calibration" : "");
     }
     const size_t n_runs = stg_corpora_runs(&j->train);
     if (for_calibration && n_runs > 1 && stg_corpora_runs(&j->held) == 1) {

@@ -403,7 +403,7 @@ case_hold_out_is_said() {
     [ "$(grep -c 'changes nothing of a model of the kind lstm' err)" = 2 ] || { cat err; no 'not these two'; }
     status 0 "$strange" train -o web.model train.data
     ! grep -q 'changes nothing' err || { cat err; no 'a useless option where there is none'; }
-    grep -q 'the latest 100 of 400 sequences are held out for calibration' err
+    grep -q '100 of 400 sequences, the latest, are held out for calibration' err
     ! grep -q 'is what the model learns' err || { cat err; no 'what is held out is called learnt'; }
     ln -s train.data same.data
     status 0 "$strange" train -o same.model --valid valid.data --calibrate test.data same.data -- train.data
@@ -527,7 +527,7 @@ case_strict() {
 case_small_calibration() {
     data_sets 60
     status 0 "$strange" train -o small.model train.data
-    grep -q 'the latest 20 of 60 sequences' err
+    grep -q '20 of 60 sequences, the latest,' err
     grep -q 'only 20 sequences to calibrate the model: no single one can be called novel below alpha 0.048' err
     status 0 "$strange" score small.model test.data
     grep -q 'alpha 0.01 needs 99 calibration sequences, and the model has 20: ' err
