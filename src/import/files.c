@@ -1,6 +1,7 @@
 /* Files of a directory: listed with those below, in the order of their paths. */
 #include "import/files.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "import/import.h"
@@ -116,7 +117,7 @@ static int by_path(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-enum stg_status stg_files_list(struct stg_files *f, const char *directory)
+static enum stg_status list(struct stg_files *f, const char *directory)
 {
     struct listing l = {.files = f, .directory = directory};
     STG_RETURN_IF_FAILED(list_directory(&l, directory, 0));
@@ -133,6 +134,19 @@ void stg_files_fini(struct stg_files *f)
     }
     stg_mem_free(f->paths);
     *f = (struct stg_files){0};
+}
+
+enum stg_status stg_files_open(struct stg_files *f, struct stg_text *t, const char *path, size_t max_line,
+                               bool *directory)
+{
+    *directory = stg_file_is_directory(path);
+    if (!*directory) {
+        return stg_lines_open(&t->lines, path, max_line);
+    }
+    STG_RETURN_IF_FAILED(list(f, path));
+    t->total = f->size;
+    t->n_skipped = f->n_skipped;
+    return STG_OK;
 }
 
 /* Without the mark of UTF-8; none of a file of blanks, which has no sequence. */

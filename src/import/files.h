@@ -3,6 +3,7 @@
 #define STG_IMPORT_FILES_H
 
 #include "base/status.h"
+#include "import/text.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -17,9 +18,11 @@ struct stg_files {
     uint64_t n_skipped; /* what is neither file nor directory, or too deep, and links back to a directory above */
 };
 
-/* Lists the regular files of a directory, and of those down to four below; names that begin with a dot are passed over.
- * f is zeroed; stg_files_fini() is due after a failure, too. */
-enum stg_status stg_files_list(struct stg_files *f, const char *directory) STG_MUST_USE;
+/* Begins a text that is a file, of lines of at most max_line bytes, or (*directory) the regular files of a directory
+ * and of those down to four below; names that begin with a dot are passed over. f is zeroed; stg_files_fini() is due
+ * after a failure, too. */
+enum stg_status stg_files_open(struct stg_files *f, struct stg_text *t, const char *path, size_t max_line,
+                               bool *directory) STG_MUST_USE;
 void stg_files_fini(struct stg_files *f);
 
 /* The first bytes of one of these files, whichever is found first; 0: of none. head has STG_FILES_HEAD bytes. */

@@ -222,14 +222,7 @@ enum stg_status stg_list_open(struct stg_source **out, const char *path, const s
     s->kind = kind;
     STG_TRY(stg_text_init(&s->text, kind->ops, path, step));
     s->text.has_sequences = true;
-    s->directory = stg_file_is_directory(path);
-    if (s->directory) {
-        STG_TRY(stg_files_list(&s->files, path));
-        s->text.total = s->files.size;
-        s->text.n_skipped = s->files.n_skipped;
-    } else {
-        STG_TRY(stg_lines_open(&s->text.lines, path, STG_TEXT_SEQUENCE_MAX));
-    }
+    STG_TRY(stg_files_open(&s->files, &s->text, path, STG_TEXT_SEQUENCE_MAX, &s->directory));
     *out = &s->text.source;
     return STG_OK;
 out:

@@ -180,14 +180,7 @@ static enum stg_status pairs_open(struct stg_source **out, const char *path)
     *out = NULL;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&s, 1, sizeof *s));
     STG_TRY(stg_text_init(&s->text, &stg_import_pairs, path, step));
-    s->directory = stg_file_is_directory(path);
-    if (s->directory) {
-        STG_TRY(stg_files_list(&s->files, path));
-        s->text.total = s->files.size;
-        s->text.n_skipped = s->files.n_skipped;
-    } else {
-        STG_TRY(stg_lines_open(&s->text.lines, path, LINE_MAX_SIZE));
-    }
+    STG_TRY(stg_files_open(&s->files, &s->text, path, LINE_MAX_SIZE, &s->directory));
     *out = &s->text.source;
     return STG_OK;
 out:

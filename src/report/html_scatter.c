@@ -90,7 +90,7 @@ static void add_half(struct half *h, const struct frame *f, const struct stg_sco
         const int right = m->of(&set->scores[i]) > (f->x_low + f->x_high) / 2;
         const double y = score_of(set, i, a);
         h->sum[right] += isfinite(y) ? y : 0;
-        h->n[right] += isfinite(y);
+        h->n[right] += isfinite(y) ? 1 : 0;
     }
 }
 
