@@ -163,7 +163,7 @@ static void test_of_lists_an_even_part_is_held_out(void **state)
 {
     (void)state;
     struct held_out h;
-    size_t ids[40];
+    size_t ids[40] = {0};
     hold_out(&h, 40, 1, STG_SEQ_NO_TIME, 0.1);
     check_parts(&h, ids);
     assert_int_equal(stg_corpora_count(&h.held), 4);
@@ -185,7 +185,7 @@ static void test_windows_of_a_file_stay_together(void **state)
 {
     (void)state;
     struct held_out h;
-    size_t ids[40];
+    size_t ids[40] = {0};
     hold_out(&h, 40, 4, STG_SEQ_NO_TIME, 0.2);
     check_parts(&h, ids);
     assert_int_equal(stg_corpora_count(&h.held), 8);
@@ -205,7 +205,7 @@ static void test_the_last_part_is_held_out_otherwise(void **state)
     (void)state;
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         struct held_out h;
-        size_t ids[40];
+        size_t ids[40] = {0};
         hold_out(&h, 40, cases[k].together, cases[k].flags, 0.1);
         check_parts(&h, ids);
         assert_int_equal(stg_corpora_count(&h.held), 4);

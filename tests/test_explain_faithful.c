@@ -280,7 +280,7 @@ struct by_hand {
 
 static void by_hand_init(struct by_hand *h, size_t n, float step)
 {
-    enum { N_KNOWN = 199 };
+    enum { N_KNOWN = 199, MIDDLE = 99 };
     static struct stg_score known[N_KNOWN];
     *h = (struct by_hand){.m = {.recipe = {.order = STG_ORDER_TIME}}};
     for (uint32_t i = 0; i < MANY_EVENTS; i++) {
@@ -292,7 +292,7 @@ static void by_hand_init(struct by_hand *h, size_t n, float step)
     }
     for (int i = 0; i < N_KNOWN; i++) {
         known[i] = (struct stg_score){.id = (uint64_t)i};
-        known[i].value[STG_AGGREGATE_MEAN] = 1 + step * (float)(i - N_KNOWN / 2);
+        known[i].value[STG_AGGREGATE_MEAN] = 1 + step * (float)(i - MIDDLE);
     }
     must(stg_calibrate(&h->m, known, N_KNOWN));
     h->x = (struct stg_explanation){.events = h->events,
