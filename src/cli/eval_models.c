@@ -151,6 +151,15 @@ struct column {
     double times;
 };
 
+static void put_titles(struct writer *w, size_t width, const struct column *columns, size_t n)
+{
+    writer_plain(w, "behaviour", width);
+    for (size_t i = 0; i < n; i++) {
+        writer_printf(w, "%16s", columns[i].title);
+    }
+    writer_put(w, "\n");
+}
+
 /* A line for each behaviour that has the first of the columns. */
 static void put_table(struct writer *w, json_t *novel, size_t width, const struct column *columns, size_t n)
 {
@@ -162,11 +171,10 @@ static void put_table(struct writer *w, json_t *novel, size_t width, const struc
         if (json_object_get(row, columns[0].key) == NULL) {
             continue;
         }
-        for (size_t i = 0; i < n && !any; i++) {
-            writer_plain(w, i == 0 ? "behaviour" : "", i == 0 ? width : 0);
-            writer_printf(w, "%16s%s", columns[i].title, i + 1 < n ? "" : "\n");
+        if (!any) {
+            put_titles(w, width, columns, n);
+            any = true;
         }
-        any = true;
         writer_plain(w, name, width);
         for (size_t i = 0; i < n; i++) {
             put_figure(w, json_object_get(row, columns[i].key), columns[i].times);

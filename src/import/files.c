@@ -136,17 +136,33 @@ void stg_files_fini(struct stg_files *f)
     *f = (struct stg_files){0};
 }
 
-enum stg_status stg_files_open(struct stg_files *f, struct stg_text *t, const char *path, size_t max_line,
-                               bool *directory)
+enum stg_status stg_files_open(struct stg_files *f, struct stg_text *t, const char *path, size_t max_line)
 {
-    *directory = stg_file_is_directory(path);
-    if (!*directory) {
+    f->directory = stg_file_is_directory(path);
+    if (!f->directory) {
         return stg_lines_open(&t->lines, path, max_line);
     }
     STG_RETURN_IF_FAILED(list(f, path));
     t->total = f->size;
     t->n_skipped = f->n_skipped;
     return STG_OK;
+}
+
+enum stg_status stg_files_next(struct stg_files *f, struct stg_text *t, size_t max_line)
+{
+    if (t->lines != NULL) {
+        t->done_before += stg_lines_offset(t->lines);
+        t->total = f->directory ? t->total : stg_lines_size(t->lines);
+        stg_lines_free(t->lines);
+        t->lines = NULL;
+    }
+    if (f->next == f->n) {
+        t->file = t->path;
+        t->ended = true;
+        return STG_OK;
+    }
+    t->file = f->paths[f->next++];
+    return stg_lines_open(&t->lines, t->file, max_line);
 }
 
 /* Without the mark of UTF-8; none of a file of blanks, which has no sequence. */

@@ -12,17 +12,20 @@
 #define STG_FILES_HEAD 4096 /* bytes of a file that stg_files_head() takes */
 
 struct stg_files {
-    char **paths; /* (n) owned; in their byte order */
+    bool directory;
+    char **paths; /* (n) owned; in their byte order; of a directory */
     size_t n, cap;
+    size_t next;        /* of these */
     uint64_t size;      /* bytes of all */
     uint64_t n_skipped; /* what is neither file nor directory, or too deep, and links back to a directory above */
 };
 
-/* Begins a text that is a file, of lines of at most max_line bytes, or (*directory) the regular files of a directory
- * and of those down to four below; names that begin with a dot are passed over. f is zeroed; stg_files_fini() is due
- * after a failure, too. */
-enum stg_status stg_files_open(struct stg_files *f, struct stg_text *t, const char *path, size_t max_line,
-                               bool *directory) STG_MUST_USE;
+/* Begins a text that is a file, of lines of at most max_line bytes, or the regular files of a directory and of those
+ * down to four below; names that begin with a dot are passed over. f is zeroed; stg_files_fini() is due after a
+ * failure, too. */
+enum stg_status stg_files_open(struct stg_files *f, struct stg_text *t, const char *path, size_t max_line) STG_MUST_USE;
+/* Goes on to the next file of a directory; behind the last t->ended is set, and no file is open. */
+enum stg_status stg_files_next(struct stg_files *f, struct stg_text *t, size_t max_line) STG_MUST_USE;
 void stg_files_fini(struct stg_files *f);
 
 /* The first bytes of one of these files, whichever is found first; 0: of none. head has STG_FILES_HEAD bytes. */

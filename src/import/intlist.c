@@ -16,14 +16,12 @@
 struct list {
     struct stg_text text;
     const struct stg_list_kind *kind;
-    bool directory;
     bool any;  /* a value was read */
     bool open; /* between BEGIN and END */
 
     struct stg_cursor rest; /* of the line */
     const char *line;
-    struct stg_files files; /* directory only */
-    size_t i_file;
+    struct stg_files files;
     uint64_t n_sequences;
     uint64_t n_values; /* of the sequence */
     bool longer;       /* a sequence of another length than two was there */
@@ -74,7 +72,7 @@ static enum stg_status put_mark(struct list *s, bool begin)
     s->n_sequences += begin ? 1 : 0;
     s->longer = s->longer || (!begin && s->n_values != 2);
     s->n_values = 0;
-    STG_RETURN_IF_FAILED(begin && s->directory ? stg_text_of_file(&s->text) : STG_OK);
+    STG_RETURN_IF_FAILED(begin && s->files.directory ? stg_text_of_file(&s->text) : STG_OK);
     if (put(s, begin ? STG_EVENT_BEGIN : STG_EVENT_END) == NULL) {
         return stg_fail(STG_ERR_INTERNAL, "list: a step gave too many events");
     }
@@ -84,9 +82,9 @@ static enum stg_status put_mark(struct list *s, bool begin)
 /* What is said of a value that is none. In a directory it may be a file that does not belong there. */
 static enum stg_status refuse(const struct list *s)
 {
-    STG_RETURN_IF_FAILED(s->directory ? stg_files_refuse_stranger(s->text.file) : STG_OK);
+    STG_RETURN_IF_FAILED(s->files.directory ? stg_files_refuse_stranger(s->text.file) : STG_OK);
     return stg_text_fail(&s->text, "column %td: %s%s", s->rest.at - s->line + 1, s->kind->expected,
-                         s->directory ? ", in every file of the directory" : "");
+                         s->files.directory ? ", in every file of the directory" : "");
 }
 
 /* Reads the value at the front of the rest. */
@@ -113,7 +111,7 @@ static enum stg_status put_value(struct list *s)
 /* Lines of a process and its call (pairs.c) that are too few to be found as such, or asked for as lists. */
 static void warn_pairs(const struct list *s)
 {
-    if (!s->directory && !s->longer && s->n_sequences > 1) {
+    if (!s->files.directory && !s->longer && s->n_sequences > 1) {
         stg_log(STG_LOG_WARN,
                 "%s: every line holds two numbers and is read as a sequence of two calls; if they are a process and "
                 "its call, prepare it with --format pairs",
@@ -125,20 +123,12 @@ static void warn_pairs(const struct list *s)
 static enum stg_status next_file(struct list *s)
 {
     struct stg_text *t = &s->text;
-    if (t->lines != NULL) {
-        t->done_before += stg_lines_offset(t->lines);
-        t->total = s->directory ? t->total : stg_lines_size(t->lines);
-        stg_lines_free(t->lines);
-        t->lines = NULL;
-    }
-    if (!s->directory || s->i_file == s->files.n) {
-        t->file = t->path;
-        t->ended = true;
+    STG_RETURN_IF_FAILED(stg_files_next(&s->files, t, STG_TEXT_SEQUENCE_MAX));
+    if (t->ended) {
         warn_pairs(s);
         return stg_text_check_known(t, s->any, s->kind->what);
     }
-    t->file = s->files.paths[s->i_file++];
-    return stg_lines_open(&t->lines, t->file, STG_TEXT_SEQUENCE_MAX);
+    return STG_OK;
 }
 
 static enum stg_status next_line(struct list *s)
@@ -153,7 +143,7 @@ static enum stg_status next_line(struct list *s)
         s->rest = (struct stg_cursor){NULL, NULL};
         if (s->open) {
             STG_RETURN_IF_FAILED(put_mark(s, false));
-        } else if (s->directory) {
+        } else if (s->files.directory) {
             t->n_skipped++; /* a file without a value */
         }
         return next_file(s);
@@ -161,7 +151,7 @@ static enum stg_status next_line(struct list *s)
     s->rest = stg_cursor_of(s->line, len);
     stg_list_skip(&s->rest);
     if (s->rest.at == s->rest.end) {
-        t->n_skipped += s->directory ? 0 : 1;
+        t->n_skipped += s->files.directory ? 0 : 1;
         return STG_OK;
     }
     return s->open ? STG_OK : put_mark(s, true);
@@ -173,7 +163,7 @@ static enum stg_status step(struct stg_text *t)
     if (s->rest.at < s->rest.end) {
         return put_value(s);
     }
-    if (s->open && !s->directory) {
+    if (s->open && !s->files.directory) {
         return put_mark(s, false);
     }
     return next_line(s);
@@ -222,7 +212,7 @@ enum stg_status stg_list_open(struct stg_source **out, const char *path, const s
     s->kind = kind;
     STG_TRY(stg_text_init(&s->text, kind->ops, path, step));
     s->text.has_sequences = true;
-    STG_TRY(stg_files_open(&s->files, &s->text, path, STG_TEXT_SEQUENCE_MAX, &s->directory));
+    STG_TRY(stg_files_open(&s->files, &s->text, path, STG_TEXT_SEQUENCE_MAX));
     *out = &s->text.source;
     return STG_OK;
 out:

@@ -19,10 +19,8 @@
 
 struct pairs {
     struct stg_text text;
-    bool directory;
     bool any;
     struct stg_files files;
-    size_t i_file;
     struct stg_strings *processes; /* of the open file of a directory; owned */
     uint64_t n_before;             /* processes of the files before it */
 };
@@ -33,23 +31,14 @@ struct pairs {
 static enum stg_status next_file(struct pairs *s)
 {
     struct stg_text *t = &s->text;
-    if (t->lines != NULL) {
-        t->done_before += stg_lines_offset(t->lines);
-        t->total = s->directory ? t->total : stg_lines_size(t->lines);
-        stg_lines_free(t->lines);
-        t->lines = NULL;
-    }
-    if (!s->directory || s->i_file == s->files.n) {
-        t->file = t->path;
-        t->ended = true;
+    STG_RETURN_IF_FAILED(stg_files_next(&s->files, t, LINE_MAX_SIZE));
+    if (t->ended) {
         return stg_text_check_known(t, s->any, "line of a process and its call");
     }
     s->n_before += s->processes == NULL ? 0 : stg_strings_count(s->processes);
     stg_strings_free(s->processes);
     s->processes = NULL;
-    STG_RETURN_IF_FAILED(stg_strings_new(&s->processes));
-    t->file = s->files.paths[s->i_file++];
-    return stg_lines_open(&t->lines, t->file, LINE_MAX_SIZE);
+    return stg_strings_new(&s->processes);
 }
 
 /* The number of a process: its own, or in a directory, where they come again, that in order of appearance. */
@@ -57,7 +46,7 @@ static enum stg_status number_of(struct pairs *s, const struct stg_cursor *proce
 {
     struct stg_cursor c = *process;
     uint32_t id;
-    if (!s->directory) {
+    if (!s->files.directory) {
         return stg_cursor_id(&c, tid)
                    ? STG_OK
                    : stg_text_fail(
@@ -117,9 +106,9 @@ static enum stg_status step(struct stg_text *t)
         return STG_OK;
     }
     if (!read_pair(line, len, &process, &call)) {
-        STG_RETURN_IF_FAILED(s->directory ? stg_files_refuse_stranger(t->file) : STG_OK);
+        STG_RETURN_IF_FAILED(s->files.directory ? stg_files_refuse_stranger(t->file) : STG_OK);
         return stg_text_fail(t, "not a process and its call: expected two integers on each line%s",
-                             s->directory ? ", in every file of the directory" : "");
+                             s->files.directory ? ", in every file of the directory" : "");
     }
     STG_RETURN_IF_FAILED(number_of(s, &process, &tid));
     STG_RETURN_IF_FAILED(stg_text_name(t, call.at, stg_cursor_left(&call), &name));
@@ -180,7 +169,7 @@ static enum stg_status pairs_open(struct stg_source **out, const char *path)
     *out = NULL;
     STG_RETURN_IF_FAILED(stg_mem_zeroed(&s, 1, sizeof *s));
     STG_TRY(stg_text_init(&s->text, &stg_import_pairs, path, step));
-    STG_TRY(stg_files_open(&s->files, &s->text, path, LINE_MAX_SIZE, &s->directory));
+    STG_TRY(stg_files_open(&s->files, &s->text, path, LINE_MAX_SIZE));
     *out = &s->text.source;
     return STG_OK;
 out:
